@@ -1,0 +1,82 @@
+"""Files that are whole or absent: atomic writes and sha256."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from smile_runtime.errors import OutputError
+
+
+def sha256_file(path: Path) -> str:
+    """Return the sha256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_writable(target: Path) -> None:
+    """Refuse, before any work is done, a place that cannot be written to.
+
+    Raises
+    ------
+    OutputError
+        If the folder of ``target`` does not exist or is read-only.
+    """
+    folder = target.parent
+    if not folder.is_dir():
+        raise OutputError(f"cannot write {target}: the folder {folder} does not exist; create it first")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"cannot write {target}: the folder {folder} is read-only; choose another place")
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Give a temporary name beside ``target``, renamed to it at the end.
+
+    Whatever interrupts the block, Ctrl-C included, leaves ``target`` as it was and removes the temporary file or folder.
+
+    Raises
+    ------
+    OutputError
+        If the system refuses a write: no such folder, no permission, no space left.
+    """
+    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+    try:
+        yield partial
+        partial.replace(target)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        reason = error.strerror or str(error)
+        raise OutputError(f"cannot write {target}: {reason}; nothing was left behind") from error
+    finally:
+        _remove(partial)
+
+
+@contextmanager
+def atomic_directory(target: Path) -> Iterator[Path]:
+    """Give an empty temporary folder beside ``target``, which takes its place at the end.
+
+    The folder that stood there before is replaced only once the new one is whole.
+
+    Raises
+    ------
+    OutputError
+        As `atomic_path`.
+    """
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    with atomic_path(target) as partial:
+        partial.mkdir()
+        yield partial
+        if target.exists():
+            target.rename(old)
+    _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,176 @@
+"""The manifest of a space: its ``config.json``, typed and versioned.
+
+A reader needs nothing else to use a space: what each encoder takes, what the reference holds, how confidence was
+calibrated, and the sha256 and size of every other file.
+"""
+
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import msgspec
+
+from smile_runtime.errors import FormatVersionError, SpaceError, SpaceNotFoundError
+from smile_runtime.preprocessing import Scaling
+
+MANIFEST_NAME = "config.json"
+FORMAT = "smile-space"
+FORMAT_VERSION = 1
+FILE_TYPES = (".onnx", ".json", ".md", ".tsv", ".safetensors", ".png")
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of the manifest's records: immutable, and strict about what they hold."""
+
+
+class FileRecord(Record):
+    """One file of a space: 64 hexadecimal digits and a size in bytes."""
+
+    sha256: str
+    size: int
+
+
+class PreprocessingRecord(Record):
+    """The settings of `smile_runtime.preprocessing.Preprocessing`; its statistics are in the feature table."""
+
+    target_sum: float | None
+    log1p: bool
+    scaling: Scaling
+
+
+class EncoderRecord(Record):
+    """One modality's encoder: its files, shapes and preprocessing."""
+
+    graph: str
+    features: str
+    parity: str
+    n_features: int
+    n_latent: int
+    n_pseudo_types: int
+    preprocessing: PreprocessingRecord
+    min_matched: float
+    """Share of the features below which a query is refused."""
+    parity_difference: float
+    """Largest difference between torch and ONNX Runtime on the parity rows, at export."""
+
+
+class CalibrationRecord(Record):
+    """Vote share to probability of a right label, piecewise linear through these points."""
+
+    share: list[float]
+    probability: list[float]
+    expected_calibration_error: float
+    n_cells: int
+
+
+class ReferenceRecord(Record):
+    """What query cells are compared with."""
+
+    kind: Literal["landmarks", "cells"]
+    points: str
+    """File with ``embedding``, ``weight``, ``map`` and ``label``."""
+    label_key: str | None
+    """Column of the source data that the labels come from; None for a reference without labels."""
+    labels: list[str]
+    """Label names; a label id is a place in this list."""
+    n_points: int
+    n_cells: int
+    n_neighbors: int
+    map_method: str
+    calibration: CalibrationRecord | None
+
+
+class SourceRecord(Record):
+    """One data set that the space was trained on."""
+
+    name: str
+    licence: str
+    url: str = ""
+    sha256: str = ""
+
+
+class MetricRecord(Record):
+    """One measured figure: mean and spread over repeats, on cells left out of training unless the name says otherwise."""
+
+    name: str
+    mean: float
+    std: float
+    n_repeats: int
+
+
+class Manifest(Record):
+    """Everything that a space says of itself."""
+
+    format: str
+    format_version: int
+    name: str
+    title: str
+    description: str
+    organism: str
+    tissue: str
+    licence: str
+    variant: str
+    sources: list[SourceRecord]
+    encoders: dict[str, EncoderRecord]
+    reference: ReferenceRecord
+    metrics: list[MetricRecord]
+    recipe: dict[str, Any]
+    """The resolved recipe: every setting from which the space can be built again."""
+    versions: dict[str, str]
+    """Packages that built it."""
+    files: dict[str, FileRecord]
+
+
+class _Header(msgspec.Struct):
+    format: str = ""
+    format_version: int = 0
+
+
+def read_manifest(space: Path) -> Manifest:
+    """Read and check the manifest of a space directory.
+
+    Raises
+    ------
+    SpaceNotFoundError
+        If there is no such directory, or no manifest in it.
+    FormatVersionError
+        If its format version is not the one this release reads.
+    SpaceError
+        If it is not a manifest, or names a file that may not be in a space.
+    """
+    path = space / MANIFEST_NAME
+    if not path.is_file():
+        what = "is not a space directory: it has no " + MANIFEST_NAME if space.is_dir() else "does not exist"
+        raise SpaceNotFoundError(f"{space} {what}; give a space directory or a name that `smile-zoo list` shows")
+    return parse_manifest(path.read_bytes(), str(path))
+
+
+def parse_manifest(content: bytes, origin: str) -> Manifest:
+    """Decode the bytes of a manifest; ``origin`` names them in errors, which are those of `read_manifest`."""
+    try:
+        header = msgspec.json.decode(content, type=_Header)
+        if header.format == FORMAT and header.format_version != FORMAT_VERSION:
+            newer = header.format_version > FORMAT_VERSION
+            raise FormatVersionError(
+                f"{origin} has format version {header.format_version}, this release reads version {FORMAT_VERSION}; "
+                + ("upgrade with: pip install -U smile-zoo" if newer else "build or pull the space again")
+            )
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise SpaceError(f"{origin} is not a smile-zoo manifest: {error}; pull or build the space again") from error
+    for name in manifest.files:
+        _check_name(name, origin)
+    return manifest
+
+
+def _check_name(name: str, origin: str) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or path.suffix not in FILE_TYPES:
+        raise SpaceError(
+            f"{origin} lists {name!r}; a space holds only {' '.join(FILE_TYPES)} files inside its own folder. "
+            "Do not use this space"
+        )
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Return the manifest as the bytes of its file."""
+    return msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=2) + b"\n"

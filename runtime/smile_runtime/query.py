@@ -1,0 +1,106 @@
+"""The values of query cells, brought to what an encoder's graph takes: raw values and a size factor."""
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from smile_runtime.errors import QueryError
+from smile_runtime.features import FeatureMatch
+from smile_runtime.values import ValueKind, lognorm_total, recognise_values, scan_values
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+logger = logging.getLogger(__name__)
+
+
+def select_matrix(adata: "AnnData", layer: str | None = None) -> Any:  # noqa: ANN401 (dense, CSR or backed)
+    """Return the values of an AnnData, shape ``(n_obs, n_vars)``, in a form whose rows can be sliced.
+
+    Parameters
+    ----------
+    adata
+        The cells.
+    layer
+        Name of the layer to take; None for ``X``.
+
+    Raises
+    ------
+    QueryError
+        If the layer, ``X`` or any cell is missing.
+    """
+    if adata.n_obs == 0:
+        raise QueryError("the query has no cells; give at least one")
+    if layer is not None and layer not in adata.layers:
+        layers = ", ".join(map(repr, adata.layers)) or "none"
+        raise QueryError(f"the query has no layer {layer!r}; its layers are: {layers}. Leave --layer out to take X")
+    matrix = adata.X if layer is None else adata.layers[layer]
+    if matrix is None:
+        layers = ", ".join(map(repr, adata.layers)) or "none"
+        raise QueryError(f"the query has no X; name the layer that holds the values (--layer). Its layers are: {layers}")
+    if scipy.sparse.issparse(matrix) and matrix.format != "csr":
+        return matrix.tocsr()
+    return matrix
+
+
+@dataclass(frozen=True, eq=False)
+class QueryValues:
+    """The values of a query, and what is known of them.
+
+    Attributes
+    ----------
+    matrix
+        Values as they came, shape ``(n, n_vars)``.
+    kind
+        What they are.
+    totals
+        What each cell adds up to over all features: counts, or the total it was normalised to; shape ``(n,)``.
+    """
+
+    matrix: Any
+    kind: ValueKind
+    totals: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return int(self.matrix.shape[0])
+
+    def raw(self, start: int, stop: int, match: FeatureMatch, n_features: int) -> NDArray[np.float32]:
+        """Return rows of raw values in the encoder's order, shape ``(rows, n_features)``; NaN where not measured."""
+        rows = self.matrix[start:stop][:, match.columns]
+        dense = rows.toarray() if scipy.sparse.issparse(rows) else np.asarray(rows)
+        result = np.full((dense.shape[0], n_features), np.nan, np.float32)
+        result[:, match.positions] = np.expm1(dense) if self.kind == "lognorm" else dense
+        return result
+
+
+def read_values(matrix: Any, target_sum: float | None, stated: ValueKind | None = None) -> QueryValues:  # noqa: ANN401
+    """Recognise the values of a matrix and find each cell's total.
+
+    Parameters
+    ----------
+    matrix
+        Values of all the query's features, shape ``(n, n_vars)``: ndarray, CSR, or a backed matrix.
+    target_sum
+        The total that log-normalised values are taken to have where they do not tell.
+    stated
+        What the values are, where the user says so.
+
+    Raises
+    ------
+    ValueKindError
+        If the values are of no kind that can be projected.
+    """
+    scan = scan_values(matrix)
+    kind = recognise_values(scan, stated)
+    if kind == "lognorm":
+        total = lognorm_total(matrix) or target_sum or 1.0
+        logger.info("log-normalised values, taken back to a total of %.6g in each cell", total)
+        return QueryValues(matrix, kind, np.full(matrix.shape[0], total))
+    empty = int(np.count_nonzero(scan.totals == 0))
+    if empty:
+        logger.warning("%s of %s cells have no counts at all; their labels mean nothing", f"{empty:,}", f"{len(scan.totals):,}")
+    return QueryValues(matrix, kind, scan.totals)

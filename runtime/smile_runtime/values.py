@@ -1,0 +1,146 @@
+"""What the values of a query are: raw counts, log-normalised, or something that cannot be projected."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from smile_runtime.errors import QueryError, ValueKindError
+
+logger = logging.getLogger(__name__)
+
+ValueKind = Literal["counts", "lognorm"]
+"""Raw counts, or ``log(1 + count * target_sum / total)``."""
+
+CHUNK = 4096
+"""Rows that are looked at together; bounds the memory that a pass over the query takes."""
+
+_LARGEST_LOG = 20.0  # log1p of a count of 485 million: larger values are no logarithms
+_SAME_TOTAL = 0.01
+
+
+@dataclass(frozen=True)
+class ValueScan:
+    """What one pass over all values saw.
+
+    Attributes
+    ----------
+    totals
+        Sum of each row over all features, shape ``(n,)``.
+    largest
+        The largest value; 0 for a matrix without values.
+    integral
+        Whether all values are whole numbers.
+    n_nan, n_infinite, n_negative
+        How many values are not numbers, infinite, below zero.
+    """
+
+    totals: NDArray[np.float64]
+    largest: float
+    integral: bool
+    n_nan: int
+    n_infinite: int
+    n_negative: int
+
+
+def row_chunks(matrix: Any, size: int = CHUNK) -> Iterator[tuple[int, Any]]:  # noqa: ANN401 (dense, CSR or backed)
+    """Yield the first row number and the rows of each chunk, as ndarray or sparse matrix."""
+    for start in range(0, matrix.shape[0], size):
+        yield start, matrix[start : start + size]
+
+
+def stored_values(rows: Any) -> NDArray[Any]:  # noqa: ANN401
+    """Return the values that rows hold: all of a dense matrix, the stored ones of a sparse matrix."""
+    values: NDArray[Any] = rows.data if scipy.sparse.issparse(rows) else np.asarray(rows)
+    return values
+
+
+def scan_values(matrix: Any) -> ValueScan:  # noqa: ANN401
+    """Look once at all values of a matrix, a chunk of rows at a time.
+
+    Raises
+    ------
+    QueryError
+        If the values are not numbers.
+    """
+    kind = np.dtype(matrix.dtype).kind
+    if kind not in "biuf":
+        raise QueryError(f"the values are of type {matrix.dtype}, numbers are needed; give counts as integers or floats")
+    totals = np.zeros(matrix.shape[0])
+    largest, integral, n_nan, n_infinite, n_negative = 0.0, True, 0, 0, 0
+    for start, rows in row_chunks(matrix):
+        values = stored_values(rows)
+        totals[start : start + CHUNK] = np.asarray(rows.sum(axis=1, dtype=np.float64)).ravel()
+        n_negative += int(np.count_nonzero(values < 0))
+        if kind == "f":
+            n_nan += int(np.count_nonzero(np.isnan(values)))
+            n_infinite += int(np.count_nonzero(np.isinf(values)))
+            integral = integral and bool(np.all(values == np.rint(values)))
+        if values.size:
+            largest = max(largest, float(values.max()))
+    return ValueScan(totals, largest, integral, n_nan, n_infinite, n_negative)
+
+
+def recognise_values(scan: ValueScan, stated: ValueKind | None = None) -> ValueKind:
+    """Say what the values are, or refuse them.
+
+    Parameters
+    ----------
+    scan
+        What `scan_values` saw.
+    stated
+        What the user says they are; refused only where that cannot be.
+
+    Raises
+    ------
+    ValueKindError
+        If values are NaN, infinite or negative, or are neither counts nor logarithms.
+    """
+    if scan.n_nan or scan.n_infinite:
+        raise ValueKindError(
+            f"{scan.n_nan:,} values are NaN and {scan.n_infinite:,} infinite; counts or log-normalised values are "
+            "needed: drop these cells or features, or choose another --layer"
+        )
+    if scan.n_negative:
+        raise ValueKindError(
+            f"{scan.n_negative:,} values are negative, so these are scaled or corrected values; raw counts or "
+            "log-normalised values are needed: choose the layer that holds them (--layer)"
+        )
+    if stated == "lognorm" and scan.largest > _LARGEST_LOG:
+        raise ValueKindError(
+            f"the largest value is {scan.largest:,.0f}, too large for a logarithm; leave out --values lognorm, "
+            "or choose the layer with log-normalised values (--layer)"
+        )
+    if stated is not None:
+        return stated
+    if scan.integral:
+        return "counts"
+    if scan.largest <= _LARGEST_LOG:
+        return "lognorm"
+    raise ValueKindError(
+        f"the values are not whole numbers and go up to {scan.largest:,.1f}: neither counts nor log-normalised; "
+        "say which with --values counts (estimated counts, say) or choose another --layer"
+    )
+
+
+def lognorm_total(matrix: Any) -> float | None:  # noqa: ANN401
+    """Return the total that log-normalised cells were scaled to; None where their features do not tell.
+
+    Cells that still have all their features add up to one and the same total once the logarithm is undone. Cells that
+    were cut down to some features after normalisation do not, and nothing is known.
+    """
+    totals = np.concatenate([np.asarray(_expm1(rows).sum(axis=1)).ravel() for _, rows in row_chunks(matrix)])
+    totals = totals[totals > 0]
+    if len(totals) < 2:
+        return None
+    total = float(np.median(totals))
+    return total if np.all(np.abs(totals - total) <= _SAME_TOTAL * total) else None
+
+
+def _expm1(rows: Any) -> Any:  # noqa: ANN401
+    rows = rows.astype(np.float64)
+    return rows.expm1() if scipy.sparse.issparse(rows) else np.expm1(rows)

@@ -1,0 +1,66 @@
+"""The losses of SMILE: contrastive terms as one matrix product and one log-softmax.
+
+Source: Xu, Das & McCord (2022), Bioinformatics 38(2):476; the noise-contrastive term is NT-Xent of Chen et al. (2020),
+the one with labels is L_out of Khosla et al. (2020), equation 2.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def nt_xent(view_a: Tensor, view_b: Tensor, temperature: float) -> Tensor:
+    """Noise-contrastive estimation between two views, rows paired by position.
+
+    Parameters
+    ----------
+    view_a, view_b
+        Shape ``(n, d)``; row i of one is the positive of row i of the other, all other rows are negatives.
+    temperature
+        What cosine similarities are divided by.
+
+    Returns
+    -------
+        Scalar: the mean of both directions over all 2n rows.
+    """
+    n = len(view_a)
+    similarity = _similarity(view_a, view_b, temperature)  # (2n, 2n)
+    positive = torch.arange(2 * n, device=similarity.device).roll(n)  # i's partner is i + n, and the other way round
+    return functional.cross_entropy(similarity, positive)
+
+
+def supervised_nt_xent(view_a: Tensor, view_b: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Supervised contrastive loss: every row of the same label is a positive.
+
+    Parameters
+    ----------
+    view_a, view_b
+        Shape ``(n, d)``, two views of the same n cells.
+    labels
+        Label ids, shape ``(n,)``, integer; -1 is no label: such a cell is a positive of its own other view alone.
+    temperature
+        What cosine similarities are divided by.
+
+    Returns
+    -------
+        Scalar: the mean over all 2n rows of minus the mean log-probability of a row's positives.
+    """
+    n = len(view_a)
+    similarity = _similarity(view_a, view_b, temperature)  # (2n, 2n)
+    log_probability = functional.log_softmax(similarity, dim=1)
+    own = -1 - torch.arange(n, device=labels.device)
+    group = torch.where(labels < 0, own, labels).repeat(2)  # (2n,)
+    positives = (group[:, None] == group[None, :]).fill_diagonal_(fill_value=False)  # (2n, 2n)
+    per_row = torch.where(positives, log_probability, 0.0).sum(dim=1) / positives.sum(dim=1)
+    return -per_row.mean()
+
+
+def pseudo_type_loss(probability_a: Tensor, probability_b: Tensor, temperature: float) -> Tensor:
+    """NT-Xent between the columns of two views' pseudo-cell-type probabilities, each ``(n, K)``."""
+    return nt_xent(probability_a.T, probability_b.T, temperature)
+
+
+def _similarity(view_a: Tensor, view_b: Tensor, temperature: float) -> Tensor:
+    rows = functional.normalize(torch.cat([view_a, view_b]), dim=1)  # (2n, d)
+    similarity = rows @ rows.T / temperature  # (2n, 2n)
+    return similarity.fill_diagonal_(-torch.inf)

@@ -1,0 +1,57 @@
+"""The SMILE network: an optional frozen stem, an encoder, and two heads."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from smile_training import recipe as recipes
+
+
+class SmileNetwork(nn.Module):
+    """Encoder with its two heads, as published: Linear, BatchNorm, ReLU blocks; 32-d projection; K probabilities.
+
+    Parameters
+    ----------
+    n_features
+        Number of centred, scaled features that come in.
+    sizes
+        Layer sizes.
+    stem
+        Components of a linear stem, shape ``(n_features, n_components)``; None for none. It is frozen.
+    """
+
+    stem: Tensor | None
+
+    def __init__(self, n_features: int, sizes: recipes.Network, stem: NDArray[np.float32] | None = None) -> None:
+        super().__init__()
+        self.register_buffer("stem", None if stem is None else torch.from_numpy(stem))
+        first = n_features if stem is None else stem.shape[1]
+        self.encoder = _blocks([first, *sizes.hidden, sizes.n_latent])
+        self.projection = nn.Linear(sizes.n_latent, sizes.n_projection)
+        self.pseudo_types = nn.Sequential(nn.Linear(sizes.n_latent, sizes.n_pseudo_types), nn.Softmax(dim=1))
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw Xavier-uniform weights and zero the biases of every linear layer."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight, generator=generator)
+                nn.init.zeros_(module.bias)
+
+    def components(self, x: Tensor) -> Tensor:
+        """Return the encoder's input, ``(n, n_components)``, from centred features, ``(n, n_features)``."""
+        return x if self.stem is None else x @ self.stem
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the encoding, ``(n, n_latent)``, of centred features, ``(n, n_features)``."""
+        encoded: Tensor = self.encoder(self.components(x))
+        return encoded
+
+
+def _blocks(sizes: Sequence[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+        layers += [nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), nn.ReLU()]
+    return nn.Sequential(*layers)
