@@ -1,1 +1,49 @@
-"""."""
+"""smile_runtime: project single cells into published SMILE spaces with ONNX Runtime, without PyTorch."""
+
+from smile_runtime.encoder import Encoder
+from smile_runtime.errors import (
+    DependencyError,
+    DeviceError,
+    FeatureMatchError,
+    FormatVersionError,
+    IntegrityError,
+    OutputError,
+    QueryError,
+    RecipeError,
+    SmileError,
+    SpaceError,
+    SpaceNotFoundError,
+    TrainingError,
+    UnknownModalityError,
+    ValueKindError,
+)
+from smile_runtime.manifest import Manifest, read_manifest
+from smile_runtime.projection import project
+from smile_runtime.projection_file import project_file
+from smile_runtime.reference import Reference
+from smile_runtime.space import Space, open_space
+
+__all__ = [
+    "DependencyError",
+    "DeviceError",
+    "Encoder",
+    "FeatureMatchError",
+    "FormatVersionError",
+    "IntegrityError",
+    "Manifest",
+    "OutputError",
+    "QueryError",
+    "RecipeError",
+    "Reference",
+    "SmileError",
+    "Space",
+    "SpaceError",
+    "SpaceNotFoundError",
+    "TrainingError",
+    "UnknownModalityError",
+    "ValueKindError",
+    "open_space",
+    "project",
+    "project_file",
+    "read_manifest",
+]

@@ -35,7 +35,7 @@ def require_writable(target: Path) -> None:
 def atomic_path(target: Path) -> Iterator[Path]:
     """Give a temporary name beside ``target``, renamed to it at the end.
 
-    Whatever interrupts the block, Ctrl-C included, leaves ``target`` as it was and removes the temporary file or folder.
+    Whatever interrupts the block, Ctrl-C included, leaves ``target`` as it was and removes what was written so far.
 
     Raises
     ------

@@ -15,6 +15,7 @@ from smile_runtime.preprocessing import Scaling
 MANIFEST_NAME = "config.json"
 FORMAT = "smile-space"
 FORMAT_VERSION = 1
+ON_REQUEST = "training/"  # weights to train on; a space is whole without them
 FILE_TYPES = (".onnx", ".json", ".md", ".tsv", ".safetensors", ".png")
 
 
@@ -22,14 +23,14 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Base of the manifest's records: immutable, and strict about what they hold."""
 
 
-class FileRecord(Record):
+class FileRecord(Record, frozen=True):
     """One file of a space: 64 hexadecimal digits and a size in bytes."""
 
     sha256: str
     size: int
 
 
-class PreprocessingRecord(Record):
+class PreprocessingRecord(Record, frozen=True):
     """The settings of `smile_runtime.preprocessing.Preprocessing`; its statistics are in the feature table."""
 
     target_sum: float | None
@@ -37,7 +38,7 @@ class PreprocessingRecord(Record):
     scaling: Scaling
 
 
-class EncoderRecord(Record):
+class EncoderRecord(Record, frozen=True):
     """One modality's encoder: its files, shapes and preprocessing."""
 
     graph: str
@@ -53,7 +54,7 @@ class EncoderRecord(Record):
     """Largest difference between torch and ONNX Runtime on the parity rows, at export."""
 
 
-class CalibrationRecord(Record):
+class CalibrationRecord(Record, frozen=True):
     """Vote share to probability of a right label, piecewise linear through these points."""
 
     share: list[float]
@@ -62,7 +63,7 @@ class CalibrationRecord(Record):
     n_cells: int
 
 
-class ReferenceRecord(Record):
+class ReferenceRecord(Record, frozen=True):
     """What query cells are compared with."""
 
     kind: Literal["landmarks", "cells"]
@@ -79,7 +80,7 @@ class ReferenceRecord(Record):
     calibration: CalibrationRecord | None
 
 
-class SourceRecord(Record):
+class SourceRecord(Record, frozen=True):
     """One data set that the space was trained on."""
 
     name: str
@@ -88,8 +89,8 @@ class SourceRecord(Record):
     sha256: str = ""
 
 
-class MetricRecord(Record):
-    """One measured figure: mean and spread over repeats, on cells left out of training unless the name says otherwise."""
+class MetricRecord(Record, frozen=True):
+    """One measured figure: mean and standard deviation over repeats."""
 
     name: str
     mean: float
@@ -97,7 +98,7 @@ class MetricRecord(Record):
     n_repeats: int
 
 
-class Manifest(Record):
+class Manifest(Record, frozen=True):
     """Everything that a space says of itself."""
 
     format: str

@@ -2,14 +2,14 @@
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from smile_runtime.errors import QueryError
 from smile_runtime.features import FeatureMatch
+from smile_runtime.matrix import Matrix, dense, sliceable
 from smile_runtime.values import ValueKind, lognorm_total, recognise_values, scan_values
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def select_matrix(adata: "AnnData", layer: str | None = None) -> Any:  # noqa: ANN401 (dense, CSR or backed)
+def select_matrix(adata: "AnnData", layer: str | None = None) -> Matrix:
     """Return the values of an AnnData, shape ``(n_obs, n_vars)``, in a form whose rows can be sliced.
 
     Parameters
@@ -41,10 +41,10 @@ def select_matrix(adata: "AnnData", layer: str | None = None) -> Any:  # noqa: A
     matrix = adata.X if layer is None else adata.layers[layer]
     if matrix is None:
         layers = ", ".join(map(repr, adata.layers)) or "none"
-        raise QueryError(f"the query has no X; name the layer that holds the values (--layer). Its layers are: {layers}")
-    if scipy.sparse.issparse(matrix) and matrix.format != "csr":
-        return matrix.tocsr()
-    return matrix
+        raise QueryError(
+            f"the query has no X; name the layer that holds the values (--layer). Its layers are: {layers}"
+        )
+    return sliceable(matrix)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class QueryValues:
         What each cell adds up to over all features: counts, or the total it was normalised to; shape ``(n,)``.
     """
 
-    matrix: Any
+    matrix: Matrix
     kind: ValueKind
     totals: NDArray[np.float64]
 
@@ -70,14 +70,13 @@ class QueryValues:
 
     def raw(self, start: int, stop: int, match: FeatureMatch, n_features: int) -> NDArray[np.float32]:
         """Return rows of raw values in the encoder's order, shape ``(rows, n_features)``; NaN where not measured."""
-        rows = self.matrix[start:stop][:, match.columns]
-        dense = rows.toarray() if scipy.sparse.issparse(rows) else np.asarray(rows)
-        result = np.full((dense.shape[0], n_features), np.nan, np.float32)
-        result[:, match.positions] = np.expm1(dense) if self.kind == "lognorm" else dense
+        measured = dense(self.matrix[start:stop][:, match.columns])
+        result = np.full((len(measured), n_features), np.nan, np.float32)
+        result[:, match.positions] = np.expm1(measured) if self.kind == "lognorm" else measured
         return result
 
 
-def read_values(matrix: Any, target_sum: float | None, stated: ValueKind | None = None) -> QueryValues:  # noqa: ANN401
+def read_values(matrix: Matrix, target_sum: float | None, stated: ValueKind | None = None) -> QueryValues:
     """Recognise the values of a matrix and find each cell's total.
 
     Parameters
@@ -102,5 +101,9 @@ def read_values(matrix: Any, target_sum: float | None, stated: ValueKind | None 
         return QueryValues(matrix, kind, np.full(matrix.shape[0], total))
     empty = int(np.count_nonzero(scan.totals == 0))
     if empty:
-        logger.warning("%s of %s cells have no counts at all; their labels mean nothing", f"{empty:,}", f"{len(scan.totals):,}")
+        logger.warning(
+            "%s of %s cells have no counts at all; their labels mean nothing",
+            f"{empty:,}",
+            f"{len(scan.totals):,}",
+        )
     return QueryValues(matrix, kind, scan.totals)

@@ -1,23 +1,16 @@
 """What the values of a query are: raw counts, log-normalised, or something that cannot be projected."""
 
-import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from smile_runtime.errors import QueryError, ValueKindError
-
-logger = logging.getLogger(__name__)
+from smile_runtime.matrix import Matrix, expm1, row_chunks, row_sums, stored_values
 
 ValueKind = Literal["counts", "lognorm"]
 """Raw counts, or ``log(1 + count * target_sum / total)``."""
-
-CHUNK = 4096
-"""Rows that are looked at together; bounds the memory that a pass over the query takes."""
 
 _LARGEST_LOG = 20.0  # log1p of a count of 485 million: larger values are no logarithms
 _SAME_TOTAL = 0.01
@@ -47,19 +40,7 @@ class ValueScan:
     n_negative: int
 
 
-def row_chunks(matrix: Any, size: int = CHUNK) -> Iterator[tuple[int, Any]]:  # noqa: ANN401 (dense, CSR or backed)
-    """Yield the first row number and the rows of each chunk, as ndarray or sparse matrix."""
-    for start in range(0, matrix.shape[0], size):
-        yield start, matrix[start : start + size]
-
-
-def stored_values(rows: Any) -> NDArray[Any]:  # noqa: ANN401
-    """Return the values that rows hold: all of a dense matrix, the stored ones of a sparse matrix."""
-    values: NDArray[Any] = rows.data if scipy.sparse.issparse(rows) else np.asarray(rows)
-    return values
-
-
-def scan_values(matrix: Any) -> ValueScan:  # noqa: ANN401
+def scan_values(matrix: Matrix) -> ValueScan:
     """Look once at all values of a matrix, a chunk of rows at a time.
 
     Raises
@@ -69,12 +50,14 @@ def scan_values(matrix: Any) -> ValueScan:  # noqa: ANN401
     """
     kind = np.dtype(matrix.dtype).kind
     if kind not in "biuf":
-        raise QueryError(f"the values are of type {matrix.dtype}, numbers are needed; give counts as integers or floats")
+        raise QueryError(
+            f"the values are of type {matrix.dtype}, numbers are needed; give counts as integers or floats"
+        )
     totals = np.zeros(matrix.shape[0])
     largest, integral, n_nan, n_infinite, n_negative = 0.0, True, 0, 0, 0
-    for start, rows in row_chunks(matrix):
+    for where, rows in row_chunks(matrix):
         values = stored_values(rows)
-        totals[start : start + CHUNK] = np.asarray(rows.sum(axis=1, dtype=np.float64)).ravel()
+        totals[where] = row_sums(rows)
         n_negative += int(np.count_nonzero(values < 0))
         if kind == "f":
             n_nan += int(np.count_nonzero(np.isnan(values)))
@@ -127,20 +110,15 @@ def recognise_values(scan: ValueScan, stated: ValueKind | None = None) -> ValueK
     )
 
 
-def lognorm_total(matrix: Any) -> float | None:  # noqa: ANN401
+def lognorm_total(matrix: Matrix) -> float | None:
     """Return the total that log-normalised cells were scaled to; None where their features do not tell.
 
     Cells that still have all their features add up to one and the same total once the logarithm is undone. Cells that
     were cut down to some features after normalisation do not, and nothing is known.
     """
-    totals = np.concatenate([np.asarray(_expm1(rows).sum(axis=1)).ravel() for _, rows in row_chunks(matrix)])
+    totals = np.concatenate([row_sums(expm1(rows)) for _, rows in row_chunks(matrix)])
     totals = totals[totals > 0]
     if len(totals) < 2:
         return None
     total = float(np.median(totals))
     return total if np.all(np.abs(totals - total) <= _SAME_TOTAL * total) else None
-
-
-def _expm1(rows: Any) -> Any:  # noqa: ANN401
-    rows = rows.astype(np.float64)
-    return rows.expm1() if scipy.sparse.issparse(rows) else np.expm1(rows)

@@ -102,7 +102,9 @@ def _open_h5ad(path: Path, sha256: str) -> anndata.AnnData:
     if not path.is_file():
         raise RecipeError(f"there is no data file {path}; name the folder that holds it with --data")
     if sha256 and (found := sha256_file(path)) != sha256:
-        raise RecipeError(f"{path} has sha256 {found}, the recipe pins {sha256}; use the data that the recipe was made for")
+        raise RecipeError(
+            f"{path} has sha256 {found}, the recipe pins {sha256}; use the data that the recipe was made for"
+        )
     try:
         return anndata.read_h5ad(path)
     except (OSError, KeyError, ValueError) as error:

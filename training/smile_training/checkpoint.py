@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from smile_runtime.errors import TrainingError
@@ -47,9 +47,13 @@ class Checkpoint:
                 metadata = file.metadata() or {}
                 tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
-            raise TrainingError(f"the checkpoint {self._path} is damaged: {error}; start again without --resume") from error
+            raise TrainingError(
+                f"the checkpoint {self._path} is damaged: {error}; start again without --resume"
+            ) from error
         if metadata.get("fingerprint") != self._fingerprint:
-            raise TrainingError(f"the checkpoint {self._path} is of another recipe or data; start again without --resume")
+            raise TrainingError(
+                f"the checkpoint {self._path} is of another recipe or data; start again without --resume"
+            )
         network.load_state_dict(_with_prefix(tensors, "network."))
         momentum = _with_prefix(tensors, "momentum.")
         for name, parameter in network.named_parameters():
@@ -67,7 +71,7 @@ class Checkpoint:
         tensors["loss_curve"] = torch.tensor(loss_curve, dtype=torch.float64)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(self._path) as partial:
-            save_file(tensors, partial, {"fingerprint": self._fingerprint})
+            partial.write_bytes(save(tensors, {"fingerprint": self._fingerprint}))
         self._saved = time.monotonic()
 
 

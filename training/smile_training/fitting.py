@@ -44,5 +44,7 @@ def fit_preprocessing(cells: Cells, settings: PreprocessingSettings) -> Preproce
     std: NDArray[np.float64] = np.sqrt(np.maximum(variance, 0.0))
     std[std < 1e-6 * np.maximum(np.abs(mean), 1.0)] = 0.0  # rounding, not variation
     if not std.any():
-        raise RecipeError(f"all {len(std):,} features are constant over the {len(cells):,} cells; nothing can be learned")
+        raise RecipeError(
+            f"all {len(std):,} features are constant over the {len(cells):,} cells; nothing can be learned"
+        )
     return Preprocessing(settings.target_sum, settings.log1p, settings.scaling, mean, std)

@@ -15,6 +15,7 @@ from smile_runtime.preprocessing import Preprocessing
 from smile_training import losses
 from smile_training.cells import Cells
 from smile_training.checkpoint import Checkpoint
+from smile_training.collapse import require_spread
 from smile_training.fitting import fit_preprocessing, select_features
 from smile_training.network import SmileNetwork
 from smile_training.pairing import neighbour_partners, self_partners
@@ -27,7 +28,6 @@ Progress = Callable[[int, float | None], None]
 """Called after each step with the number of cells it took, and at an epoch's end with the epoch's mean loss."""
 
 _PAIRING_COMPONENTS = 50
-_COLLAPSED = 0.999
 
 
 @dataclass(eq=False)
@@ -57,7 +57,9 @@ class TrainedEncoder:
         place = {name: column for column, name in enumerate(cells.features)}
         logged = cells.logged[:, [place[name] for name in self.features]]
         parts = [
-            torch.nn.functional.normalize(self.network.encode(_dense(logged[start : start + batch_size], self.preprocessing)))
+            torch.nn.functional.normalize(
+                self.network.encode(_dense(logged[start : start + batch_size], self.preprocessing))
+            )
             for start in range(0, len(cells), batch_size)
         ]
         embedding: NDArray[np.float32] = torch.cat(parts).numpy()
@@ -139,11 +141,12 @@ def train_encoder(
                 loss = losses.supervised_nt_xent(f_a, f_b, batch_labels, recipe.loss.temperature)
             loss = loss + losses.pseudo_type_loss(p_a, p_b, recipe.loss.pseudo_type_temperature)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             total += loss.detach()
             progress(batch_size, None)
-        curve.append(_checked(total / n_steps, encoded_a.detach(), epoch))
+        curve.append(_finite(total / n_steps, f"in epoch {epoch + 1}"))
+        require_spread(encoded_a.detach(), f"in epoch {epoch + 1}")
         progress(0, curve[-1])
         if checkpoint is not None:
             checkpoint.save(network, optimiser, curve, last=epoch + 1 == recipe.epochs)
@@ -178,22 +181,20 @@ def _noisy(x: Tensor, network: SmileNetwork, noise: Noise, generator: torch.Gene
     return x + noise.gaussian * torch.randn(x.shape, generator=generator, device=x.device)
 
 
-def _checked(loss: Tensor, encoded: Tensor, epoch: int) -> float:
-    """Return the loss as a number, or refuse a run that has gone wrong."""
+def _finite(loss: Tensor, when: str) -> float:
     value = float(loss)
     if not np.isfinite(value):
-        raise TrainingError(f"the loss is {value} in epoch {epoch + 1}; lower optimiser.lr, or use precision = 'float32'")
-    # The squared length of the mean unit vector is the mean cosine over all pairs of cells.
-    likeness = float(torch.nn.functional.normalize(encoded.float()).mean(dim=0).square().sum())
-    if not encoded.any() or likeness > _COLLAPSED:
-        what = "all units are dead" if not encoded.any() else f"all cells are alike (mean cosine {likeness:.4f})"
-        raise TrainingError(f"the embedding collapsed in epoch {epoch + 1}: {what}; lower optimiser.lr or noise.gaussian")
+        raise TrainingError(f"the loss is {value} {when}; lower optimiser.lr, or set precision = 'float32'")
     return value
 
 
 @torch.no_grad()
 def _reestimate_batch_norm(
-    network: SmileNetwork, cells: Cells, preprocessing: Preprocessing, rng: np.random.Generator, batch_size: int = 4096
+    network: SmileNetwork,
+    cells: Cells,
+    preprocessing: Preprocessing,
+    rng: np.random.Generator,
+    batch_size: int = 4096,
 ) -> None:
     """Replace the statistics that batch norms learned on noisy views by those of clean cells.
 

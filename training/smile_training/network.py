@@ -1,5 +1,6 @@
 """The SMILE network: an optional frozen stem, an encoder, and two heads."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -52,6 +53,6 @@ class SmileNetwork(nn.Module):
 
 def _blocks(sizes: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+    for n_in, n_out in itertools.pairwise(sizes):
         layers += [nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), nn.ReLU()]
     return nn.Sequential(*layers)

@@ -17,7 +17,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Base of a recipe's sections: immutable, and strict about what they hold."""
 
 
-class Source(Section):
+class Source(Section, frozen=True):
     """Where the cells come from, for the manifest and the card."""
 
     name: str
@@ -25,7 +25,7 @@ class Source(Section):
     url: str = ""
 
 
-class Data(Section):
+class Data(Section, frozen=True):
     """The cells to train on."""
 
     path: str
@@ -42,7 +42,7 @@ class Data(Section):
     """Highly variable features kept, chosen over batches; all where there are fewer."""
 
 
-class PreprocessingSettings(Section):
+class PreprocessingSettings(Section, frozen=True):
     """How raw values become encoder input."""
 
     target_sum: float | None = 1e4
@@ -50,13 +50,13 @@ class PreprocessingSettings(Section):
     scaling: Scaling = "sd"
 
 
-class Stem(Section):
+class Stem(Section, frozen=True):
     """A frozen linear map before the encoder: PCA of the centred, scaled values."""
 
     n_components: int = 50
 
 
-class Network(Section):
+class Network(Section, frozen=True):
     """Layer sizes."""
 
     hidden: list[int] = msgspec.field(default_factory=lambda: [1000, 512])
@@ -65,7 +65,7 @@ class Network(Section):
     n_pseudo_types: int = 25
 
 
-class Pairing(Section):
+class Pairing(Section, frozen=True):
     """Which two cells are a positive pair."""
 
     kind: Literal["self", "neighbour", "label"] = "self"
@@ -73,7 +73,7 @@ class Pairing(Section):
     """For ``neighbour``: partners are drawn from this many nearest cells in each batch."""
 
 
-class Noise(Section):
+class Noise(Section, frozen=True):
     """What makes the two views of a pair differ."""
 
     gaussian: float = 1.0
@@ -82,14 +82,14 @@ class Noise(Section):
     """Share of a view's features that are hidden as if they had not been measured."""
 
 
-class Loss(Section):
+class Loss(Section, frozen=True):
     """Temperatures of the two contrastive terms."""
 
     temperature: float = 0.05
     pseudo_type_temperature: float = 0.15
 
 
-class Optimiser(Section):
+class Optimiser(Section, frozen=True):
     """Stochastic gradient descent."""
 
     lr: float = 0.01
@@ -97,7 +97,7 @@ class Optimiser(Section):
     weight_decay: float = 5e-4
 
 
-class Reference(Section):
+class Reference(Section, frozen=True):
     """What the space keeps of its reference cells."""
 
     kind: Literal["landmarks", "cells"] = "landmarks"
@@ -112,7 +112,7 @@ class Reference(Section):
     """How often that cross-validation is repeated, with another seed each time."""
 
 
-class Recipe(Section):
+class Recipe(Section, frozen=True):
     """Everything that decides what a space becomes."""
 
     name: str

@@ -1,0 +1,52 @@
+"""Where dense, sparse and backed matrices differ: in this module, so that nothing else need ask."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+CHUNK = 4096
+"""Rows that are looked at together; bounds the memory that a pass over a matrix takes."""
+
+Matrix = Any
+"""Rows of values that can be sliced: ndarray, scipy sparse, or a backed matrix of anndata."""
+
+
+def is_sparse(matrix: Matrix) -> bool:
+    """Say whether a matrix is one of scipy's sparse ones."""
+    return scipy.sparse.issparse(matrix)
+
+
+def sliceable(matrix: Matrix) -> Matrix:
+    """Return a matrix whose rows can be sliced: CSR for any in-memory sparse format."""
+    return matrix.tocsr() if is_sparse(matrix) else matrix
+
+
+def row_chunks(matrix: Matrix) -> Iterator[tuple[slice, Matrix]]:
+    """Yield where each chunk of rows stands, and the rows themselves."""
+    for start in range(0, matrix.shape[0], CHUNK):
+        rows = slice(start, min(start + CHUNK, matrix.shape[0]))
+        yield rows, matrix[rows]
+
+
+def dense(rows: Matrix) -> NDArray[Any]:
+    """Return rows as ndarray."""
+    return rows.toarray() if is_sparse(rows) else np.asarray(rows)
+
+
+def stored_values(rows: Matrix) -> NDArray[Any]:
+    """Return the values that rows hold: all of a dense matrix, the stored ones of a sparse one."""
+    values: NDArray[Any] = rows.data if is_sparse(rows) else np.asarray(rows)
+    return values
+
+
+def row_sums(rows: Matrix) -> NDArray[np.float64]:
+    """Return the sum of each row, shape ``(n,)``, added up in float64."""
+    return np.asarray(rows.sum(axis=1, dtype=np.float64)).ravel()
+
+
+def expm1(rows: Matrix) -> Matrix:
+    """Return ``exp(value) - 1``; a sparse matrix stays sparse."""
+    return rows.expm1() if is_sparse(rows) else np.expm1(rows)

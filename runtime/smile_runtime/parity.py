@@ -1,0 +1,43 @@
+"""Parity: the rows that travel with a space, and what torch made of them."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save
+
+from smile_runtime.encoder import Encoder
+from smile_runtime.errors import IntegrityError
+
+TOLERANCE = 1e-5
+
+
+def write_parity(
+    path: Path, X: NDArray[np.float32], size_factor: NDArray[np.float32], embedding: NDArray[np.float32]
+) -> None:
+    """Write raw values, size factors, and the embedding that torch gave for them."""
+    path.write_bytes(save({"X": X, "size_factor": size_factor, "embedding": embedding}))
+
+
+def parity_difference(encoder: Encoder, path: Path) -> float:
+    """Return the largest difference between torch's embedding of the parity rows and this machine's."""
+    rows = load_file(path)
+    embedding = encoder.encode(rows["X"], rows["size_factor"])
+    return float(np.abs(embedding - rows["embedding"]).max())
+
+
+def require_parity(encoder: Encoder, path: Path) -> float:
+    """Return the largest difference, or refuse one above ``TOLERANCE``.
+
+    Raises
+    ------
+    IntegrityError
+        If this machine's embedding differs by more.
+    """
+    difference = parity_difference(encoder, path)
+    if not difference <= TOLERANCE:
+        raise IntegrityError(
+            f"the {encoder.modality} encoder gives embeddings that differ from torch's by {difference:.2g} "
+            f"(at most {TOLERANCE:g} is allowed) with {encoder.provider}; report this, and use --device cpu"
+        )
+    return difference

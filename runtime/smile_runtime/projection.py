@@ -1,0 +1,141 @@
+"""Projection: from query cells to embedding, label, confidence and position on the map."""
+
+import platform
+from collections.abc import Callable
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from smile_runtime.annotation import Projection, require_free, write_fields
+from smile_runtime.calibration import confidence
+from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
+from smile_runtime.features import FeatureMatch, match_features
+from smile_runtime.labels import neighbour_weights, transfer_labels
+from smile_runtime.matrix import CHUNK
+from smile_runtime.neighbours import nearest_neighbours
+from smile_runtime.query import QueryValues, read_values, select_matrix
+from smile_runtime.session import installed_packages
+from smile_runtime.space import Space
+from smile_runtime.values import ValueKind
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def project(
+    adata: "AnnData",
+    space: Space,
+    *,
+    modality: str | None = None,
+    layer: str | None = None,
+    values: ValueKind | None = None,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    key_added: str = "smile",
+    overwrite: bool = False,
+    copy: bool = False,
+    progress: Callable[[int], object] = lambda _n_cells: None,
+) -> "AnnData | None":
+    """Project cells into a space and write what comes out into their AnnData.
+
+    Parameters
+    ----------
+    adata
+        Query cells, shape ``(n_obs, n_vars)``, features named as in the space; raw counts or log-normalised values.
+    space
+        An open space.
+    modality
+        Which encoder; None for the only one.
+    layer
+        Where the values are; None for ``X``.
+    values
+        What they are; None: recognised.
+    batch_size
+        Cells that run through the encoder together; changes speed, not results.
+    key_added
+        Stem of the names of the fields that are written.
+    overwrite
+        Whether fields of these names may be replaced.
+    copy
+        Whether to write into a copy and return it.
+    progress
+        Called with the number of cells each time some are done.
+
+    Returns
+    -------
+        None, or the copy. These fields are written:
+
+        ``obsm["X_smile"]``
+            Embedding, float32, shape ``(n_obs, n_latent)``, L2-normalised.
+        ``obs["smile_label"]``
+            Transferred label, categorical (where the reference has labels).
+        ``obs["smile_confidence"]``
+            Probability that the label is right, float32, 0 to 1 (likewise).
+        ``obsm["X_smile_map"]``
+            Position on the reference map, float32, shape ``(n_obs, 2)``.
+        ``uns["smile"]``
+            Provenance: space, manifest sha256, modality, features, kind of values, provider, versions.
+
+    Raises
+    ------
+    QueryError, FeatureMatchError, ValueKindError
+        If the cells cannot be projected.
+    UnknownModalityError
+        If the space has no such encoder.
+    DependencyError, DeviceError
+        If ONNX Runtime, or the device, does not work.
+    """
+    if not overwrite:
+        require_free(adata, key_added)
+    encoder = space.encoder(modality)
+    query = read_values(select_matrix(adata, layer), encoder.preprocessing.target_sum, values)
+    match = match_features(adata.var_names.astype(str).tolist(), encoder.features, encoder.record.min_matched)
+    projection = project_values(query, match, space, encoder, batch_size=batch_size, progress=progress)
+    target = adata.copy() if copy else adata
+    write_fields(target, projection, key_added)
+    return target if copy else None
+
+
+def project_values(
+    query: QueryValues,
+    match: FeatureMatch,
+    space: Space,
+    encoder: Encoder,
+    *,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    progress: Callable[[int], object] = lambda _n_cells: None,
+) -> Projection:
+    """Project values whose kind and features are known; a part of `project`."""
+    size_factor = encoder.preprocessing.size_factors(query.totals)
+    embedding = np.empty((len(query), encoder.record.n_latent), np.float32)
+    for start in range(0, len(query), CHUNK):
+        rows = query.raw(start, start + CHUNK, match, len(encoder.features))
+        embedding[start : start + CHUNK] = encoder.encode(
+            rows, size_factor[start : start + CHUNK], batch_size=batch_size
+        )
+        progress(len(rows))
+
+    reference, record = space.reference, space.manifest.reference
+    neighbours = nearest_neighbours(embedding, reference.embedding, record.n_neighbors)
+    position = np.einsum("nk,nkc->nc", neighbour_weights(neighbours, reference), reference.map[neighbours.indices])
+    label = score = None
+    if reference.labels:
+        transfer = transfer_labels(neighbours, reference)
+        label = np.array(reference.labels, dtype=object)[transfer.label]
+        score = confidence(transfer.share, record.calibration)
+    return Projection(embedding, label, score, position.astype(np.float32), _provenance(query, match, space, encoder))
+
+
+def _provenance(query: QueryValues, match: FeatureMatch, space: Space, encoder: Encoder) -> dict[str, Any]:
+    versions = {name: metadata.version(name) for name in ("smile-zoo", "numpy", "anndata")}
+    return {
+        "space": space.name,
+        "revision": space.revision,
+        "manifest_sha256": space.manifest_sha256,
+        "modality": encoder.modality,
+        "values": query.kind,
+        "n_features_matched": match.n_matched,
+        "features_missing": np.array(match.missing, dtype=object),
+        "provider": encoder.provider,
+        "versions": {**versions, **installed_packages(), "python": platform.python_version()},
+    }

@@ -1,0 +1,127 @@
+"""ONNX Runtime enters here: which package, which device, which threads."""
+
+import logging
+import os
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal
+
+from smile_runtime.errors import DependencyError, DeviceError, SpaceError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+logger = logging.getLogger(__name__)
+
+Device = Literal["auto", "cpu", "cuda"]
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+_ERRORS_ONLY, _SILENT = 3, 4
+
+
+def installed_packages() -> dict[str, str]:
+    """Return name and version of each ONNX Runtime package that is installed."""
+    found = {}
+    for name in ("onnxruntime", "onnxruntime-gpu"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def import_onnxruntime() -> ModuleType:
+    """Import ONNX Runtime.
+
+    Raises
+    ------
+    DependencyError
+        If it is not installed, or two packages overwrite one another.
+    """
+    if len(installed_packages()) > 1:
+        raise DependencyError(
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite one another; keep one:\n"
+            "  pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'smile-zoo[cpu]'   (or 'smile-zoo[gpu]')"
+        )
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise DependencyError(
+            f"ONNX Runtime cannot be imported ({error}); install it with: pip install 'smile-zoo[cpu]' "
+            "(or 'smile-zoo[gpu]' on a machine with an NVIDIA GPU)"
+        ) from error
+    if hasattr(onnxruntime, "disable_telemetry_events"):
+        onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
+def open_session(graph: Path, device: Device = "auto", threads: int | None = None) -> "onnxruntime.InferenceSession":
+    """Open a graph on a device.
+
+    Parameters
+    ----------
+    graph
+        An ONNX file without external data.
+    device
+        ``auto`` takes CUDA where it works and the CPU elsewhere; ``cuda`` refuses the CPU.
+    threads
+        Threads that one operator uses on the CPU; None for all that this process may run on.
+
+    Raises
+    ------
+    DeviceError
+        If ``cuda`` is asked for and does not work here.
+    DependencyError
+        If ONNX Runtime is missing or broken.
+    SpaceError
+        If the file is no graph that this ONNX Runtime can run.
+    """
+    ort = import_onnxruntime()
+    built_for_cuda = CUDA in ort.get_available_providers()
+    if device == "cuda" and not built_for_cuda:
+        raise DeviceError(
+            "CUDA was asked for, but this ONNX Runtime is built without it; install the GPU build: "
+            "pip uninstall -y onnxruntime && pip install 'smile-zoo[gpu]', or use --device cpu"
+        )
+    if device == "cpu" or not built_for_cuda:
+        return _open(ort, graph, [CPU], threads)
+    return _open_cuda(ort, graph, threads, required=device == "cuda")
+
+
+def _open_cuda(ort: ModuleType, graph: Path, threads: int | None, *, required: bool) -> "onnxruntime.InferenceSession":
+    """Try CUDA and look at what came: ONNX Runtime itself falls back to the CPU without a word."""
+    ort.set_default_logger_severity(_SILENT)  # the failed attempt prints a page on stderr otherwise
+    try:
+        session = _open(ort, graph, [CUDA, CPU], threads)
+    finally:
+        ort.set_default_logger_severity(_ERRORS_ONLY)
+    if session.get_providers()[0] == CUDA:
+        return session
+    if required:
+        raise DeviceError(
+            "CUDA was asked for, but ONNX Runtime could not start it here: no NVIDIA GPU or driver, or missing CUDA "
+            "libraries. `smile-zoo doctor` shows what is there; use --device cpu to go on without"
+        )
+    logger.warning(
+        "CUDA does not work here, running on the CPU; `smile-zoo doctor` shows why, --device cpu says you know"
+    )
+    return session
+
+
+def _open(ort: ModuleType, graph: Path, providers: list[str], threads: int | None) -> "onnxruntime.InferenceSession":
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or _usable_cores()
+    options.inter_op_num_threads = 1
+    try:
+        session: onnxruntime.InferenceSession = ort.InferenceSession(str(graph), options, providers=providers)
+    except Exception as error:
+        raise SpaceError(f"{graph} is not a graph that ONNX Runtime {ort.__version__} can run: {error}") from error
+    return session
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,141 @@
+"""A space on disk, verified and ready to project into."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from smile_runtime.encoder import Encoder
+from smile_runtime.errors import IntegrityError, UnknownModalityError
+from smile_runtime.features import FeatureTable
+from smile_runtime.files import sha256_file
+from smile_runtime.manifest import MANIFEST_NAME, ON_REQUEST, Manifest, read_manifest
+from smile_runtime.reference import Reference, read_points
+from smile_runtime.session import Device
+
+
+@dataclass(eq=False)
+class Space:
+    """A published latent space: encoders that share it, and the reference that query cells are compared with.
+
+    Attributes
+    ----------
+    path
+        Its directory.
+    manifest
+        What it says of itself.
+    manifest_sha256
+        The sha256 of its manifest, which pins all other files.
+    device
+        Where its encoders run.
+    revision
+        Where its directory came from, for provenance.
+    """
+
+    path: Path
+    manifest: Manifest
+    manifest_sha256: str
+    device: Device
+    revision: str
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.manifest.name
+
+    @cached_property
+    def encoders(self) -> dict[str, Encoder]:
+        """Its encoders by modality."""
+        encoders = {}
+        for modality, record in self.manifest.encoders.items():
+            features = FeatureTable.from_tsv(self.path / record.features)
+            if len(features) != record.n_features:
+                raise IntegrityError(
+                    f"{self.path / record.features} has {len(features)} features, the manifest says {record.n_features}"
+                )
+            encoders[modality] = Encoder(modality, record, features, self.path / record.graph, self.device)
+        return encoders
+
+    @cached_property
+    def reference(self) -> Reference:
+        """Its reference."""
+        record = self.manifest.reference
+        return read_points(self.path / record.points, tuple(record.labels))
+
+    def encoder(self, modality: str | None = None) -> Encoder:
+        """Return the encoder of a modality; None for the only one.
+
+        Raises
+        ------
+        UnknownModalityError
+            If there is none of that name, or several to choose from.
+        """
+        known = ", ".join(self.encoders)
+        if modality is None:
+            if len(self.encoders) > 1:
+                raise UnknownModalityError(
+                    f"the space {self.name} has several encoders: {known}; say which (--modality)"
+                )
+            return next(iter(self.encoders.values()))
+        if modality not in self.encoders:
+            raise UnknownModalityError(f"the space {self.name} has no {modality!r} encoder; it has: {known}")
+        return self.encoders[modality]
+
+
+def open_space(path: Path | str, *, device: Device = "auto", revision: str = "local") -> Space:
+    """Open a space directory, after checking the sha256 of every file in it.
+
+    Parameters
+    ----------
+    path
+        The directory.
+    device
+        Where its encoders run: ``auto``, ``cpu`` or ``cuda``.
+    revision
+        Where the directory came from, to be recorded with every projection.
+
+    Raises
+    ------
+    SpaceNotFoundError
+        If there is no space directory.
+    FormatVersionError, SpaceError
+        If its manifest cannot be read.
+    IntegrityError
+        If a file is missing or was changed.
+    """
+    path = Path(path)
+    manifest = read_manifest(path)
+    verify_files(path, manifest)
+    return Space(path, manifest, sha256_file(path / MANIFEST_NAME), device, revision)
+
+
+def verify_files(path: Path, manifest: Manifest) -> None:
+    """Check size and sha256 of every file that a manifest lists, and that it lists all it needs.
+
+    Weights for training come only on request, so they may be absent.
+
+    Raises
+    ------
+    IntegrityError
+        At the first file that differs.
+    """
+    needed = [manifest.reference.points]
+    for record in manifest.encoders.values():
+        needed += [record.graph, record.features, record.parity]
+    if unlisted := [name for name in needed if name not in manifest.files]:
+        raise IntegrityError(f"the manifest in {path} uses {unlisted[0]} without its sha256; do not use this space")
+    for name, pinned in manifest.files.items():
+        file = path / name
+        if not file.is_file():
+            if name.startswith(ON_REQUEST):
+                continue
+            raise IntegrityError(f"{file} is missing; pull or build the space again")
+        if file.stat().st_size != pinned.size:
+            raise IntegrityError(
+                f"{file} has {file.stat().st_size:,} bytes, the manifest says {pinned.size:,}: it is truncated or was "
+                "changed; pull or build the space again"
+            )
+        if (found := sha256_file(file)) != pinned.sha256:
+            raise IntegrityError(
+                f"{file} was changed: its sha256 is {found[:12]}…, the manifest says {pinned.sha256[:12]}…; "
+                "pull or build the space again"
+            )

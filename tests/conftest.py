@@ -1,0 +1,48 @@
+"""What every test may use."""
+
+import os
+import shutil
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import scipy
+
+ROOT = Path(__file__).parents[1]
+PBMC = ROOT / "zoo/smile_zoo/spaces/pbmc"
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The real data sets, which stand beside the project and not in it."""
+    folder = Path(os.environ.get("SMILE_ZOO_DATA", ROOT.parent / "shared/data"))
+    if folder.is_dir():
+        return folder
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"no real data at {folder}; name the folder in SMILE_ZOO_DATA")
+    pytest.skip(f"no real data at {folder}; name the folder in SMILE_ZOO_DATA")
+
+
+@pytest.fixture
+def pbmc_copy(tmp_path: Path) -> Path:
+    """A copy of the packaged space that a test may damage."""
+    return Path(shutil.copytree(PBMC, tmp_path / "pbmc"))
+
+
+@pytest.fixture(scope="session")
+def pbmc_genes() -> list[str]:
+    """Gene names of the packaged space, in its order."""
+    lines = (PBMC / "features/rna.tsv").read_text("utf-8").splitlines()
+    return [line.split("\t")[0] for line in lines[1:]]
+
+
+@pytest.fixture
+def counts(pbmc_genes: list[str]) -> anndata.AnnData:
+    """Thirty simulated cells with raw counts of all the space's genes and 50 others, in shuffled order."""
+    rng = np.random.default_rng(0)
+    names = rng.permutation([*pbmc_genes, *(f"OTHER{number}" for number in range(50))])
+    X = rng.poisson(0.3, (30, len(names))).astype(np.float32)
+    obs = pd.DataFrame({"sample": ["a"] * 30}, index=[f"cell{row}" for row in range(30)])
+    return anndata.AnnData(scipy.sparse.csr_matrix(X), obs=obs, var=pd.DataFrame(index=names))

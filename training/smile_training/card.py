@@ -1,0 +1,84 @@
+"""The card of a space: its README.md, made from the manifest."""
+
+from smile_runtime.manifest import Manifest
+
+_TEMPLATE = """\
+---
+library_name: smile-zoo
+license: {licence_tag}
+tags:
+- single-cell
+- biology
+- onnx
+- contrastive-learning
+---
+
+# {title}
+
+{description}
+
+- Organism: {organism}; tissue: {tissue}; variant: {variant}
+- Encoders: {encoders}
+- Reference: {n_points:,} {kind} for {n_cells:,} cells; labels: {labels}
+- Licence: {licence}
+
+## Use
+
+```bash
+smile-zoo project query.h5ad {name} -o out.h5ad --report map.png
+```
+
+```python
+import anndata, smile_runtime
+
+space = smile_runtime.open_space("path/to/{name}")
+adata = anndata.read_h5ad("query.h5ad")
+smile_runtime.project(adata, space)  # obs["smile_label"], obsm["X_smile"], ...
+```
+
+## Training data
+
+{sources}
+
+## Measured
+
+| figure | mean | sd | repeats |
+|---|---|---|---|
+{metrics}
+
+## Limits
+
+Labels come from the reference alone: a cell of a type that it lacks still gets one of its labels.
+The confidence is calibrated on left-out cells of the same studies; other tissues, species or protocols can be worse.
+Research use; not for diagnosis.
+
+## Cite
+
+Xu Y, Das P, McCord RP (2022). SMILE: mutual information learning for integration of single-cell omics data.
+Bioinformatics 38(2):476-486.
+"""
+
+
+def render_card(manifest: Manifest) -> str:
+    """Return the card of a space as Markdown with YAML front matter."""
+    reference = manifest.reference
+    return _TEMPLATE.format(
+        name=manifest.name,
+        title=manifest.title,
+        description=manifest.description,
+        organism=manifest.organism,
+        tissue=manifest.tissue,
+        variant=manifest.variant,
+        licence=manifest.licence,
+        licence_tag=manifest.licence.lower(),
+        encoders="; ".join(f"{name}, {record.n_features:,} features" for name, record in manifest.encoders.items()),
+        n_points=reference.n_points,
+        n_cells=reference.n_cells,
+        kind=reference.kind,
+        labels=", ".join(reference.labels) or "none",
+        sources="\n".join(f"- {source.name} (licence: {source.licence}) {source.url}" for source in manifest.sources),
+        metrics="\n".join(
+            f"| {metric.name} | {metric.mean:.3f} | {metric.std:.3f} | {metric.n_repeats} |"
+            for metric in manifest.metrics
+        ),
+    )

@@ -1,0 +1,101 @@
+"""Export of a trained encoder as one self-contained ONNX graph."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from smile_runtime.errors import TrainingError
+from smile_training.graph import EncoderGraph
+from smile_training.loop import TrainedEncoder
+
+OPSET = 20
+_CHECKED_ROWS = 4
+
+
+def export_onnx(encoder: TrainedEncoder, path: Path, metadata: dict[str, str]) -> EncoderGraph:
+    """Write an encoder as an ONNX graph.
+
+    Inputs ``X`` (n, n_features) and ``size_factor`` (n, 1); outputs ``embedding`` (n, n_latent) and ``pseudo_type``
+    (n, K); all float32, n free. No external data, and nothing in it that names this machine.
+
+    Parameters
+    ----------
+    encoder
+        The trained encoder.
+    path
+        The file to write.
+    metadata
+        What the model says of itself (``metadata_props``).
+
+    Returns
+    -------
+        The module that was exported, for parity.
+    """
+    graph = EncoderGraph(encoder).eval()
+    example = (torch.ones(_CHECKED_ROWS, len(encoder.features)), torch.ones(_CHECKED_ROWS, 1))
+    rows = torch.export.Dim("n", min=1)
+    with _quiet_exporter():
+        program = torch.onnx.export(
+            graph,
+            example,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+            opset_version=OPSET,
+            input_names=["X", "size_factor"],
+            output_names=["embedding", "pseudo_type"],
+            dynamic_shapes={"X": {0: rows}, "size_factor": {0: rows}},
+        )
+    assert program is not None
+    model = program.model_proto
+    _strip(model)
+    onnx.helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    return graph
+
+
+@contextlib.contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Silence what torch's exporter prints, logs and warns about its own internals."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Remove what torch writes of the machine: stack traces with local paths, in every metadata field."""
+    model.doc_string = ""
+    for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for value in (*model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+    if any(tensor.external_data for tensor in model.graph.initializer):
+        raise TrainingError(
+            "the exported graph keeps its weights in another file; export with onnx>=1.21 and torch>=2.6"
+        )
+
+
+@torch.inference_mode()
+def torch_embedding(
+    graph: EncoderGraph, X: NDArray[np.float32], size_factor: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return what torch makes of raw values, shape ``(n, n_features)``, for the parity file."""
+    embedding, _ = graph(torch.from_numpy(X), torch.from_numpy(size_factor))
+    result: NDArray[np.float32] = embedding.numpy()
+    return result

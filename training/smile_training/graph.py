@@ -1,0 +1,83 @@
+"""The exported graph: raw features in, embedding out, with every fixed linear map folded into the weights."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from smile_training.loop import TrainedEncoder
+
+_SMALLEST_NORM = 1e-12
+
+
+class EncoderGraph(nn.Module):
+    """What an ONNX graph computes, from a trained encoder.
+
+    ``t = log1p(X * size_factor)``, NaN to the reference mean, then Linear and ReLU layers: centring, scale, stem and
+    batch norms are folded into their weights, in float64.
+
+    Parameters
+    ----------
+    encoder
+        The trained encoder.
+    """
+
+    def __init__(self, encoder: TrainedEncoder) -> None:
+        super().__init__()
+        preprocessing, network = encoder.preprocessing, encoder.network
+        self.log1p = preprocessing.log1p
+        self.mean: Tensor
+        self.register_buffer("mean", torch.from_numpy(preprocessing.mean.astype(np.float32)))
+        layers = list(network.encoder)
+        linears = [_folded(linear, norm) for linear, norm in zip(layers[::3], layers[1::3], strict=True)]
+        if network.stem is None:
+            linears[0] = _after_affine(preprocessing.mean, preprocessing.scale, *linears[0])
+        else:
+            stem = network.stem.double().numpy().T  # (n_components, n_features)
+            linears.insert(0, _after_affine(preprocessing.mean, preprocessing.scale, stem, np.zeros(len(stem))))
+        self.stem = None if network.stem is None else _linear(*linears.pop(0))
+        self.layers = nn.ModuleList(_linear(*linear) for linear in linears)
+        self.pseudo_types = network.pseudo_types
+
+    def forward(self, X: Tensor, size_factor: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``embedding`` (n, n_latent), L2-normalised, and ``pseudo_type`` (n, K), from raw values."""
+        t = X * size_factor  # (n, n_features)
+        if self.log1p:
+            t = torch.log1p(t)
+        t = torch.where(torch.isnan(t), self.mean, t)
+        if self.stem is not None:
+            t = self.stem(t)  # (n, n_components)
+        for layer in self.layers:
+            t = torch.relu(layer(t))
+        norm = t.square().sum(dim=1, keepdim=True).sqrt().clamp_min(_SMALLEST_NORM)
+        return t / norm, self.pseudo_types(t)
+
+
+def _folded(linear: nn.Module, norm: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weight and bias of a linear layer followed by a batch norm in evaluation mode."""
+    if not (isinstance(linear, nn.Linear) and isinstance(norm, nn.BatchNorm1d)):
+        raise TypeError(f"expected Linear and BatchNorm1d, got {type(linear).__name__} and {type(norm).__name__}")
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    gain = (norm.weight / torch.sqrt(norm.running_var + norm.eps)).detach().double().numpy()
+    weight = linear.weight.detach().double().numpy() * gain[:, None]
+    bias = (linear.bias - norm.running_mean).detach().double().numpy() * gain + norm.bias.detach().double().numpy()
+    return weight, bias
+
+
+def _after_affine(
+    mean: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    bias: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weight and bias of a linear layer that takes ``(t - mean) * scale``, for ``t`` itself."""
+    scaled = weight * scale
+    return scaled, bias - scaled @ mean
+
+
+def _linear(weight: NDArray[np.float64], bias: NDArray[np.float64]) -> nn.Linear:
+    linear = nn.Linear(weight.shape[1], weight.shape[0])
+    linear.weight.data = torch.from_numpy(weight.astype(np.float32))
+    linear.bias.data = torch.from_numpy(bias.astype(np.float32))
+    return linear

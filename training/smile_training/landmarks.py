@@ -1,0 +1,46 @@
+"""Landmarks: a few weighted points that stand for the reference cells, so that no cell need be published."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.preprocessing import normalize
+
+from smile_runtime.reference import Reference
+
+
+def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
+    """Summarise a reference of cells by the centres of k-means within each label.
+
+    Parameters
+    ----------
+    cells
+        The cells, each of weight 1.
+    n_landmarks
+        How many points; each label gets its share of them, one at least. Where there are no more cells, cells stay.
+    seed
+        Seed of k-means.
+
+    Returns
+    -------
+        Centres (L2-normalised), the number of cells of each, their mean position on the map.
+    """
+    share = n_landmarks / len(cells)
+    parts = []
+    for label in np.unique(cells.label):
+        members = np.flatnonzero(cells.label == label)
+        k = min(max(1, round(share * len(members))), len(members))
+        cluster = KMeans(k, n_init=4, random_state=seed).fit_predict(cells.embedding[members])
+        parts.append(_centres(cells, members, cluster))
+    embedding, weight, position, label = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return Reference(embedding, weight, position, label, cells.labels)
+
+
+def _centres(
+    cells: Reference, members: NDArray[np.intp], cluster: NDArray[np.int32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    of_cluster = (cluster[:, None] == np.unique(cluster)).astype(np.float32)  # (members, clusters)
+    weight = of_cluster.sum(axis=0)
+    mean = (of_cluster.T @ cells.embedding[members]) / weight[:, None]
+    position = (of_cluster.T @ cells.map[members]) / weight[:, None]
+    label = np.full(len(weight), cells.label[members[0]], np.int64)
+    return normalize(mean).astype(np.float32), weight, position.astype(np.float32), label

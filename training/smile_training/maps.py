@@ -1,0 +1,48 @@
+"""The map of a space: two coordinates a cell, fitted once, at training time."""
+
+import warnings
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_runtime.errors import RecipeError
+
+_FEWEST_CELLS = 10
+
+
+def fit_map(embedding: NDArray[np.float32], method: Literal["umap", "tsne"], seed: int) -> NDArray[np.float32]:
+    """Lay the reference cells out on a plane, by cosine distance.
+
+    Parameters
+    ----------
+    embedding
+        Shape ``(n_cells, n_latent)``.
+    method
+        UMAP or t-SNE.
+    seed
+        Seed of the layout.
+
+    Returns
+    -------
+        Coordinates, float32, shape ``(n_cells, 2)``.
+
+    Raises
+    ------
+    RecipeError
+        If there are too few cells for a layout.
+    """
+    n = len(embedding)
+    if n < _FEWEST_CELLS:
+        raise RecipeError(f"a map needs at least {_FEWEST_CELLS} cells, the reference has {n}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of numba and of a layout on one thread, which is what makes it repeatable
+        if method == "tsne":
+            from sklearn.manifold import TSNE
+
+            layout = TSNE(perplexity=min(30.0, (n - 1) / 3), metric="cosine", random_state=seed)
+        else:
+            from umap import UMAP
+
+            layout = UMAP(n_neighbors=min(15, n - 1), metric="cosine", random_state=seed, n_jobs=1)
+        return np.asarray(layout.fit_transform(embedding), dtype=np.float32)
