@@ -54,7 +54,8 @@ def import_onnxruntime() -> ModuleType:
         ) from error
     if hasattr(onnxruntime, "disable_telemetry_events"):
         onnxruntime.disable_telemetry_events()
-    return onnxruntime
+    module: ModuleType = onnxruntime
+    return module
 
 
 def open_session(graph: Path, device: Device = "auto", threads: int | None = None) -> "onnxruntime.InferenceSession":

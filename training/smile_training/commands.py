@@ -36,7 +36,7 @@ def train(
     force: bool,
     as_json: bool,
 ) -> None:
-    r"""Train a space from a RECIPE and write its directory.
+    """Train a space from a RECIPE and write its directory.
 
     \b
     Example:

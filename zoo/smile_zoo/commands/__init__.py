@@ -1,0 +1,1 @@
+"""The subcommands of ``smile-zoo``: each parses, calls one function and formats."""

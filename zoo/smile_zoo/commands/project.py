@@ -1,0 +1,105 @@
+"""``smile-zoo project``."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from smile_runtime import open_space, project_file
+from smile_runtime.encoder import DEFAULT_BATCH_SIZE
+from smile_runtime.files import require_writable
+from smile_zoo import options
+from smile_zoo.console import print_json, print_table, progress_bar
+from smile_zoo.names import find_space
+from smile_zoo.pictures import draw_projection, require_matplotlib
+from smile_zoo.summary import summarise_projection
+
+
+@click.command()
+@click.argument("query", type=click.Path(path_type=Path))
+@click.argument("space")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The h5ad file to write.")
+@click.option("--modality", help="Which encoder; not needed where the space has one.")
+@click.option("--layer", help="Layer that holds the values [default: X].")
+@click.option("--values", type=click.Choice(["counts", "lognorm"]), help="What the values are [default: recognised].")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=DEFAULT_BATCH_SIZE,
+    show_default=True,
+    help="Cells that run through the encoder together; changes speed, not results.",
+)
+@options.device
+@click.option("--report", type=click.Path(path_type=Path), help="PNG to draw: query cells over the reference map.")
+@click.option("--key-added", default="smile", show_default=True, help="Stem of the names of the fields written.")
+@click.option("--overwrite", is_flag=True, help="Replace fields that the query already has.")
+@click.option("--force", is_flag=True, help="Replace OUTPUT if it exists.")
+@options.as_json
+def project(
+    query: Path,
+    space: str,
+    *,
+    output: Path,
+    modality: str | None,
+    layer: str | None,
+    values: Literal["counts", "lognorm"] | None,
+    batch_size: int,
+    device: options.DeviceName,
+    report: Path | None,
+    key_added: str,
+    overwrite: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Project the cells of QUERY into SPACE and label them.
+
+    QUERY is an h5ad file of raw counts or log-normalised values, SPACE a name that `smile-zoo list` shows or a
+    directory (./name). All that QUERY holds is written to OUTPUT with obsm["X_smile"], obs["smile_label"],
+    obs["smile_confidence"], obsm["X_smile_map"] and uns["smile"].
+
+    \b
+    Example:
+      smile-zoo project query.h5ad pbmc -o out.h5ad --report map.png
+    """
+    if report is not None:
+        if report.suffix != ".png":
+            raise click.BadParameter(f"{report} does not end in .png", param_hint="--report")
+        require_matplotlib()
+        require_writable(report)
+    opened = open_space(find_space(space), device=device)
+    with progress_bar("projecting") as progress:
+        adata = project_file(
+            query,
+            opened,
+            output,
+            modality=modality,
+            layer=layer,
+            values=values,
+            batch_size=batch_size,
+            key_added=key_added,
+            overwrite=overwrite,
+            force=force,
+            progress=progress,
+        )
+    if report is not None:
+        draw_projection(adata, opened, key_added, report)
+    summary = {**summarise_projection(adata, key_added), "output": str(output), "report": report and str(report)}
+    if as_json:
+        print_json(summary)
+    else:
+        print_summary(summary)
+
+
+def print_summary(summary: dict[str, Any]) -> None:
+    """Print the table of labels on stdout, and what was done on stderr."""
+    if summary["labels"]:
+        print_table(["LABEL", "CELLS", "SHARE", "CONFIDENCE"], [list(row.values()) for row in summary["labels"]])
+    n_features = summary["n_features_matched"] + summary["n_features_missing"]
+    click.echo(
+        f"{summary['n_cells']:,} cells ({summary['values']}) into {summary['space']}: "
+        f"{summary['n_features_matched']:,} of {n_features:,} features matched, {summary['provider']}",
+        err=True,
+    )
+    for key in ("output", "report"):
+        if summary[key]:
+            click.echo(f"wrote {summary[key]}", err=True)

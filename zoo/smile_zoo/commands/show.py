@@ -1,0 +1,50 @@
+"""``smile-zoo show``."""
+
+import click
+import msgspec
+
+from smile_runtime import Manifest, read_manifest
+from smile_zoo import options
+from smile_zoo.console import print_fields, print_json
+from smile_zoo.names import find_space
+
+
+@click.command()
+@click.argument("space")
+@options.as_json
+def show(space: str, *, as_json: bool) -> None:
+    """Show what a SPACE is made of.
+
+    \b
+    Example:
+      smile-zoo show pbmc
+    """
+    path = find_space(space)
+    manifest = read_manifest(path)
+    if as_json:
+        print_json(msgspec.to_builtins(manifest))
+        return
+    print_fields(_fields(manifest, str(path)))
+
+
+def _fields(manifest: Manifest, path: str) -> list[tuple[str, str]]:
+    reference = manifest.reference
+    rows = [
+        ("name", manifest.name),
+        ("title", manifest.title),
+        ("organism", manifest.organism),
+        ("tissue", manifest.tissue),
+        ("variant", manifest.variant),
+        ("licence", manifest.licence),
+        ("directory", path),
+    ]
+    rows += [
+        (f"encoder {modality}", f"{record.n_features:,} features -> {record.n_latent} dimensions")
+        for modality, record in manifest.encoders.items()
+    ]
+    rows += [("reference", f"{reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells")]
+    rows += [("labels", ", ".join(reference.labels) or "none")]
+    rows += [("source", f"{source.name} ({source.licence})") for source in manifest.sources]
+    rows += [(metric.name, f"{metric.mean:.3f} ± {metric.std:.3f}") for metric in manifest.metrics]
+    size = sum(file.size for file in manifest.files.values())
+    return [*rows, ("files", f"{len(manifest.files)}, {size / 1e6:.1f} MB")]

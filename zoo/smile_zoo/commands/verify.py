@@ -1,0 +1,43 @@
+"""``smile-zoo verify``."""
+
+import click
+
+from smile_runtime import open_space
+from smile_runtime.parity import TOLERANCE, require_parity
+from smile_zoo import options
+from smile_zoo.console import print_json
+from smile_zoo.names import find_space
+
+
+@click.command()
+@click.argument("space")
+@options.device
+@options.as_json
+def verify(space: str, *, device: options.DeviceName, as_json: bool) -> None:
+    """Check the files of a SPACE and its embedding on this machine.
+
+    Every file is compared with the sha256 in the manifest; then the rows that travel with each encoder are embedded
+    here and compared with what torch gave for them.
+
+    \b
+    Example:
+      smile-zoo verify pbmc
+    """
+    opened = open_space(find_space(space), device=device)
+    checks = [
+        {
+            "encoder": modality,
+            "largest_difference": require_parity(encoder, opened.path / encoder.record.parity),
+            "provider": encoder.provider,
+        }
+        for modality, encoder in opened.encoders.items()
+    ]
+    if as_json:
+        print_json({"space": opened.name, "n_files": len(opened.manifest.files), "parity": checks})
+        return
+    click.echo(f"{len(opened.manifest.files)} files are what the manifest pins")
+    for check in checks:
+        click.echo(
+            f"{check['encoder']}: largest difference from torch {check['largest_difference']:.1e} "
+            f"(at most {TOLERANCE:.0e}) with {check['provider']}"
+        )

@@ -1,0 +1,116 @@
+"""The ``smile-zoo`` command: finds a subcommand, and turns errors into a line and an exit code."""
+
+import importlib
+import logging
+import os
+import signal
+import sys
+import warnings
+from importlib import metadata
+from types import FrameType
+
+import click
+
+from smile_runtime.errors import DependencyError, SmileError
+
+BUILT_IN = {
+    "demo": ("smile_zoo.commands.demo:demo", "Project the cells that come with the package into the pbmc space."),
+    "doctor": ("smile_zoo.commands.doctor:doctor", "Say what is installed here and which device works."),
+    "list": ("smile_zoo.commands.listing:list_", "List the spaces of the catalogue."),
+    "project": ("smile_zoo.commands.project:project", "Project the cells of QUERY into SPACE and label them."),
+    "show": ("smile_zoo.commands.show:show", "Show what a SPACE is made of."),
+    "verify": ("smile_zoo.commands.verify:verify", "Check the files of a SPACE and its embedding on this machine."),
+}
+"""Subcommands of this package: where each is, and its line of help, so that --help need not load them."""
+
+TRAINING = {"train": "Train a space from a RECIPE and write its directory."}
+"""Subcommands that smile_training adds through the entry-point group ``smile_zoo.commands``."""
+
+
+class LazyGroup(click.Group):
+    """A group that loads a subcommand only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all subcommands."""
+        del ctx
+        return sorted([*BUILT_IN, *TRAINING])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a subcommand.
+
+        Raises
+        ------
+        DependencyError
+            If it needs an extra that is not installed.
+        """
+        del ctx
+        if cmd_name in BUILT_IN:
+            module, _, name = BUILT_IN[cmd_name][0].partition(":")
+            command: click.Command = getattr(importlib.import_module(module), name)
+            return command
+        return _training_command(cmd_name) if cmd_name in TRAINING else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of subcommands without loading them."""
+        short_help = {name: text for name, (_, text) in BUILT_IN.items()} | TRAINING
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short_help[name]) for name in self.list_commands(ctx)])
+
+
+def _training_command(name: str) -> click.Command:
+    (entry_point,) = metadata.entry_points(group="smile_zoo.commands", name=name)
+    try:
+        command: click.Command = entry_point.load()
+    except ImportError as error:
+        raise DependencyError(
+            f"`smile-zoo {name}` needs the training packages ({error}); "
+            "install them with: pip install 'smile-zoo[train,cpu]'"
+        ) from error
+    return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="smile-zoo")
+@click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
+def cli(*, verbose: bool) -> None:
+    """Place single cells into published SMILE spaces, and train new ones.
+
+    \b
+    Example:
+      smile-zoo project query.h5ad pbmc -o out.h5ad --report map.png
+    """
+    logging.getLogger("smile_runtime").setLevel(logging.INFO if verbose else logging.WARNING)
+    logging.getLogger("smile_training").setLevel(logging.INFO)
+
+
+def main() -> None:
+    """Run the command; exit 1 for a known error, 2 for wrong usage, 130 when interrupted."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads stall one another on a busy machine
+    logging.basicConfig(format="%(message)s", level=logging.ERROR)
+    _log_warnings()
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SmileError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted: nothing was left half-written.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _log_warnings() -> None:
+    """Show Python warnings as one line each, without the line of code."""
+    logging.getLogger("py.warnings").setLevel(logging.WARNING)
+    warnings.formatwarning = lambda message, *_args, **_kwargs: f"Warning: {message}"
+    logging.captureWarnings(capture=True)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
