@@ -1,17 +1,19 @@
 """The ``smile-zoo`` command: finds a subcommand, and turns errors into a line and an exit code."""
 
+import _thread
 import importlib
 import logging
 import os
 import signal
 import sys
+import threading
 import warnings
 from importlib import metadata
 from types import FrameType
 
 import click
 
-from smile_runtime.errors import DependencyError, SmileError
+from smile_runtime.errors import DependencyError, OutputError, SmileError
 
 BUILT_IN = {
     "demo": ("smile_zoo.commands.demo:demo", "Project the cells that come with the package into the pbmc space."),
@@ -89,11 +91,16 @@ def main() -> None:
     logging.basicConfig(format="%(message)s", level=logging.ERROR)
     _log_warnings()
     signal.signal(signal.SIGTERM, _interrupt)
+    sys.unraisablehook = _raise_again
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except OutputError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.stderr.flush()
+        os._exit(1)  # an orderly exit crashes in HDF5, which flushes the file that it could not write once more
     except SmileError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
@@ -110,6 +117,14 @@ def _log_warnings() -> None:
     logging.getLogger("py.warnings").setLevel(logging.WARNING)
     warnings.formatwarning = lambda message, *_args, **_kwargs: f"Warning: {message}"
     logging.captureWarnings(capture=True)
+
+
+def _raise_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Raise Ctrl-C again where Python had to drop it: in a callback, as after a long write in HDF5."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        threading.Timer(0.01, _thread.interrupt_main).start()  # a moment later, or it would hit this hook itself
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

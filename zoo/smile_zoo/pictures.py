@@ -77,12 +77,13 @@ def _draw_labels(
     axes: "Axes", reference: Reference, position: NDArray[np.float32], labels: NDArray[np.str_], size: float
 ) -> None:
     """Draw each label's query cells in its colour, and its name where the reference has it."""
-    from matplotlib import colormaps
+    from matplotlib import color_sequences
 
-    colours = colormaps["tab20" if len(reference.labels) > 10 else "tab10"]
+    palette = "tab20" if len(reference.labels) >= len(color_sequences["tab10"]) else "tab10"
+    colours = [colour for colour in color_sequences[palette] if len(set(colour)) > 1]  # grey is the reference's
     for number, label in enumerate(reference.labels):
         chosen, points = labels == label, reference.label == number
-        colour = colours(number % colours.N)
+        colour = colours[number % len(colours)]
         if chosen.any():
             x, y = position[chosen].T
             axes.scatter(x, y, s=size, color=colour, linewidths=0, label=f"{label} ({chosen.sum():,})")

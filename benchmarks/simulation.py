@@ -1,7 +1,4 @@
-"""What the benchmarks share: simulated cells, a recipe for them, and the machine's name."""
-
-import platform
-from pathlib import Path
+"""Simulated cells, and a recipe for them."""
 
 import numpy as np
 import scipy
@@ -35,11 +32,3 @@ def recipe(**fields: object) -> Recipe:
     about = dict.fromkeys(["title", "description", "organism", "tissue", "licence"], "simulated")
     data = {"path": "simulated.h5ad", "source": {"name": "simulated", "licence": "none"}}
     return resolve_recipe({"name": "benchmark", **about, "data": data, **fields}, "of the benchmark")
-
-
-def cpu_model() -> str:
-    """Return the name of the processor."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,47 @@
+# Each target sets up what it needs in a virtual environment of its own; only Python >= 3.11, make and gcc are assumed.
+PYTHON ?= python3
+PIP = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Threads that spin while they wait stall one another on a busy machine.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: demo test lint test-base test-wheel clean
+
+demo: .venv/demo.stamp  ## project the packaged query into the pbmc space: demo.h5ad and demo.png
+	.venv/bin/smile-zoo demo
+
+test: .venv/dev.stamp  ## all tests
+	.venv/bin/python -m pytest
+
+lint: .venv/dev.stamp  ## style, types, import contracts
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test-base: .venv-base/base.stamp  ## what must work without torch
+	.venv-base/bin/python -m pytest tests/runtime tests/zoo
+
+test-wheel: pyproject.toml  ## the built wheel, in an environment that has nothing else
+	rm -rf dist .venv-wheel
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	.venv-wheel/bin/python $(PIP) "$$(ls dist/*.whl)[cpu,plot]"
+	.venv-wheel/bin/python tests/installed_wheel.py
+
+.venv/demo.stamp: pyproject.toml constraints.txt
+	test -d .venv || $(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) --editable '.[cpu,plot]'
+	touch $@
+
+.venv/dev.stamp: pyproject.toml constraints.txt
+	test -d .venv || $(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) --editable '.[dev]'
+	touch $@
+
+.venv-base/base.stamp: pyproject.toml constraints.txt
+	test -d .venv-base || $(PYTHON) -m venv .venv-base
+	.venv-base/bin/python $(PIP) --editable '.[cpu,plot,test]'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-base .venv-wheel dist demo.h5ad demo.png

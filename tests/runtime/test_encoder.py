@@ -1,0 +1,149 @@
+"""The encoder on its own: arrays in, arrays out."""
+
+import numpy as np
+import pytest
+import scipy
+
+from smile_runtime import QueryError
+
+
+def test_embedding_is_unit_float32(encoder, raw_values):
+    embedding = encoder.encode(*raw_values)
+    assert embedding.shape == (40, encoder.record.n_latent)
+    assert embedding.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, atol=1e-5)
+
+
+def test_cells_differ(encoder, raw_values):
+    embedding = encoder.encode(*raw_values)
+    assert len(np.unique(embedding, axis=0)) == len(embedding)
+
+
+@pytest.mark.parametrize("form", ["csr_matrix", "csr_array", "csc_matrix", "coo_matrix"])
+def test_sparse_equals_dense(encoder, raw_values, form):
+    X, factors = raw_values
+    sparse = encoder.encode(getattr(scipy.sparse, form)(X), factors)
+    np.testing.assert_array_equal(sparse, encoder.encode(X, factors))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 40])
+def test_batch_size_changes_nothing(encoder, raw_values, batch_size):
+    expected = encoder.encode(*raw_values, batch_size=512)
+    np.testing.assert_allclose(encoder.encode(*raw_values, batch_size=batch_size), expected, atol=1e-6)
+
+
+def test_order_of_rows_is_kept(encoder, raw_values):
+    X, factors = raw_values
+    order = np.random.default_rng(2).permutation(len(X))
+    expected = encoder.encode(X, factors)[order]
+    np.testing.assert_allclose(encoder.encode(X[order], factors[order], batch_size=16), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int32, np.int64, np.uint8])
+def test_other_number_types_are_accepted(encoder, raw_values, dtype):
+    X, factors = raw_values
+    expected = encoder.encode(X, factors)
+    np.testing.assert_array_equal(encoder.encode(X.astype(dtype), factors.astype(np.float64)), expected)
+
+
+def test_input_is_left_alone(encoder, raw_values):
+    X, factors = raw_values
+    before = X.copy(), factors.copy()
+    encoder.encode(X, factors)
+    np.testing.assert_array_equal(X, before[0])
+    np.testing.assert_array_equal(factors, before[1])
+
+
+def test_size_factor_may_be_a_column_or_a_list(encoder, raw_values):
+    X, factors = raw_values
+    expected = encoder.encode(X, factors)
+    np.testing.assert_array_equal(encoder.encode(X, factors[:, None]), expected)
+    np.testing.assert_array_equal(encoder.encode(X, factors.tolist()), expected)
+
+
+def test_size_factor_is_one_where_none_is_given(encoder, raw_values):
+    X, factors = raw_values
+    scaled = X * factors[:, None]
+    np.testing.assert_allclose(encoder.encode(scaled), encoder.encode(X, factors), atol=1e-5)
+    np.testing.assert_array_equal(encoder.encode(scaled), encoder.encode(scaled, np.ones(len(X))))
+    assert np.abs(encoder.encode(X) - encoder.encode(X, factors)).max() > 1e-2
+
+
+def test_nan_column_is_the_reference_mean(encoder, raw_values):
+    X, factors = raw_values
+    features = encoder.features
+    most = np.argsort(features.mean)[-20:]  # where the mean is far from zero
+    unknown, filled = X.copy(), X.copy()
+    unknown[:, most] = np.nan
+    filled[:, most] = np.expm1(features.mean[most]) / factors[:, None]
+    embedding = encoder.encode(unknown, factors)
+    np.testing.assert_allclose(embedding, encoder.encode(filled, factors), atol=1e-5)
+    zeros = X.copy()
+    zeros[:, most] = 0
+    assert np.abs(embedding - encoder.encode(zeros, factors)).max() > 1e-3
+
+
+def test_nan_may_differ_between_cells(encoder, raw_values):
+    X, factors = (array[:2].copy() for array in raw_values)
+    whole = encoder.encode(X, factors)
+    X[0, :100] = np.nan
+    partly = encoder.encode(X, factors)
+    np.testing.assert_allclose(partly[1], whole[1], atol=1e-6)
+    assert np.abs(partly[0] - whole[0]).max() > 1e-4
+
+
+def test_nothing_measured_is_still_finite(encoder):
+    embedding = encoder.encode(np.full((2, len(encoder.features)), np.nan, np.float32))
+    assert np.isfinite(embedding).all()
+    np.testing.assert_array_equal(embedding[0], embedding[1])
+
+
+def test_pseudo_types_are_probabilities(encoder, raw_values):
+    probabilities = encoder.pseudo_types(*raw_values, batch_size=7)
+    assert probabilities.shape == (40, encoder.record.n_pseudo_types)
+    assert probabilities.min() >= 0
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(probabilities[:3], encoder.pseudo_types(raw_values[0][:3], raw_values[1][:3]), atol=1e-6)
+
+
+def test_no_cells_give_no_rows(encoder):
+    empty = encoder.encode(np.empty((0, len(encoder.features)), np.float32))
+    assert empty.shape == (0, encoder.record.n_latent)
+
+
+@pytest.mark.parametrize("cut", [np.s_[:, :-1], np.s_[0], np.s_[:, :0]])
+def test_wrong_shape_is_refused(encoder, raw_values, cut):
+    X = raw_values[0][cut]
+    with pytest.raises(QueryError, match=r"rna encoder takes an array of shape \(n, \d+\), got ") as caught:
+        encoder.encode(X)
+    assert str(X.shape) in str(caught.value)
+    assert f"(n, {len(encoder.features)})" in str(caught.value)
+
+
+@pytest.mark.parametrize("n", [39, 41, 1])
+def test_wrong_number_of_size_factors_is_refused(encoder, raw_values, n):
+    with pytest.raises(QueryError, match=f"size_factor has {n} values for 40 rows"):
+        encoder.encode(raw_values[0], np.ones(n))
+
+
+@pytest.mark.xfail(strict=True, reason="any shape with n values is flattened")
+def test_size_factor_of_another_shape_is_refused(encoder, raw_values):
+    with pytest.raises(QueryError):
+        encoder.encode(raw_values[0], np.ones((20, 2)))
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_batch_size_must_be_positive(encoder, raw_values, batch_size):
+    with pytest.raises(QueryError, match=f"batch_size is {batch_size}, it must be at least 1"):
+        encoder.encode(*raw_values, batch_size=batch_size)
+
+
+def test_preprocessing_is_that_of_manifest_and_table(encoder):
+    settings, preprocessing = encoder.record.preprocessing, encoder.preprocessing
+    assert (preprocessing.target_sum, preprocessing.log1p, preprocessing.scaling) == (
+        settings.target_sum,
+        settings.log1p,
+        settings.scaling,
+    )
+    np.testing.assert_array_equal(preprocessing.mean, encoder.features.mean)
+    np.testing.assert_array_equal(preprocessing.std, encoder.features.std)

@@ -1,0 +1,151 @@
+"""The manifest: read strictly, refused with a reason."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from smile_runtime import FormatVersionError, IntegrityError, SpaceError, SpaceNotFoundError, read_manifest
+from smile_runtime.manifest import FORMAT_VERSION, encode_manifest, parse_manifest
+
+
+@pytest.fixture(scope="module")
+def content(pbmc_path: Path) -> bytes:
+    return (pbmc_path / "config.json").read_bytes()
+
+
+@pytest.fixture
+def document(content: bytes) -> dict:
+    return json.loads(content)
+
+
+def parse(document: object):
+    return parse_manifest(json.dumps(document).encode(), "here/config.json")
+
+
+def test_round_trip_changes_no_byte(content):
+    manifest = parse_manifest(content, "config.json")
+    assert encode_manifest(manifest) == content
+    assert parse_manifest(encode_manifest(manifest), "config.json") == manifest
+
+
+def test_manifest_holds_what_the_file_says(content, document):
+    manifest = parse_manifest(content, "config.json")
+    assert manifest.name == "pbmc"
+    assert set(manifest.files) == set(document["files"])
+    assert (
+        manifest.encoders["rna"].preprocessing.target_sum == document["encoders"]["rna"]["preprocessing"]["target_sum"]
+    )
+    assert manifest.reference.labels == document["reference"]["labels"]
+
+
+def test_manifest_cannot_be_changed(content):
+    with pytest.raises(AttributeError):
+        parse_manifest(content, "config.json").name = "other"
+
+
+def test_newer_format_says_how_to_upgrade(document):
+    document["format_version"] = FORMAT_VERSION + 1
+    document["a_field_of_the_future"] = 1
+    with pytest.raises(FormatVersionError) as caught:
+        parse(document)
+    assert f"format version {FORMAT_VERSION + 1}, this release reads version {FORMAT_VERSION}" in str(caught.value)
+    assert "pip install -U smile-zoo" in str(caught.value)
+    assert str(caught.value).startswith("here/config.json")
+
+
+def test_older_format_says_to_build_or_pull(document):
+    document["format_version"] = FORMAT_VERSION - 1
+    with pytest.raises(FormatVersionError, match="build or pull the space again") as caught:
+        parse(document)
+    assert "pip install" not in str(caught.value)
+
+
+@pytest.mark.xfail(strict=True, reason="the field `format` is compared, but another one is not refused")
+@pytest.mark.parametrize("version", [1, 99])
+def test_another_format_is_refused(document, version):
+    with pytest.raises(SpaceError):
+        parse({**document, "format": "other-space", "format_version": version})
+
+
+def test_unknown_field_is_refused(document):
+    document["encoders"]["rna"]["surprise"] = 1
+    with pytest.raises(SpaceError, match="surprise"):
+        parse(document)
+
+
+def test_missing_field_is_refused(document):
+    del document["reference"]["points"]
+    with pytest.raises(SpaceError, match="points"):
+        parse(document)
+
+
+@pytest.mark.parametrize("value", ["pickle", None, 3])
+def test_unknown_scaling_is_refused(document, value):
+    document["encoders"]["rna"]["preprocessing"]["scaling"] = value
+    with pytest.raises(SpaceError, match=r"preprocessing\.scaling"):
+        parse(document)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_truncated_json_is_refused(content, share):
+    with pytest.raises(SpaceError, match=r"here/config\.json is not a smile-zoo manifest") as caught:
+        parse_manifest(content[: int(len(content) * share)], "here/config.json")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"null", b'"config"', b"<html>not found</html>", b"\x89PNG\r\n"])
+def test_other_than_an_object_is_refused(text):
+    with pytest.raises(SpaceError, match="is not a smile-zoo manifest"):
+        parse_manifest(text, "config.json")
+
+
+@pytest.mark.xfail(strict=True, raises=UnicodeDecodeError, reason="only msgspec.DecodeError is caught")
+def test_other_than_utf8_is_refused():
+    with pytest.raises(SpaceError):
+        parse_manifest('{"format": "café"}'.encode("latin-1"), "config.json")
+
+
+@pytest.mark.xfail(strict=True, raises=RecursionError, reason="only msgspec.DecodeError is caught")
+def test_endless_nesting_is_refused():
+    with pytest.raises(SpaceError):
+        parse_manifest(b'{"recipe":' + b"[" * 100_000, "config.json")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../outside.json",
+        "onnx/../../outside.onnx",
+        "..",
+        "/etc/passwd.json",
+        "onnx\\rna.onnx",
+        "..\\outside.json",
+        "training/rna.pt",
+        "training/rna.pkl",
+        "weights.safetensors.bin",
+        "run.py",
+        "script",
+        ".json",
+        "",
+    ],
+)
+def test_names_outside_the_space_or_of_other_types_are_refused(document, name):
+    document["files"][name] = {"sha256": "0" * 64, "size": 1}
+    with pytest.raises(SpaceError, match="Do not use this space") as caught:
+        parse(document)
+    assert repr(name) in str(caught.value)
+    assert not isinstance(caught.value, IntegrityError)
+
+
+def test_missing_directory_and_directory_without_manifest_differ(tmp_path):
+    with pytest.raises(SpaceNotFoundError, match=f"{tmp_path / 'none'} does not exist"):
+        read_manifest(tmp_path / "none")
+    with pytest.raises(SpaceNotFoundError, match=r"is not a space directory: it has no config\.json"):
+        read_manifest(tmp_path)
+
+
+def test_error_names_the_file_that_was_read(pbmc_copy):
+    (pbmc_copy / "config.json").write_text("{")
+    with pytest.raises(SpaceError, match=str(pbmc_copy / "config.json")):
+        read_manifest(pbmc_copy)

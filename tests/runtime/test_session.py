@@ -1,0 +1,168 @@
+"""ONNX Runtime: which package, which device, and what is said where it does not work."""
+
+import logging
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from smile_runtime import DependencyError, DeviceError, SpaceError, open_space, project
+from smile_runtime.session import CPU, CUDA, import_onnxruntime, installed_packages, open_session
+
+
+class FakeSession:
+    """A session of a GPU build: it takes the first provider that ``works``."""
+
+    works = (CPU,)
+    asked: ClassVar[list[list[str]]] = []
+
+    def __init__(self, _graph, _options, providers):
+        self.asked.append(providers)
+        self.providers = [name for name in providers if name in self.works]
+
+    def get_providers(self):
+        return self.providers
+
+
+@pytest.fixture
+def graph(pbmc_path: Path) -> Path:
+    return pbmc_path / "onnx/rna.onnx"
+
+
+@pytest.fixture
+def gpu_build(monkeypatch):
+    """ONNX Runtime as if it were the GPU build; by default its CUDA does not start."""
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, CPU])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", FakeSession)
+    monkeypatch.setattr(FakeSession, "asked", [])
+    severities = []
+    monkeypatch.setattr(onnxruntime, "set_default_logger_severity", severities.append)
+    return severities
+
+
+@pytest.fixture
+def cpu_build(monkeypatch):
+    """ONNX Runtime as if it were the CPU build, whichever is installed."""
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CPU])
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_cpu_build_runs_on_the_cpu(cpu_build, graph, caplog, device):
+    session = open_session(graph, device)
+    assert session.get_providers() == [CPU]
+    assert [entry.name for entry in session.get_inputs()] == ["X", "size_factor"]
+    assert caplog.records == []
+
+
+def test_threads_are_as_told(graph):
+    assert open_session(graph, "cpu", threads=3).get_session_options().intra_op_num_threads == 3
+
+
+def test_cuda_on_the_cpu_build_names_the_package_to_install(cpu_build, graph):
+    with pytest.raises(DeviceError, match="built without it") as caught:
+        open_session(graph, "cuda")
+    assert "pip uninstall -y onnxruntime && pip install 'smile-zoo[gpu]', or use --device cpu" in str(caught.value)
+
+
+def test_cuda_is_asked_of_the_encoder(cpu_build, pbmc_path, counts):
+    with pytest.raises(DeviceError):
+        project(counts, open_space(pbmc_path, device="cuda"))
+    assert list(counts.obsm) == []
+
+
+@pytest.mark.xfail(strict=True, reason="any other word runs on the CPU without a word")
+@pytest.mark.parametrize("device", ["gpu", "CUDA", "cuda:0"])
+def test_unknown_device_is_refused(cpu_build, graph, device):
+    with pytest.raises((DeviceError, ValueError)):
+        open_session(graph, device)
+
+
+def test_auto_on_a_gpu_build_without_gpu_warns_once(gpu_build, graph, caplog):
+    session = open_session(graph, "auto")
+    assert session.get_providers() == [CPU]
+    assert FakeSession.asked == [[CUDA, CPU]]
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "CUDA does not work here, running on the CPU" in caplog.text
+
+
+def test_cuda_on_a_gpu_build_without_gpu_is_refused(gpu_build, graph, caplog):
+    with pytest.raises(DeviceError, match=r"could not start it here.*smile-zoo doctor.*--device cpu"):
+        open_session(graph, "cuda")
+    assert caplog.records == []
+
+
+def test_cpu_on_a_gpu_build_does_not_try_cuda(gpu_build, graph, caplog):
+    open_session(graph, "cpu")
+    assert FakeSession.asked == [[CPU]]
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_cuda_that_works_is_used(gpu_build, graph, caplog, monkeypatch, device):
+    monkeypatch.setattr(FakeSession, "works", (CUDA, CPU))
+    assert open_session(graph, device).get_providers()[0] == CUDA
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_log_level_of_onnxruntime_is_put_back(gpu_build, graph, works, monkeypatch):
+    def broken(*_args, **_kwargs):
+        raise RuntimeError("broken")
+
+    if not works:
+        monkeypatch.setattr(onnxruntime, "InferenceSession", broken)
+        with pytest.raises(SpaceError):
+            open_session(graph, "auto")
+    else:
+        open_session(graph, "auto")
+    assert gpu_build[0] > 3  # silent while it tries
+    assert gpu_build[1:] == [3]
+
+
+def test_both_packages_are_refused_with_the_way_out(monkeypatch):
+    monkeypatch.setattr(metadata, "version", lambda _name: "1.22.0")
+    assert installed_packages() == {"onnxruntime": "1.22.0", "onnxruntime-gpu": "1.22.0"}
+    with pytest.raises(DependencyError, match="both installed") as caught:
+        import_onnxruntime()
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'smile-zoo[cpu]'" in str(caught.value)
+
+
+def test_installed_packages_are_those_with_metadata(monkeypatch):
+    def version(name):
+        if name == "onnxruntime":
+            raise metadata.PackageNotFoundError(name)
+        return "1.30.1"
+
+    monkeypatch.setattr(metadata, "version", version)
+    assert installed_packages() == {"onnxruntime-gpu": "1.30.1"}
+
+
+def test_missing_onnxruntime_is_told_at_the_first_use(monkeypatch, pbmc_path, counts):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    space = open_space(pbmc_path)
+    assert len(space.encoder().features) == space.manifest.encoders["rna"].n_features
+    with pytest.raises(DependencyError, match=r"pip install 'smile-zoo\[cpu\]' \(or 'smile-zoo\[gpu\]'"):
+        project(counts, space)
+    assert list(counts.obsm) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no graph", "half"], ids=["empty", "text", "half"])
+def test_broken_graph_is_the_spaces_fault(tmp_path, graph, content):
+    broken = tmp_path / "rna.onnx"
+    broken.write_bytes(graph.read_bytes()[:1000] if content == "half" else content)
+    with pytest.raises(SpaceError, match=r"rna\.onnx is not a graph that ONNX Runtime") as caught:
+        open_session(broken, "cpu")
+    assert onnxruntime.__version__ in str(caught.value)
+
+
+def test_provider_is_what_runs(space):
+    assert space.encoder().provider == CPU
+
+
+def test_session_is_opened_once(encoder):
+    assert encoder.session is encoder.session
+    assert np.isfinite(encoder.encode(np.zeros((1, len(encoder.features)), np.float32))).all()

@@ -1,0 +1,216 @@
+"""A space is verified before anything in it is used."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from smile_runtime import (
+    FormatVersionError,
+    IntegrityError,
+    SmileError,
+    SpaceError,
+    SpaceNotFoundError,
+    UnknownModalityError,
+    open_space,
+    project,
+    read_manifest,
+)
+from smile_runtime.files import sha256_file
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def lengthen(file: Path) -> None:
+    file.write_bytes(file.read_bytes() + b"\n")
+
+
+def test_open_space(pbmc_copy):
+    space = open_space(str(pbmc_copy), revision="abc")
+    assert (space.name, space.path, space.revision, space.device) == ("pbmc", pbmc_copy, "abc", "auto")
+    assert space.manifest == read_manifest(pbmc_copy)
+    assert space.manifest_sha256 == sha256_file(pbmc_copy / "config.json")
+
+
+def test_parts_agree_with_the_manifest(space):
+    manifest, reference, encoder = space.manifest, space.reference, space.encoder()
+    record = manifest.encoders["rna"]
+    assert reference.embedding.shape == (manifest.reference.n_points, record.n_latent)
+    assert reference.weight.sum() == manifest.reference.n_cells
+    assert set(np.unique(reference.label)) == set(range(len(manifest.reference.labels)))
+    assert list(reference.labels) == manifest.reference.labels
+    np.testing.assert_allclose(np.linalg.norm(reference.embedding, axis=1), 1, atol=1e-5)
+    assert np.isfinite(reference.map).all()
+    assert len(set(encoder.features.ids)) == record.n_features
+    assert encoder.graph == space.path / record.graph
+    assert encoder.device == space.device
+
+
+def test_encoder_and_reference_are_read_once(space):
+    assert space.encoder() is space.encoder("rna")
+    assert space.reference is space.reference
+
+
+@pytest.mark.parametrize("damage", [flip, truncate, lengthen, Path.unlink])
+def test_each_damaged_file_is_refused_by_name(pbmc_copy, damage):
+    for name in read_manifest(pbmc_copy).files:
+        if damage is Path.unlink and name.startswith("training/"):
+            continue
+        whole = (pbmc_copy / name).read_bytes()
+        damage(pbmc_copy / name)
+        with pytest.raises(IntegrityError, match="pull or build the space again") as caught:
+            open_space(pbmc_copy)
+        assert str(pbmc_copy / name) in str(caught.value)
+        (pbmc_copy / name).write_bytes(whole)
+    open_space(pbmc_copy)
+
+
+def test_text_tells_size_from_content(pbmc_copy):
+    flip(pbmc_copy / "README.md")
+    with pytest.raises(IntegrityError, match="its sha256 is"):
+        open_space(pbmc_copy)
+    truncate(pbmc_copy / "README.md")
+    with pytest.raises(IntegrityError, match="bytes, the manifest says"):
+        open_space(pbmc_copy)
+
+
+def test_training_weights_may_be_absent(pbmc_copy):
+    absent = [name for name in read_manifest(pbmc_copy).files if name.startswith("training/")]
+    assert absent
+    for name in absent:
+        (pbmc_copy / name).unlink()
+    assert open_space(pbmc_copy).name == "pbmc"
+
+
+@pytest.mark.parametrize("part", ["graph", "features", "parity"])
+def test_file_in_use_must_be_pinned(edit_manifest, part):
+    names = []
+
+    def unlist(document):
+        names.append(document["encoders"]["rna"][part])
+        del document["files"][names[0]]
+
+    with pytest.raises(IntegrityError, match="without its sha256; do not use this space") as caught:
+        open_space(edit_manifest(unlist))
+    assert names[0] in str(caught.value)
+
+
+def test_reference_must_be_pinned(edit_manifest):
+    with pytest.raises(IntegrityError, match="without its sha256"):
+        open_space(edit_manifest(lambda document: document["files"].pop(document["reference"]["points"])))
+
+
+@pytest.mark.parametrize("place", ["../points.safetensors", "/tmp/points.safetensors"])
+def test_file_in_use_must_be_inside(edit_manifest, place):
+    with pytest.raises(SpaceError):
+        open_space(edit_manifest(lambda document: document["reference"].update(points=place)))
+
+
+@pytest.mark.xfail(strict=True, reason="any listed file under training/ may be absent, a needed one too")
+def test_needed_file_may_not_hide_in_training(edit_manifest):
+    def move(document):
+        document["files"]["training/points.safetensors"] = document["files"].pop(document["reference"]["points"])
+        document["reference"]["points"] = "training/points.safetensors"
+
+    with pytest.raises(IntegrityError, match="is missing"):
+        open_space(edit_manifest(move))
+
+
+def test_no_space_there(tmp_path):
+    with pytest.raises(SpaceNotFoundError, match="does not exist"):
+        open_space(tmp_path / "none")
+
+
+def test_version_is_checked_before_files(edit_manifest):
+    copy = edit_manifest(lambda document: document.update(format_version=document["format_version"] + 1))
+    (copy / "README.md").unlink()
+    with pytest.raises(FormatVersionError):
+        open_space(copy)
+
+
+def test_unknown_modality_lists_the_known_ones(space):
+    with pytest.raises(UnknownModalityError, match="space pbmc has no 'atac' encoder; it has: rna"):
+        space.encoder("atac")
+
+
+def test_several_encoders_must_be_chosen_from(edit_manifest):
+    def duplicate(document):
+        document["encoders"]["activity"] = document["encoders"]["rna"]
+
+    space = open_space(edit_manifest(duplicate))
+    with pytest.raises(UnknownModalityError, match=r"several encoders: .*--modality") as caught:
+        space.encoder()
+    assert "rna" in str(caught.value)
+    assert "activity" in str(caught.value)
+    assert space.encoder("activity").modality == "activity"
+
+
+def test_feature_count_must_agree(edit_manifest):
+    space = open_space(edit_manifest(lambda document: document["encoders"]["rna"].update(n_features=7)))
+    with pytest.raises(IntegrityError, match=r"features/rna\.tsv has .* features, the manifest says 7"):
+        space.encoder()
+
+
+@pytest.mark.xfail(strict=True, raises=StopIteration, reason="next() of no encoders")
+def test_space_without_encoders_is_refused(edit_manifest):
+    with pytest.raises(SmileError):
+        open_space(edit_manifest(lambda document: document["encoders"].clear())).encoder()
+
+
+@pytest.mark.xfail(strict=True, raises=(IndexError, ValueError), reason="the manifest is not held against its files")
+@pytest.mark.parametrize("change", ["labels", "n_latent"])
+def test_manifest_that_contradicts_its_files_is_refused(edit_manifest, counts, change):
+    def contradict(document):
+        if change == "labels":
+            document["reference"]["labels"] = document["reference"]["labels"][:1]
+        else:
+            document["encoders"]["rna"]["n_latent"] = 64
+
+    copy = edit_manifest(contradict)
+    with pytest.raises(SpaceError):
+        project(counts, open_space(copy))
+
+
+def resealed(copy: Path, name: str) -> Path:
+    """Pin a changed file anew, as one could who publishes a space."""
+    document = json.loads((copy / "config.json").read_text("utf-8"))
+    document["files"][name] = {"sha256": sha256_file(copy / name), "size": (copy / name).stat().st_size}
+    (copy / "config.json").write_text(json.dumps(document), "utf-8")
+    return copy
+
+
+@pytest.mark.parametrize("array", ["embedding", "weight", "map", "label"])
+def test_reference_without_an_array_is_refused(pbmc_copy, array):
+    name = read_manifest(pbmc_copy).reference.points
+    arrays = load_file(pbmc_copy / name)
+    del arrays[array]
+    save_file(arrays, pbmc_copy / name)
+    with pytest.raises(IntegrityError, match=f"holds no reference: '{array}'"):
+        _ = open_space(resealed(pbmc_copy, name)).reference
+
+
+@pytest.mark.parametrize("array", ["weight", "map", "label"])
+def test_reference_of_unequal_lengths_is_refused(pbmc_copy, array):
+    name = read_manifest(pbmc_copy).reference.points
+    arrays = load_file(pbmc_copy / name)
+    arrays[array] = arrays[array][:-1]
+    save_file(arrays, pbmc_copy / name)
+    with pytest.raises(IntegrityError, match="unequal length"):
+        _ = open_space(resealed(pbmc_copy, name)).reference
+
+
+def test_damaged_reference_is_refused(pbmc_copy):
+    name = read_manifest(pbmc_copy).reference.points
+    (pbmc_copy / name).write_bytes(b"no safetensors at all")
+    with pytest.raises(IntegrityError, match="holds no reference"):
+        _ = open_space(resealed(pbmc_copy, name)).reference

@@ -1,0 +1,95 @@
+"""Simulated cells, and recipes small enough to train in well under a second."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import scipy
+import torch
+
+from smile_training.cells import Cells, read_cells
+from smile_training.recipe import Recipe, resolve_recipe
+
+MakeRecipe = Callable[..., Recipe]
+
+ABOUT: dict[str, Any] = {
+    "name": "tiny",
+    "title": "Tiny",
+    "description": "Simulated cells.",
+    "organism": "none",
+    "tissue": "none",
+    "licence": "MIT",
+}
+TINY: dict[str, Any] = {
+    "data": {"path": "counts.h5ad", "source": {"name": "simulated", "licence": "CC0-1.0"}},
+    "network": {"hidden": [32], "n_latent": 16, "n_projection": 8, "n_pseudo_types": 5},
+    "batch_size": 64,
+    "epochs": 3,
+}
+
+
+def simulate_counts(
+    n_cells: int = 180, n_features: int = 90, n_labels: int = 3, n_batches: int = 2, seed: int = 0
+) -> anndata.AnnData:
+    """Return raw counts of cells of several types (each with its own marker genes) in several batches.
+
+    Markers are raised six-fold; a batch scales every gene by its own factor; the last feature is constant after scaling
+    of no cell, and the first one is zero everywhere.
+    """
+    rng = np.random.default_rng(seed)
+    label = rng.permutation(np.arange(n_cells) % n_labels)
+    batch = rng.permutation(np.arange(n_cells) % n_batches)
+    marker_of = np.arange(n_features) % (3 * n_labels)
+    rate = rng.gamma(2.0, 0.6, n_features) * np.where(marker_of == label[:, None], 6.0, 1.0)
+    rate = rate * rng.lognormal(0.0, 0.3, (n_batches, n_features))[batch]
+    depth = rng.lognormal(0.0, 0.3, (n_cells, 1))
+    X = rng.poisson(rate * depth).astype(np.float32)
+    X[:, 0] = 0.0
+    obs = pd.DataFrame(
+        {"cell_type": [f"type{each}" for each in label], "batch": [f"batch{each}" for each in batch]},
+        index=[f"cell{row}" for row in range(n_cells)],
+    )
+    var = pd.DataFrame(index=[f"gene{column}" for column in range(n_features)])
+    return anndata.AnnData(scipy.sparse.csr_matrix(X), obs=obs, var=var)
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Callable[..., anndata.AnnData]:
+    return simulate_counts
+
+
+@pytest.fixture(scope="session")
+def make_recipe() -> MakeRecipe:
+    """Return what makes a tiny recipe; fields given replace the tiny ones, tables of ``data`` and ``network`` merge."""
+
+    def make(**fields: Any) -> Recipe:
+        merged = {**ABOUT, **TINY, **fields}
+        for table in ("data", "network"):
+            merged[table] = {**TINY[table], **fields.get(table, {})}
+        return resolve_recipe(merged, "tiny.toml")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def counts_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data folder with the simulated counts."""
+    folder = tmp_path_factory.mktemp("data")
+    simulate_counts().write_h5ad(folder / "counts.h5ad")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cells(counts_folder: Path, make_recipe: MakeRecipe) -> Cells:
+    """180 cells of three labels in two batches."""
+    recipe = make_recipe(data={"batch_key": "batch", "label_key": "cell_type"})
+    return read_cells(recipe.data, recipe.preprocessing, counts_folder)
+
+
+@pytest.fixture(scope="session")
+def cpu() -> torch.device:
+    return torch.device("cpu")

@@ -1,0 +1,118 @@
+"""Highly variable features and the statistics of preprocessing."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import scipy
+from sklearn.preprocessing import StandardScaler
+
+from smile_runtime.errors import RecipeError
+from smile_training.cells import Cells
+from smile_training.fitting import fit_preprocessing, select_features
+from smile_training.recipe import PreprocessingSettings
+
+
+def as_cells(logged: np.ndarray, batches: Sequence[int] | None = None) -> Cells:
+    n, d = logged.shape
+    return Cells(
+        scipy.sparse.csr_matrix(logged, dtype=np.float32),
+        tuple(f"gene{column}" for column in range(d)),
+        np.zeros(n, np.int64) if batches is None else np.asarray(batches, np.int64),
+        np.full(n, -1),
+        (),
+    )
+
+
+ORDINARY = 380
+WITHIN = {f"gene{column}" for column in range(ORDINARY, ORDINARY + 10)}
+BETWEEN = {f"gene{column}" for column in range(ORDINARY + 10, ORDINARY + 20)}
+
+
+@pytest.fixture(scope="module")
+def two_batches() -> Cells:
+    """Ordinary genes, 10 that differ between cells of every batch, 10 that differ between the batches alone."""
+    rng = np.random.default_rng(0)
+    batches, kind = np.arange(200) % 2, np.arange(200) // 2 % 2
+    rate = np.tile(rng.uniform(3.0, 9.0, ORDINARY + 20), (200, 1))
+    rate[:, ORDINARY : ORDINARY + 10] *= np.where(kind == 0, 0.1, 1.9)[:, None]
+    rate[:, ORDINARY + 10 :] *= np.where(batches == 0, 0.1, 1.9)[:, None]
+    counts = rng.poisson(rate)
+    return as_cells(np.log1p(counts * 1e4 / counts.sum(axis=1, keepdims=True)), batches)
+
+
+def test_statistics_are_those_of_the_standard_scaler(cells: Cells) -> None:
+    scaler = StandardScaler().fit(cells.logged.toarray().astype(np.float64))
+    fitted = fit_preprocessing(cells, PreprocessingSettings())
+    np.testing.assert_allclose(fitted.mean, scaler.mean_, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(fitted.std, np.sqrt(scaler.var_), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(fitted.scale, 1 / scaler.scale_, rtol=1e-9)
+    assert (fitted.target_sum, fitted.log1p, fitted.scaling) == (1e4, True, "sd")
+
+
+def test_scalings(cells: Cells) -> None:
+    std = cells.logged.toarray().astype(np.float64).std(axis=0)
+    varies = std > 0
+    scale = {
+        scaling: fit_preprocessing(cells, PreprocessingSettings(scaling=scaling)).scale[varies]
+        for scaling in ("sd", "sqrt_sd", "none")
+    }
+    np.testing.assert_allclose(scale["sd"], 1 / std[varies], rtol=1e-9)
+    np.testing.assert_allclose(scale["sqrt_sd"], 1 / np.sqrt(std[varies]), rtol=1e-9)
+    np.testing.assert_array_equal(scale["none"], 1)
+
+
+@pytest.mark.parametrize("scaling", ["sd", "sqrt_sd", "none"])
+@pytest.mark.parametrize("constant", [0.0, 1.1, 9.21])
+def test_a_constant_feature_has_scale_1_and_becomes_0(scaling: str, constant: float) -> None:
+    """1.1 has no exact float32: rounding must not pass for variation."""
+    logged = np.random.default_rng(0).poisson(1.0, (1000, 4)).astype(np.float32)
+    logged[:, 2] = constant
+    cells = as_cells(logged)
+    fitted = fit_preprocessing(cells, PreprocessingSettings(scaling=scaling))
+    assert fitted.std[2] == 0
+    assert fitted.scale[2] == 1
+    centred = fitted.centred(cells.logged.toarray())
+    assert np.isfinite(centred).all()
+    assert np.abs(centred[:, 2]).max() < 1e-5
+
+
+@pytest.mark.parametrize("constant", [0.0, 1.1])
+def test_cells_that_are_all_alike_are_refused(constant: float) -> None:
+    with pytest.raises(RecipeError, match="all 3 features are constant over the 20 cells; nothing can be learned"):
+        fit_preprocessing(as_cells(np.full((20, 3), constant)), PreprocessingSettings())
+
+
+def test_the_wanted_number_of_features_is_kept_in_order(two_batches: Cells) -> None:
+    kept = select_features(two_batches, 37)
+    places = [two_batches.features.index(name) for name in kept.features]
+    assert len(places) == 37
+    assert places == sorted(places)
+    np.testing.assert_array_equal(kept.logged.toarray(), two_batches.logged[:, places].toarray())
+    assert len(kept) == 200
+
+
+def test_what_varies_within_batches_is_preferred_over_what_varies_between_them(two_batches: Cells) -> None:
+    assert set(select_features(two_batches, 10).features) == WITHIN
+    # Seen as one batch they vary alike: it is the batches that make the difference.
+    one_batch = Cells(two_batches.logged, two_batches.features, two_batches.batches * 0, two_batches.labels, ())
+    assert len(BETWEEN & set(select_features(one_batch, 20).features)) > 5
+
+
+@pytest.mark.parametrize("n_top", [400, 401, 2000])
+def test_all_features_are_kept_where_there_are_no_more(two_batches: Cells, n_top: int) -> None:
+    assert select_features(two_batches, n_top).features == two_batches.features
+
+
+def test_values_without_a_logarithm_can_be_selected_too(two_batches: Cells) -> None:
+    """With ``log1p = false`` values reach the thousands, which no exponential takes."""
+    cells = two_batches
+    linear = Cells(cells.logged.expm1(), cells.features, cells.batches, cells.labels, ())
+    assert set(select_features(linear, 10).features) == WITHIN
+
+
+def test_a_batch_of_one_cell_does_not_spoil_the_choice(two_batches: Cells) -> None:
+    batches = two_batches.batches.copy()
+    batches[0] = 2
+    cells = Cells(two_batches.logged, two_batches.features, batches, two_batches.labels, ())
+    assert set(select_features(cells, 10).features) == WITHIN

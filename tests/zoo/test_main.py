@@ -1,0 +1,52 @@
+"""The command itself: help, exit codes, start-up."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from smile_zoo.main import BUILT_IN, TRAINING, cli
+
+
+def test_help_lists_every_command(run) -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for name in (*BUILT_IN, *TRAINING):
+        assert f"\n  {name} " in done.stdout
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_each_command_shows_an_example_and_its_line_of_help(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command.help.splitlines()[0] == BUILT_IN[name][1]
+    assert f"  smile-zoo {name}" in command.help.partition("Example:")[2]
+
+
+def test_help_loads_neither_anndata_nor_onnxruntime_nor_torch() -> None:
+    code = """
+import sys
+from smile_zoo.main import cli
+cli.main(["--help"], standalone_mode=False)
+loaded = {"anndata", "onnxruntime", "torch", "pandas", "matplotlib", "huggingface_hub"} & set(sys.modules)
+sys.exit(", ".join(loaded) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["projct"], "No such command 'projct'"),
+        (["project", "query.h5ad", "pbmc"], "Missing option '-o'"),
+        (["project", "query.h5ad", "pbmc", "-o", "out.h5ad", "--device", "tpu"], "'tpu' is not one of"),
+        (["project", "query.h5ad", "pbmc", "-o", "out.h5ad", "--batch-size", "0"], "0 is not in the range x>=1"),
+        (["project", "query.h5ad", "pbmc", "-o", "out.h5ad", "--report", "map.pdf"], "does not end in .png"),
+    ],
+)
+def test_wrong_usage_exits_with_2(run, arguments: list[str], text: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert text in done.stderr
+    assert done.stdout == ""

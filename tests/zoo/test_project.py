@@ -1,0 +1,184 @@
+"""``smile-zoo project`` and ``demo``: what users get, and what bad input gets."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pytest
+
+from smile_runtime import DependencyError
+from smile_zoo import pictures
+
+PNG = b"\x89PNG"
+
+
+def test_project_writes_fields_picture_and_table(run, query: Path, tmp_path: Path) -> None:
+    done = run("project", query, "pbmc", "-o", "out.h5ad", "--report", "map.png")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].split() == ["LABEL", "CELLS", "SHARE", "CONFIDENCE"]
+    assert "wrote out.h5ad" in done.stderr
+    out = anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert out.obsm["X_smile"].shape == (30, 128)
+    assert sum(int(line.split()[1]) for line in done.stdout.splitlines()[1:]) == 30
+    assert (tmp_path / "map.png").read_bytes().startswith(PNG)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["map.png", "out.h5ad", "query.h5ad"]
+
+
+def test_json_summary_is_all_that_stands_on_stdout(run, query: Path) -> None:
+    done = run("project", query, "pbmc", "-o", "out.h5ad", "--key-added", "mine", "--json")
+    summary = json.loads(done.stdout)
+    assert summary["n_cells"] == 30
+    assert summary["n_features_matched"] == 1767
+    assert summary["n_features_missing"] == 0
+    assert summary["values"] == "counts"
+    assert sum(row["n_cells"] for row in summary["labels"]) == 30
+    assert sum(row["fraction"] for row in summary["labels"]) == pytest.approx(1)
+
+
+def test_batch_size_changes_nothing(run, query: Path, tmp_path: Path) -> None:
+    for size in (1, 7, 512):
+        assert run("project", query, "pbmc", "-o", f"{size}.h5ad", "--batch-size", str(size)).returncode == 0
+    one, seven, many = (anndata.read_h5ad(tmp_path / f"{size}.h5ad").obsm["X_smile"] for size in (1, 7, 512))
+    np.testing.assert_allclose(one, many, atol=1e-6)
+    np.testing.assert_allclose(seven, many, atol=1e-6)
+
+
+def test_demo(run, tmp_path: Path) -> None:
+    for _ in range(2):  # a second run replaces what the first wrote
+        done = run("demo", "--json")
+        assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["n_cells"] == 200
+    assert (tmp_path / "demo.png").read_bytes().startswith(PNG)
+    demo = anndata.read_h5ad(tmp_path / "demo.h5ad")
+    lyz, cd3 = (np.asarray(demo[:, gene].X.todense()).ravel() for gene in ("LYZ", "CD3D"))
+    monocyte = demo.obs["smile_label"].str.startswith("Mono").to_numpy()
+    t_cell = demo.obs["smile_label"].str.startswith("T_").to_numpy()
+    assert lyz[monocyte].mean() > 2 * lyz[t_cell].mean()
+    assert cd3[t_cell].mean() > 2 * cd3[monocyte].mean()
+
+
+def refused(done: subprocess.CompletedProcess[str], *texts: str) -> None:
+    """A known error: exit 1, one line on stderr, no traceback, nothing on stdout."""
+    assert done.returncode == 1, done
+    assert done.stdout == ""
+    errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    for text in texts:
+        assert text in errors[0]
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def without_x(path: Path) -> None:
+    adata = anndata.read_h5ad(path)
+    adata.layers["counts"] = adata.X
+    adata.X = None
+    adata.write_h5ad(path)
+
+
+def change_values(change):
+    def changed(path: Path) -> None:
+        adata = anndata.read_h5ad(path)
+        change(adata.X.data)
+        adata.write_h5ad(path)
+
+    return changed
+
+
+def rename_features(path: Path) -> None:
+    adata = anndata.read_h5ad(path)
+    adata.var_names = [f"ENSG{number:011d}" for number in range(adata.n_vars)]
+    adata.write_h5ad(path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "arguments", "texts"),
+    [
+        (Path.unlink, [], ["there is no file", "give the path of an .h5ad file"]),
+        (cut, [], ["cannot be read as h5ad", "truncated"]),
+        (lambda path: path.write_text("gene,cell\n"), [], ["cannot be read as h5ad"]),
+        (without_x, [], ["has no X", "(--layer)", "'counts'"]),
+        (None, ["--layer", "counts"], ["has no layer 'counts'", "its layers are: none"]),
+        (None, ["--modality", "atac"], ["no 'atac' encoder", "it has: rna"]),
+        (change_values(lambda data: data.__setitem__(0, -1)), [], ["1 values are negative", "(--layer)"]),
+        (change_values(lambda data: data.__setitem__(0, np.nan)), [], ["1 values are NaN"]),
+        (change_values(lambda data: data.__imul__(30.5)), [], ["neither counts nor log-normalised", "--values counts"]),
+        (rename_features, [], ["only 0 of the space's 1,767 features", "'ENSG00000000000'", "adata.var_names"]),
+        (None, ["--device", "cuda"], ["CUDA was asked for", "--device cpu"]),
+    ],
+)
+def test_bad_query_is_refused_and_nothing_is_written(
+    run, query: Path, tmp_path: Path, damage, arguments: list[str], texts: list[str]
+) -> None:
+    if damage is not None:
+        damage(query)
+    refused(run("project", query, "pbmc", "-o", "out.h5ad", *arguments), *texts)
+    assert {path.name for path in tmp_path.iterdir()} <= {"query.h5ad"}
+
+
+def test_bad_space_is_refused(run, query: Path, pbmc_copy: Path, tmp_path: Path) -> None:
+    refused(run("project", query, "pbcm", "-o", "out.h5ad"), "did you mean pbmc?")
+    refused(run("project", query, "./nowhere", "-o", "out.h5ad"), "nowhere does not exist")
+    refused(run("project", query, f"{tmp_path}/", "-o", "out.h5ad"), "is not a space directory", "config.json")
+    manifest = pbmc_copy / "config.json"
+    original = manifest.read_text("utf-8")
+    manifest.write_text(original.replace('"format_version": 1', '"format_version": 9'), "utf-8")
+    refused(run("project", query, pbmc_copy, "-o", "out.h5ad"), "format version 9", "reads version 1", "pip install -U")
+    manifest.write_text(original[:500], "utf-8")
+    refused(run("project", query, pbmc_copy, "-o", "out.h5ad"), "is not a smile-zoo manifest")
+    manifest.write_text(original, "utf-8")
+    (pbmc_copy / "reference/points.safetensors").unlink()
+    refused(run("project", query, pbmc_copy, "-o", "out.h5ad"), "points.safetensors is missing")
+
+
+def test_output_is_never_replaced_unasked(run, query: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.h5ad").write_text("mine")
+    refused(run("project", query, "pbmc", "-o", "out.h5ad"), "out.h5ad exists", "--force")
+    assert (tmp_path / "out.h5ad").read_text() == "mine"
+    assert run("project", query, "pbmc", "-o", "out.h5ad", "--force").returncode == 0
+    refused(run("project", "out.h5ad", "pbmc", "-o", "again.h5ad"), "already has obsm['X_smile']", "--key-added")
+
+
+def test_output_folder_must_exist_and_be_writable(run, query: Path) -> None:
+    refused(run("project", query, "pbmc", "-o", "nowhere/out.h5ad"), "the folder nowhere does not exist")
+    refused(run("project", query, "pbmc", "-o", "/proc/out.h5ad"), "cannot write /proc/out.h5ad")
+    refused(run("project", query, "pbmc", "-o", "out.h5ad", "--report", "nowhere/map.png"), "nowhere does not exist")
+
+
+def test_full_disk_leaves_nothing(query: Path, tmp_path: Path) -> None:
+    script = f"ulimit -f 20; exec {Path(sys.executable).with_name('smile-zoo')} project query.h5ad pbmc -o out.h5ad"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    refused(done, "cannot write out.h5ad", "nothing was left behind")
+    assert [path.name for path in tmp_path.iterdir()] == ["query.h5ad"]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_leaves_nothing(pbmc_genes: list[str], tmp_path: Path, sent: signal.Signals) -> None:
+    rng = np.random.default_rng(0)
+    many = anndata.AnnData(rng.poisson(0.5, (20_000, len(pbmc_genes))).astype(np.float32))
+    many.var_names = pbmc_genes
+    many.write_h5ad(tmp_path / "query.h5ad")
+    command = [Path(sys.executable).with_name("smile-zoo"), "project", "query.h5ad", "pbmc", "-o", "out.h5ad"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        while not list(tmp_path.glob(".out*")) and process.poll() is None:  # it writes: interrupt it there
+            time.sleep(0.005)
+        process.send_signal(sent)
+        stderr = process.communicate()[1]
+    assert process.returncode == 130
+    assert "Interrupted: nothing was left half-written." in stderr
+    assert "Traceback" not in stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["query.h5ad"]
+
+
+def test_drawing_without_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(DependencyError, match=r"pip install 'smile-zoo\[plot\]'"):
+        pictures.require_matplotlib()
