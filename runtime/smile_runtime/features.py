@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.errors import FeatureMatchError, IntegrityError
 
-_COLUMNS = ("id", "mean", "std")
+_COLUMNS = ("id", "mean", "std", "weight")
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,19 +24,22 @@ class FeatureTable:
         Names, ``n_features`` of them, all different.
     mean, std
         Mean and standard deviation after per-cell scale and log, shape ``(n_features,)``.
+    weight
+        Share of each feature in what the encoder looks at, shape ``(n_features,)``; they add up to 1.
     """
 
     ids: tuple[str, ...]
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
+    weight: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def to_tsv(self) -> str:
         """Return the table as it stands in a space directory: a header, then a line a feature."""
-        rows = zip(self.ids, self.mean, self.std, strict=True)
-        lines = ["\t".join(_COLUMNS), *(f"{name}\t{mean:.9g}\t{std:.9g}" for name, mean, std in rows)]
+        rows = zip(self.ids, self.mean, self.std, self.weight, strict=True)
+        lines = ["\t".join(_COLUMNS), *("\t".join([name, *(f"{number:.9g}" for number in row)]) for name, *row in rows)]
         return "\n".join(lines) + "\n"
 
     @classmethod
@@ -50,13 +53,13 @@ class FeatureTable:
         """
         reader = csv.DictReader(StringIO(path.read_text("utf-8")), delimiter="\t", quoting=csv.QUOTE_NONE)
         try:
-            rows = [(row["id"], float(row["mean"]), float(row["std"])) for row in reader]
-            ids, mean, std = zip(*rows, strict=True)
+            rows = [(row["id"], *(float(row[column]) for column in _COLUMNS[1:])) for row in reader]
+            ids, mean, std, weight = zip(*rows, strict=True)
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(
                 f"{path} is not a feature table: it needs the columns {', '.join(_COLUMNS)} and a line a feature"
             ) from error
-        return cls(ids, np.array(mean), np.array(std))
+        return cls(ids, np.array(mean), np.array(std), np.array(weight))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +74,14 @@ class FeatureMatch:
         Where each of these columns stands among the encoder's features, shape ``(n_matched,)``.
     missing
         Features of the encoder that the query lacks, in the encoder's order.
+    weight
+        Share of what the encoder looks at that the query has, 0 to 1.
     """
 
     columns: NDArray[np.intp]
     positions: NDArray[np.intp]
     missing: tuple[str, ...]
+    weight: float
 
     @property
     def n_matched(self) -> int:
@@ -83,7 +89,7 @@ class FeatureMatch:
         return len(self.columns)
 
 
-def match_features(names: Sequence[str], features: FeatureTable, min_fraction: float) -> FeatureMatch:
+def match_features(names: Sequence[str], features: FeatureTable, min_weight: float) -> FeatureMatch:
     """Find an encoder's features among the names of a query's columns.
 
     Parameters
@@ -92,13 +98,13 @@ def match_features(names: Sequence[str], features: FeatureTable, min_fraction: f
         The query's feature names (``adata.var_names``).
     features
         The encoder's features.
-    min_fraction
-        Share of the encoder's features, 0 to 1, below which the query is refused.
+    min_weight
+        Share of what the encoder looks at, 0 to 1, below which the query is refused.
 
     Raises
     ------
     FeatureMatchError
-        If a wanted name stands in the query twice, or too few are found.
+        If a wanted name stands in the query twice, or too little is found.
     """
     position = {name: index for index, name in enumerate(features.ids)}
     found: dict[int, int] = {}
@@ -108,17 +114,19 @@ def match_features(names: Sequence[str], features: FeatureTable, min_fraction: f
                 f"the query has the feature {name!r} twice, so its value is unclear; "
                 "sum or drop the repeated columns (adata.var_names_make_unique() renames the later ones)"
             )
-    if len(found) < max(1, min_fraction * len(features)):
-        raise FeatureMatchError(
-            f"only {len(found):,} of the space's {len(features):,} features are in the query, "
-            f"at least {max(1, round(min_fraction * len(features))):,} are needed; the query's names are like "
-            f"{_sample(names)}, the space's like {_sample(features.ids)}: put the same kind of id into adata.var_names"
-        )
     positions = np.array(sorted(found), dtype=np.intp)
+    weight = float(features.weight[positions].sum())
+    if not found or weight < min_weight:
+        raise FeatureMatchError(
+            f"only {len(found):,} of the space's {len(features):,} features are in the query, {weight:.0%} of what the "
+            f"encoder looks at ({min_weight:.0%} is needed); the query's names are like {_sample(names)}, the space's "
+            f"like {_sample(features.ids)}: put the same kind of id into adata.var_names"
+        )
     return FeatureMatch(
         columns=np.array([found[place] for place in positions.tolist()], dtype=np.intp),
         positions=positions,
         missing=tuple(name for index, name in enumerate(features.ids) if index not in found),
+        weight=weight,
     )
 
 

@@ -28,8 +28,13 @@ class LabelTransfer:
 
 
 def neighbour_weights(neighbours: Neighbours, reference: Reference) -> NDArray[np.float32]:
-    """Return each neighbour's say, shape ``(n, k)``: the cells it stands for over its distance; rows sum to 1."""
-    weights = reference.weight[neighbours.indices] / np.maximum(neighbours.distances, _SMALLEST_DISTANCE)
+    """Return each neighbour's say, shape ``(n, k)``, rows summing to 1.
+
+    The cells that it stands for times a Gaussian of its distance, as wide as the nearest neighbour is far: so the say
+    falls off as fast in dense regions as in sparse ones, and hardly depends on k.
+    """
+    width = np.maximum(neighbours.distances[:, :1], _SMALLEST_DISTANCE)
+    weights = reference.weight[neighbours.indices] * np.exp(-np.square(neighbours.distances / width))
     result: NDArray[np.float32] = weights / weights.sum(axis=1, keepdims=True)
     return result
 

@@ -49,7 +49,7 @@ class EncoderRecord(Record, frozen=True):
     n_pseudo_types: int
     preprocessing: PreprocessingRecord
     min_matched: float
-    """Share of the features below which a query is refused."""
+    """Share of what the encoder looks at (the features' weights) below which a query is refused."""
     parity_difference: float
     """Largest difference between torch and ONNX Runtime on the parity rows, at export."""
 

@@ -57,9 +57,6 @@ class Preprocessing:
         return factors[:, None].astype(np.float32)
 
     def centred(self, logged: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return dense encoder input, shape ``(n, n_features)``, from values after the log; NaN becomes 0.
-
-        NaN means "not measured": it takes the reference mean, which is 0 once centred.
-        """
-        result = (logged - self.mean.astype(np.float32)) * self.scale.astype(np.float32)
-        return np.nan_to_num(result, copy=False, nan=0.0)
+        """Return centred, scaled features, shape ``(n, n_features)``, from dense values after the log."""
+        result: NDArray[np.float32] = (logged - self.mean.astype(np.float32)) * self.scale.astype(np.float32)
+        return result

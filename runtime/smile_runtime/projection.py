@@ -135,6 +135,7 @@ def _provenance(query: QueryValues, match: FeatureMatch, space: Space, encoder: 
         "modality": encoder.modality,
         "values": query.kind,
         "n_features_matched": match.n_matched,
+        "weight_matched": match.weight,
         "features_missing": np.array(match.missing, dtype=object),
         "provider": encoder.provider,
         "versions": {**versions, **installed_packages(), "python": platform.python_version()},

@@ -111,10 +111,13 @@ def test_failed_last_rename_keeps_the_old_directory(tmp_path, monkeypatch, inter
     target.mkdir()
     (target / "old.json").write_text("old")
 
-    def refuse(_self, _target):
-        raise interruption
+    def refuse_partial(source, target, move=os.replace):
+        if "partial" in Path(source).name:
+            raise interruption
+        move(source, target)
 
-    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(os, "replace", refuse_partial)
+    monkeypatch.setattr(os, "rename", refuse_partial)
     with pytest.raises((OutputError, KeyboardInterrupt)), atomic_directory(target) as partial:
         (partial / "new.json").write_text("new")
     assert names(tmp_path) == ["space"]

@@ -26,7 +26,9 @@ Read = Callable[..., Cells]
 def read(tmp_path: Path) -> Read:
     """Return what writes an AnnData to an h5ad file and reads its cells back."""
 
-    def write_and_read(adata: anndata.AnnData, settings: PreprocessingSettings | None = None, **fields: object) -> Cells:
+    def write_and_read(
+        adata: anndata.AnnData, settings: PreprocessingSettings | None = None, **fields: object
+    ) -> Cells:
         adata.write_h5ad(tmp_path / "cells.h5ad")
         return read_cells(data(**fields), settings or PreprocessingSettings(), tmp_path)
 
@@ -166,7 +168,9 @@ def test_subset_and_features_keep_rows_and_columns_together(cells: Cells) -> Non
 
 def test_a_missing_column_is_named_with_those_there_are(read: Read) -> None:
     for field in ("label_key", "batch_key"):
-        with pytest.raises(RecipeError, match=r"cells\.h5ad has no obs column 'celltype'; its columns are: kind, donor"):
+        with pytest.raises(
+            RecipeError, match=r"cells\.h5ad has no obs column 'celltype'; its columns are: kind, donor"
+        ):
             read(small(kind=["a", "b", "a"], donor=["x", "x", "y"]), **{field: "celltype"})
 
 
@@ -250,5 +254,7 @@ def test_real_counts_of_which_a_batch_is_not_whole_must_be_stated(data_folder: P
     source = Source(name="pancreas", licence="unknown")
     with pytest.raises(ValueKindError, match="counts"):
         read_cells(Data(path="pancreas_rna.h5ad", source=source), PreprocessingSettings(), data_folder)
-    cells = read_cells(Data(path="pancreas_rna.h5ad", source=source, values="counts"), PreprocessingSettings(), data_folder)
+    cells = read_cells(
+        Data(path="pancreas_rna.h5ad", source=source, values="counts"), PreprocessingSettings(), data_folder
+    )
     np.testing.assert_allclose(cells.logged.expm1().sum(axis=1), 1e4, rtol=1e-4)

@@ -36,7 +36,9 @@ def written_out(view_a: Tensor, view_b: Tensor, positives: list[set[int]], tempe
 
 @pytest.mark.parametrize("temperature", ["0.05", "0.1", "0.2", "0.5"])
 def test_nt_xent_is_the_published_loss(golden: dict[str, Tensor], temperature: str) -> None:
-    i, j, loss, grad_i, grad_j = (golden[f"nce_t{temperature}_{part}"] for part in ("i", "j", "loss", "grad_i", "grad_j"))
+    i, j, loss, grad_i, grad_j = (
+        golden[f"nce_t{temperature}_{part}"] for part in ("i", "j", "loss", "grad_i", "grad_j")
+    )
     i, j = i.clone().requires_grad_(), j.clone().requires_grad_()
 
     ours = nt_xent(i, j, float(temperature))
@@ -87,7 +89,9 @@ def test_supervised_loss_is_khosla_equation_2(labels: list[int], temperature: fl
 @pytest.mark.parametrize("labels", [list(range(12)), [-1] * 12])
 def test_supervised_loss_without_shared_labels_is_nt_xent(labels: list[int]) -> None:
     a, b = views()
-    torch.testing.assert_close(supervised_nt_xent(a, b, torch.tensor(labels), 0.1), nt_xent(a, b, 0.1), atol=1e-12, rtol=0)
+    torch.testing.assert_close(
+        supervised_nt_xent(a, b, torch.tensor(labels), 0.1), nt_xent(a, b, 0.1), atol=1e-12, rtol=0
+    )
 
 
 def test_losses_ignore_length_and_order_of_views() -> None:

@@ -198,4 +198,3 @@ def test_what_is_not_toml_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(RecipeError, match=r"some\.toml is not TOML"):
         read_recipe(path)
-

@@ -13,8 +13,8 @@ _SMALLEST_NORM = 1e-12
 class EncoderGraph(nn.Module):
     """What an ONNX graph computes, from a trained encoder.
 
-    ``t = log1p(X * size_factor)``, NaN to the reference mean, then Linear and ReLU layers: centring, scale, stem and
-    batch norms are folded into their weights, in float64.
+    ``t = log1p(X * size_factor)``, centring, NaN imputed, then Linear and ReLU layers: scale, stem and batch norms are
+    folded into their weights, in float64.
 
     Parameters
     ----------
@@ -28,14 +28,14 @@ class EncoderGraph(nn.Module):
         self.log1p = preprocessing.log1p
         self.mean: Tensor
         self.register_buffer("mean", torch.from_numpy(preprocessing.mean.astype(np.float32)))
+        self.impute = network.impute
         layers = list(network.encoder)
         linears = [_folded(linear, norm) for linear, norm in zip(layers[::3], layers[1::3], strict=True)]
         if network.stem is None:
-            linears[0] = _after_affine(preprocessing.mean, preprocessing.scale, *linears[0])
+            linears[0] = (linears[0][0] * preprocessing.scale, linears[0][1])
+            self.stem = None
         else:
-            stem = network.stem.double().numpy().T  # (n_components, n_features)
-            linears.insert(0, _after_affine(preprocessing.mean, preprocessing.scale, stem, np.zeros(len(stem))))
-        self.stem = None if network.stem is None else _linear(*linears.pop(0))
+            self.stem = _linear(network.stem.double().numpy().T * preprocessing.scale)
         self.layers = nn.ModuleList(_linear(*linear) for linear in linears)
         self.pseudo_types = network.pseudo_types
 
@@ -44,7 +44,7 @@ class EncoderGraph(nn.Module):
         t = X * size_factor  # (n, n_features)
         if self.log1p:
             t = torch.log1p(t)
-        t = torch.where(torch.isnan(t), self.mean, t)
+        t = self.impute(t - self.mean, ~torch.isnan(t))
         if self.stem is not None:
             t = self.stem(t)  # (n, n_components)
         for layer in self.layers:
@@ -65,19 +65,9 @@ def _folded(linear: nn.Module, norm: nn.Module) -> tuple[NDArray[np.float64], ND
     return weight, bias
 
 
-def _after_affine(
-    mean: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    bias: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return weight and bias of a linear layer that takes ``(t - mean) * scale``, for ``t`` itself."""
-    scaled = weight * scale
-    return scaled, bias - scaled @ mean
-
-
-def _linear(weight: NDArray[np.float64], bias: NDArray[np.float64]) -> nn.Linear:
-    linear = nn.Linear(weight.shape[1], weight.shape[0])
+def _linear(weight: NDArray[np.float64], bias: NDArray[np.float64] | None = None) -> nn.Linear:
+    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
     linear.weight.data = torch.from_numpy(weight.astype(np.float32))
-    linear.bias.data = torch.from_numpy(bias.astype(np.float32))
+    if bias is not None:
+        linear.bias.data = torch.from_numpy(bias.astype(np.float32))
     return linear

@@ -159,14 +159,16 @@ def train_encoder(
 def _partners(
     cells: Cells, recipe: Recipe, preprocessing: Preprocessing, stem: NDArray[np.float32] | None, seed: int
 ) -> NDArray[np.intp]:
-    if recipe.pairing.kind == "label" and not (cells.labels >= 0).any():
+    kind = recipe.pairing.kind
+    if kind in ("label", "label_neighbour") and not (cells.labels >= 0).any():
         raise RecipeError("pairing by label needs labels; name their column as data.label_key, or pair by neighbour")
-    if recipe.pairing.kind != "neighbour":
+    if kind in ("self", "label"):
         return self_partners(len(cells))
     if stem is None:
         stem = fit_stem(cells.logged, preprocessing, min(_PAIRING_COMPONENTS, min(cells.logged.shape) - 1), seed)
     components = cells.logged @ (preprocessing.scale[:, None] * stem)  # a shift of all cells alike changes no distance
-    return neighbour_partners(components.astype(np.float32), cells.batches, recipe.pairing.n_neighbors)
+    labels = cells.labels if kind == "label_neighbour" else None
+    return neighbour_partners(components.astype(np.float32), cells.batches, recipe.pairing.n_neighbors, labels)
 
 
 def _dense(logged: scipy.sparse.csr_matrix, preprocessing: Preprocessing) -> Tensor:
@@ -174,9 +176,10 @@ def _dense(logged: scipy.sparse.csr_matrix, preprocessing: Preprocessing) -> Ten
 
 
 def _noisy(x: Tensor, network: SmileNetwork, noise: Noise, generator: torch.Generator) -> Tensor:
-    """Return one view: features hidden, then (through the stem, if any) Gaussian noise."""
+    """Return one view: features hidden as if not measured, then (behind the stem, if any) Gaussian noise."""
     if noise.masking > 0:
-        x = x * (torch.rand(x.shape, generator=generator, device=x.device) >= noise.masking)
+        measured = torch.rand(x.shape, generator=generator, device=x.device) >= noise.masking
+        x = network.impute(x, measured)
     x = network.components(x)
     return x + noise.gaussian * torch.randn(x.shape, generator=generator, device=x.device)
 

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from smile_training import recipe as recipes
 
 
+_SMALLEST_SHARE = 0.02  # so that a few features are not blown up without end
+
+
 class SmileNetwork(nn.Module):
     """Encoder with its two heads, as published: Linear, BatchNorm, ReLU blocks; 32-d projection; K probabilities.
 
@@ -25,10 +28,12 @@ class SmileNetwork(nn.Module):
     """
 
     stem: Tensor | None
+    feature_weight: Tensor
 
     def __init__(self, n_features: int, sizes: recipes.Network, stem: NDArray[np.float32] | None = None) -> None:
         super().__init__()
         self.register_buffer("stem", None if stem is None else torch.from_numpy(stem))
+        self.register_buffer("feature_weight", _feature_weight(n_features, self.stem))
         first = n_features if stem is None else stem.shape[1]
         self.encoder = _blocks([first, *sizes.hidden, sizes.n_latent])
         self.projection = nn.Linear(sizes.n_latent, sizes.n_projection)
@@ -41,6 +46,15 @@ class SmileNetwork(nn.Module):
                 nn.init.xavier_uniform_(module.weight, generator=generator)
                 nn.init.zeros_(module.bias)
 
+    def impute(self, x: Tensor, measured: Tensor) -> Tensor:
+        """Return centred features, ``(n, n_features)``, with those that were not ``measured`` made up for.
+
+        They take the reference mean, which is 0; the measured ones grow by the weight that is missing, so that a cell
+        with half of its features measured does not look like half a cell.
+        """
+        share = measured.float() @ self.feature_weight  # (n,)
+        return torch.where(measured, x, 0.0) / share.clamp_min(_SMALLEST_SHARE)[:, None]
+
     def components(self, x: Tensor) -> Tensor:
         """Return the encoder's input, ``(n, n_components)``, from centred features, ``(n, n_features)``."""
         return x if self.stem is None else x @ self.stem
@@ -49,6 +63,14 @@ class SmileNetwork(nn.Module):
         """Return the encoding, ``(n, n_latent)``, of centred features, ``(n, n_features)``."""
         encoded: Tensor = self.encoder(self.components(x))
         return encoded
+
+
+def _feature_weight(n_features: int, stem: Tensor | None) -> Tensor:
+    """Return the share of each feature in what comes behind the first linear map, shape ``(n_features,)``; sum 1."""
+    if stem is None:
+        return torch.full((n_features,), 1 / n_features)
+    directions = torch.nn.functional.normalize(stem, dim=0)
+    return directions.square().mean(dim=1)
 
 
 def _blocks(sizes: Sequence[int]) -> nn.Sequential:

@@ -68,9 +68,10 @@ class Network(Section, frozen=True):
 class Pairing(Section, frozen=True):
     """Which two cells are a positive pair."""
 
-    kind: Literal["self", "neighbour", "label"] = "self"
+    kind: Literal["self", "neighbour", "label", "label_neighbour"] = "self"
+    """A cell with itself; with a near cell of any batch; with all cells of its label; with a near one of its label."""
     n_neighbors: int = 5
-    """For ``neighbour``: partners are drawn from this many nearest cells in each batch."""
+    """Partners are drawn from this many nearest cells in each batch."""
 
 
 class Noise(Section, frozen=True):
@@ -105,7 +106,7 @@ class Reference(Section, frozen=True):
     n_neighbors: int = 15
     map_method: Literal["umap", "tsne"] = "umap"
     min_matched: float = 0.1
-    """Share of the features that a query must have."""
+    """Share of what the encoder looks at (the features' weights) that a query must have."""
     folds: int = 3
     """Folds of the cross-validation that calibrates the confidence and measures label transfer."""
     repeats: int = 3

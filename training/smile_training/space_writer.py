@@ -146,7 +146,8 @@ def _write_encoder(folder: Path, recipe: Recipe, encoder: TrainedEncoder) -> Enc
         min_matched=recipe.reference.min_matched,
         parity_difference=0.0,
     )
-    features = FeatureTable(encoder.features, preprocessing.mean, preprocessing.std)
+    weight = encoder.network.feature_weight.double().numpy()
+    features = FeatureTable(encoder.features, preprocessing.mean, preprocessing.std, weight)
     (folder / record.features).write_text(features.to_tsv(), "utf-8")
     (folder / f"training/{modality}.safetensors").write_bytes(save(encoder.network.state_dict()))
     about = {"space": recipe.name, "modality": modality, "licence": recipe.licence, "made_with": "smile-zoo"}

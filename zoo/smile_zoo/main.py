@@ -81,7 +81,8 @@ def cli(*, verbose: bool) -> None:
     Example:
       smile-zoo project query.h5ad pbmc -o out.h5ad --report map.png
     """
-    logging.getLogger("smile_runtime").setLevel(logging.INFO if verbose else logging.WARNING)
+    for package in ("smile_runtime", "smile_zoo"):
+        logging.getLogger(package).setLevel(logging.INFO if verbose else logging.WARNING)
     logging.getLogger("smile_training").setLevel(logging.INFO)
 
 
@@ -120,11 +121,14 @@ def _log_warnings() -> None:
 
 
 def _raise_again(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Raise Ctrl-C again where Python had to drop it: in a callback, as after a long write in HDF5."""
+    """Raise Ctrl-C again where Python had to drop it, as in a callback after a long write in HDF5.
+
+    Whatever else cannot be raised (HDF5 closing a file on a full disk) has already been reported by its own error.
+    """
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         threading.Timer(0.01, _thread.interrupt_main).start()  # a moment later, or it would hit this hook itself
     else:
-        sys.__unraisablehook__(unraisable)
+        logging.getLogger(__name__).info("ignored: %s", unraisable.exc_value)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

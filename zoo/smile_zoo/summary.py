@@ -40,5 +40,6 @@ def summarise_projection(adata: "AnnData", key_added: str) -> dict[str, Any]:
         "n_cells": adata.n_obs,
         "n_features_matched": provenance["n_features_matched"],
         "n_features_missing": len(provenance["features_missing"]),
+        "weight_matched": provenance["weight_matched"],
         "labels": [asdict(row) for row in count_labels(adata, key_added)],
     }

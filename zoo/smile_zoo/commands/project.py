@@ -97,7 +97,8 @@ def print_summary(summary: dict[str, Any]) -> None:
     n_features = summary["n_features_matched"] + summary["n_features_missing"]
     click.echo(
         f"{summary['n_cells']:,} cells ({summary['values']}) into {summary['space']}: "
-        f"{summary['n_features_matched']:,} of {n_features:,} features matched, {summary['provider']}",
+        f"{summary['n_features_matched']:,} of {n_features:,} features matched "
+        f"({summary['weight_matched']:.0%} of what the encoder looks at), {summary['provider']}",
         err=True,
     )
     for key in ("output", "report"):

@@ -1,0 +1,34 @@
+"""The map: two coordinates a cell."""
+
+import numpy as np
+import pytest
+
+from smile_runtime.errors import RecipeError
+from smile_training.maps import fit_map
+
+
+def groups(n: int = 60) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    embedding = 0.2 * rng.standard_normal((n, 8)) + 2 * np.eye(8)[np.arange(n) % 2]
+    return (embedding / np.linalg.norm(embedding, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("method", ["umap", "tsne"])
+def test_a_map_is_repeatable_and_keeps_groups_apart(method: str) -> None:
+    embedding = groups()
+    position = fit_map(embedding, method, seed=0)
+    assert position.shape == (60, 2)
+    assert position.dtype == np.float32
+    np.testing.assert_array_equal(fit_map(embedding, method, seed=0), position)
+    assert not np.array_equal(fit_map(embedding, method, seed=1), position)
+
+    distances = np.linalg.norm(position[:, None] - position[None], axis=2) + 1e9 * np.eye(60)
+    nearest = distances.argmin(axis=1)
+    assert np.mean(nearest % 2 == np.arange(60) % 2) > 0.95
+
+
+@pytest.mark.parametrize("method", ["umap", "tsne"])
+def test_ten_cells_have_a_map_and_nine_do_not(method: str) -> None:
+    assert np.isfinite(fit_map(groups(10), method, seed=0)).all()
+    with pytest.raises(RecipeError, match="a map needs at least 10 cells, the reference has 9"):
+        fit_map(groups(9), method, seed=0)
