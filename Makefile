@@ -25,8 +25,10 @@ test-wheel: pyproject.toml  ## the built wheel, in an environment that has nothi
 	rm -rf dist .venv-wheel
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	.venv-wheel/bin/python $(PIP) "$$(ls dist/*.whl)[cpu]"
+	.venv-wheel/bin/python tests/wheel/check_base.py
 	.venv-wheel/bin/python $(PIP) "$$(ls dist/*.whl)[cpu,plot]"
-	.venv-wheel/bin/python tests/installed_wheel.py
+	.venv-wheel/bin/python tests/wheel/check_demo.py
 
 .venv/demo.stamp: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv

@@ -60,7 +60,8 @@ def make_encoder(folder: Path, stem_size: int | None, hidden: list[int]) -> Enco
         min_matched=0.0,
         parity_difference=0.0,
     )
-    features = FeatureTable(trained.features, preprocessing.mean, preprocessing.std)
+    weight = trained.network.feature_weight.double().numpy()
+    features = FeatureTable(trained.features, preprocessing.mean, preprocessing.std, weight)
     return Encoder("rna", record, features, graph, "cpu")
 
 

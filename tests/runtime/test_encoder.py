@@ -69,15 +69,21 @@ def test_size_factor_is_one_where_none_is_given(encoder, raw_values):
     assert np.abs(encoder.encode(X) - encoder.encode(X, factors)).max() > 1e-2
 
 
-def test_nan_column_is_the_reference_mean(encoder, raw_values):
+@pytest.mark.parametrize("n_missing", [20, 800])
+def test_nan_column_is_the_reference_mean_and_the_others_make_up_for_it(encoder, raw_values, n_missing):
     X, factors = raw_values
     features = encoder.features
-    most = np.argsort(features.mean)[-20:]  # where the mean is far from zero
-    unknown, filled = X.copy(), X.copy()
+    most = np.argsort(features.mean)[-n_missing:]  # where the mean is far from zero
+    unknown = X.copy()
     unknown[:, most] = np.nan
-    filled[:, most] = np.expm1(features.mean[most]) / factors[:, None]
     embedding = encoder.encode(unknown, factors)
+
+    measured = np.isin(np.arange(len(features)), most, invert=True)
+    from_mean = np.where(measured, np.log1p(X.astype(np.float64) * factors[:, None]) - features.mean, 0.0)
+    from_mean /= features.weight[measured].sum()
+    filled = np.expm1(features.mean + from_mean) / factors[:, None]
     np.testing.assert_allclose(embedding, encoder.encode(filled, factors), atol=1e-5)
+
     zeros = X.copy()
     zeros[:, most] = 0
     assert np.abs(embedding - encoder.encode(zeros, factors)).max() > 1e-3

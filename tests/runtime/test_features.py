@@ -9,8 +9,8 @@ from smile_runtime import FeatureMatchError, IntegrityError
 from smile_runtime.features import FeatureTable, match_features
 
 
-def table(ids="ABCDE") -> FeatureTable:
-    return FeatureTable(tuple(ids), np.zeros(len(ids)), np.ones(len(ids)))
+def table(ids="ABCDE", weight=(0.1, 0.2, 0.2, 0.2, 0.3)) -> FeatureTable:
+    return FeatureTable(tuple(ids), np.zeros(len(ids)), np.ones(len(ids)), np.array(weight))
 
 
 def read(tmp_path, content: str | bytes) -> FeatureTable:
@@ -21,41 +21,47 @@ def read(tmp_path, content: str | bytes) -> FeatureTable:
 
 def test_round_trip(tmp_path):
     rng = np.random.default_rng(0)
-    mean, std = 10.0 ** rng.uniform(-12, 3, 500), 10.0 ** rng.uniform(-12, 3, 500)
+    mean, std, weight = 10.0 ** rng.uniform(-12, 3, (3, 500))
     ids = ("HLA-A", '5"-quoted', "chr1:10-20", "'x'", "β-actin", "a b", "nan", *(f"G{i}" for i in range(493)))
-    before = FeatureTable(ids, mean, std)
+    before = FeatureTable(ids, mean, std, weight)
     after = read(tmp_path, before.to_tsv())
     assert after.ids == ids
     np.testing.assert_allclose(after.mean, mean, rtol=1e-8, atol=0)
     np.testing.assert_allclose(after.std, std, rtol=1e-8, atol=0)
+    np.testing.assert_allclose(after.weight, weight, rtol=1e-8, atol=0)
     assert len(after) == 500
 
 
 def test_zero_is_written_exactly(tmp_path):
-    after = read(tmp_path, FeatureTable(("A",), np.zeros(1), np.zeros(1)).to_tsv())
-    assert (after.mean[0], after.std[0]) == (0.0, 0.0)
+    after = read(tmp_path, FeatureTable(("A",), np.zeros(1), np.zeros(1), np.ones(1)).to_tsv())
+    assert (after.mean[0], after.std[0], after.weight[0]) == (0.0, 0.0, 1.0)
 
 
 def test_further_columns_in_any_order_are_let_pass(tmp_path):
-    after = read(tmp_path, "symbol\tstd\tid\tmean\nCD3E\t2\tENSG1\t1\nCD19\t4\tENSG2\t3\n")
+    after = read(tmp_path, "symbol\tstd\tid\tweight\tmean\nCD3E\t2\tENSG1\t0.4\t1\nCD19\t4\tENSG2\t0.6\t3\n")
     assert after.ids == ("ENSG1", "ENSG2")
-    np.testing.assert_array_equal((after.mean, after.std), [[1, 3], [2, 4]])
+    np.testing.assert_array_equal((after.mean, after.std, after.weight), [[1, 3], [2, 4], [0.4, 0.6]])
+
+
+HEADER = "id\tmean\tstd\tweight\n"
 
 
 @pytest.mark.parametrize(
     "content",
     [
         "",
-        "id\tmean\tstd\n",
-        "id\tmean\nA\t1\n",
-        "id,mean,std\nA,1,1\n",
-        "id\tmean\tstd\nA\t1\n",
-        "id\tmean\tstd\nA\tx\t1\n",
+        HEADER,
+        "id\tmean\tstd\nA\t1\t1\n",
+        HEADER.replace("\t", ",") + "A,1,1,1\n",
+        HEADER + "A\t1\t1\n",
+        HEADER + "A\t1\t1\tmuch\n",
     ],
     ids=["empty", "header alone", "column missing", "commas", "short line", "no number"],
 )
 def test_broken_tables_are_refused_by_name(tmp_path, content):
-    with pytest.raises(IntegrityError, match=r"rna\.tsv is not a feature table: it needs the columns id, mean, std"):
+    with pytest.raises(
+        IntegrityError, match=r"rna\.tsv is not a feature table: it needs the columns id, mean, std, weight"
+    ):
         read(tmp_path, content)
 
 
@@ -63,13 +69,14 @@ def test_broken_tables_are_refused_by_name(tmp_path, content):
 @pytest.mark.parametrize(
     "content",
     [
-        b"id\tmean\tstd\n\xff\t1\t1\n",
-        "id\tmean\tstd\nA\t1\t1\nA\t2\t2\n",
-        "id\tmean\tstd\nA\tnan\t1\n",
-        "id\tmean\tstd\nA\t1\t-1\n",
-        "id\tmean\tstd\n" + "A" * 200_000 + "\t1\t1\n",
+        HEADER.encode() + b"\xff\t1\t1\t1\n",
+        HEADER + "A\t1\t1\t0.5\nA\t2\t2\t0.5\n",
+        HEADER + "A\tnan\t1\t1\n",
+        HEADER + "A\t1\t-1\t1\n",
+        HEADER + "A\t1\t1\tnan\n",
+        HEADER + "A" * 200_000 + "\t1\t1\t1\n",
     ],
-    ids=["no utf-8", "id twice", "mean nan", "std negative", "field too long for csv"],
+    ids=["no utf-8", "id twice", "mean nan", "std negative", "weight nan", "field too long for csv"],
 )
 def test_impossible_tables_are_refused(tmp_path, content):
     with pytest.raises(IntegrityError):
@@ -114,26 +121,33 @@ def test_query_without_features_is_refused():
         match_features([], table(), 0.0)
 
 
-@pytest.mark.parametrize("min_fraction", [0.0, 0.2])
-def test_one_is_always_needed(min_fraction):
-    assert match_features(["A"], table(), min_fraction).n_matched == 1
-    with pytest.raises(FeatureMatchError, match="at least 1 are needed"):
-        match_features(["x"], table(), min_fraction)
+@pytest.mark.parametrize("min_weight", [0.0, 0.1])
+def test_one_feature_is_always_needed(min_weight):
+    assert match_features(["A"], table(), min_weight).n_matched == 1
+    with pytest.raises(FeatureMatchError, match="only 0 of the space's 5"):
+        match_features(["x"], table(), min_weight)
+
+
+def test_weight_is_what_the_encoder_looks_at_and_not_a_number_of_features():
+    assert match_features(["D", "x", "E"], table(), 0.45).weight == pytest.approx(0.5)
+    with pytest.raises(FeatureMatchError, match=re.escape("only 2 of the space's 5 features are in the query, 30% of")):
+        match_features(["D", "x", "A"], table(), 0.45)
 
 
 def test_floor_is_inclusive():
-    assert match_features(["A", "B", "C"], table(), 0.6).n_matched == 3
-    with pytest.raises(FeatureMatchError, match="only 2 of the space's 5 features are in the query, at least 3"):
-        match_features(["A", "B"], table(), 0.6)
-
-
-@pytest.mark.xfail(strict=True, reason="the floor is rounded to nearest in the text, and compared unrounded")
-def test_text_asks_for_more_than_was_given():
-    with pytest.raises(FeatureMatchError, match=r"only 2 of the space's 5 .* at least 3 are needed"):
+    assert match_features(["D", "E"], table(), 0.5).n_matched == 2
+    with pytest.raises(FeatureMatchError, match=re.escape("30% of what the encoder looks at (50% is needed)")):
         match_features(["A", "B"], table(), 0.5)
 
 
-@pytest.mark.xfail(strict=True, raises=FeatureMatchError, reason="0.07 * 100 is 7.000000000000001")
-def test_floor_is_not_a_matter_of_binary_fractions():
-    ids = [f"G{i}" for i in range(100)]
-    assert match_features(ids[:7], table(ids), 0.07).n_matched == 7
+@pytest.mark.xfail(strict=True, reason="both shares are rounded to whole per cent")
+def test_text_asks_for_more_than_was_given():
+    with pytest.raises(FeatureMatchError) as caught:
+        match_features(["A"], table(weight=(0.098, 0.202, 0.2, 0.2, 0.3)), 0.1)
+    assert "10% of what the encoder looks at (10% is needed)" not in str(caught.value)
+
+
+@pytest.mark.xfail(strict=True, raises=FeatureMatchError, reason="weights of nine digits add up to 0.999999999")
+def test_full_match_is_enough_for_any_floor(tmp_path):
+    thirds = read(tmp_path, table("ABC", (1 / 3,) * 3).to_tsv())
+    assert match_features(["A", "B", "C"], thirds, 1.0).missing == ()

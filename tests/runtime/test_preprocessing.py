@@ -34,12 +34,8 @@ def test_scale_of_each_kind_and_of_a_constant_feature(scaling, scale):
 
 
 def test_centred_subtracts_then_scales():
-    centred = preprocessing().centred(np.array([[4.5, 3.0, 1.0]], np.float32))
+    logged = np.array([[4.5, 3.0, 1.0]], np.float32)
+    centred = preprocessing().centred(logged)
     assert centred.dtype == np.float32
     np.testing.assert_allclose(centred, [[1.0, 3.0, -4.0]])
-
-
-def test_centred_takes_nan_for_the_mean():
-    logged = np.array([[np.nan, np.nan, np.nan], [0.5, np.nan, 2.25]], np.float32)
-    np.testing.assert_array_equal(preprocessing().centred(logged), [[0, 0, 0], [0, 0, 1]])
-    assert np.isnan(logged).sum() == 4  # the input is left alone
+    np.testing.assert_array_equal(logged, [[4.5, 3.0, 1.0]])  # the input is left alone

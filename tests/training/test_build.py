@@ -1,0 +1,443 @@
+"""From a recipe to a space directory, end to end on simulated counts."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pytest
+import scipy
+from safetensors.numpy import load_file
+
+import smile_runtime
+from smile_runtime.errors import OutputError, RecipeError, TrainingError
+from smile_runtime.files import sha256_file
+from smile_runtime.parity import parity_difference
+from smile_training import build, build_space, read_recipe
+from smile_training.build import Stage
+from smile_training.checkpoint import Checkpoint
+from smile_training.loop import Progress
+from smile_training.recipe import Recipe
+
+RECIPE = """\
+name = "tiny"
+title = "Tiny: a space"
+description = "Simulated cells."
+organism = "none"
+tissue = "none"
+licence = "BSD-3-Clause"
+batch_size = 64
+epochs = 12
+preset = "stem"
+
+[data]
+path = "counts.h5ad"
+n_top_features = 70
+batch_key = "batch"
+label_key = "cell_type"
+[data.source]
+name = "A simulation"
+licence = "CC0-1.0"
+url = "https://example.org/simulation"
+
+[network]
+hidden = [32]
+n_latent = 16
+n_projection = 8
+n_pseudo_types = 5
+[stem]
+n_components = 8
+[reference]
+n_landmarks = 20
+n_neighbors = 5
+folds = 2
+repeats = 2
+map_method = "tsne"
+"""
+RUNS = ["space", "repeat-0-fold-0", "repeat-0-fold-1", "repeat-1-fold-0", "repeat-1-fold-1"]
+
+ReadRecipe = Callable[..., Recipe]
+
+
+class Killed(BaseException):
+    """Stands for whatever ends a process."""
+
+
+@pytest.fixture(scope="module")
+def recipe_of(tmp_path_factory: pytest.TempPathFactory) -> ReadRecipe:
+    """Return what reads the tiny recipe from a file, some of its lines replaced."""
+    folder = tmp_path_factory.mktemp("recipes")
+
+    def read(*replacements: tuple[str, str]) -> Recipe:
+        text = RECIPE
+        for old, new in replacements:
+            assert old in text
+            text = text.replace(old, new)
+        (folder / "tiny.toml").write_text(text, "utf-8")
+        return read_recipe(folder / "tiny.toml")
+
+    return read
+
+
+@pytest.fixture(scope="module")
+def built(recipe_of: ReadRecipe, counts_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the tiny space, built once."""
+    output = tmp_path_factory.mktemp("built") / "tiny"
+    build_space(recipe_of(), output, data_folder=counts_folder, device="cpu")
+    return output
+
+
+def recorder(told: list[tuple[str, int]], kill_at: str | None = None, after: int = 0) -> Stage:
+    """Return a stage that notes each run with its cells, and ends the process in the run ``kill_at``."""
+
+    @contextmanager
+    def stage(name: str, n_cells: int) -> Iterator[Progress]:
+        told.append((name, n_cells))
+        steps = 0
+
+        def progress(n: int, _loss: float | None) -> None:
+            nonlocal steps
+            steps += n > 0
+            told[-1] = (name, told[-1][1] - n)
+            if name == kill_at and steps > after:
+                raise Killed
+
+        yield progress
+
+    return stage
+
+
+def project(adata: anndata.AnnData, path: Path) -> anndata.AnnData:
+    result = smile_runtime.project(adata, smile_runtime.open_space(path, device="cpu"), copy=True)
+    assert result is not None
+    return result
+
+
+# What is built
+
+
+def test_the_space_opens_and_labels_its_own_cells(built: Path, simulated: Callable[..., anndata.AnnData]) -> None:
+    cells = simulated()
+    result = project(cells, built)
+    assert np.mean(result.obs["smile_label"].astype(str) == cells.obs["cell_type"]) > 0.95
+    assert result.obsm["X_smile"].shape == (180, 16)
+    assert result.obs["smile_confidence"].between(0, 1).all()
+    assert np.isfinite(result.obsm["X_smile_map"]).all()
+
+
+def test_new_cells_get_their_label_too(built: Path, simulated: Callable[..., anndata.AnnData]) -> None:
+    """The same types seen by another draw of cells: genes' rates are drawn first, so they agree."""
+    everything = simulated(n_cells=400, seed=0)
+    cells = simulated()
+    other = cells.copy()
+    rng = np.random.default_rng(5)
+    other.X = scipy.sparse.csr_matrix(rng.binomial(cells.X.toarray().astype(int), 0.7).astype(np.float32))
+    assert everything.n_obs == 400
+    result = project(other, built)
+    assert np.mean(result.obs["smile_label"].astype(str) == cells.obs["cell_type"]) > 0.9
+
+
+def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, recipe_of: ReadRecipe) -> None:
+    manifest = smile_runtime.read_manifest(built)
+    assert manifest.reference.labels == ["type0", "type1", "type2"]
+    assert (manifest.reference.n_points, manifest.reference.n_cells) == (20, 180)
+    assert (manifest.reference.kind, manifest.reference.map_method) == ("landmarks", "tsne")
+    assert manifest.reference.label_key == "cell_type"
+    (record,) = manifest.encoders.values()
+    assert (record.n_features, record.n_latent, record.n_pseudo_types) == (70, 16, 5)
+    assert record.preprocessing.scaling == "sqrt_sd"
+    assert 0 <= record.parity_difference <= 1e-5
+    (source,) = manifest.sources
+    assert source.sha256 == sha256_file(counts_folder / "counts.h5ad")
+    assert (source.name, source.licence) == ("A simulation", "CC0-1.0")
+    names = [metric.name for metric in manifest.metrics]
+    assert names == [
+        "label transfer accuracy, left-out cells",
+        "label transfer macro-F1, left-out cells",
+        "silhouette by batch, reference cells",
+        "silhouette by label, reference cells",
+    ]
+    assert manifest.metrics[0].mean > 0.8
+    assert manifest.metrics[0].n_repeats == 2
+    assert manifest.reference.calibration is not None
+    assert manifest.reference.calibration.n_cells == 180
+    from smile_training.recipe import resolve_recipe
+
+    assert resolve_recipe(manifest.recipe, "manifest") == recipe_of()
+
+
+def test_the_manifest_lists_every_file_and_only_allowed_ones_are_there(built: Path) -> None:
+    files = {path.relative_to(built).as_posix() for path in built.rglob("*") if path.is_file()}
+    manifest = smile_runtime.read_manifest(built)
+    assert files == {*manifest.files, "config.json"}
+    assert files == {
+        "README.md",
+        "config.json",
+        "features/rna.tsv",
+        "loss.png",
+        "onnx/rna.onnx",
+        "parity/rna.safetensors",
+        "reference/points.safetensors",
+        "training/rna.safetensors",
+    }
+
+
+def test_no_file_names_this_machine(built: Path, counts_folder: Path) -> None:
+    for path in built.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            for local in (built.parent, counts_folder, Path.home(), Path.cwd()):
+                assert str(local).encode() not in content, (path, local)
+
+
+def test_the_card(built: Path) -> None:
+    card = (built / "README.md").read_text("utf-8")
+    front, body = card.removeprefix("---\n").split("---\n", 1)
+    assert "library_name: smile-zoo\n" in front
+    assert "license: bsd-3-clause\n" in front
+    assert "rna, 70 features" in body
+    assert "20 landmarks for 180 cells; labels: type0, type1, type2" in body
+    assert "- A simulation (licence: CC0-1.0) https://example.org/simulation" in body
+    assert body.count("| label transfer accuracy") == 1
+
+
+def test_parity_rows_are_nobodys_cells(built: Path, simulated: Callable[..., anndata.AnnData]) -> None:
+    rows = load_file(built / "parity/rna.safetensors")
+    encoder = smile_runtime.open_space(built, device="cpu").encoder()
+    counts = simulated().to_df()[list(encoder.features.ids)].to_numpy()
+    measured = np.where(np.isnan(rows["X"]), 0, rows["X"])
+
+    assert rows["X"].shape == (16, 70)
+    assert np.isnan(rows["X"]).any()
+    whole = measured == np.rint(measured)
+    assert (np.count_nonzero(~whole, axis=1) > 10).all()  # counts are whole numbers
+    logs = np.log1p(measured * rows["size_factor"])
+    cells = np.log1p(counts * 1e4 / simulated().to_df().to_numpy().sum(axis=1, keepdims=True))
+    distances = np.linalg.norm(logs[:, None] - cells[None], axis=2)
+    between_cells = np.linalg.norm(cells[:, None] - cells[None], axis=2) + 1e9 * np.eye(len(cells))
+    assert distances.min() > 0.5 * between_cells.min()
+    assert parity_difference(encoder, built / "parity/rna.safetensors") <= 1e-5
+
+
+def test_landmarks_are_no_cells_embedding_at_the_bottom_of_the_table(
+    built: Path, simulated: Callable[..., anndata.AnnData]
+) -> None:
+    """A landmark of several cells is the embedding of none of them."""
+    space = smile_runtime.open_space(built, device="cpu")
+    embedding = project(simulated(), built).obsm["X_smile"]
+    several = space.reference.embedding[space.reference.weight > 1]
+    assert len(several) > 10
+    nearest = np.linalg.norm(several[:, None] - embedding[None], axis=2).min(axis=1)
+    assert np.median(nearest) > 1e-3
+
+
+# Built again, cut off, refused
+
+
+def test_the_same_recipe_gives_the_same_manifest(
+    built: Path, recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path
+) -> None:
+    """And so, by their sha256, the same files."""
+    told: list[tuple[str, int]] = []
+    build_space(recipe_of(), tmp_path / "again", data_folder=counts_folder, device="cpu", stage=recorder(told))
+    assert (tmp_path / "again/config.json").read_bytes() == (built / "config.json").read_bytes()
+    assert told == [(run, 0) for run in RUNS]  # each stage was told of as many cells as were announced
+    assert [path.name for path in tmp_path.iterdir()] == ["again"]
+
+
+def test_another_seed_gives_another_space(
+    built: Path, recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path
+) -> None:
+    recipe = recipe_of(("epochs = 12", "epochs = 12\nseed = 1"))
+    manifest = build_space(recipe, tmp_path / "other", data_folder=counts_folder, device="cpu")
+    first = smile_runtime.read_manifest(built)
+    for name in ("onnx/rna.onnx", "reference/points.safetensors", "parity/rna.safetensors"):
+        assert manifest.files[name].sha256 != first.files[name].sha256
+
+
+@pytest.mark.parametrize(("kill_at", "after"), [("space", 9), ("repeat-0-fold-1", 3)])
+def test_a_resumed_build_gives_what_an_unbroken_one_gives(
+    built: Path,
+    recipe_of: ReadRecipe,
+    counts_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kill_at: str,
+    after: int,
+) -> None:
+    monkeypatch.setattr(build, "Checkpoint", partial(Checkpoint, every=0))
+    output = tmp_path / "tiny"
+    go = partial(build_space, recipe_of(), output, data_folder=counts_folder, device="cpu")
+    with pytest.raises(Killed):
+        go(stage=recorder([], kill_at, after))
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.checkpoint"]
+
+    told: list[tuple[str, int]] = []
+    go(resume=True, stage=recorder(told))
+    assert (output / "config.json").read_bytes() == (built / "config.json").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+    skipped = {name for name, cells_left in told if cells_left > 0}
+    assert skipped == set(RUNS[: RUNS.index(kill_at) + 1])
+
+
+def test_without_resume_a_build_starts_again(
+    built: Path, recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path
+) -> None:
+    """Even where a checkpoint of another recipe stands in the way."""
+    output = tmp_path / "tiny"
+    other = recipe_of(("epochs = 12", "epochs = 11"))
+    with pytest.raises(Killed):
+        build_space(
+            other, output, data_folder=counts_folder, device="cpu", stage=recorder([], "repeat-0-fold-0")
+        )
+    with pytest.raises(TrainingError, match="of another recipe or data"):
+        build_space(recipe_of(), output, data_folder=counts_folder, device="cpu", resume=True)
+    assert not output.exists()
+    build_space(recipe_of(), output, data_folder=counts_folder, device="cpu")
+    assert (output / "config.json").read_bytes() == (built / "config.json").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
+def test_an_output_that_exists_is_refused_before_anything_is_done(
+    recipe_of: ReadRecipe, tmp_path: Path
+) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny/precious").touch()
+    with pytest.raises(OutputError, match=r"tiny exists; .*--force"):
+        build_space(recipe_of(), tmp_path / "tiny", data_folder=tmp_path / "nowhere")
+    assert [path.name for path in tmp_path.rglob("*")] == ["tiny", "precious"]
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_anything_is_done(
+    recipe_of: ReadRecipe, tmp_path: Path
+) -> None:
+    with pytest.raises(OutputError, match="does not exist"):
+        build_space(recipe_of(), tmp_path / "no/tiny", data_folder=tmp_path)
+    with pytest.raises(OutputError, match="not a directory|does not exist"):
+        (tmp_path / "file").touch()
+        build_space(recipe_of(), tmp_path / "file/tiny", data_folder=tmp_path)
+
+
+def test_force_replaces_a_space_by_a_whole_one_only(
+    recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "tiny"
+    output.mkdir()
+    (output / "old").touch()
+    bad = recipe_of(("epochs = 12", "epochs = 12\noptimiser = {lr = 1e20}"))
+    with pytest.raises(TrainingError, match="the loss is nan"):
+        build_space(bad, output, data_folder=counts_folder, device="cpu", force=True)
+    assert (output / "old").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+    quick = recipe_of(("epochs = 12", "epochs = 1"), ("repeats = 2", "repeats = 1"))
+    build_space(quick, output, data_folder=counts_folder, device="cpu", force=True)
+    assert not (output / "old").exists()
+    assert smile_runtime.open_space(output).manifest.name == "tiny"
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
+def test_a_build_that_no_resuming_can_mend_leaves_nothing(
+    recipe_of: ReadRecipe, simulated: Callable[..., anndata.AnnData], tmp_path: Path
+) -> None:
+    """Nine cells train, but have no map."""
+    data, work = tmp_path / "data", tmp_path / "work"
+    data.mkdir()
+    work.mkdir()
+    simulated(n_cells=9).write_h5ad(data / "counts.h5ad")
+    with pytest.raises(RecipeError, match="a map needs at least 10 cells"):
+        build_space(
+            recipe_of(("n_components = 8", "n_components = 2")), work / "tiny", data_folder=data, device="cpu"
+        )
+    assert list(work.iterdir()) == []
+
+
+def test_labels_too_rare_to_leave_cells_out_are_refused_before_training(
+    recipe_of: ReadRecipe, simulated: Callable[..., anndata.AnnData], tmp_path: Path
+) -> None:
+    adata = simulated(n_cells=30)
+    adata.obs["cell_type"] = [f"type{row}" for row in range(30)]
+    adata.write_h5ad(tmp_path / "counts.h5ad")
+    told: list[tuple[str, int]] = []
+    with pytest.raises(RecipeError, match="folds"):
+        build_space(recipe_of(), tmp_path / "tiny", data_folder=tmp_path, device="cpu", stage=recorder(told))
+    assert told == []
+
+
+# Other spaces
+
+
+def test_without_labels_and_batches(
+    recipe_of: ReadRecipe, counts_folder: Path, simulated: Callable[..., anndata.AnnData], tmp_path: Path
+) -> None:
+    recipe = recipe_of(('batch_key = "batch"\n', ""), ('label_key = "cell_type"\n', ""))
+    told: list[tuple[str, int]] = []
+    manifest = build_space(recipe, tmp_path / "tiny", data_folder=counts_folder, device="cpu", stage=recorder(told))
+
+    assert told == [("space", 0)]  # nothing to leave out
+    assert manifest.reference.labels == []
+    assert manifest.reference.label_key is None
+    assert manifest.reference.calibration is None
+    assert manifest.metrics == []
+    assert (manifest.reference.n_points, manifest.reference.n_cells) == (20, 180)
+    result = project(simulated(), tmp_path / "tiny")
+    assert "smile_label" not in result.obs
+    assert np.isfinite(result.obsm["X_smile_map"]).all()
+    assert "labels: none" in (tmp_path / "tiny/README.md").read_text("utf-8")
+
+
+def test_published_settings_with_cells_as_reference_and_umap(
+    recipe_of: ReadRecipe, counts_folder: Path, simulated: Callable[..., anndata.AnnData], tmp_path: Path
+) -> None:
+    recipe = recipe_of(
+        ('preset = "stem"', 'preset = "published"'),
+        ("[stem]\nn_components = 8\n", ""),
+        ("n_landmarks = 20", 'kind = "cells"'),
+        ('"tsne"', '"umap"'),
+        ("repeats = 2", "repeats = 1"),
+    )
+    manifest = build_space(recipe, tmp_path / "tiny", data_folder=counts_folder, device="cpu")
+    assert (manifest.reference.kind, manifest.reference.map_method) == ("cells", "umap")
+    assert (manifest.reference.n_points, manifest.reference.n_cells) == (180, 180)
+
+    cells = simulated()
+    result = project(cells, tmp_path / "tiny")
+    space = smile_runtime.open_space(tmp_path / "tiny", device="cpu")
+    assert np.all(space.reference.weight == 1)
+    np.testing.assert_allclose(result.obsm["X_smile"], space.reference.embedding, atol=1e-5)
+    names = np.array(space.reference.labels)[space.reference.label]
+    np.testing.assert_array_equal(names, cells.obs["cell_type"])
+
+
+def test_cells_without_a_label_help_to_train_and_are_no_reference(
+    recipe_of: ReadRecipe, simulated: Callable[..., anndata.AnnData], tmp_path: Path
+) -> None:
+    adata = simulated()
+    adata.obs["cell_type"] = adata.obs["cell_type"].where(np.arange(180) % 3 > 0)
+    adata.write_h5ad(tmp_path / "counts.h5ad")
+    recipe = recipe_of(("n_landmarks = 20", 'kind = "cells"'), ("repeats = 2", "repeats = 1"))
+    told: list[tuple[str, int]] = []
+    manifest = build_space(recipe, tmp_path / "tiny", data_folder=tmp_path, device="cpu", stage=recorder(told))
+    assert (manifest.reference.n_points, manifest.reference.n_cells) == (120, 120)
+    assert manifest.reference.labels == ["type0", "type1", "type2"]
+    assert manifest.reference.calibration is not None
+    assert manifest.reference.calibration.n_cells == 120
+
+
+def test_an_absolute_data_path_does_not_stand_in_the_space(
+    recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path
+) -> None:
+    recipe = recipe_of(
+        ('path = "counts.h5ad"', f'path = "{counts_folder / "counts.h5ad"}"'),
+        ('label_key = "cell_type"\n', ""),
+        ("epochs = 12", "epochs = 1"),
+    )
+    try:
+        build_space(recipe, tmp_path / "tiny", data_folder=tmp_path, device="cpu")
+    except RecipeError as error:
+        assert "data.path" in str(error)
+    else:
+        assert str(counts_folder) not in json.dumps(json.loads((tmp_path / "tiny/config.json").read_text("utf-8")))

@@ -1,0 +1,103 @@
+"""``smile-zoo train``: data on stdout, all else on stderr."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import smile_runtime
+from smile_runtime.errors import OutputError, RecipeError
+from smile_training.commands import train
+
+RECIPE = """\
+name = "quick"
+title = "Quick"
+description = "Simulated cells."
+organism = "none"
+tissue = "none"
+licence = "MIT"
+batch_size = 64
+epochs = 2
+[data]
+path = "counts.h5ad"
+batch_key = "batch"
+label_key = "cell_type"
+[data.source]
+name = "A simulation"
+licence = "CC0-1.0"
+[network]
+hidden = [16]
+n_latent = 8
+[reference]
+n_landmarks = 12
+folds = 2
+repeats = 1
+map_method = "tsne"
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a recipe in a folder of its own, and work in another one."""
+    monkeypatch.delenv("SMILE_ZOO_DATA", raising=False)
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    path = tmp_path / "recipes/quick.toml"
+    path.write_text(RECIPE, "utf-8")
+    return path
+
+
+def test_json_on_stdout_and_progress_on_stderr(recipe: Path, counts_folder: Path) -> None:
+    command = [str(recipe), "-o", "out", "--data", str(counts_folder), "--device", "cpu", "--json"]
+    result = CliRunner().invoke(train, command, catch_exceptions=False)
+
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert report["space"] == "out"
+    assert [metric["name"] for metric in report["metrics"]] == [
+        metric.name for metric in smile_runtime.open_space("out").manifest.metrics
+    ]
+    assert all(metric["n_repeats"] == 1 for metric in report["metrics"])
+    for run in ("space", "repeat-0-fold-0", "repeat-0-fold-1"):
+        assert f"{run}: 100%" in result.stderr
+    assert "loss" in result.stderr
+
+
+def test_by_default_the_data_is_beside_the_recipe_and_the_space_is_named_by_it(
+    recipe: Path, counts_folder: Path
+) -> None:
+    (recipe.parent / "counts.h5ad").write_bytes((counts_folder / "counts.h5ad").read_bytes())
+    result = CliRunner().invoke(train, [str(recipe), "--device", "cpu"], catch_exceptions=False)
+
+    assert result.exit_code == 0
+    manifest = smile_runtime.open_space("quick").manifest
+    lines = result.stdout.splitlines()
+    assert len(lines) == len(manifest.metrics) == 4
+    for line, metric in zip(lines, manifest.metrics, strict=True):
+        assert line.split() == [f"{metric.mean:.3f}", "±", f"{metric.std:.3f}", *metric.name.split()]
+    assert result.stderr.endswith("wrote quick\n")
+    with pytest.raises(OutputError, match="quick exists"):
+        CliRunner().invoke(train, [str(recipe)], catch_exceptions=False)
+
+
+def test_the_environment_names_the_data_folder(recipe: Path, counts_folder: Path, tmp_path: Path) -> None:
+    environment = {"SMILE_ZOO_DATA": str(tmp_path / "elsewhere")}
+    with pytest.raises(RecipeError, match="elsewhere.counts.h5ad"):
+        CliRunner().invoke(train, [str(recipe)], env=environment, catch_exceptions=False)
+    with pytest.raises(RecipeError, match=r"recipes.counts\.h5ad"):
+        CliRunner().invoke(train, [str(recipe)], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("arguments", [[], ["a.toml", "--device", "tpu"], ["a.toml", "b.toml"]])
+def test_wrong_usage_is_exit_2(arguments: list[str]) -> None:
+    result = CliRunner().invoke(train, arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "Usage: " in result.stderr
+
+
+def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"cannot read the recipe .*none\.toml"):
+        CliRunner().invoke(train, [str(tmp_path / "none.toml")], catch_exceptions=False)

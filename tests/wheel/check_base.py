@@ -1,0 +1,27 @@
+"""Check the wheel with the ``cpu`` extra alone; ``make test-wheel`` runs this in an environment that has nothing else."""
+
+import importlib.util
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import smile_zoo
+
+MOST_MEGABYTES = 500
+
+site_packages = Path(sysconfig.get_path("purelib"))
+assert site_packages in Path(smile_zoo.__file__).parents, f"smile_zoo comes from {smile_zoo.__file__}, not the wheel"
+for package in ("torch", "onnx", "sklearn", "matplotlib"):
+    assert importlib.util.find_spec(package) is None, f"the base install brought {package} along"
+
+megabytes = sum(path.stat().st_size for path in site_packages.rglob("*") if path.is_file()) / 1e6
+assert megabytes < MOST_MEGABYTES, f"the base install takes {megabytes:.0f} MB"
+
+command = Path(sys.executable).with_name("smile-zoo")
+for arguments, extra in ((["demo"], "plot"), (["train", "recipe.toml"], "train,cpu")):
+    done = subprocess.run([command, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done
+    assert f"pip install 'smile-zoo[{extra}]'" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+print(f"base install: {megabytes:.0f} MB")

@@ -1,0 +1,22 @@
+"""Check that the wheel does its main job; ``make test-wheel`` runs this in an environment that has nothing else."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+MOST_SECONDS = 20
+
+command = Path(sys.executable).with_name("smile-zoo")
+with tempfile.TemporaryDirectory() as folder:
+    start = time.perf_counter()
+    done = subprocess.run([command, "demo", "--json"], cwd=folder, check=True, capture_output=True, text=True)
+    seconds = time.perf_counter() - start
+    assert json.loads(done.stdout)["n_cells"] == 200, done.stdout
+    assert sorted(path.name for path in Path(folder).iterdir()) == ["demo.h5ad", "demo.png"]
+assert seconds < MOST_SECONDS, f"the demo took {seconds:.1f} s"
+
+verified = subprocess.run([command, "verify", "pbmc"], check=True, capture_output=True, text=True).stdout
+print(f"demo in {seconds:.1f} s; {verified}")
