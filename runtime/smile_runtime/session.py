@@ -1,5 +1,7 @@
 """ONNX Runtime enters here: which package, which device, which threads."""
 
+import contextlib
+import io
 import logging
 import os
 from importlib import metadata
@@ -42,8 +44,8 @@ def import_onnxruntime() -> ModuleType:
     """
     if len(installed_packages()) > 1:
         raise DependencyError(
-            "onnxruntime and onnxruntime-gpu are both installed and overwrite one another; keep one:\n"
-            "  pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'smile-zoo[cpu]'   (or 'smile-zoo[gpu]')"
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite one another; keep one: "
+            "pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'smile-zoo[cpu]' (or 'smile-zoo[gpu]')"
         )
     try:
         import onnxruntime
@@ -95,6 +97,9 @@ def _open_cuda(ort: ModuleType, graph: Path, threads: int | None, *, required: b
     """Try CUDA and look at what came: ONNX Runtime itself falls back to the CPU without a word."""
     ort.set_default_logger_severity(_SILENT)  # the failed attempt prints a page on stderr otherwise
     try:
+        if hasattr(ort, "preload_dlls"):
+            with contextlib.redirect_stdout(io.StringIO()):
+                ort.preload_dlls(directory="")  # finds CUDA where pip has put it
         session = _open(ort, graph, [CUDA, CPU], threads)
     finally:
         ort.set_default_logger_severity(_ERRORS_ONLY)

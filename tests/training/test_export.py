@@ -1,6 +1,5 @@
 """The exported graph: raw values in, the embedding that training made out."""
 
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -127,24 +126,41 @@ def test_onnx_runtime_gives_the_trained_embedding(exported: Exported, cells: Cel
     np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, atol=1e-6)
 
 
-def test_what_was_not_measured_takes_the_reference_mean(exported: Exported) -> None:
-    """The mean in log space: as if log1p(X * size_factor) were the mean, whatever the size factor."""
-    X, size_factor = exported.raw.X.copy(), exported.raw.size_factor
-    hidden = np.random.default_rng(0).random(X.shape) < 0.3
-    with_mean = np.where(hidden, np.expm1(exported.encoder.preprocessing.mean) / size_factor, X).astype(np.float32)
-    X[hidden] = np.nan
+def test_what_was_not_measured_is_made_up_for(exported: Exported) -> None:
+    """Centred at 0, the reference mean; the measured features grow by the weight that is missing."""
+    encoder, (X, size_factor) = exported.encoder, (exported.raw.X.copy(), exported.raw.size_factor)
+    measured = np.random.default_rng(0).random(X.shape) > 0.3
+    X[~measured] = np.nan
+    preprocessing, stem = encoder.preprocessing, encoder.network.stem
+    if stem is None:
+        weight = np.full(N_FEATURES, 1 / N_FEATURES)
+    else:  # of the components, each of unit length: what a feature adds to their squares
+        weight = ((stem.double() / stem.double().norm(dim=0)) ** 2).mean(dim=1).numpy()
+    x = (np.log1p(exported.raw.X * size_factor) - preprocessing.mean) * preprocessing.scale
+    x = np.where(measured, x, 0) / (measured @ weight)[:, None]
+    with torch.inference_mode():
+        encoded = encoder.network.encode(torch.from_numpy(x.astype(np.float32)))
 
     embedding, pseudo_type = exported.run(X, size_factor)
-    expected, expected_type = exported.run(with_mean, size_factor)
-    np.testing.assert_allclose(embedding, expected, atol=1e-5)
-    np.testing.assert_allclose(pseudo_type, expected_type, atol=1e-5)
-    zeros, _ = exported.run(np.nan_to_num(X), size_factor)
-    assert np.abs(zeros - expected).max() > 0.05  # "not measured" is not "zero"
+    np.testing.assert_allclose(embedding, torch.nn.functional.normalize(encoded).numpy(), atol=1e-5)
+    np.testing.assert_allclose(pseudo_type, encoder.network.pseudo_types(encoded).numpy(force=True), atol=1e-5)
+    assert weight.sum() == pytest.approx(1)
+    np.testing.assert_allclose(encoder.network.feature_weight.numpy(), weight, atol=1e-7)
+
+
+def test_a_cell_half_measured_is_nearer_to_itself_than_one_half_zero(exported: Exported) -> None:
+    measured = np.random.default_rng(0).random(exported.raw.X.shape) > 0.5
+    whole, _ = exported.run(exported.raw.X, exported.raw.size_factor)
+    half, _ = exported.run(np.where(measured, exported.raw.X, np.nan).astype(np.float32), exported.raw.size_factor)
+    zero, _ = exported.run(np.where(measured, exported.raw.X, 0).astype(np.float32), exported.raw.size_factor)
+    assert np.mean((half * whole).sum(axis=1)) > np.mean((zero * whole).sum(axis=1)) + 0.05
 
 
 def test_a_cell_of_which_nothing_was_measured_and_an_empty_one_have_an_embedding(exported: Exported) -> None:
-    rows = np.stack([np.full(N_FEATURES, np.nan), np.zeros(N_FEATURES)]).astype(np.float32)
-    embedding, pseudo_type = exported.run(rows, np.ones((2, 1), np.float32))
+    mean = np.expm1(exported.encoder.preprocessing.mean)
+    rows = np.stack([np.full(N_FEATURES, np.nan), np.zeros(N_FEATURES), mean]).astype(np.float32)
+    embedding, pseudo_type = exported.run(rows, np.ones((3, 1), np.float32))
+    np.testing.assert_allclose(embedding[0], embedding[2], atol=1e-5)  # nothing known: the mean cell
     np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(pseudo_type.sum(axis=1), 1, atol=1e-6)
 
@@ -219,7 +235,7 @@ def test_metadata_says_what_it_is_and_nothing_else(exported: Exported) -> None:
 
 
 def test_the_file_does_not_name_this_machine(exported: Exported) -> None:
-    paths = [b"/work", b"/home", b"/root", b"/usr", b"site-packages", tempfile.gettempdir().encode(), os.getcwdb()]
+    paths = [b"/work", b"/home", b"/root", b"/usr", b"site-packages", tempfile.gettempdir().encode(), bytes(Path.cwd())]
     content = exported.path.read_bytes()
     assert [path for path in paths if path in content] == []
     model = exported.model

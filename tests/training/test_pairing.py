@@ -39,3 +39,26 @@ def test_a_batch_of_one_cell() -> None:
     partners = neighbour_partners(np.arange(5, dtype=np.float32)[:, None], np.array([0, 0, 0, 0, 1]), 2)
     assert (partners[:, 2:] == 4).all()
     assert set(partners[0, :2]) == {0, 1}
+
+
+def test_with_labels_partners_are_the_nearest_cells_of_the_label_in_every_batch() -> None:
+    rng = np.random.default_rng(1)
+    components = rng.standard_normal((90, 4)).astype(np.float32)
+    batches, labels = rng.integers(2, size=90), rng.integers(-1, 3, 90)
+    partners = neighbour_partners(components, batches, 3, labels)
+
+    assert partners.shape == (90, 6)
+    distances = np.linalg.norm(components[:, None].astype(np.float64) - components[None], axis=2)
+    for row in range(90):
+        for batch in (0, 1):
+            allowed = (batches == batch) & ((labels == labels[row]) | (labels[row] < 0))
+            nearest = np.flatnonzero(allowed)[np.argsort(distances[row, allowed])[:3]]
+            assert set(partners[row, 3 * batch : 3 * batch + 3]) == set(nearest)
+
+
+def test_where_a_batch_lacks_the_label_the_cell_is_its_own_partner() -> None:
+    components = np.arange(6, dtype=np.float32)[:, None]
+    batches, labels = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 0, 1, 0, 0, 0])
+    partners = neighbour_partners(components, batches, 2, labels)
+    assert partners[2].tolist() == [2, 2, 2, 2]
+    assert set(partners[3, :2]) == {0, 1}

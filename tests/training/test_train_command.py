@@ -84,7 +84,7 @@ def test_by_default_the_data_is_beside_the_recipe_and_the_space_is_named_by_it(
 
 def test_the_environment_names_the_data_folder(recipe: Path, counts_folder: Path, tmp_path: Path) -> None:
     environment = {"SMILE_ZOO_DATA": str(tmp_path / "elsewhere")}
-    with pytest.raises(RecipeError, match="elsewhere.counts.h5ad"):
+    with pytest.raises(RecipeError, match=r"elsewhere.counts\.h5ad"):
         CliRunner().invoke(train, [str(recipe)], env=environment, catch_exceptions=False)
     with pytest.raises(RecipeError, match=r"recipes.counts\.h5ad"):
         CliRunner().invoke(train, [str(recipe)], catch_exceptions=False)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -17,6 +16,7 @@ from smile_training.cells import Cells
 from smile_training.checkpoint import Checkpoint
 from smile_training.collapse import require_spread
 from smile_training.fitting import fit_preprocessing, select_features
+from smile_training.inputs import EncoderInput
 from smile_training.network import SmileNetwork
 from smile_training.pairing import neighbour_partners, self_partners
 from smile_training.recipe import Noise, Recipe
@@ -55,15 +55,14 @@ class TrainedEncoder:
     def embed(self, cells: Cells, batch_size: int = 4096) -> NDArray[np.float32]:
         """Return L2-normalised embeddings, shape ``(n_cells, n_latent)``, of cells that have the encoder's features."""
         place = {name: column for column, name in enumerate(cells.features)}
-        logged = cells.logged[:, [place[name] for name in self.features]]
-        parts = [
-            torch.nn.functional.normalize(
-                self.network.encode(_dense(logged[start : start + batch_size], self.preprocessing))
-            )
-            for start in range(0, len(cells), batch_size)
+        known = cells.with_features(np.array([place[name] for name in self.features]))
+        inputs = EncoderInput(known, self.preprocessing, self.network, Noise())
+        embedding = [
+            torch.nn.functional.normalize(self.network.encoder(inputs.clean(rows)))
+            for rows in np.split(np.arange(len(cells)), range(batch_size, len(cells), batch_size))
         ]
-        embedding: NDArray[np.float32] = torch.cat(parts).numpy()
-        return embedding
+        result: NDArray[np.float32] = torch.cat(embedding).numpy()
+        return result
 
 
 def train_encoder(
@@ -110,6 +109,7 @@ def train_encoder(
     network = SmileNetwork(len(cells.features), recipe.network, stem)
     network.initialise(torch.Generator().manual_seed(seed))
     network.to(device).train()
+    inputs = EncoderInput(cells, preprocessing, network, recipe.noise)
     settings = recipe.optimiser
     optimiser = torch.optim.SGD(
         network.parameters(), settings.lr, settings.momentum, weight_decay=settings.weight_decay, fused=True
@@ -127,11 +127,9 @@ def train_encoder(
         total, n_steps = torch.zeros((), device=device), len(cells) // batch_size
         for batch in np.split(order[: n_steps * batch_size], n_steps):
             partner = partners[batch, rng.integers(partners.shape[1], size=batch_size)]
-            first = _dense(cells.logged[batch], preprocessing).to(device)  # (batch, n_features)
-            second = first if partners.shape[1] == 1 else _dense(cells.logged[partner], preprocessing).to(device)
+            view_a, view_b = inputs.view(batch, noise), inputs.view(partner, noise)
             with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-                encoded_a = network.encoder(_noisy(first, network, recipe.noise, noise))  # (batch, n_latent)
-                encoded_b = network.encoder(_noisy(second, network, recipe.noise, noise))
+                encoded_a, encoded_b = network.encoder(view_a), network.encoder(view_b)  # (batch, n_latent)
                 heads = [(network.projection(z), network.pseudo_types(z)) for z in (encoded_a, encoded_b)]
             (f_a, p_a), (f_b, p_b) = [(f.float(), p.float()) for f, p in heads]
             if labels is None:
@@ -151,9 +149,8 @@ def train_encoder(
         if checkpoint is not None:
             checkpoint.save(network, optimiser, curve, last=epoch + 1 == recipe.epochs)
 
-    network.cpu()
-    _reestimate_batch_norm(network, cells, preprocessing, np.random.default_rng(seed))
-    return TrainedEncoder(cells.features, preprocessing, network.eval(), curve)
+    _reestimate_batch_norm(network, inputs, len(cells), np.random.default_rng(seed))
+    return TrainedEncoder(cells.features, preprocessing, network.cpu().eval(), curve)
 
 
 def _partners(
@@ -171,19 +168,6 @@ def _partners(
     return neighbour_partners(components.astype(np.float32), cells.batches, recipe.pairing.n_neighbors, labels)
 
 
-def _dense(logged: scipy.sparse.csr_matrix, preprocessing: Preprocessing) -> Tensor:
-    return torch.from_numpy(preprocessing.centred(logged.toarray()))
-
-
-def _noisy(x: Tensor, network: SmileNetwork, noise: Noise, generator: torch.Generator) -> Tensor:
-    """Return one view: features hidden as if not measured, then (behind the stem, if any) Gaussian noise."""
-    if noise.masking > 0:
-        measured = torch.rand(x.shape, generator=generator, device=x.device) >= noise.masking
-        x = network.impute(x, measured)
-    x = network.components(x)
-    return x + noise.gaussian * torch.randn(x.shape, generator=generator, device=x.device)
-
-
 def _finite(loss: Tensor, when: str) -> float:
     value = float(loss)
     if not np.isfinite(value):
@@ -193,21 +177,16 @@ def _finite(loss: Tensor, when: str) -> float:
 
 @torch.no_grad()
 def _reestimate_batch_norm(
-    network: SmileNetwork,
-    cells: Cells,
-    preprocessing: Preprocessing,
-    rng: np.random.Generator,
-    batch_size: int = 4096,
+    network: SmileNetwork, inputs: EncoderInput, n_cells: int, rng: np.random.Generator, batch_size: int = 4096
 ) -> None:
     """Replace the statistics that batch norms learned on noisy views by those of clean cells.
 
     Shuffled, so that each batch stands for all cells; with no momentum, the result is the mean over batches.
     """
-    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm1d)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.reset_running_stats()
+            module.momentum = None
     network.train()
-    parts = max(1, len(cells) // batch_size)
-    for rows in np.array_split(rng.permutation(len(cells)), parts):
-        network.encode(_dense(cells.logged[rows], preprocessing))
+    for rows in np.array_split(rng.permutation(n_cells), max(1, n_cells // batch_size)):
+        network.encoder(inputs.clean(rows))

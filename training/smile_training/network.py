@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from smile_training import recipe as recipes
 
-
 _SMALLEST_SHARE = 0.02  # so that a few features are not blown up without end
 
 

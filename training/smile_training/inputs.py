@@ -1,0 +1,62 @@
+"""What the encoder is fed: rows of the sparse data, made dense a batch at a time."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from smile_runtime.preprocessing import Preprocessing
+from smile_training.cells import Cells
+from smile_training.network import SmileNetwork
+from smile_training.recipe import Noise
+
+_CHUNK = 4096
+
+
+class EncoderInput:
+    """The input of the encoder for any cells, with noise or clean.
+
+    Behind a frozen stem a cell's components never change: unless features are to be hidden before the stem, they are
+    computed once for all cells, ``n_components`` numbers each.
+
+    Parameters
+    ----------
+    cells
+        Cells with the network's features.
+    preprocessing
+        Fitted on them.
+    network
+        Gives stem and imputation, and the device.
+    noise
+        What makes views differ.
+    """
+
+    def __init__(self, cells: Cells, preprocessing: Preprocessing, network: SmileNetwork, noise: Noise) -> None:
+        self._logged = cells.logged
+        self._preprocessing = preprocessing
+        self._network = network
+        self._noise = noise
+        self._components: Tensor | None = None
+        if network.stem is not None and noise.masking == 0:
+            rows = np.arange(len(cells))
+            self._components = torch.cat([self.clean(rows[i : i + _CHUNK]) for i in range(0, len(cells), _CHUNK)])
+
+    def clean(self, rows: NDArray[np.intp]) -> Tensor:
+        """Return the input of some cells, ``(n, n_components)`` or ``(n, n_features)`` without a stem."""
+        if self._components is not None:
+            return self._components[rows]
+        return self._network.components(self._features(rows))
+
+    def view(self, rows: NDArray[np.intp], generator: torch.Generator) -> Tensor:
+        """Return a noisy view, shaped as `clean`: features hidden as if not measured, then Gaussian noise."""
+        if self._noise.masking > 0:
+            x = self._features(rows)  # (n, n_features)
+            measured = torch.rand(x.shape, generator=generator, device=x.device) >= self._noise.masking
+            view = self._network.components(self._network.impute(x, measured))
+        else:
+            view = self.clean(rows)
+        return view + self._noise.gaussian * torch.randn(view.shape, generator=generator, device=view.device)
+
+    def _features(self, rows: NDArray[np.intp]) -> Tensor:
+        dense = self._preprocessing.centred(self._logged[rows].toarray())
+        return torch.from_numpy(dense).to(self._network.feature_weight.device)
