@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 CHUNK = 4096
@@ -16,7 +15,9 @@ Matrix = Any
 
 def is_sparse(matrix: Matrix) -> bool:
     """Say whether a matrix is one of scipy's sparse ones."""
-    return scipy.sparse.issparse(matrix)
+    from scipy import sparse  # at the first matrix, not at `import smile_runtime`
+
+    return sparse.issparse(matrix)
 
 
 def sliceable(matrix: Matrix) -> Matrix:

@@ -1,8 +1,6 @@
 """Projection: from query cells to embedding, label, confidence and position on the map."""
 
-import platform
 from collections.abc import Callable
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,6 +125,9 @@ def project_values(
 
 
 def _provenance(query: QueryValues, match: FeatureMatch, space: Space, encoder: Encoder) -> dict[str, Any]:
+    import platform
+    from importlib import metadata
+
     versions = {name: metadata.version(name) for name in ("smile-zoo", "numpy", "anndata")}
     return {
         "space": space.name,

@@ -4,7 +4,6 @@ import contextlib
 import io
 import logging
 import os
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
@@ -25,6 +24,8 @@ _ERRORS_ONLY, _SILENT = 3, 4
 
 def installed_packages() -> dict[str, str]:
     """Return name and version of each ONNX Runtime package that is installed."""
+    from importlib import metadata  # slow to import, and not needed for `import smile_runtime`
+
     found = {}
     for name in ("onnxruntime", "onnxruntime-gpu"):
         try:

@@ -52,10 +52,12 @@ def test_scan_sees_what_chunks_hold(shape, monkeypatch):
     np.testing.assert_array_equal(scan.totals, [3.5, 3, -1, np.inf, np.nan])
 
 
-def test_largest_is_found_in_an_early_chunk(shape, monkeypatch):
+def test_early_chunks_are_not_forgotten(shape, monkeypatch):
     monkeypatch.setattr(matrix_module, "CHUNK", 1)
     scan = scan_values(shape(COUNTS))
     assert (scan.largest, scan.integral) == (6.0, True)
+    scan = scan_values(shape(np.array([[0.5, 7.0], [1.0, 0.0], [2.0, 1.0]])))
+    assert (scan.largest, scan.integral) == (7.0, False)
 
 
 def test_totals_do_not_wrap_or_round(shape):

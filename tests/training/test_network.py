@@ -29,7 +29,7 @@ def test_weights_turn_on_the_generator_alone() -> None:
     networks = [SmileNetwork(30, Network(hidden=[8])) for _ in range(3)]
     for network, seed in zip(networks, (0, 0, 1), strict=True):
         network.initialise(torch.Generator().manual_seed(seed))
-    first, again, other = (network.encoder[0].weight for network in networks)
+    first, again, other = (network.encoder[0].weight.detach() for network in networks)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert float(first.abs().max()) <= (6 / 38) ** 0.5  # Glorot & Bengio 2010, equation 16
