@@ -48,6 +48,18 @@ def field_names(key_added: str) -> dict[str, tuple[str, str]]:
     }
 
 
+def require_key(key_added: str) -> None:
+    """Refuse a stem of names under which nothing could be stored in an h5ad file.
+
+    Raises
+    ------
+    QueryError
+        If it is empty or has a slash.
+    """
+    if not key_added or "/" in key_added:
+        raise QueryError(f"fields cannot be named after {key_added!r}; give a name without a slash (--key-added)")
+
+
 def require_free(adata: "AnnData", key_added: str) -> None:
     """Refuse an AnnData that already has one of the fields.
 
@@ -71,6 +83,9 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
     names = field_names(key_added)
     adata.obsm[names["embedding"][1]] = projection.embedding
     adata.obsm[names["map"][1]] = projection.map
+    for name in ("label", "confidence"):  # of an earlier projection, which a space without labels does not replace
+        if names[name][1] in adata.obs:
+            del adata.obs[names[name][1]]
     if projection.label is not None:
         adata.obs[names["label"][1]] = pd.Categorical(projection.label)
         adata.obs[names["confidence"][1]] = projection.confidence

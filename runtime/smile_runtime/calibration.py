@@ -9,5 +9,5 @@ from smile_runtime.manifest import CalibrationRecord
 def confidence(share: NDArray[np.float32], calibration: CalibrationRecord | None) -> NDArray[np.float32]:
     """Return calibrated confidences, 0 to 1, shape ``(n,)``; the share itself without a calibration."""
     if calibration is None:
-        return share
+        return np.clip(share, 0.0, 1.0)
     return np.interp(share, calibration.share, calibration.probability).astype(np.float32)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smile_runtime.errors import QueryError
+from smile_runtime.errors import IntegrityError, QueryError
 from smile_runtime.features import FeatureTable
 from smile_runtime.manifest import EncoderRecord
 from smile_runtime.matrix import Matrix, dense, sliceable
@@ -48,7 +48,15 @@ class Encoder:
     @cached_property
     def session(self) -> "onnxruntime.InferenceSession":
         """The ONNX Runtime session."""
-        return open_session(self.graph, self.device)
+        session = open_session(self.graph, self.device)
+        widths = session.get_inputs()[0].shape[1], *(output.shape[1] for output in session.get_outputs())
+        stated = self.record.n_features, self.record.n_latent, self.record.n_pseudo_types
+        if widths != stated:
+            raise IntegrityError(
+                f"{self.graph} takes and gives {widths} numbers a cell, the manifest says {stated}; "
+                "pull or build the space again"
+            )
+        return session
 
     @property
     def provider(self) -> str:
@@ -97,6 +105,8 @@ class Encoder:
             If a shape does not fit.
         DependencyError, DeviceError
             If ONNX Runtime, or the device, does not work.
+        SpaceError
+            If this ONNX Runtime cannot run the graph.
         """
         return self._run("embedding", self.record.n_latent, X, size_factor, batch_size)
 
@@ -127,11 +137,10 @@ class Encoder:
             )
         if batch_size < 1:
             raise QueryError(f"batch_size is {batch_size}, it must be at least 1")
-        factor = (
-            np.ones((n, 1), np.float32) if size_factor is None else np.asarray(size_factor, np.float32).reshape(-1, 1)
-        )
-        if len(factor) != n:
-            raise QueryError(f"size_factor has {len(factor)} values for {n} rows; give one for each row")
+        factor = np.ones(n, np.float32) if size_factor is None else np.asarray(size_factor, np.float32)
+        if factor.shape not in ((n,), (n, 1)) or not np.isfinite(factor).all():
+            raise QueryError(f"size_factor has shape {factor.shape} for {n} rows; give one finite number for each row")
+        factor = factor.reshape(n, 1)
         result = np.empty((n, width), np.float32)
         for start in range(0, n, batch_size):
             batch = slice(start, start + batch_size)

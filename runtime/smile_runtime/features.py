@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from smile_runtime.errors import FeatureMatchError, IntegrityError
 
 _COLUMNS = ("id", "mean", "std", "weight")
+_ROUNDING = 1e-6  # of weights written with nine digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,15 +52,19 @@ class FeatureTable:
         IntegrityError
             If the file is not such a table.
         """
-        reader = csv.DictReader(StringIO(path.read_text("utf-8")), delimiter="\t", quoting=csv.QUOTE_NONE)
         try:
+            reader = csv.DictReader(StringIO(path.read_text("utf-8")), delimiter="\t", quoting=csv.QUOTE_NONE)
             rows = [(row["id"], *(float(row[column]) for column in _COLUMNS[1:])) for row in reader]
             ids, mean, std, weight = zip(*rows, strict=True)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, csv.Error) as error:
             raise IntegrityError(
                 f"{path} is not a feature table: it needs the columns {', '.join(_COLUMNS)} and a line a feature"
             ) from error
-        return cls(ids, np.array(mean), np.array(std), np.array(weight))
+        table = cls(ids, np.array(mean), np.array(std), np.array(weight))
+        finite = all(np.isfinite(column).all() for column in (table.mean, table.std, table.weight))
+        if len(set(ids)) < len(ids) or not finite or min(std) < 0 or min(weight) < 0:
+            raise IntegrityError(f"{path} has repeated features, or numbers that are no mean, std or weight")
+        return table
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +121,10 @@ def match_features(names: Sequence[str], features: FeatureTable, min_weight: flo
             )
     positions = np.array(sorted(found), dtype=np.intp)
     weight = float(features.weight[positions].sum())
-    if not found or weight < min_weight:
+    if not found or weight < min_weight - _ROUNDING:
         raise FeatureMatchError(
-            f"only {len(found):,} of the space's {len(features):,} features are in the query, {weight:.0%} of what the "
-            f"encoder looks at ({min_weight:.0%} is needed); the query's names are like {_sample(names)}, the space's "
+            f"only {len(found):,} of the space's {len(features):,} features are in the query, {weight:.1%} of what the "
+            f"encoder looks at ({min_weight:.1%} is needed); the query's names are like {_sample(names)}, the space's "
             f"like {_sample(features.ids)}: put the same kind of id into adata.var_names"
         )
     return FeatureMatch(

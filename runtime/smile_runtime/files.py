@@ -42,17 +42,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
     OutputError
         If the system refuses a write: no such folder, no permission, no space left.
     """
-    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
-    try:
+    with _partial(target) as partial:
         yield partial
         partial.replace(target)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        reason = error.strerror or str(error)
-        raise OutputError(f"cannot write {target}: {reason}; nothing was left behind") from error
-    finally:
-        _remove(partial)
 
 
 @contextmanager
@@ -67,12 +59,32 @@ def atomic_directory(target: Path) -> Iterator[Path]:
         As `atomic_path`.
     """
     old = target.with_name(f".{target.name}.{os.getpid()}.old")
-    with atomic_path(target) as partial:
+    with _partial(target) as partial:
         partial.mkdir()
         yield partial
-        if target.exists():
-            target.rename(old)
+        try:
+            if target.exists():
+                target.rename(old)
+            partial.rename(target)
+        except BaseException:
+            if old.exists():
+                old.rename(target)
+            raise
     _remove(old)
+
+
+@contextmanager
+def _partial(target: Path) -> Iterator[Path]:
+    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+    try:
+        yield partial
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        reason = error.strerror or str(error)
+        raise OutputError(f"cannot write {target}: {reason}; nothing was left behind") from error
+    finally:
+        _remove(partial)
 
 
 def _remove(path: Path) -> None:

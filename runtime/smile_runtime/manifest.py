@@ -129,6 +129,15 @@ class _Header(msgspec.Struct):
 def read_manifest(space: Path) -> Manifest:
     """Read and check the manifest of a space directory.
 
+    Parameters
+    ----------
+    space
+        The directory.
+
+    Returns
+    -------
+        The manifest.
+
     Raises
     ------
     SpaceNotFoundError
@@ -140,7 +149,7 @@ def read_manifest(space: Path) -> Manifest:
     """
     path = space / MANIFEST_NAME
     if not path.is_file():
-        what = "is not a space directory: it has no " + MANIFEST_NAME if space.is_dir() else "does not exist"
+        what = "is not a space directory: it has no " + MANIFEST_NAME if space.exists() else "does not exist"
         raise SpaceNotFoundError(f"{space} {what}; give a space directory or a name that `smile-zoo list` shows")
     return parse_manifest(path.read_bytes(), str(path))
 
@@ -149,15 +158,19 @@ def parse_manifest(content: bytes, origin: str) -> Manifest:
     """Decode the bytes of a manifest; ``origin`` names them in errors, which are those of `read_manifest`."""
     try:
         header = msgspec.json.decode(content, type=_Header)
-        if header.format == FORMAT and header.format_version != FORMAT_VERSION:
+        if header.format != FORMAT:
+            raise SpaceError(f"{origin} is of format {header.format!r}, {FORMAT!r} is needed; give a space directory")
+        if header.format_version != FORMAT_VERSION:
             newer = header.format_version > FORMAT_VERSION
             raise FormatVersionError(
                 f"{origin} has format version {header.format_version}, this release reads version {FORMAT_VERSION}; "
                 + ("upgrade with: pip install -U smile-zoo" if newer else "build or pull the space again")
             )
         manifest = msgspec.json.decode(content, type=Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SpaceError(f"{origin} is not a smile-zoo manifest: {error}; pull or build the space again") from error
+    if not manifest.encoders:
+        raise SpaceError(f"{origin} lists no encoder; pull or build the space again")
     for name in manifest.files:
         _check_name(name, origin)
     return manifest
@@ -165,7 +178,8 @@ def parse_manifest(content: bytes, origin: str) -> Manifest:
 
 def _check_name(name: str, origin: str) -> None:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or path.suffix not in FILE_TYPES:
+    outside = path.is_absolute() or ".." in path.parts or any(character in name for character in "\\:\0")
+    if outside or path.suffix not in FILE_TYPES:
         raise SpaceError(
             f"{origin} lists {name!r}; a space holds only {' '.join(FILE_TYPES)} files inside its own folder. "
             "Do not use this space"

@@ -22,7 +22,9 @@ def is_sparse(matrix: Matrix) -> bool:
 
 def sliceable(matrix: Matrix) -> Matrix:
     """Return a matrix whose rows can be sliced: CSR for any in-memory sparse format."""
-    return matrix.tocsr() if is_sparse(matrix) else matrix
+    if is_sparse(matrix):
+        return matrix.tocsr()
+    return matrix if hasattr(matrix, "shape") else np.asarray(matrix)
 
 
 def row_chunks(matrix: Matrix) -> Iterator[tuple[slice, Matrix]]:
@@ -45,7 +47,8 @@ def stored_values(rows: Matrix) -> NDArray[Any]:
 
 def row_sums(rows: Matrix) -> NDArray[np.float64]:
     """Return the sum of each row, shape ``(n,)``, added up in float64."""
-    return np.asarray(rows.sum(axis=1, dtype=np.float64)).ravel()
+    sums: NDArray[np.float64] = rows @ np.ones(rows.shape[1])  # a sparse matrix's own sum adds up in its own type
+    return sums
 
 
 def expm1(rows: Matrix) -> Matrix:

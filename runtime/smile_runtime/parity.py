@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from smile_runtime.encoder import Encoder
@@ -20,10 +21,23 @@ def write_parity(
 
 
 def parity_difference(encoder: Encoder, path: Path) -> float:
-    """Return the largest difference between torch's embedding of the parity rows and this machine's."""
-    rows = load_file(path)
-    embedding = encoder.encode(rows["X"], rows["size_factor"])
-    return float(np.abs(embedding - rows["embedding"]).max())
+    """Return the largest difference between torch's embedding of the parity rows and this machine's.
+
+    Raises
+    ------
+    IntegrityError
+        If the file holds no such rows.
+    """
+    try:
+        rows = load_file(path)
+        X, size_factor, expected = rows["X"], rows["size_factor"], rows["embedding"]
+    except (SafetensorError, KeyError) as error:
+        raise IntegrityError(f"{path} holds no parity rows: {error}; pull or build the space again") from error
+    if len(X) == 0 or expected.shape != (len(X), encoder.record.n_latent):
+        raise IntegrityError(
+            f"{path} holds {len(X)} rows and embeddings of shape {expected.shape}; build the space again"
+        )
+    return float(np.abs(encoder.encode(X, size_factor) - expected).max())
 
 
 def require_parity(encoder: Encoder, path: Path) -> float:

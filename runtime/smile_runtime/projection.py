@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from smile_runtime.annotation import Projection, require_free, write_fields
+from smile_runtime.annotation import Projection, require_free, require_key, write_fields
 from smile_runtime.calibration import confidence
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
+from smile_runtime.errors import QueryError
 from smile_runtime.features import FeatureMatch, match_features
 from smile_runtime.labels import neighbour_weights, transfer_labels
 from smile_runtime.matrix import CHUNK
@@ -82,12 +83,18 @@ def project(
         If the space has no such encoder.
     DependencyError, DeviceError
         If ONNX Runtime, or the device, does not work.
+    SpaceError
+        If this ONNX Runtime cannot run the encoder.
     """
+    require_key(key_added)
     if not overwrite:
         require_free(adata, key_added)
+    if copy and adata.isbacked:
+        raise QueryError("a backed AnnData cannot be copied in memory; leave out copy, or give adata.to_memory()")
     encoder = space.encoder(modality)
-    query = read_values(select_matrix(adata, layer), encoder.preprocessing.target_sum, values)
+    matrix = select_matrix(adata, layer)
     match = match_features(adata.var_names.astype(str).tolist(), encoder.features, encoder.record.min_matched)
+    query = read_values(matrix, encoder.preprocessing.target_sum, values)
     projection = project_values(query, match, space, encoder, batch_size=batch_size, progress=progress)
     target = adata.copy() if copy else adata
     write_fields(target, projection, key_added)

@@ -4,51 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smile_runtime.annotation import require_key
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
-from smile_runtime.errors import OutputError, QueryError
-from smile_runtime.files import atomic_path, require_writable
+from smile_runtime.errors import OutputError
+from smile_runtime.files import require_writable
+from smile_runtime.h5ad import read_h5ad, write_h5ad
 from smile_runtime.projection import project
 from smile_runtime.space import Space
 from smile_runtime.values import ValueKind
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-
-def read_h5ad(path: Path) -> "AnnData":
-    """Read the query cells of an h5ad file.
-
-    Raises
-    ------
-    QueryError
-        If there is no such file, or it is damaged or no h5ad.
-    """
-    import anndata
-
-    if not path.is_file():
-        raise QueryError(f"there is no file {path}; give the path of an .h5ad file")
-    try:
-        return anndata.read_h5ad(path)
-    except (OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise QueryError(
-            f"{path} cannot be read as h5ad: {reason}; it is truncated or another format, copy or export it again"
-        ) from error
-
-
-def write_h5ad(adata: "AnnData", path: Path) -> None:
-    """Write cells to an h5ad file, whole or not at all.
-
-    Raises
-    ------
-    OutputError
-        If the system refuses a write: no such folder, no permission, no space left.
-    """
-    with atomic_path(path) as partial:
-        try:
-            adata.write_h5ad(partial, compression="gzip")
-        except RuntimeError as error:  # what h5py makes of some failed writes
-            raise OSError(str(error)) from error
 
 
 def project_file(
@@ -92,10 +58,13 @@ def project_file(
         If the cells cannot be read or projected.
     UnknownModalityError
         If the space has no such encoder.
+    DependencyError, DeviceError, SpaceError
+        If ONNX Runtime, the device or the encoder does not work.
     OutputError
         If ``output`` exists or cannot be written. Nothing is left half-written.
     """
     output = Path(output)
+    require_key(key_added)
     if output.exists() and not force:
         raise OutputError(f"{output} exists; choose another name or allow it to be replaced (--force)")
     require_writable(output)

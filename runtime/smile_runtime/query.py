@@ -79,6 +79,9 @@ class QueryValues:
 def read_values(matrix: Matrix, target_sum: float | None, stated: ValueKind | None = None) -> QueryValues:
     """Recognise the values of a matrix and find each cell's total.
 
+    Log-normalised cells that have all their features still add up to the total that they were normalised to, all to
+    the same; that total is then taken. Cells that were cut down to some features are taken to have had ``target_sum``.
+
     Parameters
     ----------
     matrix
@@ -95,15 +98,11 @@ def read_values(matrix: Matrix, target_sum: float | None, stated: ValueKind | No
     """
     scan = scan_values(matrix)
     kind = recognise_values(scan, stated)
-    if kind == "lognorm":
-        total = lognorm_total(matrix) or target_sum or 1.0
-        logger.info("log-normalised values, taken back to a total of %.6g in each cell", total)
-        return QueryValues(matrix, kind, np.full(matrix.shape[0], total))
     empty = int(np.count_nonzero(scan.totals == 0))
     if empty:
-        logger.warning(
-            "%s of %s cells have no counts at all; their labels mean nothing",
-            f"{empty:,}",
-            f"{len(scan.totals):,}",
-        )
-    return QueryValues(matrix, kind, scan.totals)
+        logger.warning("%d of %d cells have no values at all; their labels mean nothing", empty, len(scan.totals))
+    if kind == "counts":
+        return QueryValues(matrix, kind, scan.totals)
+    total = lognorm_total(matrix) or target_sum or 1.0
+    logger.info("log-normalised values, taken back to a total of %.6g in each cell", total)
+    return QueryValues(matrix, kind, np.full(matrix.shape[0], total))

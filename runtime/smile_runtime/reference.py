@@ -64,6 +64,9 @@ def read_points(path: Path, labels: tuple[str, ...]) -> Reference:
     except (SafetensorError, KeyError) as error:
         raise IntegrityError(f"{path} holds no reference: {error}; pull or build the space again") from error
     m = len(reference)
+    ids = reference.label
     if not (reference.weight.shape == reference.label.shape == (m,) and reference.map.shape == (m, 2)):
         raise IntegrityError(f"{path} holds arrays of unequal length; pull or build the space again")
+    if m == 0 or not (reference.weight > 0).all() or (labels and not (0 <= ids.min() <= ids.max() < len(labels))):
+        raise IntegrityError(f"{path} holds points without cells or label; pull or build the space again")
     return reference

@@ -4,9 +4,10 @@ import contextlib
 import io
 import logging
 import os
+import tempfile
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from smile_runtime.errors import DependencyError, DeviceError, SpaceError
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Device = Literal["auto", "cpu", "cuda"]
+DEVICES = get_args(Device)
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -61,7 +63,19 @@ def import_onnxruntime() -> ModuleType:
     return module
 
 
-def open_session(graph: Path, device: Device = "auto", threads: int | None = None) -> "onnxruntime.InferenceSession":
+def require_device(device: str) -> None:
+    """Refuse a device that there is not.
+
+    Raises
+    ------
+    DeviceError
+        If it is none of ``DEVICES``.
+    """
+    if device not in DEVICES:
+        raise DeviceError(f"there is no device {device!r}; choose one of: {', '.join(DEVICES)}")
+
+
+def open_session(graph: Path, device: Device = "auto") -> "onnxruntime.InferenceSession":
     """Open a graph on a device.
 
     Parameters
@@ -70,18 +84,17 @@ def open_session(graph: Path, device: Device = "auto", threads: int | None = Non
         An ONNX file without external data.
     device
         ``auto`` takes CUDA where it works and the CPU elsewhere; ``cuda`` refuses the CPU.
-    threads
-        Threads that one operator uses on the CPU; None for all that this process may run on.
 
     Raises
     ------
     DeviceError
-        If ``cuda`` is asked for and does not work here.
+        If ``cuda`` is asked for and does not work here, or the device is none of the three.
     DependencyError
         If ONNX Runtime is missing or broken.
     SpaceError
         If the file is no graph that this ONNX Runtime can run.
     """
+    require_device(device)
     ort = import_onnxruntime()
     built_for_cuda = CUDA in ort.get_available_providers()
     if device == "cuda" and not built_for_cuda:
@@ -90,18 +103,18 @@ def open_session(graph: Path, device: Device = "auto", threads: int | None = Non
             "pip uninstall -y onnxruntime && pip install 'smile-zoo[gpu]', or use --device cpu"
         )
     if device == "cpu" or not built_for_cuda:
-        return _open(ort, graph, [CPU], threads)
-    return _open_cuda(ort, graph, threads, required=device == "cuda")
+        return _open(ort, graph, [CPU])
+    return _open_cuda(ort, graph, required=device == "cuda")
 
 
-def _open_cuda(ort: ModuleType, graph: Path, threads: int | None, *, required: bool) -> "onnxruntime.InferenceSession":
+def _open_cuda(ort: ModuleType, graph: Path, *, required: bool) -> "onnxruntime.InferenceSession":
     """Try CUDA and look at what came: ONNX Runtime itself falls back to the CPU without a word."""
     ort.set_default_logger_severity(_SILENT)  # the failed attempt prints a page on stderr otherwise
     try:
         if hasattr(ort, "preload_dlls"):
             with contextlib.redirect_stdout(io.StringIO()):
                 ort.preload_dlls(directory="")  # finds CUDA where pip has put it
-        session = _open(ort, graph, [CUDA, CPU], threads)
+        session = _open(ort, graph, [CUDA, CPU])
     finally:
         ort.set_default_logger_severity(_ERRORS_ONLY)
     if session.get_providers()[0] == CUDA:
@@ -117,12 +130,17 @@ def _open_cuda(ort: ModuleType, graph: Path, threads: int | None, *, required: b
     return session
 
 
-def _open(ort: ModuleType, graph: Path, providers: list[str], threads: int | None) -> "onnxruntime.InferenceSession":
+def _open(ort: ModuleType, graph: Path, providers: list[str]) -> "onnxruntime.InferenceSession":
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or _usable_cores()
+    options.intra_op_num_threads = _usable_cores()
     options.inter_op_num_threads = 1
     try:
-        session: onnxruntime.InferenceSession = ort.InferenceSession(str(graph), options, providers=providers)
+        with tempfile.TemporaryDirectory() as empty:
+            # A graph is whole in itself. Data beside it has no sha256: it is looked for where there is none.
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
+            session: onnxruntime.InferenceSession = ort.InferenceSession(
+                graph.read_bytes(), options, providers=providers
+            )
     except Exception as error:
         raise SpaceError(f"{graph} is not a graph that ONNX Runtime {ort.__version__} can run: {error}") from error
     return session

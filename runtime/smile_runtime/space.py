@@ -10,7 +10,7 @@ from smile_runtime.features import FeatureTable
 from smile_runtime.files import sha256_file
 from smile_runtime.manifest import MANIFEST_NAME, ON_REQUEST, Manifest, read_manifest
 from smile_runtime.reference import Reference, read_points
-from smile_runtime.session import Device
+from smile_runtime.session import Device, require_device
 
 
 @dataclass(eq=False)
@@ -59,7 +59,14 @@ class Space:
     def reference(self) -> Reference:
         """Its reference."""
         record = self.manifest.reference
-        return read_points(self.path / record.points, tuple(record.labels))
+        reference = read_points(self.path / record.points, tuple(record.labels))
+        widths = {encoder.n_latent for encoder in self.manifest.encoders.values()}
+        if widths != {reference.embedding.shape[1]} or len(reference) != record.n_points:
+            raise IntegrityError(
+                f"{self.path / record.points} holds an embedding of shape {reference.embedding.shape}, the manifest "
+                f"says {(record.n_points, *widths)}; pull or build the space again"
+            )
+        return reference
 
     def encoder(self, modality: str | None = None) -> Encoder:
         """Return the encoder of a modality; None for the only one.
@@ -93,8 +100,14 @@ def open_space(path: Path | str, *, device: Device = "auto", revision: str = "lo
     revision
         Where the directory came from, to be recorded with every projection.
 
+    Returns
+    -------
+        The space; ONNX Runtime is loaded at the first projection.
+
     Raises
     ------
+    DeviceError
+        If there is no such device.
     SpaceNotFoundError
         If there is no space directory.
     FormatVersionError, SpaceError
@@ -102,6 +115,7 @@ def open_space(path: Path | str, *, device: Device = "auto", revision: str = "lo
     IntegrityError
         If a file is missing or was changed.
     """
+    require_device(device)
     path = Path(path)
     manifest = read_manifest(path)
     verify_files(path, manifest)
@@ -126,7 +140,7 @@ def verify_files(path: Path, manifest: Manifest) -> None:
     for name, pinned in manifest.files.items():
         file = path / name
         if not file.is_file():
-            if name.startswith(ON_REQUEST):
+            if name.startswith(ON_REQUEST) and name not in needed:
                 continue
             raise IntegrityError(f"{file} is missing; pull or build the space again")
         if file.stat().st_size != pinned.size:

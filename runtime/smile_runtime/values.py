@@ -1,7 +1,7 @@
 """What the values of a query are: raw counts, log-normalised, or something that cannot be projected."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +83,8 @@ def recognise_values(scan: ValueScan, stated: ValueKind | None = None) -> ValueK
     ValueKindError
         If values are NaN, infinite or negative, or are neither counts nor logarithms.
     """
+    if stated not in (None, *get_args(ValueKind)):
+        raise ValueKindError(f"there is no kind of values {stated!r}; choose one of: {', '.join(get_args(ValueKind))}")
     if scan.n_nan or scan.n_infinite:
         raise ValueKindError(
             f"{scan.n_nan:,} values are NaN and {scan.n_infinite:,} infinite; counts or log-normalised values are "
@@ -93,6 +95,8 @@ def recognise_values(scan: ValueScan, stated: ValueKind | None = None) -> ValueK
             f"{scan.n_negative:,} values are negative, so these are scaled or corrected values; raw counts or "
             "log-normalised values are needed: choose the layer that holds them (--layer)"
         )
+    if scan.largest > np.finfo(np.float32).max:
+        raise ValueKindError(f"the largest value is {scan.largest:.3g}, beyond float32; these are no counts of a cell")
     if stated == "lognorm" and scan.largest > _LARGEST_LOG:
         raise ValueKindError(
             f"the largest value is {scan.largest:,.0f}, too large for a logarithm; leave out --values lognorm, "

@@ -104,7 +104,6 @@ def test_interruption_keeps_the_old_directory(tmp_path, interruption):
     assert names(target) == ["old.json"]
 
 
-@pytest.mark.xfail(strict=True, reason="the old directory is moved away and not moved back")
 @pytest.mark.parametrize("interruption", [PermissionError(errno.EACCES, "Permission denied"), KeyboardInterrupt()])
 def test_failed_last_rename_keeps_the_old_directory(tmp_path, monkeypatch, interruption):
     target = tmp_path / "space"

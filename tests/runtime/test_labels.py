@@ -75,7 +75,6 @@ def test_without_calibration_confidence_is_the_share():
     np.testing.assert_array_equal(confidence(share, None), share)
 
 
-@pytest.mark.xfail(strict=True, reason="float32 weights may add up to 1.0000001, and nothing clips them")
 def test_confidence_without_calibration_is_at_most_one():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(1000, 8))

@@ -47,7 +47,6 @@ def test_difference_is_the_largest(encoder, parity, raw_values):
     assert parity_difference(encoder, parity) == pytest.approx(0.25, abs=1e-5)
 
 
-@pytest.mark.xfail(strict=True, reason="what load_file raises, and missing or empty arrays, are not caught")
 @pytest.mark.parametrize("damage", ["junk", "no embedding", "no rows"])
 def test_damaged_parity_file_is_refused(encoder, parity, damage):
     rows = load_file(parity)

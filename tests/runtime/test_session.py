@@ -59,10 +59,6 @@ def test_cpu_build_runs_on_the_cpu(cpu_build, graph, caplog, device):
     assert caplog.records == []
 
 
-def test_threads_are_as_told(graph):
-    assert open_session(graph, "cpu", threads=3).get_session_options().intra_op_num_threads == 3
-
-
 def test_cuda_on_the_cpu_build_names_the_package_to_install(cpu_build, graph):
     with pytest.raises(DeviceError, match="built without it") as caught:
         open_session(graph, "cuda")
@@ -75,7 +71,6 @@ def test_cuda_is_asked_of_the_encoder(cpu_build, pbmc_path, counts):
     assert list(counts.obsm) == []
 
 
-@pytest.mark.xfail(strict=True, reason="any other word runs on the CPU without a word")
 @pytest.mark.parametrize("device", ["gpu", "CUDA", "cuda:0"])
 def test_unknown_device_is_refused(cpu_build, graph, device):
     with pytest.raises((DeviceError, ValueError)):
@@ -181,7 +176,6 @@ def graph_with_external_data(location: str) -> bytes:
     return protobuf(1, 8) + protobuf(8, protobuf(1, "") + protobuf(2, 17)) + protobuf(7, graph)
 
 
-@pytest.mark.xfail(strict=True, reason="a graph may take weights from a file beside it that no manifest pins")
 def test_external_data_is_refused(tmp_path):
     (tmp_path / "rna.onnx").write_bytes(graph_with_external_data("weights.bin"))
     (tmp_path / "weights.bin").write_bytes(np.array([1, 2], np.float32).tobytes())

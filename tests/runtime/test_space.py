@@ -118,7 +118,6 @@ def test_file_in_use_must_be_inside(edit_manifest, place):
         open_space(edit_manifest(lambda document: document["reference"].update(points=place)))
 
 
-@pytest.mark.xfail(strict=True, reason="any listed file under training/ may be absent, a needed one too")
 def test_needed_file_may_not_hide_in_training(edit_manifest):
     def move(document):
         document["files"]["training/points.safetensors"] = document["files"].pop(document["reference"]["points"])
@@ -163,13 +162,11 @@ def test_feature_count_must_agree(edit_manifest):
         space.encoder()
 
 
-@pytest.mark.xfail(strict=True, raises=StopIteration, reason="next() of no encoders")
 def test_space_without_encoders_is_refused(edit_manifest):
     with pytest.raises(SmileError):
         open_space(edit_manifest(lambda document: document["encoders"].clear())).encoder()
 
 
-@pytest.mark.xfail(strict=True, raises=(IndexError, ValueError), reason="the manifest is not held against its files")
 @pytest.mark.parametrize("change", ["labels", "n_latent"])
 def test_manifest_that_contradicts_its_files_is_refused(edit_manifest, counts, change):
     def contradict(document):

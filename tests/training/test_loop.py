@@ -84,7 +84,7 @@ def test_the_seed_decides_where_weights_start(cells: Cells, make_recipe: MakeRec
         start = SmileNetwork(len(cells.features), recipe.network)
         start.initialise(torch.Generator().manual_seed(seed))
         for name, tensor in train(cells, recipe, seed=seed).network.named_parameters():
-            assert torch.equal(tensor, start.get_parameter(name)), name
+            torch.testing.assert_close(tensor, start.get_parameter(name), atol=1e-20, rtol=0, msg=name)
 
 
 def test_training_lowers_the_loss(cells: Cells, make_recipe: MakeRecipe) -> None:

@@ -1,4 +1,4 @@
-"""Check the wheel with the ``cpu`` extra alone; ``make test-wheel`` runs this in an environment that has nothing else."""
+"""Check the wheel with the ``cpu`` extra; ``make test-wheel`` runs this in an environment that has nothing else."""
 
 import importlib.util
 import subprocess

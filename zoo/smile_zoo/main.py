@@ -13,7 +13,7 @@ from types import FrameType
 
 import click
 
-from smile_runtime.errors import DependencyError, OutputError, SmileError
+from smile_runtime.errors import DependencyError, SmileError
 
 BUILT_IN = {
     "demo": ("smile_zoo.commands.demo:demo", "Project the cells that come with the package into the pbmc space."),
@@ -98,10 +98,6 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except OutputError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.stderr.flush()
-        os._exit(1)  # an orderly exit crashes in HDF5, which flushes the file that it could not write once more
     except SmileError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
@@ -121,14 +117,11 @@ def _log_warnings() -> None:
 
 
 def _raise_again(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Raise Ctrl-C again where Python had to drop it, as in a callback after a long write in HDF5.
-
-    Whatever else cannot be raised (HDF5 closing a file on a full disk) has already been reported by its own error.
-    """
+    """Raise Ctrl-C again where Python had to drop it, as in a callback after a long write in HDF5."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         threading.Timer(0.01, _thread.interrupt_main).start()  # a moment later, or it would hit this hook itself
     else:
-        logging.getLogger(__name__).info("ignored: %s", unraisable.exc_value)
+        sys.__unraisablehook__(unraisable)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
