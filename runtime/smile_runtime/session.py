@@ -4,7 +4,6 @@ import contextlib
 import io
 import logging
 import os
-import tempfile
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal, get_args
@@ -134,14 +133,12 @@ def _open(ort: ModuleType, graph: Path, providers: list[str]) -> "onnxruntime.In
     options = ort.SessionOptions()
     options.intra_op_num_threads = _usable_cores()
     options.inter_op_num_threads = 1
+    # A graph is whole in itself: data beside it has no sha256. It would be looked for in the graph's own file, as if
+    # that were a folder, and not be found.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(graph))
     try:
-        with tempfile.TemporaryDirectory() as empty:
-            # A graph is whole in itself. Data beside it has no sha256: it is looked for where there is none.
-            options.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
-            session: onnxruntime.InferenceSession = ort.InferenceSession(
-                graph.read_bytes(), options, providers=providers
-            )
-    except Exception as error:
+        session: onnxruntime.InferenceSession = ort.InferenceSession(graph.read_bytes(), options, providers=providers)
+    except Exception as error:  # noqa: BLE001 (ONNX Runtime's own exceptions share no base)
         raise SpaceError(f"{graph} is not a graph that ONNX Runtime {ort.__version__} can run: {error}") from error
     return session
 
