@@ -138,7 +138,7 @@ def _open(ort: ModuleType, graph: Path, providers: list[str]) -> "onnxruntime.In
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(graph))
     try:
         session: onnxruntime.InferenceSession = ort.InferenceSession(graph.read_bytes(), options, providers=providers)
-    except Exception as error:  # noqa: BLE001 (ONNX Runtime's own exceptions share no base)
+    except Exception as error:
         raise SpaceError(f"{graph} is not a graph that ONNX Runtime {ort.__version__} can run: {error}") from error
     return session
 
