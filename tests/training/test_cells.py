@@ -120,7 +120,6 @@ def test_without_keys_there_are_no_labels_and_one_batch(read: Read) -> None:
     np.testing.assert_array_equal(cells.batches, [0, 0, 0])
 
 
-@pytest.mark.xfail(strict=True, reason="it silently joins the first batch")
 def test_cells_without_a_batch_are_refused(read: Read) -> None:
     with pytest.raises(RecipeError, match="donor"):
         read(small(donor=["a", None, "b"]), batch_key="donor")
@@ -137,7 +136,6 @@ def test_an_empty_cell_is_left_out_and_the_log_says_so(read: Read, caplog: pytes
     np.testing.assert_allclose(cells.logged.toarray()[1], np.log1p(COUNTS[2] * 1e4 / 8), rtol=1e-6)
 
 
-@pytest.mark.xfail(strict=True, reason="stored zeros pass for values")
 def test_a_cell_of_stored_zeros_is_empty_too(read: Read) -> None:
     adata = small(np.vstack([COUNTS, COUNTS[:1]]))
     adata.X.data[adata.X.indptr[1] : adata.X.indptr[2]] = 0.0
@@ -199,7 +197,6 @@ def test_a_truncated_file_is_refused(read: Read, tmp_path: Path, share: float) -
         read_cells(data(), PreprocessingSettings(), tmp_path)
 
 
-@pytest.mark.xfail(strict=True, reason="anndata raises TypeError, which is not caught")
 @pytest.mark.filterwarnings("ignore:.*was written without encoding metadata")
 def test_hdf5_that_is_no_anndata_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "cells.h5ad", "w") as file:

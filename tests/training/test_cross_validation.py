@@ -63,7 +63,6 @@ def test_a_label_of_fewer_cells_than_folds_is_allowed() -> None:
     assert sorted(left_out) == list(range(11))
 
 
-@pytest.mark.xfail(strict=True, reason="sklearn's ValueError comes through")
 def test_labels_too_rare_for_the_folds_are_refused_with_a_reason() -> None:
     with pytest.raises(RecipeError, match="folds"):
         list(folds(np.array([0, 0, 1, 1, -1]), 3, seed=0))
@@ -185,7 +184,6 @@ def test_a_reference_without_labels_is_made_of_all_cells(labelled: Cells) -> Non
     assert set(landmarks.label) == {-1}
 
 
-@pytest.mark.xfail(strict=True, reason="they count as one more label")
 def test_silhouettes_count_cells_without_a_label_for_no_label(cells: Cells) -> None:
     """Two tight labels, apart; cells without a label in the midst of both."""
     rng = np.random.default_rng(0)

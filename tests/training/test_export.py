@@ -114,7 +114,7 @@ def test_pseudo_types_of_the_graph_are_those_of_the_network(exported: Exported, 
     places = [cells.features.index(name) for name in encoder.features]
     x = torch.from_numpy(encoder.preprocessing.centred(cells.logged[:, places].toarray()))
     with torch.inference_mode():
-        expected = encoder.network.pseudo_types(encoder.network.encode(x)).numpy()
+        expected = encoder.network.pseudo_types(encoder.network.encoder(encoder.network.components(x))).numpy()
     _, pseudo_type = exported.run(exported.raw.X, exported.raw.size_factor)
     np.testing.assert_allclose(pseudo_type, expected, atol=1e-5)
     np.testing.assert_allclose(pseudo_type.sum(axis=1), 1, atol=1e-6)
@@ -139,7 +139,7 @@ def test_what_was_not_measured_is_made_up_for(exported: Exported) -> None:
     x = (np.log1p(exported.raw.X * size_factor) - preprocessing.mean) * preprocessing.scale
     x = np.where(measured, x, 0) / (measured @ weight)[:, None]
     with torch.inference_mode():
-        encoded = encoder.network.encode(torch.from_numpy(x.astype(np.float32)))
+        encoded = encoder.network.encoder(encoder.network.components(torch.from_numpy(x.astype(np.float32))))
         expected_type = encoder.network.pseudo_types(encoded).numpy()
 
     embedding, pseudo_type = exported.run(X, size_factor)

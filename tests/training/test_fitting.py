@@ -106,7 +106,6 @@ def test_all_features_are_kept_where_there_are_no_more(two_batches: Cells, n_top
     assert select_features(two_batches, n_top).features == two_batches.features
 
 
-@pytest.mark.xfail(strict=True, reason="scanpy takes them for logarithms")
 def test_values_without_a_logarithm_can_be_selected_too(two_batches: Cells) -> None:
     """With ``log1p = false`` values reach the thousands, which no exponential takes."""
     cells = two_batches

@@ -68,7 +68,6 @@ def test_cells_without_labels_are_one_group() -> None:
     assert points.weight.sum() == 25
 
 
-@pytest.mark.xfail(strict=True, reason="k-means warns of fewer clusters")
 def test_cells_that_are_equal_share_a_landmark() -> None:
     """Fewer different cells than landmarks: no warning, no empty point."""
     cells = reference([40])

@@ -100,7 +100,7 @@ def test_losses_ignore_length_and_order_of_views() -> None:
     torch.testing.assert_close(swapped, nt_xent(a, b, 0.2), atol=1e-12, rtol=0)
 
 
-def test_float32_loss_is_finite_at_the_lowest_temperature_a_recipe_may_have() -> None:
+def test_float32_loss_is_finite_at_a_very_low_temperature() -> None:
     a, b = (view.detach().float().requires_grad_() for view in views())
     loss = supervised_nt_xent(a, b, torch.tensor([0, 0, 1, 1, -1, -1, 2, 2, 2, 3, 3, 3]), 1e-4)
     loss.backward()

@@ -16,10 +16,10 @@ from smile_runtime.files import atomic_directory, require_writable, sha256_file
 from smile_runtime.manifest import Manifest, MetricRecord
 from smile_training.cells import Cells, read_cells
 from smile_training.checkpoint import Checkpoint
-from smile_training.cross_validation import calibrate, cross_validate, metric_record, summarise
+from smile_training.cross_validation import calibrate, cross_validate, metric_record, require_folds, summarise
 from smile_training.devices import choose_device
 from smile_training.loop import Progress, TrainedEncoder, train_encoder
-from smile_training.maps import fit_map
+from smile_training.maps import fit_map, require_enough_cells
 from smile_training.recipe import Recipe
 from smile_training.space_writer import write_space
 
@@ -82,6 +82,9 @@ def build_space(
     require_writable(output)
     torch_device = choose_device(device)
     cells = read_cells(recipe.data, recipe.preprocessing, data_folder)
+    require_enough_cells(len(cells))
+    if cells.label_names:
+        require_folds(cells.labels, recipe.reference.folds)
     data_sha256 = sha256_file(data_folder / recipe.data.path)
     checkpoints = output.with_name(output.name + ".checkpoint")
     if not resume:
@@ -127,9 +130,10 @@ def build_space(
 
 def structure_metrics(embedding: NDArray[np.float32], cells: Cells) -> list[MetricRecord]:
     """Return the silhouettes of the reference cells by batch (0: well mixed) and by label (1: well apart)."""
-    columns = {"batch": cells.batches, "label": cells.labels}
-    return [
-        metric_record(f"silhouette by {name}, reference cells", [float(silhouette_score(embedding, ids))])
-        for name, ids in columns.items()
-        if 1 < len(np.unique(ids)) < len(ids)
-    ]
+    records = []
+    for name, ids in (("batch", cells.batches), ("label", cells.labels)):
+        known = ids >= 0
+        if 1 < len(np.unique(ids[known])) < known.sum():
+            score = float(silhouette_score(embedding[known], ids[known]))
+            records.append(metric_record(f"silhouette by {name}, reference cells", [score]))
+    return records

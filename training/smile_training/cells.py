@@ -10,8 +10,9 @@ import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
-from smile_runtime.errors import RecipeError
+from smile_runtime.errors import QueryError, RecipeError
 from smile_runtime.files import sha256_file
+from smile_runtime.h5ad import read_h5ad
 from smile_runtime.query import read_values, select_matrix
 from smile_training.recipe import Data, PreprocessingSettings
 
@@ -86,7 +87,12 @@ def read_cells(data: Data, settings: PreprocessingSettings, folder: Path) -> Cel
         raw = raw.expm1()
     scale = settings.target_sum / np.maximum(values.totals, 1e-12) if settings.target_sum else np.ones(len(values))
     scaled = scipy.sparse.csr_matrix(raw.multiply(scale[:, None]), dtype=np.float32)
+    scaled.eliminate_zeros()
     batches, _ = _ids(adata, data.batch_key, path)
+    if data.batch_key is not None and (without := int((batches < 0).sum())):
+        raise RecipeError(
+            f"{without:,} cells of {path} have no value in the batch column {data.batch_key!r}; fill it in"
+        )
     labels, label_names = _ids(adata, data.label_key, path)
     cells = Cells(
         logged=scaled.log1p() if settings.log1p else scaled,
@@ -106,9 +112,9 @@ def _open_h5ad(path: Path, sha256: str) -> anndata.AnnData:
             f"{path} has sha256 {found}, the recipe pins {sha256}; use the data that the recipe was made for"
         )
     try:
-        return anndata.read_h5ad(path)
-    except (OSError, KeyError, ValueError) as error:
-        raise RecipeError(f"{path} cannot be read as h5ad: {error}") from error
+        return read_h5ad(path)
+    except QueryError as error:
+        raise RecipeError(str(error)) from error
 
 
 def _ids(adata: anndata.AnnData, key: str | None, path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:

@@ -57,7 +57,8 @@ class Checkpoint:
         network.load_state_dict(_with_prefix(tensors, "network."))
         momentum = _with_prefix(tensors, "momentum.")
         for name, parameter in network.named_parameters():
-            optimiser.state[parameter]["momentum_buffer"] = momentum[name].to(parameter.device)
+            if name in momentum:
+                optimiser.state[parameter]["momentum_buffer"] = momentum[name].to(parameter.device)
         curve: list[float] = tensors["loss_curve"].tolist()
         return curve
 
@@ -67,7 +68,8 @@ class Checkpoint:
             return
         tensors = {f"network.{key}": value.contiguous() for key, value in network.state_dict().items()}
         for name, parameter in network.named_parameters():
-            tensors[f"momentum.{name}"] = optimiser.state[parameter]["momentum_buffer"].contiguous()
+            if (momentum := optimiser.state[parameter].get("momentum_buffer")) is not None:
+                tensors[f"momentum.{name}"] = momentum.contiguous()
         tensors["loss_curve"] = torch.tensor(loss_curve, dtype=torch.float64)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(self._path) as partial:

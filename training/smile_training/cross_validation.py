@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import StratifiedKFold
 
 from smile_runtime.calibration import confidence
+from smile_runtime.errors import RecipeError
 from smile_runtime.labels import transfer_labels
 from smile_runtime.manifest import CalibrationRecord, MetricRecord
 from smile_runtime.neighbours import nearest_neighbours
@@ -60,8 +61,25 @@ def metric_record(name: str, values: list[float]) -> MetricRecord:
     return MetricRecord(name=name, mean=float(np.mean(values)), std=float(np.std(values)), n_repeats=len(values))
 
 
+def require_folds(labels: NDArray[np.int64], n_folds: int) -> None:
+    """Refuse labels of which none can be spread over all folds.
+
+    Raises
+    ------
+    RecipeError
+        If no label has as many cells as there are folds.
+    """
+    most = int(np.bincount(labels[labels >= 0]).max(initial=0))
+    if most < n_folds:
+        raise RecipeError(
+            f"the most frequent label has {most} cells, too few for reference.folds = {n_folds}; "
+            "merge labels, set reference.folds lower, or leave out data.label_key"
+        )
+
+
 def folds(labels: NDArray[np.int64], n_folds: int, seed: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Yield the rows to train on and the rows left out, labels spread evenly; unlabelled cells are never left out."""
+    require_folds(labels, n_folds)
     labelled = np.flatnonzero(labels >= 0)
     unlabelled = np.flatnonzero(labels < 0)
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)

@@ -10,6 +10,7 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from smile_runtime.errors import RecipeError
 from smile_runtime.preprocessing import Preprocessing
+from smile_runtime.values import LARGEST_LOG
 from smile_training.cells import Cells
 from smile_training.recipe import PreprocessingSettings
 
@@ -25,7 +26,8 @@ def select_features(cells: Cells, n_top: int) -> Cells:
     import scanpy  # takes seconds to import, and small panels never need it
 
     obs = pd.DataFrame({"batch": pd.Categorical(cells.batches)}, index=[str(row) for row in range(len(cells))])
-    adata = anndata.AnnData(cells.logged, obs=obs, var=pd.DataFrame(index=list(cells.features)))
+    logged = cells.logged if cells.logged.max() <= LARGEST_LOG else cells.logged.log1p()  # scanpy takes logarithms
+    adata = anndata.AnnData(logged, obs=obs, var=pd.DataFrame(index=list(cells.features)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scanpy and pandas disagree over deprecations that do not concern the result
         scanpy.pp.highly_variable_genes(adata, n_top_genes=n_top, batch_key="batch", flavor="seurat")

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smile_training.loop import TrainedEncoder
+from smile_training.network import SMALLEST_SHARE
 
 _SMALLEST_NORM = 1e-12
 
@@ -13,8 +14,8 @@ _SMALLEST_NORM = 1e-12
 class EncoderGraph(nn.Module):
     """What an ONNX graph computes, from a trained encoder.
 
-    ``t = log1p(X * size_factor)``, centring, NaN imputed, then Linear and ReLU layers: scale, stem and batch norms are
-    folded into their weights, in float64.
+    ``t = log1p(X * size_factor)``, missing features made up for, then Linear and ReLU layers: centring, scale, stem and
+    batch norms are folded into their weights, in float64.
 
     Parameters
     ----------
@@ -28,15 +29,16 @@ class EncoderGraph(nn.Module):
         self.log1p = preprocessing.log1p
         self.mean: Tensor
         self.register_buffer("mean", torch.from_numpy(preprocessing.mean.astype(np.float32)))
-        self.impute = network.impute
-        layers = list(network.encoder)
-        linears = [_folded(linear, norm) for linear, norm in zip(layers[::3], layers[1::3], strict=True)]
-        if network.stem is None:
-            linears[0] = (linears[0][0] * preprocessing.scale, linears[0][1])
-            self.stem = None
-        else:
-            self.stem = _linear(network.stem.double().numpy().T * preprocessing.scale)
-        self.layers = nn.ModuleList(_linear(*linear) for linear in linears)
+        self.feature_weight: Tensor
+        self.register_buffer("feature_weight", network.feature_weight[None])  # (1, n_features)
+        blocks = list(network.encoder)
+        layers = [_folded(linear, norm) for linear, norm in zip(blocks[::3], blocks[1::3], strict=True)]
+        weight, bias = layers.pop(0) if network.stem is None else (network.stem.double().numpy().T, None)
+        weight = weight * preprocessing.scale
+        self.first = _linear(weight, -weight @ preprocessing.mean)
+        self.first_bias: Tensor | None
+        self.register_buffer("first_bias", None if bias is None else torch.from_numpy(bias.astype(np.float32)))
+        self.layers = nn.ModuleList(_linear(*layer) for layer in layers)
         self.pseudo_types = network.pseudo_types
 
     def forward(self, X: Tensor, size_factor: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,9 +46,12 @@ class EncoderGraph(nn.Module):
         t = X * size_factor  # (n, n_features)
         if self.log1p:
             t = torch.log1p(t)
-        t = self.impute(t - self.mean, ~torch.isnan(t))
-        if self.stem is not None:
-            t = self.stem(t)  # (n, n_components)
+        missing = torch.isnan(t)
+        share = 1 - nn.functional.linear(missing.float(), self.feature_weight)  # (n, 1)
+        t = self.first(torch.where(missing, self.mean, t))  # centred: a feature at its mean adds nothing
+        t = t / share.clamp_min(SMALLEST_SHARE)  # (n, n_components), or the width of the first layer
+        if self.first_bias is not None:
+            t = torch.relu(t + self.first_bias)
         for layer in self.layers:
             t = torch.relu(layer(t))
         norm = t.square().sum(dim=1, keepdim=True).sqrt().clamp_min(_SMALLEST_NORM)
@@ -65,9 +70,8 @@ def _folded(linear: nn.Module, norm: nn.Module) -> tuple[NDArray[np.float64], ND
     return weight, bias
 
 
-def _linear(weight: NDArray[np.float64], bias: NDArray[np.float64] | None = None) -> nn.Linear:
-    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+def _linear(weight: NDArray[np.float64], bias: NDArray[np.float64]) -> nn.Linear:
+    linear = nn.Linear(weight.shape[1], weight.shape[0])
     linear.weight.data = torch.from_numpy(weight.astype(np.float32))
-    if bias is not None:
-        linear.bias.data = torch.from_numpy(bias.astype(np.float32))
+    linear.bias.data = torch.from_numpy(bias.astype(np.float32))
     return linear

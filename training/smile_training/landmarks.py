@@ -1,8 +1,11 @@
 """Landmarks: a few weighted points that stand for the reference cells, so that no cell need be published."""
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import normalize
 
 from smile_runtime.reference import Reference
@@ -29,7 +32,9 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
     for label in np.unique(cells.label):
         members = np.flatnonzero(cells.label == label)
         k = min(max(1, round(share * len(members))), len(members))
-        cluster = KMeans(k, n_init=4, random_state=seed).fit_predict(cells.embedding[members])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # of equal cells, which share a landmark
+            cluster = KMeans(k, n_init=4, random_state=seed).fit_predict(cells.embedding[members])
         parts.append(_centres(cells, members, cluster))
     embedding, weight, position, label = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return Reference(embedding, weight, position, label, cells.labels)

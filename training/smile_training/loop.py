@@ -161,9 +161,11 @@ def _partners(
         raise RecipeError("pairing by label needs labels; name their column as data.label_key, or pair by neighbour")
     if kind in ("self", "label"):
         return self_partners(len(cells))
-    if stem is None:
-        stem = fit_stem(cells.logged, preprocessing, min(_PAIRING_COMPONENTS, min(cells.logged.shape) - 1), seed)
-    components = cells.logged @ (preprocessing.scale[:, None] * stem)  # a shift of all cells alike changes no distance
+    if stem is None and min(cells.logged.shape) > _PAIRING_COMPONENTS:
+        stem = fit_stem(cells.logged, preprocessing, _PAIRING_COMPONENTS, seed)
+    # Not centred: a shift of all cells alike changes no distance.
+    directions = np.eye(len(cells.features)) if stem is None else stem
+    components = cells.logged @ (preprocessing.scale[:, None] * directions)
     labels = cells.labels if kind == "label_neighbour" else None
     return neighbour_partners(components.astype(np.float32), cells.batches, recipe.pairing.n_neighbors, labels)
 

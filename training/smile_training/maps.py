@@ -11,6 +11,18 @@ from smile_runtime.errors import RecipeError
 _FEWEST_CELLS = 10
 
 
+def require_enough_cells(n: int) -> None:
+    """Refuse to lay out fewer than ten cells.
+
+    Raises
+    ------
+    RecipeError
+        If ``n`` is less.
+    """
+    if n < _FEWEST_CELLS:
+        raise RecipeError(f"a map needs at least {_FEWEST_CELLS} cells, the reference has {n}")
+
+
 def fit_map(embedding: NDArray[np.float32], method: Literal["umap", "tsne"], seed: int) -> NDArray[np.float32]:
     """Lay the reference cells out on a plane, by cosine distance.
 
@@ -33,8 +45,7 @@ def fit_map(embedding: NDArray[np.float32], method: Literal["umap", "tsne"], see
         If there are too few cells for a layout.
     """
     n = len(embedding)
-    if n < _FEWEST_CELLS:
-        raise RecipeError(f"a map needs at least {_FEWEST_CELLS} cells, the reference has {n}")
+    require_enough_cells(n)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of numba and of a layout on one thread, which is what makes it repeatable
         if method == "tsne":

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from smile_training import recipe as recipes
 
-_SMALLEST_SHARE = 0.02  # so that a few features are not blown up without end
+SMALLEST_SHARE = 0.02  # so that a few features are not blown up without end
 
 
 class SmileNetwork(nn.Module):
@@ -51,17 +51,12 @@ class SmileNetwork(nn.Module):
         They take the reference mean, which is 0; the measured ones grow by the weight that is missing, so that a cell
         with half of its features measured does not look like half a cell.
         """
-        share = measured.float() @ self.feature_weight  # (n,)
-        return torch.where(measured, x, 0.0) / share.clamp_min(_SMALLEST_SHARE)[:, None]
+        share = measured.float() @ self.feature_weight[:, None]  # (n, 1)
+        return torch.where(measured, x, 0.0) / share.clamp_min(SMALLEST_SHARE)
 
     def components(self, x: Tensor) -> Tensor:
         """Return the encoder's input, ``(n, n_components)``, from centred features, ``(n, n_features)``."""
         return x if self.stem is None else x @ self.stem
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Return the encoding, ``(n, n_latent)``, of centred features, ``(n, n_features)``."""
-        encoded: Tensor = self.encoder(self.components(x))
-        return encoded
 
 
 def _feature_weight(n_features: int, stem: Tensor | None) -> Tensor:

@@ -170,7 +170,10 @@ def _parity_rows(encoder: TrainedEncoder, rng: np.random.Generator) -> tuple[NDA
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe as the manifest holds it, without the folders of this machine."""
     plain: dict[str, Any] = msgspec.to_builtins(recipe)
+    if Path(recipe.data.path).is_absolute():
+        plain["data"]["path"] = Path(recipe.data.path).name
     return plain
 
 
