@@ -14,8 +14,8 @@ _SMALLEST_NORM = 1e-12
 class EncoderGraph(nn.Module):
     """What an ONNX graph computes, from a trained encoder.
 
-    ``t = log1p(X * size_factor)``, missing features made up for, then Linear and ReLU layers: centring, scale, stem and
-    batch norms are folded into their weights, in float64.
+    ``t = log1p(X * size_factor)``, missing features made up for, then Linear and ReLU layers: scale, stem and batch norms
+    are folded into their weights, in float64. Centring is not: the difference of large sums would lose digits.
 
     Parameters
     ----------
@@ -34,8 +34,7 @@ class EncoderGraph(nn.Module):
         blocks = list(network.encoder)
         layers = [_folded(linear, norm) for linear, norm in zip(blocks[::3], blocks[1::3], strict=True)]
         weight, bias = layers.pop(0) if network.stem is None else (network.stem.double().numpy().T, None)
-        weight = weight * preprocessing.scale
-        self.first = _linear(weight, -weight @ preprocessing.mean)
+        self.first = _linear(weight * preprocessing.scale)
         self.first_bias: Tensor | None
         self.register_buffer("first_bias", None if bias is None else torch.from_numpy(bias.astype(np.float32)))
         self.layers = nn.ModuleList(_linear(*layer) for layer in layers)
@@ -48,8 +47,8 @@ class EncoderGraph(nn.Module):
             t = torch.log1p(t)
         missing = torch.isnan(t)
         share = 1 - nn.functional.linear(missing.float(), self.feature_weight)  # (n, 1)
-        t = self.first(torch.where(missing, self.mean, t))  # centred: a feature at its mean adds nothing
-        t = t / share.clamp_min(SMALLEST_SHARE)  # (n, n_components), or the width of the first layer
+        t = self.first(torch.where(missing, 0.0, t - self.mean))  # (n, n_components), or the width of the first layer
+        t = t / share.clamp_min(SMALLEST_SHARE)
         if self.first_bias is not None:
             t = torch.relu(t + self.first_bias)
         for layer in self.layers:
@@ -70,8 +69,9 @@ def _folded(linear: nn.Module, norm: nn.Module) -> tuple[NDArray[np.float64], ND
     return weight, bias
 
 
-def _linear(weight: NDArray[np.float64], bias: NDArray[np.float64]) -> nn.Linear:
-    linear = nn.Linear(weight.shape[1], weight.shape[0])
+def _linear(weight: NDArray[np.float64], bias: NDArray[np.float64] | None = None) -> nn.Linear:
+    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
     linear.weight.data = torch.from_numpy(weight.astype(np.float32))
-    linear.bias.data = torch.from_numpy(bias.astype(np.float32))
+    if bias is not None:
+        linear.bias.data = torch.from_numpy(bias.astype(np.float32))
     return linear
