@@ -12,7 +12,7 @@ from smile_runtime.matrix import Matrix, expm1, row_chunks, row_sums, stored_val
 ValueKind = Literal["counts", "lognorm"]
 """Raw counts, or ``log(1 + count * target_sum / total)``."""
 
-LARGEST_LOG = 20.0  # log1p of a count of 485 million: larger values are no logarithms
+_LARGEST_LOG = 20.0  # log1p of a count of 485 million: larger values are no logarithms
 _SAME_TOTAL = 0.01
 
 
@@ -97,7 +97,7 @@ def recognise_values(scan: ValueScan, stated: ValueKind | None = None) -> ValueK
         )
     if scan.largest > np.finfo(np.float32).max:
         raise ValueKindError(f"the largest value is {scan.largest:.3g}, beyond float32; these are no counts of a cell")
-    if stated == "lognorm" and scan.largest > LARGEST_LOG:
+    if stated == "lognorm" and scan.largest > _LARGEST_LOG:
         raise ValueKindError(
             f"the largest value is {scan.largest:,.0f}, too large for a logarithm; leave out --values lognorm, "
             "or choose the layer with log-normalised values (--layer)"
@@ -106,7 +106,7 @@ def recognise_values(scan: ValueScan, stated: ValueKind | None = None) -> ValueK
         return stated
     if scan.integral:
         return "counts"
-    if scan.largest <= LARGEST_LOG:
+    if scan.largest <= _LARGEST_LOG:
         return "lognorm"
     raise ValueKindError(
         f"the values are not whole numbers and go up to {scan.largest:,.1f}: neither counts nor log-normalised; "

@@ -81,11 +81,16 @@ def read_cells(data: Data, settings: PreprocessingSettings, folder: Path) -> Cel
     adata = _open_h5ad(path, data.sha256)
     if not adata.var_names.is_unique:
         raise RecipeError(f"{path} has repeated feature names; sum or drop the repeated columns first")
-    values = read_values(select_matrix(adata, data.layer), settings.target_sum, data.values)
+    if broken := [name for name in adata.var_names if any(character in str(name) for character in "\t\n\r")]:
+        raise RecipeError(f"{path} has a feature named {broken[0]!r}; a name cannot hold tabs or line breaks")
+    try:
+        values = read_values(select_matrix(adata, data.layer), settings.total, data.values)
+    except QueryError as error:
+        raise type(error)(f"{path}: {error} (in the recipe: data.layer, data.values)") from error
     raw = scipy.sparse.csr_matrix(values.matrix, dtype=np.float32)
     if values.kind == "lognorm":
         raw = raw.expm1()
-    scale = settings.target_sum / np.maximum(values.totals, 1e-12) if settings.target_sum else np.ones(len(values))
+    scale = settings.total / np.maximum(values.totals, 1e-12) if settings.total else np.ones(len(values))
     scaled = scipy.sparse.csr_matrix(raw.multiply(scale[:, None]), dtype=np.float32)
     scaled.eliminate_zeros()
     batches, _ = _ids(adata, data.batch_key, path)

@@ -54,12 +54,15 @@ class Checkpoint:
             raise TrainingError(
                 f"the checkpoint {self._path} is of another recipe or data; start again without --resume"
             )
-        network.load_state_dict(_with_prefix(tensors, "network."))
+        try:
+            network.load_state_dict(_with_prefix(tensors, "network."))
+            curve: list[float] = tensors["loss_curve"].tolist()
+        except (KeyError, RuntimeError) as error:
+            raise TrainingError(f"the checkpoint {self._path} is incomplete; start again without --resume") from error
         momentum = _with_prefix(tensors, "momentum.")
         for name, parameter in network.named_parameters():
             if name in momentum:
                 optimiser.state[parameter]["momentum_buffer"] = momentum[name].to(parameter.device)
-        curve: list[float] = tensors["loss_curve"].tolist()
         return curve
 
     def save(self, network: SmileNetwork, optimiser: torch.optim.SGD, loss_curve: list[float], *, last: bool) -> None:

@@ -10,13 +10,14 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from smile_runtime.errors import RecipeError
 from smile_runtime.preprocessing import Preprocessing
-from smile_runtime.values import LARGEST_LOG
 from smile_training.cells import Cells
 from smile_training.recipe import PreprocessingSettings
 
 
-def select_features(cells: Cells, n_top: int) -> Cells:
+def select_features(cells: Cells, n_top: int, *, log1p: bool = True) -> Cells:
     """Keep the features that vary most, counted over batches; all where there are no more than ``n_top``.
+
+    ``log1p`` says whether the values are logarithms, which is what the method takes.
 
     The method is scanpy's ``seurat`` flavour: normalised dispersion within each batch, features ranked by the number
     of batches in which they stand out.
@@ -26,7 +27,7 @@ def select_features(cells: Cells, n_top: int) -> Cells:
     import scanpy  # takes seconds to import, and small panels never need it
 
     obs = pd.DataFrame({"batch": pd.Categorical(cells.batches)}, index=[str(row) for row in range(len(cells))])
-    logged = cells.logged if cells.logged.max() <= LARGEST_LOG else cells.logged.log1p()  # scanpy takes logarithms
+    logged = cells.logged if log1p else cells.logged.log1p()
     adata = anndata.AnnData(logged, obs=obs, var=pd.DataFrame(index=list(cells.features)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scanpy and pandas disagree over deprecations that do not concern the result
@@ -49,4 +50,4 @@ def fit_preprocessing(cells: Cells, settings: PreprocessingSettings) -> Preproce
         raise RecipeError(
             f"all {len(std):,} features are constant over the {len(cells):,} cells; nothing can be learned"
         )
-    return Preprocessing(settings.target_sum, settings.log1p, settings.scaling, mean, std)
+    return Preprocessing(settings.total, settings.log1p, settings.scaling, mean, std)

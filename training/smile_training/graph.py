@@ -14,8 +14,8 @@ _SMALLEST_NORM = 1e-12
 class EncoderGraph(nn.Module):
     """What an ONNX graph computes, from a trained encoder.
 
-    ``t = log1p(X * size_factor)``, missing features made up for, then Linear and ReLU layers: scale, stem and batch norms
-    are folded into their weights, in float64. Centring is not: the difference of large sums would lose digits.
+    ``t = log1p(X * size_factor)``, missing features made up for, then Linear and ReLU layers. Scale, stem and batch
+    norms are folded into their weights, in float64; centring is not, for the difference of large sums loses digits.
 
     Parameters
     ----------

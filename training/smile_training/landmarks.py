@@ -19,7 +19,7 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
     cells
         The cells, each of weight 1.
     n_landmarks
-        How many points; each label gets its share of them, one at least. Where there are no more cells, cells stay.
+        About how many points: each label gets its share of them, rounded, and one at least; never more than cells.
     seed
         Seed of k-means.
 

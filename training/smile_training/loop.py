@@ -100,7 +100,7 @@ def train_encoder(
     TrainingError
         If the loss is not finite, or the embedding collapses.
     """
-    cells = select_features(cells, recipe.data.n_top_features)
+    cells = select_features(cells, recipe.data.n_top_features, log1p=recipe.preprocessing.log1p)
     preprocessing = fit_preprocessing(cells, recipe.preprocessing)
     stem = None if recipe.stem is None else fit_stem(cells.logged, preprocessing, recipe.stem.n_components, seed)
     partners = _partners(cells, recipe, preprocessing, stem, seed)
@@ -116,7 +116,9 @@ def train_encoder(
     )
     batch_size = min(recipe.batch_size, len(cells))
     if batch_size < recipe.batch_size:
-        logger.info("%d cells are fewer than a batch of %d: every batch takes them all", batch_size, recipe.batch_size)
+        logger.warning(
+            "%d cells are fewer than a batch of %d: every batch takes them all", batch_size, recipe.batch_size
+        )
 
     curve = [] if checkpoint is None else checkpoint.load(network, optimiser)
     for epoch in range(len(curve), recipe.epochs):
@@ -150,7 +152,9 @@ def train_encoder(
             checkpoint.save(network, optimiser, curve, last=epoch + 1 == recipe.epochs)
 
     _reestimate_batch_norm(network, inputs, len(cells), np.random.default_rng(seed))
-    return TrainedEncoder(cells.features, preprocessing, network.cpu().eval(), curve)
+    encoder = TrainedEncoder(cells.features, preprocessing, network.cpu().eval(), curve)
+    require_spread(torch.from_numpy(encoder.embed(cells)), "after training, on clean cells")
+    return encoder
 
 
 def _partners(

@@ -16,7 +16,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e300)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
 """What can be the name of a file or folder."""
 
 
@@ -52,9 +52,15 @@ class Data(Section, frozen=True):
 class PreprocessingSettings(Section, frozen=True):
     """How raw values become encoder input."""
 
-    target_sum: Positive | None = 1e4
+    target_sum: Positive | Literal["none"] = 1e4
+    """What each cell is scaled to; ``none`` for no per-cell scale."""
     log1p: bool = True
     scaling: Scaling = "sd"
+
+    @property
+    def total(self) -> float | None:
+        """The total that each cell is scaled to; None for no per-cell scale."""
+        return None if self.target_sum == "none" else self.target_sum
 
 
 class Stem(Section, frozen=True):
