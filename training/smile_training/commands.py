@@ -44,15 +44,19 @@ def train(
     """
     settings = read_recipe(recipe)
     output = output or Path(settings.name)
-    manifest = build_space(
-        settings,
-        output,
-        data_folder=data or recipe.parent,
-        device=device,
-        resume=resume,
-        force=force,
-        stage=_progress_bar,
-    )
+    try:
+        manifest = build_space(
+            settings,
+            output,
+            data_folder=data or recipe.parent,
+            device=device,
+            resume=resume,
+            force=force,
+            stage=_progress_bar,
+        )
+    except KeyboardInterrupt:
+        click.echo("the same command with --resume goes on from the last checkpoint", err=True)
+        raise
     if as_json:
         click.echo(json.dumps({"space": str(output), "metrics": msgspec.to_builtins(manifest.metrics)}, indent=2))
         return
