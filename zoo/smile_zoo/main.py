@@ -91,8 +91,8 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads stall one another on a busy machine
     logging.basicConfig(format="%(message)s", level=logging.ERROR)
     _log_warnings()
-    signal.signal(signal.SIGTERM, _interrupt)
-    sys.unraisablehook = _raise_again
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
@@ -116,13 +116,15 @@ def _log_warnings() -> None:
     logging.captureWarnings(capture=True)
 
 
-def _raise_again(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Raise Ctrl-C again where Python had to drop it, as in a callback after a long write in HDF5."""
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    sys.unraisablehook = _once_interrupted
+    raise KeyboardInterrupt
+
+
+def _once_interrupted(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Raise the interruption again where Python had to drop it, as in a callback after a long write in HDF5.
+
+    What files say that are torn down unfinished is dropped.
+    """
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         threading.Timer(0.01, _thread.interrupt_main).start()  # a moment later, or it would hit this hook itself
-    else:
-        sys.__unraisablehook__(unraisable)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
