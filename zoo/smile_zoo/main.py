@@ -103,7 +103,7 @@ def main() -> None:
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted: nothing was left half-written.", err=True)
-        sys.exit(130)
+        os._exit(130)  # an orderly exit would have HDF5 finish the file that was given up, and complain
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
