@@ -16,6 +16,17 @@ Scaling = Literal["sd", "sqrt_sd", "none"]
 """What a centred feature is divided by: its standard deviation (z-score), the root of it, or one."""
 
 
+def size_factors(totals: NDArray[np.float64], target_sum: float | None) -> NDArray[np.float32]:
+    """Return what brings each cell's total, shape ``(n,)``, to ``target_sum``: a factor a cell, shape ``(n, 1)``.
+
+    A cell without counts gets 1: its values stay zero. Without a ``target_sum`` every cell gets 1.
+    """
+    if target_sum is None:
+        return np.ones((len(totals), 1), np.float32)
+    factors = np.divide(target_sum, totals, out=np.ones(len(totals)), where=totals > 0)
+    return factors[:, None].astype(np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class Preprocessing:
     """How one modality's raw values become encoder input, with the fitted statistics.
@@ -47,14 +58,8 @@ class Preprocessing:
         return 1.0 / np.where(spread > 0, spread, 1.0)
 
     def size_factors(self, totals: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Return each cell's scale, shape ``(n, 1)``, from its total over all features, shape ``(n,)``.
-
-        A cell without counts gets 1: its values stay zero.
-        """
-        if self.target_sum is None:
-            return np.ones((len(totals), 1), np.float32)
-        factors = np.divide(self.target_sum, totals, out=np.ones(len(totals)), where=totals > 0)
-        return factors[:, None].astype(np.float32)
+        """Return each cell's scale, shape ``(n, 1)``, from its total over all features, shape ``(n,)``."""
+        return size_factors(totals, self.target_sum)
 
     def centred(self, logged: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return centred, scaled features, shape ``(n, n_features)``, from dense values after the log."""

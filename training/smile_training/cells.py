@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from smile_runtime.errors import QueryError, RecipeError
 from smile_runtime.files import sha256_file
 from smile_runtime.h5ad import read_h5ad
+from smile_runtime.preprocessing import size_factors
 from smile_runtime.query import read_values, select_matrix
 from smile_training.recipe import Data, PreprocessingSettings
 
@@ -90,8 +91,7 @@ def read_cells(data: Data, settings: PreprocessingSettings, folder: Path) -> Cel
     raw = scipy.sparse.csr_matrix(values.matrix, dtype=np.float32)
     if values.kind == "lognorm":
         raw = raw.expm1()
-    scale = settings.total / np.maximum(values.totals, 1e-12) if settings.total else np.ones(len(values))
-    scaled = scipy.sparse.csr_matrix(raw.multiply(scale[:, None]), dtype=np.float32)
+    scaled = scipy.sparse.csr_matrix(raw.multiply(size_factors(values.totals, settings.total)), dtype=np.float32)
     scaled.eliminate_zeros()
     batches, _ = _ids(adata, data.batch_key, path)
     if data.batch_key is not None and (without := int((batches < 0).sum())):
