@@ -67,9 +67,18 @@ class Encoder:
     @cached_property
     def preprocessing(self) -> Preprocessing:
         """The fitted preprocessing, as it also stands in the graph."""
-        settings = self.record.preprocessing
+        settings, table = self.record.preprocessing, self.features
         return Preprocessing(
-            settings.target_sum, settings.log1p, settings.scaling, self.features.mean, self.features.std
+            target_sum=settings.target_sum,
+            log1p=settings.log1p,
+            scaling=settings.scaling,
+            mean=table.mean,
+            std=table.std,
+            binarise=settings.binarise,
+            clr=settings.clr,
+            idf=table.idf if settings.tfidf else None,
+            band=table.band if settings.band_mean is not None else None,
+            band_mean=None if settings.band_mean is None else np.array(settings.band_mean),
         )
 
     def encode(

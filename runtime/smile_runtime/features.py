@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from smile_runtime.errors import FeatureMatchError, IntegrityError
 
 _COLUMNS = ("id", "mean", "std", "weight")
+_OPTIONAL = ("idf", "band")
 _ROUNDING = 1e-6  # of weights written with nine digits
 
 
@@ -27,20 +28,31 @@ class FeatureTable:
         Mean and standard deviation after per-cell scale and log, shape ``(n_features,)``.
     weight
         Share of each feature in what the encoder looks at, shape ``(n_features,)``; they add up to 1.
+    idf
+        Weight of each feature in TF-IDF, shape ``(n_features,)``; None where the preprocessing has none.
+    band
+        Band (distance) of each contact, int64, shape ``(n_features,)``; None likewise.
     """
 
     ids: tuple[str, ...]
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
     weight: NDArray[np.float64]
+    idf: NDArray[np.float64] | None = None
+    band: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def to_tsv(self) -> str:
         """Return the table as it stands in a space directory: a header, then a line a feature."""
-        rows = zip(self.ids, self.mean, self.std, self.weight, strict=True)
-        lines = ["\t".join(_COLUMNS), *("\t".join([name, *(f"{number:.9g}" for number in row)]) for name, *row in rows)]
+        columns = {name: getattr(self, name) for name in (*_COLUMNS[1:], *_OPTIONAL)}
+        kept = {name: column for name, column in columns.items() if column is not None}
+        rows = zip(self.ids, *kept.values(), strict=True)
+        lines = [
+            "\t".join(["id", *kept]),
+            *("\t".join([name, *(f"{number:.9g}" for number in row)]) for name, *row in rows),
+        ]
         return "\n".join(lines) + "\n"
 
     @classmethod
@@ -54,15 +66,24 @@ class FeatureTable:
         """
         try:
             reader = csv.DictReader(StringIO(path.read_text("utf-8")), delimiter="\t", quoting=csv.QUOTE_NONE)
-            rows = [(row["id"], *(float(row[column]) for column in _COLUMNS[1:])) for row in reader]
-            ids, mean, std, weight = zip(*rows, strict=True)
+            names = [*_COLUMNS[1:], *(name for name in _OPTIONAL if name in (reader.fieldnames or ()))]
+            ids, *numbers = zip(*((row["id"], *(float(row[name]) for name in names)) for row in reader), strict=True)
         except (KeyError, TypeError, ValueError, csv.Error) as error:
             raise IntegrityError(
                 f"{path} is not a feature table: it needs the columns {', '.join(_COLUMNS)} and a line a feature"
             ) from error
-        table = cls(ids, np.array(mean), np.array(std), np.array(weight))
-        finite = all(np.isfinite(column).all() for column in (table.mean, table.std, table.weight))
-        if len(set(ids)) < len(ids) or not finite or min(std) < 0 or min(weight) < 0:
+        columns = dict(zip(names, map(np.array, numbers), strict=True))
+        band = columns.get("band")
+        table = cls(
+            ids,
+            columns["mean"],
+            columns["std"],
+            columns["weight"],
+            columns.get("idf"),
+            None if band is None else band.astype(np.int64),
+        )
+        finite = all(np.isfinite(column).all() for column in columns.values())
+        if len(set(ids)) < len(ids) or not finite or table.std.min() < 0 or table.weight.min() < 0:
             raise IntegrityError(f"{path} has repeated features, or numbers that are no mean, std or weight")
         return table
 

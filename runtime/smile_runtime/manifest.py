@@ -11,6 +11,7 @@ import msgspec
 
 from smile_runtime.errors import FormatVersionError, SpaceError, SpaceNotFoundError
 from smile_runtime.preprocessing import Scaling
+from smile_runtime.values import Taken
 
 MANIFEST_NAME = "config.json"
 FORMAT = "smile-space"
@@ -33,9 +34,25 @@ class FileRecord(Record, frozen=True):
 class PreprocessingRecord(Record, frozen=True):
     """The settings of `smile_runtime.preprocessing.Preprocessing`; its statistics are in the feature table."""
 
+    values: Taken
+    """What the encoder takes."""
     target_sum: float | None
     log1p: bool
     scaling: Scaling
+    binarise: bool = False
+    clr: bool = False
+    tfidf: bool = False
+    band_mean: list[float] | None = None
+    """What each band of contacts is brought to; None for no scale by band."""
+
+
+class CalibrationRecord(Record, frozen=True):
+    """Vote share to probability of a right label, piecewise linear through these points."""
+
+    share: list[float]
+    probability: list[float]
+    expected_calibration_error: float
+    n_cells: int
 
 
 class EncoderRecord(Record, frozen=True):
@@ -52,15 +69,10 @@ class EncoderRecord(Record, frozen=True):
     """Share of what the encoder looks at (the features' weights) below which a query is refused."""
     parity_difference: float
     """Largest difference between torch and ONNX Runtime on the parity rows, at export."""
-
-
-class CalibrationRecord(Record, frozen=True):
-    """Vote share to probability of a right label, piecewise linear through these points."""
-
-    share: list[float]
-    probability: list[float]
-    expected_calibration_error: float
-    n_cells: int
+    voters: list[str]
+    """Modalities whose points give this encoder's queries their labels and place on the map."""
+    calibration: CalibrationRecord | None
+    """Of the confidence in transferred labels; None for a reference without labels."""
 
 
 class ReferenceRecord(Record, frozen=True):
@@ -68,16 +80,15 @@ class ReferenceRecord(Record, frozen=True):
 
     kind: Literal["landmarks", "cells"]
     points: str
-    """File with ``embedding``, ``weight``, ``map`` and ``label``."""
-    label_key: str | None
-    """Column of the source data that the labels come from; None for a reference without labels."""
+    """File with ``embedding``, ``weight``, ``map``, ``label`` and ``modality``."""
     labels: list[str]
     """Label names; a label id is a place in this list."""
+    modalities: list[str]
+    """Modalities that the points were measured by; likewise."""
     n_points: int
     n_cells: int
     n_neighbors: int
     map_method: str
-    calibration: CalibrationRecord | None
 
 
 class SourceRecord(Record, frozen=True):
@@ -87,12 +98,18 @@ class SourceRecord(Record, frozen=True):
     licence: str
     url: str = ""
     sha256: str = ""
+    simulated: bool = False
+    """Whether these values were never measured; a space with such a source is not published."""
 
 
 class MetricRecord(Record, frozen=True):
     """One measured figure: mean and standard deviation over repeats."""
 
     name: str
+    modality: str
+    """What it is of: a modality, ``atac to rna`` from one to another, ``all``."""
+    method: str
+    """``smile``, or the peer that was measured on the same cells."""
     mean: float
     std: float
     n_repeats: int

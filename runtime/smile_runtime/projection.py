@@ -94,7 +94,7 @@ def project(
     encoder = space.encoder(modality)
     matrix = select_matrix(adata, layer)
     match = match_features(adata.var_names.astype(str).tolist(), encoder.features, encoder.record.min_matched)
-    query = read_values(matrix, encoder.preprocessing.target_sum, values)
+    query = read_values(matrix, encoder.preprocessing.target_sum, values, encoder.record.preprocessing.values)
     projection = project_values(query, match, space, encoder, batch_size=batch_size, progress=progress)
     target = adata.copy() if copy else adata
     write_fields(target, projection, key_added)
@@ -120,14 +120,15 @@ def project_values(
         )
         progress(len(rows))
 
-    reference, record = space.reference, space.manifest.reference
+    record = space.manifest.reference
+    reference = space.reference.of(encoder.record.voters)
     neighbours = nearest_neighbours(embedding, reference.embedding, record.n_neighbors)
     position = np.einsum("nk,nkc->nc", neighbour_weights(neighbours, reference), reference.map[neighbours.indices])
     label = score = None
     if reference.labels:
         transfer = transfer_labels(neighbours, reference)
         label = np.array(reference.labels, dtype=object)[transfer.label]
-        score = confidence(transfer.share, record.calibration)
+        score = confidence(transfer.share, encoder.record.calibration)
     return Projection(embedding, label, score, position.astype(np.float32), _provenance(query, match, space, encoder))
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from smile_runtime.errors import QueryError
 from smile_runtime.features import FeatureMatch
 from smile_runtime.matrix import Matrix, dense, sliceable
-from smile_runtime.values import ValueKind, lognorm_total, recognise_values, scan_values
+from smile_runtime.values import Taken, ValueKind, lognorm_total, recognise_values, scan_values
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -76,7 +76,9 @@ class QueryValues:
         return result
 
 
-def read_values(matrix: Matrix, target_sum: float | None, stated: ValueKind | None = None) -> QueryValues:
+def read_values(
+    matrix: Matrix, target_sum: float | None, stated: ValueKind | None = None, taken: Taken = "expression"
+) -> QueryValues:
     """Recognise the values of a matrix and find each cell's total.
 
     Log-normalised cells that have all their features still add up to the total that they were normalised to, all to
@@ -90,6 +92,8 @@ def read_values(matrix: Matrix, target_sum: float | None, stated: ValueKind | No
         The total that log-normalised values are taken to have where they do not tell.
     stated
         What the values are, where the user says so.
+    taken
+        What the encoder takes.
 
     Raises
     ------
@@ -97,11 +101,11 @@ def read_values(matrix: Matrix, target_sum: float | None, stated: ValueKind | No
         If the values are of no kind that can be projected.
     """
     scan = scan_values(matrix)
-    kind = recognise_values(scan, stated)
-    empty = int(np.count_nonzero(scan.totals == 0))
+    kind = recognise_values(scan, stated, taken)
+    empty = 0 if kind in ("levels", "numbers") else int(np.count_nonzero(scan.totals == 0))
     if empty:
         logger.warning("%d of %d cells have no values at all; their labels mean nothing", empty, len(scan.totals))
-    if kind == "counts":
+    if kind != "lognorm":
         return QueryValues(matrix, kind, scan.totals)
     total = lognorm_total(matrix) or target_sum or 1.0
     logger.info("log-normalised values, taken back to a total of %.6g in each cell", total)

@@ -59,7 +59,7 @@ class Space:
     def reference(self) -> Reference:
         """Its reference."""
         record = self.manifest.reference
-        reference = read_points(self.path / record.points, tuple(record.labels))
+        reference = read_points(self.path / record.points, tuple(record.labels), tuple(record.modalities))
         widths = {encoder.n_latent for encoder in self.manifest.encoders.values()}
         if widths != {reference.embedding.shape[1]} or len(reference) != record.n_points:
             raise IntegrityError(

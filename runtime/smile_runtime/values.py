@@ -1,7 +1,7 @@
 """What the values of a query are: raw counts, log-normalised, or something that cannot be projected."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 from smile_runtime.errors import QueryError, ValueKindError
 from smile_runtime.matrix import Matrix, expm1, row_chunks, row_sums, stored_values
 
-ValueKind = Literal["counts", "lognorm"]
-"""Raw counts, or ``log(1 + count * target_sum / total)``."""
+ValueKind = Literal["counts", "lognorm", "presence", "levels", "numbers"]
+"""What values are: raw counts; ``log(1 + count * target_sum / total)``; anything of which only zero or not matters;
+levels from 0 to 1; numbers of any kind."""
+
+Taken = Literal["expression", "counts", "presence", "levels", "numbers"]
+"""What an encoder takes: counts or log-normalised values; or the one kind of that name."""
 
 _LARGEST_LOG = 20.0  # log1p of a count of 485 million: larger values are no logarithms
 _SAME_TOTAL = 0.01
@@ -64,11 +68,11 @@ def scan_values(matrix: Matrix) -> ValueScan:
             n_infinite += int(np.count_nonzero(np.isinf(values)))
             integral = integral and bool(np.all(values == np.rint(values)))
         if values.size:
-            largest = max(largest, float(values.max()))
+            largest = max(largest, float(np.fmax.reduce(values, axis=None)))
     return ValueScan(totals, largest, integral, n_nan, n_infinite, n_negative)
 
 
-def recognise_values(scan: ValueScan, stated: ValueKind | None = None) -> ValueKind:
+def recognise_values(scan: ValueScan, stated: ValueKind | None = None, taken: Taken = "expression") -> ValueKind:
     """Say what the values are, or refuse them.
 
     Parameters
@@ -77,14 +81,42 @@ def recognise_values(scan: ValueScan, stated: ValueKind | None = None) -> ValueK
         What `scan_values` saw.
     stated
         What the user says they are; refused only where that cannot be.
+    taken
+        What the encoder takes.
 
     Raises
     ------
     ValueKindError
-        If values are NaN, infinite or negative, or are neither counts nor logarithms.
+        If the values are not of a kind that is taken.
     """
-    if stated not in (None, *get_args(ValueKind)):
-        raise ValueKindError(f"there is no kind of values {stated!r}; choose one of: {', '.join(get_args(ValueKind))}")
+    choices: tuple[str, ...] = ("counts", "lognorm") if taken == "expression" else (taken,)
+    if stated not in (None, *choices):
+        raise ValueKindError(
+            f"the values are said to be {stated!r}, this encoder takes {' or '.join(choices)}; "
+            f"choose one of: {', '.join(choices)}"
+        )
+    if taken in ("levels", "numbers"):
+        _require_numbers(scan, taken)
+        return taken
+    _require_amounts(scan)
+    if taken != "expression":
+        return taken
+    return _counts_or_lognorm(scan, stated)
+
+
+def _require_numbers(scan: ValueScan, taken: Taken) -> None:
+    """Refuse infinite values, and levels outside 0 to 1; NaN is a value that was not measured."""
+    if scan.n_infinite:
+        raise ValueKindError(f"{scan.n_infinite:,} values are infinite; set what was not measured to NaN")
+    if taken == "levels" and (scan.n_negative or scan.largest > 1):
+        raise ValueKindError(
+            f"levels from 0 to 1 are needed, NaN where there is none; the largest value is {scan.largest:,.4g} and "
+            f"{scan.n_negative:,} are negative: divide methylated by covered reads, or choose another --layer"
+        )
+
+
+def _require_amounts(scan: ValueScan) -> None:
+    """Refuse what cannot be counts or their logarithms."""
     if scan.n_nan or scan.n_infinite:
         raise ValueKindError(
             f"{scan.n_nan:,} values are NaN and {scan.n_infinite:,} infinite; counts or log-normalised values are "
@@ -97,6 +129,9 @@ def recognise_values(scan: ValueScan, stated: ValueKind | None = None) -> ValueK
         )
     if scan.largest > np.finfo(np.float32).max:
         raise ValueKindError(f"the largest value is {scan.largest:.3g}, beyond float32; these are no counts of a cell")
+
+
+def _counts_or_lognorm(scan: ValueScan, stated: ValueKind | None) -> ValueKind:
     if stated == "lognorm" and scan.largest > _LARGEST_LOG:
         raise ValueKindError(
             f"the largest value is {scan.largest:,.0f}, too large for a logarithm; leave out --values lognorm, "

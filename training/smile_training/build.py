@@ -1,36 +1,104 @@
 """Building a space: from a recipe to a space directory."""
 
 import hashlib
+import logging
 import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import silhouette_score
 
 from smile_runtime.errors import OutputError
-from smile_runtime.files import atomic_directory, require_writable, sha256_file
+from smile_runtime.files import atomic_directory, require_writable
 from smile_runtime.manifest import Manifest, MetricRecord
-from smile_training.cells import Cells, read_cells
+from smile_runtime.space import Space
 from smile_training.checkpoint import Checkpoint
-from smile_training.cross_validation import calibrate, cross_validate, metric_record, require_folds, summarise
+from smile_training.dataset import Dataset, read_dataset
 from smile_training.devices import choose_device
-from smile_training.loop import Progress, TrainedEncoder, train_encoder
+from smile_training.evaluation import Evaluation, evaluate, structure_records
+from smile_training.folds import require_folds
+from smile_training.map_picture import draw_fold
 from smile_training.maps import fit_map, require_enough_cells
 from smile_training.recipe import Recipe
-from smile_training.space_writer import write_space
+from smile_training.restore import restore_encoders
+from smile_training.sources import source_sha256
+from smile_training.space_writer import Parts, write_space
+from smile_training.summary import summarise
+from smile_training.train import Encoders, Run, Stage, silent, train_encoders
 
-_MOST_CELLS = 10_000
-
-Stage = Callable[[str, int], AbstractContextManager[Progress]]
-"""Opens a stage of the work, by name and number of cells that its steps take, and gives what is told of each step."""
+logger = logging.getLogger(__name__)
 
 
-def _silent(_name: str, _n_cells: int) -> AbstractContextManager[Progress]:
-    return nullcontext(lambda _n_cells, _loss: None)
+class Workshop:
+    """Where one recipe is trained: its cells, its device, its checkpoints.
+
+    Parameters
+    ----------
+    recipe
+        What to train.
+    data_folder
+        Where the recipe's data is.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    checkpoints
+        Folder of unfinished runs; None: none are kept.
+    stage
+        Told of each stage and step.
+    onto
+        A space whose encoders stay as they are; None: all are trained.
+
+    Raises
+    ------
+    RecipeError, QueryError
+        If the recipe or its data cannot be used.
+    DeviceError
+        If the device does not work.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        data_folder: Path,
+        *,
+        device: str,
+        checkpoints: Path | None = None,
+        stage: Stage = silent,
+        onto: Space | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.given = {} if onto is None else restore_encoders(onto, recipe)
+        self._device = choose_device(device)
+        self.sha256 = {name: source_sha256(each.data, data_folder) for name, each in recipe.modalities.items()}
+        self.dataset = read_dataset(recipe, data_folder)
+        names, labels = self.dataset.names()
+        require_enough_cells(len(names))
+        if self.dataset.label_names:
+            require_folds(labels, recipe.reference.folds)
+        for name, encoder in self.given.items():
+            encoder.known(self.dataset.cells[name])
+        self._checkpoints = checkpoints
+        self._stage = stage
+
+    def train(self, dataset: Dataset, seed: int, name: str) -> Encoders:
+        """Train the recipe's encoders on some cells, with a seed; the text names the run."""
+
+        def checkpoint(part: str) -> Checkpoint | None:
+            if self._checkpoints is None:
+                return None
+            fingerprint = hashlib.sha256(msgspec.json.encode([self.recipe, self.sha256, part])).hexdigest()
+            return Checkpoint(self._checkpoints / f"{part}.safetensors", fingerprint)
+
+        how = Run(self._device, seed, name, checkpoint, self._stage)
+        return train_encoders(dataset, self.recipe, how, self.given)
+
+    def measure(self) -> Evaluation | None:
+        """Cross-validate; None where there is nothing that left-out cells could show: neither labels nor pairs."""
+        if not self.dataset.label_names and len(self.dataset.cells) == 1:
+            return None
+        measured = [name for name in self.recipe.modalities if name not in self.given]
+        return evaluate(self.dataset, self.recipe, self.train, measured, kept=list(self.given))
 
 
 def build_space(
@@ -41,7 +109,8 @@ def build_space(
     device: str = "auto",
     resume: bool = False,
     force: bool = False,
-    stage: Stage = _silent,
+    onto: Space | None = None,
+    stage: Stage = silent,
 ) -> Manifest:
     """Build a space from a recipe: train, measure, calibrate, export.
 
@@ -61,6 +130,8 @@ def build_space(
         Whether to go on from the checkpoint of a run that was cut off; without, it is removed.
     force
         Whether ``output`` may be replaced.
+    onto
+        A space that a composition adds its further modalities to; its encoders and reference stay as they are.
     stage
         Told of each stage and step.
 
@@ -82,61 +153,56 @@ def build_space(
     if output.exists() and not force:
         raise OutputError(f"{output} exists; choose another name or allow it to be replaced (--force)")
     require_writable(output)
-    torch_device = choose_device(device)
-    cells = read_cells(recipe.data, recipe.preprocessing, data_folder)
-    require_enough_cells(len(cells))
-    if cells.label_names:
-        require_folds(cells.labels, recipe.reference.folds)
-    data_sha256 = sha256_file(data_folder / recipe.data.path)
     checkpoints = output.with_name(output.name + ".checkpoint")
+    workshop = Workshop(recipe, data_folder, device=device, checkpoints=checkpoints, stage=stage, onto=onto)
     if not resume:
         shutil.rmtree(checkpoints, ignore_errors=True)
-
-    def train(some: Cells, seed: int, run: str) -> TrainedEncoder:
-        fingerprint = hashlib.sha256(msgspec.json.encode([recipe, data_sha256, run])).hexdigest()
-        n_steps = max(1, len(some) // recipe.batch_size)
-        with stage(run, recipe.epochs * n_steps * min(recipe.batch_size, len(some))) as progress:
-            return train_encoder(
-                some,
-                recipe,
-                device=torch_device,
-                seed=seed,
-                checkpoint=Checkpoint(checkpoints / f"{run}.safetensors", fingerprint),
-                progress=progress,
-            )
-
-    encoder = train(cells, recipe.seed, "space")
-    embedding = encoder.embed(cells)
-    metrics = structure_metrics(embedding, cells)
-    calibration = None
-    if cells.label_names:
-        left_out = cross_validate(cells, recipe, train)
-        calibration = calibrate(left_out)
-        metrics = left_out.metrics() + metrics
-    position = fit_map(embedding, recipe.reference.map_method, recipe.seed)
-    points = summarise(cells, encoder, recipe.reference, recipe.seed, position)
+    dataset = workshop.dataset
+    encoders = workshop.train(dataset, recipe.seed, "space")
+    evaluation = workshop.measure()
+    embedding = {name: encoders[name].embed(cells) for name, cells in dataset.cells.items()}
     with atomic_directory(output) as partial:
-        manifest = write_space(
-            partial,
-            recipe,
-            encoder,
-            points,
-            n_cells=int(points.weight.sum()),
-            calibration=calibration,
-            metrics=metrics,
-            data_sha256=data_sha256,
-        )
+        if evaluation is not None:
+            draw_fold(partial / "map.png", recipe, *evaluation.example)
+        manifest = write_space(partial, recipe, _parts(workshop, encoders, evaluation, embedding, onto))
     shutil.rmtree(checkpoints, ignore_errors=True)
     return manifest
 
 
-def structure_metrics(embedding: NDArray[np.float32], cells: Cells) -> list[MetricRecord]:
-    """Return the silhouettes of the reference cells by batch (0: well mixed) and by label (1: well apart)."""
-    records = []
-    for name, ids in (("batch", cells.batches), ("label", cells.labels)):
-        known = ids >= 0
-        if 1 < len(np.unique(ids[known])) < known.sum():
-            n_sampled = min(int(known.sum()), _MOST_CELLS)  # its time grows with their square
-            score = float(silhouette_score(embedding[known], ids[known], sample_size=n_sampled, random_state=0))
-            records.append(metric_record(f"silhouette by {name}, reference cells", [score]))
-    return records
+def _parts(
+    workshop: Workshop,
+    encoders: Encoders,
+    evaluation: Evaluation | None,
+    embedding: Mapping[str, NDArray[np.float32]],
+    onto: Space | None,
+) -> Parts:
+    recipe, dataset = workshop.recipe, workshop.dataset
+    if onto is not None:
+        points, n_cells = onto.reference, onto.manifest.reference.n_cells
+    else:
+        position = _positions(embedding, recipe)
+        points = summarise(dataset, embedding, recipe.reference, recipe.seed, position)
+        names, labels = dataset.names()
+        n_cells = int((labels >= 0).sum()) if dataset.label_names else len(names)
+    metrics: list[MetricRecord] = [] if onto is None else list(onto.manifest.metrics)
+    if evaluation is None:
+        metrics += structure_records(dataset, embedding, recipe.seed)
+    else:
+        metrics += evaluation.metrics
+    return Parts(
+        encoders=encoders,
+        points=points,
+        n_cells=n_cells,
+        voters={name: [name] for name in recipe.modalities} if evaluation is None else evaluation.voters,
+        calibrations={} if evaluation is None else evaluation.calibrations,
+        metrics=metrics,
+        sha256=workshop.sha256,
+        onto=onto,
+    )
+
+
+def _positions(embedding: Mapping[str, NDArray[np.float32]], recipe: Recipe) -> dict[str, NDArray[np.float32]]:
+    """Lay all cells of all modalities out on one map."""
+    position = fit_map(np.concatenate(list(embedding.values())), recipe.reference.map_method, recipe.seed)
+    ends = np.cumsum([len(array) for array in embedding.values()])[:-1]
+    return dict(zip(embedding, np.split(position, ends), strict=True))

@@ -1,6 +1,10 @@
 """The card of a space: its README.md, made from the manifest."""
 
 from smile_runtime.manifest import Manifest
+from smile_training.tables import metric_table
+
+_SIMULATED = "\n\n**Some modalities of this space are simulated: it shows a method and must not be published or used.**"
+_SIMULATED_FROM = "simulated, from: "
 
 _TEMPLATE = """\
 ---
@@ -20,7 +24,7 @@ tags:
 - Organism: {organism}; tissue: {tissue}; variant: {variant}
 - Encoders: {encoders}
 - Reference: {n_points:,} {kind} for {n_cells:,} cells; labels: {labels}
-- Licence: {licence}
+- Licence: {licence}{simulated}
 
 ## Use
 
@@ -42,9 +46,11 @@ smile_runtime.project(adata, space)  # obs["smile_label"], obsm["X_smile"], ...
 
 ## Measured
 
-| figure | mean | sd | repeats |
-|---|---|---|---|
+{repeats} Label transfer and FOSCTTM (fraction of samples closer than the true match) are of left-out cells,
+silhouettes and ARI of the cells trained on. Mean ± standard deviation over repeats.
+
 {metrics}
+![map](map.png)
 
 ## Limits
 
@@ -70,15 +76,25 @@ def render_card(manifest: Manifest) -> str:
         tissue=manifest.tissue,
         variant=manifest.variant,
         licence=manifest.licence,
+        simulated=_SIMULATED if any(source.simulated for source in manifest.sources) else "",
         licence_tag=manifest.licence.lower(),
         encoders="; ".join(f"{name}, {record.n_features:,} features" for name, record in manifest.encoders.items()),
         n_points=reference.n_points,
         n_cells=reference.n_cells,
         kind=reference.kind,
         labels=", ".join(reference.labels) or "none",
-        sources="\n".join(f"- {source.name} (licence: {source.licence}) {source.url}" for source in manifest.sources),
-        metrics="\n".join(
-            f"| {metric.name} | {metric.mean:.3f} | {metric.std:.3f} | {metric.n_repeats} |"
-            for metric in manifest.metrics
+        sources="\n".join(
+            f"- {_SIMULATED_FROM if source.simulated else ''}{source.name} (licence: {source.licence}) {source.url}"
+            for source in manifest.sources
         ),
+        metrics=metric_table(manifest.metrics),
+        repeats=_repeats(manifest),
     )
+
+
+def _repeats(manifest: Manifest) -> str:
+    """Return how the figures were measured, as a sentence."""
+    settings = manifest.recipe["reference"]
+    if max((metric.n_repeats for metric in manifest.metrics), default=1) == 1 and not manifest.reference.labels:
+        return "Of one training."
+    return f"{settings['folds']}-fold cross-validation, {settings['repeats']} repeats with a seed each."

@@ -1,7 +1,8 @@
-"""The cells that a space is trained on: read, checked, kept sparse."""
+"""The cells of one modality: read, checked, kept sparse."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anndata
@@ -11,115 +12,153 @@ import scipy
 from numpy.typing import NDArray
 
 from smile_runtime.errors import QueryError, RecipeError
-from smile_runtime.files import sha256_file
-from smile_runtime.h5ad import read_h5ad
+from smile_runtime.matrix import Matrix, is_sparse
 from smile_runtime.preprocessing import size_factors
 from smile_runtime.query import read_values, select_matrix
-from smile_training.recipe import Data, PreprocessingSettings
+from smile_training.contacts import parse_pairs, within_distance
+from smile_training.recipe import Data, Modality, PreprocessingSettings
+from smile_training.sources import open_sources
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Cells of one modality, after per-cell scale and log, with what is known of each.
+    """Cells of one modality: what an exported graph takes of them, and what is known of each.
 
     Attributes
     ----------
-    logged
-        Values after per-cell scale and log, CSR float32, shape ``(n_cells, n_features)``.
+    raw
+        Raw values, float32, shape ``(n_cells, n_features)``: CSR, or ndarray with NaN where not measured.
+    size_factor
+        Each cell's scale, shape ``(n_cells, 1)``.
     features
         Feature ids, ``n_features`` of them.
+    names
+        Cell names, all different, shape ``(n_cells,)``.
     batches
-        Batch ids, shape ``(n_cells,)``; all 0 without a batch column.
+        Batch ids, shape ``(n_cells,)``: places in ``batch_names``; all 0 without a batch column.
+    batch_names
+        Names of the batches, sorted.
     labels
         Label ids, shape ``(n_cells,)``: places in ``label_names``, -1 for no label.
     label_names
         Names of the labels, sorted.
     """
 
-    logged: scipy.sparse.csr_matrix
+    raw: Matrix
+    size_factor: NDArray[np.float32]
     features: tuple[str, ...]
+    names: NDArray[np.object_]
     batches: NDArray[np.int64]
+    batch_names: tuple[str, ...]
     labels: NDArray[np.int64]
     label_names: tuple[str, ...]
 
     def __len__(self) -> int:
-        return int(self.logged.shape[0])
+        return int(self.raw.shape[0])
 
     def subset(self, rows: NDArray[np.intp]) -> "Cells":
         """Return the cells of some rows, in that order."""
-        return Cells(self.logged[rows], self.features, self.batches[rows], self.labels[rows], self.label_names)
+        return replace(
+            self,
+            raw=self.raw[rows],
+            size_factor=self.size_factor[rows],
+            names=self.names[rows],
+            batches=self.batches[rows],
+            labels=self.labels[rows],
+        )
 
     def with_features(self, columns: NDArray[np.intp]) -> "Cells":
         """Return the same cells with some features, in that order."""
-        names = tuple(self.features[column] for column in columns)
-        return Cells(self.logged[:, columns].tocsr(), names, self.batches, self.labels, self.label_names)
+        raw = self.raw[:, columns]
+        return replace(
+            self,
+            raw=raw.tocsr() if is_sparse(raw) else raw,
+            features=tuple(self.features[column] for column in columns),
+        )
+
+    def with_labels(self, labels: NDArray[np.int64], label_names: tuple[str, ...]) -> "Cells":
+        """Return the same cells with other labels."""
+        return replace(self, labels=labels, label_names=label_names)
 
 
-def read_cells(data: Data, settings: PreprocessingSettings, folder: Path) -> Cells:
-    """Read the cells that a recipe names.
+def read_cells(name: str, modality: Modality, folder: Path) -> Cells:
+    """Read the cells of one modality that a recipe names.
 
     Cells without any value are left out, and the log says how many.
 
     Parameters
     ----------
-    data
-        The recipe's section on data.
-    settings
-        The recipe's per-cell scale and log.
+    name
+        The modality.
+    modality
+        The recipe's section on it.
     folder
         Where relative paths start.
 
     Raises
     ------
     RecipeError
-        If the file is missing, is not the one that the recipe pins, or lacks a column.
+        If a file is missing or damaged, or lacks a column, or has repeated names.
     ValueKindError, QueryError
         If its values cannot be used.
     """
-    path = folder / data.path
-    adata = _open_h5ad(path, data.sha256)
-    if not adata.var_names.is_unique:
-        raise RecipeError(f"{path} has repeated feature names; sum or drop the repeated columns first")
+    data = modality.data
+    paths = [data.path] if isinstance(data.path, str) else data.path
+    parts = [
+        _from_adata(adata, folder / path, data, modality.preprocessing)
+        for path, adata in zip(paths, open_sources(name, data, folder), strict=True)
+    ]
+    cells = _without_empty(parts[0] if len(parts) == 1 else _joined(parts, [Path(path).stem for path in paths]))
+    _say_empty_features(cells)
+    return cells
+
+
+def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: PreprocessingSettings) -> Cells:
+    for kind, names in (("feature", adata.var_names), ("cell", adata.obs_names)):
+        if not names.is_unique:
+            twice = names[names.duplicated()][0]
+            raise RecipeError(
+                f"{path} has repeated {kind} names, {twice!r} for one; "
+                + ("sum or drop the repeated columns first" if kind == "feature" else "make adata.obs_names unique")
+            )
     if broken := [name for name in adata.var_names if any(character in str(name) for character in "\t\n\r")]:
         raise RecipeError(f"{path} has a feature named {broken[0]!r}; a name cannot hold tabs or line breaks")
     try:
-        values = read_values(select_matrix(adata, data.layer), settings.total, data.values)
+        values = read_values(select_matrix(adata, data.layer), settings.total, data.values, settings.values)
     except QueryError as error:
         raise type(error)(f"{path}: {error} (in the recipe: data.layer, data.values)") from error
-    raw = scipy.sparse.csr_matrix(values.matrix, dtype=np.float32)
-    if values.kind == "lognorm":
-        raw = raw.expm1()
-    scaled = scipy.sparse.csr_matrix(raw.multiply(size_factors(values.totals, settings.total)), dtype=np.float32)
-    scaled.eliminate_zeros()
-    batches, _ = _ids(adata, data.batch_key, path)
+    batches, batch_names = _ids(adata, data.batch_key, path)
     if data.batch_key is not None and (without := int((batches < 0).sum())):
         raise RecipeError(
             f"{without:,} cells of {path} have no value in the batch column {data.batch_key!r}; fill it in"
         )
     labels, label_names = _ids(adata, data.label_key, path)
     cells = Cells(
-        logged=scaled.log1p() if settings.log1p else scaled,
+        raw=_raw(values.matrix, settings, lognorm=values.kind == "lognorm"),
+        size_factor=size_factors(values.totals, settings.total),
         features=tuple(map(str, adata.var_names)),
+        names=adata.obs_names.to_numpy(dtype=object),
         batches=np.maximum(batches, 0),
+        batch_names=batch_names or ("all",),
         labels=labels,
         label_names=label_names,
     )
-    return _without_empty(cells)
+    if data.contacts.max_distance is not None:
+        near = within_distance(parse_pairs(cells.features), data.contacts.max_distance)
+        cells = cells.with_features(np.flatnonzero(near))
+    return cells
 
 
-def _open_h5ad(path: Path, sha256: str) -> anndata.AnnData:
-    if not path.is_file():
-        raise RecipeError(f"there is no data file {path}; name the folder that holds it with --data")
-    if sha256 and (found := sha256_file(path)) != sha256:
-        raise RecipeError(
-            f"{path} has sha256 {found}, the recipe pins {sha256}; use the data that the recipe was made for"
-        )
-    try:
-        return read_h5ad(path)
-    except QueryError as error:
-        raise RecipeError(str(error)) from error
+def _raw(matrix: Matrix, settings: PreprocessingSettings, *, lognorm: bool) -> Matrix:
+    """Return raw values: CSR, but dense where a zero is a value like any other, as levels and numbers have it."""
+    if settings.values in ("levels", "numbers"):
+        return np.asarray(matrix.toarray() if is_sparse(matrix) else matrix, dtype=np.float32)
+    raw = scipy.sparse.csr_matrix(matrix, dtype=np.float32)
+    raw = raw.expm1() if lognorm else raw
+    raw.eliminate_zeros()
+    return raw
 
 
 def _ids(adata: anndata.AnnData, key: str | None, path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -131,11 +170,58 @@ def _ids(adata: anndata.AnnData, key: str | None, path: Path) -> tuple[NDArray[n
     return codes.astype(np.int64), tuple(map(str, names))
 
 
+def _joined(parts: Sequence[Cells], titles: Sequence[str]) -> Cells:
+    """Return the cells of several files as one: features of any, NaN where a file lacks one; a batch for each file.
+
+    A cell that several files have under one name is one cell, with what each measured of it.
+    """
+    features = tuple(dict.fromkeys(feature for part in parts for feature in part.features))
+    names = np.array(list(dict.fromkeys(name for part in parts for name in part.names)), dtype=object)
+    column, row = pd.Index(features), pd.Index(names)
+    batch_names = [f"{title}, {batch}" for part, title in zip(parts, titles, strict=True) for batch in part.batch_names]
+    label_names = tuple(sorted({name for part in parts for name in part.label_names}))
+    raw = np.full((len(names), len(features)), np.nan, np.float32)
+    size_factor = np.ones((len(names), 1), np.float32)
+    batches, labels = np.zeros(len(names), np.int64), np.full(len(names), -1)
+    first_batch = len(batch_names)
+    for part in reversed(parts):  # the first file that has a cell says its batch, label and scale
+        rows = row.get_indexer(part.names)
+        raw[np.ix_(rows, column.get_indexer(pd.Index(part.features)))] = (
+            part.raw.toarray() if is_sparse(part.raw) else part.raw
+        )
+        first_batch -= len(part.batch_names)
+        batches[rows] = part.batches + first_batch
+        size_factor[rows] = part.size_factor
+        places = np.array([label_names.index(name) for name in part.label_names] + [-1])
+        labels[rows] = places[part.labels]
+    order = np.argsort(batch_names)
+    whole = raw if np.isnan(raw).any() else scipy.sparse.csr_matrix(raw)
+    return Cells(
+        whole, size_factor, features, names, np.argsort(order)[batches], tuple(sorted(batch_names)), labels, label_names
+    )
+
+
+def _filled(cells: Cells) -> NDArray[np.bool_]:
+    filled: NDArray[np.bool_]
+    if is_sparse(cells.raw):
+        filled = np.diff(cells.raw.indptr) > 0
+        return filled
+    filled = ~np.isnan(cells.raw).all(axis=1)
+    return filled
+
+
 def _without_empty(cells: Cells) -> Cells:
-    filled = np.flatnonzero(np.diff(cells.logged.indptr) > 0)
+    filled = np.flatnonzero(_filled(cells))
     if len(filled) < len(cells):
         logger.warning("%d of %d cells have no values and are left out", len(cells) - len(filled), len(cells))
         cells = cells.subset(filled)
     if len(cells) < 2:
         raise RecipeError(f"{len(cells)} cells with values are too few to train on; at least 2 are needed")
     return cells
+
+
+def _say_empty_features(cells: Cells) -> None:
+    if is_sparse(cells.raw) and (empty := int((cells.raw.getnnz(axis=0) == 0).sum())):
+        logger.warning(
+            "%d of %d features are zero in all cells: nothing is learned of them", empty, len(cells.features)
+        )

@@ -6,11 +6,10 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from smile_runtime.errors import TrainingError
 from smile_runtime.files import atomic_path
-from smile_training.network import SmileNetwork
 
 
 class Checkpoint:
@@ -32,7 +31,7 @@ class Checkpoint:
         self._every = every
         self._saved = time.monotonic()
 
-    def load(self, network: SmileNetwork, optimiser: torch.optim.SGD) -> list[float]:
+    def load(self, network: nn.Module, optimiser: torch.optim.SGD) -> list[float]:
         """Bring network and optimiser to the saved state, if there is one, and return the loss curve so far.
 
         Raises
@@ -65,14 +64,14 @@ class Checkpoint:
                 optimiser.state[parameter]["momentum_buffer"] = momentum[name].to(parameter.device)
         return curve
 
-    def save(self, network: SmileNetwork, optimiser: torch.optim.SGD, loss_curve: list[float], *, last: bool) -> None:
+    def save(self, network: nn.Module, optimiser: torch.optim.SGD, loss_curve: list[float], *, last: bool) -> None:
         """Save the state if it is time, or if this is the ``last`` epoch."""
         if not last and time.monotonic() - self._saved < self._every:
             return
-        tensors = {f"network.{key}": value.contiguous() for key, value in network.state_dict().items()}
+        tensors = {f"network.{key}": value.clone() for key, value in network.state_dict().items()}
         for name, parameter in network.named_parameters():
             if (momentum := optimiser.state[parameter].get("momentum_buffer")) is not None:
-                tensors[f"momentum.{name}"] = momentum.contiguous()
+                tensors[f"momentum.{name}"] = momentum.clone()
         tensors["loss_curve"] = torch.tensor(loss_curve, dtype=torch.float64)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(self._path) as partial:

@@ -1,7 +1,7 @@
-"""The commands that train; they join the ``smile-zoo`` command."""
+"""The commands that train and measure; they join the ``smile-zoo`` command."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,38 +9,48 @@ import click
 import msgspec
 from tqdm import tqdm
 
-from smile_training.build import build_space
+from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
+from smile_runtime.space import open_space
+from smile_training.build import Workshop, build_space
 from smile_training.loop import Progress
-from smile_training.recipe import read_recipe
+from smile_training.recipe import Recipe, read_recipe
+from smile_training.tables import metric_table
 
-
-@click.command()
-@click.argument("recipe", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Space directory to write [default: ./NAME].")
-@click.option(
+_data = click.option(
     "--data",
     type=click.Path(path_type=Path),
     envvar="SMILE_ZOO_DATA",
     help="Folder of the data [default: the recipe's].",
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+_device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+_json = click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Space directory to write [default: ./NAME].")
+@_data
+@_device
+@click.option("--onto", type=click.Path(path_type=Path), help="Space to add the recipe's further modalities to.")
 @click.option("--resume", is_flag=True, help="Go on where a run that was cut off stopped.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
-@click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
+@_json
 def train(
     recipe: Path,
     output: Path | None,
     data: Path | None,
     device: str,
+    onto: Path | None,
     resume: bool,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Train a space from a RECIPE and write its directory.
+    """Train a space from a RECIPE, measure it, and write its directory.
 
     \b
     Example:
       smile-zoo train training/recipes/pbmc.toml --data ~/data -o pbmc
+      smile-zoo train with-adt.toml --onto ./rna-space -o rna-and-adt
     """
     settings = read_recipe(recipe)
     output = output or Path(settings.name)
@@ -52,17 +62,50 @@ def train(
             device=device,
             resume=resume,
             force=force,
+            onto=None if onto is None else open_space(onto, device="cpu"),
             stage=_progress_bar,
         )
     except KeyboardInterrupt:
         click.echo("the same command with --resume goes on from the last checkpoint", err=True)
         raise
-    if as_json:
-        click.echo(json.dumps({"space": str(output), "metrics": msgspec.to_builtins(manifest.metrics)}, indent=2))
-        return
-    for metric in manifest.metrics:
-        click.echo(f"{metric.mean:8.3f} ± {metric.std:.3f}  {metric.name}")
+    _show({"space": str(output)}, manifest.metrics, as_json=as_json)
     click.echo(f"wrote {output}", err=True)
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@_data
+@_device
+@_json
+def evaluate(recipe: Path, data: Path | None, device: str, as_json: bool) -> None:
+    """Measure a RECIPE, or the recipe of a space directory, on cells left out of training, beside its peers.
+
+    \b
+    Example:
+      smile-zoo evaluate training/recipes/pbmc.toml --data ~/data
+      smile-zoo evaluate ./pbmc --data ~/data --json
+    """
+    settings = _recipe_of(recipe)
+    workshop = Workshop(settings, data or recipe.parent, device=device, stage=_progress_bar)
+    evaluation = workshop.measure()
+    if evaluation is None:
+        raise click.UsageError(
+            f"{recipe} has neither labels nor pairs, so left-out cells show nothing; name a column as data.label_key"
+        )
+    _show({"recipe": settings.name}, evaluation.metrics, as_json=as_json)
+
+
+def _recipe_of(path: Path) -> Recipe:
+    if (path / MANIFEST_NAME).is_file():
+        return msgspec.convert(read_manifest(path).recipe, Recipe)
+    return read_recipe(path)
+
+
+def _show(about: dict[str, str], metrics: Sequence[MetricRecord], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({**about, "metrics": msgspec.to_builtins(metrics)}, indent=2))
+        return
+    click.echo(metric_table(metrics), nl=False)
 
 
 @contextmanager

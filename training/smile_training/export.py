@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.errors import TrainingError
 from smile_training.graph import EncoderGraph
-from smile_training.loop import TrainedEncoder
+from smile_training.trained import TrainedEncoder
 
 OPSET = 20
 _CHECKED_ROWS = 4

@@ -5,17 +5,62 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from smile_training.loop import TrainedEncoder
-from smile_training.network import SMALLEST_SHARE
+from smile_runtime.preprocessing import SMALLEST_SHARE, Preprocessing
+from smile_training.trained import TrainedEncoder
 
 _SMALLEST_NORM = 1e-12
+
+
+class PreprocessingGraph(nn.Module):
+    """The steps of `smile_runtime.preprocessing` before centring, as a graph has them; NaN stays NaN.
+
+    Parameters
+    ----------
+    preprocessing
+        The fitted preprocessing.
+    """
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.binarise, self.clr, self.log1p = preprocessing.binarise, preprocessing.clr, preprocessing.log1p
+        self.idf: Tensor | None
+        self.register_buffer("idf", _row(preprocessing.idf))
+        self.power: Tensor | None
+        self.register_buffer("power", None if preprocessing.idf is None else _row(preprocessing.power))
+        self.band: Tensor | None
+        self.register_buffer("band", None if preprocessing.band is None else torch.from_numpy(preprocessing.band))
+        self.band_mean: Tensor | None
+        self.register_buffer("band_mean", _row(preprocessing.band_mean))
+
+    def forward(self, X: Tensor, size_factor: Tensor) -> Tensor:
+        """Return transformed values, (n, n_features), from raw ones."""
+        missing = torch.isnan(X)
+        t = torch.where(missing, X, (X > 0).float()) if self.binarise else X
+        t = t * size_factor
+        if self.clr:
+            n_measured = (~missing).float().sum(dim=1, keepdim=True).clamp_min(1)  # (n, 1)
+            t = t * torch.exp(-torch.where(missing, 0.0, torch.log1p(t)).sum(dim=1, keepdim=True) / n_measured)
+        if self.band is not None and self.band_mean is not None:
+            member = (self.band[:, None] == torch.arange(self.band_mean.shape[1])).float()  # (n_features, n_bands)
+            sums = torch.where(missing, 0.0, t) @ member  # (n, n_bands)
+            factor = torch.where(sums > 0, self.band_mean / sums.clamp_min(_SMALLEST_NORM), 1.0)
+            t = t * (factor @ member.T)
+        if self.log1p:
+            t = torch.log1p(t)
+        if self.idf is not None and self.power is not None:
+            t = t * self.idf
+            measured = 1 - nn.functional.linear(missing.float(), self.power)  # (n, 1)
+            square = torch.where(missing, 0.0, t).square().sum(dim=1, keepdim=True)
+            norm = (square / measured.clamp_min(SMALLEST_SHARE)).sqrt()
+            t = torch.where(norm > 0, t / norm.clamp_min(_SMALLEST_NORM), t)
+        return t
 
 
 class EncoderGraph(nn.Module):
     """What an ONNX graph computes, from a trained encoder.
 
-    ``t = log1p(X * size_factor)``, missing features made up for, then Linear and ReLU layers. Scale, stem and batch
-    norms are folded into their weights, in float64; centring is not, for the difference of large sums loses digits.
+    The preprocessing, missing features made up for, then Linear and ReLU layers. Scale, stem and batch norms are folded
+    into their weights, in float64; centring is not, for the difference of large sums loses digits.
 
     Parameters
     ----------
@@ -26,7 +71,7 @@ class EncoderGraph(nn.Module):
     def __init__(self, encoder: TrainedEncoder) -> None:
         super().__init__()
         preprocessing, network = encoder.preprocessing, encoder.network
-        self.log1p = preprocessing.log1p
+        self.preprocessing = PreprocessingGraph(preprocessing)
         self.mean: Tensor
         self.register_buffer("mean", torch.from_numpy(preprocessing.mean.astype(np.float32)))
         self.feature_weight: Tensor
@@ -38,23 +83,26 @@ class EncoderGraph(nn.Module):
         self.first_bias: Tensor | None
         self.register_buffer("first_bias", None if bias is None else torch.from_numpy(bias.astype(np.float32)))
         self.layers = nn.ModuleList(_linear(*layer) for layer in layers)
+        self.activation = blocks[2]
         self.pseudo_types = network.pseudo_types
 
     def forward(self, X: Tensor, size_factor: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``embedding`` (n, n_latent), L2-normalised, and ``pseudo_type`` (n, K), from raw values."""
-        t = X * size_factor  # (n, n_features)
-        if self.log1p:
-            t = torch.log1p(t)
+        t = self.preprocessing(X, size_factor)  # (n, n_features)
         missing = torch.isnan(t)
         share = 1 - nn.functional.linear(missing.float(), self.feature_weight)  # (n, 1)
         t = self.first(torch.where(missing, 0.0, t - self.mean))  # (n, n_components), or the width of the first layer
         t = t / share.clamp_min(SMALLEST_SHARE)
         if self.first_bias is not None:
-            t = torch.relu(t + self.first_bias)
+            t = self.activation(t + self.first_bias)
         for layer in self.layers:
-            t = torch.relu(layer(t))
+            t = self.activation(layer(t))
         norm = t.square().sum(dim=1, keepdim=True).sqrt().clamp_min(_SMALLEST_NORM)
         return t / norm, self.pseudo_types(t)
+
+
+def _row(values: NDArray[np.float64] | None) -> Tensor | None:
+    return None if values is None else torch.from_numpy(values.astype(np.float32))[None]
 
 
 def _folded(linear: nn.Module, norm: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,12 +1,12 @@
-"""What the encoder is fed: rows of the sparse data, made dense a batch at a time."""
+"""What an encoder is fed: rows of the sparse data, made dense a batch at a time."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from smile_runtime.matrix import Matrix, dense, is_sparse
 from smile_runtime.preprocessing import Preprocessing
-from smile_training.cells import Cells
 from smile_training.network import SmileNetwork
 from smile_training.recipe import Noise
 
@@ -14,49 +14,55 @@ _CHUNK = 4096
 
 
 class EncoderInput:
-    """The input of the encoder for any cells, with noise or clean.
+    """The input of an encoder for any cells, with noise or clean.
 
     Behind a frozen stem a cell's components never change: unless features are to be hidden before the stem, they are
     computed once for all cells, ``n_components`` numbers each.
 
     Parameters
     ----------
-    cells
-        Cells with the network's features.
+    transformed
+        What the preprocessing's `transform` made of the cells, shape ``(n_cells, n_features)``.
     preprocessing
-        Fitted on them.
+        Gives mean and scale.
     network
         Gives stem and imputation, and the device.
     noise
         What makes views differ.
     """
 
-    def __init__(self, cells: Cells, preprocessing: Preprocessing, network: SmileNetwork, noise: Noise) -> None:
-        self._logged = cells.logged
+    def __init__(self, transformed: Matrix, preprocessing: Preprocessing, network: SmileNetwork, noise: Noise) -> None:
+        self._transformed = transformed
         self._preprocessing = preprocessing
         self._network = network
         self._noise = noise
+        self._complete = is_sparse(transformed) or not np.isnan(transformed).any()
         self._components: Tensor | None = None
         if network.stem is not None and noise.masking == 0:
-            rows = np.arange(len(cells))
-            self._components = torch.cat([self.clean(rows[i : i + _CHUNK]) for i in range(0, len(cells), _CHUNK)])
+            rows = np.arange(len(self))
+            self._components = torch.cat([self.clean(rows[i : i + _CHUNK]) for i in range(0, len(self), _CHUNK)])
+
+    def __len__(self) -> int:
+        return int(self._transformed.shape[0])
 
     def clean(self, rows: NDArray[np.intp]) -> Tensor:
         """Return the input of some cells, ``(n, n_components)`` or ``(n, n_features)`` without a stem."""
         if self._components is not None:
             return self._components[rows]
-        return self._network.components(self._features(rows))
+        x = self._features(rows)
+        return self._network.components(x if self._complete else self._network.impute(x, ~x.isnan()))
 
     def view(self, rows: NDArray[np.intp], generator: torch.Generator) -> Tensor:
         """Return a noisy view, shaped as `clean`: features hidden as if not measured, then Gaussian noise."""
         if self._noise.masking > 0:
             x = self._features(rows)  # (n, n_features)
             measured = torch.rand(x.shape, generator=generator, device=x.device) >= self._noise.masking
-            view = self._network.components(self._network.impute(x, measured))
+            view = self._network.components(self._network.impute(x, measured & ~x.isnan()))
         else:
             view = self.clean(rows)
-        return view + self._noise.gaussian * torch.randn(view.shape, generator=generator, device=view.device)
+        noise = torch.randn(view.shape, generator=generator, device=view.device)
+        return torch.add(view, noise, alpha=self._noise.gaussian)
 
     def _features(self, rows: NDArray[np.intp]) -> Tensor:
-        dense = self._preprocessing.centred(self._logged[rows].toarray())
-        return torch.from_numpy(dense).to(self._network.feature_weight.device)
+        centred = self._preprocessing.centred(dense(self._transformed[rows]))
+        return torch.from_numpy(centred).to(self._network.feature_weight.device)

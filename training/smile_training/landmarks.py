@@ -17,7 +17,7 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
     Parameters
     ----------
     cells
-        The cells, each of weight 1.
+        The cells of one modality, each of weight 1.
     n_landmarks
         About how many points: each label gets its share of them, rounded, and one at least; never more than cells.
     seed
@@ -37,7 +37,8 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
             cluster = KMeans(k, n_init=4, random_state=seed).fit_predict(cells.embedding[members])
         parts.append(_centres(cells, members, cluster))
     embedding, weight, position, label = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return Reference(embedding, weight, position, label, cells.labels)
+    modality = np.full(len(weight), cells.modality[0], np.int64)
+    return Reference(embedding, weight, position, label, modality, cells.labels, cells.modalities)
 
 
 def _centres(

@@ -1,93 +1,84 @@
-"""Training: from cells to a trained encoder, in one loop that reads from top to bottom."""
+"""The training loop, one for every variant, which reads from top to bottom."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from smile_runtime.errors import RecipeError, TrainingError
-from smile_runtime.preprocessing import Preprocessing
-from smile_training import losses
-from smile_training.cells import Cells
+from smile_runtime.errors import TrainingError
 from smile_training.checkpoint import Checkpoint
 from smile_training.collapse import require_spread
-from smile_training.fitting import fit_preprocessing, select_features
 from smile_training.inputs import EncoderInput
+from smile_training.learner import Learner
 from smile_training.network import SmileNetwork
-from smile_training.pairing import neighbour_partners, self_partners
-from smile_training.recipe import Noise, Recipe
-from smile_training.stem import fit_stem
+from smile_training.recipe import Training
+from smile_training.variants import Encoded, Phase
 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, float | None], None]
 """Called after each step with the number of cells it took, and at an epoch's end with the epoch's mean loss."""
 
-_PAIRING_COMPONENTS = 50
 
-
-@dataclass(eq=False)
-class TrainedEncoder:
-    """An encoder with all that was fitted for it.
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """Cells that are drawn together.
 
     Attributes
     ----------
-    features
-        Feature ids in the order that the network takes them.
-    preprocessing
-        The fitted preprocessing.
-    network
-        The network, in evaluation mode, on the CPU.
-    loss_curve
-        Mean loss of each epoch.
+    rows
+        For each modality that measured them, which of its cells they are, shape ``(n,)``; alike in order.
+    partners
+        Partners of each: places among the n, shape ``(n, n_partners)``.
+    labels
+        Label ids where cells are paired by label, shape ``(n,)``; else None.
     """
 
-    features: tuple[str, ...]
-    preprocessing: Preprocessing
-    network: SmileNetwork
-    loss_curve: list[float] = field(default_factory=list)
+    rows: Mapping[str, NDArray[np.intp]]
+    partners: NDArray[np.intp]
+    labels: Tensor | None
 
-    @torch.inference_mode()
-    def embed(self, cells: Cells, batch_size: int = 4096) -> NDArray[np.float32]:
-        """Return L2-normalised embeddings, shape ``(n_cells, n_latent)``, of cells that have the encoder's features."""
-        place = {name: column for column, name in enumerate(cells.features)}
-        known = cells.with_features(np.array([place[name] for name in self.features]))
-        inputs = EncoderInput(known, self.preprocessing, self.network, Noise())
-        embedding = [
-            torch.nn.functional.normalize(self.network.encoder(inputs.clean(rows)))
-            for rows in np.split(np.arange(len(cells)), range(batch_size, len(cells), batch_size))
-        ]
-        result: NDArray[np.float32] = torch.cat(embedding).numpy()
-        return result
+    def __len__(self) -> int:
+        return len(self.partners)
 
 
-def train_encoder(
-    cells: Cells,
-    recipe: Recipe,
+def steps_of(streams: Sequence[Stream], batch_size: int) -> tuple[int, int]:
+    """Return how many steps an epoch has, and the batch size: fewer cells than a batch are one batch."""
+    n = min(map(len, streams))
+    batch_size = min(batch_size, n)
+    return n // batch_size, batch_size
+
+
+def run(
+    learners: Mapping[str, Learner],
+    phases: Sequence[tuple[Phase, Sequence[Stream]]],
+    training: Training,
     *,
     device: torch.device,
     seed: int,
     checkpoint: Checkpoint | None = None,
     progress: Progress = lambda _n_cells, _loss: None,
-) -> TrainedEncoder:
-    """Train an encoder on cells.
+) -> list[float]:
+    """Train the networks of some learners, those that are not frozen; return the mean loss of each epoch.
 
     The same cells, recipe, seed and machine give the same weights; so does a run resumed from its checkpoint.
 
     Parameters
     ----------
-    cells
-        The cells to learn from.
-    recipe
-        All settings.
+    learners
+        What is trained, and what is learned from, by modality.
+    phases
+        What is done, and the cells of each phase.
+    training
+        Settings.
     device
-        Where the network is trained.
+        Where the networks are.
     seed
-        Seeds weights, order and noise.
+        Seeds order and noise.
     checkpoint
         Where the run is saved from time to time, and resumed from if it holds one; None: nowhere.
     progress
@@ -95,83 +86,79 @@ def train_encoder(
 
     Raises
     ------
-    RecipeError
-        If the recipe cannot be trained on these cells.
     TrainingError
         If the loss is not finite, or the embedding collapses.
     """
-    cells = select_features(cells, recipe.data.n_top_features, log1p=recipe.preprocessing.log1p)
-    preprocessing = fit_preprocessing(cells, recipe.preprocessing)
-    stem = None if recipe.stem is None else fit_stem(cells.logged, preprocessing, recipe.stem.n_components, seed)
-    partners = _partners(cells, recipe, preprocessing, stem, seed)
-    labels = torch.from_numpy(cells.labels) if recipe.pairing.kind == "label" else None
-
-    network = SmileNetwork(len(cells.features), recipe.network, stem)
-    network.initialise(torch.Generator().manual_seed(seed))
-    network.to(device).train()
-    inputs = EncoderInput(cells, preprocessing, network, recipe.noise)
-    settings = recipe.optimiser
+    inputs = {name: learner.inputs() for name, learner in learners.items()}
+    networks = nn.ModuleDict({name: learner.network for name, learner in learners.items() if not learner.frozen})
+    heads = _network(networks, next(iter(networks)))
+    settings = training.optimiser
     optimiser = torch.optim.SGD(
-        network.parameters(), settings.lr, settings.momentum, weight_decay=settings.weight_decay, fused=True
+        networks.parameters(), settings.lr, settings.momentum, weight_decay=settings.weight_decay, fused=True
     )
-    batch_size = min(recipe.batch_size, len(cells))
-    if batch_size < recipe.batch_size:
-        logger.warning(
-            "%d cells are fewer than a batch of %d: every batch takes them all", batch_size, recipe.batch_size
-        )
-
-    curve = [] if checkpoint is None else checkpoint.load(network, optimiser)
-    for epoch in range(len(curve), recipe.epochs):
+    curve = [] if checkpoint is None else checkpoint.load(networks, optimiser)
+    schedule = [phase for phase in phases for _ in range(phase[0].epochs)]
+    for epoch in range(len(curve), len(schedule)):
+        phase, streams = schedule[epoch]
+        n_steps, batch_size = steps_of(streams, training.batch_size)
         # An epoch's draws depend on its number alone, so that a resumed run repeats them.
         rng = np.random.default_rng([seed, epoch])
         noise = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-        order = rng.permutation(len(cells))
-        total, n_steps = torch.zeros((), device=device), len(cells) // batch_size
-        for batch in np.split(order[: n_steps * batch_size], n_steps):
-            partner = partners[batch, rng.integers(partners.shape[1], size=batch_size)]
-            view_a, view_b = inputs.view(batch, noise), inputs.view(partner, noise)
-            with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-                encoded_a, encoded_b = network.encoder(view_a), network.encoder(view_b)  # (batch, n_latent)
-                heads = [(network.projection(z), network.pseudo_types(z)) for z in (encoded_a, encoded_b)]
-            (f_a, p_a), (f_b, p_b) = [(f.float(), p.float()) for f, p in heads]
-            if labels is None:
-                loss = losses.nt_xent(f_a, f_b, recipe.loss.temperature)
-            else:
-                batch_labels = labels[batch].to(device)
-                loss = losses.supervised_nt_xent(f_a, f_b, batch_labels, recipe.loss.temperature)
-            loss = loss + losses.pseudo_type_loss(p_a, p_b, recipe.loss.pseudo_type_temperature)
+        orders = [rng.permutation(len(stream)) for stream in streams]
+        total = torch.zeros((), device=device)
+        for step in range(n_steps):
+            views: dict[int, Encoded] = {}
+            for stream, order in zip(streams, orders, strict=True):
+                batch = order[step * batch_size : (step + 1) * batch_size]
+                partner = stream.partners[batch, rng.integers(stream.partners.shape[1], size=batch_size)]
+                labels = None if stream.labels is None else stream.labels[batch].to(device)
+                for place, view in enumerate(phase.views):
+                    if view.modality not in stream.rows:
+                        continue
+                    rows = stream.rows[view.modality][partner if view.partner else batch]
+                    source = inputs[view.modality]
+                    x = source.view(rows, noise) if view.noisy else source.clean(rows)
+                    with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bf16"):
+                        encoding = _encode(learners[view.modality], x)  # (batch, n_latent)
+                        projection, pseudo_type = heads.projection(encoding), heads.pseudo_types(encoding)
+                    views[place] = Encoded(encoding.float(), projection.float(), pseudo_type.float(), labels)
+            encoded = [views[place] for place in range(len(phase.views))]
+            loss = torch.stack([term(encoded) for term in phase.terms]).sum()
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             total += loss.detach()
             progress(batch_size, None)
-        curve.append(_finite(total / n_steps, f"in epoch {epoch + 1}"))
-        require_spread(encoded_a.detach(), f"in epoch {epoch + 1}")
+        when = f"in epoch {epoch + 1}"
+        curve.append(_finite(total / n_steps, when))
+        for view, shown in zip(phase.views, encoded, strict=True):
+            if view.modality in networks:
+                require_spread(shown.encoding.detach(), when)
         progress(0, curve[-1])
         if checkpoint is not None:
-            checkpoint.save(network, optimiser, curve, last=epoch + 1 == recipe.epochs)
+            checkpoint.save(networks, optimiser, curve, last=epoch + 1 == len(schedule))
 
-    _reestimate_batch_norm(network, inputs, len(cells), np.random.default_rng(seed))
-    encoder = TrainedEncoder(cells.features, preprocessing, network.cpu().eval(), curve)
-    require_spread(torch.from_numpy(encoder.embed(cells)), "after training, on clean cells")
-    return encoder
+    for stream in phases[-1][1]:
+        for name in stream.rows.keys() & networks.keys():
+            rng = np.random.default_rng(seed)
+            _reestimate_batch_norm(_network(networks, name), inputs[name], rng.permutation(stream.rows[name]))
+    return curve
 
 
-def _partners(
-    cells: Cells, recipe: Recipe, preprocessing: Preprocessing, stem: NDArray[np.float32] | None, seed: int
-) -> NDArray[np.intp]:
-    kind = recipe.pairing.kind
-    if kind in ("label", "label_neighbour") and not (cells.labels >= 0).any():
-        raise RecipeError("pairing by label needs labels; name their column as data.label_key, or pair by neighbour")
-    if kind in ("self", "label"):
-        return self_partners(len(cells))
-    if stem is None and min(cells.logged.shape) > _PAIRING_COMPONENTS:
-        stem = fit_stem(cells.logged, preprocessing, _PAIRING_COMPONENTS, seed)
-    # Not centred: a shift of all cells alike changes no distance.
-    directions = np.eye(len(cells.features)) if stem is None else stem
-    components = cells.logged @ (preprocessing.scale[:, None] * directions)
-    labels = cells.labels if kind == "label_neighbour" else None
-    return neighbour_partners(components.astype(np.float32), cells.batches, recipe.pairing.n_neighbors, labels)
+def _network(networks: nn.ModuleDict, name: str) -> SmileNetwork:
+    network = networks[name]
+    assert isinstance(network, SmileNetwork)
+    return network
+
+
+def _encode(learner: Learner, x: Tensor) -> Tensor:
+    encoding: Tensor
+    if learner.frozen:
+        with torch.no_grad():
+            encoding = learner.network.encoder(x)
+    else:
+        encoding = learner.network.encoder(x)
+    return encoding
 
 
 def _finite(loss: Tensor, when: str) -> float:
@@ -183,16 +170,16 @@ def _finite(loss: Tensor, when: str) -> float:
 
 @torch.no_grad()
 def _reestimate_batch_norm(
-    network: SmileNetwork, inputs: EncoderInput, n_cells: int, rng: np.random.Generator, batch_size: int = 4096
+    network: SmileNetwork, inputs: EncoderInput, rows: NDArray[np.intp], batch_size: int = 4096
 ) -> None:
     """Replace the statistics that batch norms learned on noisy views by those of clean cells.
 
-    Shuffled, so that each batch stands for all cells; with no momentum, the result is the mean over batches.
+    Of shuffled rows, so that each batch stands for all cells; with no momentum, the result is the mean over batches.
     """
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm1d):
+    for module in network.encoder.modules():
+        if isinstance(module, nn.BatchNorm1d):
             module.reset_running_stats()
             module.momentum = None
     network.train()
-    for rows in np.array_split(rng.permutation(n_cells), max(1, n_cells // batch_size)):
-        network.encoder(inputs.clean(rows))
+    for batch in np.array_split(rows, max(1, len(rows) // batch_size)):
+        network.encoder(inputs.clean(batch))

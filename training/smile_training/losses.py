@@ -60,6 +60,23 @@ def pseudo_type_loss(probability_a: Tensor, probability_b: Tensor, temperature: 
     return nt_xent(probability_a.T, probability_b.T, temperature)
 
 
+def squared_distance(encoded_a: Tensor, encoded_b: Tensor) -> Tensor:
+    """Return the mean over cells of the squared Euclidean distance of two encodings, each ``(n, n_latent)``."""
+    return (encoded_a - encoded_b).square().sum(dim=1).mean()
+
+
+def entropy(encoded: Tensor) -> Tensor:
+    """Return the mean entropy, in nats, of the softmax of encodings, ``(n, K)``."""
+    log_probability = functional.log_softmax(encoded, dim=1)
+    return -(log_probability.exp() * log_probability).sum(dim=1).mean()
+
+
+def attraction(encoded_a: Tensor, encoded_b: Tensor) -> Tensor:
+    """Return minus the mean cosine of two encodings, each ``(n, d)``, both ways, the other side's gradient stopped."""
+    cosine = functional.cosine_similarity
+    return -(cosine(encoded_a, encoded_b.detach()) + cosine(encoded_b, encoded_a.detach())).mean()
+
+
 def _similarity(view_a: Tensor, view_b: Tensor, temperature: float) -> Tensor:
     rows = functional.normalize(torch.cat([view_a, view_b]), dim=1)  # (2n, d)
     similarity = rows @ rows.T / temperature  # (2n, 2n)

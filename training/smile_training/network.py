@@ -8,9 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from smile_runtime.preprocessing import SMALLEST_SHARE
 from smile_training import recipe as recipes
-
-SMALLEST_SHARE = 0.02  # so that a few features are not blown up without end
 
 
 class SmileNetwork(nn.Module):
@@ -24,19 +23,34 @@ class SmileNetwork(nn.Module):
         Layer sizes.
     stem
         Components of a linear stem, shape ``(n_features, n_components)``; None for none. It is frozen.
+    heads_of
+        The network whose heads it shares; None: it has its own.
     """
 
     stem: Tensor | None
     feature_weight: Tensor
 
-    def __init__(self, n_features: int, sizes: recipes.Network, stem: NDArray[np.float32] | None = None) -> None:
+    def __init__(
+        self,
+        n_features: int,
+        sizes: recipes.Network,
+        stem: NDArray[np.float32] | None = None,
+        heads_of: "SmileNetwork | None" = None,
+    ) -> None:
         super().__init__()
         self.register_buffer("stem", None if stem is None else torch.from_numpy(stem))
         self.register_buffer("feature_weight", _feature_weight(n_features, self.stem))
         first = n_features if stem is None else stem.shape[1]
-        self.encoder = _blocks([first, *sizes.hidden, sizes.n_latent])
-        self.projection = nn.Linear(sizes.n_latent, sizes.n_projection)
-        self.pseudo_types = nn.Sequential(nn.Linear(sizes.n_latent, sizes.n_pseudo_types), nn.Softmax(dim=1))
+        self.encoder = _blocks([first, *sizes.hidden, sizes.n_latent], sizes.negative_slope)
+        self.projection: nn.Module
+        self.pseudo_types: nn.Sequential
+        if heads_of is not None:
+            self.projection, self.pseudo_types = heads_of.projection, heads_of.pseudo_types
+        elif sizes.heads:
+            self.projection = nn.Linear(sizes.n_latent, sizes.n_projection)
+            self.pseudo_types = nn.Sequential(nn.Linear(sizes.n_latent, sizes.n_pseudo_types), nn.Softmax(dim=1))
+        else:
+            self.projection, self.pseudo_types = nn.Identity(), nn.Sequential(nn.Softmax(dim=1))
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw Xavier-uniform weights and zero the biases of every linear layer."""
@@ -67,8 +81,9 @@ def _feature_weight(n_features: int, stem: Tensor | None) -> Tensor:
     return directions.square().mean(dim=1)
 
 
-def _blocks(sizes: Sequence[int]) -> nn.Sequential:
+def _blocks(sizes: Sequence[int], negative_slope: float) -> nn.Sequential:
     layers: list[nn.Module] = []
     for n_in, n_out in itertools.pairwise(sizes):
-        layers += [nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), nn.ReLU()]
+        activation = nn.LeakyReLU(negative_slope) if negative_slope else nn.ReLU()
+        layers += [nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), activation]
     return nn.Sequential(*layers)

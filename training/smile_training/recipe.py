@@ -1,6 +1,7 @@
 """The recipe: the TOML file from which a space can be built again.
 
-Every field has the published setting as its default (Xu, Das & McCord 2022); ``preset`` starts from another named set.
+Every field has the published setting as its default (Xu, Das & McCord 2022); ``preset`` starts from another named set,
+and a modality's ``kind`` says how its values are prepared.
 """
 
 import tomllib
@@ -11,6 +12,8 @@ import msgspec
 
 from smile_runtime.errors import RecipeError
 from smile_runtime.preprocessing import Scaling
+from smile_runtime.values import Taken
+from smile_training.presets import KINDS, PRESETS, Kind, Variant
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e300)]
@@ -32,41 +35,68 @@ class Source(Section, frozen=True):
     url: str = ""
 
 
-class Data(Section, frozen=True):
-    """The cells to train on."""
+class Contacts(Section, frozen=True):
+    """What contact files must be, and which contacts are kept."""
 
-    path: str
-    """An h5ad file, relative to the data folder."""
+    genome: str = ""
+    """Assembly that ``.cool`` and ``.scool`` files must state."""
+    resolution: Count | None = None
+    """Size of their bins in base pairs."""
+    max_distance: Count | None = None
+    """Contacts of bins further apart than this many base pairs are dropped."""
+
+
+class Data(Section, frozen=True):
+    """The cells of one modality."""
+
+    path: str | list[str]
+    """A file, relative to the data folder: .h5ad, .h5mu, .cool, .scool or a folder of .cool; several are joined."""
     source: Source
-    sha256: str = ""
-    """Checked before the file is opened, where given."""
+    sha256: str | list[str] = ""
+    """Of each file; checked before it is opened, where given."""
+    mudata_key: str | None = None
+    """Name of the modality in an .h5mu file; None: as in the recipe."""
     layer: str | None = None
     values: Literal["counts", "lognorm"] | None = None
-    """What the values are; None: recognised."""
+    """What expression values are; None: recognised."""
     batch_key: str | None = None
     label_key: str | None = None
+    select: Literal["variable", "count", "idf"] = "variable"
+    """Which features are kept: those that vary most over batches, those seen in most cells, or in fewest."""
     n_top_features: Count = 2000
-    """Highly variable features kept, chosen over batches; all where there are fewer."""
+    """How many are kept; all where there are no more."""
+    min_cells: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Features seen in fewer cells are dropped."""
+    contacts: Contacts = Contacts()
+    simulate: Literal["mark", "methylation"] | None = None
+    """Values simulated for these cells, from these values; None: as measured."""
 
 
 class PreprocessingSettings(Section, frozen=True):
-    """How raw values become encoder input."""
+    """How raw values become encoder input: the steps of `smile_runtime.preprocessing`."""
 
+    values: Taken = "expression"
+    binarise: bool = False
     target_sum: Positive | Literal["none"] = 1e4
-    """What each cell is scaled to; ``none`` for no per-cell scale."""
+    """What each cell is scaled to; ``none`` for no scale to a total."""
+    clr: bool = False
+    per_band: bool = False
     log1p: bool = True
+    tfidf: bool = False
     scaling: Scaling = "sd"
 
     @property
     def total(self) -> float | None:
-        """The total that each cell is scaled to; None for no per-cell scale."""
+        """The total that each cell is scaled to; None for no such scale."""
         return None if self.target_sum == "none" else self.target_sum
 
 
 class Stem(Section, frozen=True):
-    """A frozen linear map before the encoder: PCA of the centred, scaled values."""
+    """A frozen linear map before the encoder: PCA of the centred, scaled values, or latent semantic indexing."""
 
     n_components: Count = 50
+    kind: Literal["pca", "lsi"] = "pca"
+    """``lsi``: of values that are not centred, without the first component, which is depth."""
 
 
 class Network(Section, frozen=True):
@@ -76,6 +106,10 @@ class Network(Section, frozen=True):
     n_latent: Count = 128
     n_projection: Count = 32
     n_pseudo_types: Annotated[int, msgspec.Meta(ge=2)] = 25
+    negative_slope: Share = 0.0
+    """Of the activation: 0 is ReLU."""
+    heads: bool = True
+    """Whether projection and pseudo types have layers of their own; without, they are the encoding itself."""
 
 
 class Pairing(Section, frozen=True):
@@ -97,10 +131,14 @@ class Noise(Section, frozen=True):
 
 
 class Loss(Section, frozen=True):
-    """Temperatures of the two contrastive terms."""
+    """Temperatures and weights of the terms."""
 
     temperature: Positive = 0.05
     pseudo_type_temperature: Positive = 0.15
+    mse_weight: Amount = 1.0
+    """Of the mean squared distance of a pair's two encodings."""
+    entropy_weights: tuple[Amount, Amount] = (0.2, 0.4)
+    """Of the entropies of both encodings in reference SMILE."""
 
 
 class Optimiser(Section, frozen=True):
@@ -109,6 +147,29 @@ class Optimiser(Section, frozen=True):
     lr: Positive = 0.01
     momentum: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.9
     weight_decay: Amount = 5e-4
+
+
+class Training(Section, frozen=True):
+    """How encoders learn."""
+
+    pairing: Pairing = Pairing()
+    loss: Loss = Loss()
+    optimiser: Optimiser = Optimiser()
+    batch_size: Annotated[int, msgspec.Meta(ge=2)] = 512
+    pretraining_epochs: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Of each modality on its own, in reference SMILE."""
+    epochs: Count = 5
+    precision: Literal["float32", "bf16"] = "float32"
+
+
+class Modality(Section, frozen=True):
+    """One modality: its cells, and what its encoder is fed."""
+
+    kind: Kind
+    data: Data
+    preprocessing: PreprocessingSettings = PreprocessingSettings()
+    stem: Stem | None = None
+    noise: Noise = Noise()
 
 
 class Reference(Section, frozen=True):
@@ -121,7 +182,7 @@ class Reference(Section, frozen=True):
     min_matched: Share = 0.1
     """Share of what the encoder looks at (the features' weights) that a query must have."""
     folds: Annotated[int, msgspec.Meta(ge=2)] = 3
-    """Folds of the cross-validation that calibrates the confidence and measures label transfer."""
+    """Folds of the cross-validation that calibrates the confidence and measures the space."""
     repeats: Count = 3
     """How often that cross-validation is repeated, with another seed each time."""
 
@@ -135,35 +196,23 @@ class Recipe(Section, frozen=True):
     organism: str
     tissue: str
     licence: str
-    data: Data
-    modality: Name = "rna"
-    variant: Literal["smile"] = "smile"
+    modalities: dict[Name, Modality]
+    """By name. The first is the one that tells cell types apart best: it is paired with itself in mpSMILE, and is the
+    teacher in a composition."""
+    variant: Variant = "smile"
     preset: Literal["published", "stem"] = "published"
-    preprocessing: PreprocessingSettings = PreprocessingSettings()
-    stem: Stem | None = None
     network: Network = msgspec.field(default_factory=Network)
-    pairing: Pairing = Pairing()
-    noise: Noise = Noise()
-    loss: Loss = Loss()
-    optimiser: Optimiser = Optimiser()
+    training: Training = Training()
+    """Of all encoders together; of the teacher in a composition."""
+    students: Training = Training()
+    """Of each further modality in a composition."""
     reference: Reference = Reference()
-    batch_size: Annotated[int, msgspec.Meta(ge=2)] = 512
-    epochs: Count = 5
-    precision: Literal["float32", "bf16"] = "float32"
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
 
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "published": {},
-    "stem": {
-        "preprocessing": {"scaling": "sqrt_sd"},
-        "stem": {},
-        "pairing": {"kind": "neighbour"},
-        "noise": {"gaussian": 0.15},
-        "epochs": 300,
-    },
-}
-"""Named starting points: what each sets apart from the defaults. A recipe's own fields come on top."""
+    @property
+    def simulated(self) -> tuple[str, ...]:
+        """Modalities whose values were never measured."""
+        return tuple(name for name, modality in self.modalities.items() if modality.data.simulate)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -184,20 +233,68 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def resolve_recipe(fields: dict[str, Any], origin: str) -> Recipe:
-    """Lay a recipe's own fields over its preset and check them; ``origin`` names the recipe in errors.
+    """Lay a recipe's own fields over those of its variant, preset and kinds, and check them.
+
+    Parameters
+    ----------
+    fields
+        As they stand in the TOML file.
+    origin
+        Names the recipe in errors.
 
     Raises
     ------
     RecipeError
-        If a field is unknown, missing or out of range.
+        If a field is unknown, missing or out of range, or the variant cannot have these modalities.
     """
-    preset = fields.get("preset")
-    base = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
     try:
-        recipe = msgspec.convert(_merged(base, fields), Recipe)
+        recipe = msgspec.convert(_with_defaults(fields), Recipe)
     except msgspec.ValidationError as error:
         raise RecipeError(f"the recipe {origin} cannot be used: {error}; see docs/recipes.md for the fields") from error
+    _require_modalities(recipe, origin)
+    _require_simulated_names(recipe, origin)
     return recipe
+
+
+def _with_defaults(fields: dict[str, Any]) -> dict[str, Any]:
+    preset = PRESETS.get(str(fields.get("preset", "published")), {}).get(str(fields.get("variant", "smile")), {})
+    base = {key: value for key, value in preset.items() if key != "kinds"}
+    result = _merged(base, fields)
+    modalities = fields.get("modalities")
+    if isinstance(modalities, dict):
+        result["modalities"] = {
+            name: _with_kind(name, modality, preset.get("kinds", {})) for name, modality in modalities.items()
+        }
+    return result
+
+
+def _with_kind(name: str, modality: Any, by_kind: dict[str, Any]) -> Any:  # noqa: ANN401 (as it stands in the file)
+    if not isinstance(modality, dict):
+        return modality
+    kind = str(modality.get("kind", name))
+    known = _merged(KINDS.get(kind, {}), by_kind.get(kind, by_kind.get("other", {})))
+    return {**_merged(known, modality), **({"kind": kind} if kind in KINDS else {})}
+
+
+def _require_modalities(recipe: Recipe, origin: str) -> None:
+    n = len(recipe.modalities)
+    names = ", ".join(recipe.modalities) or "none"
+    least, most = {"smile": (1, 1), "composition": (2, None)}.get(recipe.variant, (2, 2))
+    if n < least or (most is not None and n > most):
+        need = f"{least}" if most == least else f"at least {least}"
+        raise RecipeError(
+            f"the recipe {origin} has {n} modalities ({names}), {recipe.variant} needs {need}; "
+            "give each a table [modalities.NAME], or choose another variant"
+        )
+
+
+def _require_simulated_names(recipe: Recipe, origin: str) -> None:
+    for name in recipe.simulated:
+        if "simulated" not in name or "simulated" not in recipe.name:
+            raise RecipeError(
+                f"the recipe {origin} simulates {name!r}; put the word simulated into the name of that modality and of "
+                "the recipe, so that nobody takes it for measured"
+            )
 
 
 def _merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:

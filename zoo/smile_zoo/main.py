@@ -25,7 +25,10 @@ BUILT_IN = {
 }
 """Subcommands of this package: where each is, and its line of help, so that --help need not load them."""
 
-TRAINING = {"train": "Train a space from a RECIPE and write its directory."}
+TRAINING = {
+    "evaluate": "Measure a RECIPE on cells left out of training, beside its peers.",
+    "train": "Train a space from a RECIPE, measure it, and write its directory.",
+}
 """Subcommands that smile_training adds through the entry-point group ``smile_zoo.commands``."""
 
 

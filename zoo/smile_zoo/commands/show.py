@@ -45,6 +45,10 @@ def _fields(manifest: Manifest, path: str) -> list[tuple[str, str]]:
     rows += [("reference", f"{reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells")]
     rows += [("labels", ", ".join(reference.labels) or "none")]
     rows += [("source", f"{source.name} ({source.licence})") for source in manifest.sources]
-    rows += [(metric.name, f"{metric.mean:.3f} ± {metric.std:.3f}") for metric in manifest.metrics]
+    rows += [
+        (f"{metric.name}, {metric.modality}", f"{metric.mean:.3f} ± {metric.std:.3f}")
+        for metric in manifest.metrics
+        if metric.method == "smile"
+    ]
     size = sum(file.size for file in manifest.files.values())
     return [*rows, ("files", f"{len(manifest.files)}, {size / 1e6:.1f} MB")]

@@ -1,0 +1,237 @@
+"""Hi-C contacts of single cells: a feature is a pair of bins of one chromosome."""
+
+import logging
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import anndata
+import numpy as np
+import pandas as pd
+import scipy
+from numpy.typing import NDArray
+
+from smile_runtime.errors import RecipeError
+
+if TYPE_CHECKING:
+    from cooler import Cooler
+
+logger = logging.getLogger(__name__)
+
+_PAIR = re.compile(r"(.+):(\d{1,10})-(\d{1,10})(Mb)?")
+_COLUMNS = ["bin1_id", "bin2_id", "count"]
+
+
+class _Bins(NamedTuple):
+    """Bins of a genome: names of its chromosomes, and of each bin its chromosome and start, shape ``(n_bins,)``."""
+
+    chrom_names: NDArray[np.object_]
+    chrom: NDArray[np.int64]
+    start: NDArray[np.int64]
+
+
+def read_contacts(path: Path, *, genome: str, resolution: int) -> anndata.AnnData:
+    """Read the contacts of single cells within each chromosome; those between chromosomes are left out.
+
+    Parameters
+    ----------
+    path
+        A ``.scool`` file, a folder of ``.cool`` files (one for each cell, named after it) or one ``.cool`` file.
+    genome
+        Assembly that the files must state; files that state none are taken with a warning.
+    resolution
+        Size of their bins in base pairs.
+
+    Returns
+    -------
+        Cells with
+
+        ``X``
+            Raw contacts, CSR float32, shape ``(n_cells, n_pairs)``. A pair of bins is a feature where any cell has a
+            contact of it, named ``chrom:start1-start2``, in genome order.
+        ``var``
+            ``chrom``, ``start1``, ``start2`` and ``distance``, the last three in base pairs.
+
+    Raises
+    ------
+    RecipeError
+        If a file is no cool file, of another genome or resolution, or stores both triangles; if the cells have
+        different bins or repeated names, or there are none.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of cooler's own use of h5py and pandas; damage is found here
+        cells = [(name, _open(uri)) for name, uri in _cell_uris(path)]
+        names = [name for name, _ in cells]
+        coolers = [cool for _, cool in cells]
+        _require_cells(names, path)
+        _require_genome(coolers, genome)
+        bins = _read_bins(coolers[0])
+        for cool in coolers:
+            _require_resolution(cool, resolution)
+            _require_bins(cool, bins, path)
+        return _as_adata(names, coolers, bins)
+
+
+def parse_pairs(names: Sequence[str]) -> pd.DataFrame:
+    """Read pairs of bins from their names: ``chr1:13000000-15000000``, or ``chr1:13-15Mb``.
+
+    Returns
+    -------
+        ``chrom``, and in base pairs ``start1``, ``start2`` and ``distance``; shape ``(n_features, 4)``.
+
+    Raises
+    ------
+    RecipeError
+        If a name is not such a pair, or has its bins in the other order.
+    """
+    rows = []
+    for name in names:
+        match = _PAIR.fullmatch(name)
+        if match is None or int(match[2]) > int(match[3]):
+            raise RecipeError(
+                f"the feature {name!r} is not a pair of bins; rename the features like chr1:13000000-15000000 or "
+                "chr1:13-15Mb (starts of both bins, the smaller one first)"
+            )
+        unit = 1_000_000 if match[4] else 1
+        rows.append((match[1], int(match[2]) * unit, int(match[3]) * unit))
+    chrom, start1, start2 = zip(*rows, strict=True) if rows else ((), (), ())
+    return _pair_table(names, chrom, np.array(start1, np.int64), np.array(start2, np.int64))
+
+
+def within_distance(pairs: pd.DataFrame, max_distance: int) -> NDArray[np.bool_]:
+    """Say which pairs are at most ``max_distance`` base pairs apart, shape ``(n_features,)``."""
+    return pairs["distance"].to_numpy(np.int64) <= max_distance
+
+
+def bands(pairs: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the band of each pair, shape ``(n_features,)``: pairs of any chromosome that are equally far apart.
+
+    Bands are numbered from 0, the nearest, without gaps.
+    """
+    return np.unique(pairs["distance"].to_numpy(np.int64), return_inverse=True)[1].astype(np.int64)
+
+
+def _cell_uris(path: Path) -> list[tuple[str, str]]:
+    """Return the name of each cell, and where cooler finds it."""
+    from cooler import fileops
+
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".cool")
+        return [(file.stem, str(file)) for file in files]
+    try:
+        if fileops.is_cooler(str(path)):
+            return [(path.stem, str(path))]
+        if fileops.is_scool_file(str(path)):
+            return [(uri.rsplit("/", 1)[1], f"{path}::{uri}") for uri in fileops.list_scool_cells(str(path))]
+    except OSError:  # no HDF5, or truncated
+        pass
+    raise RecipeError(
+        f"{path} is no .cool or .scool file with cells, or it is damaged; give a .scool file, a folder of .cool files "
+        "or a .cool file (of a .mcool file, copy one resolution to a .cool file)"
+    )
+
+
+def _open(uri: str) -> "Cooler":
+    import cooler
+
+    try:
+        return cooler.Cooler(uri)
+    except (OSError, KeyError) as error:
+        raise _unreadable(uri) from error
+
+
+def _unreadable(uri: str) -> RecipeError:
+    return RecipeError(f"{uri} is no .cool file, or it is damaged; copy or export it again, or take it out of the data")
+
+
+def _require_cells(names: Sequence[str], path: Path) -> None:
+    if not names:
+        raise RecipeError(f"the folder {path} has no .cool files; put one in it for each cell, or give a .scool file")
+    index = pd.Index(names)
+    if not index.is_unique:
+        raise RecipeError(f"{path} has several cells named {index[index.duplicated()][0]!r}; rename their files")
+
+
+def _require_genome(coolers: Sequence["Cooler"], genome: str) -> None:
+    unknown = 0
+    for cool in coolers:
+        stated = str(cool.info.get("genome-assembly") or "unknown")
+        if stated == "unknown":
+            unknown += 1
+        elif stated != genome:
+            raise RecipeError(
+                f"{cool.uri} is of genome {stated!r}, the recipe needs {genome!r}; use contacts of that genome, or set "
+                "data.contacts.genome"
+            )
+    if unknown:
+        logger.warning(
+            "%d of %d cells do not say their genome; they are taken to be of %r", unknown, len(coolers), genome
+        )
+
+
+def _require_resolution(cool: "Cooler", resolution: int) -> None:
+    if cool.binsize is None:
+        raise RecipeError(f"{cool.uri} has bins of variable size; export it with bins of {resolution:,} bp")
+    if cool.binsize != resolution:
+        raise RecipeError(
+            f"{cool.uri} has bins of {cool.binsize:,} bp, the recipe needs {resolution:,} bp; coarsen it or export it "
+            "again, or set data.contacts.resolution"
+        )
+    if cool.storage_mode != "symmetric-upper":
+        raise RecipeError(f"{cool.uri} stores both triangles of its contacts; export it as symmetric, upper triangle")
+
+
+def _require_bins(cool: "Cooler", bins: _Bins, path: Path) -> None:
+    if not all(np.array_equal(*both) for both in zip(_read_bins(cool), bins, strict=True)):
+        raise RecipeError(
+            f"{cool.uri} has other bins than the first cell of {path}; export all cells with the same chromosomes, in "
+            "the same order"
+        )
+
+
+def _read_bins(cool: "Cooler") -> _Bins:
+    try:
+        with cool.open() as group:
+            chrom, start = group["bins/chrom"][:], group["bins/start"][:]
+    except (OSError, KeyError) as error:
+        raise _unreadable(cool.uri) from error
+    return _Bins(np.array(cool.chromnames, dtype=object), chrom.astype(np.int64), start.astype(np.int64))
+
+
+def _contacts(cool: "Cooler", chrom: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return a cell's pairs of bins within a chromosome, as ``bin1 * n_bins + bin2``, and their contacts."""
+    try:
+        pixels = cool.pixels()[_COLUMNS][:]
+    except (OSError, KeyError) as error:
+        raise _unreadable(cool.uri) from error
+    bin1, bin2, count = (pixels[column].to_numpy() for column in _COLUMNS)
+    kept = (chrom[bin1] == chrom[bin2]) & (count != 0)
+    pair: NDArray[np.int64] = bin1[kept].astype(np.int64) * len(chrom) + bin2[kept]
+    return pair, count[kept].astype(np.float32)
+
+
+def _as_adata(names: Sequence[str], coolers: Sequence["Cooler"], bins: _Bins) -> anndata.AnnData:
+    pairs, counts = zip(*(_contacts(cool, bins.chrom) for cool in coolers), strict=True)
+    found, column = np.unique(np.concatenate(pairs), return_inverse=True)
+    ends = np.cumsum([0, *map(len, pairs)])
+    X = scipy.sparse.csr_matrix((np.concatenate(counts), column, ends), shape=(len(names), len(found)))
+    X.sum_duplicates()
+    bin1, bin2 = np.divmod(found, len(bins.chrom))
+    chrom, start1, start2 = bins.chrom_names[bins.chrom[bin1]], bins.start[bin1], bins.start[bin2]
+    features = [f"{each}:{one}-{two}" for each, one, two in zip(chrom, start1, start2, strict=True)]
+    var = _pair_table(features, chrom, start1, start2)
+    return anndata.AnnData(X, obs=pd.DataFrame(index=list(names)), var=var)
+
+
+def _pair_table(
+    names: Sequence[str],
+    chrom: Sequence[str] | NDArray[np.object_],
+    start1: NDArray[np.int64],
+    start2: NDArray[np.int64],
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"chrom": np.array(chrom, dtype=object), "start1": start1, "start2": start2, "distance": start2 - start1},
+        index=pd.Index(list(names), dtype=object),
+    )

@@ -1,0 +1,127 @@
+"""Cells of one or more modalities, tied together by their names."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from smile_runtime.errors import RecipeError
+from smile_training.cells import Cells, read_cells
+from smile_training.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Cells by modality; a cell that two modalities measured has the same name in both.
+
+    Attributes
+    ----------
+    cells
+        The cells of each modality; label ids mean the same in all.
+    """
+
+    cells: dict[str, Cells]
+
+    @property
+    def first(self) -> str:
+        """The first modality: the anchor of a pair, the teacher of a composition."""
+        return next(iter(self.cells))
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the labels."""
+        return self.cells[self.first].label_names
+
+    def names(self) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+        """Return the names of all cells of any modality, in order of first appearance, and the label id of each."""
+        names = np.concatenate([cells.names for cells in self.cells.values()])
+        labels = np.concatenate([cells.labels for cells in self.cells.values()])
+        series = pd.Series(labels, index=names)
+        series = series[~series.index.duplicated()]
+        return series.index.to_numpy(dtype=object), series.to_numpy(dtype=np.int64)
+
+    def pairs(self, first: str, second: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the rows of the cells that both modalities measured: in one, and in the other, alike in order."""
+        place = pd.Index(self.cells[second].names).get_indexer(pd.Index(self.cells[first].names))
+        rows = np.flatnonzero(place >= 0)
+        return rows, place[rows]
+
+    def subset(self, names: NDArray[np.object_]) -> "Dataset":
+        """Return the cells of these names, modality by modality, in their order here."""
+        return Dataset({name: cells.subset(rows_of(cells, names)) for name, cells in self.cells.items()})
+
+    def of(self, modalities: Iterable[str]) -> "Dataset":
+        """Return some of the modalities."""
+        return Dataset({name: self.cells[name] for name in modalities})
+
+
+def rows_of(cells: Cells, names: NDArray[np.object_]) -> NDArray[np.intp]:
+    """Return the rows of the cells that have one of these names."""
+    return np.flatnonzero(pd.Index(cells.names).isin(names))
+
+
+def read_dataset(recipe: Recipe, folder: Path) -> Dataset:
+    """Read the cells of every modality of a recipe.
+
+    Raises
+    ------
+    RecipeError
+        If a file cannot be used, or two modalities that should be paired share no cell.
+    ValueKindError, QueryError
+        If values cannot be used.
+    """
+    read = {name: read_cells(name, modality, folder) for name, modality in recipe.modalities.items()}
+    dataset = Dataset(_with_common_labels(read))
+    first = dataset.first
+    for name in list(read)[1:]:
+        _require_pairs(dataset, first, name, recipe)
+    return dataset
+
+
+def _require_pairs(dataset: Dataset, first: str, second: str, recipe: Recipe) -> None:
+    rows, _ = dataset.pairs(first, second)
+    n_first, n_second = len(dataset.cells[first]), len(dataset.cells[second])
+    training = recipe.students if recipe.variant == "composition" else recipe.training
+    if len(rows) < 2:
+        raise RecipeError(
+            f"{first} and {second} share {len(rows)} cells: no pair to learn from; the names of {first} are like "
+            f"{_sample(dataset.cells[first])}, those of {second} like {_sample(dataset.cells[second])}: give the two "
+            "measurements of a cell the same name (adata.obs_names)"
+        )
+    logger.info(
+        "%s and %s: %d cells are paired; %d of %s and %d of %s are not",
+        *(first, second, len(rows), n_first - len(rows), first, n_second - len(rows), second),
+    )
+    if len(rows) < training.batch_size:
+        logger.warning(
+            "%d pairs of %s and %s are fewer than a batch of %d: every batch takes them all",
+            *(len(rows), first, second, training.batch_size),
+        )
+    if recipe.variant in ("psmile", "mpsmile") and len(rows) < max(n_first, n_second):
+        logger.info(
+            "the unpaired cells help to fit preprocessing and stem, the %s encoders see the pairs", recipe.variant
+        )
+
+
+def _sample(cells: Cells) -> str:
+    return ", ".join(repr(str(name)) for name in cells.names[:2])
+
+
+def _with_common_labels(read: dict[str, Cells]) -> dict[str, Cells]:
+    """Let label ids mean the same in all modalities; a cell without a label takes that of its partner."""
+    names = tuple(sorted({name for cells in read.values() for name in cells.label_names}))
+    known: dict[object, int] = {}
+    for cells in read.values():
+        for name, label in zip(cells.names, cells.labels, strict=True):
+            if label >= 0:
+                known.setdefault(name, names.index(cells.label_names[label]))
+    return {
+        modality: cells.with_labels(np.array([known.get(name, -1) for name in cells.names], np.int64), names)
+        for modality, cells in read.items()
+    }

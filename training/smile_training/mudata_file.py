@@ -1,0 +1,94 @@
+"""h5mu files: one modality of them, with what the file says of its cells."""
+
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import anndata
+import pandas as pd
+
+from smile_runtime.errors import RecipeError
+
+
+def read_modality(path: Path, modality: str) -> anndata.AnnData:
+    """Read one modality of an h5mu file; the others stay on disk.
+
+    The columns that the file keeps for the cells of all modalities are added where the modality itself has none of that
+    name: ``modality:column`` as ``column``, then those of no modality.
+
+    Parameters
+    ----------
+    path
+        The file.
+    modality
+        Its name in the file.
+
+    Returns
+    -------
+        The modality's cells, with further columns in ``obs``.
+
+    Raises
+    ------
+    RecipeError
+        If the file is missing, damaged or no h5mu, or has no such modality, or names several cells alike.
+    """
+    if not path.is_file():
+        raise RecipeError(f"there is no file {path}; give the path of an .h5mu file")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of mudata and anndata, about formats to come
+        modalities, shared = _read_shared(path)
+        if modality not in modalities:
+            raise RecipeError(
+                f"{path} has no modality {modality!r}; it has: {', '.join(modalities) or 'none'}. Name the one to take "
+                "in data.mudata_key"
+            )
+        adata = _read_own(path, modality)
+    if not shared.index.is_unique:
+        twice = shared.index[shared.index.duplicated()][0]
+        raise RecipeError(f"{path} has several cells named {twice!r}; make the obs_names of each modality unique")
+    for name, column in _columns(shared.columns, modality, modalities).items():
+        if name not in adata.obs:
+            adata.obs[name] = shared[column].reindex(adata.obs_names)
+    return adata
+
+
+def _read_shared(path: Path) -> tuple[list[str], pd.DataFrame]:
+    """Return the names of the modalities, and what the file keeps for the cells of all of them."""
+    import h5py
+    from anndata.io import read_elem
+
+    try:
+        with h5py.File(path) as file:
+            return list(file["mod"].keys()), read_elem(file["obs"])
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def _read_own(path: Path, modality: str) -> anndata.AnnData:
+    import mudata
+
+    try:
+        return mudata.read_h5ad(path, modality)
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> RecipeError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return RecipeError(
+        f"{path} cannot be read as h5mu: {reason}; it is truncated, of another format, or of a later mudata: copy or "
+        "export it again, or upgrade mudata"
+    )
+
+
+def _columns(columns: Iterable[str], modality: str, modalities: Sequence[str]) -> dict[str, str]:
+    """Return which shared column is added under which name."""
+    plain: dict[str, str] = {}
+    own: dict[str, str] = {}
+    for column in columns:
+        prefix, colon, name = column.partition(":")
+        if not colon or prefix not in modalities:
+            plain[column] = column
+        elif prefix == modality:
+            own[name] = column
+    return plain | own

@@ -1,0 +1,96 @@
+"""Files of cells: opened as AnnData whatever their format, after their sha256 is checked."""
+
+from pathlib import Path
+
+import anndata
+
+from smile_runtime.errors import QueryError, RecipeError
+from smile_runtime.files import sha256_file
+from smile_runtime.h5ad import read_h5ad
+from smile_training.contacts import read_contacts
+from smile_training.mudata_file import read_modality
+from smile_training.recipe import Data
+from smile_training.simulation import simulate_mark, simulate_methylation
+
+
+def source_files(data: Data, folder: Path) -> list[Path]:
+    """Return the files that a recipe's data names."""
+    paths = [data.path] if isinstance(data.path, str) else data.path
+    return [folder / path for path in paths]
+
+
+def source_sha256(data: Data, folder: Path) -> list[str]:
+    """Return the sha256 of each file, in order; of a folder, of its files' one after the other.
+
+    Raises
+    ------
+    RecipeError
+        If one is missing, or not the one that the recipe pins.
+    """
+    pinned = [data.sha256] if isinstance(data.sha256, str) else data.sha256
+    files = source_files(data, folder)
+    if len(pinned) not in (len(files), 1) or (len(files) > 1 and pinned == [""] * len(pinned)):
+        pinned = [""] * len(files)
+    found = [_sha256(path) for path in files]
+    for path, wanted, got in zip(files, pinned * (len(files) if len(pinned) == 1 else 1), found, strict=True):
+        if wanted and wanted != got:
+            raise RecipeError(
+                f"{path} has sha256 {got}, the recipe pins {wanted}; use the data that the recipe was made for"
+            )
+    return found
+
+
+def open_sources(name: str, data: Data, folder: Path) -> list[anndata.AnnData]:
+    """Open the files of a modality.
+
+    Parameters
+    ----------
+    name
+        The modality.
+    data
+        The recipe's section on its data.
+    folder
+        Where relative paths start.
+
+    Raises
+    ------
+    RecipeError
+        If a file is missing, damaged or of another genome or resolution.
+    """
+    opened = [_open(path, name, data) for path in source_files(data, folder)]
+    if data.simulate == "mark":
+        return [simulate_mark(adata, seed=_seed(name)) for adata in opened]
+    if data.simulate == "methylation":
+        return [simulate_methylation(adata, seed=_seed(name)) for adata in opened]
+    return opened
+
+
+def _open(path: Path, name: str, data: Data) -> anndata.AnnData:
+    if not path.exists():
+        raise RecipeError(f"there is no data file {path}; name the folder that holds it with --data")
+    if path.suffix in (".cool", ".scool") or path.is_dir():
+        if data.contacts.resolution is None:
+            raise RecipeError(f"{path} holds contacts; set data.contacts.genome and data.contacts.resolution")
+        return read_contacts(path, genome=data.contacts.genome, resolution=data.contacts.resolution)
+    if path.suffix == ".h5mu":
+        return read_modality(path, data.mudata_key or name)
+    try:
+        return read_h5ad(path)
+    except QueryError as error:
+        raise RecipeError(str(error)) from error
+
+
+def _sha256(path: Path) -> str:
+    if not path.exists():
+        raise RecipeError(f"there is no data file {path}; name the folder that holds it with --data")
+    if path.is_dir():
+        import hashlib
+
+        parts = "".join(sha256_file(file) for file in sorted(path.iterdir()) if file.is_file())
+        return hashlib.sha256(parts.encode()).hexdigest()
+    return sha256_file(path)
+
+
+def _seed(name: str) -> int:
+    """Return a seed that is the modality's own, so that no two simulations are alike."""
+    return int.from_bytes(name.encode()[-4:], "big")
