@@ -31,7 +31,8 @@ class Stream:
     Attributes
     ----------
     rows
-        For each modality that measured them, which of its cells they are, shape ``(n,)``; alike in order.
+        For each modality, which of its cells they are, shape ``(n, n_choices)``; alike in order. One of the choices is
+        drawn each time: the cell itself, or cells that stand for it where the modality did not measure it.
     partners
         Partners of each: places among the n, shape ``(n, n_partners)``.
     labels
@@ -115,7 +116,7 @@ def run(
                 for place, view in enumerate(phase.views):
                     if view.modality not in stream.rows:
                         continue
-                    rows = stream.rows[view.modality][partner if view.partner else batch]
+                    rows = _drawn(stream.rows[view.modality][partner if view.partner else batch], rng)
                     source = inputs[view.modality]
                     x = source.view(rows, noise) if view.noisy else source.clean(rows)
                     with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bf16"):
@@ -141,8 +142,17 @@ def run(
     for stream in phases[-1][1]:
         for name in stream.rows.keys() & networks.keys():
             rng = np.random.default_rng(seed)
-            _reestimate_batch_norm(_network(networks, name), inputs[name], rng.permutation(stream.rows[name]))
+            _reestimate_batch_norm(
+                _network(networks, name), inputs[name], rng.permutation(np.unique(stream.rows[name]))
+            )
     return curve
+
+
+def _drawn(choices: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return one of the choices for each cell of a batch, shape ``(batch,)``."""
+    if choices.shape[1] == 1:
+        return choices[:, 0]
+    return choices[np.arange(len(choices)), rng.integers(choices.shape[1], size=len(choices))]
 
 
 def _network(networks: nn.ModuleDict, name: str) -> SmileNetwork:

@@ -4,10 +4,34 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
+from smile_training.dataset import Dataset
+from smile_training.recipe import Pairing
+
+_CHOICES = 64
+
 
 def self_partners(n_cells: int) -> NDArray[np.intp]:
     """Return each cell as its own only partner, shape ``(n_cells, 1)``: the published pairing, and the one by label."""
     return np.arange(n_cells)[:, None]
+
+
+def matched(dataset: Dataset, first: str, second: str, pairing: Pairing, seed: int) -> dict[str, NDArray[np.intp]]:
+    """Return the pairs of two modalities: for each, its rows, alike in order, shape ``(n_pairs, n_choices)``.
+
+    They are the cells that both measured. With ``pairing.unpaired`` each further labelled cell of the second follows,
+    with cells of its label in the first to choose from.
+    """
+    rows, others = dataset.pairs(first, second)
+    if not pairing.unpaired:
+        return {first: rows[:, None], second: others[:, None]}
+    rng = np.random.default_rng(seed)
+    labels = dataset.cells[first].labels
+    alone = np.setdiff1d(np.flatnonzero(np.isin(dataset.cells[second].labels, labels[labels >= 0])), others)
+    stand_ins = [rng.choice(np.flatnonzero(labels == label), _CHOICES) for label in dataset.cells[second].labels[alone]]
+    choices = np.concatenate(
+        [np.repeat(rows[:, None], _CHOICES, axis=1), np.reshape(stand_ins, (-1, _CHOICES)).astype(np.intp)]
+    )
+    return {first: choices, second: np.concatenate([others, alone])[:, None]}
 
 
 def neighbour_partners(

@@ -12,13 +12,13 @@ from smile_training.recipe import Modality
 
 
 def peer_values(train: Cells, left_out: Cells, modality: Modality) -> tuple[Values, Values]:
-    """Return z-scores (for TF-IDF the values themselves) of training and left-out cells.
+    """Return z-scores of training and left-out cells.
 
     Sparse values are scaled and not centred, which stays to be done by whoever needs it.
     """
     selected = select_features(train, modality.data, modality.preprocessing)
     fitted = fit_preprocessing(selected, modality.preprocessing)
-    fitted = Preprocessing(**{**vars(fitted), "scaling": "sd" if fitted.idf is None else "none"})
+    fitted = Preprocessing(**{**vars(fitted), "scaling": "sd"})
     place = {name: column for column, name in enumerate(left_out.features)}
     known = left_out.with_features(np.array([place[name] for name in selected.features]))
     return _scaled(selected, fitted), _scaled(known, fitted)

@@ -119,6 +119,8 @@ class Pairing(Section, frozen=True):
     """A cell with itself; with a near cell of any batch; with all cells of its label; with a near one of its label."""
     n_neighbors: Count = 5
     """Partners are drawn from this many nearest cells in each batch."""
+    unpaired: bool = False
+    """Whether a labelled cell that only the further modality measured learns from cells of its label in the first."""
 
 
 class Noise(Section, frozen=True):

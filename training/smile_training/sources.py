@@ -1,5 +1,6 @@
 """Files of cells: opened as AnnData whatever their format, after their sha256 is checked."""
 
+import zlib
 from pathlib import Path
 
 import anndata
@@ -58,6 +59,10 @@ def open_sources(name: str, data: Data, folder: Path) -> list[anndata.AnnData]:
         If a file is missing, damaged or of another genome or resolution.
     """
     opened = [_open(path, name, data) for path in source_files(data, folder)]
+    if data.simulate and len(opened) > 1:
+        raise RecipeError(
+            f"{name} is simulated from {len(opened)} files; one is needed, for a simulation is of its cells"
+        )
     if data.simulate == "mark":
         return [simulate_mark(adata, seed=_seed(name)) for adata in opened]
     if data.simulate == "methylation":
@@ -69,7 +74,7 @@ def _open(path: Path, name: str, data: Data) -> anndata.AnnData:
     if not path.exists():
         raise RecipeError(f"there is no data file {path}; name the folder that holds it with --data")
     if path.suffix in (".cool", ".scool") or path.is_dir():
-        if data.contacts.resolution is None:
+        if data.contacts.resolution is None or not data.contacts.genome:
             raise RecipeError(f"{path} holds contacts; set data.contacts.genome and data.contacts.resolution")
         return read_contacts(path, genome=data.contacts.genome, resolution=data.contacts.resolution)
     if path.suffix == ".h5mu":
@@ -93,4 +98,4 @@ def _sha256(path: Path) -> str:
 
 def _seed(name: str) -> int:
     """Return a seed that is the modality's own, so that no two simulations are alike."""
-    return int.from_bytes(name.encode()[-4:], "big")
+    return zlib.crc32(name.encode())

@@ -15,6 +15,7 @@ from smile_training.collapse import require_spread
 from smile_training.dataset import Dataset
 from smile_training.learner import Learner, new_learner, teacher
 from smile_training.loop import Progress, Stream, run, steps_of
+from smile_training.pairing import matched
 from smile_training.recipe import Recipe, Training
 from smile_training.trained import TrainedEncoder
 from smile_training.variants import Phase
@@ -93,12 +94,12 @@ def train_encoders(
         learners[name] = _learner(dataset, recipe, how, name, learners.get(names[0]))
     phases = _phases(recipe, names)
     if len(names) == 1:
-        together = [_stream(learners, {names[0]: np.arange(len(dataset.cells[names[0]]))}, recipe.training, how.seed)]
+        together = [_stream(learners, {names[0]: _all(dataset, names[0])}, recipe.training, how.seed)]
     else:
-        pairs = dict(zip(names, dataset.pairs(*names), strict=True))
+        pairs = matched(dataset, names[0], names[1], recipe.training.pairing, how.seed)
         together = [_stream(learners, pairs, recipe.training, how.seed)]
     alone = [
-        _stream(learners, {name: np.arange(len(dataset.cells[name]))}, recipe.training, how.seed)
+        _stream(learners, {name: _all(dataset, name)}, recipe.training, how.seed)
         for name in (names if any(not phase.paired for phase in phases) else ())
     ]
     staged = [(phase, together if phase.paired else alone) for phase in phases]
@@ -122,8 +123,7 @@ def _compose(
     first, *others = recipe.modalities
     if first not in encoders:
         learners = {first: _learner(dataset, recipe, how, first, None)}
-        rows = {first: np.arange(len(dataset.cells[first]))}
-        stream = _stream(learners, rows, recipe.training, how.seed)
+        stream = _stream(learners, {first: _all(dataset, first)}, recipe.training, how.seed)
         phases = [(phase, [stream]) for phase in variants.smile(first, recipe.training)]
         encoders |= _run(learners, phases, recipe.training, how, f"{how.name}-{first}")
     noise = recipe.modalities[first].noise
@@ -134,11 +134,15 @@ def _compose(
             first: teacher(encoders[first], dataset.cells[first], device=how.device, noise=noise),
             name: _learner(dataset, recipe, how, name, None),
         }
-        pairs = dict(zip((first, name), dataset.pairs(first, name), strict=True))
+        pairs = matched(dataset, first, name, recipe.students.pairing, how.seed)
         stream = _stream(learners, pairs, recipe.students, how.seed)
         phases = [(phase, [stream]) for phase in variants.student(first, name, recipe.students)]
         encoders |= _run(learners, phases, recipe.students, how, f"{how.name}-{name}")
     return {name: encoders[name] for name in recipe.modalities}
+
+
+def _all(dataset: Dataset, name: str) -> NDArray[np.intp]:
+    return np.arange(len(dataset.cells[name]))[:, None]
 
 
 def _learner(dataset: Dataset, recipe: Recipe, how: Run, name: str, heads_of: Learner | None) -> Learner:
@@ -155,11 +159,11 @@ def _learner(dataset: Dataset, recipe: Recipe, how: Run, name: str, heads_of: Le
 def _stream(
     learners: Mapping[str, Learner], rows: Mapping[str, NDArray[np.intp]], training: Training, seed: int
 ) -> Stream:
-    """Return cells that are drawn together, with the partners that their first modality gives them."""
-    first = next(iter(rows))
-    learner = learners[first]
-    labels = torch.from_numpy(learner.cells.labels[rows[first]]) if training.pairing.kind == "label" else None
-    return Stream(rows, learner.partners(rows[first], training.pairing, seed), labels)
+    """Return cells that are drawn together, with the partners given by the first modality that measured them all."""
+    anchor = next((name for name in rows if rows[name].shape[1] == 1), next(iter(rows)))
+    learner, chosen = learners[anchor], rows[anchor][:, 0]
+    labels = torch.from_numpy(learner.cells.labels[chosen]) if training.pairing.kind == "label" else None
+    return Stream(rows, learner.partners(chosen, training.pairing, seed), labels)
 
 
 def _run(

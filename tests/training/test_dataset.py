@@ -1,0 +1,174 @@
+"""Cells of several modalities: read together, tied by name, refused where they cannot be paired."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from smile_runtime.errors import RecipeError
+from smile_training.dataset import Dataset, read_dataset
+from smile_training.recipe import Recipe, resolve_recipe
+
+SOURCE = {"name": "simulated", "licence": "CC0-1.0"}
+ABOUT = dict.fromkeys(("name", "title", "description", "organism", "tissue", "licence"), "x")
+
+
+def recipe(variant: str = "psmile", **data: dict[str, Any]) -> Recipe:
+    fields = {name: {"data": {"path": f"{name}.h5ad", "source": SOURCE, **more}} for name, more in data.items()}
+    return resolve_recipe({**ABOUT, "variant": variant, "modalities": fields}, "x.toml")
+
+
+def write(folder: Path, name: str, names: list[str], n_features: int = 6, **obs: list[str]) -> anndata.AnnData:
+    X = np.random.default_rng(len(name)).poisson(2.0, (len(names), n_features)).astype(np.float32) + 1
+    table = pd.DataFrame(obs, index=names)
+    adata = anndata.AnnData(X, obs=table, var=pd.DataFrame(index=[f"{name}{each}" for each in range(n_features)]))
+    adata.write_h5ad(folder / f"{name}.h5ad")
+    return adata
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    """RNA of a to d, antibodies of c, b and e; each labels cells in its own words."""
+    write(tmp_path, "rna", ["a", "b", "c", "d"], kind=["T", "B", "T", "T"])
+    write(tmp_path, "adt", ["c", "b", "e"], kind=["T", "B", "NK"])
+    return tmp_path
+
+
+def read(folder: Path, variant: str = "psmile", **changes: dict[str, Any]) -> Dataset:
+    data = {name: {"label_key": "kind", **changes.get(name, {})} for name in ("rna", "adt")}
+    return read_dataset(recipe(variant, **data), folder)
+
+
+def test_pairs_are_the_cells_of_one_name_in_the_order_of_the_first(two: Path) -> None:
+    dataset = read(two)
+    rows, others = dataset.pairs("rna", "adt")
+    assert dataset.cells["rna"].names[rows].tolist() == ["b", "c"]
+    assert dataset.cells["adt"].names[others].tolist() == ["b", "c"]
+    assert (rows.tolist(), others.tolist()) == ([1, 2], [1, 0])
+
+
+def test_labels_mean_the_same_in_all_modalities(two: Path) -> None:
+    dataset = read(two)
+    assert dataset.label_names == ("B", "NK", "T")
+    assert dataset.cells["rna"].labels.tolist() == [2, 0, 2, 2]
+    assert dataset.cells["adt"].labels.tolist() == [2, 0, 1]
+    names, labels = dataset.names()
+    assert names.tolist() == ["a", "b", "c", "d", "e"]
+    assert labels.tolist() == [2, 0, 2, 2, 1]
+
+
+def test_a_cell_without_a_label_takes_its_partners(two: Path) -> None:
+    dataset = read(two, adt={"label_key": None})
+    assert dataset.cells["adt"].labels.tolist() == [1, 0, -1]  # T, B, and a cell that only antibodies know
+    assert dataset.label_names == ("B", "T")
+
+
+def test_where_two_labels_differ_the_first_modality_is_right(tmp_path: Path) -> None:
+    write(tmp_path, "rna", ["a", "b"], kind=["T", "B"])
+    write(tmp_path, "adt", ["a", "b"], kind=["B", "B"])
+    assert read(tmp_path).cells["adt"].labels.tolist() == [1, 0]
+
+
+def test_the_log_says_how_many_are_paired(two: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        read(two)
+    assert "rna and adt: 2 cells are paired; 2 of rna and 1 of adt are not" in caplog.text
+    assert "2 pairs of rna and adt are fewer than a batch of 512: every batch takes them all" in caplog.text
+
+
+def test_a_subset_is_of_names(two: Path) -> None:
+    part = read(two).subset(np.array(["e", "b", "zzz"], dtype=object))
+    assert part.cells["rna"].names.tolist() == ["b"]
+    assert part.cells["adt"].names.tolist() == ["b", "e"]
+    assert part.label_names == ("B", "NK", "T")
+
+
+def test_no_shared_cell_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "rna", ["a", "b"], kind=["T", "B"])
+    write(tmp_path, "adt", ["a-1", "b-1"], kind=["T", "B"])
+    with pytest.raises(RecipeError, match=r"share 0 cells: no pair .* like 'a', 'b', those of adt like 'a-1', 'b-1'"):
+        read(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:Observation names are not unique")
+def test_repeated_cell_names_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "rna", ["a", "a", "b"], kind=["T", "B", "B"])
+    write(tmp_path, "adt", ["a", "b"], kind=["T", "B"])
+    with pytest.raises(RecipeError, match=r"rna\.h5ad has repeated cell names, 'a' for one; make adata\.obs_names uni"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("variant", "names", "message"),
+    [
+        ("psmile", ["rna"], "has 1 modalities .rna., psmile needs 2"),
+        ("mpsmile", ["rna", "adt", "atac"], "has 3 modalities .rna, adt, atac., mpsmile needs 2"),
+        ("smile", ["rna", "adt"], "has 2 modalities .rna, adt., smile needs 1"),
+        ("composition", ["rna"], "composition needs at least 2"),
+        ("reference", [], "has 0 modalities .none., reference needs 2"),
+    ],
+)
+def test_a_variant_needs_its_modalities(variant: str, names: list[str], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        recipe(variant, **{name: {} for name in names})
+
+
+def test_files_of_one_modality_are_joined(tmp_path: Path) -> None:
+    """Cells of either, features of either, NaN where a file lacks one; a cell of both is one cell."""
+    first = write(tmp_path, "rna", ["a", "b", "c"], kind=["T", "B", "T"], lane=["1", "1", "2"])
+    second = write(tmp_path, "two", ["c", "d"], kind=["T", "NK"], lane=["1", "1"])
+    second.var_names = ["rna5", "x", "y", "z", "rna0", "w"]
+    second.write_h5ad(tmp_path / "two.h5ad")
+    paths = {"path": ["rna.h5ad", "two.h5ad"], "batch_key": "lane", "label_key": "kind", "values": "counts"}
+    cells = read_dataset(recipe("smile", rna=paths), tmp_path).cells["rna"]
+
+    assert cells.names.tolist() == ["a", "b", "c", "d"]
+    assert cells.features == (*(f"rna{each}" for each in range(6)), "x", "y", "z", "w")
+    np.testing.assert_array_equal(cells.raw[:3, :6], first.X)
+    np.testing.assert_array_equal(cells.raw[2, 6:], second.X[0, [1, 2, 3, 5]])
+    np.testing.assert_array_equal(cells.raw[3, [5, 6, 7, 8, 0, 9]], second.X[1])
+    assert np.isnan(cells.raw[3, 1:5]).all()
+    assert np.isnan(cells.raw[:2, 6:]).all()
+    assert [cells.batch_names[each] for each in cells.batches] == ["rna, 1", "rna, 1", "rna, 2", "two, 1"]
+    assert [cells.label_names[each] for each in cells.labels] == ["T", "B", "T", "NK"]
+    np.testing.assert_allclose(cells.size_factor[:, 0], 1e4 / np.r_[first.X.sum(axis=1), second.X[1].sum()], rtol=1e-6)
+
+
+def test_levels_keep_their_zeros_and_what_was_not_covered(tmp_path: Path) -> None:
+    levels = np.array([[0, 0.5, np.nan], [1, np.nan, 0.25], [0, 0, 0]], np.float32)
+    obs, var = pd.DataFrame(index=list("abc")), pd.DataFrame(index=["p", "q", "r"])
+    anndata.AnnData(levels, obs=obs, var=var).write_h5ad(tmp_path / "methylation.h5ad")
+    cells = read_dataset(recipe("smile", methylation={}), tmp_path).cells["methylation"]
+    np.testing.assert_array_equal(cells.raw, levels)
+    np.testing.assert_array_equal(cells.size_factor, 1)
+
+
+def test_contacts_beyond_the_limit_are_dropped(data_folder: Path) -> None:
+    limit = {"path": "schic_pfc_chr1.h5ad", "contacts": {"max_distance": 3_000_000}}
+    cells = read_dataset(recipe("smile", hic=limit), data_folder).cells["hic"]
+    distance = [
+        int(name.split(":")[1].split("-")[1][:-2]) - int(name.split(":")[1].split("-")[0]) for name in cells.features
+    ]
+    assert set(distance) == {0, 1, 2, 3}
+    assert "chr1:0-3Mb" in cells.features
+
+
+def read_with(folder: Path, change: Callable[[anndata.AnnData], None]) -> Dataset:
+    adata = anndata.read_h5ad(folder / "adt.h5ad")
+    change(adata)
+    adata.write_h5ad(folder / "adt.h5ad")
+    return read(folder)
+
+
+def test_a_cell_without_counts_is_left_out_of_its_modality_alone(two: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def empty(adata: anndata.AnnData) -> None:
+        adata.X[0] = 0
+
+    with pytest.raises(RecipeError, match="share 1 cells"):
+        read_with(two, empty)
+    assert "1 of 3 cells have no values and are left out" in caplog.text

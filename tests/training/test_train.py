@@ -1,0 +1,223 @@
+"""Training of every variant on simulated pairs: what learns, what stands still, what finds its match."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy
+import torch
+
+from smile_runtime.errors import RecipeError
+from smile_training.cells import Cells
+from smile_training.dataset import Dataset
+from smile_training.metrics import foscttm
+from smile_training.recipe import Recipe, resolve_recipe
+from smile_training.train import Run, train_encoders
+from smile_training.trained import TrainedEncoder
+
+N_CELLS = 160
+SOURCE = {"path": "x.h5ad", "source": {"name": "simulated", "licence": "CC0-1.0"}}
+ABOUT = dict.fromkeys(("name", "title", "description", "organism", "tissue", "licence"), "x")
+STEM = {"stem": {"n_components": 8}, "noise": {"gaussian": 0.15}}
+
+
+def measured(name: str, seed: int, n_features: int, *, cells: slice = slice(None)) -> Cells:
+    """Return counts in which cells of four kinds, and their place along a gradient, show in either modality."""
+    rng = np.random.default_rng(seed)
+    kind, place = np.arange(N_CELLS) % 4, np.arange(N_CELLS) / N_CELLS
+    loading = rng.normal(0, 1, (5, n_features))
+    state = np.column_stack([np.eye(4)[kind] * 1.5, place * 2])
+    raw = rng.poisson(np.exp(state @ loading * 0.6)).astype(np.float32)
+    totals = raw.sum(axis=1, keepdims=True)
+    whole = Cells(
+        raw=scipy.sparse.csr_matrix(raw),
+        size_factor=(1e4 / totals if name == "rna" else np.ones_like(totals)).astype(np.float32),
+        features=tuple(f"{name}{each}" for each in range(n_features)),
+        names=np.array([f"cell{each}" for each in range(N_CELLS)], dtype=object),
+        batches=np.zeros(N_CELLS, np.int64),
+        batch_names=("all",),
+        labels=kind,
+        label_names=("a", "b", "c", "d"),
+    )
+    return whole.subset(np.arange(N_CELLS)[cells])
+
+
+@pytest.fixture(scope="module")
+def pairs() -> Dataset:
+    return Dataset({"rna": measured("rna", 0, 60), "adt": measured("adt", 1, 40)})
+
+
+def recipe(variant: str, modalities: tuple[str, ...] = ("rna", "adt"), **fields: Any) -> Recipe:
+    training = {"epochs": 30, "batch_size": 64, **fields.pop("training", {})}
+    both = {"training": training} if variant != "composition" else {"training": training, "students": training}
+    tables = {
+        name: {"data": SOURCE, **({"kind": "adt"} if name not in ("rna", "adt") else {}), **STEM} for name in modalities
+    }
+    network = {"hidden": [32], "n_latent": 16, **fields.pop("network", {})}
+    return resolve_recipe(
+        {**ABOUT, "variant": variant, "modalities": tables, "network": network, **both, **fields}, "x"
+    )
+
+
+def train(dataset: Dataset, settings: Recipe, **options: Any) -> dict[str, TrainedEncoder]:
+    return train_encoders(dataset, settings, Run(torch.device("cpu"), 0), **options)
+
+
+def weights(encoder: TrainedEncoder) -> dict[str, np.ndarray]:
+    return {name: tensor.clone().numpy() for name, tensor in encoder.network.state_dict().items()}
+
+
+def match(dataset: Dataset, encoders: dict[str, TrainedEncoder], first: str = "rna", second: str = "adt") -> float:
+    rows, others = dataset.pairs(first, second)
+    return foscttm(
+        encoders[first].embed(dataset.cells[first])[rows], encoders[second].embed(dataset.cells[second])[others]
+    )
+
+
+@pytest.mark.parametrize("variant", ["psmile", "mpsmile", "composition"])
+def test_pairs_find_one_another(pairs: Dataset, variant: str) -> None:
+    encoders = train(pairs, recipe(variant))
+    assert match(pairs, encoders) < 0.12
+    turned = Dataset({"rna": pairs.cells["rna"], "adt": measured("adt", 1, 40, cells=slice(None, None, -1))})
+    again = train(turned, recipe(variant))
+    assert match(turned, again) < 0.12  # by name, whatever the order
+
+
+def test_reference_smile_brings_pairs_together(pairs: Dataset) -> None:
+    fields = {"training": {"epochs": 150, "pretraining_epochs": 5, "loss": {"temperature": 0.2}}}
+    encoders = train(
+        pairs, recipe("reference", network={"hidden": [], "heads": False, "negative_slope": 0.25}, **fields)
+    )
+    assert match(pairs, encoders) < 0.2
+    assert len(encoders["rna"].loss_curve) == 155
+    assert encoders["rna"].embed(pairs.cells["rna"]).shape == (N_CELLS, 16)
+
+
+def test_the_two_encoders_of_a_pair_share_their_heads(pairs: Dataset) -> None:
+    encoders = train(pairs, recipe("psmile"))
+    rna, adt = weights(encoders["rna"]), weights(encoders["adt"])
+    for name in ("projection.weight", "pseudo_types.0.weight", "pseudo_types.0.bias"):
+        np.testing.assert_array_equal(rna[name], adt[name])
+
+
+def test_mpsmile_differs_from_psmile(pairs: Dataset) -> None:
+    """By the self terms alone: the loss is larger from the first epoch on."""
+    one, other = (train(pairs, recipe(variant, training={"epochs": 2})) for variant in ("psmile", "mpsmile"))
+    assert other["rna"].loss_curve[0] > one["rna"].loss_curve[0] + 1
+
+
+def test_unpaired_cells_help_to_fit_what_comes_before_the_network() -> None:
+    whole = Dataset({"rna": measured("rna", 0, 60, cells=slice(0, 80)), "adt": measured("adt", 1, 40)})
+    half = Dataset({"rna": whole.cells["rna"], "adt": measured("adt", 1, 40, cells=slice(0, 80))})
+    a, b = (train(dataset, recipe("psmile", training={"epochs": 1})) for dataset in (whole, half))
+    raw = np.asarray(whole.cells["adt"].raw.todense())
+    expected = np.log1p(raw / np.exp(np.log1p(raw).mean(axis=1, keepdims=True))).mean(axis=0)
+    np.testing.assert_allclose(a["adt"].preprocessing.mean, expected, rtol=1e-5)
+    assert not np.array_equal(weights(a["adt"])["stem"], weights(b["adt"])["stem"])
+
+
+# Composition
+
+
+@pytest.fixture(scope="module")
+def three() -> Dataset:
+    """RNA of all cells, antibodies of the first hundred, and another modality of some of them."""
+    return Dataset(
+        {
+            "rna": measured("rna", 0, 60),
+            "adt": measured("adt", 1, 40, cells=slice(0, 100)),
+            "second": measured("second", 2, 30, cells=slice(60, 160)),
+        }
+    )
+
+
+def test_the_teacher_stands_still_while_students_learn(three: Dataset) -> None:
+    settings = recipe("composition", ("rna", "adt", "second"))
+    alone = train(three.of(["rna"]), recipe("smile", ("rna",)))
+    before = weights(alone["rna"])
+    encoders = train(three, settings, given=alone)
+
+    assert list(encoders) == ["rna", "adt", "second"]
+    assert encoders["rna"] is alone["rna"]
+    after = weights(encoders["rna"])
+    assert before.keys() == after.keys()
+    for name, tensor in before.items():
+        np.testing.assert_array_equal(after[name], tensor, err_msg=name)
+    assert match(three, encoders) < 0.12
+    assert match(three, encoders, "rna", "second") < 0.12
+    assert match(three, encoders, "adt", "second") < 0.2  # never seen together but for forty cells
+
+
+def test_the_teacher_learns_as_smile_does(three: Dataset) -> None:
+    composed = train(three, recipe("composition", ("rna", "adt", "second")))
+    alone = train(three.of(["rna"]), recipe("smile", ("rna",)))
+    for name, tensor in weights(alone["rna"]).items():
+        np.testing.assert_array_equal(weights(composed["rna"])[name], tensor, err_msg=name)
+
+
+def test_a_student_does_not_depend_on_the_other_students(three: Dataset) -> None:
+    both = train(three, recipe("composition", ("rna", "adt", "second")))
+    one = train(three.of(["rna", "second"]), recipe("composition", ("rna", "second")))
+    for name, tensor in weights(one["second"]).items():
+        np.testing.assert_array_equal(weights(both["second"])[name], tensor, err_msg=name)
+
+
+def test_a_teacher_whose_features_the_data_lacks_is_refused(three: Dataset) -> None:
+    alone = train(three.of(["rna"]), recipe("smile", ("rna",), training={"epochs": 1}))
+    cut = Dataset({**three.cells, "rna": three.cells["rna"].with_features(np.arange(50))})
+    with pytest.raises(RecipeError, match=r"takes 60 features, the data lacks 10 of them, 'rna50' for one"):
+        train(cut, recipe("composition", ("rna", "adt", "second")), given=alone)
+
+
+# Pairing
+
+
+@pytest.mark.parametrize("kind", ["neighbour", "label", "label_neighbour"])
+@pytest.mark.parametrize("variant", ["psmile", "mpsmile", "reference", "composition"])
+def test_every_pairing_works_in_every_variant(pairs: Dataset, variant: str, kind: str) -> None:
+    training = {"epochs": 10, "pretraining_epochs": 2, "pairing": {"kind": kind}}
+    encoders = train(pairs, recipe(variant, training=training))
+    assert match(pairs, encoders) < 0.35
+
+
+@pytest.mark.parametrize("variant", ["psmile", "composition"])
+def test_masking_works_in_every_variant(pairs: Dataset, variant: str) -> None:
+    settings = recipe(variant)
+    fields = {
+        name: {"kind": name, "data": SOURCE, "stem": {"n_components": 8}, "noise": {"gaussian": 0.1, "masking": 0.4}}
+        for name in ("rna", "adt")
+    }
+    masked = resolve_recipe(
+        {
+            **ABOUT,
+            "variant": variant,
+            "modalities": fields,
+            "network": {"hidden": [32], "n_latent": 16},
+            "training": {"epochs": 30, "batch_size": 64},
+            "students": {"epochs": 30, "batch_size": 64},
+        },
+        "x",
+    )
+    encoders = train(pairs, masked)
+    assert match(pairs, encoders) < 0.15
+    assert not np.array_equal(
+        weights(encoders["adt"])["encoder.0.weight"], weights(train(pairs, settings)["adt"])["encoder.0.weight"]
+    )
+
+
+def test_unpaired_cells_learn_from_cells_of_their_label() -> None:
+    """Ten pairs teach little; the others' labels say where their kind is."""
+    few = Dataset({"rna": measured("rna", 0, 60), "adt": measured("adt", 1, 40)})
+    alone = np.array([f"other{each}" if each >= 10 else f"cell{each}" for each in range(N_CELLS)], dtype=object)
+    adt = few.cells["adt"]
+    renamed = Dataset({"rna": few.cells["rna"], "adt": Cells(**{**vars(adt), "names": alone})})
+
+    def right(unpaired: bool) -> float:
+        training = {"epochs": 60, "pairing": {"kind": "label", "unpaired": unpaired}}
+        encoders = train(renamed, recipe("composition", training=training))
+        known = encoders["rna"].embed(few.cells["rna"])
+        nearest = (encoders["adt"].embed(adt) @ known.T).argmax(axis=1)
+        return float(np.mean(few.cells["rna"].labels[nearest] == adt.labels))
+
+    assert right(unpaired=True) > right(unpaired=False) + 0.05
+    assert right(unpaired=True) > 0.85
