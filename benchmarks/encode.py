@@ -29,9 +29,9 @@ from smile_runtime.features import FeatureTable
 from smile_runtime.manifest import EncoderRecord, PreprocessingRecord
 from smile_runtime.preprocessing import Preprocessing
 from smile_training.export import export_onnx
-from smile_training.loop import TrainedEncoder
 from smile_training.network import SmileNetwork
 from smile_training.recipe import Network
+from smile_training.trained import TrainedEncoder
 
 NETWORKS = {
     "2000-1000-512-128": (None, [1000, 512]),
@@ -55,10 +55,15 @@ def make_encoder(folder: Path, stem_size: int | None, hidden: list[int]) -> Enco
         n_latent=sizes.n_latent,
         n_pseudo_types=sizes.n_pseudo_types,
         preprocessing=PreprocessingRecord(
-            target_sum=preprocessing.target_sum, log1p=preprocessing.log1p, scaling=preprocessing.scaling
+            values="expression",
+            target_sum=preprocessing.target_sum,
+            log1p=preprocessing.log1p,
+            scaling=preprocessing.scaling,
         ),
         min_matched=0.0,
         parity_difference=0.0,
+        voters=["rna"],
+        calibration=None,
     )
     weight = trained.network.feature_weight.double().numpy()
     features = FeatureTable(trained.features, preprocessing.mean, preprocessing.std, weight)

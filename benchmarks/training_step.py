@@ -39,9 +39,10 @@ from machine import cpu_model
 from simulation import N_FEATURES, recipe, simulated_cells
 from smile_training import losses
 from smile_training.cells import Cells
+from smile_training.dataset import Dataset
 from smile_training.devices import choose_device
 from smile_training.fitting import fit_preprocessing
-from smile_training.loop import train_encoder
+from smile_training.train import Run, train_encoders
 
 N_PSEUDO_TYPES = 25
 OURS_PER_PUBLISHED = 8
@@ -105,8 +106,10 @@ def time_ours(cells: Cells, batch_size: int, epochs: int) -> list[float]:
         if loss is not None:
             ends.append(time.perf_counter())
 
-    settings = recipe(epochs=epochs, batch_size=batch_size, network={"n_pseudo_types": N_PSEUDO_TYPES})
-    train_encoder(cells, settings, device=choose_device("auto"), seed=0, progress=note)
+    training = {"epochs": epochs, "batch_size": batch_size}
+    settings = recipe(training=training, network={"n_pseudo_types": N_PSEUDO_TYPES})
+    how = Run(choose_device("auto"), seed=0, stage=lambda _name, _n_cells: contextlib.nullcontext(note))
+    train_encoders(Dataset({"rna": cells}), settings, how)
     return np.diff(ends).tolist()
 
 
@@ -128,8 +131,8 @@ def compare(
 ) -> dict[str, float | int | list[float]]:
     """Time both trainers in turns on ``batch_size * steps`` cells and return median seconds a step and the ratio."""
     cells = simulated_cells(batch_size * steps)
-    preprocessing = fit_preprocessing(cells, recipe().preprocessing)
-    X = preprocessing.centred(cells.logged.toarray())  # (n, n_features)
+    preprocessing = fit_preprocessing(cells, recipe().modalities["rna"].preprocessing)
+    X = preprocessing.centred(preprocessing.transform(cells.raw, cells.size_factor).toarray())  # (n, n_features)
     ours, theirs = [], []
     for _ in range(rounds):
         ours.append(statistics.median(time_ours(cells, batch_size, OURS_PER_PUBLISHED * epochs + 1)) / steps)

@@ -205,4 +205,4 @@ def _check_name(name: str, origin: str) -> None:
 
 def encode_manifest(manifest: Manifest) -> bytes:
     """Return the manifest as the bytes of its file."""
-    return msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"

@@ -14,7 +14,9 @@ REFERENCE = Reference(
     weight=np.array([1, 6, 2, 1], np.float32),
     map=np.zeros((4, 2), np.float32),
     label=np.array([0, 1, 0, 2]),
+    modality=np.zeros(4, np.int64),
     labels=("B", "T", "NK"),
+    modalities=("rna",),
 )
 
 
@@ -80,6 +82,7 @@ def test_confidence_without_calibration_is_at_most_one():
     X = rng.normal(size=(1000, 8))
     X = (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32)
     weight = rng.integers(1, 9, 500).astype(np.float32)
-    reference = Reference(X[:500], weight, np.zeros((500, 2), np.float32), np.zeros(500, np.int64), ("T",))
+    zeros = np.zeros(500, np.int64)
+    reference = Reference(X[:500], weight, np.zeros((500, 2), np.float32), zeros, zeros, ("T",), ("rna",))
     share = transfer_labels(nearest_neighbours(X[500:], reference.embedding, 15), reference).share
     assert confidence(share, None).max() <= 1

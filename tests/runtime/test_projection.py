@@ -73,7 +73,7 @@ def test_values_are_those_of_the_parts(counts, space):
     weights = neighbour_weights(neighbours, reference)
     assert counts.obs["smile_label"].tolist() == [reference.labels[i] for i in transfer.label]
     np.testing.assert_allclose(
-        counts.obs["smile_confidence"], confidence(transfer.share, record.calibration), atol=1e-6
+        counts.obs["smile_confidence"], confidence(transfer.share, encoder.record.calibration), atol=1e-6
     )
     expected = (weights[:, :, None] * reference.map[neighbours.indices]).sum(axis=1)
     np.testing.assert_allclose(counts.obsm["X_smile_map"], expected, atol=1e-4)
@@ -223,7 +223,8 @@ def test_impossible_key_is_refused(counts, space, key_added):
 
 def test_overwrite_leaves_no_labels_of_another_space(counts, space, edit_manifest):
     def forget_labels(document):
-        document["reference"].update(labels=[], label_key=None, calibration=None)
+        document["reference"].update(labels=[])
+        document["encoders"]["rna"].update(calibration=None)
 
     project(counts, space)
     project(counts, open_space(edit_manifest(forget_labels), device="cpu"), overwrite=True)
@@ -232,7 +233,8 @@ def test_overwrite_leaves_no_labels_of_another_space(counts, space, edit_manifes
 
 def test_reference_without_labels_writes_none(counts, edit_manifest):
     def forget_labels(document):
-        document["reference"].update(labels=[], label_key=None, calibration=None)
+        document["reference"].update(labels=[])
+        document["encoders"]["rna"].update(calibration=None)
 
     project(counts, open_space(edit_manifest(forget_labels), device="cpu"))
     assert list(counts.obs) == ["sample"]

@@ -188,7 +188,7 @@ def resealed(copy: Path, name: str) -> Path:
     return copy
 
 
-@pytest.mark.parametrize("array", ["embedding", "weight", "map", "label"])
+@pytest.mark.parametrize("array", ["embedding", "weight", "map", "label", "modality"])
 def test_reference_without_an_array_is_refused(pbmc_copy, array):
     name = read_manifest(pbmc_copy).reference.points
     arrays = load_file(pbmc_copy / name)
@@ -198,7 +198,7 @@ def test_reference_without_an_array_is_refused(pbmc_copy, array):
         _ = open_space(resealed(pbmc_copy, name)).reference
 
 
-@pytest.mark.parametrize("array", ["weight", "map", "label"])
+@pytest.mark.parametrize("array", ["weight", "map", "label", "modality"])
 def test_reference_of_unequal_lengths_is_refused(pbmc_copy, array):
     name = read_manifest(pbmc_copy).reference.points
     arrays = load_file(pbmc_copy / name)

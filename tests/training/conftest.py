@@ -24,12 +24,11 @@ ABOUT: dict[str, Any] = {
     "tissue": "none",
     "licence": "MIT",
 }
-TINY: dict[str, Any] = {
-    "data": {"path": "counts.h5ad", "source": {"name": "simulated", "licence": "CC0-1.0"}},
-    "network": {"hidden": [32], "n_latent": 16, "n_projection": 8, "n_pseudo_types": 5},
-    "batch_size": 64,
-    "epochs": 3,
-}
+DATA: dict[str, Any] = {"path": "counts.h5ad", "source": {"name": "simulated", "licence": "CC0-1.0"}}
+NETWORK: dict[str, Any] = {"hidden": [32], "n_latent": 16, "n_projection": 8, "n_pseudo_types": 5}
+TRAINING: dict[str, Any] = {"batch_size": 64, "epochs": 3}
+OF_MODALITY = ("data", "preprocessing", "stem", "noise")
+OF_TRAINING = ("pairing", "loss", "optimiser", "batch_size", "epochs", "precision")
 
 
 def simulate_counts(
@@ -64,13 +63,21 @@ def simulated() -> Callable[..., anndata.AnnData]:
 
 @pytest.fixture(scope="session")
 def make_recipe() -> MakeRecipe:
-    """Return what makes a tiny recipe; fields given replace the tiny ones, tables of ``data`` and ``network`` merge."""
+    """Return what makes a tiny recipe of one modality, ``rna``.
+
+    Fields of the modality and of training are given flat, without the table that they stand in; they replace the tiny
+    ones, and those of ``data`` and ``network`` come on top of them.
+    """
 
     def make(**fields: Any) -> Recipe:
-        merged = {**ABOUT, **TINY, **fields}
-        for table in ("data", "network"):
-            merged[table] = {**TINY[table], **fields.get(table, {})}
-        return resolve_recipe(merged, "tiny.toml")
+        rna = {key: fields.pop(key) for key in OF_MODALITY if key in fields}
+        training = {key: fields.pop(key) for key in OF_TRAINING if key in fields}
+        tables = {
+            "modalities": {"rna": {**rna, "data": {**DATA, **rna.get("data", {})}}},
+            "training": {**TRAINING, **training},
+            "network": {**NETWORK, **fields.pop("network", {})},
+        }
+        return resolve_recipe({**ABOUT, **tables, **fields}, "tiny.toml")
 
     return make
 
@@ -87,7 +94,7 @@ def counts_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cells(counts_folder: Path, make_recipe: MakeRecipe) -> Cells:
     """180 cells of three labels in two batches."""
     recipe = make_recipe(data={"batch_key": "batch", "label_key": "cell_type"})
-    return read_cells(recipe.data, recipe.preprocessing, counts_folder)
+    return read_cells("rna", recipe.modalities["rna"], counts_folder)
 
 
 @pytest.fixture(scope="session")

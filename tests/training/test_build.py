@@ -16,10 +16,10 @@ from smile_runtime.errors import OutputError, RecipeError, TrainingError
 from smile_runtime.files import sha256_file
 from smile_runtime.parity import parity_difference
 from smile_training import build, build_space, read_recipe
-from smile_training.build import Stage
 from smile_training.checkpoint import Checkpoint
 from smile_training.loop import Progress
 from smile_training.recipe import Recipe, resolve_recipe
+from smile_training.train import Stage
 
 RECIPE = """\
 name = "tiny"
@@ -28,16 +28,14 @@ description = "Simulated cells."
 organism = "none"
 tissue = "none"
 licence = "BSD-3-Clause"
-batch_size = 64
-epochs = 12
 preset = "stem"
 
-[data]
+[modalities.rna.data]
 path = "counts.h5ad"
 n_top_features = 70
 batch_key = "batch"
 label_key = "cell_type"
-[data.source]
+[modalities.rna.data.source]
 name = "A simulation"
 licence = "CC0-1.0"
 url = "https://example.org/simulation"
@@ -47,8 +45,11 @@ hidden = [32]
 n_latent = 16
 n_projection = 8
 n_pseudo_types = 5
-[stem]
+[modalities.rna.stem]
 n_components = 8
+[training]
+batch_size = 64
+epochs = 12
 [reference]
 n_landmarks = 20
 n_neighbors = 5
@@ -63,6 +64,13 @@ ReadRecipe = Callable[..., Recipe]
 
 class Killed(BaseException):
     """Stands for whatever ends a process."""
+
+
+class Impatient(Checkpoint):
+    """A checkpoint that is saved after every epoch."""
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        super().__init__(path, fingerprint, every=0)
 
 
 @pytest.fixture(scope="module")
@@ -141,25 +149,30 @@ def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, rec
     assert manifest.reference.n_points == pytest.approx(20, abs=2)  # each of three labels rounds its share
     assert manifest.reference.n_cells == 180
     assert (manifest.reference.kind, manifest.reference.map_method) == ("landmarks", "tsne")
-    assert manifest.reference.label_key == "cell_type"
+    assert manifest.reference.modalities == ["rna"]
     (record,) = manifest.encoders.values()
     assert (record.n_features, record.n_latent, record.n_pseudo_types) == (70, 16, 5)
     assert record.preprocessing.scaling == "sqrt_sd"
+    assert record.preprocessing.values == "expression"
+    assert record.voters == ["rna"]
     assert 0 <= record.parity_difference <= 1e-5
     (source,) = manifest.sources
     assert source.sha256 == sha256_file(counts_folder / "counts.h5ad")
     assert (source.name, source.licence) == ("A simulation", "CC0-1.0")
-    names = [metric.name for metric in manifest.metrics]
-    assert names == [
-        "label transfer accuracy, left-out cells",
-        "label transfer macro-F1, left-out cells",
-        "silhouette by batch, reference cells",
-        "silhouette by label, reference cells",
+    own = {metric.name: metric for metric in manifest.metrics if metric.method == "smile"}
+    assert list(own) == [
+        "ARI of clusters",
+        "label transfer accuracy",
+        "label transfer macro-F1",
+        "silhouette by batch",
+        "silhouette by label",
     ]
-    assert manifest.metrics[0].mean > 0.8
-    assert manifest.metrics[0].n_repeats == 2
-    assert manifest.reference.calibration is not None
-    assert manifest.reference.calibration.n_cells == 180
+    assert own["label transfer accuracy"].mean > 0.8
+    assert {metric.n_repeats for metric in manifest.metrics} == {2}
+    assert {metric.modality for metric in manifest.metrics} == {"rna"}
+    assert {"pca", "logistic regression"} <= {metric.method for metric in manifest.metrics}
+    assert record.calibration is not None
+    assert record.calibration.n_cells == 180
     assert resolve_recipe(manifest.recipe, "manifest") == recipe_of()
 
 
@@ -172,6 +185,7 @@ def test_the_manifest_lists_every_file_and_only_allowed_ones_are_there(built: Pa
         "config.json",
         "features/rna.tsv",
         "loss.png",
+        "map.png",
         "onnx/rna.onnx",
         "parity/rna.safetensors",
         "reference/points.safetensors",
@@ -245,7 +259,7 @@ def test_the_same_recipe_gives_the_same_manifest(
 def test_a_build_cut_off_twice_and_resumed_gives_what_an_unbroken_one_gives(
     built: Path, recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "Checkpoint", partial(Checkpoint, every=0))
+    monkeypatch.setattr(build, "Checkpoint", Impatient)
     output = tmp_path / "tiny"
     go = partial(build_space, recipe_of(), output, data_folder=counts_folder, device="cpu")
     with pytest.raises(Killed):
@@ -355,9 +369,10 @@ def test_without_labels_and_batches(
 
     assert told == [("space", 0)]  # nothing to leave out
     assert manifest.reference.labels == []
-    assert manifest.reference.label_key is None
-    assert manifest.reference.calibration is None
+    assert manifest.encoders["rna"].calibration is None
+    assert manifest.encoders["rna"].voters == ["rna"]
     assert manifest.metrics == []
+    assert not (tmp_path / "tiny/map.png").exists()
     assert (manifest.reference.n_points, manifest.reference.n_cells) == (20, 180)
     result = project(simulated(), tmp_path / "tiny")
     assert "smile_label" not in result.obs
@@ -376,7 +391,7 @@ def test_published_settings_with_umap_and_cells_of_which_some_have_no_label(
     adata.write_h5ad(tmp_path / "counts.h5ad")
     recipe = recipe_of(
         ('preset = "stem"', 'preset = "published"'),
-        ("[stem]\nn_components = 8\n", ""),
+        ("[modalities.rna.stem]\nn_components = 8\n", ""),
         ("n_landmarks = 20", 'kind = "cells"'),
         ('"tsne"', '"umap"'),
         ("repeats = 2", "repeats = 1"),
@@ -387,8 +402,9 @@ def test_published_settings_with_umap_and_cells_of_which_some_have_no_label(
     assert (manifest.reference.kind, manifest.reference.map_method) == ("cells", "umap")
     assert (manifest.reference.n_points, manifest.reference.n_cells) == (120, 120)
     assert manifest.reference.labels == ["type0", "type1", "type2"]
-    assert manifest.reference.calibration is not None
-    assert manifest.reference.calibration.n_cells == 120
+    calibration = manifest.encoders["rna"].calibration
+    assert calibration is not None
+    assert calibration.n_cells == 120
     assert told == [("space", 0), ("repeat-0-fold-0", 0), ("repeat-0-fold-1", 0)]
 
     result = project(cells, tmp_path / "tiny")

@@ -172,3 +172,27 @@ def test_a_cell_without_counts_is_left_out_of_its_modality_alone(two: Path, capl
     with pytest.raises(RecipeError, match="share 1 cells"):
         read_with(two, empty)
     assert "1 of 3 cells have no values and are left out" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["label", "label_neighbour"])
+def test_pairing_by_label_needs_labels_before_anything_is_trained(two: Path, kind: str) -> None:
+    fields = {name: {"data": {"path": f"{name}.h5ad", "source": SOURCE}} for name in ("rna", "adt")}
+    settings = resolve_recipe(
+        {**ABOUT, "variant": "composition", "modalities": fields, "students": {"pairing": {"kind": kind}}}, "x.toml"
+    )
+    with pytest.raises(
+        RecipeError, match=r"students\.pairing is by label, and the cells of rna have none; .*label_key"
+    ):
+        read_dataset(settings, two)
+
+
+def test_unpaired_cells_need_labels_in_both(tmp_path: Path) -> None:
+    write(tmp_path, "rna", ["a", "b", "c"], kind=["T", "B", "B"])
+    write(tmp_path, "adt", ["d", "e", "f"])
+    fields = {name: {"data": {"path": f"{name}.h5ad", "source": SOURCE}} for name in ("rna", "adt")}
+    fields["rna"]["data"]["label_key"] = "kind"
+    settings = resolve_recipe(
+        {**ABOUT, "variant": "psmile", "modalities": fields, "training": {"pairing": {"unpaired": True}}}, "x.toml"
+    )
+    with pytest.raises(RecipeError, match=r"training\.pairing is by label, and the cells of adt have none"):
+        read_dataset(settings, tmp_path)

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anndata
@@ -13,10 +13,12 @@ import pytest
 import torch
 
 from smile_training.cells import Cells
+from smile_training.dataset import Dataset
 from smile_training.export import export_onnx, torch_embedding
 from smile_training.graph import EncoderGraph
-from smile_training.loop import TrainedEncoder, train_encoder
 from smile_training.recipe import Recipe
+from smile_training.train import Run, train_encoders
+from smile_training.trained import TrainedEncoder
 
 METADATA = {"space": "tiny", "modality": "rna", "licence": "MIT", "made_with": "smile-zoo"}
 N_FEATURES = 60  # of 90: the size factor counts those that the graph does not see too
@@ -59,7 +61,7 @@ def raw_values(adata: anndata.AnnData, encoder: TrainedEncoder) -> Raw:
 
 
 def train(cells: Cells, recipe: Recipe) -> TrainedEncoder:
-    return train_encoder(cells, recipe, device=torch.device("cpu"), seed=0)
+    return train_encoders(Dataset({"rna": cells}), recipe, Run(torch.device("cpu"), seed=0))["rna"]
 
 
 @pytest.fixture(scope="module", params=["no stem", "stem"])
@@ -102,7 +104,7 @@ def test_graph_without_logarithm_and_scale(
     cells: Cells, make_recipe: MakeRecipe, simulated: Callable[..., anndata.AnnData]
 ) -> None:
     counts = simulated()
-    linear = Cells(counts.X, cells.features, cells.batches, cells.labels, cells.label_names)
+    linear = replace(cells, size_factor=np.ones((len(cells), 1), np.float32))
     encoder = train(linear, make_recipe(preprocessing={"log1p": False}))
     raw = raw_values(counts, encoder)
     embedding = torch_embedding(EncoderGraph(encoder).eval(), raw.X, np.ones_like(raw.size_factor))
@@ -111,8 +113,9 @@ def test_graph_without_logarithm_and_scale(
 
 def test_pseudo_types_of_the_graph_are_those_of_the_network(exported: Exported, cells: Cells) -> None:
     encoder = exported.encoder
-    places = [cells.features.index(name) for name in encoder.features]
-    x = torch.from_numpy(encoder.preprocessing.centred(cells.logged[:, places].toarray()))
+    known = encoder.known(cells)
+    logged = encoder.preprocessing.transform(known.raw, known.size_factor)
+    x = torch.from_numpy(encoder.preprocessing.centred(logged.toarray()))
     with torch.inference_mode():
         expected = encoder.network.pseudo_types(encoder.network.encoder(encoder.network.components(x))).numpy()
     _, pseudo_type = exported.run(exported.raw.X, exported.raw.size_factor)

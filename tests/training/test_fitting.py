@@ -1,6 +1,7 @@
 """Highly variable features and the statistics of preprocessing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,20 +9,33 @@ import scipy
 from sklearn.preprocessing import StandardScaler
 
 from smile_runtime.errors import RecipeError
+from smile_runtime.preprocessing import size_factors
 from smile_training.cells import Cells
 from smile_training.fitting import fit_preprocessing, select_features
-from smile_training.recipe import PreprocessingSettings
+from smile_training.recipe import Data, PreprocessingSettings, Source
 
 
-def as_cells(logged: np.ndarray, batches: Sequence[int] | None = None) -> Cells:
-    n, d = logged.shape
+def as_cells(raw: np.ndarray, batches: Sequence[int] | None = None, target_sum: float | None = None) -> Cells:
+    n, d = raw.shape
     return Cells(
-        scipy.sparse.csr_matrix(logged, dtype=np.float32),
-        tuple(f"gene{column}" for column in range(d)),
-        np.zeros(n, np.int64) if batches is None else np.asarray(batches, np.int64),
-        np.full(n, -1),
-        (),
+        raw=scipy.sparse.csr_matrix(raw, dtype=np.float32),
+        size_factor=size_factors(raw.sum(axis=1), target_sum),
+        features=tuple(f"gene{column}" for column in range(d)),
+        names=np.array([f"cell{row}" for row in range(n)], dtype=object),
+        batches=np.zeros(n, np.int64) if batches is None else np.asarray(batches, np.int64),
+        batch_names=("a", "b"),
+        labels=np.full(n, -1),
+        label_names=(),
     )
+
+
+def select(cells: Cells, n_top: int, **settings: object) -> Cells:
+    data = Data(path="", source=Source(name="simulated", licence="none"), n_top_features=n_top)
+    return select_features(cells, data, PreprocessingSettings(**settings))
+
+
+def logged_values(cells: Cells) -> np.ndarray:
+    return np.log1p(cells.raw.toarray() * cells.size_factor)
 
 
 ORDINARY = 380
@@ -37,12 +51,11 @@ def two_batches() -> Cells:
     rate = np.tile(rng.uniform(3.0, 9.0, ORDINARY + 20), (200, 1))
     rate[:, ORDINARY : ORDINARY + 10] *= np.where(kind == 0, 0.1, 1.9)[:, None]
     rate[:, ORDINARY + 10 :] *= np.where(batches == 0, 0.1, 1.9)[:, None]
-    counts = rng.poisson(rate)
-    return as_cells(np.log1p(counts * 1e4 / counts.sum(axis=1, keepdims=True)), batches)
+    return as_cells(rng.poisson(rate), batches, target_sum=1e4)
 
 
 def test_statistics_are_those_of_the_standard_scaler(cells: Cells) -> None:
-    scaler = StandardScaler().fit(cells.logged.toarray().astype(np.float64))
+    scaler = StandardScaler().fit(logged_values(cells).astype(np.float64))
     fitted = fit_preprocessing(cells, PreprocessingSettings())
     np.testing.assert_allclose(fitted.mean, scaler.mean_, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(fitted.std, np.sqrt(scaler.var_), rtol=1e-9, atol=1e-12)
@@ -51,7 +64,7 @@ def test_statistics_are_those_of_the_standard_scaler(cells: Cells) -> None:
 
 
 def test_scalings(cells: Cells) -> None:
-    std = cells.logged.toarray().astype(np.float64).std(axis=0)
+    std = logged_values(cells).astype(np.float64).std(axis=0)
     varies = std > 0
     scale = {
         scaling: fit_preprocessing(cells, PreprocessingSettings(scaling=scaling)).scale[varies]
@@ -71,10 +84,10 @@ def test_a_constant_feature_has_scale_1_and_becomes_0(scaling: str, constant: fl
     logged[::2, 2] = np.nextafter(logged[::2, 2], np.float32(constant))
     logged[::3, 2] = np.nextafter(logged[::3, 2], np.float32(2 * constant))
     cells = as_cells(logged)
-    fitted = fit_preprocessing(cells, PreprocessingSettings(scaling=scaling))
+    fitted = fit_preprocessing(cells, PreprocessingSettings(target_sum="none", log1p=False, scaling=scaling))
     assert fitted.std[2] == 0
     assert fitted.scale[2] == 1
-    centred = fitted.centred(cells.logged.toarray())
+    centred = fitted.centred(fitted.transform(cells.raw, cells.size_factor).toarray())
     assert np.isfinite(centred).all()
     assert np.abs(centred[:, 2]).max() < 1e-5
 
@@ -86,35 +99,34 @@ def test_cells_that_are_all_alike_are_refused(constant: float) -> None:
 
 
 def test_the_wanted_number_of_features_is_kept_in_order(two_batches: Cells) -> None:
-    kept = select_features(two_batches, 37)
+    kept = select(two_batches, 37)
     places = [two_batches.features.index(name) for name in kept.features]
     assert len(places) == 37
     assert places == sorted(places)
-    np.testing.assert_array_equal(kept.logged.toarray(), two_batches.logged[:, places].toarray())
+    np.testing.assert_array_equal(kept.raw.toarray(), two_batches.raw[:, places].toarray())
+    np.testing.assert_array_equal(kept.size_factor, two_batches.size_factor)
     assert len(kept) == 200
 
 
 def test_what_varies_within_batches_is_preferred_over_what_varies_between_them(two_batches: Cells) -> None:
-    assert set(select_features(two_batches, 10).features) == WITHIN
+    assert set(select(two_batches, 10).features) == WITHIN
     # Seen as one batch they vary alike: it is the batches that make the difference.
-    one_batch = Cells(two_batches.logged, two_batches.features, two_batches.batches * 0, two_batches.labels, ())
-    assert len(BETWEEN & set(select_features(one_batch, 20).features)) > 5
+    one_batch = replace(two_batches, batches=two_batches.batches * 0)
+    assert len(BETWEEN & set(select(one_batch, 20).features)) > 5
 
 
 @pytest.mark.parametrize("n_top", [400, 401, 2000])
 def test_all_features_are_kept_where_there_are_no_more(two_batches: Cells, n_top: int) -> None:
-    assert select_features(two_batches, n_top).features == two_batches.features
+    assert select(two_batches, n_top).features == two_batches.features
 
 
 def test_values_without_a_logarithm_can_be_selected_too(two_batches: Cells) -> None:
     """With ``log1p = false`` values reach the thousands, which no exponential takes."""
-    cells = two_batches
-    linear = Cells(cells.logged.expm1(), cells.features, cells.batches, cells.labels, ())
-    assert set(select_features(linear, 10, log1p=False).features) == WITHIN
+    assert set(select(two_batches, 10, log1p=False).features) == WITHIN
 
 
 def test_a_batch_of_one_cell_does_not_spoil_the_choice(two_batches: Cells) -> None:
     batches = two_batches.batches.copy()
     batches[0] = 2
-    cells = Cells(two_batches.logged, two_batches.features, batches, two_batches.labels, ())
-    assert set(select_features(cells, 10).features) == WITHIN
+    cells = replace(two_batches, batches=batches, batch_names=("a", "b", "c"))
+    assert set(select(cells, 10).features) == WITHIN

@@ -10,7 +10,7 @@ from smile_training.cells import Cells
 from smile_training.fitting import fit_preprocessing
 from smile_training.inputs import EncoderInput
 from smile_training.network import SmileNetwork
-from smile_training.recipe import Network, Noise, PreprocessingSettings
+from smile_training.recipe import Network, Noise, PreprocessingSettings, Stem
 from smile_training.stem import fit_stem
 
 ROWS = np.array([17, 3, 3, 101])
@@ -22,11 +22,12 @@ MakeInput = Callable[..., EncoderInput]
 def known(request: pytest.FixtureRequest, cells: Cells) -> tuple[np.ndarray, MakeInput]:
     """Return the clean input of all cells, worked out by hand, and what makes an `EncoderInput`."""
     preprocessing = fit_preprocessing(cells, PreprocessingSettings(scaling="sqrt_sd"))
-    stem = fit_stem(cells.logged, preprocessing, 6, seed=0) if request.param == "stem" else None
+    logged = preprocessing.transform(cells.raw, cells.size_factor)
+    stem = fit_stem(logged, preprocessing, Stem(n_components=6), seed=0) if request.param == "stem" else None
     network = SmileNetwork(len(cells.features), Network(hidden=[8]), stem)
-    clean = (cells.logged.toarray() - preprocessing.mean) * preprocessing.scale
+    clean = (logged.toarray() - preprocessing.mean) * preprocessing.scale
     return clean if stem is None else clean @ stem, lambda **noise: EncoderInput(
-        cells, preprocessing, network, Noise(**noise)
+        logged, preprocessing, network, Noise(**noise)
     )
 
 

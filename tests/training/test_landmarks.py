@@ -1,5 +1,7 @@
 """Landmarks: a few points that stand for all reference cells."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,13 @@ def reference(sizes: list[int], first_label: int = 0, seed: int = 0) -> Referenc
     position = embedding[:, :2] * 10
     names = tuple("abcdefgh"[: len(sizes)]) if first_label == 0 else ()
     return Reference(
-        embedding.astype(np.float32), np.ones(n, np.float32), position.astype(np.float32), label.astype(np.int64), names
+        embedding=embedding.astype(np.float32),
+        weight=np.ones(n, np.float32),
+        map=position.astype(np.float32),
+        label=label.astype(np.int64),
+        modality=np.full(n, 1),
+        labels=names,
+        modalities=("rna", "atac"),
     )
 
 
@@ -33,7 +41,8 @@ def test_landmarks_stand_for_all_cells(n_landmarks: int) -> None:
         assert abs(np.count_nonzero(points.label == label) - max(1, n_landmarks * size / 114)) < 1
     np.testing.assert_allclose(np.linalg.norm(points.embedding, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(points.weight @ points.map / 114, cells.map.mean(axis=0), atol=1e-4)
-    assert points.labels == cells.labels
+    assert (points.labels, points.modalities) == (cells.labels, cells.modalities)
+    np.testing.assert_array_equal(points.modality, 1)
     assert (points.embedding.dtype, points.weight.dtype, points.map.dtype) == (np.float32,) * 3
 
 
@@ -71,8 +80,15 @@ def test_cells_without_labels_are_one_group() -> None:
 def test_cells_that_are_equal_share_a_landmark() -> None:
     """Fewer different cells than landmarks: no warning, no empty point."""
     cells = reference([40])
-    same = Reference(
-        cells.embedding[[0, 1, 2] * 10], cells.weight[:30], cells.map[[0, 1, 2] * 10], cells.label[:30], ()
+    rows = [0, 1, 2] * 10
+    same = replace(
+        cells,
+        embedding=cells.embedding[rows],
+        weight=cells.weight[:30],
+        map=cells.map[rows],
+        label=cells.label[:30],
+        modality=cells.modality[:30],
+        labels=(),
     )
     points = fit_landmarks(same, 12, seed=0)
     assert points.weight.sum() == 30

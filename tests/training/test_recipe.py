@@ -7,7 +7,8 @@ import pytest
 
 from smile_runtime.errors import RecipeError
 from smile_training import read_recipe
-from smile_training.recipe import PRESETS, resolve_recipe
+from smile_training.presets import KINDS, PRESETS
+from smile_training.recipe import resolve_recipe
 
 RECIPES = Path(__file__).parents[2] / "training/recipes"
 
@@ -20,9 +21,9 @@ tissue = "blood"
 licence = "MIT"
 """
 DATA = """
-[data]
+[modalities.rna.data]
 path = "cells.h5ad"
-[data.source]
+[modalities.rna.data.source]
 name = "a study"
 licence = "CC-BY-4.0"
 """
@@ -40,67 +41,91 @@ def write(path: Path, top: str = "", tables: str = "", data: str = DATA) -> Path
 
 def test_defaults_are_the_published_settings(path: Path) -> None:
     plain = msgspec.to_builtins(read_recipe(write(path)))
+    training, (rna,) = plain["training"], plain["modalities"].values()
 
-    assert {key: plain[key] for key in ("batch_size", "epochs", "precision", "stem", "preset", "modality")} == {
+    assert (plain["variant"], plain["preset"], list(plain["modalities"])) == ("smile", "published", ["rna"])
+    assert {key: training[key] for key in ("batch_size", "epochs", "pretraining_epochs", "precision")} == {
         "batch_size": 512,
         "epochs": 5,
+        "pretraining_epochs": 0,
         "precision": "float32",
-        "stem": None,
-        "preset": "published",
-        "modality": "rna",
     }
-    assert plain["network"] == {"hidden": [1000, 512], "n_latent": 128, "n_projection": 32, "n_pseudo_types": 25}
-    assert plain["loss"] == {"temperature": 0.05, "pseudo_type_temperature": 0.15}
-    assert plain["optimiser"] == {"lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4}
-    assert plain["noise"] == {"gaussian": 1.0, "masking": 0.0}
-    assert plain["preprocessing"] == {"target_sum": 1e4, "log1p": True, "scaling": "sd"}
-    assert plain["pairing"]["kind"] == "self"
-    assert plain["data"]["n_top_features"] == 2000
+    assert plain["network"] == {
+        "hidden": [1000, 512],
+        "n_latent": 128,
+        "n_projection": 32,
+        "n_pseudo_types": 25,
+        "negative_slope": 0.0,
+        "heads": True,
+    }
+    assert (training["loss"]["temperature"], training["loss"]["pseudo_type_temperature"]) == (0.05, 0.15)
+    assert training["optimiser"] == {"lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4}
+    assert training["pairing"]["kind"] == "self"
+    assert (rna["kind"], rna["stem"]) == ("rna", None)
+    assert rna["noise"] == {"gaussian": 1.0, "masking": 0.0}
+    assert rna["preprocessing"] == {
+        "values": "expression",
+        "binarise": False,
+        "target_sum": 1e4,
+        "clr": False,
+        "per_band": False,
+        "log1p": True,
+        "tfidf": False,
+        "scaling": "sd",
+    }
+    assert rna["data"]["n_top_features"] == 2000
 
 
 def test_stem_preset(path: Path) -> None:
     recipe = read_recipe(write(path, 'preset = "stem"'))
+    rna = recipe.modalities["rna"]
 
-    assert recipe.stem is not None
-    assert recipe.stem.n_components == 50
-    assert recipe.preprocessing.scaling == "sqrt_sd"
-    assert recipe.preprocessing.target_sum == 1e4
-    assert recipe.pairing.kind == "neighbour"
-    assert recipe.noise.gaussian == 0.15
+    assert rna.stem is not None
+    assert (rna.stem.kind, rna.stem.n_components) == ("pca", 50)
+    assert rna.preprocessing.scaling == "sqrt_sd"
+    assert rna.preprocessing.target_sum == 1e4
+    assert recipe.training.pairing.kind == "neighbour"
+    assert rna.noise.gaussian == 0.15
     assert recipe.network.hidden == [1000, 512]
-    assert recipe.epochs == 300
+    assert recipe.training.epochs == 300
 
 
 def test_own_fields_come_on_top_of_the_preset_and_leave_its_others(path: Path) -> None:
     tables = """
-    [noise]
+    [modalities.rna.noise]
     masking = 0.2
-    [stem]
+    [modalities.rna.stem]
     n_components = 7
-    [pairing]
-    kind = "label"
-    [preprocessing]
+    [modalities.rna.preprocessing]
     log1p = false
+    [training]
+    epochs = 9
+    [training.pairing]
+    n_neighbors = 3
     """
-    recipe = read_recipe(write(path, 'preset = "stem"\nepochs = 9', tables))
+    recipe = read_recipe(write(path, 'preset = "stem"', tables))
+    rna = recipe.modalities["rna"]
 
-    assert (recipe.noise.masking, recipe.noise.gaussian) == (0.2, 0.15)
-    assert recipe.stem is not None
-    assert recipe.stem.n_components == 7
-    assert recipe.pairing.kind == "label"
-    assert (recipe.preprocessing.log1p, recipe.preprocessing.scaling) == (False, "sqrt_sd")
-    assert recipe.epochs == 9
+    assert (rna.noise.masking, rna.noise.gaussian) == (0.2, 0.15)
+    assert rna.stem is not None
+    assert rna.stem.n_components == 7
+    assert (recipe.training.pairing.kind, recipe.training.pairing.n_neighbors) == ("neighbour", 3)
+    assert (rna.preprocessing.log1p, rna.preprocessing.scaling) == (False, "sqrt_sd")
+    assert recipe.training.epochs == 9
+    by_label = read_recipe(write(path, 'preset = "stem"', "[training.pairing]\nkind = 'label'"))
+    assert (by_label.training.pairing.kind, by_label.training.epochs) == ("label", 300)
 
 
 def test_reading_a_recipe_leaves_the_preset_as_it_was(path: Path) -> None:
-    before = msgspec.json.encode(PRESETS)
-    read_recipe(write(path, 'preset = "stem"', "[noise]\nmasking = 0.2\n[stem]\nn_components = 7"))
-    assert msgspec.json.encode(PRESETS) == before
+    before = msgspec.json.encode([PRESETS, KINDS])
+    tables = "[modalities.rna.noise]\nmasking = 0.2\n[modalities.rna.stem]\nn_components = 7\n[training]\nepochs = 9"
+    read_recipe(write(path, 'preset = "stem"', tables))
+    assert msgspec.json.encode([PRESETS, KINDS]) == before
 
 
 def test_a_resolved_recipe_resolves_to_itself(path: Path) -> None:
     """The manifest keeps the resolved recipe, from which the space can be built again."""
-    recipe = read_recipe(write(path, 'preset = "stem"', "[noise]\ngaussian = 0.3"))
+    recipe = read_recipe(write(path, 'preset = "stem"', "[modalities.rna.noise]\ngaussian = 0.3"))
     assert resolve_recipe(msgspec.to_builtins(recipe), "manifest") == recipe
 
 
@@ -112,29 +137,29 @@ def test_recipes_of_the_project_can_be_read(recipe: Path) -> None:
 @pytest.mark.parametrize(
     ("top", "tables", "said"),
     [
-        ("epoch = 3", "", "epoch"),
-        ("", "[noise]\nsigma = 0.1", "sigma"),
+        ("", "[training]\nepoch = 3", "epoch"),
+        ("", "[modalities.rna.noise]\nsigma = 0.1", "sigma"),
         ("", "[reference]\nn_landmark = 3", "$.reference"),
-        ("epochs = 'five'", "", "$.epochs"),
-        ("epochs = 2.5", "", "$.epochs"),
-        ("epochs = true", "", "$.epochs"),
+        ("", "[training]\nepochs = 'five'", "$.training.epochs"),
+        ("", "[training]\nepochs = 2.5", "$.training.epochs"),
+        ("", "[training]\nepochs = true", "$.training.epochs"),
         ("", "[network]\nhidden = 512", "$.network.hidden"),
-        ("", "[pairing]\nkind = 'cousin'", "$.pairing.kind"),
-        ("", "[preprocessing]\nscaling = 'max'", "$.preprocessing.scaling"),
+        ("", "[training.pairing]\nkind = 'cousin'", "$.training.pairing.kind"),
+        ("", "[modalities.rna.preprocessing]\nscaling = 'max'", "$.modalities.rna.preprocessing.scaling"),
         ("variant = 'smiling'", "", "$.variant"),
         ("preset = 'best'", "", "$.preset"),
-        ("precision = 'float16'", "", "$.precision"),
-        ("batch_size = 1", "", "batch_size"),
-        ("epochs = 0", "", "epochs"),
-        ("", "[noise]\ngaussian = -0.5", "noise.gaussian"),
-        ("", "[noise]\ngaussian = nan", "noise.gaussian"),
-        ("", "[noise]\nmasking = -0.1", "noise.masking"),
-        ("", "[loss]\ntemperature = 0.0", "loss.temperature"),
-        ("", "[loss]\npseudo_type_temperature = 0.0", "loss.pseudo_type_temperature"),
+        ("", "[training]\nprecision = 'float16'", "$.training.precision"),
+        ("", "[training]\nbatch_size = 1", "batch_size"),
+        ("", "[training]\nepochs = 0", "epochs"),
+        ("", "[modalities.rna.noise]\ngaussian = -0.5", "noise.gaussian"),
+        ("", "[modalities.rna.noise]\ngaussian = nan", "noise.gaussian"),
+        ("", "[modalities.rna.noise]\nmasking = -0.1", "noise.masking"),
+        ("", "[training.loss]\ntemperature = 0.0", "loss.temperature"),
+        ("", "[training.loss]\npseudo_type_temperature = 0.0", "loss.pseudo_type_temperature"),
         ("", "[network]\nn_latent = 0", "network.n_latent"),
         ("", "[network]\nn_projection = 0", "network.n_projection"),
         ("", "[network]\nn_pseudo_types = 1", "network.n_pseudo_types"),
-        ("", "[pairing]\nn_neighbors = 0", "pairing.n_neighbors"),
+        ("", "[training.pairing]\nn_neighbors = 0", "pairing.n_neighbors"),
         ("", "[reference]\nfolds = 1", "reference.folds"),
         ("", "[reference]\nrepeats = 0", "reference.repeats"),
         ("", "[reference]\nn_landmarks = 0", "reference.n_landmarks"),
@@ -151,22 +176,22 @@ def test_a_wrong_field_is_refused_by_name_and_file(path: Path, top: str, tables:
 @pytest.mark.parametrize(
     ("top", "tables", "said"),
     [
-        ("", "[optimiser]\nlr = -0.01", "optimiser.lr"),
-        ("", "[optimiser]\nlr = nan", "optimiser.lr"),
-        ("", "[optimiser]\nmomentum = -0.5", "optimiser.momentum"),
-        ("", "[optimiser]\nweight_decay = -1.0", "optimiser.weight_decay"),
-        ("", "[noise]\nmasking = 1.5", "noise.masking"),
-        ("", "[noise]\ngaussian = inf", "noise.gaussian"),
+        ("", "[training.optimiser]\nlr = -0.01", "optimiser.lr"),
+        ("", "[training.optimiser]\nlr = nan", "optimiser.lr"),
+        ("", "[training.optimiser]\nmomentum = -0.5", "optimiser.momentum"),
+        ("", "[training.optimiser]\nweight_decay = -1.0", "optimiser.weight_decay"),
+        ("", "[modalities.rna.noise]\nmasking = 1.5", "noise.masking"),
+        ("", "[modalities.rna.noise]\ngaussian = inf", "noise.gaussian"),
         ("", "[network]\nhidden = [0]", "network.hidden"),
-        ("", "[stem]\nn_components = 0", "stem.n_components"),
-        ("", "[preprocessing]\ntarget_sum = 0.0", "preprocessing.target_sum"),
+        ("", "[modalities.rna.stem]\nn_components = 0", "stem.n_components"),
+        ("", "[modalities.rna.preprocessing]\ntarget_sum = 0.0", "preprocessing.target_sum"),
         ("", "[reference]\nmin_matched = 7.0", "reference.min_matched"),
         ("seed = -1", "", "seed"),
         ("preset = ['stem']", "", "preset"),
-        ("modality = '../rna'", "", "modality"),
+        ("", "[modalities.'../rna']\nkind = 'rna'\n[modalities.'../rna'.data]", "`key` in `$.modalities`"),
         ("", "[network]\nhidden = [32, -1]", "network.hidden"),
-        ("", "[noise]\nmasking = 1.0", "noise.masking"),
-        ("", "[optimiser]\nmomentum = 1.0", "optimiser.momentum"),
+        ("", "[modalities.rna.noise]\nmasking = 1.0", "noise.masking"),
+        ("", "[training.optimiser]\nmomentum = 1.0", "optimiser.momentum"),
     ],
 )
 def test_a_field_that_training_could_not_use_is_refused(path: Path, top: str, tables: str, said: str) -> None:
@@ -195,10 +220,12 @@ def test_a_name_that_is_no_folder_name_is_refused(path: Path, name: str) -> None
 
 
 def test_a_missing_field_is_named(path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"some\.toml.*`data`"):
+    with pytest.raises(RecipeError, match=r"some\.toml.*`modalities`"):
         read_recipe(write(path, data=""))
+    with pytest.raises(RecipeError, match=r"some\.toml.*`data`"):
+        read_recipe(write(path, data="[modalities.rna]\n"))
     with pytest.raises(RecipeError, match=r"some\.toml.*`source`"):
-        read_recipe(write(path, data="[data]\npath = 'cells.h5ad'\n"))
+        read_recipe(write(path, data="[modalities.rna.data]\npath = 'cells.h5ad'\n"))
 
 
 def test_a_missing_file_is_named(path: Path) -> None:

@@ -7,32 +7,35 @@ from sklearn.decomposition import PCA
 from smile_runtime.errors import RecipeError
 from smile_training.cells import Cells
 from smile_training.fitting import fit_preprocessing
-from smile_training.recipe import PreprocessingSettings
+from smile_training.recipe import PreprocessingSettings, Stem
 from smile_training.stem import fit_stem
 
 
 @pytest.mark.parametrize("scaling", ["sd", "sqrt_sd", "none"])
 def test_stem_is_pca_of_centred_scaled_values_over_the_first_ones_spread(cells: Cells, scaling: str) -> None:
     preprocessing = fit_preprocessing(cells, PreprocessingSettings(scaling=scaling))
-    dense = (cells.logged.toarray().astype(np.float64) - preprocessing.mean) * preprocessing.scale
+    logged = preprocessing.transform(cells.raw, cells.size_factor)
+    dense = (logged.toarray().astype(np.float64) - preprocessing.mean) * preprocessing.scale
     pca = PCA(6, svd_solver="full").fit(dense)
-    expected = pca.transform(dense) / np.sqrt(pca.explained_variance_[0])
+    expected = pca.transform(dense)
+    expected /= expected[:, 0].std()
 
-    stem = fit_stem(cells.logged, preprocessing, 6, seed=0)
+    stem = fit_stem(logged, preprocessing, Stem(n_components=6), seed=0)
     components = dense @ stem
 
     assert stem.shape == (90, 6)
     assert stem.dtype == np.float32
     signs = np.sign((components * expected).sum(axis=0))
     np.testing.assert_allclose(components * signs, expected, atol=1e-5)
-    assert components[:, 0].std(ddof=1) == pytest.approx(1.0, abs=1e-6)
+    assert components[:, 0].std() == pytest.approx(1.0, abs=1e-6)
     spread = components.std(axis=0)
     assert (np.diff(spread) < 0).all()
 
 
 def test_the_same_seed_gives_the_same_stem(cells: Cells) -> None:
     preprocessing = fit_preprocessing(cells, PreprocessingSettings())
-    first, again = (fit_stem(cells.logged, preprocessing, 5, seed=3) for _ in range(2))
+    logged = preprocessing.transform(cells.raw, cells.size_factor)
+    first, again = (fit_stem(logged, preprocessing, Stem(n_components=5), seed=3) for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 
@@ -40,7 +43,8 @@ def test_the_same_seed_gives_the_same_stem(cells: Cells) -> None:
 def test_too_few_cells_or_features_are_refused(cells: Cells, n_cells: int, n_features: int) -> None:
     few = cells.subset(np.arange(n_cells)).with_features(np.arange(n_features))
     preprocessing = fit_preprocessing(few, PreprocessingSettings())
+    logged = preprocessing.transform(few.raw, few.size_factor)
     said = f"the data has {n_cells} cells and {n_features} features; set stem.n_components below both"
     with pytest.raises(RecipeError, match=said):
-        fit_stem(few.logged, preprocessing, 20, seed=0)
-    assert fit_stem(few.logged, preprocessing, 19, seed=0).shape == (n_features, 19)
+        fit_stem(logged, preprocessing, Stem(n_components=20), seed=0)
+    assert fit_stem(logged, preprocessing, Stem(n_components=19), seed=0).shape == (n_features, 19)

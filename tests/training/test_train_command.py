@@ -17,18 +17,19 @@ description = "Simulated cells."
 organism = "none"
 tissue = "none"
 licence = "MIT"
-batch_size = 64
-epochs = 2
-[data]
+[modalities.rna.data]
 path = "counts.h5ad"
 batch_key = "batch"
 label_key = "cell_type"
-[data.source]
+[modalities.rna.data.source]
 name = "A simulation"
 licence = "CC0-1.0"
 [network]
 hidden = [16]
 n_latent = 8
+[training]
+batch_size = 64
+epochs = 2
 [reference]
 n_landmarks = 12
 folds = 2
@@ -74,9 +75,14 @@ def test_by_default_the_data_is_beside_the_recipe_and_the_space_is_named_by_it(
     assert result.exit_code == 0
     manifest = smile_runtime.open_space("quick").manifest
     lines = result.stdout.splitlines()
-    assert len(lines) == len(manifest.metrics) == 4
-    for line, metric in zip(lines, manifest.metrics, strict=True):
-        assert line.split() == [f"{metric.mean:.3f}", "±", f"{metric.std:.3f}", *metric.name.split()]
+    header, _, *rows = ([field.strip() for field in line.strip("|").split("|")] for line in lines)
+    table = {(row[0], row[1], method): value for row in rows for method, value in zip(header[2:], row[2:], strict=True)}
+    assert header[:3] == ["figure", "of", "smile"]
+    assert {key for key, value in table.items() if value} == {
+        (metric.name, metric.modality, metric.method) for metric in manifest.metrics
+    }
+    for metric in manifest.metrics:
+        assert table[metric.name, metric.modality, metric.method] == f"{metric.mean:.3f}"
     assert result.stderr.endswith("wrote quick\n")
     with pytest.raises(OutputError, match="quick exists"):
         CliRunner().invoke(train, [str(recipe)], catch_exceptions=False)

@@ -13,7 +13,7 @@ from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
 from smile_runtime.space import open_space
 from smile_training.build import Workshop, build_space
 from smile_training.loop import Progress
-from smile_training.recipe import Recipe, read_recipe
+from smile_training.recipe import Recipe, fingerprint, read_recipe
 from smile_training.tables import metric_table
 
 _data = click.option(
@@ -68,7 +68,7 @@ def train(
     except KeyboardInterrupt:
         click.echo("the same command with --resume goes on from the last checkpoint", err=True)
         raise
-    _show({"space": str(output)}, manifest.metrics, as_json=as_json)
+    _show({"space": str(output), "recipe_sha256": fingerprint(settings)}, manifest.metrics, as_json=as_json)
     click.echo(f"wrote {output}", err=True)
 
 
@@ -92,7 +92,7 @@ def evaluate(recipe: Path, data: Path | None, device: str, as_json: bool) -> Non
         raise click.UsageError(
             f"{recipe} has neither labels nor pairs, so left-out cells show nothing; name a column as data.label_key"
         )
-    _show({"recipe": settings.name}, evaluation.metrics, as_json=as_json)
+    _show({"recipe": settings.name, "recipe_sha256": fingerprint(settings)}, evaluation.metrics, as_json=as_json)
 
 
 def _recipe_of(path: Path) -> Recipe:

@@ -79,9 +79,26 @@ def read_dataset(recipe: Recipe, folder: Path) -> Dataset:
     read = {name: read_cells(name, modality, folder) for name, modality in recipe.modalities.items()}
     dataset = Dataset(_with_common_labels(read))
     first = dataset.first
+    _require_labels(dataset, recipe)
     for name in list(read)[1:]:
         _require_pairs(dataset, first, name, recipe)
     return dataset
+
+
+def _require_labels(dataset: Dataset, recipe: Recipe) -> None:
+    """Refuse pairing by labels that the cells do not have."""
+    pairings = {"training": recipe.training.pairing}
+    if recipe.variant == "composition":
+        pairings["students"] = recipe.students.pairing
+    labelled = [name for name, cells in dataset.cells.items() if (cells.labels >= 0).any()]
+    for section, pairing in pairings.items():
+        by_label = pairing.kind in ("label", "label_neighbour")
+        needed = list(dataset.cells) if pairing.unpaired else [dataset.first] if by_label else []
+        if missing := [name for name in needed if name not in labelled]:
+            raise RecipeError(
+                f"{section}.pairing is by label, and the cells of {missing[0]} have none; "
+                "name their column as data.label_key, or pair by neighbour"
+            )
 
 
 def _require_pairs(dataset: Dataset, first: str, second: str, recipe: Recipe) -> None:

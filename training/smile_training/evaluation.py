@@ -124,9 +124,15 @@ class _Notes:
         if share is not None:
             votes.share[repeat, rows] = share
 
-    def votes(self, modality: str, method: str) -> Votes:
-        """Return the labels of a modality's left-out cells."""
-        return self._votes[modality, method]
+    def votes(self, modality: str, voters: list[str]) -> Votes:
+        """Return the labels that a modality's left-out cells got in our space."""
+        return self._votes[_from(modality, voters), SMILE]
+
+    def choose(self, modality: str, voters: list[str], n_ways: int) -> None:
+        """Let the labels from these voters stand under the modality's own name; without a choice, only there."""
+        self._votes[modality, SMILE] = self.votes(modality, voters)
+        if n_ways == 1:
+            del self._votes[_from(modality, voters), SMILE]
 
     def records(self) -> list[MetricRecord]:
         """Return all figures: votes pooled over the folds of a repeat, the others averaged over them."""
@@ -204,8 +210,10 @@ def evaluate(
     calibrations = {}
     if dataset.label_names:
         for name in measured:
-            voters[name] = _best_voters(notes, dataset, name, _ways(name, kept))
-            votes = notes.votes(_from(name, voters[name]), SMILE)
+            ways = _ways(name, kept)
+            voters[name] = _best_voters(notes, dataset, name, ways)
+            votes = notes.votes(name, voters[name])
+            notes.choose(name, voters[name], len(ways))
             known = (votes.predicted >= 0).all(axis=0) & (dataset.cells[name].labels >= 0)
             right = votes.predicted[:, known] == dataset.cells[name].labels[known]
             calibrations[name] = calibrate(right, votes.share[:, known])
@@ -214,8 +222,7 @@ def evaluate(
 
 def _from(modality: str, voters: Iterable[str]) -> str:
     """Return how a figure of a modality's cells is named whose labels come from these modalities."""
-    voters = list(voters)
-    return modality if voters == [modality] else f"{modality} from {' and '.join(voters)}"
+    return f"{modality} from {' and '.join(voters)}"
 
 
 def _ways(modality: str, kept: list[str]) -> list[list[str]]:
@@ -231,7 +238,7 @@ def _best_voters(notes: _Notes, dataset: Dataset, modality: str, ways: list[list
     true = dataset.cells[modality].labels
 
     def score(voters: list[str]) -> float:
-        predicted = notes.votes(_from(modality, voters), SMILE).predicted
+        predicted = notes.votes(modality, voters).predicted
         return float(np.mean([metrics.accuracy(np.where(row >= 0, true, -1), row) for row in predicted]))
 
     return max(ways, key=score)

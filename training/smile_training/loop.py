@@ -91,13 +91,14 @@ def run(
         If the loss is not finite, or the embedding collapses.
     """
     inputs = {name: learner.inputs() for name, learner in learners.items()}
-    networks = nn.ModuleDict({name: learner.network for name, learner in learners.items() if not learner.frozen})
-    heads = _network(networks, next(iter(networks)))
+    networks = {name: learner.network for name, learner in learners.items() if not learner.frozen}
+    trained = nn.ModuleList(networks.values())
+    heads = next(iter(networks.values()))
     settings = training.optimiser
     optimiser = torch.optim.SGD(
-        networks.parameters(), settings.lr, settings.momentum, weight_decay=settings.weight_decay, fused=True
+        trained.parameters(), settings.lr, settings.momentum, weight_decay=settings.weight_decay, fused=True
     )
-    curve = [] if checkpoint is None else checkpoint.load(networks, optimiser)
+    curve = [] if checkpoint is None else checkpoint.load(trained, optimiser)
     schedule = [phase for phase in phases for _ in range(phase[0].epochs)]
     for epoch in range(len(curve), len(schedule)):
         phase, streams = schedule[epoch]
@@ -137,14 +138,12 @@ def run(
                 require_spread(shown.encoding.detach(), when)
         progress(0, curve[-1])
         if checkpoint is not None:
-            checkpoint.save(networks, optimiser, curve, last=epoch + 1 == len(schedule))
+            checkpoint.save(trained, optimiser, curve, last=epoch + 1 == len(schedule))
 
     for stream in phases[-1][1]:
         for name in stream.rows.keys() & networks.keys():
-            rng = np.random.default_rng(seed)
-            _reestimate_batch_norm(
-                _network(networks, name), inputs[name], rng.permutation(np.unique(stream.rows[name]))
-            )
+            order = np.random.default_rng(seed).permutation(np.unique(stream.rows[name]))
+            _reestimate_batch_norm(networks[name], inputs[name], order)
     return curve
 
 
@@ -153,12 +152,6 @@ def _drawn(choices: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.in
     if choices.shape[1] == 1:
         return choices[:, 0]
     return choices[np.arange(len(choices)), rng.integers(choices.shape[1], size=len(choices))]
-
-
-def _network(networks: nn.ModuleDict, name: str) -> SmileNetwork:
-    network = networks[name]
-    assert isinstance(network, SmileNetwork)
-    return network
 
 
 def _encode(learner: Learner, x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ Every field has the published setting as its default (Xu, Das & McCord 2022); ``
 and a modality's ``kind`` says how its values are prepared.
 """
 
+import hashlib
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -54,6 +55,8 @@ class Data(Section, frozen=True):
     source: Source
     sha256: str | list[str] = ""
     """Of each file; checked before it is opened, where given."""
+    obs: str = ""
+    """A table of the cells (.tsv, .csv; first column their names), for files that hold none, as .scool."""
     mudata_key: str | None = None
     """Name of the modality in an .h5mu file; None: as in the recipe."""
     layer: str | None = None
@@ -249,13 +252,37 @@ def resolve_recipe(fields: dict[str, Any], origin: str) -> Recipe:
     RecipeError
         If a field is unknown, missing or out of range, or the variant cannot have these modalities.
     """
+    resolved = _with_defaults(fields)
     try:
-        recipe = msgspec.convert(_with_defaults(fields), Recipe)
+        recipe = msgspec.convert(resolved, Recipe)
     except msgspec.ValidationError as error:
-        raise RecipeError(f"the recipe {origin} cannot be used: {error}; see docs/recipes.md for the fields") from error
+        reason = ("modalities[...]" in str(error) and _modality_error(resolved)) or str(error)
+        raise RecipeError(
+            f"the recipe {origin} cannot be used: {reason}; see docs/recipes.md for the fields"
+        ) from error
     _require_modalities(recipe, origin)
     _require_simulated_names(recipe, origin)
     return recipe
+
+
+def _modality_error(resolved: dict[str, Any]) -> str | None:
+    """Return what is wrong with a modality, by its name, which msgspec does not tell; None if all are right."""
+    modalities = resolved.get("modalities")
+    for name, modality in modalities.items() if isinstance(modalities, dict) else ():
+        try:
+            msgspec.convert(modality, Modality)
+        except msgspec.ValidationError as error:
+            return (
+                str(error).replace("`$", f"`$.modalities.{name}")
+                if "`$" in str(error)
+                else f"{error} - at `$.modalities.{name}`"
+            )
+    return None
+
+
+def fingerprint(recipe: Recipe) -> str:
+    """Return the sha256 of a resolved recipe: of every setting that its figures depend on."""
+    return hashlib.sha256(msgspec.json.encode(recipe)).hexdigest()
 
 
 def _with_defaults(fields: dict[str, Any]) -> dict[str, Any]:

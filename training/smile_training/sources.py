@@ -1,9 +1,10 @@
-"""Files of cells: opened as AnnData whatever their format, after their sha256 is checked."""
+"""Files of cells: their sha256 compared with what the recipe pins, then opened as AnnData whatever their format."""
 
 import zlib
 from pathlib import Path
 
 import anndata
+import pandas as pd
 
 from smile_runtime.errors import QueryError, RecipeError
 from smile_runtime.files import sha256_file
@@ -28,12 +29,16 @@ def source_sha256(data: Data, folder: Path) -> list[str]:
     RecipeError
         If one is missing, or not the one that the recipe pins.
     """
-    pinned = [data.sha256] if isinstance(data.sha256, str) else data.sha256
     files = source_files(data, folder)
-    if len(pinned) not in (len(files), 1) or (len(files) > 1 and pinned == [""] * len(pinned)):
+    pinned = [data.sha256] if isinstance(data.sha256, str) else data.sha256
+    if pinned == [""]:
         pinned = [""] * len(files)
+    if len(pinned) != len(files):
+        raise RecipeError(
+            f"data.sha256 pins {len(pinned)} files, data.path names {len(files)}; give one for each, or none"
+        )
     found = [_sha256(path) for path in files]
-    for path, wanted, got in zip(files, pinned * (len(files) if len(pinned) == 1 else 1), found, strict=True):
+    for path, wanted, got in zip(files, pinned, found, strict=True):
         if wanted and wanted != got:
             raise RecipeError(
                 f"{path} has sha256 {got}, the recipe pins {wanted}; use the data that the recipe was made for"
@@ -59,6 +64,8 @@ def open_sources(name: str, data: Data, folder: Path) -> list[anndata.AnnData]:
         If a file is missing, damaged or of another genome or resolution.
     """
     opened = [_open(path, name, data) for path in source_files(data, folder)]
+    if data.obs:
+        opened = [_with_obs(adata, folder / data.obs) for adata in opened]
     if data.simulate and len(opened) > 1:
         raise RecipeError(
             f"{name} is simulated from {len(opened)} files; one is needed, for a simulation is of its cells"
@@ -83,6 +90,23 @@ def _open(path: Path, name: str, data: Data) -> anndata.AnnData:
         return read_h5ad(path)
     except QueryError as error:
         raise RecipeError(str(error)) from error
+
+
+def _with_obs(adata: anndata.AnnData, path: Path) -> anndata.AnnData:
+    """Return cells with the columns of a table, whose first column has their names."""
+    try:
+        table = pd.read_csv(path, sep="," if path.suffix == ".csv" else "\t", index_col=0, dtype={0: str})
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"cannot read the table of cells {path}: {error}; give a .tsv or .csv as data.obs") from error
+    table.index = table.index.astype(str)
+    if missing := sorted(set(adata.obs_names) - set(table.index)):
+        raise RecipeError(
+            f"{path} lacks {len(missing):,} of {adata.n_obs:,} cells, {missing[0]!r} for one; add their lines"
+        )
+    if not table.index.is_unique:
+        raise RecipeError(f"{path} has {table.index[table.index.duplicated()][0]!r} twice; leave one line a cell")
+    adata.obs = adata.obs.join(table.loc[adata.obs_names], rsuffix="_table")
+    return adata
 
 
 def _sha256(path: Path) -> str:

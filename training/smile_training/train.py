@@ -121,18 +121,18 @@ def _compose(
 ) -> dict[str, TrainedEncoder]:
     """Train the teacher on all of its cells, then each student on the pairs that it has with the teacher."""
     first, *others = recipe.modalities
+    # All are fitted before the first is trained: what does not fit is said at once.
+    new = {name: _learner(dataset, recipe, how, name, None) for name in recipe.modalities if name not in encoders}
     if first not in encoders:
-        learners = {first: _learner(dataset, recipe, how, first, None)}
+        learners = {first: new[first]}
         stream = _stream(learners, {first: _all(dataset, first)}, recipe.training, how.seed)
         phases = [(phase, [stream]) for phase in variants.smile(first, recipe.training)]
         encoders |= _run(learners, phases, recipe.training, how, f"{how.name}-{first}")
     noise = recipe.modalities[first].noise
-    for name in others:
-        if name in encoders:
-            continue
+    for name in (each for each in others if each in new):
         learners = {
             first: teacher(encoders[first], dataset.cells[first], device=how.device, noise=noise),
-            name: _learner(dataset, recipe, how, name, None),
+            name: new[name],
         }
         pairs = matched(dataset, first, name, recipe.students.pairing, how.seed)
         stream = _stream(learners, pairs, recipe.students, how.seed)

@@ -1,0 +1,206 @@
+"""Spaces of several modalities, as directories: built, opened, projected into, and added to."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import smile_runtime
+from smile_runtime.errors import RecipeError
+from smile_runtime.files import sha256_file
+from smile_training.build import build_space
+from smile_training.commands import evaluate
+from smile_training.recipe import Recipe, resolve_recipe
+
+ABOUT = dict.fromkeys(("title", "description", "organism", "tissue", "licence"), "x")
+SOURCE = {"name": "simulated", "licence": "CC0-1.0"}
+N_CELLS = 120
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """RNA of 120 cells of three types, antibodies of 80 of them, peaks of 60."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    kind = np.arange(N_CELLS) % 3
+    for name, n_features, rows in (("rna", 50, slice(None)), ("adt", 20, slice(0, 80)), ("atac", 70, slice(60, 120))):
+        rate = np.exp(rng.normal(0, 0.8, (3, n_features)) - (name == "atac"))
+        X = rng.poisson(rate[kind]).astype(np.float32)[rows]
+        X[:, 0] += 1
+        obs = pd.DataFrame({"type": [f"type{each}" for each in kind]}, index=[f"cell{row}" for row in range(N_CELLS)])
+        var = pd.DataFrame(index=[f"{name}{each}" for each in range(n_features)])
+        anndata.AnnData(X, obs=obs[rows], var=var).write_h5ad(folder / f"{name}.h5ad")
+    return folder
+
+
+def recipe(*modalities: str, name: str = "several", variant: str = "composition", **fields: Any) -> Recipe:
+    tables = {
+        each: {"data": {"path": f"{each}.h5ad", "source": SOURCE, "label_key": "type"}, "stem": {"n_components": 6}}
+        for each in modalities
+    }
+    training = {"epochs": 10, "batch_size": 32}
+    return resolve_recipe(
+        {
+            "name": name,
+            **ABOUT,
+            "variant": variant,
+            "modalities": tables,
+            "network": {"hidden": [24], "n_latent": 12},
+            "training": training,
+            "students": training,
+            "reference": {"n_landmarks": 20, "folds": 2, "repeats": 1, "map_method": "tsne"},
+            **fields,
+        },
+        "several.toml",
+    )
+
+
+@pytest.fixture(scope="module")
+def two(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("spaces") / "two"
+    build_space(recipe("rna", "adt"), output, data_folder=folder, device="cpu")
+    return output
+
+
+def test_queries_of_each_modality_land_among_their_kind(two: Path, folder: Path) -> None:
+    space = smile_runtime.open_space(two, device="cpu")
+    assert list(space.encoders) == ["rna", "adt"]
+    assert space.reference.modalities == ("rna", "adt")
+    for modality in ("rna", "adt"):
+        adata = anndata.read_h5ad(folder / f"{modality}.h5ad")
+        smile_runtime.project(adata, space, modality=modality)
+        assert (adata.obs["smile_label"].astype(str) == adata.obs["type"].astype(str)).mean() > 0.9
+        assert adata.uns["smile"]["modality"] == modality
+    with pytest.raises(smile_runtime.UnknownModalityError, match="several encoders: rna, adt"):
+        smile_runtime.project(adata, space, overwrite=True)
+
+
+def test_votes_are_of_the_modalities_that_the_manifest_names(two: Path) -> None:
+    space = smile_runtime.open_space(two, device="cpu")
+    assert space.manifest.encoders["rna"].voters == ["rna"]
+    assert set(space.manifest.encoders["adt"].voters) <= {"rna", "adt"}
+    weights = [space.reference.of([name]).weight.sum() for name in ("rna", "adt")]
+    assert weights == [120, 80]
+    assert space.manifest.reference.n_cells == 120
+
+
+def test_every_figure_stands_in_the_manifest(two: Path) -> None:
+    metrics = smile_runtime.read_manifest(two).metrics
+    figures = {(metric.name, metric.modality, metric.method): metric.mean for metric in metrics}
+    for name in ("label transfer accuracy", "label transfer macro-F1"):
+        for modality in ("rna", "adt"):
+            for method in ("smile", "pca", "logistic regression"):
+                assert figures[name, modality, method] > 0.6
+        assert figures[name, "adt from rna", "smile"] > 0.6
+        assert figures[name, "adt from rna", "cca"] > 0.6
+    for method in ("smile", "cca"):
+        assert 0 < figures["FOSCTTM", "adt and rna", method] < 0.5
+        assert figures["silhouette by modality", "all", method] < 0.2
+        assert ("ARI of clusters", "all", method) in figures
+    assert figures["ARI of clusters", "all", "smile"] > 0.2
+    chosen = max(
+        figures["label transfer accuracy", f"adt from {voters}", "smile"] for voters in ("adt", "rna", "rna and adt")
+    )
+    assert figures["label transfer accuracy", "adt", "smile"] == chosen
+
+
+def test_a_space_has_its_pictures(two: Path) -> None:
+    for name in ("map.png", "loss.png"):
+        assert (two / name).read_bytes().startswith(b"\x89PNG")
+        assert name in smile_runtime.read_manifest(two).files
+    assert "![map](map.png)" in (two / "README.md").read_text("utf-8")
+
+
+def test_a_student_added_later_touches_nothing(two: Path, folder: Path, tmp_path: Path) -> None:
+    before = {path.relative_to(two): sha256_file(path) for path in two.rglob("*") if path.is_file()}
+    space = smile_runtime.open_space(two, device="cpu")
+    build_space(
+        recipe("rna", "adt", "atac", name="three"), tmp_path / "three", data_folder=folder, device="cpu", onto=space
+    )
+
+    assert before == {path.relative_to(two): sha256_file(path) for path in two.rglob("*") if path.is_file()}
+    kept = [name for name in before if name.parts[0] in ("onnx", "features", "parity", "training", "reference")]
+    assert len(kept) == 9
+    for name in kept:
+        assert sha256_file(tmp_path / "three" / name) == before[name], name
+    grown = smile_runtime.open_space(tmp_path / "three", device="cpu")
+    assert list(grown.encoders) == ["rna", "adt", "atac"]
+    assert grown.manifest.encoders["adt"] == space.manifest.encoders["adt"]
+    assert grown.manifest.encoders["atac"].voters == ["rna"]
+    assert grown.manifest.metrics[: len(space.manifest.metrics)] == space.manifest.metrics
+    assert {metric.modality for metric in grown.manifest.metrics} >= {"atac", "atac and rna"}
+    adata = anndata.read_h5ad(folder / "atac.h5ad")
+    smile_runtime.project(adata, grown, modality="atac")
+    assert (adata.obs["smile_label"].astype(str) == adata.obs["type"].astype(str)).mean() > 0.7
+
+
+@pytest.mark.parametrize(
+    ("modalities", "variant", "message"),
+    [
+        (("rna", "adt"), "composition", "has all modalities of the recipe already"),
+        (("rna", "adt"), "psmile", "variant = 'composition' and one of them as its first modality, got 'psmile'"),
+        (("rna", "atac"), "composition", "has the encoder 'adt', the recipe lacks it"),
+        (("atac", "rna", "adt"), "composition", "got 'composition' and 'atac'"),
+    ],
+)
+def test_a_recipe_that_does_not_go_on_from_a_space_is_refused(
+    two: Path, folder: Path, tmp_path: Path, modalities: tuple[str, ...], variant: str, message: str
+) -> None:
+    space = smile_runtime.open_space(two, device="cpu")
+    with pytest.raises(RecipeError, match=message):
+        build_space(recipe(*modalities, variant=variant), tmp_path / "x", data_folder=folder, device="cpu", onto=space)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_space_without_its_weights_teaches_nobody(two: Path, folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = Path(shutil.copytree(two, tmp_path / "copy"))
+    (copy / "training/rna.safetensors").unlink()
+    with pytest.raises(RecipeError, match=r"the space several lacks .*rna\.safetensors, its torch weights"):
+        build_space(
+            recipe("rna", "adt", "atac"),
+            tmp_path / "x",
+            data_folder=folder,
+            device="cpu",
+            onto=smile_runtime.open_space(copy, device="cpu"),
+        )
+
+
+def test_evaluate_measures_the_recipe_of_a_space(two: Path, folder: Path) -> None:
+    """The same figures as at its making, for the splits and seeds are the same."""
+    command = [str(two), "--data", str(folder), "--device", "cpu", "--json"]
+    result = CliRunner().invoke(evaluate, command, catch_exceptions=False)
+    assert result.exit_code == 0
+    found = {
+        (each["name"], each["modality"], each["method"]): each["mean"] for each in json.loads(result.stdout)["metrics"]
+    }
+    stated = {(each.name, each.modality, each.method): each.mean for each in smile_runtime.read_manifest(two).metrics}
+    assert found == pytest.approx(stated)
+
+
+def test_simulated_modalities_say_so_everywhere(folder: Path, tmp_path: Path) -> None:
+    tables = {
+        "rna": {"data": {"path": "rna.h5ad", "source": SOURCE}, "stem": {"n_components": 6}},
+        "mark_simulated": {
+            "kind": "histone",
+            "data": {"path": "rna.h5ad", "source": SOURCE, "simulate": "mark"},
+            "stem": {"n_components": 6, "kind": "lsi"},
+        },
+    }
+    manifest = build_space(
+        recipe(name="several-simulated", modalities=tables), tmp_path / "s", data_folder=folder, device="cpu"
+    )
+    assert [source.simulated for source in manifest.sources] == [False, True]
+    card = (tmp_path / "s/README.md").read_text("utf-8")
+    assert "must not be published" in card
+    assert "simulated, from: simulated" in card
+    tables["mark"] = tables.pop("mark_simulated")
+    for name in ("several-simulated", "several"):
+        with pytest.raises(RecipeError, match="put the word simulated into the name"):
+            recipe(name=name, modalities=tables)
