@@ -17,7 +17,8 @@ import torch
 
 from smile_runtime.manifest import MetricRecord
 from smile_training.dataset import Dataset, read_dataset
-from smile_training.evaluation import ACCURACY, BATCH, MACRO_F1, SMILE, evaluate
+from smile_training.evaluation import evaluate
+from smile_training.figures import ACCURACY, BATCH, MACRO_F1, SMILE
 from smile_training.recipe import Recipe, read_recipe, resolve_recipe
 from smile_training.train import Encoders, Run, train_encoders
 

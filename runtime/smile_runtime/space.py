@@ -60,6 +60,11 @@ class Space:
         """Its reference."""
         record = self.manifest.reference
         reference = read_points(self.path / record.points, tuple(record.labels), tuple(record.modalities))
+        voters = {name for encoder in self.manifest.encoders.values() for name in encoder.voters}
+        if unknown := voters - set(reference.modalities):
+            raise IntegrityError(
+                f"the manifest lets {min(unknown)} vote, the reference has no such points; build it again"
+            )
         widths = {encoder.n_latent for encoder in self.manifest.encoders.values()}
         if widths != {reference.embedding.shape[1]} or len(reference) != record.n_points:
             raise IntegrityError(

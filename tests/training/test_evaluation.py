@@ -11,7 +11,8 @@ import scipy
 from smile_runtime.manifest import MetricRecord
 from smile_training.cells import Cells
 from smile_training.dataset import Dataset
-from smile_training.evaluation import evaluate, metric_record, structure_records
+from smile_training.evaluation import evaluate, structure_records
+from smile_training.figures import metric_record
 from smile_training.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]

@@ -103,10 +103,10 @@ def _draw(
 ) -> None:
     from matplotlib import colormaps
 
-    colours = colormaps["turbo" if len(names) > 20 else "tab20"]
+    palette = next((name for name, most in (("tab10", 10), ("tab20", 20)) if len(names) <= most), None)
     for number, name in enumerate(names):
         x, y = position[ids == number].T
-        colour = colours((number + 0.5) / len(names)) if len(names) > 20 else colours(number)
+        colour = colormaps["turbo"](number / len(names)) if palette is None else colormaps[palette](number)
         if small:
             axes.scatter(x, y, s=6, color=colour, linewidths=0, label=name)
         else:
