@@ -116,6 +116,12 @@ def test_a_space_has_its_pictures(two: Path) -> None:
     assert "![map](map.png)" in (two / "README.md").read_text("utf-8")
 
 
+def test_the_card_says_which_modality_to_name(two: Path) -> None:
+    card = (two / "README.md").read_text("utf-8")
+    assert "smile-zoo project query.h5ad several --modality rna -o out.h5ad" in card
+    assert 'smile_runtime.project(adata, space, modality="rna")' in card
+
+
 def test_a_student_added_later_touches_nothing(two: Path, folder: Path, tmp_path: Path) -> None:
     before = {path.relative_to(two): sha256_file(path) for path in two.rglob("*") if path.is_file()}
     space = smile_runtime.open_space(two, device="cpu")

@@ -3,6 +3,8 @@
 import warnings
 from pathlib import Path
 
+import anndata
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -90,3 +92,21 @@ def test_a_table_that_lacks_a_cell_is_refused(contacts: Path) -> None:
     (contacts / "cells.tsv").write_text("cell\tkind\ntwo\tODC\n", "utf-8")
     with pytest.raises(RecipeError, match=r"cells\.tsv lacks 1 of 2 cells, 'one' for one"):
         open_sources("hic", data(path="cells.scool", obs="cells.tsv", contacts=HG38), contacts)
+
+
+def test_each_modality_is_found_in_a_mudata_file(tmp_path: Path) -> None:
+    """By its own name, or by the one that the recipe gives."""
+    import mudata
+
+    parts = {
+        name: anndata.AnnData(np.full((2, 3), value, np.float32), obs=pd.DataFrame(index=["a", "b"]))
+        for name, value in (("rna", 1), ("prot", 2))
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mudata.MuData(parts).write(tmp_path / "cells.h5mu")
+    (rna,) = open_sources("rna", data(path="cells.h5mu"), tmp_path)
+    (adt,) = open_sources("adt", data(path="cells.h5mu", mudata_key="prot"), tmp_path)
+    assert (rna.X.max(), adt.X.max()) == (1, 2)
+    with pytest.raises(RecipeError, match="prot"):
+        open_sources("adt", data(path="cells.h5mu"), tmp_path)

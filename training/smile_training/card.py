@@ -29,7 +29,7 @@ tags:
 ## Use
 
 ```bash
-smile-zoo project query.h5ad {name} -o out.h5ad --report map.png
+smile-zoo project query.h5ad {name}{option} -o out.h5ad --report map.png
 ```
 
 ```python
@@ -37,7 +37,7 @@ import anndata, smile_runtime
 
 space = smile_runtime.open_space("path/to/{name}")
 adata = anndata.read_h5ad("query.h5ad")
-smile_runtime.project(adata, space)  # obs["smile_label"], obsm["X_smile"], ...
+smile_runtime.project(adata, space{argument})  # obs["smile_label"], obsm["X_smile"], ...
 ```
 
 ## Training data
@@ -68,7 +68,10 @@ Bioinformatics 38(2):476-486.
 def render_card(manifest: Manifest) -> str:
     """Return the card of a space as Markdown with YAML front matter."""
     reference = manifest.reference
+    several = next(iter(manifest.encoders)) if len(manifest.encoders) > 1 else None
     return _TEMPLATE.format(
+        option=f" --modality {several}" if several else "",
+        argument=f', modality="{several}"' if several else "",
         name=manifest.name,
         title=manifest.title,
         description=manifest.description,
