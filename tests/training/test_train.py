@@ -1,5 +1,7 @@
 """Training of every variant on simulated pairs: what learns, what stands still, what finds its match."""
 
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 
 from smile_runtime.errors import RecipeError
 from smile_training.cells import Cells
+from smile_training.checkpoint import Checkpoint
 from smile_training.dataset import Dataset
 from smile_training.metrics import foscttm
 from smile_training.recipe import Recipe, resolve_recipe
@@ -114,6 +117,48 @@ def test_unpaired_cells_help_to_fit_what_comes_before_the_network() -> None:
     expected = np.log1p(raw / np.exp(np.log1p(raw).mean(axis=1, keepdims=True))).mean(axis=0)
     np.testing.assert_allclose(a["adt"].preprocessing.mean, expected, rtol=1e-5)
     assert not np.array_equal(weights(a["adt"])["stem"], weights(b["adt"])["stem"])
+
+
+def test_one_pair_is_too_few() -> None:
+    one = Dataset({"rna": measured("rna", 0, 60), "adt": measured("adt", 1, 40)})
+    names = np.array(["cell0", *(f"other{each}" for each in range(1, N_CELLS))], dtype=object)
+    apart = Dataset({"rna": one.cells["rna"], "adt": Cells(**{**vars(one.cells["adt"]), "names": names})})
+    with pytest.raises(RecipeError, match=r"1 cells \(or pairs\) are too few"):
+        train(apart, recipe("psmile"))
+
+
+class KilledError(Exception):
+    """Stands for whatever ends a process."""
+
+
+@pytest.mark.parametrize("n_epochs", [2, 4, 7])
+@pytest.mark.parametrize("variant", ["mpsmile", "reference", "composition"])
+def test_a_run_that_was_cut_off_ends_like_one_that_was_not(
+    pairs: Dataset, tmp_path: Path, variant: str, n_epochs: int
+) -> None:
+    """Within the first phase or encoder, at its end, and in the second."""
+    settings = recipe(variant, training={"epochs": 5, "pretraining_epochs": 4 * (variant == "reference")})
+    unbroken = train(pairs, settings)
+    told: list[float] = []
+
+    def progress(_n_cells: int, loss: float | None) -> None:
+        if loss is not None:
+            told.append(loss)
+            if len(told) == n_epochs + 1:
+                raise KilledError
+
+    def how(**options: Any) -> Run:
+        checkpoint = lambda name: Checkpoint(tmp_path / f"{name}.safetensors", name, every=0)  # noqa: E731
+        return Run(torch.device("cpu"), 0, checkpoint=checkpoint, **options)
+
+    if variant != "mpsmile" or n_epochs < 5:
+        with pytest.raises(KilledError):
+            train_encoders(pairs, settings, how(stage=lambda _name, _n: nullcontext(progress)))
+    resumed = train_encoders(pairs, settings, how())
+    for name, encoder in unbroken.items():
+        assert resumed[name].loss_curve == encoder.loss_curve
+        for key, tensor in weights(encoder).items():
+            np.testing.assert_array_equal(weights(resumed[name])[key], tensor, err_msg=f"{name} {key}")
 
 
 # Composition

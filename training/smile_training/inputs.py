@@ -61,7 +61,7 @@ class EncoderInput:
         else:
             view = self.clean(rows)
         noise = torch.randn(view.shape, generator=generator, device=view.device)
-        return torch.add(view, noise, alpha=self._noise.gaussian)
+        return torch.add(view, noise, alpha=self._noise.gaussian, out=noise)
 
     def _features(self, rows: NDArray[np.intp]) -> Tensor:
         centred = self._preprocessing.centred(dense(self._transformed[rows]))

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from smile_runtime.errors import TrainingError
+from smile_runtime.errors import RecipeError, TrainingError
 from smile_training.checkpoint import Checkpoint
 from smile_training.collapse import require_spread
 from smile_training.inputs import EncoderInput
@@ -19,6 +19,8 @@ from smile_training.recipe import Training
 from smile_training.variants import Encoded, Phase
 
 logger = logging.getLogger(__name__)
+
+_FEWEST = 2  # a contrast needs another one
 
 Progress = Callable[[int, float | None], None]
 """Called after each step with the number of cells it took, and at an epoch's end with the epoch's mean loss."""
@@ -48,8 +50,16 @@ class Stream:
 
 
 def steps_of(streams: Sequence[Stream], batch_size: int) -> tuple[int, int]:
-    """Return how many steps an epoch has, and the batch size: fewer cells than a batch are one batch."""
+    """Return how many steps an epoch has, and the batch size: fewer cells than a batch are one batch.
+
+    Raises
+    ------
+    RecipeError
+        If there are fewer than two cells.
+    """
     n = min(map(len, streams))
+    if n < _FEWEST:
+        raise RecipeError(f"{n} cells (or pairs) are too few to learn from; at least {_FEWEST} are needed")
     batch_size = min(batch_size, n)
     return n // batch_size, batch_size
 
