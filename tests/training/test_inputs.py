@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import scipy
 import torch
 
+from smile_runtime.preprocessing import Preprocessing
 from smile_training.cells import Cells
 from smile_training.fitting import fit_preprocessing
 from smile_training.inputs import EncoderInput
@@ -61,3 +63,26 @@ def test_the_generator_decides(known: tuple[np.ndarray, MakeInput]) -> None:
     first, again, other = (inputs.view(ROWS, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_wide_data_is_made_dense_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never all at once: 2,000 cells of 60,000 peaks would be half a gigabyte."""
+    n_cells, n_peaks = 2_000, 60_000
+    wide = scipy.sparse.random(n_cells, n_peaks, density=0.001, format="csr", dtype=np.float32, random_state=0)
+    seen: list[tuple[int, ...]] = []
+    original = Preprocessing.centred
+
+    def spy(self: Preprocessing, transformed: np.ndarray) -> np.ndarray:
+        seen.append(transformed.shape)
+        return original(self, transformed)
+
+    monkeypatch.setattr(Preprocessing, "centred", spy)
+    preprocessing = Preprocessing(None, log1p=False, scaling="none", mean=np.zeros(n_peaks), std=np.ones(n_peaks))
+    stem = np.random.default_rng(0).standard_normal((n_peaks, 3)).astype(np.float32)
+    network = SmileNetwork(n_peaks, Network(hidden=[4], n_latent=4), stem)
+    inputs = EncoderInput(wide, preprocessing, network, Noise())
+    components = inputs.clean(np.arange(n_cells))
+
+    assert sum(rows for rows, _ in seen) == n_cells
+    assert max(rows * columns for rows, columns in seen) <= 16_000_000
+    np.testing.assert_allclose(components.numpy(), wide @ stem, atol=1e-4)

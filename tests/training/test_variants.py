@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from smile_training import variants
-from smile_training.recipe import Loss, Training
+from smile_training.recipe import Loss, Noise, Pairing, Training, resolve_recipe
 from smile_training.variants import Encoded, Phase, View
 
 PAIRED = Training(loss=Loss(temperature=0.1, pseudo_type_temperature=1.0, mse_weight=1.0), epochs=20)
@@ -122,3 +122,46 @@ def test_labels_of_a_view_decide_its_positives() -> None:
     unlabelled = total(phase, [Encoded(f, f, y), Encoded(f2, f2, y)])
     labelled = total(phase, [Encoded(f, f, y, labels), Encoded(f2, f2, y, labels)])
     assert float(labelled - unlabelled) != pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("variant", "section", "temperatures", "epochs", "batch_size"),
+    [
+        ("smile", "training", (0.05, 0.15), (0, 5), 512),
+        ("psmile", "training", (0.1, 1.0), (0, 20), 512),
+        ("mpsmile", "training", (0.1, 1.0), (0, 20), 512),
+        ("reference", "training", (0.2, None), (10, 1000), 1024),
+        ("composition", "training", (0.05, 0.15), (0, 5), 512),
+        ("composition", "students", (0.1, 1.0), (0, 20), 512),
+    ],
+)
+def test_published_settings_of_each_variant(
+    variant: str,
+    section: str,
+    temperatures: tuple[float, float | None],
+    epochs: tuple[int, int],
+    batch_size: int,
+) -> None:
+    source = {"path": "x.h5ad", "source": {"name": "x", "licence": "x"}}
+    names = ("rna",) if variant == "smile" else ("rna", "adt")
+    about = dict.fromkeys(("name", "title", "description", "organism", "tissue", "licence"), "x")
+    recipe = resolve_recipe(
+        {**about, "variant": variant, "modalities": {name: {"data": source} for name in names}}, "x.toml"
+    )
+    training: Training = getattr(recipe, section)
+    assert training.loss.temperature == temperatures[0]
+    assert temperatures[1] in (None, training.loss.pseudo_type_temperature)
+    assert (training.pretraining_epochs, training.epochs) == epochs
+    assert training.batch_size == batch_size
+    assert training.pairing == Pairing()
+    assert training.loss.mse_weight == 1
+    assert training.loss.entropy_weights == (0.2, 0.4)
+    assert (training.optimiser.lr, training.optimiser.momentum, training.optimiser.weight_decay) == (0.01, 0.9, 5e-4)
+    little = variant == "reference"
+    assert recipe.network.hidden == ([] if little else [1000, 512])
+    assert recipe.network.negative_slope == (0.25 if little else 0)
+    assert recipe.network.n_pseudo_types == 25
+    for modality in recipe.modalities.values():
+        assert modality.stem is None
+        assert modality.noise == Noise(gaussian=1.0, masking=0.0)
+        assert modality.preprocessing.scaling == "sd"

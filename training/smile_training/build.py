@@ -69,6 +69,7 @@ class Workshop:
     ) -> None:
         self.recipe = recipe
         self.given = {} if onto is None else restore_encoders(onto, recipe)
+        self._onto = "" if onto is None else onto.manifest_sha256
         self._device = choose_device(device)
         self.sha256 = {name: source_sha256(each.data, data_folder) for name, each in recipe.modalities.items()}
         self.dataset = read_dataset(recipe, data_folder)
@@ -87,7 +88,7 @@ class Workshop:
         def checkpoint(part: str) -> Checkpoint | None:
             if self._checkpoints is None:
                 return None
-            fingerprint = hashlib.sha256(msgspec.json.encode([self.recipe, self.sha256, part])).hexdigest()
+            fingerprint = hashlib.sha256(msgspec.json.encode([self.recipe, self.sha256, self._onto, part])).hexdigest()
             return Checkpoint(self._checkpoints / f"{part}.safetensors", fingerprint)
 
         how = Run(self._device, seed, name, checkpoint, self._stage)

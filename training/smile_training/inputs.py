@@ -10,7 +10,12 @@ from smile_runtime.preprocessing import Preprocessing
 from smile_training.network import SmileNetwork
 from smile_training.recipe import Noise
 
-_CHUNK = 4096
+_MOST_ROWS, _MOST_VALUES = 4096, 16_000_000
+
+
+def rows_at_once(n_features: int) -> int:
+    """Return how many sparse rows are made dense together: at most 64 MB of them."""
+    return max(1, min(_MOST_ROWS, _MOST_VALUES // n_features))
 
 
 class EncoderInput:
@@ -39,8 +44,9 @@ class EncoderInput:
         self._complete = is_sparse(transformed) or not np.isnan(transformed).any()
         self._components: Tensor | None = None
         if network.stem is not None and noise.masking == 0:
-            rows = np.arange(len(self))
-            self._components = torch.cat([self.clean(rows[i : i + _CHUNK]) for i in range(0, len(self), _CHUNK)])
+            chunk = rows_at_once(transformed.shape[1])
+            parts = np.split(np.arange(len(self)), range(chunk, len(self), chunk))
+            self._components = torch.cat([self.clean(rows) for rows in parts])
 
     def __len__(self) -> int:
         return int(self._transformed.shape[0])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from smile_runtime.errors import RecipeError
 from smile_runtime.preprocessing import Preprocessing
 from smile_training.cells import Cells
-from smile_training.inputs import EncoderInput
+from smile_training.inputs import EncoderInput, rows_at_once
 from smile_training.network import SmileNetwork
 from smile_training.recipe import Noise
 
@@ -52,9 +52,10 @@ class TrainedEncoder:
         return cells.with_features(np.array([place[name] for name in self.features]))
 
     @torch.inference_mode()
-    def embed(self, cells: Cells, batch_size: int = 4096) -> NDArray[np.float32]:
+    def embed(self, cells: Cells, batch_size: int | None = None) -> NDArray[np.float32]:
         """Return L2-normalised embeddings, shape ``(n_cells, n_latent)``, of cells that have the encoder's features."""
         known = self.known(cells)
+        batch_size = batch_size or rows_at_once(len(self.features))
         embedding = []
         for rows in np.split(np.arange(len(cells)), range(batch_size, len(cells), batch_size)):
             transformed = self.preprocessing.transform(known.raw[rows], known.size_factor[rows])
