@@ -24,7 +24,8 @@ nearest neighbours. `atac from rna` are labels that cells got by their ATAC from
 alone stand those from the space's own choice of whose labels to take. Settings and that choice were made by such
 cross-validations. Where a recipe pairs by label, its silhouettes and ARI have seen the labels, the peers' have not.
 
-Made by, for each recipe, and then for this page:
+Made by, for each recipe, and then for this page (`mouse-cortex-paired-tag-simulated` with `--onto` the space without
+the simulated marks: its teacher is that one, and had seen the left-out RNA):
 
 ```bash
 smile-zoo train training/recipes/NAME.toml --data FOLDER -o NAME --json > training/recipes/NAME.json
