@@ -6,6 +6,7 @@ import sys
 import click
 import pytest
 
+from smile_runtime import DependencyError
 from smile_zoo.main import BUILT_IN, TRAINING, cli
 
 
@@ -50,3 +51,9 @@ def test_wrong_usage_exits_with_2(run, arguments: list[str], text: str) -> None:
     assert done.returncode == 2
     assert text in done.stderr
     assert done.stdout == ""
+
+
+def test_a_subcommand_that_an_older_installation_lacks_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smile_zoo.main.metadata.entry_points", lambda **_selection: ())
+    with pytest.raises(DependencyError, match=r"`smile-zoo evaluate` is not part of this installation.*pip install"):
+        cli.main(["evaluate", "x.toml"], standalone_mode=False)

@@ -63,7 +63,12 @@ class LazyGroup(click.Group):
 
 
 def _training_command(name: str) -> click.Command:
-    (entry_point,) = metadata.entry_points(group="smile_zoo.commands", name=name)
+    entry_point = next(iter(metadata.entry_points(group="smile_zoo.commands", name=name)), None)
+    if entry_point is None:
+        raise DependencyError(
+            f"`smile-zoo {name}` is not part of this installation, which is of an older release; "
+            "install it again with: pip install --upgrade 'smile-zoo[train,cpu]'"
+        )
     try:
         command: click.Command = entry_point.load()
     except ImportError as error:
