@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import json
 import resource
-import statistics
 import subprocess
 import sys
 import time
@@ -29,7 +28,7 @@ from smile_training.dataset import Dataset
 from smile_training.fitting import fit_preprocessing
 from smile_training.recipe import Recipe, resolve_recipe
 from smile_training.train import Run, train_encoders
-from training_step import EpochClock, load_published, without_cuda
+from training_step import EpochClock, in_turns, load_published, without_cuda
 
 N_GENES, N_PEAKS = 2_000, 20_000
 N_PSEUDO_TYPES = 25
@@ -105,18 +104,13 @@ def compare(published: ModuleType, batch_size: int, *, steps: int, rounds: int) 
     for name, cells in dataset.cells.items():
         fitted = fit_preprocessing(cells, settings.modalities[name].preprocessing)
         values.append(fitted.centred(fitted.transform(cells.raw, cells.size_factor).toarray()))
-    ours, theirs = [], []
-    for _ in range(rounds):
-        ours.append(statistics.median(time_ours(dataset, batch_size, 4)) / steps)
-        theirs.append(statistics.median(time_published(published, values, batch_size, 2)) / steps)
-    ratios = [their / our for our, their in zip(ours, theirs, strict=True)]
-    return {
-        "batch_size": batch_size,
-        "ours_s": statistics.median(ours),
-        "published_s": statistics.median(theirs),
-        "ratio": statistics.median(ratios),
-        "ratios": ratios,
-    }
+    times = in_turns(
+        lambda: time_ours(dataset, batch_size, 4),
+        lambda: time_published(published, values, batch_size, 2),
+        steps=steps,
+        rounds=rounds,
+    )
+    return {"batch_size": batch_size, **times}
 
 
 def measure_memory(batch_size: int, steps: int) -> None:

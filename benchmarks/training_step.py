@@ -26,7 +26,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -133,18 +133,29 @@ def compare(
     cells = simulated_cells(batch_size * steps)
     preprocessing = fit_preprocessing(cells, recipe().modalities["rna"].preprocessing)
     X = preprocessing.centred(preprocessing.transform(cells.raw, cells.size_factor).toarray())  # (n, n_features)
-    ours, theirs = [], []
+    times = in_turns(
+        lambda: time_ours(cells, batch_size, OURS_PER_PUBLISHED * epochs + 1),
+        lambda: time_published(published, X, batch_size, epochs + 1),
+        steps=steps,
+        rounds=rounds,
+    )
+    return {"batch_size": batch_size, **times, "loss_difference": loss_difference(published, batch_size)}
+
+
+def in_turns(
+    ours: Callable[[], list[float]], theirs: Callable[[], list[float]], *, steps: int, rounds: int
+) -> dict[str, float | list[float]]:
+    """Take the seconds of epochs of both in turns and return median seconds a step and the ratio."""
+    our_steps, their_steps = [], []
     for _ in range(rounds):
-        ours.append(statistics.median(time_ours(cells, batch_size, OURS_PER_PUBLISHED * epochs + 1)) / steps)
-        theirs.append(statistics.median(time_published(published, X, batch_size, epochs + 1)) / steps)
-    ratios = [their / our for our, their in zip(ours, theirs, strict=True)]
+        our_steps.append(statistics.median(ours()) / steps)
+        their_steps.append(statistics.median(theirs()) / steps)
+    ratios = [their / our for our, their in zip(our_steps, their_steps, strict=True)]
     return {
-        "batch_size": batch_size,
-        "ours_s": statistics.median(ours),
-        "published_s": statistics.median(theirs),
+        "ours_s": statistics.median(our_steps),
+        "published_s": statistics.median(their_steps),
         "ratio": statistics.median(ratios),
         "ratios": ratios,
-        "loss_difference": loss_difference(published, batch_size),
     }
 
 

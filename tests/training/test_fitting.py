@@ -130,3 +130,34 @@ def test_a_batch_of_one_cell_does_not_spoil_the_choice(two_batches: Cells) -> No
     batches[0] = 2
     cells = replace(two_batches, batches=batches, batch_names=("a", "b", "c"))
     assert set(select(cells, 10).features) == WITHIN
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({"select": "count", "n_top_features": 2}, ("g2", "g3")),
+        ({"select": "idf", "n_top_features": 2}, ("g0", "g1")),
+        ({"select": "idf", "n_top_features": 2, "min_cells": 3}, ("g1", "g2")),
+        ({"min_cells": 5}, ("g2", "g3")),
+    ],
+)
+def test_features_are_filtered_by_the_cells_that_have_them(fields: dict, kept: tuple[str, ...]) -> None:
+    """Features seen in 2, 4, 6 and 8 of ten cells."""
+    seen = (np.arange(10)[:, None] < np.array([2, 4, 6, 8])).astype(np.float32)
+    cells = replace(as_cells(seen), features=("g0", "g1", "g2", "g3"))
+    data = Data(path="x", source=Source(name="x", licence="x"), **fields)
+    assert select_features(cells, data, PreprocessingSettings(values="presence")).features == kept
+
+
+def test_a_filter_that_leaves_nothing_is_refused() -> None:
+    data = Data(path="x", source=Source(name="x", licence="x"), min_cells=11)
+    with pytest.raises(RecipeError, match=r"no feature is seen in data\.min_cells = 11 cells"):
+        select_features(as_cells(np.ones((10, 3), np.float32)), data, PreprocessingSettings())
+
+
+def test_bands_are_brought_to_what_they_hold_on_average() -> None:
+    contacts = np.random.default_rng(0).poisson(3.0, (20, 4)).astype(np.float32) + 1
+    cells = replace(as_cells(contacts), features=("chr1:0-0Mb", "chr1:0-1Mb", "chr1:1-1Mb", "chr1:1-2Mb"))
+    fitted = fit_preprocessing(cells, PreprocessingSettings(values="counts", target_sum="none", per_band=True))
+    assert fitted.band.tolist() == [0, 1, 0, 1]
+    np.testing.assert_allclose(fitted.band_mean, [contacts[:, ::2].sum(1).mean(), contacts[:, 1::2].sum(1).mean()])

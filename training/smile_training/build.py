@@ -1,7 +1,6 @@
 """Building a space: from a recipe to a space directory."""
 
 import hashlib
-import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,8 +26,6 @@ from smile_training.sources import source_sha256
 from smile_training.space_writer import Parts, write_space
 from smile_training.summary import summarise
 from smile_training.train import Encoders, Run, Stage, silent, train_encoders
-
-logger = logging.getLogger(__name__)
 
 
 class Workshop:
