@@ -5,9 +5,9 @@ from pathlib import Path
 
 import msgspec
 
+from smile_runtime.cards.tables import metric_table
 from smile_runtime.manifest import MetricRecord
-from smile_training.recipe import read_recipe
-from smile_training.tables import metric_table
+from smile_training.recipe import Recipe, read_recipe
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "training/recipes"
@@ -34,17 +34,27 @@ python docs/figures.py
 """
 
 
+def committed() -> list[tuple[Recipe, list[MetricRecord]]]:
+    """Return every committed recipe, and the figures that it gave."""
+    return [
+        (
+            read_recipe(path.with_suffix(".toml")),
+            msgspec.convert(json.loads(path.read_text("utf-8"))["metrics"], list[MetricRecord]),
+        )
+        for path in sorted(RECIPES.glob("*.json"))
+    ]
+
+
+def about(recipe: Recipe) -> str:
+    """Return what a recipe is, as Markdown."""
+    text = f"{recipe.description}\n\nVariant `{recipe.variant}`; modalities {', '.join(recipe.modalities)}."
+    return text + (f" **Simulated: {', '.join(recipe.simulated)}.**" if recipe.simulated else "")
+
+
 def page() -> str:
     """Return the page as Markdown."""
-    parts = [_HEAD]
-    for path in sorted(RECIPES.glob("*.json")):
-        recipe = read_recipe(path.with_suffix(".toml"))
-        metrics = msgspec.convert(json.loads(path.read_text("utf-8"))["metrics"], list[MetricRecord])
-        about = f"{recipe.description}\n\nVariant `{recipe.variant}`; modalities {', '.join(recipe.modalities)}."
-        if recipe.simulated:
-            about += f" **Simulated: {', '.join(recipe.simulated)}.**"
-        parts.append(f"\n## {recipe.name}\n\n{about}\n\n{metric_table(metrics)}")
-    return "".join(parts)
+    sections = [f"\n## {recipe.name}\n\n{about(recipe)}\n\n{metric_table(metrics)}" for recipe, metrics in committed()]
+    return "".join([_HEAD, *sections])
 
 
 if __name__ == "__main__":

@@ -31,6 +31,19 @@ def require_writable(target: Path) -> None:
         raise OutputError(f"cannot write {target}: the folder {folder} is read-only; choose another place")
 
 
+def require_free(target: Path, *, force: bool) -> None:
+    """Refuse, before any work is done, a place that is taken or cannot be written to.
+
+    Raises
+    ------
+    OutputError
+        If ``target`` exists and may not be replaced, or as `require_writable`.
+    """
+    if target.exists() and not force:
+        raise OutputError(f"{target} exists; choose another name or allow it to be replaced (--force)")
+    require_writable(target)
+
+
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """Give a temporary name beside ``target``, renamed to it at the end.
@@ -71,6 +84,20 @@ def atomic_directory(target: Path) -> Iterator[Path]:
                 old.rename(target)
             raise
     _remove(old)
+
+
+@contextmanager
+def scratch_directory(target: Path) -> Iterator[Path]:
+    """Give an empty temporary folder beside ``target``, removed at the end.
+
+    Raises
+    ------
+    OutputError
+        As `atomic_path`.
+    """
+    with _partial(target) as partial:
+        partial.mkdir()
+        yield partial
 
 
 @contextmanager

@@ -4,6 +4,7 @@ A reader needs nothing else to use a space: what each encoder takes, what the re
 calibrated, and the sha256 and size of every other file.
 """
 
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -74,6 +75,11 @@ class EncoderRecord(Record, frozen=True):
     calibration: CalibrationRecord | None
     """Of the confidence in transferred labels; None for a reference without labels."""
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files without which it cannot run."""
+        return (self.graph, self.features, self.parity)
+
 
 class ReferenceRecord(Record, frozen=True):
     """What query cells are compared with."""
@@ -136,6 +142,31 @@ class Manifest(Record, frozen=True):
     versions: dict[str, str]
     """Packages that built it."""
     files: dict[str, FileRecord]
+
+    def select(
+        self, modalities: Collection[str] | None = None, *, with_training: bool = False
+    ) -> dict[str, FileRecord]:
+        """Return the files that some of the encoders need, the reference's and the pictures among them.
+
+        Parameters
+        ----------
+        modalities
+            Whose encoders; None: all.
+        with_training
+            Whether the torch weights are among them.
+        """
+        chosen = [name for name in self.encoders if modalities is None or name in modalities]
+        needed = {self.reference.points, *(file for name in chosen for file in self.encoders[name].files)}
+        others = [name for name in self.encoders if name not in chosen]
+        unwanted = {file for name in others for file in (*self.encoders[name].files, weights_name(name))}
+        if not with_training:
+            unwanted |= {file for file in self.files if file.startswith(ON_REQUEST)}
+        return {name: record for name, record in self.files.items() if name in needed or name not in unwanted}
+
+
+def weights_name(modality: str) -> str:
+    """Return where a space keeps the torch weights of a modality."""
+    return f"{ON_REQUEST}{modality}.safetensors"
 
 
 class _Header(msgspec.Struct):

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from smile_runtime.annotation import require_key
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
-from smile_runtime.errors import OutputError
-from smile_runtime.files import require_writable
+from smile_runtime.files import require_free
 from smile_runtime.h5ad import read_h5ad, write_h5ad
 from smile_runtime.projection import project
 from smile_runtime.space import Space
@@ -65,9 +64,7 @@ def project_file(
     """
     output = Path(output)
     require_key(key_added)
-    if output.exists() and not force:
-        raise OutputError(f"{output} exists; choose another name or allow it to be replaced (--force)")
-    require_writable(output)
+    require_free(output, force=force)
     adata = read_h5ad(Path(query))
     project(
         adata,

@@ -7,8 +7,8 @@ from pathlib import Path
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import IntegrityError, UnknownModalityError
 from smile_runtime.features import FeatureTable
-from smile_runtime.files import sha256_file
-from smile_runtime.manifest import MANIFEST_NAME, ON_REQUEST, Manifest, read_manifest
+from smile_runtime.hashes import FileHashes
+from smile_runtime.manifest import MANIFEST_NAME, FileRecord, Manifest, read_manifest
 from smile_runtime.reference import Reference, read_points
 from smile_runtime.session import Device, require_device
 
@@ -44,9 +44,10 @@ class Space:
 
     @cached_property
     def encoders(self) -> dict[str, Encoder]:
-        """Its encoders by modality."""
+        """Its encoders by modality, those whose files are here."""
         encoders = {}
-        for modality, record in self.manifest.encoders.items():
+        for modality in encoders_here(self.path, self.manifest):
+            record = self.manifest.encoders[modality]
             features = FeatureTable.from_tsv(self.path / record.features)
             if len(features) != record.n_features:
                 raise IntegrityError(
@@ -88,12 +89,19 @@ class Space:
                     f"the space {self.name} has several encoders: {known}; say which (--modality)"
                 )
             return next(iter(self.encoders.values()))
+        if modality not in self.encoders and modality in self.manifest.encoders:
+            raise UnknownModalityError(
+                f"the {modality} encoder of the space {self.name} was not pulled, only: {known}; "
+                f"get it with: smile-zoo pull SPACE --modality {modality}"
+            )
         if modality not in self.encoders:
             raise UnknownModalityError(f"the space {self.name} has no {modality!r} encoder; it has: {known}")
         return self.encoders[modality]
 
 
-def open_space(path: Path | str, *, device: Device = "auto", revision: str = "local") -> Space:
+def open_space(
+    path: Path | str, *, device: Device = "auto", revision: str = "local", hash_memory: Path | None = None
+) -> Space:
     """Open a space directory, after checking the sha256 of every file in it.
 
     Parameters
@@ -104,6 +112,9 @@ def open_space(path: Path | str, *, device: Device = "auto", revision: str = "lo
         Where its encoders run: ``auto``, ``cpu`` or ``cuda``.
     revision
         Where the directory came from, to be recorded with every projection.
+    hash_memory
+        Folder in which the sha256 of files is remembered, so that those that did not change since (`FileHashes` says
+        how that is seen) are not read again; None: all are read.
 
     Returns
     -------
@@ -123,38 +134,60 @@ def open_space(path: Path | str, *, device: Device = "auto", revision: str = "lo
     require_device(device)
     path = Path(path)
     manifest = read_manifest(path)
-    verify_files(path, manifest)
-    return Space(path, manifest, sha256_file(path / MANIFEST_NAME), device, revision)
+    hashes = FileHashes(path, hash_memory)
+    verify_files(path, manifest, hashes)
+    manifest_sha256 = hashes.sha256(MANIFEST_NAME)
+    hashes.save()
+    return Space(path, manifest, manifest_sha256, device, revision)
 
 
-def verify_files(path: Path, manifest: Manifest) -> None:
+def encoders_here(path: Path, manifest: Manifest) -> list[str]:
+    """Return the modalities whose encoders a space directory holds: all, or those that were pulled."""
+    return [
+        modality
+        for modality, record in manifest.encoders.items()
+        if any((path / name).is_file() for name in record.files)
+    ]
+
+
+def verify_files(path: Path, manifest: Manifest, hashes: FileHashes) -> None:
     """Check size and sha256 of every file that a manifest lists, and that it lists all it needs.
 
-    Weights for training come only on request, so they may be absent.
+    Weights for training come only on request, as do encoders of a space that has several, so they may be absent.
 
     Raises
     ------
     IntegrityError
         At the first file that differs.
     """
-    needed = [manifest.reference.points]
-    for record in manifest.encoders.values():
-        needed += [record.graph, record.features, record.parity]
-    if unlisted := [name for name in needed if name not in manifest.files]:
+    needed = {manifest.reference.points, *(name for record in manifest.encoders.values() for name in record.files)}
+    if unlisted := sorted(needed - set(manifest.files)):
         raise IntegrityError(f"the manifest in {path} uses {unlisted[0]} without its sha256; do not use this space")
+    here = encoders_here(path, manifest) or list(manifest.encoders)
+    required = manifest.select(here)
     for name, pinned in manifest.files.items():
-        file = path / name
-        if not file.is_file():
-            if name.startswith(ON_REQUEST) and name not in needed:
-                continue
-            raise IntegrityError(f"{file} is missing; pull or build the space again")
-        if file.stat().st_size != pinned.size:
-            raise IntegrityError(
-                f"{file} has {file.stat().st_size:,} bytes, the manifest says {pinned.size:,}: it is truncated or was "
-                "changed; pull or build the space again"
-            )
-        if (found := sha256_file(file)) != pinned.sha256:
-            raise IntegrityError(
-                f"{file} was changed: its sha256 is {found[:12]}…, the manifest says {pinned.sha256[:12]}…; "
-                "pull or build the space again"
-            )
+        if name in required or (path / name).is_file():
+            require_pinned(path, name, pinned, hashes)
+
+
+def require_pinned(path: Path, name: str, pinned: FileRecord, hashes: FileHashes) -> None:
+    """Refuse a file that is missing or is not what the manifest pins.
+
+    Raises
+    ------
+    IntegrityError
+        Saying how it differs.
+    """
+    file = path / name
+    if not file.is_file():
+        raise IntegrityError(f"{file} is missing; pull or build the space again")
+    if (size := file.stat().st_size) != pinned.size:
+        raise IntegrityError(
+            f"{file} has {size:,} bytes, the manifest says {pinned.size:,}: it is truncated or was changed; "
+            "pull or build the space again"
+        )
+    if (found := hashes.sha256(name)) != pinned.sha256:
+        raise IntegrityError(
+            f"{file} was changed: its sha256 is {found[:12]}…, the manifest says {pinned.sha256[:12]}…; "
+            "pull or build the space again"
+        )

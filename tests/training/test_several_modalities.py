@@ -118,7 +118,7 @@ def test_a_space_has_its_pictures(two: Path) -> None:
 
 def test_the_card_says_which_modality_to_name(two: Path) -> None:
     card = (two / "README.md").read_text("utf-8")
-    assert "smile-zoo project query.h5ad several --modality rna -o out.h5ad" in card
+    assert "smile-zoo project query.h5ad ./several --modality rna -o out.h5ad" in card
     assert 'smile_runtime.project(adata, space, modality="rna")' in card
 
 

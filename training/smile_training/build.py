@@ -9,8 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.errors import OutputError
-from smile_runtime.files import atomic_directory, require_writable
+from smile_runtime.files import atomic_directory, require_free
 from smile_runtime.manifest import Manifest, MetricRecord
 from smile_runtime.space import Space
 from smile_training.checkpoint import Checkpoint
@@ -148,9 +147,7 @@ def build_space(
     OutputError
         If ``output`` exists or cannot be written.
     """
-    if output.exists() and not force:
-        raise OutputError(f"{output} exists; choose another name or allow it to be replaced (--force)")
-    require_writable(output)
+    require_free(output, force=force)
     checkpoints = output.with_name(output.name + ".checkpoint")
     workshop = Workshop(recipe, data_folder, device=device, checkpoints=checkpoints, stage=stage, onto=onto)
     if not resume:

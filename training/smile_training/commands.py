@@ -9,12 +9,12 @@ import click
 import msgspec
 from tqdm import tqdm
 
+from smile_runtime.cards.tables import metric_table
 from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
 from smile_runtime.space import open_space
 from smile_training.build import Workshop, build_space
 from smile_training.loop import Progress
 from smile_training.recipe import Recipe, fingerprint, read_recipe
-from smile_training.tables import metric_table
 
 _data = click.option(
     "--data",

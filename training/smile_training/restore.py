@@ -4,15 +4,11 @@ import msgspec
 from safetensors.torch import load_file
 
 from smile_runtime.errors import RecipeError
+from smile_runtime.manifest import weights_name
 from smile_runtime.space import Space
 from smile_training.network import SmileNetwork
 from smile_training.recipe import Network, Recipe
 from smile_training.trained import TrainedEncoder
-
-
-def weights_name(modality: str) -> str:
-    """Return where a space keeps the torch weights of a modality."""
-    return f"training/{modality}.safetensors"
 
 
 def restore_encoders(space: Space, recipe: Recipe) -> dict[str, TrainedEncoder]:

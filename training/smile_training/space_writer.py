@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.torch import save
 
+from smile_runtime.cards.card import render_card, write_card
 from smile_runtime.encoder import Encoder
 from smile_runtime.features import FeatureTable
 from smile_runtime.files import sha256_file
 from smile_runtime.manifest import (
     FORMAT,
     FORMAT_VERSION,
-    MANIFEST_NAME,
     CalibrationRecord,
     EncoderRecord,
     FileRecord,
@@ -28,17 +28,15 @@ from smile_runtime.manifest import (
     PreprocessingRecord,
     ReferenceRecord,
     SourceRecord,
-    encode_manifest,
+    weights_name,
 )
 from smile_runtime.parity import require_parity, write_parity
 from smile_runtime.preprocessing import Preprocessing
 from smile_runtime.reference import Reference, write_points
 from smile_runtime.space import Space
-from smile_training.card import render_card
 from smile_training.export import export_onnx, torch_embedding
 from smile_training.pictures import draw_loss_curves
 from smile_training.recipe import Recipe
-from smile_training.restore import weights_name
 from smile_training.trained import TrainedEncoder
 
 _PARITY_ROWS = 16
@@ -81,7 +79,7 @@ class Parts:
 
 
 def write_space(folder: Path, recipe: Recipe, parts: Parts) -> Manifest:
-    """Write every file of a space into a folder, the manifest last.
+    """Write every file of a space into a folder, the card, which shows the pictures, and the manifest last.
 
     Parameters
     ----------
@@ -135,12 +133,9 @@ def write_space(folder: Path, recipe: Recipe, parts: Parts) -> Manifest:
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in _BUILT_WITH},
         },
-        files={},
+        files=_file_records(folder),
     )
-    (folder / "README.md").write_text(render_card(manifest), "utf-8")
-    manifest = msgspec.structs.replace(manifest, files=_file_records(folder))
-    (folder / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
-    return manifest
+    return write_card(folder, manifest, render_card(manifest))
 
 
 def _reference_record(recipe: Recipe, parts: Parts) -> ReferenceRecord:

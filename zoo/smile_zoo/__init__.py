@@ -1,6 +1,7 @@
-"""smile_zoo: the catalogue of SMILE spaces and the ``smile-zoo`` command."""
+"""smile_zoo: the catalogue of SMILE spaces, the Hub, and the ``smile-zoo`` command."""
 
-from smile_zoo.catalogue import list_spaces
-from smile_zoo.names import find_space
+from smile_zoo.catalogue import CatalogueEntry, list_spaces
+from smile_zoo.publishing import Published, publish
+from smile_zoo.pulling import Pulled, PulledFile, load, pull
 
-__all__ = ["find_space", "list_spaces"]
+__all__ = ["CatalogueEntry", "Published", "Pulled", "PulledFile", "list_spaces", "load", "publish", "pull"]

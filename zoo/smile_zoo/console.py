@@ -13,6 +13,14 @@ def print_json(data: Any) -> None:  # noqa: ANN401 (whatever JSON holds)
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
+def size_text(n_bytes: int) -> str:
+    """Return a size as a person reads it."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.1f} {unit}"
+    return f"{n_bytes} B"
+
+
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under a header, columns aligned, numbers to the right."""
     cells = [list(header), *([_text(value) for value in row] for row in rows)]
@@ -40,11 +48,11 @@ def _text(value: object) -> str:
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr; what it gives is called with the number done now and the total."""
+def progress_bar(label: str, unit: str = "cells") -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr, from the first progress on; it is called with the number done now and the total."""
     from tqdm import tqdm
 
-    with tqdm(desc=label, unit="cells", unit_scale=True, disable=None) as bar:
+    with tqdm(desc=label, unit=unit, unit_scale=True, disable=None, delay=1e-9) as bar:
 
         def update(n: int, total: int) -> None:
             bar.total = total

@@ -16,10 +16,16 @@ import click
 from smile_runtime.errors import DependencyError, SmileError
 
 BUILT_IN = {
+    "bundle": ("smile_zoo.commands.bundle:bundle", "Pack a SPACE into one file, for a machine without a network."),
+    "cache": ("smile_zoo.commands.cache:cache", "List and remove the spaces that were pulled."),
+    "catalogue": ("smile_zoo.commands.catalogue:catalogue", "Update the catalogue."),
     "demo": ("smile_zoo.commands.demo:demo", "Project the cells that come with the package into the pbmc space."),
     "doctor": ("smile_zoo.commands.doctor:doctor", "Say what is installed here and which device works."),
     "list": ("smile_zoo.commands.listing:list_", "List the spaces of the catalogue."),
     "project": ("smile_zoo.commands.project:project", "Project the cells of QUERY into SPACE and label them."),
+    "publish": ("smile_zoo.commands.publish:publish_", "Put a space DIRECTORY on the Hugging Face Hub as REPO."),
+    "pull": ("smile_zoo.commands.pull:pull_", "Bring a SPACE to this machine, verified."),
+    "search": ("smile_zoo.commands.search:search", "Search the catalogue, and the Hub with --hub."),
     "show": ("smile_zoo.commands.show:show", "Show what a SPACE is made of."),
     "verify": ("smile_zoo.commands.verify:verify", "Check the files of a SPACE and its embedding on this machine."),
 }
@@ -92,11 +98,15 @@ def cli(*, verbose: bool) -> None:
     for package in ("smile_runtime", "smile_zoo"):
         logging.getLogger(package).setLevel(logging.INFO if verbose else logging.WARNING)
     logging.getLogger("smile_training").setLevel(logging.INFO)
+    os.environ.setdefault("HF_HUB_VERBOSITY", "warning" if verbose else "error")
+    logging.getLogger("huggingface_hub").propagate = False  # it prints for itself
 
 
 def main() -> None:
     """Run the command; exit 1 for a known error, 2 for wrong usage, 130 when interrupted."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads stall one another on a busy machine
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of uploads; ours hide by themselves
     logging.basicConfig(format="%(message)s", level=logging.ERROR)
     _log_warnings()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,18 +1,23 @@
 """``smile-zoo doctor``."""
 
 import platform
+import time
 from importlib import metadata
 from typing import Any
 
 import click
 
-from smile_runtime import SmileError, open_space
+from smile_runtime import SmileError
 from smile_runtime.session import import_onnxruntime, installed_packages
 from smile_zoo import options
-from smile_zoo.catalogue import list_spaces
-from smile_zoo.console import print_fields, print_json
+from smile_zoo.cached_spaces import cache_size
+from smile_zoo.console import print_fields, print_json, size_text
+from smile_zoo.hub import Hub, is_offline
+from smile_zoo.places import hub_cache
+from smile_zoo.pulling import load
 
-_PACKAGES = ("smile-zoo", "numpy", "scipy", "anndata", "torch", "matplotlib")
+_PACKAGES = ("smile-zoo", "numpy", "scipy", "anndata", "huggingface-hub", "torch", "matplotlib")
+_SMALL_SPACE = "pbmc"
 
 
 @click.command()
@@ -33,6 +38,9 @@ def doctor(*, as_json: bool) -> None:
         "onnxruntime packages": installed_packages() or None,
         **_providers(),
         **{f"device {device}": _try_device(device) for device in ("cpu", "cuda")},
+        "cache": str(hub_cache()),
+        "cache size": size_text(cache_size()),
+        "endpoint": _try_endpoint(),
     }
     if as_json:
         print_json(findings)
@@ -59,12 +67,23 @@ def _providers() -> dict[str, Any]:
 def _try_device(device: options.DeviceName) -> str:
     """Open a real session of a packaged space on a device, and say how it went."""
     try:
-        for entry in list_spaces()[:1]:
-            for encoder in open_space(entry.path, device=device).encoders.values():
-                encoder.session  # noqa: B018 (opening it is the test)
+        for encoder in load(_SMALL_SPACE, device=device).encoders.values():
+            encoder.session  # noqa: B018 (opening it is the test)
     except SmileError as error:
         return str(error)
     return "works"
+
+
+def _try_endpoint() -> str:
+    """Say whether the Hub answers, and how long that takes."""
+    if is_offline():
+        return "offline: HF_HUB_OFFLINE is set"
+    hub, start = Hub(), time.perf_counter()
+    try:
+        hub.answers()
+    except SmileError as error:
+        return str(error)
+    return f"{hub.endpoint} answers in {time.perf_counter() - start:.2f} s"
 
 
 def _text(value: object) -> str:

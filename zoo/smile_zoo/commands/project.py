@@ -5,13 +5,13 @@ from typing import Any, Literal
 
 import click
 
-from smile_runtime import open_space, project_file
+from smile_runtime import project_file
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.files import require_writable
 from smile_zoo import options
 from smile_zoo.console import print_json, print_table, progress_bar
-from smile_zoo.names import find_space
 from smile_zoo.pictures import draw_projection, require_matplotlib
+from smile_zoo.pulling import load
 from smile_zoo.summary import summarise_projection
 
 
@@ -53,9 +53,9 @@ def project(
 ) -> None:
     """Project the cells of QUERY into SPACE and label them.
 
-    QUERY is an h5ad file of raw counts or log-normalised values, SPACE a name that `smile-zoo list` shows or a
-    directory (./name). All that QUERY holds is written to OUTPUT with obsm["X_smile"], obs["smile_label"],
-    obs["smile_confidence"], obsm["X_smile_map"] and uns["smile"].
+    QUERY is an h5ad file of raw counts or log-normalised values, SPACE a name that `smile-zoo list` shows, a Hub repo
+    (org/name) or a directory (./name); it is pulled if it is not here. All that QUERY holds is written to OUTPUT with
+    obsm["X_smile"], obs["smile_label"], obs["smile_confidence"], obsm["X_smile_map"] and uns["smile"].
 
     \b
     Example:
@@ -66,7 +66,8 @@ def project(
             raise click.BadParameter(f"{report} does not end in .png", param_hint="--report")
         require_matplotlib()
         require_writable(report)
-    opened = open_space(find_space(space), device=device)
+    with progress_bar("pulling", unit="B") as pulling:
+        opened = load(space, device=device, modalities=None if modality is None else [modality], progress=pulling)
     with progress_bar("projecting") as progress:
         adata = project_file(
             query,

@@ -3,10 +3,9 @@
 import click
 import msgspec
 
-from smile_runtime import Manifest, read_manifest
 from smile_zoo import options
-from smile_zoo.console import print_fields, print_json
-from smile_zoo.names import find_space
+from smile_zoo.console import print_fields, print_json, size_text
+from smile_zoo.pulling import Pulled, pull_manifest
 
 
 @click.command()
@@ -19,15 +18,15 @@ def show(space: str, *, as_json: bool) -> None:
     Example:
       smile-zoo show pbmc
     """
-    path = find_space(space)
-    manifest = read_manifest(path)
+    pulled = pull_manifest(space)
     if as_json:
-        print_json(msgspec.to_builtins(manifest))
+        print_json(msgspec.to_builtins(pulled.manifest))
         return
-    print_fields(_fields(manifest, str(path)))
+    print_fields(_fields(pulled))
 
 
-def _fields(manifest: Manifest, path: str) -> list[tuple[str, str]]:
+def _fields(pulled: Pulled) -> list[tuple[str, str]]:
+    manifest = pulled.manifest
     reference = manifest.reference
     rows = [
         ("name", manifest.name),
@@ -36,7 +35,9 @@ def _fields(manifest: Manifest, path: str) -> list[tuple[str, str]]:
         ("tissue", manifest.tissue),
         ("variant", manifest.variant),
         ("licence", manifest.licence),
-        ("directory", path),
+        ("revision", pulled.revision),
+        ("directory", str(pulled.path)),
+        ("manifest sha256", pulled.manifest_sha256),
     ]
     rows += [
         (f"encoder {modality}", f"{record.n_features:,} features -> {record.n_latent} dimensions")
@@ -51,4 +52,4 @@ def _fields(manifest: Manifest, path: str) -> list[tuple[str, str]]:
         if metric.method == "smile"
     ]
     size = sum(file.size for file in manifest.files.values())
-    return [*rows, ("files", f"{len(manifest.files)}, {size / 1e6:.1f} MB")]
+    return [*rows, ("files", f"{len(manifest.files)}, {size_text(size)}")]

@@ -5,8 +5,8 @@ import click
 from smile_runtime import open_space
 from smile_runtime.parity import TOLERANCE, require_parity
 from smile_zoo import options
-from smile_zoo.console import print_json
-from smile_zoo.names import find_space
+from smile_zoo.console import print_json, progress_bar
+from smile_zoo.pulling import pull
 
 
 @click.command()
@@ -16,14 +16,19 @@ from smile_zoo.names import find_space
 def verify(space: str, *, device: options.DeviceName, as_json: bool) -> None:
     """Check the files of a SPACE and its embedding on this machine.
 
-    Every file is compared with the sha256 in the manifest; then the rows that travel with each encoder are embedded
-    here and compared with what torch gave for them.
+    SPACE is a catalogue name, a Hub repo or a directory; it is pulled if it is not here. Every file is compared with
+    the sha256 in the manifest; then the rows that travel with each encoder are embedded here and compared with what
+    torch gave for them.
 
     \b
     Example:
       smile-zoo verify pbmc
     """
-    opened = open_space(find_space(space), device=device)
+    with progress_bar("pulling", unit="B") as progress:
+        pulled = pull(space, progress=progress)
+    opened = open_space(
+        pulled.path, device=device, revision=pulled.revision
+    )  # reads every file, whatever is remembered
     checks = [
         {
             "encoder": modality,

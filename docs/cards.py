@@ -1,0 +1,144 @@
+"""Write anew what is made from manifests: MODEL_CARD.md, and README.md and catalogue line of every packaged space."""
+
+import hashlib
+from pathlib import Path
+
+from figures import ROOT, about, committed
+
+from smile_runtime.cards.card import CARD_NAME, CITATION_TEXT, LIMITS_TEXT, render_card, write_card
+from smile_runtime.cards.markdown import escaped
+from smile_runtime.cards.merge import merge_card, require_complete
+from smile_runtime.cards.sections import MEASURED, source_list
+from smile_runtime.cards.tables import OWN, is_choice, markdown_table, metric_table, with_spread
+from smile_runtime.files import sha256_file
+from smile_runtime.manifest import MANIFEST_NAME, Manifest, MetricRecord, SourceRecord, read_manifest
+from smile_training.recipe import Recipe
+from smile_zoo.catalogue import PACKAGED as CATALOGUE
+from smile_zoo.catalogue import CatalogueEntry, encode_catalogue, entry_of, parse_catalogue
+
+SPACES = ROOT / "zoo/smile_zoo/spaces"
+ZOO_CARD = ROOT / "MODEL_CARD.md"
+
+_HEADLINE = "label transfer accuracy"
+_SHOWN = (_HEADLINE, "label transfer macro-F1", "FOSCTTM")
+_HEAD = """\
+# Model card of the zoo
+
+<!-- made by: python docs/cards.py -->
+
+smile-zoo is a zoo of latent spaces of single cells, learned by SMILE (mutual information learning): one encoder for
+each modality, exported with its preprocessing as one ONNX graph, and a reference that labels, confidence and a map come
+from. The spaces named *packaged* come with smile-zoo; the others are recipes, from which `smile-zoo train` builds them.
+Each space's own card is the `README.md` in its directory.
+
+## Intended use
+
+Placing new cells of the organism and tissue of a space beside its reference: an embedding, a label with a calibrated
+confidence, a position on its map; comparing batches, studies and modalities in one space; starting points for spaces of
+one's own. The recipes marked as simulated show a method, and nothing else.
+
+## Spaces and recipes
+
+"""
+_TABLE = (
+    "name",
+    "title",
+    "organism",
+    "tissue",
+    "modalities",
+    "cells of the reference",
+    "variant",
+    "licence of the data",
+    "is",
+    f"{_HEADLINE} of left-out cells",
+)
+
+
+def packaged() -> list[Path]:
+    """Return the directories of the packaged spaces."""
+    return sorted(path.parent for path in SPACES.glob("*/config.json"))
+
+
+def space_card(space: Path) -> str:
+    """Return the card of a packaged space: made from its manifest, with the own text of the one that it has."""
+    card = merge_card((space / CARD_NAME).read_text("utf-8"), render_card(read_manifest(space)))
+    require_complete(card)
+    return card
+
+
+def catalogued() -> list[CatalogueEntry]:
+    """Return the lines of the package's catalogue: what was published, and the packaged spaces as they are."""
+    entries = {entry.name: entry for entry in parse_catalogue(CATALOGUE.read_bytes(), str(CATALOGUE))}
+    for space in packaged():
+        entries[space.name] = entry_of(read_manifest(space), sha256_file(space / MANIFEST_NAME))
+    return list(entries.values())
+
+
+def renew(space: Path) -> None:
+    """Write the card of a packaged space and pin it, where it or its pin is not up to date."""
+    card, manifest = space_card(space), read_manifest(space)
+    pinned = manifest.files[CARD_NAME].sha256
+    if {pinned, sha256_file(space / CARD_NAME)} != {hashlib.sha256(card.encode()).hexdigest()}:
+        write_card(space, manifest, card)
+
+
+def zoo_card() -> str:
+    """Return the zoo's own card."""
+    manifests = {space.name: read_manifest(space) for space in packaged()}
+    recipes = committed()
+    rows = [_row(recipe, metrics, manifests.get(recipe.name)) for recipe, metrics in recipes]
+    sections = [_section(recipe, metrics, manifests.get(recipe.name)) for recipe, metrics in recipes]
+    return (
+        f"{_HEAD}{markdown_table(_TABLE, rows)}\n"
+        f"## How it was measured\n\n3-fold cross-validation, repeated with 3 seeds.\n{MEASURED}\n"
+        "All figures, and how to get them again, are in [docs/figures.md](docs/figures.md).\n\n"
+        f"## Limits and misuse\n\n{LIMITS_TEXT}\n{''.join(sections)}## Citation\n\n{CITATION_TEXT}"
+    )
+
+
+def _row(recipe: Recipe, metrics: list[MetricRecord], manifest: Manifest | None) -> list[str]:
+    licences = dict.fromkeys(modality.data.source.licence for modality in recipe.modalities.values())
+    kind = f"[packaged](zoo/smile_zoo/spaces/{recipe.name})" if manifest else "recipe"
+    own = {record.modality: record for record in metrics if record.method == OWN and record.name == _HEADLINE}
+    measured = [name for name in recipe.modalities if name in own and name not in recipe.simulated]
+    return [
+        f"[{recipe.name}](#{recipe.name})",
+        escaped(recipe.title),
+        escaped(recipe.organism),
+        escaped(recipe.tissue),
+        ", ".join(map(escaped, recipe.modalities)),
+        f"{manifest.reference.n_cells:,}" if manifest else "",
+        recipe.variant,
+        "; ".join(map(escaped, licences)),
+        f"{kind}, simulated" if recipe.simulated else kind,
+        "; ".join(f"{escaped(name)} {with_spread(own[name])}" for name in measured),
+    ]
+
+
+def _section(recipe: Recipe, metrics: list[MetricRecord], manifest: Manifest | None) -> str:
+    card = f"Its card: [{recipe.name}](zoo/smile_zoo/spaces/{recipe.name}/README.md).\n\n" if manifest else ""
+    shown = [record for record in metrics if record.name in _SHOWN and not is_choice(record)]
+    return (
+        f"## {recipe.name}\n\n{about(recipe)}\n\n{card}Data:\n\n{source_list(_sources(recipe))}\n"
+        f"{metric_table(shown)}\n[All figures](docs/figures.md#{recipe.name}) · "
+        f"[recipe](training/recipes/{recipe.name}.toml)\n\n"
+    )
+
+
+def _sources(recipe: Recipe) -> list[SourceRecord]:
+    return [
+        SourceRecord(
+            name=modality.data.source.name,
+            licence=modality.data.source.licence,
+            url=modality.data.source.url,
+            simulated=modality.data.simulate is not None,
+        )
+        for modality in recipe.modalities.values()
+    ]
+
+
+if __name__ == "__main__":
+    for folder in packaged():
+        renew(folder)
+    ZOO_CARD.write_text(zoo_card(), "utf-8")
+    CATALOGUE.write_bytes(encode_catalogue(catalogued()))

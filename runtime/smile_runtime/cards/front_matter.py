@@ -1,0 +1,136 @@
+"""The front matter of a card: what the Hugging Face Hub reads of a space."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from smile_runtime.cards.markdown import one_line
+from smile_runtime.cards.tables import OWN, is_choice
+from smile_runtime.errors import SpaceError
+from smile_runtime.manifest import Manifest, MetricRecord
+
+LIBRARY = "smile-zoo"
+
+_FENCED = re.compile(r"\A\s*---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_GENOMIC = {"rna", "atac", "histone", "methylation", "hic"}
+_LICENCES = frozenset(  # a name a word, not a name a line
+    """
+    afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 c-uda cc cc-by-2.0
+    cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0
+    cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0
+    cdla-permissive-2.0 cdla-sharing-1.0 ecl-2.0 epl-1.0 epl-2.0 etalab-2.0 eupl-1.1 eupl-1.2 gfdl gpl gpl-2.0 gpl-3.0
+    isc lgpl lgpl-2.1 lgpl-3.0 lgpl-lr lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by ofl-1.1 openrail openrail++ osl-3.0
+    pddl postgresql unknown unlicense wtfpl zlib
+    """.split()  # noqa: SIM905
+)
+"""The Hub's identifiers of general licences: https://huggingface.co/docs/hub/repositories-licenses."""
+
+_METRIC_TYPES = {
+    "label transfer accuracy": "accuracy",
+    "label transfer macro-F1": "f1",
+    "ARI of clusters": "adjusted_rand_index",
+}
+_LABELS = ("tabular-classification", "Label transfer to left-out cells")
+_PAIRS = ("feature-extraction", "Embedding of left-out cells")
+_STRUCTURE = ("feature-extraction", "Embedding of the cells trained on")
+
+
+def front_matter(manifest: Manifest) -> dict[str, Any]:
+    """Return the front matter of a space: library, licence, tags, and its own figures as a model index."""
+    fields: dict[str, Any] = {"library_name": LIBRARY, **_licence(manifest.licence), "tags": _tags(manifest)}
+    if results := _results(manifest):
+        fields["model-index"] = [{"name": manifest.name, "results": results}]
+    return fields
+
+
+def join_front(fields: dict[str, Any], body: str) -> str:
+    """Return a card: its front matter as YAML, then its body."""
+    import yaml
+
+    text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
+    return f"---\n{text}---\n\n{body}"
+
+
+def split_front(card: str) -> tuple[dict[str, Any], str]:
+    """Return the front matter of a card, empty where it has none, and its body.
+
+    Raises
+    ------
+    SpaceError
+        If it is not YAML, or no mapping, or is not closed.
+    """
+    card = card.removeprefix("\ufeff").replace("\r\n", "\n")
+    found = _FENCED.match(card)
+    if found is None:
+        if re.match(r"\s*---[ \t]*(\n|\Z)", card):
+            raise SpaceError("the front matter of the card is not closed; end it with a line ---")
+        return {}, card
+    return _parsed(found["yaml"]), card[found.end() :]
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        fields = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SpaceError(
+            f"the front matter of the card is not YAML: {one_line(error)}; correct it, or remove it"
+        ) from error
+    if fields is None:
+        return {}
+    if not isinstance(fields, dict):
+        raise SpaceError(
+            f"the front matter of the card is a {type(fields).__name__}, lines of `key: value` are needed; correct it"
+        )
+    return fields
+
+
+def _licence(licence: str) -> dict[str, str]:
+    name = _slug(licence)
+    return {"license": name} if name in _LICENCES else {"license": "other", "license_name": name or "unspecified"}
+
+
+def _tags(manifest: Manifest) -> list[str]:
+    modalities = manifest.recipe.get("modalities", {})
+    kinds = {modality.get("kind") for modality in modalities.values()} | set(manifest.encoders)
+    tags = ["single-cell", "biology", *(["genomics"] if kinds & _GENOMIC else []), "onnx", "contrastive-learning"]
+    tags += [_slug(name) for name in (manifest.organism, *manifest.tissue.split(","), *manifest.encoders)]
+    tags += ["simulated"] if any(source.simulated for source in manifest.sources) else []
+    return [tag for tag in dict.fromkeys(tags) if tag]
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9.+]+", "-", text.lower()).strip("-")
+
+
+def _results(manifest: Manifest) -> list[dict[str, Any]]:
+    """Return the space's own figures as the Hub takes them: an entry a task and modality."""
+    results: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for record in _own(manifest.metrics):
+        task_type, task_name = _task(record)
+        split = "train" if (task_type, task_name) == _STRUCTURE else "test"
+        dataset = {
+            "name": "; ".join(dict.fromkeys(source.name for source in manifest.sources)) or manifest.title,
+            "type": manifest.name,
+            "config": record.modality,
+            "split": split,
+        }
+        result = {"task": {"type": task_type, "name": task_name}, "dataset": dataset, "metrics": []}
+        results.setdefault((task_type, record.modality, split), result)["metrics"].append(_metric(record))
+    return list(results.values())
+
+
+def _own(metrics: Iterable[MetricRecord]) -> Iterable[MetricRecord]:
+    return (record for record in metrics if record.method == OWN and not is_choice(record))
+
+
+def _task(record: MetricRecord) -> tuple[str, str]:
+    if record.name.startswith("label transfer"):
+        return _LABELS
+    return _PAIRS if record.name == "FOSCTTM" else _STRUCTURE
+
+
+def _metric(record: MetricRecord) -> dict[str, Any]:
+    kind = _METRIC_TYPES.get(record.name, _slug(record.name).replace("-", "_"))
+    return {"type": kind, "value": round(record.mean, 4), "name": record.name}

@@ -1,0 +1,153 @@
+"""What the sections of a card say, each from one part of the manifest."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from smile_runtime.cards.markdown import code, escaped
+from smile_runtime.cards.tables import markdown_table, metric_table
+from smile_runtime.cards.usage import TAKEN
+from smile_runtime.manifest import Manifest, PreprocessingRecord, SourceRecord
+
+_SIMULATED = "\n\n**Some modalities of this space are simulated: it shows a method and must not be published or used.**"
+_SIMULATED_FROM = "simulated, from: "
+_STATED = ("preset", "seed", "network", "training", "reference")
+_PICTURES = {
+    "map.png": "The map by type, batch and modality, with cells left out of training on it",
+    "loss.png": "The loss in training",
+}
+MEASURED = """\
+Label transfer and FOSCTTM (fraction of samples closer than the true match; 0.5 is chance) are of cells left out of
+training, silhouettes and ARI (k-means with as many clusters as labels) of the cells trained on; the peers saw the same
+cells. Mean ± standard deviation over repeats. Where cells were paired by label, silhouettes and ARI have seen the
+labels, the peers' have not.
+"""
+"""How figures were measured."""
+
+_CALIBRATED = """\
+The confidence in a label is calibrated on left-out cells. Expected calibration error (ten bins), of a fit on half of
+them for the other half:
+"""
+
+
+def about(manifest: Manifest) -> str:
+    """Return title, description and facts."""
+    reference = manifest.reference
+    encoders = "; ".join(
+        f"{escaped(name)}, {record.n_features:,} features" for name, record in manifest.encoders.items()
+    )
+    return (
+        f"# {escaped(manifest.title)}\n\n"
+        f"{escaped(manifest.description)}{_SIMULATED if is_simulated(manifest) else ''}\n\n"
+        f"- Organism: {escaped(manifest.organism)}; tissue: {escaped(manifest.tissue)}\n"
+        f"- Encoders: {encoders}\n"
+        f"- Reference: {reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells; "
+        f"labels: {', '.join(map(escaped, reference.labels)) or 'none'}\n"
+        f"- Licence: {escaped(manifest.licence)}\n"
+    )
+
+
+def is_simulated(manifest: Manifest) -> bool:
+    """Return whether a space was trained on values that were never measured."""
+    return any(source.simulated for source in manifest.sources)
+
+
+def source_list(sources: Iterable[SourceRecord]) -> str:
+    """Return sources, each once, with licence and address."""
+    lines = [
+        f"- {_SIMULATED_FROM if source.simulated else ''}{escaped(source.name)} "
+        f"(licence: {escaped(source.licence)}) {escaped(source.url)}".rstrip()
+        for source in sources
+    ]
+    return "\n".join(dict.fromkeys(lines)) + "\n"
+
+
+def preprocessing(manifest: Manifest) -> str:
+    """Return what is done to the values of each modality; all of it is in the graph."""
+    return "".join(
+        f"- {escaped(name)}: {_steps(record.preprocessing)}. "
+        f"A query with less than {record.min_matched:.0%} of what the encoder looks at is refused.\n"
+        for name, record in manifest.encoders.items()
+    )
+
+
+def _steps(record: PreprocessingRecord) -> str:
+    spread = {"sd": "its standard deviation", "sqrt_sd": "the root of its standard deviation", "none": None}
+    steps = {
+        "set to present or absent": record.binarise,
+        f"scaled to a total of {record.target_sum or 0:,.12g} a cell": record.target_sum is not None,
+        "divided by the cell's geometric mean (CLR)": record.clr,
+        "each band of distances scaled to what it holds in the reference": record.band_mean is not None,
+        "log(1 + value)": record.log1p,
+        "TF-IDF, rows of length 1": record.tfidf,
+        "each feature centred on its mean in the reference": True,
+        f"and divided by {spread[record.scaling]}": spread[record.scaling] is not None,
+    }
+    return f"{TAKEN[record.values]}; " + ", ".join(step for step, taken in steps.items() if taken)
+
+
+def settings(manifest: Manifest) -> str:
+    """Return the settings that the space was trained with, in the words of a recipe, and what built it."""
+    recipe = manifest.recipe
+    rows = [["variant", escaped(manifest.variant)]]
+    for name, modality in recipe.get("modalities", {}).items():
+        for part in ("stem", "noise"):
+            rows += _rows(f"modalities.{name}.{part}", modality.get(part))
+    for part in (*_STATED, *(["students"] if manifest.variant == "composition" else [])):
+        rows += _rows(part, recipe.get(part))
+    rows.append(["built with", escaped(_listed(manifest.versions))])
+    return markdown_table(["setting", "value"], rows)
+
+
+def _rows(name: str, value: object) -> Iterator[list[str]]:
+    """Yield a row for the plain fields of a section, then those of the sections in it."""
+    if not isinstance(value, dict):
+        if value is not None:
+            yield [code(name), escaped(_plain(value))]
+        return
+    if plain := {key: each for key, each in value.items() if not isinstance(each, dict)}:
+        yield [code(name), escaped(_listed(plain))]
+    for key, each in value.items():
+        if isinstance(each, dict):
+            yield from _rows(f"{name}.{key}", each)
+
+
+def _listed(fields: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {_plain(value)}" for key, value in fields.items())
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "/".join(map(str, value)) or "none"
+    return str(value).lower() if isinstance(value, bool | None) else str(value)
+
+
+def figures(manifest: Manifest) -> str:
+    """Return every figure beside its peers', how it was measured, and how well the confidence is calibrated."""
+    table = metric_table(manifest.metrics) if manifest.metrics else "Nothing was measured.\n"
+    return f"{_repeats(manifest)}\n{MEASURED}\n{table}{_calibration(manifest)}"
+
+
+def _repeats(manifest: Manifest) -> str:
+    how = manifest.recipe.get("reference", {})
+    if not how or (not manifest.reference.labels and len(manifest.encoders) == 1):
+        return "Of one training."
+    return f"{how['folds']}-fold cross-validation, {how['repeats']} repeats with a seed each."
+
+
+def _calibration(manifest: Manifest) -> str:
+    rows = [
+        [escaped(name), f"{calibration.expected_calibration_error:.3f}", f"{calibration.n_cells:,}"]
+        for name, record in manifest.encoders.items()
+        if (calibration := record.calibration) is not None
+    ]
+    return f"\n{_CALIBRATED}\n{markdown_table(['modality', 'error', 'cells'], rows)}" if rows else ""
+
+
+def pictures(manifest: Manifest) -> str:
+    """Return the pictures that the space has; empty where it has none."""
+    shown = [
+        f"![{name.removesuffix('.png')}]({name})\n\n{text}.\n"
+        for name, text in _PICTURES.items()
+        if name in manifest.files
+    ]
+    return "\n".join(shown)

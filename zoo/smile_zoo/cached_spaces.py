@@ -1,0 +1,118 @@
+"""The spaces in the Hub's cache, among whatever else is there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smile_runtime.errors import SmileError, SpaceNotFoundError
+from smile_runtime.manifest import read_manifest
+from smile_runtime.space import encoders_here
+from smile_zoo.names import LocalSpace, parse_name
+from smile_zoo.places import hub_cache
+
+if TYPE_CHECKING:
+    from huggingface_hub import CachedRevisionInfo, HFCacheInfo
+
+
+@dataclass(frozen=True)
+class CachedSpace:
+    """A space in the cache.
+
+    Attributes
+    ----------
+    repo, commit
+        What it is on the Hub.
+    revisions
+        Branches and tags that were this commit when they were looked up.
+    modalities
+        Those whose encoders are here.
+    size
+        Bytes on disk.
+    path
+        Its directory.
+    """
+
+    repo: str
+    commit: str
+    revisions: list[str]
+    modalities: list[str]
+    size: int
+    path: Path
+
+
+def list_cached() -> list[CachedSpace]:
+    """Return the spaces in the cache, by repo and commit."""
+    info = _scan()
+    if info is None:
+        return []
+    spaces = [
+        space
+        for repo in info.repos
+        if repo.repo_type == "model"
+        for revision in repo.revisions
+        if (space := _space(repo.repo_id, revision)) is not None
+    ]
+    return sorted(spaces, key=lambda space: (space.repo, space.commit))
+
+
+def remove_cached(name: str) -> tuple[list[CachedSpace], int]:
+    """Remove a space from the cache.
+
+    Parameters
+    ----------
+    name
+        A Hub repo, ``repo@revision`` for one of its commits, or a catalogue name.
+
+    Returns
+    -------
+    list of CachedSpace, int
+        What was removed, and how many bytes that freed.
+
+    Raises
+    ------
+    SpaceNotFoundError
+        If it is not in the cache.
+    """
+    space = parse_name(name)
+    if isinstance(space, LocalSpace):
+        raise SpaceNotFoundError(
+            f"{name} is not in the cache: it stands at {space.path}; `smile-zoo cache list` shows what is"
+        )
+    revision = space.revision if "@" in name or "/" not in name else ""
+    chosen = [
+        cached
+        for cached in list_cached()
+        if cached.repo == space.repo and (cached.commit.startswith(revision) or revision in cached.revisions)
+    ]
+    info = _scan()
+    if not chosen or info is None:
+        raise SpaceNotFoundError(f"{name} is not in the cache {hub_cache()}; `smile-zoo cache list` shows what is")
+    strategy = info.delete_revisions(*(cached.commit for cached in chosen))
+    strategy.execute()
+    return chosen, strategy.expected_freed_size
+
+
+def cache_size() -> int:
+    """Return the bytes of all spaces in the cache."""
+    return sum(space.size for space in list_cached())
+
+
+def _scan() -> "HFCacheInfo | None":
+    from huggingface_hub import scan_cache_dir
+
+    return scan_cache_dir(hub_cache()) if hub_cache().is_dir() else None
+
+
+def _space(repo: str, revision: "CachedRevisionInfo") -> CachedSpace | None:
+    try:
+        manifest = read_manifest(revision.snapshot_path)
+    except SmileError:
+        return None
+    return CachedSpace(
+        repo,
+        revision.commit_hash,
+        sorted(revision.refs),
+        encoders_here(revision.snapshot_path, manifest),
+        revision.size_on_disk,
+        revision.snapshot_path,
+    )

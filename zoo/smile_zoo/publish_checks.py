@@ -1,0 +1,103 @@
+"""What a space must be before others may see it."""
+
+import getpass
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from smile_runtime.cards.card import CARD_NAME
+from smile_runtime.hashes import FileHashes
+from smile_runtime.manifest import MANIFEST_NAME, Manifest
+from smile_runtime.parity import require_parity
+from smile_runtime.space import Space, verify_files
+from smile_zoo.errors import PublishError
+
+_UNSTATED = ("unspecified", "unknown", "not stated", "none", "other", "tbd")
+_PLACES = re.compile(
+    rb"(?<![\w.:/~-])(/(home|Users|root|tmp|mnt|scratch|work|private)/[\w.-]+|[A-Za-z]:\\\\?Users\\\\?[\w.-]+)"
+)
+_EVERYBODY = {"root", "user", "admin", "ubuntu", "runner", "jovyan", "docker"}
+"""Names of accounts that are nobody's."""
+_SHORTEST_NAME = 3
+
+
+def require_publishable(path: Path, manifest: Manifest, repo: str) -> None:
+    """Refuse a space directory that is not fit to be published.
+
+    Its files are compared with the manifest (the card alone may have text that its author added), and its embedding
+    with torch's; then all that is wrong with what they say is listed.
+
+    Parameters
+    ----------
+    path
+        The directory.
+    manifest
+        Its manifest.
+    repo
+        Where it is to go; this name may stand in the files.
+
+    Raises
+    ------
+    IntegrityError
+        If a file is not what the manifest pins, or the embedding differs.
+    PublishError
+        Listing every other problem.
+    """
+    _require_whole(path, manifest)
+    problems = [*_unlisted(path, manifest), *_unstated(manifest), *_private(path, manifest, repo)]
+    if problems:
+        raise PublishError(f"{path} cannot be published yet:\n" + "\n".join(f"- {problem}" for problem in problems))
+
+
+def _require_whole(path: Path, manifest: Manifest) -> None:
+    files = {name: record for name, record in manifest.files.items() if name != CARD_NAME}
+    without_card = msgspec.structs.replace(manifest, files=files)
+    verify_files(path, without_card, FileHashes(path))
+    space = Space(path, without_card, "", "cpu", "local")
+    for modality, record in manifest.encoders.items():
+        if modality not in space.encoders:
+            raise PublishError(f"{path} lacks its {modality} encoder; pull or build the space whole")
+        require_parity(space.encoders[modality], path / record.parity)
+
+
+def _unlisted(path: Path, manifest: Manifest) -> Iterator[str]:
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path).as_posix()
+        if file.is_file() and name != MANIFEST_NAME and name not in manifest.files:
+            yield f"{name} is not in the manifest; take it out of the directory"
+
+
+def _unstated(manifest: Manifest) -> Iterator[str]:
+    if _is_unstated(manifest.licence):
+        yield "the licence is not stated; set `licence` in the recipe and build the space again"
+    if not manifest.sources:
+        yield "no data source is stated; name it in the recipe and build the space again"
+    for source in manifest.sources:
+        for what, value in (("name", source.name), ("licence", source.licence), ("url", source.url)):
+            if _is_unstated(value):
+                yield f"the {what} of the source {source.name!r} is not stated; set it in the recipe, and build again"
+        if source.simulated:
+            yield f"values of {source.name!r} were simulated; a space of them shows a method and is not published"
+
+
+def _is_unstated(value: str) -> bool:
+    return not value.strip() or value.strip().lower().startswith(_UNSTATED)
+
+
+def _private(path: Path, manifest: Manifest, repo: str) -> Iterator[str]:
+    """Find paths of this machine, and the name of its user, in the files."""
+    for name in (MANIFEST_NAME, *manifest.files):
+        content = (path / name).read_bytes().replace(repo.encode(), b"")
+        for found in {match[1] for match in _PLACES.finditer(content)}:
+            yield f"{name} has the path {found.decode(errors='replace')} of a machine in it; build again without"
+        if _names_user(content):
+            yield f"{name} has the user name {getpass.getuser()!r} in it; build the space again without"
+
+
+def _names_user(content: bytes) -> bool:
+    user = getpass.getuser()
+    if user in _EVERYBODY or len(user) < _SHORTEST_NAME:
+        return False
+    return re.search(rb"(?<![A-Za-z0-9])" + re.escape(user.encode()) + rb"(?![A-Za-z0-9])", content) is not None
