@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import nullcontext
 from typing import Any
 
 from smile_runtime.errors import IntegrityError
@@ -17,6 +18,9 @@ Progress = Callable[[int, int], None]
 """Told how many bytes came, and how many will have come at the end."""
 
 _WORKERS = 8
+_LARGE = 4_000_000  # bytes, from which a file is slow by its size
+_STREAMS = 2
+"""Large files on their way at once: more are no faster, and while these come, those that came are hashed."""
 
 
 def no_progress(n_bytes: int, total: int) -> None:
@@ -39,13 +43,15 @@ def fetch_files(
     OutputError
         If one cannot be written.
     """
+    streams = threading.Semaphore(_STREAMS)
     meter = _Meter(sum(record.size for record in files.values()), progress)
 
     def fetch(name: str, pinned: FileRecord) -> None:
         bar, problem = meter.bar(), None
         for _ in range(2):
             cache.evict(commit, name)
-            hub.download(cache.repo, commit, name, tqdm_class=bar)
+            with streams if pinned.size >= _LARGE else nullcontext():
+                hub.download(cache.repo, commit, name, tqdm_class=bar)
             try:
                 require_pinned(cache.snapshot(commit), name, pinned, hashes)
             except IntegrityError as error:
@@ -59,7 +65,7 @@ def fetch_files(
         ) from problem
 
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="smile-zoo-fetch") as pool:
-        futures = [pool.submit(fetch, name, pinned) for name, pinned in files.items()]
+        futures = [pool.submit(fetch, name, pinned) for name, pinned in _small_first(files)]
         try:
             for future in as_completed(futures):
                 future.result()
@@ -99,6 +105,10 @@ def fetch_content(hub: Hub, cache: RepoCache, commit: Commit, name: str) -> byte
         f"{cache.repo}@{commit.oid[:7]}: {name} came twice and was not what the commit has, so it was removed; "
         "try again later"
     )
+
+
+def _small_first(files: Mapping[str, FileRecord]) -> list[tuple[str, FileRecord]]:
+    return sorted(files.items(), key=lambda file: file[1].size)
 
 
 class _Meter:

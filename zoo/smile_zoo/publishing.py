@@ -14,8 +14,9 @@ from smile_runtime.manifest import MANIFEST_NAME, Manifest, encode_manifest, par
 from smile_zoo.catalogue import CatalogueEntry, entry_of
 from smile_zoo.errors import OfflineError, PublishError, RepoNotFoundError
 from smile_zoo.fetching import fetch_content
-from smile_zoo.hub import Commit, Hub, is_conflict, is_offline, may_pass
+from smile_zoo.hub import Commit, Hub, is_offline
 from smile_zoo.names import DEFAULT_REVISION, is_repo
+from smile_zoo.patience import is_conflict, may_pass
 from smile_zoo.publish_checks import require_publishable
 from smile_zoo.repo_cache import RepoCache
 

@@ -14,7 +14,8 @@ from smile_runtime.manifest import MANIFEST_NAME, FileRecord, Manifest, parse_ma
 from smile_runtime.session import Device
 from smile_runtime.space import Space, encoders_here, open_space, require_pinned
 from smile_zoo.fetching import Progress, fetch_content, fetch_files, no_progress
-from smile_zoo.hub import Commit, Hub, is_offline, offline_error
+from smile_zoo.hub import Commit, Hub, is_offline
+from smile_zoo.hub_errors import offline_error
 from smile_zoo.names import HubSpace, LocalSpace, parse_name
 from smile_zoo.places import hash_memory
 from smile_zoo.repo_cache import RepoCache

@@ -1,0 +1,134 @@
+"""Wall time of pulling a space, beside the Hub client's own download of the same files; and of opening it again.
+
+Eight files, 100 MB, from a Hub in memory on loopback (the one that the tests use). Each pull and each download is a
+process of its own with an empty cache; the two alternate, and the ratio is the median over rounds of ours divided by
+theirs in the same round. What is timed is the call, after the client was imported. Ours hashes every file; theirs does
+not. Then the pulled space is checked with every file read, and with the hashes remembered.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from machine import cpu_model
+from smile_runtime.hashes import FileHashes
+from smile_runtime.manifest import parse_manifest, read_manifest
+from smile_runtime.space import verify_files
+from smile_zoo.catalogue import list_spaces
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/hub"))
+from hub_server import Hub
+
+REPO = "org/large"
+N_BYTES = 100_000_000
+GOAL = 1.15
+_TIMED = """
+import sys, time
+from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+import smile_zoo
+start = time.perf_counter()
+{call}
+print(time.perf_counter() - start)
+"""
+CALLS = {
+    "snapshot_download": "snapshot_download(sys.argv[1], revision=sys.argv[2])",
+    "smile_zoo.pull": "smile_zoo.pull('@'.join(sys.argv[1:]))",
+}
+
+
+def large_space() -> dict[str, bytes]:
+    """Return the files of a space like the packaged one, without training weights: eight, as large as is asked for."""
+    packaged = next(entry.packaged for entry in list_spaces() if entry.packaged)
+    manifest = json.loads((packaged / "config.json").read_bytes())
+    rng = np.random.default_rng(0)
+    names = [name for name in manifest["files"] if not name.startswith("training/") and name != "README.md"]
+    files = {"README.md": (packaged / "README.md").read_bytes()}
+    files |= {name: rng.bytes(N_BYTES // len(names)) for name in names}
+    manifest["files"] = {
+        name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)} for name, content in files.items()
+    }
+    return {**files, "config.json": json.dumps(manifest).encode()}
+
+
+def seconds(call: str, commit: str, env: dict[str, str], home: Path) -> float:
+    """Return the time of one call in a process of its own, with the cache in ``home``."""
+    command = [sys.executable, "-c", _TIMED.format(call=CALLS[call]), REPO, commit]
+    done = subprocess.run(
+        command, env={**env, "HF_HOME": str(home)}, capture_output=True, text=True, timeout=300, check=False
+    )
+    if done.returncode != 0:
+        sys.exit(f"{call} failed: {done.stderr.strip().splitlines()[-1]}")
+    return float(done.stdout)
+
+
+def opening(home: Path, commit: str) -> dict[str, float]:
+    """Return the time of checking a pulled space with every file read, and with hashes remembered."""
+    path = home / "hub" / f"models--{REPO.replace('/', '--')}" / "snapshots" / commit
+    times = {}
+    with tempfile.TemporaryDirectory() as memory:
+        for name in ("every file read", "hashes remembered"):
+            start = time.perf_counter()
+            hashes = FileHashes(path, Path(memory))
+            verify_files(path, read_manifest(path), hashes)
+            hashes.save()
+            times[name] = time.perf_counter() - start
+    return times
+
+
+def measure(repeats: int) -> dict[str, object]:
+    """Pull and download in turns."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HTTP", "http"))}
+    times: dict[str, list[float]] = {name: [] for name in CALLS}
+    files = large_space()
+    parse_manifest(files["config.json"], "the space of this benchmark")
+    with Hub() as hub:
+        commit = hub.create(REPO, files)
+        env |= {"HF_ENDPOINT": hub.endpoint, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+        for round_ in range(repeats + 1):
+            for call in CALLS:
+                with tempfile.TemporaryDirectory() as home:
+                    elapsed = seconds(call, commit, env, Path(home))
+                    if round_ > 0:  # the first warms up
+                        times[call].append(elapsed)
+                    if call == "smile_zoo.pull":
+                        opened = opening(Path(home), commit)
+    ratios = [ours / theirs for ours, theirs in zip(times["smile_zoo.pull"], times["snapshot_download"], strict=True)]
+    return {
+        "processor": cpu_model(),
+        "seconds": {name: statistics.median(values) for name, values in times.items()},
+        "ratio": statistics.median(ratios),
+        "ratios": ratios,
+        "opening": opened,
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Wall time of pulling a space beside snapshot_download.")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    found = measure(arguments.repeats)
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+        return
+    print(f"{found['processor']}; {N_BYTES / 1e6:.0f} MB in 8 files, median of {arguments.repeats} rounds")
+    for name, value in found["seconds"].items():
+        print(f"{name:20} {value:.2f} s")
+    spread = f"{min(found['ratios']):.2f} to {max(found['ratios']):.2f}"
+    print(f"{'ratio':20} {found['ratio']:.2f} ({spread}; goal: at most {GOAL})")
+    for name, value in found["opening"].items():
+        print(f"opening, {name:18} {value * 1e3:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""A Hub on loopback, and the command as its users run it."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hub_server import Blob, Hub, Request
+
+from smile_runtime.files import sha256_file
+
+COMMAND = Path(sys.executable).with_name("smile-zoo")
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """An empty Hub."""
+    with Hub() as server:
+        yield server
+
+
+@dataclass
+class Machine:
+    """A user's machine: its environment, and the folder that commands run in."""
+
+    folder: Path
+    env: dict[str, str]
+    hub: Hub
+
+    def start(self, *arguments: str | Path, **env: str) -> subprocess.Popen[str]:
+        """Start ``smile-zoo``."""
+        return subprocess.Popen(
+            [COMMAND, *map(str, arguments)],
+            cwd=self.folder,
+            env={**self.env, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run ``smile-zoo`` to its end."""
+        with self.start(*arguments, **env) as process:
+            stdout, stderr = process.communicate(timeout=120)
+        assert "Traceback" not in stderr, stderr
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+    def json(self, *arguments: str | Path, **env: str) -> Any:
+        """Run ``smile-zoo`` with ``--json``; it must succeed."""
+        done = self.run(*arguments, "--json", **env)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def refused(self, *arguments: str | Path, **env: str) -> str:
+        """Run ``smile-zoo`` to a known error: exit 1, nothing on stdout; return what it says."""
+        done = self.run(*arguments, **env)
+        assert done.returncode == 1, done
+        assert done.stdout == ""
+        assert done.stderr.count("Error: ") == 1, done.stderr
+        return done.stderr
+
+    @property
+    def cache(self) -> Path:
+        """The Hub's cache."""
+        return self.folder / "home/hub"
+
+    @property
+    def requests(self) -> list[Request]:
+        """What the Hub was asked since the log was cleared, but for the client's questions about itself."""
+        return [request for request in self.hub.requests if request.path != "/api/agent-harnesses"]
+
+    def leftovers(self) -> list[str]:
+        """Return temporary files in the cache and the folder: there should be none."""
+        return [
+            str(path.relative_to(self.folder))
+            for path in self.folder.rglob("*")
+            if path.name.endswith((".incomplete", ".partial", ".old", ".tmp")) or ".partial" in path.name
+        ]
+
+    def damage(self) -> list[str]:
+        """Return what a fault may leave: temporary files, and cached files that are not what the Hub has."""
+        return [*self.leftovers(), *(str(path) for path in self.cache.glob("models--*/**/*") if not self._is_sound(path))]
+
+    def _is_sound(self, path: Path) -> bool:
+        folder, kind, *parts = path.relative_to(self.cache).parts
+        if path.is_dir() or kind not in ("snapshots", "blobs"):
+            return True
+        name = folder.removeprefix("models--").replace("--", "/")
+        repo = self.hub.repos[self.hub.moved.get(name, name)]
+        content = path.read_bytes() if path.is_file() else b""
+        if kind == "blobs":
+            return parts[0] in (hashlib.sha256(content).hexdigest(), Blob(content, lfs=False).sha1)
+        return content == repo.commits[parts[0]].files["/".join(parts[1:])].data
+
+    def gets(self, name: str) -> list[Request]:
+        """Return the requests for the content of a file, since the log was cleared."""
+        return [
+            request
+            for request in self.requests
+            if request.method == "GET" and re.search(rf"/(resolve|cdn)/.+/{re.escape(name)}$", request.path)
+        ]
+
+
+@pytest.fixture
+def machine(hub: Hub, tmp_path: Path) -> Machine:
+    """A machine with nothing on it, that knows this Hub alone."""
+    folder = tmp_path / "machine"
+    folder.mkdir()
+    dropped = ("HF_", "HUGGING", "HTTP", "http", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy", "XDG_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    env |= {
+        "HF_ENDPOINT": hub.endpoint,
+        "HF_HOME": str(folder / "home"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DOWNLOAD_TIMEOUT": "2",
+        "OMP_NUM_THREADS": "1",
+    }
+    return Machine(folder, env, hub)
+
+
+@dataclass
+class SpaceFiles:
+    """A space directory, as the files of a repo."""
+
+    path: Path
+    files: dict[str, bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.files = {
+            path.relative_to(self.path).as_posix(): path.read_bytes()
+            for path in sorted(self.path.rglob("*"))
+            if path.is_file()
+        }
+
+    @property
+    def sha256(self) -> str:
+        """The sha256 of the manifest."""
+        return sha256_file(self.path / "config.json")
+
+    @property
+    def wanted(self) -> list[str]:
+        """What a pull brings beside the manifest: all but the weights for training."""
+        return [name for name in self.files if name != "config.json" and not name.startswith("training/")]
+
+    def changed(
+        self, files: dict[str, bytes] | None = None, change: Callable[[dict[str, Any]], object] = lambda _manifest: None
+    ) -> dict[str, bytes]:
+        """Return the files with these in place of theirs, as somebody would publish them who pins them anew.
+
+        ``change`` may then change the manifest.
+        """
+        manifest = json.loads(self.files["config.json"])
+        for name, content in (files or {}).items():
+            manifest["files"][name] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        change(manifest)
+        return {**self.files, **(files or {}), "config.json": json.dumps(manifest).encode()}
+
+
+@pytest.fixture
+def pbmc(pbmc_copy: Path) -> SpaceFiles:
+    """The packaged space, as somebody's own."""
+    return SpaceFiles(pbmc_copy)
+
+
+@pytest.fixture
+def two(pbmc_copy: Path, tmp_path: Path) -> SpaceFiles:
+    """A space of two encoders, rna and adt, which are the same."""
+    path = Path(shutil.copytree(pbmc_copy, tmp_path / "two"))
+    manifest = json.loads((path / "config.json").read_text("utf-8"))
+    for name in [name for name in manifest["files"] if "rna" in name]:
+        other = name.replace("rna", "adt")
+        shutil.copyfile(path / name, path / other)
+        manifest["files"][other] = manifest["files"][name]
+    record = manifest["encoders"]["rna"]
+    names = ("graph", "features", "parity")
+    manifest["encoders"]["adt"] = {**record, **{name: record[name].replace("rna", "adt") for name in names}}
+    manifest["name"] = "two"
+    (path / "config.json").write_text(json.dumps(manifest), "utf-8")
+    return SpaceFiles(path)
+
+
+@pytest.fixture
+def catalogue(machine: Machine) -> Callable[..., Path]:
+    """Write the catalogue that an update would have brought: entries like pbmc's, with what is given changed."""
+
+    def write(*changes: dict[str, Any]) -> Path:
+        import smile_zoo.catalogue
+
+        line = json.loads(smile_zoo.catalogue.PACKAGED.read_text("utf-8").splitlines()[0])
+        path = machine.folder / "home/smile-zoo/catalogue.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps({**line, **change}) + "\n" for change in changes), "utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def closed() -> Iterator[str]:
+    """An address at which nobody listens."""
+    with socket.socket() as taken:  # bound, so that nobody else takes it
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
