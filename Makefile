@@ -4,7 +4,7 @@ PIP = -m pip install --quiet --disable-pip-version-check --constraint constraint
 # Threads that spin while they wait stall one another on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test lint test-base test-wheel clean
+.PHONY: demo test lint test-base test-hub test-wheel clean
 
 demo: .venv/demo.stamp  ## project the packaged query into the pbmc space: demo.h5ad and demo.png
 	.venv/bin/smile-zoo demo
@@ -19,7 +19,12 @@ lint: .venv/dev.stamp  ## style, types, import contracts
 	.venv/bin/lint-imports
 
 test-base: .venv-base/base.stamp  ## what must work without torch
-	.venv-base/bin/python -m pytest tests/runtime tests/zoo
+	.venv-base/bin/python -m pytest tests/runtime tests/zoo tests/hub
+
+test-hub: .venv-base/base.stamp  ## the Hub's client in the oldest version that is allowed
+	.venv-base/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target .hub-oldest --requirement tests/hub/oldest.txt
+	PYTHONPATH=.hub-oldest .venv-base/bin/python -m pytest tests/hub
 
 test-wheel: pyproject.toml  ## the built wheel, in an environment that has nothing else
 	rm -rf dist .venv-wheel
@@ -46,4 +51,4 @@ test-wheel: pyproject.toml  ## the built wheel, in an environment that has nothi
 	touch $@
 
 clean:
-	rm -rf .venv .venv-base .venv-wheel dist demo.h5ad demo.png
+	rm -rf .venv .venv-base .venv-wheel .hub-oldest dist demo.h5ad demo.png

@@ -1,4 +1,4 @@
-"""Wall time of importing smile_runtime and of ``smile-zoo --help``, in processes of their own.
+"""Wall time of importing smile_runtime and of ``smile-zoo --help`` and ``list``, in processes of their own.
 
 Each is a new process, started in turns with ``python -c pass``, whose time says what Python itself takes here. One run
 of each comes first and does not count, so that files are in the cache and byte code is written. Also listed: which of
@@ -22,8 +22,9 @@ COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
     "import smile_runtime": [sys.executable, "-c", "import smile_runtime"],
     "smile-zoo --help": [str(SMILE_ZOO), "--help"],
+    "smile-zoo list": [str(SMILE_ZOO), "list"],
 }
-GOALS_S = {"import smile_runtime": 0.3, "smile-zoo --help": 0.5}
+GOALS_S = {"import smile_runtime": 0.3, "smile-zoo --help": 0.5, "smile-zoo list": 0.5}
 
 
 def seconds(command: list[str]) -> float:
@@ -55,7 +56,7 @@ def loaded_packages() -> list[str]:
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Wall time of importing smile_runtime and of smile-zoo --help.")
+    parser = argparse.ArgumentParser(description="Wall time of importing smile_runtime and of smile-zoo --help and list.")
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser.parse_args()

@@ -63,7 +63,7 @@ class FileHashes:
         try:
             self._record.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(self._record) as partial:
-                partial.write_bytes(msgspec.json.encode(self._seen))
+                partial.write_bytes(msgspec.json.encode(dict(self._seen)))
         except (OutputError, OSError) as error:
             logger.info("hashes are not remembered: %s", error)
         self._changed = False

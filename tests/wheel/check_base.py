@@ -1,6 +1,7 @@
 """Check the wheel with the ``cpu`` extra; ``make test-wheel`` runs this in an environment that has nothing else."""
 
 import importlib.util
+import json
 import subprocess
 import sys
 import sysconfig
@@ -24,4 +25,6 @@ for arguments, extra in ((["demo"], "plot"), (["train", "recipe.toml"], "train,c
     assert done.returncode == 1, done
     assert f"pip install 'smile-zoo[{extra}]'" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
+listed = json.loads(subprocess.run([command, "list", "--json"], check=True, capture_output=True, text=True).stdout)
+assert [(row["name"], row["local"]) for row in listed] == [("pbmc", True)], listed
 print(f"base install: {megabytes:.0f} MB")

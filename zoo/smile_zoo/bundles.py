@@ -18,7 +18,7 @@ import msgspec
 from smile_runtime.errors import OutputError
 from smile_runtime.files import atomic_directory, atomic_path, require_free, scratch_directory
 from smile_runtime.manifest import MANIFEST_NAME, FileRecord, Manifest, parse_manifest
-from smile_zoo.catalogue import Commit, Repo, Sha256, list_spaces
+from smile_zoo.catalogue import Commit, Repo, Revision, Sha256, list_spaces
 from smile_zoo.errors import BundleError
 from smile_zoo.fetching import Progress, no_progress
 from smile_zoo.names import HubSpace, parse_name
@@ -42,7 +42,7 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """
 
     repo: Repo | None
-    revision: str | None
+    revision: Revision | None
     commit: Commit | None
     manifest_sha256: Sha256
 

@@ -21,6 +21,7 @@ _SPACES = Path(__file__).parent / "spaces"
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=96)]
 Repo = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][\w.-]*/[\w.-]+\Z", max_length=96)]
+Revision = Annotated[str, msgspec.Meta(pattern=r"^(?!.*\.\.)\w[\w./+-]*\Z")]
 Commit = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{40}\Z")]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 

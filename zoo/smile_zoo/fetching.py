@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import nullcontext
 from typing import Any
 
@@ -18,6 +18,7 @@ Progress = Callable[[int, int], None]
 """Told how many bytes came, and how many will have come at the end."""
 
 _WORKERS = 8
+_SECONDS_TO_END = 5  # what is under way ends at its next piece; what hangs is not waited for
 _LARGE = 4_000_000  # bytes, from which a file is slow by its size
 _STREAMS = 2
 """Large files on their way at once: more are no faster, and while these come, those that came are hashed."""
@@ -64,17 +65,19 @@ def fetch_files(
             f"({str(problem).partition(';')[0]}); try again later, and tell the publisher if it stays so"
         ) from problem
 
-    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="smile-zoo-fetch") as pool:
-        futures = [pool.submit(fetch, name, pinned) for name, pinned in _small_first(files)]
-        try:
-            for future in as_completed(futures):
-                future.result()
-        except BaseException:
-            hub.cancelled.set()
-            pool.shutdown(cancel_futures=True)
-            raise
-        finally:
-            hashes.save()
+    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="smile-zoo-fetch")
+    futures = [pool.submit(fetch, name, pinned) for name, pinned in _small_first(files)]
+    try:
+        for future in as_completed(futures):
+            future.result()
+    except BaseException:
+        hub.cancelled.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait(futures, timeout=_SECONDS_TO_END)
+        raise
+    finally:
+        pool.shutdown(wait=False)
+        hashes.save()
 
 
 def fetch_content(hub: Hub, cache: RepoCache, commit: Commit, name: str) -> bytes:

@@ -105,6 +105,7 @@ def cli(*, verbose: bool) -> None:
 def main() -> None:
     """Run the command; exit 1 for a known error, 2 for wrong usage, 130 when interrupted."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads stall one another on a busy machine
+    os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # by HTTP a download can go on, and end at Ctrl-C
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of uploads; ours hide by themselves
     logging.basicConfig(format="%(message)s", level=logging.ERROR)

@@ -9,7 +9,7 @@ from smile_runtime import SpaceNotFoundError
 from smile_zoo.catalogue import CatalogueEntry, list_spaces
 
 DEFAULT_REVISION = "main"
-_REPO = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[\w.-]+?)(@(?P<revision>[^@\s]+))?")
+_REPO = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[\w.-]+?)(@(?P<revision>(?!.*\.\.)\w[\w./+-]*))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _FORMS = "give a catalogue name (smile-zoo list), a Hub repo (org/name, org/name@revision) or a directory (./{})"
 

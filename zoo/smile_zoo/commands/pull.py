@@ -42,6 +42,8 @@ def pull_(
       smile-zoo pull org/name --modality rna
       smile-zoo pull space.tar --to ./space
     """
+    if space.endswith(".tar") and (modalities or with_training or update or dry_run):
+        raise click.UsageError("a bundle is taken as it is: only --to and --force go with a .tar file")
     with progress_bar("pulling", unit="B") as progress:
         if space.endswith(".tar"):
             pulled = unpack(Path(space), local_dir=folder, force=force, progress=progress)
