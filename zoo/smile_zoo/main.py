@@ -25,7 +25,7 @@ BUILT_IN = {
     "project": ("smile_zoo.commands.project:project", "Project the cells of QUERY into SPACE and label them."),
     "publish": ("smile_zoo.commands.publish:publish_", "Put a space DIRECTORY on the Hugging Face Hub as REPO."),
     "pull": ("smile_zoo.commands.pull:pull_", "Bring a SPACE to this machine, verified."),
-    "search": ("smile_zoo.commands.search:search", "Search the catalogue, and the Hub with --hub."),
+    "search": ("smile_zoo.commands.search:search", "Search the catalogue for words, or the Hub with --hub."),
     "show": ("smile_zoo.commands.show:show", "Show what a SPACE is made of."),
     "verify": ("smile_zoo.commands.verify:verify", "Check the files of a SPACE and its embedding on this machine."),
 }

@@ -16,6 +16,10 @@ def cache() -> None:
     """List and remove the spaces that were pulled.
 
     They are kept in the cache of the Hub's client, which HF_HUB_CACHE or HF_HOME moves.
+
+    \b
+    Example:
+      smile-zoo cache list
     """
 
 

@@ -9,7 +9,12 @@ from smile_zoo.console import print_json
 
 @click.group()
 def catalogue() -> None:
-    """Update the catalogue."""
+    """Update the catalogue.
+
+    \b
+    Example:
+      smile-zoo catalogue update
+    """
 
 
 @catalogue.command()
