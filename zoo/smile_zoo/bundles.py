@@ -23,7 +23,8 @@ from smile_zoo.errors import BundleError
 from smile_zoo.fetching import Progress, no_progress
 from smile_zoo.names import HubSpace, parse_name
 from smile_zoo.places import hub_cache
-from smile_zoo.pulling import Pulled, PulledFile, pull
+from smile_zoo.pulled import Pulled, PulledFile
+from smile_zoo.pulling import pull
 from smile_zoo.repo_cache import RepoCache
 
 _LABEL = "bundle.json"

@@ -8,7 +8,8 @@ import click
 from smile_zoo import options
 from smile_zoo.bundles import unpack
 from smile_zoo.console import print_json, print_table, progress_bar, size_text
-from smile_zoo.pulling import Pulled, pull
+from smile_zoo.pulled import Pulled
+from smile_zoo.pulling import pull
 
 
 @click.command("pull")

@@ -5,7 +5,8 @@ import msgspec
 
 from smile_zoo import options
 from smile_zoo.console import print_fields, print_json, size_text
-from smile_zoo.pulling import Pulled, pull_manifest
+from smile_zoo.pulled import Pulled
+from smile_zoo.pulling import pull_manifest
 
 
 @click.command()
