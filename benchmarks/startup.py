@@ -56,7 +56,7 @@ def loaded_packages() -> list[str]:
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Wall time of importing smile_runtime and of smile-zoo --help and list.")
+    parser = argparse.ArgumentParser(description="Wall time of import smile_runtime, smile-zoo --help and list.")
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser.parse_args()
