@@ -19,7 +19,7 @@ lint: .venv/dev.stamp  ## style, types, import contracts
 	.venv/bin/lint-imports
 
 test-base: .venv-base/base.stamp  ## what must work without torch
-	.venv-base/bin/python -m pytest tests/runtime tests/zoo tests/hub
+	.venv-base/bin/python -m pytest tests/runtime tests/zoo
 
 test-hub: .venv-base/base.stamp  ## the Hub's client in the oldest version that is allowed
 	.venv-base/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \

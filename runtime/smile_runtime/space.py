@@ -90,10 +90,7 @@ class Space:
                 )
             return next(iter(self.encoders.values()))
         if modality not in self.encoders and modality in self.manifest.encoders:
-            raise UnknownModalityError(
-                f"the {modality} encoder of the space {self.name} was not pulled, only: {known}; "
-                f"get it with: smile-zoo pull SPACE --modality {modality}"
-            )
+            raise absent_encoder(modality, self.name, list(self.encoders))
         if modality not in self.encoders:
             raise UnknownModalityError(f"the space {self.name} has no {modality!r} encoder; it has: {known}")
         return self.encoders[modality]
@@ -148,6 +145,14 @@ def encoders_here(path: Path, manifest: Manifest) -> list[str]:
         for modality, record in manifest.encoders.items()
         if any((path / name).is_file() for name in record.files)
     ]
+
+
+def absent_encoder(modality: str, space: str, here: list[str]) -> UnknownModalityError:
+    """Return the error of an encoder that the space has, and its directory has not."""
+    return UnknownModalityError(
+        f"the {modality} encoder of the space {space} was not pulled, only: {', '.join(here)}; "
+        f"get it with: smile-zoo pull SPACE --modality {modality}"
+    )
 
 
 def verify_files(path: Path, manifest: Manifest, hashes: FileHashes) -> None:

@@ -436,7 +436,7 @@ def front_matter(text: str) -> dict[str, Any]:
 
 def card(repo: Repo) -> dict[str, Any]:
     readme = repo.main.files.get("README.md")
-    return front_matter(readme.data.decode()) if readme else {}
+    return front_matter(readme.data.decode(errors="replace")) if readme else {}
 
 
 def model(repo: Repo, commit: Commit) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import IO
 
 import msgspec
 
-from smile_runtime.errors import OutputError
+from smile_runtime.errors import OutputError, SmileError
 from smile_runtime.files import atomic_directory, atomic_path, require_free, scratch_directory
 from smile_runtime.manifest import MANIFEST_NAME, FileRecord, Manifest, parse_manifest
 from smile_zoo.catalogue import Commit, Repo, Revision, Sha256, list_spaces
@@ -149,6 +149,7 @@ def unpack(
             raise BundleError(f"{path} holds a space that is not from the Hub; say where it goes: --to DIR")
         cache = RepoCache(cache_dir or hub_cache(), label.repo)
         with cache.locked(), scratch_directory(cache.unpacking()) as scratch:
+            _require_unchanged(path, cache, label.commit, bundle.content)
             files = bundle.extract(scratch, progress)
             for name in (*(file.name for file in files), MANIFEST_NAME):
                 cache.place(scratch / name, label.commit, name)
@@ -210,11 +211,13 @@ def _opened(path: Path) -> Iterator[_Bundle]:
             content = _read(tar, MANIFEST_NAME, _MOST_MANIFEST, path)
             _require_known(path, label, hashlib.sha256(content).hexdigest())
             yield _Bundle(tar, path, label, content, parse_manifest(content, f"{path} {MANIFEST_NAME}"))
-    except FileNotFoundError as error:
-        if error.filename != str(path):
-            raise
-        raise BundleError(f"there is no file {path}; make one with: smile-zoo bundle SPACE -o {path}") from error
-    except (tarfile.TarError, EOFError, RecursionError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except SmileError:
+        raise
+    except OSError as error:
+        raise BundleError(
+            f"cannot read {path}: {error.strerror or error}; make it with: smile-zoo bundle SPACE -o {path}"
+        ) from error
+    except (tarfile.TarError, EOFError, RecursionError, OverflowError, ValueError, msgspec.DecodeError) as error:
         raise BundleError(
             f"{path} is no bundle of a space ({error}): a plain tar that `smile-zoo bundle` wrote is needed"
         ) from error
@@ -247,6 +250,16 @@ def _regular(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> IO[by
     if source is None:
         raise BundleError(f"{path}: {member.name} is no regular file; do not use this bundle")
     return source
+
+
+def _require_unchanged(path: Path, cache: RepoCache, commit: str, content: bytes) -> None:
+    """Refuse to put another manifest in place of one that is here for the same commit, and right."""
+    here = cache.snapshot(commit) / MANIFEST_NAME
+    if here.is_file() and here.read_bytes() != content and cache.is_as_named(here, here.read_bytes()):
+        raise BundleError(
+            f"{path} says that it is {cache.repo}@{commit}, but its manifest is not the one that is here for that; do "
+            f"not use this bundle, or, if you trust it more: smile-zoo cache remove {cache.repo}@{commit[:10]}"
+        )
 
 
 def _require_known(path: Path, label: Label, sha256: str) -> None:

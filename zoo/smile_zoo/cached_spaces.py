@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smile_runtime.errors import SmileError, SpaceNotFoundError
-from smile_runtime.manifest import read_manifest
+from smile_runtime.manifest import MANIFEST_NAME, read_manifest
 from smile_runtime.space import encoders_here
 from smile_zoo.names import LocalSpace, parse_name
 from smile_zoo.places import hub_cache
+from smile_zoo.repo_cache import RepoCache
 
 if TYPE_CHECKING:
     from huggingface_hub import CachedRevisionInfo, HFCacheInfo
@@ -90,6 +91,25 @@ def remove_cached(name: str) -> tuple[list[CachedSpace], int]:
     strategy = info.delete_revisions(*(cached.commit for cached in chosen))
     strategy.execute()
     return chosen, strategy.expected_freed_size
+
+
+def cached_path(name: str) -> Path:
+    """Return the directory of a space that is here, in the cache or not; nothing is downloaded.
+
+    Raises
+    ------
+    SpaceNotFoundError
+        If it is not here.
+    """
+    space = parse_name(name)
+    if isinstance(space, LocalSpace):
+        read_manifest(space.path)
+        return space.path
+    cache = RepoCache(hub_cache(), space.repo)
+    path = cache.snapshot(space.commit or cache.commit_of(space.revision) or "")
+    if not (path / MANIFEST_NAME).is_file():
+        raise SpaceNotFoundError(f"{name} is not in the cache {hub_cache()}; bring it here with: smile-zoo pull {name}")
+    return path
 
 
 def cache_size() -> int:

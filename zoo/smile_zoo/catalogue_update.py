@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from smile_runtime.files import atomic_path
 from smile_zoo.catalogue import list_spaces, parse_catalogue
 from smile_zoo.fetching import fetch_content
-from smile_zoo.hub import Hub
+from smile_zoo.hub import Hub, require_online
 from smile_zoo.places import updated_catalogue
 from smile_zoo.repo_cache import RepoCache
 
@@ -43,6 +43,7 @@ def update_catalogue(repo: str = DEFAULT_REPO, *, revision: str = "main") -> Upd
     OutputError
         If it cannot be written.
     """
+    require_online("an update of the catalogue")
     known = {entry.name for entry in list_spaces()}
     hub = Hub()
     commit = hub.commit(repo, revision)
@@ -51,7 +52,7 @@ def update_catalogue(repo: str = DEFAULT_REPO, *, revision: str = "main") -> Upd
         content = fetch_content(hub, cache, commit, _FILE)
     names = [entry.name for entry in parse_catalogue(content, f"{repo}@{commit.oid[:7]} {_FILE}")]
     target = updated_catalogue()
-    target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(target) as partial:
+        target.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(content)
     return Updated(commit.oid, names, [name for name in names if name not in known])

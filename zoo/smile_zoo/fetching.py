@@ -44,13 +44,14 @@ def fetch_files(
     OutputError
         If one cannot be written.
     """
+    for name in files:  # all of them first: files of the same content are one blob
+        cache.evict(commit, name)
     streams = threading.Semaphore(_STREAMS)
     meter = _Meter(sum(record.size for record in files.values()), progress)
 
     def fetch(name: str, pinned: FileRecord) -> None:
         bar, problem = meter.bar(), None
         for _ in range(2):
-            cache.evict(commit, name)
             with streams if pinned.size >= _LARGE else nullcontext():
                 hub.download(cache.repo, commit, name, tqdm_class=bar)
             try:

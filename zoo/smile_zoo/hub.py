@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from smile_zoo.errors import OfflineError
 from smile_zoo.hub_errors import explained
 from smile_zoo.patience import SECONDS, TRIES, persist
 from smile_zoo.places import hub_cache
@@ -165,10 +166,12 @@ class Hub:
         HubError
             If the Hub cannot be reached.
         """
+        require_online("a search of the Hub")
+        self.answers()  # at once; the client tries for long
         models = self.call(
             f"the search at {self.endpoint}",
             lambda: list(self.api.list_models(filter=LIBRARY, search=text or None, full=True, limit=limit)),
-            tries=1,  # the client tries for long
+            tries=1,
         )
         return [
             FoundRepo(
@@ -219,3 +222,15 @@ def is_offline() -> bool:
     from huggingface_hub.constants import is_offline_mode
 
     return is_offline_mode()
+
+
+def require_online(what: str) -> None:
+    """Refuse to do what is of no use without the network.
+
+    Raises
+    ------
+    OfflineError
+        If the network is switched off.
+    """
+    if is_offline():
+        raise OfflineError(f"{what} needs the network, and HF_HUB_OFFLINE is set; unset it")

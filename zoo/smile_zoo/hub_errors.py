@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from smile_runtime.errors import OutputError
+from smile_runtime.errors import OutputError, SmileError
 from smile_zoo.errors import AccessError, HubConnectionError, HubError, OfflineError, RepoNotFoundError
 from smile_zoo.patience import TRIES, is_conflict, is_cut_short, retry_after
 
@@ -39,6 +39,8 @@ def explained(what: str, endpoint: str, cache_dir: Path, *, has_token: bool) -> 
     who = "this token" if has_token else "somebody without a token"
     try:
         yield
+    except SmileError:  # of a call within the call
+        raise
     except errors.GatedRepoError as error:
         raise AccessError(
             f"{what} is gated: ask for access at {endpoint}/{what.partition('@')[0]}, then set HF_TOKEN to a token of "
@@ -90,7 +92,10 @@ def offline_error(what: str) -> OfflineError:
 def _answered(what: str, endpoint: str, who: str, error: Any) -> HubError:  # noqa: ANN401 (HfHubHTTPError, imported late)
     status, reason = error.response.status_code, error.server_message or error.response.reason_phrase
     if status == 401:
-        return AccessError(f"{what}: {endpoint} does not know the token; set HF_TOKEN, or log in with: hf auth login")
+        return AccessError(
+            f"{what}: {endpoint} did not let {who} in; set HF_TOKEN to a token that it knows, or log in with: "
+            "hf auth login"
+        )
     if status == 403:
         return AccessError(
             f"{what}: {who} may not do this ({reason}); to publish, a token with write access is needed, to read a "

@@ -14,6 +14,11 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _FORMS = "give a catalogue name (smile-zoo list), a Hub repo (org/name, org/name@revision) or a directory (./{})"
 
 
+def is_commit(revision: str) -> bool:
+    """Return whether this is a commit, and not a branch or tag."""
+    return _COMMIT.fullmatch(revision) is not None
+
+
 def is_repo(name: str) -> bool:
     """Return whether this can be the name of a Hub repo: ``org/name``."""
     match = _REPO.fullmatch(name)
@@ -39,7 +44,7 @@ class HubSpace:
     @property
     def commit(self) -> str | None:
         """The commit, where the revision is one and not a branch or tag."""
-        return self.revision if _COMMIT.fullmatch(self.revision) else None
+        return self.revision if is_commit(self.revision) else None
 
     def __str__(self) -> str:
         """Return the name as a user writes it."""

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Cancelled(Exception):  # noqa: N818 (it is no error)
-    """The body of a response is not wanted any more."""
+    """What is under way is not wanted any more."""
 
 
 def persist(action: Callable[[], T], cancelled: threading.Event, *, tries: int = TRIES) -> T:
@@ -48,8 +48,11 @@ def persist(action: Callable[[], T], cancelled: threading.Event, *, tries: int =
 
     def attempt() -> T:
         _prepare_session()
-        _cancelled.set(cancelled)
-        return action()
+        ours = _cancelled.set(cancelled)
+        try:
+            return action()
+        finally:
+            _cancelled.reset(ours)  # the session is not ours alone
 
     retrying = Retrying(
         stop=stop_after_attempt(tries) | stop_when_event_set(cancelled),
@@ -97,15 +100,23 @@ def is_cut_short(error: BaseException) -> bool:
 def retry_after(error: BaseException | None) -> float:
     """Return the seconds that the Hub asks to wait; 0 where it does not."""
     response = getattr(error, "response", None)
-    text = "" if response is None else response.headers.get("Retry-After", "")
+    return 0.0 if response is None else _asked(response)
+
+
+def _asked(response: "httpx.Response") -> float:
+    from huggingface_hub.utils import parse_ratelimit_headers
+
+    limit, text = parse_ratelimit_headers(response.headers), response.headers.get("Retry-After", "")
+    if limit is not None and limit.remaining == 0:
+        return float(limit.reset_in_seconds)
     return float(text) if text.isdigit() else 0.0
 
 
 def _wait(state: "RetryCallState") -> float:
-    from tenacity import wait_exponential_jitter
+    from tenacity import wait_exponential, wait_random
 
     asked = retry_after(state.outcome.exception() if state.outcome else None)
-    return asked or wait_exponential_jitter(initial=0.5, max=8, jitter=0.5)(state)
+    return asked or (wait_exponential(multiplier=0.5, max=8) + wait_random(0, 0.5))(state)
 
 
 def _say_that_it_waits(state: "RetryCallState") -> None:
@@ -125,10 +136,23 @@ def _prepare_session() -> None:
         session.timeout = httpx.Timeout(SECONDS)
     hooks = session.event_hooks
     if _watch not in hooks["response"]:
-        session.event_hooks = {**hooks, "response": [*hooks["response"], _watch]}
+        session.event_hooks = {
+            "request": [*hooks["request"], _require_wanted],
+            "response": [*hooks["response"], _watch],
+        }
+
+
+def _require_wanted(_request: "httpx.Request") -> None:
+    cancelled = _cancelled.get()
+    if cancelled is not None and cancelled.is_set():  # the client tries again and again for a minute otherwise
+        raise Cancelled
 
 
 def _watch(response: "httpx.Response") -> None:
+    from huggingface_hub.utils import hf_raise_for_status
+
+    if response.status_code in _PASSING and _asked(response) > _LONGEST_WAIT:
+        hf_raise_for_status(response)  # the client would sleep for as long as it is asked to
     if _OURS not in response.request.extensions:
         response.stream = _body_class()(response)
 

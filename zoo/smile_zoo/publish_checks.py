@@ -15,9 +15,12 @@ from smile_runtime.space import Space, verify_files
 from smile_zoo.errors import PublishError
 
 _UNSTATED = ("unspecified", "unknown", "not stated", "none", "other", "tbd")
-_PLACES = re.compile(
-    rb"(?<![\w.:/~-])(/(home|Users|root|tmp|mnt|scratch|work|private)/[\w.-]+|[A-Za-z]:\\\\?Users\\\\?[\w.-]+)"
-)
+_PLACES = re.compile(rb"(/(home|Users|root|tmp|mnt|scratch|work|private)/[\w.-]+|[A-Za-z]:\\\\?Users\\\\?[\w.-]+)")
+_IN_A_WORD = re.compile(rb"[\w.:/~-]")
+"""What stands before a path that is part of an address, or of a longer path; in binary files it may be a length."""
+_BINARY = (".onnx", ".safetensors", ".png")
+_TEXT = re.compile(rb"[\x20-\x7e]{10,}")
+"""Text in a binary file; a name of three letters comes up by chance in what is shorter."""
 _EVERYBODY = {"root", "user", "admin", "ubuntu", "runner", "jovyan", "docker"}
 """Names of accounts that are nobody's."""
 _SHORTEST_NAME = 3
@@ -53,6 +56,8 @@ def require_publishable(path: Path, manifest: Manifest, repo: str) -> None:
 
 def _require_whole(path: Path, manifest: Manifest) -> None:
     files = {name: record for name, record in manifest.files.items() if name != CARD_NAME}
+    if not (path / CARD_NAME).is_file():
+        raise PublishError(f"{path} lacks its {CARD_NAME}; pull or build the space whole")
     without_card = msgspec.structs.replace(manifest, files=files)
     verify_files(path, without_card, FileHashes(path))
     space = Space(path, without_card, "", "cpu", "local")
@@ -90,14 +95,26 @@ def _private(path: Path, manifest: Manifest, repo: str) -> Iterator[str]:
     """Find paths of this machine, and the name of its user, in the files."""
     for name in (MANIFEST_NAME, *manifest.files):
         content = (path / name).read_bytes().replace(repo.encode(), b"")
-        for found in {match[1] for match in _PLACES.finditer(content)}:
+        binary = name.endswith(_BINARY)
+        for found in _places(content, binary=binary):
             yield f"{name} has the path {found.decode(errors='replace')} of a machine in it; build again without"
-        if _names_user(content):
+        if _names_user(b"\n".join(_TEXT.findall(content)) if binary else content):
             yield f"{name} has the user name {getpass.getuser()!r} in it; build the space again without"
 
 
+def _places(content: bytes, *, binary: bool) -> set[bytes]:
+    return {
+        match[1]
+        for match in _PLACES.finditer(content)
+        if binary or _IN_A_WORD.match(content[match.start() - 1 : match.start()]) is None
+    }
+
+
 def _names_user(content: bytes) -> bool:
-    user = getpass.getuser()
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return False
     if user in _EVERYBODY or len(user) < _SHORTEST_NAME:
         return False
     return re.search(rb"(?<![A-Za-z0-9])" + re.escape(user.encode()) + rb"(?![A-Za-z0-9])", content) is not None

@@ -12,9 +12,9 @@ from smile_runtime.cards.merge import merge_card, require_complete
 from smile_runtime.errors import SpaceError
 from smile_runtime.manifest import MANIFEST_NAME, Manifest, encode_manifest, parse_manifest, read_manifest
 from smile_zoo.catalogue import CatalogueEntry, entry_of
-from smile_zoo.errors import OfflineError, PublishError, RepoNotFoundError
+from smile_zoo.errors import PublishError, RepoNotFoundError
 from smile_zoo.fetching import fetch_content
-from smile_zoo.hub import Commit, Hub, is_offline
+from smile_zoo.hub import Commit, Hub, require_online
 from smile_zoo.names import DEFAULT_REVISION, is_repo
 from smile_zoo.patience import is_conflict, may_pass
 from smile_zoo.publish_checks import require_publishable
@@ -125,8 +125,7 @@ def publish(
         raise PublishError(f"{repo_id!r} is no name of a Hub repo; give org/name")
     if tag is not None and create_pr:
         raise PublishError("a pull request is not tagged; publish without --tag, and tag once it is merged")
-    if is_offline():
-        raise OfflineError(f"publishing to {repo_id} needs the network, and HF_HUB_OFFLINE is set; unset it")
+    require_online(f"publishing to {repo_id}")
     manifest = read_manifest(path)
     require_publishable(path, manifest, repo_id)
     publication = _Publication(path, manifest, repo_id, Hub(endpoint=endpoint, token=token))
@@ -180,8 +179,7 @@ class _Publication:
         content = self._content(head)
         plan = Published(self._repo, None, None, tuple(content.compared(head, self._previous(head))), None)
         tagged = None if head is None or how.tag is None else self._tags().get(how.tag)
-        if tagged is not None and (plan.changes or head is None or tagged != head.oid):
-            raise PublishError(f"{self._repo} has a tag {how.tag} already, at {tagged[:7]}; tags stay: choose another")
+        self._require_same(how.tag, tagged, None if head is None or plan.changes else head.oid)
         show(plan)
         if dry_run:
             return plan
@@ -207,9 +205,9 @@ class _Publication:
     def _content(self, head: Commit | None) -> _Content:
         """Make the card, and the manifest that pins it."""
         generated = render_card(self._manifest, repo=self._repo)
-        card = local = merge_card((self._path / CARD_NAME).read_text("utf-8"), generated)
+        card = local = merge_card(_text((self._path / CARD_NAME).read_bytes(), self._path), generated)
         if head is not None and CARD_NAME in head.files:
-            card = merge_card(self._fetch(head, CARD_NAME).decode(), generated)
+            card = merge_card(_text(self._fetch(head, CARD_NAME), self._repo), generated)
         if local not in {card, generated}:
             logger.warning("the card on the Hub has text of its own, which stays; that in %s is not sent", self._path)
         require_complete(card)
@@ -222,7 +220,7 @@ class _Publication:
         if head is None or MANIFEST_NAME not in head.files:
             return set()
         try:
-            return set(parse_manifest(self._fetch(head, MANIFEST_NAME), self._repo).files)
+            return set(parse_manifest(self._fetch(head, MANIFEST_NAME), self._repo).files) & set(head.files)
         except SpaceError:
             return set()
 
@@ -256,6 +254,8 @@ class _Publication:
                 raise
             except ValueError as error:
                 raise PublishError(f"{self._hub.endpoint} does not take the card: {error}") from error
+            except RuntimeError as error:  # of an upload, around what went wrong
+                raise error.__cause__ or error from None
             return info.oid, info.pr_url or info.commit_url
 
         return self._hub.call(self._repo, attempt)
@@ -271,7 +271,8 @@ class _Publication:
         """Find the commit whose answer was lost."""
         for ref, oid in self._branches(create_pr=how.create_pr).items():
             if before.get(ref) != oid and content.is_in(self._hub.commit(self._repo, oid)):
-                return oid, f"{self._hub.endpoint}/{self._repo}/commit/{oid}"
+                page = f"discussions/{ref.rpartition('/')[2]}" if how.create_pr else f"commit/{oid}"
+                return oid, f"{self._hub.endpoint}/{self._repo}/{page}"
         return None
 
     def _tags(self) -> dict[str, str]:
@@ -284,6 +285,19 @@ class _Publication:
             f"{self._repo}, tag {tag}",
             lambda: self._hub.api.create_tag(self._repo, tag=tag, revision=commit, exist_ok=True),
         )
+        self._require_same(tag, self._tags().get(tag), commit)
+
+    def _require_same(self, tag: str | None, tagged: str | None, commit: str | None) -> None:
+        """Refuse a tag that is at another commit."""
+        if tagged not in {None, commit}:
+            raise PublishError(f"{self._repo} has a tag {tag} already, at {tagged[:7]}; tags stay: choose another")
+
+
+def _text(card: bytes, place: object) -> str:
+    try:
+        return card.decode()
+    except UnicodeDecodeError as error:
+        raise PublishError(f"{CARD_NAME} of {place} is not UTF-8 ({error.reason}); save it as such") from error
 
 
 def _operations(

@@ -9,7 +9,7 @@ from smile_runtime.files import atomic_directory, require_free
 from smile_runtime.hashes import FileHashes
 from smile_runtime.manifest import MANIFEST_NAME, read_manifest
 from smile_runtime.session import Device
-from smile_runtime.space import Space, encoders_here, open_space, require_pinned
+from smile_runtime.space import Space, absent_encoder, encoders_here, open_space, require_pinned
 from smile_zoo.fetching import Progress, no_progress
 from smile_zoo.hub import Hub
 from smile_zoo.hub_download import Download
@@ -139,9 +139,11 @@ def _opened(space: LocalSpace) -> Pulled:
 
 def _verified(pulled: Pulled, wanted: Wanted) -> Pulled:
     """Check the files of a directory; of a space of several modalities, it may hold some."""
-    if wanted.modalities is None:
-        wanted = replace(wanted, modalities=encoders_here(pulled.path, pulled.manifest) or None)
+    here = encoders_here(pulled.path, pulled.manifest)
+    wanted = replace(wanted, modalities=wanted.modalities or here or None)
     hashes, files = FileHashes(pulled.path, hash_memory()), wanted.of(pulled.manifest)
+    if here and (absent := [name for name in wanted.modalities or () if name not in here]):
+        raise absent_encoder(absent[0], pulled.manifest.name, here)
     for name, record in files.items():
         require_pinned(pulled.path, name, record, hashes)
     hashes.save()

@@ -15,7 +15,7 @@ from smile_runtime.files import atomic_path
 from smile_runtime.manifest import MANIFEST_NAME
 from smile_zoo.catalogue import CatalogueEntry
 from smile_zoo.hub import git_sha1
-from smile_zoo.names import DEFAULT_REVISION
+from smile_zoo.names import DEFAULT_REVISION, is_commit
 from smile_zoo.places import hub_cache
 
 
@@ -49,9 +49,10 @@ class RepoCache:
     def commit_of(self, revision: str = DEFAULT_REVISION) -> str | None:
         """Return which commit a branch or tag was when it was looked up; None if it never was."""
         try:
-            return (self.path / "refs" / revision).read_text("utf-8").strip()
+            commit = (self.path / "refs" / revision).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError):
             return None
+        return commit if is_commit(commit) else None
 
     def record(self, revision: str, commit: str) -> None:
         """Write down which commit a branch or tag is."""

@@ -5,10 +5,9 @@ from dataclasses import asdict
 import click
 
 from smile_zoo import options
-from smile_zoo.cached_spaces import list_cached, remove_cached
+from smile_zoo.cached_spaces import cached_path, list_cached, remove_cached
 from smile_zoo.console import print_json, print_table, size_text
 from smile_zoo.places import hub_cache
-from smile_zoo.pulling import pull_manifest
 
 
 @click.group()
@@ -49,7 +48,7 @@ def list_(*, as_json: bool) -> None:
 def remove(repo: str, *, as_json: bool) -> None:
     """Remove REPO from the cache, or one commit of it (REPO@COMMIT, as many digits as are needed).
 
-    A catalogue name stands for its repo.
+    A catalogue name stands for its repo at its commit.
 
     \b
     Example:
@@ -73,4 +72,4 @@ def path(space: str | None) -> None:
     Example:
       smile-zoo cache path pbmc
     """
-    click.echo(str(hub_cache() if space is None else pull_manifest(space).path))
+    click.echo(str(hub_cache() if space is None else cached_path(space)))

@@ -1,0 +1,408 @@
+"""``smile-zoo bundle``, and ``smile-zoo pull FILE.tar`` on a machine without a network."""
+
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pytest
+
+from smile_runtime import SmileError
+from smile_zoo.bundles import unpack
+from smile_zoo.errors import BundleError
+
+COMMAND = Path(sys.executable).with_name("smile-zoo")
+REPO, COMMIT = "org/pbmc", "c" * 40
+Member = tuple[tarfile.TarInfo, bytes]
+
+
+@pytest.fixture(autouse=True)
+def _home(machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", machine.env["HF_HOME"])
+
+
+@pytest.fixture
+def offline(machine, closed: str):
+    """Another machine, which has no network."""
+    folder = machine.folder.with_name("offline")
+    folder.mkdir()
+    env = {"HF_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1", "HF_ENDPOINT": closed}
+    return replace(machine, folder=folder, env=machine.env | env)
+
+
+def files_in(folder: Path | str) -> dict[str, bytes]:
+    paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def wanted(space) -> dict[str, bytes]:
+    return {name: space.files[name] for name in ("config.json", *space.wanted)}
+
+
+def file(name: str, content: bytes, **changes: Any) -> Member:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    for key, value in changes.items():
+        setattr(member, key, value)
+    return member, content
+
+
+def members(space, **label: Any) -> list[Member]:
+    """What `smile-zoo bundle` puts into a bundle."""
+    stated = {"repo": REPO, "revision": "main", "commit": COMMIT, "manifest_sha256": space.sha256, **label}
+    files = [("bundle.json", json.dumps(stated).encode()), *wanted(space).items()]
+    return [file(name, content) for name, content in files]
+
+
+def write(path: Path, content: list[Member], **how: Any) -> Path:
+    with tarfile.open(path, "w", **how) as tar:
+        for member, data in content:
+            tar.addfile(member, io.BytesIO(data))
+    return path
+
+
+# What a bundle is
+
+
+def test_bundle_of_a_repo_serves_a_machine_without_network(
+    hub, machine, offline, pbmc, counts: anndata.AnnData, closed: str
+) -> None:
+    commit = hub.create(REPO, pbmc.files)
+    made = machine.json("bundle", REPO, "-o", "space.tar")
+    path = machine.folder / "space.tar"
+    assert made == {
+        "space": "pbmc",
+        "revision": f"{REPO}@{commit}",
+        "output": "space.tar",
+        "size": path.stat().st_size,
+    }
+    with tarfile.open(path, "r:") as tar:
+        listed = tar.getmembers()
+        label = json.loads(tar.extractfile("bundle.json").read())
+    assert [member.name for member in listed][:2] == ["bundle.json", "config.json"]
+    assert sorted(member.name for member in listed) == sorted(["bundle.json", "config.json", *pbmc.wanted])
+    assert {(member.mtime, member.uid, member.uname, member.mode) for member in listed} == {(0, 0, "", 0o644)}
+    assert label == {"repo": REPO, "revision": "main", "commit": commit, "manifest_sha256": pbmc.sha256}
+    hub.clear_log()
+    machine.json("bundle", f"{REPO}@{commit}", "-o", "commit.tar")
+    machine.json("bundle", REPO, "-o", "again.tar")
+    assert (machine.folder / "again.tar").read_bytes() == path.read_bytes()
+    assert machine.requests == []
+
+    pulled = offline.json("pull", path)
+    assert pulled["revision"] == f"{REPO}@{commit}"
+    assert files_in(pulled["path"]) == wanted(pbmc)
+    assert offline.json("show", REPO)["name"] == "pbmc"
+    counts.write_h5ad(offline.folder / "query.h5ad")
+    assert offline.json("project", "query.h5ad", REPO, "-o", "out.h5ad")["space"] == "pbmc"
+    assert offline.json("project", "query.h5ad", "pbmc", "-o", "packaged.h5ad")["space"] == "pbmc"
+    out, packaged = (anndata.read_h5ad(offline.folder / name) for name in ("out.h5ad", "packaged.h5ad"))
+    np.testing.assert_array_equal(out.obsm["X_smile"], packaged.obsm["X_smile"])
+    assert out.uns["smile"]["revision"] == f"{REPO}@{commit}"
+    assert machine.requests == []
+    assert machine.leftovers() == offline.leftovers() == []
+
+
+def test_bundle_of_a_catalogued_space_is_found_by_its_name(hub, machine, offline, pbmc, catalogue) -> None:
+    commit = hub.create(REPO, pbmc.files)
+    hub.commit(REPO, {"config.json": b"{}"})
+    line = catalogue({"name": "blood", "repo": REPO, "revision": commit, "manifest_sha256": pbmc.sha256})
+    machine.json("bundle", "blood", "-o", "space.tar")
+    there = offline.folder / "home/smile-zoo/catalogue.jsonl"
+    there.parent.mkdir(parents=True)
+    there.write_bytes(line.read_bytes())
+    assert "bring it as a bundle" in offline.refused("show", "blood")
+    offline.json("pull", machine.folder / "space.tar")
+    assert offline.json("show", "blood")["name"] == "pbmc"
+    assert {row["name"]: row["local"] for row in offline.json("list")} == {"blood": True, "pbmc": True}
+    assert not (offline.cache / "models--org--pbmc/refs").exists()
+
+
+@pytest.mark.parametrize("name", ["pbmc", "directory"])
+def test_bundle_of_what_is_not_on_the_hub_is_unpacked_to_a_directory(machine, offline, pbmc, name: str) -> None:
+    machine.json("bundle", pbmc.path if name == "directory" else name, "-o", "space.tar", "--with-training")
+    path = machine.folder / "space.tar"
+    error = offline.refused("pull", path)
+    assert f"{path} holds a space that is not from the Hub; say where it goes: --to DIR" in error
+    pulled = offline.json("pull", path, "--to", "here")
+    assert (pulled["path"], pulled["revision"]) == ("here", "local")
+    assert files_in(offline.folder / "here") == pbmc.files
+    assert "--force" in offline.refused("pull", path, "--to", "here")
+    (offline.folder / "here/mine").write_text("mine")
+    offline.json("pull", path, "--to", "here", "--force")
+    assert files_in(offline.folder / "here") == pbmc.files
+    assert offline.leftovers() == []
+
+
+def test_bundle_of_one_modality(hub, machine, offline, two) -> None:
+    commit = hub.create("org/two", two.files)
+    machine.json("bundle", "org/two", "--modality", "adt", "-o", "adt.tar")
+    machine.json("bundle", "org/two", "--modality", "rna", "-o", "rna.tar")
+    pulled = offline.json("pull", machine.folder / "adt.tar")
+    assert pulled["revision"] == f"org/two@{commit}"
+    assert set(files_in(pulled["path"])) == {"config.json", *(name for name in two.wanted if "rna" not in name)}
+    assert [check["encoder"] for check in offline.json("verify", pulled["path"])["parity"]] == ["adt"]
+    pulled = offline.json("pull", machine.folder / "rna.tar")
+    assert set(files_in(pulled["path"])) == {"config.json", *two.wanted}
+    assert "it has: rna, adt" in machine.refused("bundle", "org/two", "--modality", "atac", "-o", "x.tar")
+    assert not (machine.folder / "x.tar").exists()
+
+
+def test_output_of_bundle(machine) -> None:
+    assert "space.zip does not end in .tar" in machine.refused("bundle", "pbmc", "-o", "space.zip")
+    assert "the folder nowhere does not exist" in machine.refused("bundle", "pbmc", "-o", "nowhere/space.tar")
+    (machine.folder / "space.tar").write_text("mine")
+    assert "space.tar exists" in machine.refused("bundle", "pbmc", "-o", "space.tar")
+    assert (machine.folder / "space.tar").read_text() == "mine"
+    done = machine.run("bundle", "pbmc", "-o", "space.tar", "--force")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "wrote space.tar, 1.0 MB (pbmc, packaged)" in done.stderr
+    assert machine.leftovers() == []
+
+
+def test_full_disk(machine, pbmc) -> None:
+    def limited(*arguments: str) -> str:
+        script = f"ulimit -f 300; exec {COMMAND} {' '.join(arguments)}"
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=machine.folder, env=machine.env, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    write(machine.folder / "space.tar", members(pbmc))
+    assert "cannot write" in limited("pull", "space.tar")
+    assert "cannot write there: File too large; nothing was left behind" in limited(
+        "pull", "space.tar", "--to", "there"
+    )
+    assert "cannot write new.tar: File too large" in limited("bundle", "pbmc", "-o", "new.tar")
+    assert list(machine.cache.glob("models--*/snapshots")) == machine.leftovers() == []
+    assert sorted(path.name for path in machine.folder.iterdir()) == ["home", "space.tar"]
+    machine.json("pull", "space.tar")
+
+
+# What is no bundle
+
+
+def changed(content: list[Member], name: str, data: bytes | None = None, **changes: Any) -> list[Member]:
+    """Change a member: its bytes, or what its header says."""
+    found = []
+    for member, old in content:
+        if member.name != name:
+            found.append((member, old))
+            continue
+        found.append(file(name, old if data is None else data, **changes))
+    return found
+
+
+def link(kind: bytes, target: str) -> Callable[[list[Member]], list[Member]]:
+    return lambda content: changed(content, "map.png", b"", type=kind, linkname=target)
+
+
+def data_of(content: list[Member], name: str) -> bytes:
+    return next(data for member, data in content if member.name == name)
+
+
+def flipped(data: bytes) -> bytes:
+    return data[:1000] + bytes([data[1000] ^ 1]) + data[1001:]
+
+
+def with_pax(**headers: str) -> Callable[[list[Member]], list[Member]]:
+    return lambda content: changed(content, "map.png", pax_headers=headers)
+
+
+NOT_LISTED, NO_FILE = "which the manifest does not list so; do not use this bundle", "is no regular file"
+NO_BUNDLE = "is no bundle of a space"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "text"),
+    [
+        (lambda it: [*it, file("../evil.json", b"{}")], f"'../evil.json' of 2 bytes, {NOT_LISTED}"),
+        (lambda it: [*it, file("/tmp/evil.json", b"{}")], f"'/tmp/evil.json' of 2 bytes, {NOT_LISTED}"),
+        (lambda it: [*it, file("evil.py", b"")], f"'evil.py' of 0 bytes, {NOT_LISTED}"),
+        (lambda it: [*it, it[1]], f"'config.json' of 11,094 bytes, {NOT_LISTED}"),
+        (lambda it: [*it, it[-1]], NOT_LISTED),
+        (lambda it: [*it, file("onnx", b"", type=tarfile.DIRTYPE)], NOT_LISTED),
+        (link(tarfile.SYMTYPE, "/etc/passwd"), f"'map.png' of 0 bytes, {NOT_LISTED}"),
+        (lambda it: changed(it, "map.png", type=tarfile.SYMTYPE, linkname="loss.png"), NO_FILE),
+        (lambda it: changed(it, "map.png", type=tarfile.LNKTYPE, linkname="loss.png"), NO_FILE),
+        (lambda it: changed(it, "map.png", type=tarfile.CHRTYPE), NO_FILE),
+        (lambda it: changed(it, "map.png", type=tarfile.FIFOTYPE), NO_FILE),
+        (lambda it: changed(it, "map.png", type=b"Z"), NO_FILE),
+        (lambda it: changed(it, "config.json", type=tarfile.SYMTYPE, linkname="map.png"), NO_FILE),
+        (with_pax(**{"GNU.sparse.major": "0", "GNU.sparse.map": "0,5", "GNU.sparse.size": "41864"}), NO_FILE),
+        (with_pax(**{"GNU.sparse.map": "evil"}), NO_BUNDLE),
+        (lambda it: changed(it, "map.png", it[5][1][:-1]), NOT_LISTED),
+        (
+            lambda it: changed(it, "onnx/rna.onnx", flipped(data_of(it, "onnx/rna.onnx"))),
+            "not what the manifest pins",
+        ),
+        (lambda it: [pair for pair in it if pair[0].name != "map.png"], "lacks map.png"),
+        (lambda it: [pair for pair in it if pair[0].name != "onnx/rna.onnx"], "lacks onnx/rna.onnx"),
+        (lambda it: it[1:], "bundle.json is not where it should be; make it with: smile-zoo bundle"),
+        (lambda it: [it[1], it[0], *it[2:]], "bundle.json is not where it should be"),
+        (lambda it: [it[0], *it[2:]], "config.json is not where it should be"),
+        (lambda it: it[:2], "lacks README.md"),
+        (lambda it: [], NO_BUNDLE),
+        (lambda it: changed(it, "bundle.json", b"{}"), NO_BUNDLE),
+        (lambda it: changed(it, "bundle.json", b"\xff"), NO_BUNDLE),
+        (lambda it: changed(it, "bundle.json", it[0][1] + b" " * 10_000), "bundle.json is not where it should be"),
+        (lambda it: changed(it, "config.json", it[1][1] + b" "), "config.json is not what the bundle says of it"),
+    ],
+)
+def test_what_bundle_did_not_make_is_refused_and_leaves_nothing(machine, pbmc, spoil: Callable, text: str) -> None:
+    content = members(pbmc)
+    assert content[5][0].name == "map.png"
+    path = write(machine.folder / "space.tar", spoil(content), format=tarfile.PAX_FORMAT)
+    for target in (None, machine.folder / "there"):
+        with pytest.raises(BundleError) as caught:
+            unpack(path, local_dir=target)
+        assert str(path) in str(caught.value)
+        assert text in str(caught.value)
+    left_nothing(machine)
+
+
+def left_nothing(machine) -> None:
+    """Nothing but the bundle, the locks of the cache and empty folders may be there."""
+    left = {name for name in files_in(machine.folder) if not name.startswith("home/hub/.locks/")}
+    assert left == {"space.tar"}
+    assert not (machine.folder / "there").exists()
+    assert not list(machine.cache.glob("models--*/*"))
+
+
+@pytest.mark.parametrize("size", [100, 512, 20_000, 400_000, 1_000_000])
+def test_truncated_bundle(machine, pbmc, size: int) -> None:
+    path = write(machine.folder / "space.tar", members(pbmc))
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(BundleError, match=r"space\.tar (is no bundle of a space|lacks )"):
+        unpack(path)
+    left_nothing(machine)
+
+
+def bomb(kind: bytes, size: int) -> bytes:
+    """The header of a member that is read into memory before its own, and says that it is large."""
+    member = tarfile.TarInfo("x")
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"words " * 1000,
+        bomb(tarfile.XHDTYPE, 10**12),
+        bomb(tarfile.GNUTYPE_LONGNAME, 10**12),
+        bomb(tarfile.XHDTYPE, -(10**6)),
+        bomb(tarfile.REGTYPE, 2**80),
+        bomb(tarfile.XGLTYPE, 0) * 5000,
+    ],
+    ids=["empty", "words", "pax", "name", "negative", "huge", "headers"],
+)
+def test_file_that_is_no_bundle(machine, content: bytes) -> None:
+    path = machine.folder / "space.tar"
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match="is no bundle of a space"):
+        unpack(path)
+    left_nothing(machine)
+
+
+def test_file_that_cannot_be_a_bundle(machine, pbmc) -> None:
+    write(machine.folder / "space.tar", members(pbmc))
+    with tarfile.open(machine.folder / "packed.tar", "w:gz") as tar:
+        tar.add(pbmc.path / "config.json", "config.json")
+    assert "packed.tar is no bundle of a space" in machine.refused("pull", "packed.tar")
+    assert "cannot read none.tar: No such file" in machine.refused("pull", "none.tar")
+    (machine.folder / "folder.tar").mkdir()
+    error = machine.refused("pull", "folder.tar")
+    assert "cannot read folder.tar: Is a directory; make it with: smile-zoo bundle SPACE -o folder.tar" in error
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"repo": "org/../../evil"},
+        {"repo": "../evil"},
+        {"revision": "../../../../evil"},
+        {"revision": "/evil"},
+        {"revision": "a/../../../../../evil"},
+        {"commit": "main"},
+        {"commit": "../" * 13 + "e"},
+        {"manifest_sha256": "0" * 64},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_label_that_says_what_it_may_not(machine, pbmc, label: dict[str, Any]) -> None:
+    path = write(machine.folder / "space.tar", members(pbmc, **label))
+    with pytest.raises(BundleError, match=r"is no bundle of a space|is not what the bundle says of it"):
+        unpack(path)
+    left_nothing(machine)
+    assert not list(machine.folder.parent.rglob("evil*"))
+
+
+def test_bundle_that_is_not_what_the_catalogue_has(machine, pbmc, catalogue) -> None:
+    catalogue({"name": "blood", "repo": REPO, "revision": COMMIT, "manifest_sha256": "0" * 64})
+    write(machine.folder / "space.tar", members(pbmc))
+    error = machine.refused("pull", "space.tar")
+    assert f"space.tar says that it is {REPO}@{COMMIT}, but its manifest is not the one that the catalogue has" in error
+    catalogue({"name": "blood", "repo": REPO, "revision": COMMIT, "manifest_sha256": pbmc.sha256})
+    machine.json("pull", "space.tar")
+
+
+def test_bundle_does_not_change_what_is_here(hub, machine, pbmc) -> None:
+    commit = hub.create(REPO, pbmc.files)
+    pulled = machine.json("pull", REPO)
+    for name, content in pbmc.changed({"map.png": b"another"}).items():
+        (pbmc.path / name).write_bytes(content)
+    write(machine.folder / "space.tar", members(replace(pbmc), commit=commit))
+    error = machine.refused("pull", "space.tar")
+    assert "its manifest is not the one that is here for that; do not use this bundle" in error
+    assert f"smile-zoo cache remove {REPO}@{commit[:10]}" in error
+    assert files_in(pulled["path"]) == wanted(pbmc)  # as it was pulled
+    assert machine.leftovers() == []
+
+
+def test_bundle_mends_what_is_here(hub, machine, pbmc) -> None:
+    commit = hub.create(REPO, pbmc.files)
+    path = Path(machine.json("pull", REPO)["path"])
+    for name in ("config.json", "map.png"):
+        (path / name).resolve().write_bytes(b"damage")
+    (path / "loss.png").unlink()
+    write(machine.folder / "space.tar", members(pbmc, commit=commit))
+    machine.json("pull", "space.tar", HF_HUB_OFFLINE="1")
+    assert files_in(path) == wanted(pbmc)
+
+
+def test_branch_that_is_known_stays_what_it_is(hub, machine, pbmc) -> None:
+    commit = hub.create(REPO, pbmc.files)
+    machine.json("pull", REPO)
+    write(machine.folder / "space.tar", members(pbmc))
+    machine.json("pull", "space.tar")
+    assert machine.json("pull", REPO)["revision"] == f"{REPO}@{commit}"
+    assert machine.json("pull", f"{REPO}@{COMMIT}", HF_HUB_OFFLINE="1")["revision"] == f"{REPO}@{COMMIT}"
+
+
+def test_manifest_of_a_bundle_that_is_no_space(machine, pbmc) -> None:
+    def put(content: bytes) -> None:
+        label = json.dumps(
+            {"repo": REPO, "revision": "main", "commit": COMMIT, "manifest_sha256": hashlib.sha256(content).hexdigest()}
+        )
+        write(machine.folder / "space.tar", [file("bundle.json", label.encode()), file("config.json", content)])
+
+    put(pbmc.changed({"../evil.json": b"{}"})["config.json"])
+    with pytest.raises(SmileError, match=r"'\.\./evil\.json'"):
+        unpack(machine.folder / "space.tar")
+    put(b"{}")
+    with pytest.raises(SmileError, match="is of format '', 'smile-space' is needed"):
+        unpack(machine.folder / "space.tar")
+    left_nothing(machine)

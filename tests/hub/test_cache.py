@@ -1,0 +1,165 @@
+"""``smile-zoo cache``: the spaces among whatever else the Hub's cache holds."""
+
+from pathlib import Path
+
+import pytest
+from huggingface_hub import snapshot_download
+
+import smile_zoo
+from smile_runtime import SpaceNotFoundError
+from smile_runtime.manifest import MANIFEST_NAME
+from smile_zoo.cached_spaces import list_cached, remove_cached
+
+REPO = "org/pbmc"
+
+
+@pytest.fixture(autouse=True)
+def _home(machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", machine.env["HF_HOME"])
+
+
+@pytest.fixture
+def commits(hub, machine, pbmc, two) -> dict[str, str]:
+    """A cache with two commits of one space, a part of another, and repos that are no spaces."""
+    found = {"old": hub.create(REPO, pbmc.files)}
+    hub.tag(REPO, "v1")
+    found["new"] = hub.commit(REPO, pbmc.changed({"loss.png": b"another picture"}))
+    found["two"] = hub.create("org/two", two.files)
+    hub.create("org/other", {"config.json": b'{"model_type": "bert"}', "weights.onnx": b"weights"})
+    for name in (f"{REPO}@v1", REPO):
+        smile_zoo.pull(name, cache_dir=machine.cache, endpoint=hub.endpoint)
+    smile_zoo.pull("org/two", modalities=["adt"], cache_dir=machine.cache, endpoint=hub.endpoint)
+    snapshot_download("org/other", cache_dir=machine.cache, endpoint=hub.endpoint)
+    dataset = machine.cache / f"datasets--org--pbmc/snapshots/{'d' * 40}"
+    dataset.mkdir(parents=True)
+    (dataset / MANIFEST_NAME).write_bytes(pbmc.files[MANIFEST_NAME])
+    hub.clear_log()
+    return found
+
+
+def listed() -> list[tuple[str, str]]:
+    return [(space.repo, space.commit) for space in list_cached()]
+
+
+def size(folder: Path) -> int:
+    """Bytes on disk."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def untouched(machine) -> bool:
+    kept = ("models--org--other/snapshots/*/weights.onnx", f"datasets--org--pbmc/snapshots/{'d' * 40}/config.json")
+    return all(len(list(machine.cache.glob(name))) == 1 for name in kept)
+
+
+def test_list(machine, pbmc, commits: dict[str, str]) -> None:
+    rows = machine.json("cache", "list")
+    pulled = sum(len(pbmc.files[name]) for name in (MANIFEST_NAME, *pbmc.wanted))
+    by_commit = {row.pop("commit"): row for row in rows}
+    assert sorted(by_commit) == sorted(commits.values())
+    path = Path(by_commit[commits["old"]]["path"])
+    assert by_commit[commits["old"]] == {
+        "repo": REPO,
+        "revisions": ["v1"],
+        "modalities": ["rna"],
+        "size": pulled,
+        "path": str(machine.cache / "models--org--pbmc/snapshots" / commits["old"]),
+    }
+    assert (path / "onnx/rna.onnx").is_file()
+    assert by_commit[commits["new"]]["revisions"] == ["main"]
+    assert by_commit[commits["two"]]["modalities"] == ["adt"]
+    table = [line.split() for line in machine.run("cache", "list").stdout.splitlines()]
+    assert table[0] == ["REPO", "COMMIT", "REVISIONS", "MODALITIES", "SIZE"]
+    assert [REPO, commits["old"][:10], "v1", "rna", "1.0", "MB"] in table
+    assert len(table) == 4
+    assert machine.requests == []
+
+
+@pytest.mark.parametrize(
+    ("name", "gone"),
+    [
+        (REPO, ["old", "new"]),
+        (f"{REPO}@v1", ["old"]),
+        (f"{REPO}@main", ["new"]),
+        (f"{REPO}@OLD", ["old"]),
+        ("old-pbmc", ["old"]),
+        ("org/two", ["two"]),
+    ],
+)
+def test_remove(machine, pbmc, catalogue, commits: dict[str, str], name: str, gone: list[str]) -> None:
+    catalogue({"name": "old-pbmc", "repo": REPO, "revision": commits["old"], "manifest_sha256": pbmc.sha256})
+    name = name.replace("OLD", commits["old"][:7])
+    before = size(machine.cache)
+    done = machine.json("cache", "remove", name)
+    assert sorted(done["removed"]) == sorted(
+        f"{'org/two' if commit == 'two' else REPO}@{commits[commit]}" for commit in gone
+    )
+    assert done["freed"] > 0
+    assert before - size(machine.cache) == pytest.approx(done["freed"], abs=200)  # beside the text of refs
+    assert sorted(commit for _, commit in listed()) == sorted(
+        commits[commit] for commit in commits if commit not in gone
+    )
+    assert untouched(machine)
+    if "new" not in gone:
+        smile_zoo.load(f"{REPO}@{commits['new']}")
+    assert machine.requests == []
+
+
+def test_remove_says_what_it_did(machine, commits: dict[str, str]) -> None:
+    done = machine.run("cache", "remove", "org/two")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.splitlines()[0] == f"removed org/two@{commits['two'][:10]}"
+    assert done.stderr.splitlines()[1].endswith("MB freed")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("org/none", "org/none is not in the cache"),
+        ("org/other", "org/other is not in the cache"),  # it is no space
+        (f"{REPO}@v2", f"{REPO}@v2 is not in the cache"),
+        (f"{REPO}@{'0' * 40}", "is not in the cache"),
+        ("pbmc", "pbmc is not in the cache: it stands at"),
+        ("blood", "there is no space named 'blood'"),
+    ],
+)
+def test_what_is_not_there_is_not_removed(machine, commits: dict[str, str], name: str, text: str) -> None:
+    with pytest.raises(SpaceNotFoundError) as caught:
+        remove_cached(name)
+    assert text in str(caught.value)
+    assert "`smile-zoo cache list` shows what is" in str(caught.value) or name == "blood"
+    assert untouched(machine)
+    assert len(list(machine.cache.glob("models--org--*/snapshots/*/config.json"))) == len(commits) + 1
+
+
+def test_path(machine, pbmc, commits: dict[str, str]) -> None:
+    assert machine.run("cache", "path").stdout == f"{machine.cache}\n"
+    snapshots = machine.cache / "models--org--pbmc/snapshots"
+    assert machine.run("cache", "path", REPO).stdout == f"{snapshots / commits['new']}\n"
+    assert machine.run("cache", "path", f"{REPO}@v1").stdout == f"{snapshots / commits['old']}\n"
+    assert machine.run("cache", "path", "pbmc").stdout.endswith("smile_zoo/spaces/pbmc\n")
+    error = machine.refused("cache", "path", f"{REPO}@v2")
+    assert f"{REPO}@v2 is not in the cache {machine.cache}; bring it here with: smile-zoo pull {REPO}@v2" in error
+    assert "does not exist" in machine.refused("cache", "path", "./nowhere")
+    assert machine.requests == []
+
+
+def test_empty_cache(machine) -> None:
+    assert machine.json("cache", "list") == []
+    assert machine.run("cache", "list").stdout.split() == ["REPO", "COMMIT", "REVISIONS", "MODALITIES", "SIZE"]
+    assert "is not in the cache" in machine.refused("cache", "remove", REPO)
+    assert not machine.cache.exists()
+
+
+def test_what_a_bundle_brought_is_removed_as_well(machine, commits: dict[str, str]) -> None:
+    machine.json("bundle", f"{REPO}@v1", "-o", "old.tar")
+    machine.json("bundle", REPO, "-o", "new.tar")
+    machine.json("cache", "remove", REPO)
+    for name in ("old.tar", "new.tar"):
+        machine.json("pull", name)
+    machine.json("cache", "remove", f"{REPO}@v1")
+    assert (REPO, commits["old"]) not in listed()
+    assert machine.json("verify", f"{REPO}@main", HF_HUB_OFFLINE="1")["space"] == "pbmc"
+    machine.json("cache", "remove", REPO)
+    assert listed() == [("org/two", commits["two"])]
+    assert not (machine.cache / "models--org--pbmc").exists()
+    assert untouched(machine)

@@ -1,0 +1,231 @@
+"""The catalogue as it comes from the Hub, ``smile-zoo list`` and ``search``, and what ``doctor`` says of the Hub."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hub_server import OWNER_TOKEN, Fault
+
+import smile_zoo.catalogue
+
+REPO = "smile-zoo/catalogue"
+LINE = json.loads(smile_zoo.catalogue.PACKAGED.read_text("utf-8").splitlines()[0])
+BLOOD: dict[str, Any] = {"name": "blood", "repo": "org/blood", "revision": "b" * 40}
+MOUSE = {
+    "name": "mouse-skin",
+    "repo": "org/skin",
+    "revision": "a" * 40,
+    "title": "Skin, RNA and ATAC",
+    "organism": "Mus musculus",
+    "tissue": "skin, dermis",
+    "modalities": ["rna", "atac"],
+}
+
+
+def lines(*changes: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps({**LINE, **change}).encode() + b"\n" for change in changes)
+
+
+def names(machine, *arguments: str) -> list[str]:
+    return [row["name"] for row in machine.json(*(arguments or ["list"]))]
+
+
+def updated(machine) -> bytes:
+    return (machine.folder / "home/smile-zoo/catalogue.jsonl").read_bytes()
+
+
+# Updating
+
+
+def test_update_brings_what_was_published(hub, machine, pbmc) -> None:
+    commit = hub.create("org/blood", pbmc.files)
+    first = {**BLOOD, "revision": commit, "manifest_sha256": pbmc.sha256}
+    hub.create(REPO, {"catalogue.jsonl": lines(first)})
+    assert names(machine) == ["pbmc"]
+    assert machine.json("catalogue", "update") == {
+        "repo": REPO,
+        "commit": hub.head(REPO),
+        "spaces": ["blood"],
+        "new": ["blood"],
+    }
+    assert {row["name"]: row["local"] for row in machine.json("list")} == {"blood": False, "pbmc": True}
+    machine.json("pull", "blood")
+    rows = machine.json("list")
+    assert [(row["name"], row["local"], row["repo"], row["revision"]) for row in rows] == [
+        ("blood", True, "org/blood", commit),
+        ("pbmc", True, None, None),
+    ]
+    hub.commit(REPO, {"catalogue.jsonl": lines(MOUSE, first)})
+    done = machine.run("catalogue", "update")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "2 spaces, 1 of them new: mouse-skin\n" in done.stderr
+    table = machine.run("list").stdout.splitlines()
+    assert [line.split()[0] for line in table] == ["NAME", "blood", "mouse-skin", "pbmc"]
+    assert [line.endswith("yes") for line in table] == [False, True, False, True]
+    assert machine.leftovers() == []
+
+
+def test_update_from_another_repo_and_revision(hub, machine) -> None:
+    hub.create("org/mine", {"catalogue.jsonl": lines(BLOOD)})
+    hub.tag("org/mine", "v1")
+    hub.commit("org/mine", {"catalogue.jsonl": lines(BLOOD, MOUSE)})
+    assert machine.json("catalogue", "update", "--repo", "org/mine", "--revision", "v1")["spaces"] == ["blood"]
+    assert machine.json("catalogue", "update", "--repo", "org/mine")["new"] == ["mouse-skin"]
+    assert updated(machine) == lines(BLOOD, MOUSE)
+
+
+def test_packaged_space_is_never_replaced(hub, machine) -> None:
+    other = {"repo": "org/evil", "revision": "e" * 40, "manifest_sha256": "e" * 64, "title": "Another"}
+    hub.create(REPO, {"catalogue.jsonl": lines(other, BLOOD)})
+    assert machine.json("catalogue", "update")["new"] == ["blood"]
+    (row,) = (row for row in machine.json("list") if row["name"] == "pbmc")
+    assert row == {**LINE, "local": True}
+    assert "smile_zoo/spaces/pbmc\n" in machine.run("show", "pbmc").stdout
+
+
+@pytest.mark.parametrize(
+    ("files", "fault", "text"),
+    [
+        ({"catalogue.jsonl": lines(MOUSE)[:-100]}, None, "line 1, is no entry of a catalogue that this release reads"),
+        ({"catalogue.jsonl": lines(MOUSE, {**MOUSE, "more": 1})}, None, "line 2, is no entry"),
+        ({"catalogue.jsonl": None, "README.md": b"# Words"}, None, "has no catalogue.jsonl"),
+        ({}, Fault("wrong", "GET", "catalogue.jsonl", times=None), "came twice and was not what the commit has"),
+        ({}, Fault("status", "GET", "catalogue.jsonl", times=None), "answered 503"),
+        ({}, Fault("status", "GET", "/api/models", status=403), "may not do this"),
+        ({}, Fault("status", "GET", "/api/models", times=None), "answered 503 (fault 503); try again later"),
+    ],
+)
+def test_update_that_fails_keeps_what_was_there(
+    hub, machine, catalogue, fast: dict[str, str], files: dict[str, bytes], fault: Fault | None, text: str
+) -> None:
+    before = catalogue(BLOOD).read_bytes()
+    hub.create(REPO, {"catalogue.jsonl": lines(BLOOD, MOUSE)})
+    hub.commit(REPO, files)
+    if fault:
+        hub.fault(fault)
+    error = machine.refused("catalogue", "update", **fast)
+    assert text in error
+    assert f"{REPO}@" in error
+    assert updated(machine) == before
+    assert machine.damage() == []
+    hub.faults.clear()
+    hub.commit(REPO, {"catalogue.jsonl": lines(MOUSE)})
+    assert machine.json("catalogue", "update")["new"] == ["mouse-skin"]
+    assert updated(machine) == lines(MOUSE)
+
+
+@pytest.mark.parametrize("kind", ["wrong", "short", "cut", "reset", "status"])
+def test_update_mends_what_came_wrong_once(hub, machine, fast: dict[str, str], kind: str) -> None:
+    hub.create(REPO, {"catalogue.jsonl": lines(BLOOD)})
+    fault = hub.fault(Fault(kind, "GET", "catalogue.jsonl", after=100))
+    assert machine.json("catalogue", "update", **fast)["spaces"] == ["blood"]
+    assert fault.hits == 1
+    assert updated(machine) == lines(BLOOD)
+    assert machine.damage() == []
+
+
+def test_update_without_a_catalogue(hub, machine, closed: str, fast: dict[str, str]) -> None:
+    assert f"{REPO}@main: there is no such model repo at {hub.endpoint}" in machine.refused("catalogue", "update")
+    error = machine.refused("catalogue", "update", HF_ENDPOINT=closed, **fast)
+    assert f"{REPO}@main: {closed} was not reached" in error
+    assert "check the network" in error
+    error = machine.refused("catalogue", "update", HF_HUB_OFFLINE="1")
+    assert "an update of the catalogue needs the network, and HF_HUB_OFFLINE is set; unset it" in error
+    assert names(machine) == ["pbmc"]
+
+
+def test_catalogue_that_cannot_be_written(hub, machine) -> None:
+    hub.create(REPO, {"catalogue.jsonl": lines(BLOOD)})
+    (machine.folder / "home/smile-zoo/catalogue.jsonl/folder").mkdir(parents=True)
+    error = machine.refused("catalogue", "update")
+    assert f"cannot write {machine.folder}/home/smile-zoo/catalogue.jsonl: " in error
+    assert machine.leftovers() == []
+
+
+def test_catalogue_that_went_bad_is_passed_over(hub, machine, catalogue) -> None:
+    path = catalogue(BLOOD)
+    assert names(machine) == ["blood", "pbmc"]
+    path.write_bytes(path.read_bytes()[:-50])
+    done = machine.run("list")
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["NAME", "pbmc"]
+    assert f"{path}, line 1, is no entry of a catalogue" in done.stderr
+    assert "the catalogue of the package is used: smile-zoo catalogue update" in done.stderr
+    hub.create(REPO, {"catalogue.jsonl": lines(BLOOD)})
+    assert machine.json("catalogue", "update")["new"] == ["blood"]
+    assert machine.run("list").stderr == ""
+
+
+# Listing and searching
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["list", "--organism", "mus MUSCULUS"], ["mouse-skin"]),
+        (["list", "--modality", "rna", "--tissue", "blood"], ["blood", "pbmc"]),
+        (["list", "--modality", "at"], []),
+        (["search", "skin rna"], ["mouse-skin"]),
+        (["search"], ["blood", "mouse-skin", "pbmc"]),
+    ],
+)
+def test_what_is_listed(machine, catalogue, arguments: list[str], found: list[str]) -> None:
+    catalogue(MOUSE, BLOOD)
+    done = machine.run(*arguments)
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == found
+    assert ("no space of the catalogue is so" in done.stderr) == (not found)
+    assert machine.requests == []
+
+
+def card(library: str, *tags: str) -> bytes:
+    return "\n".join(["---", f"library_name: {library}", "tags:", *(f"- {tag}" for tag in tags), "---", ""]).encode()
+
+
+def test_search_of_the_hub(hub, machine, catalogue) -> None:
+    hub.page_size = 2
+    for number in range(5):
+        hub.create(f"org/skin-{number}", {"README.md": card("smile-zoo", "rna", f"tag{number}")})
+    hub.create("org/another-skin", {"README.md": card("transformers", "rna")})
+    hub.create("org/blood", {"README.md": card("smile-zoo", "rna")})
+    hub.create("org/secret-skin", {"README.md": card("smile-zoo")}, private=True)
+    catalogue({**BLOOD, "repo": "org/skin-3"})
+    found = machine.json("search", "skin", "--hub")
+    assert [repo["repo"] for repo in found] == [f"org/skin-{number}" for number in range(5)]
+    assert [repo["catalogued"] for repo in found] == [False, False, False, True, False]
+    assert found[1]["tags"] == ["rna", "tag1"]
+    assert found[1]["last_modified"].startswith("2026-01-01T00:00:00")
+    asked = [request for request in machine.requests if request.path == "/api/models"]
+    assert len(asked) == 3
+    assert asked[0].query["filter"] == ["smile-zoo"]
+    everything = [repo["repo"] for repo in machine.json("search", "--hub", HF_TOKEN=OWNER_TOKEN)]
+    assert everything == [*(f"org/skin-{number}" for number in range(5)), "org/blood", "org/secret-skin"]
+    table = machine.run("search", "skin-3", "--hub").stdout.splitlines()
+    assert table[0].split() == ["REPO", "DOWNLOADS", "CHANGED", "TAGS", "CATALOGUED"]
+    assert table[1].split() == ["org/skin-3", "0", "2026-01-01", "rna,", "tag3", "yes"]
+    assert len(table) == 2
+
+
+def test_search_of_a_hub_that_is_not_there(machine, closed: str) -> None:
+    start = time.monotonic()
+    error = machine.refused("search", "--hub", HF_ENDPOINT=closed)
+    assert time.monotonic() - start < 5
+    assert f"{closed} was not reached" in error
+    assert "check the network, the proxy" in error
+    error = machine.refused("search", "--hub", HF_HUB_OFFLINE="1")
+    assert "a search of the Hub needs the network, and HF_HUB_OFFLINE is set; unset it" in error
+
+
+# doctor
+
+
+def test_doctor_says_whether_the_hub_answers(hub, machine, pbmc, closed: str) -> None:
+    hub.create("org/pbmc", pbmc.files)
+    machine.json("pull", "org/pbmc")
+    found = machine.json("doctor")
+    assert found["endpoint"].startswith(f"{hub.endpoint} answers in 0.")
+    assert (found["cache"], found["cache size"]) == (str(machine.cache), "1.0 MB")
+    found = machine.json("doctor", HF_ENDPOINT=closed)
+    assert f"{closed} was not reached" in found["endpoint"]
+    assert "endpoint              offline: HF_HUB_OFFLINE is set" in machine.run("doctor", HF_HUB_OFFLINE="1").stdout

@@ -1,0 +1,573 @@
+"""``smile-zoo publish``: what stands on the Hub afterwards, and what does not go there."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hub_server import ORG, OWNER_TOKEN, Call, Fault, Hub, Response
+from safetensors.numpy import load_file, save
+
+import smile_zoo
+from smile_runtime import SmileError
+from smile_runtime.cards.card import END, START, render_card, with_card
+from smile_runtime.cards.merge import merge_card
+from smile_runtime.manifest import encode_manifest, read_manifest
+
+REPO = f"{ORG}/pbmc"
+PICTURE = b"another picture"
+
+
+@pytest.fixture(autouse=True)
+def _logged_in(machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.env["HF_TOKEN"] = OWNER_TOKEN
+    monkeypatch.setenv("HF_HOME", machine.env["HF_HOME"])
+
+
+@pytest.fixture
+def there(hub: Hub, pbmc) -> str:
+    """The commit of a repo to which pbmc was published."""
+    manifest = read_manifest(pbmc.path)
+    card = merge_card(pbmc.files["README.md"].decode(), render_card(manifest, repo=REPO))
+    made = {"README.md": card.encode(), "config.json": encode_manifest(with_card(manifest, card))}
+    return hub.create(REPO, {**pbmc.files, **made, ".gitattributes": b"binary"})
+
+
+def refused(space: Path, hub: Hub, repo: str = REPO, **options: Any) -> str:
+    """Publish in this process, to a known error; return what it says."""
+    with pytest.raises(SmileError) as caught:
+        smile_zoo.publish(space, repo, endpoint=hub.endpoint, **{"token": OWNER_TOKEN, **options})
+    return str(caught.value)
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def files_in(folder: Path | str) -> dict[str, bytes]:
+    paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def rebuild(
+    space, files: dict[str, bytes | None] | None = None, change: Callable[[dict[str, Any]], object] = lambda _: None
+) -> None:
+    """Change a directory as another build would: some of its files (None: no more), and what the manifest says."""
+
+    def without(manifest: dict[str, Any]) -> None:
+        for name in [name for name, content in (files or {}).items() if content is None]:
+            del manifest["files"][name]
+            (space.path / name).unlink()
+        change(manifest)
+
+    contents = {name: content for name, content in (files or {}).items() if content is not None}
+    for name, content in space.changed(contents, without).items():
+        if name in contents or name == "config.json":
+            (space.path / name).write_bytes(content)
+
+
+def writes(machine) -> list[str]:
+    """What was asked of the Hub that could change it."""
+    harmless = ("validate-yaml", "/preupload/", "/paths-info/")
+    return [
+        f"{request.method} {request.path}"
+        for request in machine.requests
+        if request.method not in ("GET", "HEAD") and not any(part in request.path for part in harmless)
+    ]
+
+
+def commits_asked(machine) -> int:
+    return sum("/commit/" in request for request in writes(machine))
+
+
+def meanwhile(hub: Hub, path: str, happens: Callable[[], object]) -> None:
+    """Let something happen on the Hub once, just before it answers a request."""
+    answer, left = hub.answer, [happens]
+
+    def answer_later(call: Call) -> Response:
+        if re.search(path, call.path) and left:
+            left.pop()()
+        return answer(call)
+
+    hub.answer = answer_later
+
+
+# What stands on the Hub
+
+
+def test_what_is_published_can_be_pulled_and_verified(hub, machine, pbmc) -> None:
+    done = machine.run("publish", pbmc.path, REPO)
+    assert done.returncode == 0, done.stderr
+    published, head = hub.files(REPO), hub.head(REPO)
+    assert set(published) == {*pbmc.files, ".gitattributes"}
+    same = set(pbmc.files) - {"README.md", "config.json"}
+    assert {name: published[name] for name in same} == {name: pbmc.files[name] for name in same}
+    assert files_in(pbmc.path) == pbmc.files
+
+    card, manifest = published["README.md"], json.loads(published["config.json"])
+    assert f"smile-zoo pull {REPO}\nsmile-zoo project query.h5ad {REPO} " in card.decode()
+    assert f'smile_zoo.load("{REPO}")' in card.decode()
+    assert "./pbmc" not in card.decode()
+    own = pbmc.files["README.md"].decode().partition(END)[2]
+    assert "## Notes on this space" in own
+    assert card.decode().partition(END)[2] == own
+    before = json.loads(pbmc.files["config.json"])
+    assert manifest.pop("files") == before.pop("files") | {"README.md": {"sha256": sha256(card), "size": len(card)}}
+    assert manifest == before
+
+    first, initial = (hub.repos[REPO].commits[oid] for oid in hub.commits(REPO))
+    assert (first.oid, first.title, first.author) == (head, "Publish pbmc", "owner")
+    assert list(initial.files) == [".gitattributes"]
+    assert commits_asked(machine) == 1
+
+    entry = json.loads(done.stdout)
+    assert (entry["repo"], entry["revision"]) == (REPO, head)
+    assert entry["manifest_sha256"] == sha256(published["config.json"])
+    assert entry["size"] == sum(len(published[name]) for name in pbmc.wanted)
+    assert re.search(r"^new +567\.5 kB  onnx/rna\.onnx$", done.stderr, re.MULTILINE)
+    assert f"{len(pbmc.files)} of {len(pbmc.files)} files go to {REPO}, 1.6 MB" in done.stderr
+    assert f"published: {hub.endpoint}/{REPO}/commit/{head}" in done.stderr
+
+    assert machine.json("pull", REPO, HF_TOKEN="")["revision"] == f"{REPO}@{head}"
+    assert machine.json("verify", REPO)["parity"][0]["largest_difference"] <= 1e-5
+    assert machine.damage() == []
+
+
+def test_printed_line_is_an_entry_of_a_catalogue(hub, machine, two) -> None:
+    line = machine.run("publish", two.path, f"{ORG}/two").stdout
+    hub.create(f"{ORG}/catalogue", {"catalogue.jsonl": line.encode()})
+    assert machine.json("catalogue", "update", "--repo", f"{ORG}/catalogue")["new"] == ["two"]
+    pulled = machine.json("pull", "two", "--modality", "adt")
+    assert pulled["revision"] == f"{ORG}/two@{hub.head(f'{ORG}/two')}"
+    assert [name for name in files_in(pulled["path"]) if "rna" in name or "adt" in name] == [
+        "features/adt.tsv",
+        "onnx/adt.onnx",
+        "parity/adt.safetensors",
+    ]
+
+
+def test_publishing_again_changes_nothing(hub, machine, pbmc) -> None:
+    first = machine.run("publish", pbmc.path, REPO)
+    hub.clear_log()
+    again = machine.run("publish", pbmc.path, REPO)
+    assert (again.returncode, again.stdout) == (0, first.stdout)
+    assert f"nothing changed: {hub.endpoint}/{REPO} (commit {hub.head(REPO)})" in again.stderr
+    assert {request.method for request in machine.requests} <= {"GET", "HEAD"}
+    assert len(hub.commits(REPO)) == 2
+
+
+def test_only_what_changed_goes_and_only_what_was_listed_is_removed(hub, machine, pbmc, there) -> None:
+    parent = hub.commit(REPO, {"LICENSE": b"mine", "notes/more.md": b"more", "training/rna.safetensors": None})
+    before = hub.files(REPO)
+    rebuild(pbmc, {"loss.png": PICTURE, "map.png": None, "training/rna.safetensors": None})  # the last is gone already
+    done = machine.run("publish", pbmc.path, REPO, "--message", "Without the map")
+    assert done.returncode == 0, done.stderr
+
+    after = hub.files(REPO)
+    assert set(before) - set(after) == {"map.png"}
+    assert {name for name in after if after[name] != before.get(name)} == {"README.md", "config.json", "loss.png"}
+    assert after["loss.png"] == PICTURE
+    assert "](map.png)" not in after["README.md"].decode()
+    commit = hub.repos[REPO].main
+    assert (commit.parent, commit.title) == (parent, "Without the map")
+    uploads = [request.path for request in machine.requests if request.method == "PUT"]
+    assert uploads == [f"/upload/{REPO}/{sha256(PICTURE)}"]
+    assert re.findall(r"^removed .*", done.stderr, re.MULTILINE) == ["removed        0 B  map.png"]
+    machine.json("verify", REPO)
+
+
+def test_tag(hub, machine, pbmc) -> None:
+    machine.json("publish", pbmc.path, REPO, "--tag", "v1")
+    head = hub.head(REPO)
+    assert hub.refs(REPO)["refs/tags/v1"] == head
+    hub.clear_log()
+    machine.json("publish", pbmc.path, REPO, "--tag", "v1")
+    assert writes(machine) == []
+    rebuild(pbmc, {"loss.png": PICTURE})
+    error = machine.refused("publish", pbmc.path, REPO, "--tag", "v1")
+    assert f"{REPO} has a tag v1 already, at {head[:7]}; tags stay: choose another" in error
+    assert writes(machine) == []
+    machine.json("publish", pbmc.path, REPO, "--tag", "v2")
+    assert hub.refs(REPO) == {"refs/heads/main": hub.head(REPO), "refs/tags/v1": head, "refs/tags/v2": hub.head(REPO)}
+    assert hub.commits(REPO)[1] == head
+
+
+def test_tag_of_what_is_there_already(hub, machine, pbmc, there) -> None:
+    machine.json("publish", pbmc.path, REPO, "--tag", "v1")
+    assert writes(machine) == [f"POST /api/models/{REPO}/tag/{there}"]
+    assert hub.refs(REPO)["refs/tags/v1"] == there
+    hub.commit(REPO, {"LICENSE": b"mine"})
+    assert "has a tag v1 already" in refused(pbmc.path, hub, tag="v1")
+
+
+def test_tag_that_somebody_sets_meanwhile(hub, machine, pbmc, there) -> None:
+    rebuild(pbmc, {"loss.png": PICTURE})
+    meanwhile(hub, "/commit/", lambda: hub.tag(REPO, "v1", there))
+    assert f"has a tag v1 already, at {there[:7]}" in machine.refused("publish", pbmc.path, REPO, "--tag", "v1")
+    assert hub.refs(REPO)["refs/tags/v1"] == there
+
+
+def test_private(hub, machine, pbmc) -> None:
+    machine.json("publish", pbmc.path, REPO, "--private")
+    assert hub.repos[REPO].private
+    assert "HF_TOKEN" in machine.refused("pull", REPO, HF_TOKEN="")
+    assert machine.json("pull", REPO)["space"] == "pbmc"
+    assert "nothing changed" in machine.run("publish", pbmc.path, REPO).stderr
+
+
+def test_json(hub, machine, pbmc) -> None:
+    published = machine.json("publish", pbmc.path, REPO)
+    assert not hub.repos[REPO].private
+    assert (published["repo"], published["commit"]) == (REPO, hub.head(REPO))
+    assert published["entry"]["revision"] == hub.head(REPO)
+    sizes = {file["name"]: file["size"] for file in published["files"]}
+    assert sizes == {name: len(content) for name, content in hub.files(REPO).items() if name != ".gitattributes"}
+
+
+def test_pull_request_needs_no_right_to_write(hub, machine, pbmc, there) -> None:
+    hub.add_user("alice", token="hf_alice")
+    rebuild(pbmc, {"loss.png": PICTURE})
+    published = machine.json("publish", pbmc.path, REPO, "--pr", HF_TOKEN="hf_alice")
+    assert published["url"] == f"{hub.endpoint}/{REPO}/discussions/1"
+    assert hub.refs(REPO) == {"refs/heads/main": there, "refs/pr/1": published["commit"]}
+    assert hub.files(REPO, "refs/pr/1")["loss.png"] == PICTURE
+    assert hub.files(REPO)["loss.png"] == pbmc.files["loss.png"]
+    assert hub.repos[REPO].commits[published["commit"]].parent == there
+
+
+def test_pull_request_is_not_tagged(machine, pbmc) -> None:
+    assert "tag once it is merged" in machine.refused("publish", pbmc.path, REPO, "--pr", "--tag", "v1")
+    assert machine.requests == []
+
+
+def test_dry_run_writes_nothing(hub, machine, pbmc, there) -> None:
+    done = machine.run("publish", pbmc.path, f"{ORG}/another", "--dry-run")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"9 of 9 files go to {ORG}/another" in done.stderr
+    assert "published" not in done.stderr
+    rebuild(pbmc, {"loss.png": PICTURE})
+    planned = machine.json("publish", pbmc.path, REPO, "--dry-run", "--tag", "v1")
+    assert (planned["commit"], planned["url"], planned["entry"]) == (None, None, None)
+    states = {file["name"]: file["state"] for file in planned["files"] if file["state"] != "same"}
+    assert states == {"config.json": "changed", "loss.png": "changed"}
+    assert {request.method for request in machine.requests} <= {"GET", "HEAD"}
+    assert list(hub.repos) == [REPO]
+    assert hub.refs(REPO) == {"refs/heads/main": there}
+
+
+# The card
+
+
+def test_own_text_of_the_card_on_the_hub_stays(hub, machine, pbmc, there) -> None:
+    card = hub.files(REPO)["README.md"].decode()
+    card = card.replace("library_name: smile-zoo\n", "library_name: smile-zoo\nco2_eq_emissions: 7\n")
+    card = card.replace("- single-cell\n", "- single-cell\n- mine\n").replace(START, f"Of the author.\n\n{START}")
+    card = card.partition(END)[0].replace("PBMC, three", "PBMC, four") + f"{END}\n\nAsk me.\n"
+    parent = hub.commit(REPO, {"README.md": card.encode()})
+    done = machine.run("publish", pbmc.path, REPO)
+    assert done.returncode == 0, done.stderr
+    assert f"the card on the Hub has text of its own, which stays; that in {pbmc.path} is not sent" in done.stderr
+
+    content = hub.files(REPO)["README.md"]
+    fields, _, body = content.decode().removeprefix("---\n").partition("---\n")
+    assert "co2_eq_emissions: 7\n" in fields
+    assert "- rna\n- mine\n" in fields
+    assert body.startswith(f"\nOf the author.\n\n{START}\n\n# PBMC, three 10x")
+    assert body.partition(END)[2] == "\n\nAsk me.\n"
+    pinned = json.loads(hub.files(REPO)["config.json"])["files"]["README.md"]
+    assert pinned == {"sha256": sha256(content), "size": len(content)}
+    assert hub.repos[REPO].main.parent == parent
+    machine.json("verify", REPO)
+    assert "nothing changed" in machine.run("publish", pbmc.path, REPO).stderr
+
+
+def test_repo_that_was_made_by_hand(hub, machine, pbmc) -> None:
+    card = b"# My space\n\nWords.\n"
+    hub.create(REPO, {"README.md": card, "config.json": b"{}", "map.png": b"old", "weights.bin": b"foreign"})
+    machine.json("publish", pbmc.path, REPO)
+    body = hub.files(REPO)["README.md"].decode().partition("\n---\n")[2]
+    assert body.startswith(f"\n{START}\n")
+    assert body.partition(END)[2] == f"\n\n{card.decode()}"
+    assert hub.files(REPO)["weights.bin"] == b"foreign"
+    assert hub.files(REPO)["map.png"] == pbmc.files["map.png"]
+    machine.json("verify", REPO)
+
+
+@pytest.mark.parametrize(
+    ("card", "text"),
+    [
+        (b"---\ntags: [\n---\n# Mine\n", "the front matter of the card is not YAML"),
+        (f"# Mine\n\n{START}\n\nold\n".encode(), "put them back, or remove both"),
+        (b"# M\xe9thode\n", f"README.md of {REPO} is not UTF-8"),
+    ],
+)
+def test_card_on_the_hub_that_cannot_be_merged(hub, machine, pbmc, card: bytes, text: str) -> None:
+    head = hub.create(REPO, {"README.md": card})
+    assert text in refused(pbmc.path, hub)
+    assert hub.commits(REPO) == [head]
+    assert machine.leftovers() == []
+
+
+def test_card_that_the_hub_does_not_take(hub, machine, pbmc) -> None:
+    hub.yaml_errors = ['"license" must be one of']
+    error = machine.refused("publish", pbmc.path, REPO)
+    assert f"{hub.endpoint} does not take the card" in error
+    assert '"license" must be one of' in error
+    assert writes(machine) == ["POST /api/repos/create"]
+    hub.yaml_errors = []
+    machine.json("publish", pbmc.path, REPO)
+    assert len(hub.commits(REPO)) == 2
+
+
+# What is not fit to be published
+
+
+def test_every_problem_is_listed(hub, machine, pbmc) -> None:
+    def spoil(manifest: dict[str, Any]) -> None:
+        manifest["licence"] = "unspecified (public data of GEO)"
+        manifest["sources"] = [
+            {"name": "GSE1", "licence": "Unknown", "url": " ", "simulated": True},
+            {"name": "GSE2", "licence": "CC0", "url": "https://example.org/home/file"},
+        ]
+        manifest["recipe"]["modalities"]["rna"]["data"]["path"] = "/home/grzegorz/data/pbmc.h5ad"
+
+    rebuild(pbmc, {"loss.png": b"\x89PNG made by grzegorz in /mnt/disk4/notes"}, spoil)
+    (pbmc.path / "cells.h5ad").write_bytes(b"cells")
+    (pbmc.path / ".DS_Store").write_bytes(b"")
+    error = machine.refused("publish", pbmc.path, REPO, LOGNAME="grzegorz", USER="grzegorz")
+    first, *problems = error.splitlines()
+    assert first == f"Error: {pbmc.path} cannot be published yet:"
+    assert sorted(problems) == sorted(
+        [
+            "- .DS_Store is not in the manifest; take it out of the directory",
+            "- cells.h5ad is not in the manifest; take it out of the directory",
+            "- the licence is not stated; set `licence` in the recipe and build the space again",
+            "- the licence of the source 'GSE1' is not stated; set it in the recipe, and build again",
+            "- the url of the source 'GSE1' is not stated; set it in the recipe, and build again",
+            "- values of 'GSE1' were simulated; a space of them shows a method and is not published",
+            "- config.json has the path /home/grzegorz of a machine in it; build again without",
+            "- config.json has the user name 'grzegorz' in it; build the space again without",
+            "- loss.png has the path /mnt/disk4 of a machine in it; build again without",
+            "- loss.png has the user name 'grzegorz' in it; build the space again without",
+        ]
+    )
+    assert machine.requests == []
+
+
+@pytest.mark.parametrize("size", [12, ord("A")])
+def test_path_in_a_graph_is_found_whatever_its_length(hub, pbmc, size: int) -> None:
+    path = b"/Users/gr/".ljust(size, b"x")
+    field = b"\x32" + bytes([size]) + path  # doc_string of an ONNX model: the length stands before the text
+    rebuild(pbmc, {"onnx/rna.onnx": pbmc.files["onnx/rna.onnx"] + field})
+    assert "onnx/rna.onnx has the path /Users/gr of a machine in it" in refused(pbmc.path, hub)
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("user", "texts"),
+    [
+        ("grzegorz", ["config.json has the user name 'grzegorz' in it", "loss.png has the user name 'grzegorz' in it"]),
+        ("joe", []),  # three letters come up in any large binary file
+        ("runner", []),
+        ("ab", []),
+        ("lab", []),  # it stands in the name of the repo
+    ],
+)
+def test_whose_name_is_found(hub, pbmc, monkeypatch: pytest.MonkeyPatch, user: str, texts: list[str]) -> None:
+    monkeypatch.setenv("LOGNAME", user)
+    picture = b"\x89PNG\0\0made by %s\0\x01joe\0" % (user.encode() if texts else b"nobody")
+    title = f"Made by {'joan' if user in ('joe', 'lab') else user} at lab/pbmc"
+    rebuild(pbmc, {"loss.png": picture}, lambda manifest: manifest.update(title=title))
+    if texts:
+        error = refused(pbmc.path, hub)
+        assert [text in error for text in texts] == [True] * len(texts)
+    else:
+        smile_zoo.publish(pbmc.path, "lab/pbmc", endpoint=hub.endpoint, token=OWNER_TOKEN, dry_run=True)
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def another_embedding(space) -> None:
+    rows = load_file(space.path / "parity/rna.safetensors")
+    rebuild(space, {"parity/rna.safetensors": save({**rows, "embedding": np.roll(rows["embedding"], 1, axis=1)})})
+
+
+def with_pickle(space) -> None:
+    rebuild(space, {"model.pkl": b"pickle"})
+
+
+def without_sources(space) -> None:
+    rebuild(space, change=lambda manifest: manifest.update(sources=[]))
+
+
+@pytest.mark.parametrize(
+    ("damage", "texts"),
+    [
+        (lambda space: flip(space.path / "onnx/rna.onnx"), ["rna.onnx was changed", "build the space again"]),
+        (lambda space: (space.path / "map.png").unlink(), ["map.png is missing"]),
+        (lambda space: (space.path / "README.md").unlink(), ["lacks its README.md; pull or build the space whole"]),
+        (lambda space: (space.path / "README.md").write_bytes(b"\xff"), ["README.md of", "is not UTF-8"]),
+        (lambda space: (space.path / "config.json").unlink(), ["it has no config.json", "give a space directory"]),
+        (with_pickle, ["lists 'model.pkl'; a space holds only .onnx"]),
+        (without_sources, ["- no data source is stated; name it in the recipe and build the space again"]),
+        (another_embedding, ["the rna encoder gives embeddings that differ from torch's by"]),
+    ],
+)
+def test_space_that_is_not_right_is_refused(hub, machine, pbmc, damage: Callable, texts: list[str]) -> None:
+    damage(pbmc)
+    error = refused(pbmc.path, hub)
+    for text in texts:
+        assert text in error
+    assert writes(machine) == []
+
+
+def test_space_without_one_of_its_encoders_is_refused(hub, two) -> None:
+    for name in ("onnx/adt.onnx", "features/adt.tsv", "parity/adt.safetensors"):
+        (two.path / name).unlink()
+    assert f"{two.path} lacks its adt encoder; pull or build the space whole" in refused(two.path, hub)
+    assert hub.requests == []
+
+
+# Who may not publish
+
+
+@pytest.mark.parametrize(
+    ("repo", "token", "texts"),
+    [
+        (REPO, False, ["did not let somebody without a token in", "set HF_TOKEN", "hf auth login"]),
+        (REPO, "hf_read", ["this token may not do this", "write access", "rights to write to org/pbmc"]),
+        (REPO, "hf_wrong", ["did not let this token in", "set HF_TOKEN to a token that it knows"]),
+        ("others/pbmc", OWNER_TOKEN, ["this token may not do this", "rights to write to others/pbmc"]),
+        ("pbmc", OWNER_TOKEN, ["'pbmc' is no name of a Hub repo; give org/name"]),
+        ("org/pbmc@v1", OWNER_TOKEN, ["'org/pbmc@v1' is no name of a Hub repo; give org/name"]),
+    ],
+)
+def test_who_may_not_publish(hub, machine, pbmc, repo: str, token: str | bool, texts: list[str]) -> None:
+    hub.add_user("reader", token="hf_read", orgs=[ORG], role="read")
+    error = refused(pbmc.path, hub, repo, token=token)
+    for text in texts:
+        assert text in error
+    assert hub.repos == {}
+    assert machine.leftovers() == []
+
+
+def test_nobody_publishes_without_token_or_network(hub, machine, pbmc) -> None:
+    assert "somebody without a token" in machine.refused("publish", pbmc.path, REPO, HF_TOKEN="")
+    error = machine.refused("publish", pbmc.path, REPO, HF_HUB_OFFLINE="1")
+    assert f"publishing to {REPO} needs the network, and HF_HUB_OFFLINE is set; unset it" in error
+    assert hub.repos == {}
+
+
+@pytest.mark.parametrize(("token", "text"), [(False, "HF_TOKEN"), ("hf_read", "write"), ("hf_alice", "write")])
+def test_who_may_not_publish_to_a_repo_that_is_there(hub, machine, pbmc, there, token: str | bool, text: str) -> None:
+    hub.add_user("reader", token="hf_read", orgs=[ORG], role="read")
+    hub.add_user("alice", token="hf_alice")
+    rebuild(pbmc, {"loss.png": PICTURE})
+    assert text in refused(pbmc.path, hub, token=token)
+    assert hub.commits(REPO) == [there]
+
+
+# Faults
+
+
+@pytest.mark.parametrize(
+    ("faults", "n_asked"),
+    [
+        ([Fault("lost", "POST", "/commit/")], 1),
+        (
+            [Fault("lost", "POST", "/commit/"), Fault("status", "GET", "/refs", skip=1)],
+            1,
+        ),  # looking takes two tries
+        ([Fault("status", "POST", "/commit/")], 2),
+        ([Fault("status", "POST", "/commit/", status=429, headers={"Retry-After": "1"})], 2),
+        (
+            [
+                Fault("status", "GET", "/revision/main", status=502),
+                Fault("lost", "POST", "/repos/create"),
+                Fault("status", "POST", "/preupload/", status=500),
+                Fault("lost", "PUT", "/upload/"),
+                Fault("status", "PUT", "/upload/"),
+                Fault("lost", "POST", "/tag/"),
+            ],
+            1,
+        ),
+    ],
+    ids=["lost", "lost twice", "503", "429", "all"],
+)
+def test_what_passes_is_waited_for(hub, machine, pbmc, fast: dict[str, str], faults: list[Fault], n_asked: int) -> None:
+    for fault in faults:
+        hub.fault(fault)
+    published = machine.json("publish", pbmc.path, REPO, "--tag", "v1", **fast)
+    assert [fault.hits for fault in faults] == [1] * len(faults)
+    assert commits_asked(machine) == n_asked
+    assert len(hub.commits(REPO)) == 2  # the one that made the repo, and one more
+    assert published["commit"] == hub.head(REPO) == hub.refs(REPO)["refs/tags/v1"]
+    assert published["entry"]["manifest_sha256"] == sha256(hub.files(REPO)["config.json"])
+    assert hub.files(REPO)["onnx/rna.onnx"] == pbmc.files["onnx/rna.onnx"]
+    assert machine.leftovers() == []
+
+
+def test_lost_answer_makes_no_second_pull_request(hub, machine, pbmc, there) -> None:
+    rebuild(pbmc, {"loss.png": PICTURE})
+    hub.fault(Fault("lost", "POST", "/commit/"))
+    published = machine.json("publish", pbmc.path, REPO, "--pr")
+    assert hub.refs(REPO) == {"refs/heads/main": there, "refs/pr/1": published["commit"]}
+    assert published["url"] == f"{hub.endpoint}/{REPO}/discussions/1"
+    assert hub.files(REPO, "refs/pr/1")["loss.png"] == PICTURE
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_commit_of_somebody_else_meanwhile_is_not_overwritten(hub, machine, pbmc, there, lost: bool) -> None:
+    rebuild(pbmc, {"loss.png": PICTURE})
+    meanwhile(hub, "/commit/", lambda: hub.commit(REPO, {"loss.png": b"theirs"}, author="else"))
+    if lost:
+        hub.fault(Fault("lost", "POST", "/commit/"))
+    error = machine.refused("publish", pbmc.path, REPO)
+    assert f"{REPO} changed while this was under way; look at what is there now, and try again" in error
+    assert hub.files(REPO)["loss.png"] == b"theirs"
+    assert hub.commits(REPO)[1:] == [there]
+    if lost:
+        return
+    theirs = hub.head(REPO)
+    machine.json("publish", pbmc.path, REPO)
+    assert hub.files(REPO)["loss.png"] == PICTURE
+    assert hub.repos[REPO].main.parent == theirs
+
+
+@pytest.mark.parametrize(
+    ("faults", "texts"),
+    [
+        (
+            [Fault("status", "POST", "/commit/", status=429, headers={"Retry-After": "3600"})],
+            [f"{REPO}: ", "asks for fewer requests; try again in 3600 s"],
+        ),
+        ([Fault("status", "PUT", "/upload/", status=400)], [f"{REPO}: ", "answered 400 (fault 400); try again later"]),
+        ([Fault("status", "POST", "/tag/", status=400)], [f"{REPO}, tag v1: ", "answered 400 (fault 400)"]),
+        (
+            [Fault("lost", "POST", "/commit/"), Fault("status", "GET", "/refs", skip=1, status=400)],
+            [f"{REPO}: ", "answered 400 (fault 400); try again later"],
+        ),
+    ],
+    ids=["429", "upload", "tag", "lost"],
+)
+def test_what_does_not_pass_is_told_and_a_later_try_works(hub, machine, pbmc, faults: list[Fault], texts: list) -> None:
+    for fault in faults:
+        hub.fault(fault)
+        fault.times = None
+    error = machine.refused("publish", pbmc.path, REPO, "--tag", "v1")
+    for text in texts:
+        assert text in error
+    assert machine.leftovers() == []
+    hub.faults.clear()
+    published = machine.json("publish", pbmc.path, REPO, "--tag", "v1")
+    assert hub.refs(REPO) == {"refs/heads/main": published["commit"], "refs/tags/v1": published["commit"]}
+    assert len(hub.commits(REPO)) == 2
+    assert sha256(hub.files(REPO)["config.json"]) == published["entry"]["manifest_sha256"]

@@ -1,0 +1,433 @@
+"""Pulling as it goes when nothing fails: by every name, in part, again, offline, and who is let in."""
+
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import anndata
+import pytest
+
+import smile_zoo
+from smile_runtime import SmileError, SpaceNotFoundError, open_space
+
+GRAPH = "onnx/rna.onnx"
+OFFLINE = {"HF_HUB_OFFLINE": "1"}
+
+
+@pytest.fixture
+def commit(hub, pbmc):
+    """The commit of a space, org/pbmc."""
+    return hub.create("org/pbmc", pbmc.files)
+
+
+@pytest.fixture
+def query(machine, counts):
+    """Simulated counts as an h5ad file."""
+    counts.write_h5ad(machine.folder / "query.h5ad")
+    return "query.h5ad"
+
+
+def snapshot(machine, commit, repo="org/pbmc"):
+    return machine.cache / f"models--{repo.replace('/', '--')}/snapshots" / commit
+
+
+def files_in(path):
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in Path(path).rglob("*") if file.is_file()}
+
+
+def downloaded(report):
+    return [file["name"] for file in report["files"] if file["will_download"]]
+
+
+def next_commit(hub, space):
+    """Publish a new version: another card."""
+    return hub.commit("org/pbmc", space.changed({"README.md": b"# Another\n"}))
+
+
+# By every name
+
+
+def test_pull_of_a_repo(hub, machine, pbmc, commit):
+    done = machine.run("pull", "org/pbmc")
+    assert done.returncode == 0
+    assert done.stdout == f"{snapshot(machine, commit)}\n"
+    assert done.stderr.splitlines() == [
+        f"org/pbmc@main is commit {commit}",
+        f"pbmc is here, verified: 7 files downloaded, 1.0 MB (org/pbmc@{commit})",
+    ]
+    wanted = {name: pbmc.files[name] for name in ("config.json", *pbmc.wanted)}
+    assert files_in(snapshot(machine, commit)) == wanted
+    assert [len(machine.gets(name)) for name in wanted] == [1] * len(wanted)
+    assert {request.headers["user-agent"].partition(";")[0] for request in machine.requests} == {"smile-zoo/0.1.0"}
+    assert machine.damage() == []
+
+
+def test_branch_stands_until_it_is_updated(hub, machine, pbmc, commit):
+    machine.json("pull", "org/pbmc")
+    later = next_commit(hub, pbmc)
+    hub.clear_log()
+    for env in ({}, OFFLINE):
+        again = machine.json("pull", "org/pbmc", **env)
+        assert again["revision"] == f"org/pbmc@{commit}"
+        assert downloaded(again) == []
+    assert machine.requests == []
+    updated = machine.json("pull", "org/pbmc", "--update")
+    assert updated["revision"] == f"org/pbmc@{later}"
+    assert {request.path.rpartition("/")[2] for request in machine.requests if request.method == "GET"} == {
+        "main",
+        "config.json",
+        "README.md",  # the others are the same blobs
+    }
+    assert machine.json("pull", "org/pbmc", **OFFLINE)["revision"] == f"org/pbmc@{later}"
+    assert machine.json("pull", f"org/pbmc@{commit}", **OFFLINE)["revision"] == f"org/pbmc@{commit}"
+    assert machine.damage() == []
+
+
+def test_pull_of_a_commit_looks_up_no_branch(hub, machine, pbmc, commit):
+    next_commit(hub, pbmc)
+    done = machine.run("pull", f"org/pbmc@{commit}")
+    assert done.stdout == f"{snapshot(machine, commit)}\n"
+    assert "is commit" not in done.stderr
+    assert all(commit in request.path or "/cdn/" in request.path for request in machine.requests)
+    assert not (machine.cache / "models--org--pbmc/refs").exists()
+
+
+def test_pull_of_a_tag(hub, machine, pbmc, commit):
+    hub.tag("org/pbmc", "v1", commit)
+    next_commit(hub, pbmc)
+    done = machine.run("pull", "org/pbmc@v1")
+    assert done.stdout == f"{snapshot(machine, commit)}\n"
+    assert f"org/pbmc@v1 is commit {commit}" in done.stderr
+    assert machine.json("pull", "org/pbmc@v1", **OFFLINE)["revision"] == f"org/pbmc@{commit}"
+    assert "org/pbmc@main is not whole on this machine" in machine.refused("pull", "org/pbmc", **OFFLINE)
+
+
+def test_pull_by_catalogue_name(hub, machine, pbmc, commit, catalogue):
+    catalogue({"name": "mine", "repo": "org/pbmc", "revision": commit, "manifest_sha256": pbmc.sha256})
+    next_commit(hub, pbmc)  # which the catalogue does not know
+    report = machine.json("pull", "mine")
+    assert report["revision"] == f"org/pbmc@{commit}"
+    assert report["manifest_sha256"] == pbmc.sha256
+    assert report["path"] == str(snapshot(machine, commit))
+    assert downloaded(report) == pbmc.wanted
+    hub.clear_log()
+    assert machine.run("show", "mine", **OFFLINE).returncode == 0
+    assert downloaded(machine.json("pull", "mine", "--update")) == []
+    assert machine.requests == []
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("pbcm", ["there is no space named 'pbcm'", "did you mean pbmc?", "(smile-zoo list)"]),
+        ("mine2", ["did you mean mine?"]),
+        ("zzz", ["the catalogue has: mine, pbmc;", "a Hub repo (org/name, org/name@revision)"]),
+        ("pbmc@v1", ["a revision goes with a Hub repo only"]),
+        ("a/b/c", ["'a/b/c' names no space", "a directory (./a/b/c)"]),
+        ("org/with space", ["names no space"]),
+        ("here/space", ["could be a directory here or a repo on the Hub; write ./here/space for the directory,"]),
+        ("here/space", ["here/space@main for the repo"]),
+        ("./nowhere", ["nowhere does not exist"]),
+    ],
+)
+def test_name_of_nothing(machine, catalogue, monkeypatch, name, texts):
+    catalogue({"name": "mine", "repo": "org/mine", "revision": "0" * 40})
+    (machine.folder / "here/space").mkdir(parents=True)
+    monkeypatch.chdir(machine.folder)
+    monkeypatch.setenv("HF_HOME", machine.env["HF_HOME"])
+    with pytest.raises(SpaceNotFoundError) as caught:
+        smile_zoo.pull(name, endpoint=machine.hub.endpoint)
+    assert [text for text in texts if text not in str(caught.value)] == []
+    assert machine.requests == []
+
+
+def test_name_of_nothing_is_told(machine):
+    assert machine.refused("pull", "pbcm").startswith("Error: there is no space named 'pbcm'; did you mean pbmc?")
+    assert machine.refused("pull", "org/pbcm").startswith("Error: org/pbcm@main: there is no such model repo at")
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        (
+            "org/pbcm",
+            ["org/pbcm@main: there is no such model repo at {endpoint}", "(smile-zoo search --hub)", "HF_TOKEN"],
+        ),
+        ("org/pbmc@v9", ["org/pbmc@v9: the repo is there, this revision is not; give a branch, a tag or a 40-digit"]),
+        (f"org/pbmc@{'0' * 40}", ["the repo is there, this revision is not"]),
+        ("org/text", ["has no config.json; check the name (smile-zoo search --hub shows spaces)"]),
+        ("org/bert", ["config.json is of format '', 'smile-space' is needed"]),
+    ],
+)
+def test_repo_of_nothing(hub, machine, commit, monkeypatch, name, texts):
+    hub.create("org/text", {"README.md": b"text"})
+    hub.create("org/bert", {"config.json": b'{"architectures": ["BertModel"]}', "README.md": b"text"})
+    monkeypatch.setenv("HF_HOME", machine.env["HF_HOME"])
+    with pytest.raises(SmileError) as caught:
+        smile_zoo.pull(name, endpoint=hub.endpoint, cache_dir=machine.cache, token=False)
+    assert [text for text in texts if text.format(endpoint=hub.endpoint) not in str(caught.value)] == []
+    assert machine.damage() == []
+
+
+def test_renamed_repo_works_and_says_its_name(hub, machine, commit):
+    hub.rename("org/pbmc", "org/blood")
+    done = machine.run("pull", "org/pbmc")
+    assert done.returncode == 0
+    assert "org/pbmc is now org/blood" in done.stderr.splitlines()
+    assert done.stdout == f"{snapshot(machine, commit)}\n"
+    assert machine.damage() == []
+
+
+# In part
+
+
+def test_one_modality_and_then_the_rest(hub, machine, two):
+    hub.create("org/two", two.files)
+    first = machine.json("pull", "org/two", "--modality", "adt")
+    assert not [name for name in downloaded(first) if "rna" in name]
+    assert {"onnx/adt.onnx", "features/adt.tsv", "reference/points.safetensors"} <= set(downloaded(first))
+    assert not [request for request in machine.requests if "rna" in request.path]
+    hub.clear_log()
+    assert downloaded(machine.json("pull", "org/two", "--modality", "adt")) == []
+    assert machine.requests == []
+    rest = machine.json("pull", "org/two")
+    assert downloaded(rest) == ["features/rna.tsv", GRAPH, "parity/rna.safetensors"]
+    assert not [request for request in machine.requests if "adt" in request.path or "points" in request.path]
+    assert sorted(file["name"] for file in rest["files"]) == sorted(two.wanted)
+
+
+def test_modality_that_is_not_here(hub, machine, two, query):
+    commit = hub.create("org/two", two.files)
+    assert "the space two has no 'atac' encoder; it has: rna, adt" in machine.refused(
+        "pull", "org/two", "--modality", "atac"
+    )
+    assert machine.run("project", query, "org/two", "--modality", "adt", "-o", "out.h5ad").returncode == 0
+    assert not [name for name in files_in(snapshot(machine, commit, "org/two")) if "rna" in name]
+    assert machine.run("pull", "org/two", "--modality", "adt", "--to", "part", **OFFLINE).returncode == 0
+    for command in (["project", query, "./part", "-o", "rna.h5ad"], ["pull", "./part"]):
+        stderr = machine.refused(*command, "--modality", "rna")
+        assert "the rna encoder of the space two was not pulled, only: adt; get it with: smile-zoo pull" in stderr
+        assert "--modality rna" in stderr
+    assert machine.json("pull", "./part")["files"] == machine.json("pull", "./part", "--modality", "adt")["files"]
+
+
+def test_training_weights_come_on_request(hub, machine, pbmc, commit):
+    machine.json("pull", "org/pbmc")
+    assert not [request for request in machine.requests if "training" in request.path]
+    assert downloaded(machine.json("pull", "org/pbmc", "--with-training")) == ["training/rna.safetensors"]
+    path = snapshot(machine, commit) / "training/rna.safetensors"
+    assert path.read_bytes() == pbmc.files["training/rna.safetensors"]
+
+
+def test_dry_run_fetches_the_manifest_alone(hub, machine, pbmc, commit):
+    done = machine.run("pull", "org/pbmc", "--dry-run", "--to", "copy")
+    header, *rows = [line.split() for line in done.stdout.splitlines()]
+    assert header == ["FILE", "SIZE", "STATE"]
+    assert [row[0] for row in rows] == pbmc.wanted
+    assert ["map.png", "41.9", "kB", "download"] in rows
+    assert f"1.0 MB to download (org/pbmc@{commit})" in done.stderr
+    assert list(files_in(snapshot(machine, commit))) == ["config.json"]
+    assert {request.path.rpartition("/")[2] for request in machine.requests} == {"main", "config.json"}
+    assert not (machine.folder / "copy").exists()
+    machine.json("pull", "org/pbmc")
+    report = machine.json("pull", "org/pbmc", "--dry-run", "--with-training")
+    assert {file["name"]: file["size"] for file in report["files"]} == {
+        name: len(content) for name, content in pbmc.files.items() if name != "config.json"
+    }
+    assert downloaded(report) == ["training/rna.safetensors"]
+
+
+def test_plain_directory(hub, machine, pbmc, commit):
+    done = machine.run("pull", "org/pbmc", "--to", "copy")
+    copy = machine.folder / "copy"
+    assert done.stdout == "copy\n"
+    assert files_in(copy) == {name: pbmc.files[name] for name in ("config.json", *pbmc.wanted)}
+    assert not [path for path in copy.rglob("*") if path.is_symlink()]
+    assert open_space(copy).manifest_sha256 == pbmc.sha256
+    (copy / "README.md").write_text("mine")
+    hub.clear_log()
+    assert "copy exists; choose another name or allow it to be replaced (--force)" in machine.refused(
+        "pull", "org/pbmc", "--to", "copy"
+    )
+    assert (copy / "README.md").read_text() == "mine"
+    assert machine.requests == []
+    assert machine.run("pull", "org/pbmc", "--to", "copy", "--force", **OFFLINE).returncode == 0
+    assert (copy / "README.md").read_bytes() == pbmc.files["README.md"]
+    assert "the folder nowhere does not exist" in machine.refused("pull", "org/pbmc", "--to", "nowhere/copy")
+    assert machine.leftovers() == []
+
+
+# How it goes about it
+
+
+def test_several_files_come_at_once(hub, machine, pbmc):
+    answer, when = hub.answer, []
+
+    def answer_and_note(call):
+        when.append(time.monotonic())
+        return answer(call)
+
+    hub.answer = answer_and_note
+    hub.delay = 0.1
+    many = {f"cards/{number}.md": b"# Card %d" % number for number in range(16)}
+    hub.create("org/pbmc", pbmc.changed(many))
+    assert len(downloaded(machine.json("pull", "org/pbmc"))) == 23
+    gaps = [after - before for before, after in pairwise(sorted(when))]
+    assert sum(gap < hub.delay / 2 for gap in gaps) > len(gaps) / 2  # in turn, each would be that delay at least
+
+
+@pytest.mark.parametrize("command", ["show", "verify", "project"])
+def test_other_commands_pull_what_they_need(hub, machine, pbmc, commit, query, command):
+    arguments = [query, "org/pbmc", "-o", "out.h5ad"] if command == "project" else ["org/pbmc"]
+    found = machine.json(command, *arguments)
+    assert set(files_in(snapshot(machine, commit))) == {"config.json", *(pbmc.wanted if command != "show" else ())}
+    hub.clear_log()
+    arguments += ["--force"] * (command == "project")
+    again = machine.json(command, *arguments, **OFFLINE)
+    assert again == found
+    assert machine.requests == []
+    if command == "project":
+        provenance = anndata.read_h5ad(machine.folder / "out.h5ad").uns["smile"]
+        assert provenance["revision"] == f"org/pbmc@{commit}"
+        assert provenance["manifest_sha256"] == pbmc.sha256
+
+
+def test_packaged_space_needs_no_network(machine, closed, query):
+    away = {"HF_ENDPOINT": closed, "HF_HOME": "/proc/home"}
+    report = machine.json("pull", "pbmc", **away, **OFFLINE)
+    assert report["revision"] == "packaged"
+    assert Path(report["path"]) == Path(smile_zoo.__file__).parent / "spaces/pbmc"
+    assert downloaded(report) == []
+    assert machine.run("project", query, "pbmc", "-o", "out.h5ad", **away).returncode == 0
+    assert machine.run("pull", "pbmc", "--to", "copy", **away).returncode == 0
+    assert machine.json("pull", "./copy", **away)["revision"] == "local"
+
+
+# Who is let in
+
+
+def test_private_repo(hub, machine, pbmc):
+    hub.create("org/secret", pbmc.files, private=True)
+    refused = "org/secret@main: there is no such model repo at"
+    stderr = machine.refused("pull", "org/secret")
+    assert refused in stderr
+    assert "or it is private and somebody without a token was not let in" in stderr
+    assert "set HF_TOKEN to a token that opens it" in stderr
+    hub.add_user("stranger", token="hf_stranger")
+    stderr = machine.refused("pull", "org/secret", HF_TOKEN="hf_stranger")
+    assert refused in stderr
+    assert "this token was not let in" in stderr
+    assert "hf_stranger" not in stderr
+    stderr = machine.refused("pull", "org/secret", HF_TOKEN="hf_wrong")
+    assert f"org/secret@main: {hub.endpoint} did not let this token in; set HF_TOKEN to a token that it" in stderr
+    report = machine.json("pull", "org/secret", HF_TOKEN="hf_owner")
+    assert downloaded(report) == pbmc.wanted
+    assert downloaded(machine.json("pull", "org/secret", **OFFLINE)) == []
+    assert not [
+        request for request in machine.requests if "/cdn/" in request.path and "authorization" in request.headers
+    ]
+    assert machine.damage() == []
+
+
+def test_gated_repo(hub, machine, pbmc):
+    hub.create("org/gated", pbmc.files, gated=True)
+    hub.add_user("reader", token="hf_reader")
+    for env in ({}, {"HF_TOKEN": "hf_reader"}):
+        stderr = machine.refused("pull", "org/gated", **env)
+        assert "org/gated@" in stderr
+        assert f"is gated: ask for access at {hub.endpoint}/org/gated, then set HF_TOKEN to a token of that" in stderr
+    assert machine.damage() == []
+    hub.accept("org/gated", "reader")
+    assert downloaded(machine.json("pull", "org/gated", HF_TOKEN="hf_reader")) == pbmc.wanted
+
+
+# The environment
+
+
+def test_places(hub, machine, commit):
+    places = [
+        ({"HF_HUB_CACHE": "{folder}/one"}, "one"),
+        ({"HF_HOME": "{folder}/two"}, "two/hub"),
+        ({"HF_HOME": "{folder}/two", "HF_HUB_CACHE": "{folder}/three"}, "three"),
+        ({"HF_HOME": "", "XDG_CACHE_HOME": "{folder}/four"}, "four/huggingface/hub"),
+    ]
+    for settings, place in places:
+        env = {name: value.format(folder=machine.folder) for name, value in settings.items()}
+        done = machine.run("pull", "org/pbmc", **env)
+        assert done.stdout == f"{machine.folder / place}/models--org--pbmc/snapshots/{commit}\n", done.stderr
+    assert machine.run("cache", "path", **env).stdout == f"{machine.folder / place}\n"
+    assert machine.run("cache", "path", "org/pbmc", **OFFLINE, **env).stdout == done.stdout
+    assert not machine.cache.exists()
+
+
+def test_proxy_is_used_but_where_it_is_not_to_be(machine, pbmc, commit, closed, fast):
+    stderr = machine.refused("pull", "org/pbmc", HTTP_PROXY=closed, **fast)
+    assert "was not reached" in stderr
+    assert machine.requests == []
+    report = machine.json("pull", "org/pbmc", HTTP_PROXY=closed, NO_PROXY="127.0.0.1,localhost")
+    assert downloaded(report) == pbmc.wanted
+
+
+# In Python
+
+
+def python(machine, script, **env):
+    return subprocess.run(
+        [sys.executable, "-W", "error::ResourceWarning", "-c", script],
+        cwd=machine.folder,
+        env={**machine.env, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_pull_and_load_in_python(hub, machine, pbmc, closed):
+    commit = hub.create("org/secret", pbmc.files, private=True)
+    script = f"""
+import pathlib, smile_zoo
+place = {{"endpoint": {hub.endpoint!r}, "cache_dir": pathlib.Path("cache"), "token": "hf_owner"}}
+said = []
+pulled = smile_zoo.pull("org/secret", **place, progress=lambda n, total: said.append((n, total)))
+print(pulled.path, pulled.revision, sum(n for n, _ in said), {{total for _, total in said}})
+space = smile_zoo.load("org/secret", **place)
+print(space.revision, space.manifest_sha256, space.encoder().provider)
+"""
+    done = python(machine, script, HF_ENDPOINT=closed)
+    assert done.returncode == 0, done.stderr
+    size = sum(len(pbmc.files[name]) for name in pbmc.wanted)
+    assert done.stdout.splitlines() == [
+        f"cache/models--org--secret/snapshots/{commit} org/secret@{commit} {size} {{{size}}}",
+        f"org/secret@{commit} {pbmc.sha256} CPUExecutionProvider",
+    ]
+    assert {request.headers.get("authorization") for request in machine.requests} == {None, "Bearer hf_owner"}
+    assert not machine.cache.exists()
+
+
+def test_failed_pull_leaves_the_client_to_its_other_users(hub, machine, pbmc):
+    hub.create("org/pbmc", {**pbmc.files, "map.png": b"some other picture"})
+    script = """
+import huggingface_hub, smile_runtime, smile_zoo
+try:
+    smile_zoo.pull("org/pbmc")
+except smile_runtime.IntegrityError as error:
+    print(type(error).__name__)
+print(huggingface_hub.snapshot_download("org/pbmc", allow_patterns="*.png"))
+"""
+    done = python(machine, script)
+    assert done.returncode == 0, done.stderr
+    name, path = done.stdout.splitlines()
+    assert name == "IntegrityError"
+    assert (Path(path) / "map.png").read_bytes() == b"some other picture"
+
+
+def test_cache_is_shared_with_the_client(hub, machine, pbmc, commit):
+    """What its own tools brought is taken as it is, once it was verified."""
+    done = python(machine, "import huggingface_hub; print(huggingface_hub.snapshot_download('org/pbmc'))")
+    assert done.stdout == f"{snapshot(machine, commit)}\n", done.stderr
+    hub.clear_log()
+    assert downloaded(machine.json("pull", "org/pbmc", "--with-training")) == []
+    assert machine.requests == []

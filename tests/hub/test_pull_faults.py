@@ -1,0 +1,599 @@
+"""Pulling when something goes wrong: on the way, at the Hub, on this machine. Then trying again."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hub_server import Fault
+
+import smile_zoo
+from smile_runtime import IntegrityError, SpaceError, open_space
+
+GRAPH = "onnx/rna.onnx"
+MIB = 1 << 20
+FILES = r"/(resolve|cdn)/"  # in the addresses of files, and of no other thing
+
+
+@dataclass
+class Timed(Fault):
+    """A fault that knows when it was asked."""
+
+    when: list[float] = field(default_factory=list)
+
+    def take(self, method, path):
+        seen = self.seen
+        hit = super().take(method, path)
+        if self.seen > seen:
+            self.when.append(time.monotonic())
+        return hit
+
+
+@pytest.fixture
+def commit(hub, pbmc):
+    """The commit of a space, org/pbmc."""
+    return hub.create("org/pbmc", pbmc.files)
+
+
+def snapshot(machine, commit):
+    return machine.cache / "models--org--pbmc/snapshots" / commit
+
+
+def pulled(machine, space, *arguments, **env):
+    """Pull, and make sure of what came: all that was wanted, right, and nothing else. Return what was downloaded."""
+    report = machine.json("pull", *(arguments or ["org/pbmc"]), **env)
+    require_whole(machine, space, Path(report["path"]))
+    return [file["name"] for file in report["files"] if file["will_download"]]
+
+
+def pulled_here(machine, space, name="org/pbmc"):
+    """Do as `pulled`, with the function in this process: what a test that has run the command does before and after."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HOME", machine.env["HF_HOME"])
+        found = smile_zoo.pull(name, endpoint=machine.hub.endpoint, cache_dir=machine.cache, token=False)
+    require_whole(machine, space, found.path)
+    return [file.name for file in found.files if file.will_download]
+
+
+def require_whole(machine, space, path):
+    names = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
+    assert names == {"config.json", *space.wanted}
+    open_space(path)
+    assert machine.damage() == []
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def wait_until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
+
+
+# On the way
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "kind"),
+    [
+        ("map.png", 3 * MIB, "cut"),
+        ("map.png", 3 * MIB, "reset"),
+        ("features/rna.tsv", 0, "cut"),
+        ("config.json", 0, "cut"),
+    ],
+)
+def test_download_goes_on_where_its_connection_ended(hub, machine, pbmc, name, more, kind):
+    content = pbmc.files[name] + bytes(more)
+    hub.create("org/pbmc", pbmc.changed({name: content}) if more else pbmc.files)
+    most = len(content) - 1000
+    hub.fault(Fault(kind, path=f"{name}$", after=most))
+    assert sorted(pulled(machine, pbmc)) == sorted(pbmc.wanted)
+    first, second = machine.gets(name)
+    start = int(second.headers["range"].removeprefix("bytes=").removesuffix("-"))
+    assert "range" not in first.headers
+    assert start == most if kind == "cut" else 0 < start <= most  # a reset may drop what was on its way
+    assert (second.status, second.sent) == (206, len(content) - start)
+
+
+def test_connection_that_ends_again_and_again(hub, machine, pbmc, commit):
+    hub.fault(Fault("cut", path=GRAPH, after=200_000, times=None))
+    assert pulled(machine, pbmc) == pbmc.wanted
+    assert [request.sent for request in machine.gets(GRAPH)] == [200_000, 200_000, len(pbmc.files[GRAPH]) - 400_000]
+
+
+def test_rest_that_is_refused_is_fetched_with_all(hub, machine, pbmc, commit, fast):
+    hub.fault(Fault("cut", path=GRAPH, after=200_000))
+    hub.fault(Fault("status", path=f"/cdn/.*{GRAPH}", skip=1))
+    assert pulled(machine, pbmc, **fast) == pbmc.wanted
+    assert [request.status for request in machine.gets(GRAPH)] == [200, 503, 200]
+
+
+def test_connection_that_always_ends_at_once(hub, machine, pbmc, commit, fast):
+    hub.fault(Fault("cut", path=GRAPH, times=None))
+    stderr = machine.refused("pull", "org/pbmc", **fast)
+    assert f"org/pbmc@{commit[:7]} {GRAPH}: {hub.endpoint} was not reached" in stderr
+    assert "try again: what has come already is kept" in stderr
+    assert machine.damage() == []
+    hub.faults.clear()
+    assert GRAPH in pulled_here(machine, pbmc)
+
+
+def test_stalled_download_is_taken_up_again(hub, machine, pbmc, commit):
+    fault = hub.fault(Fault("stall", path=GRAPH, after=5000))
+    started = time.monotonic()
+    assert pulled(machine, pbmc, HF_HUB_DOWNLOAD_TIMEOUT="1") == pbmc.wanted
+    assert fault.hits == 1
+    assert time.monotonic() - started < 10  # the stall would last 30 s
+
+
+@pytest.mark.parametrize("kind", ["short", "long", "wrong"])
+def test_file_that_comes_wrong_once_is_fetched_again(hub, machine, pbmc, commit, kind, fast):
+    names = [GRAPH, "features/rna.tsv", "config.json"]  # large, small, and that which pins the others
+    for name in names:
+        hub.fault(Fault(kind, path=f"{name}$"))
+    assert pulled(machine, pbmc, **fast) == pbmc.wanted
+    assert [len(machine.gets(name)) for name in names] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("name", [GRAPH, "features/rna.tsv", "config.json"])
+def test_file_that_comes_wrong_always_is_refused(hub, machine, pbmc, commit, name):
+    hub.fault(Fault("wrong", path=f"{name}$", times=None))
+    stderr = machine.refused("pull", "org/pbmc")
+    assert f"org/pbmc@{commit[:7]}: {name} came twice and was not what the" in stderr
+    assert "so it was removed" in stderr
+    assert "try again later" in stderr
+    assert len(machine.gets(name)) == 2
+    assert not (snapshot(machine, commit) / name).exists()
+    assert machine.damage() == []
+    hub.faults.clear()
+    assert name in [*pulled_here(machine, pbmc), "config.json"]
+
+
+@pytest.mark.parametrize("kind", ["short", "long"])
+def test_file_that_comes_with_the_wrong_size_always_is_refused(hub, machine, pbmc, commit, kind, fast):
+    fault = hub.fault(Fault(kind, path=GRAPH, times=None))
+    stderr = machine.refused("pull", "org/pbmc", **fast)
+    assert f"{GRAPH} came with the wrong size 5 times" in stderr
+    assert "try again later" in stderr
+    assert fault.hits == 5
+    assert machine.damage() == []
+    hub.faults.clear()
+    assert GRAPH in pulled_here(machine, pbmc)
+
+
+# At the Hub
+
+
+def test_server_errors_that_pass(hub, machine, pbmc, commit, fast):
+    faults = [
+        hub.fault(Fault("status", path="^/api/models/org", status=500)),
+        hub.fault(Fault("status", path=GRAPH, status=502, method="HEAD")),
+        hub.fault(Fault("status", path=GRAPH, status=503)),
+        hub.fault(Fault("status", path="features/rna.tsv", status=504)),
+        hub.fault(Fault("status", path="config.json", status=500)),
+    ]
+    assert pulled(machine, pbmc, **fast) == pbmc.wanted
+    assert [fault.hits for fault in faults] == [1] * 5
+
+
+def test_retry_after_is_waited_for(hub, machine, pbmc, commit, fast):
+    asked = {"status": 429, "headers": {"Retry-After": "20"}}  # a second, at the speed of this process
+    faults = [
+        hub.fault(Timed("status", "GET", "^/api/models/org", **asked)),
+        hub.fault(Timed("status", "HEAD", GRAPH, times=2, **asked)),  # at the first the client does not wait
+        hub.fault(Timed("status", "GET", "map.png", **asked)),
+        hub.fault(Timed("status", "GET", "features/rna.tsv", **asked)),
+    ]
+    assert pulled(machine, pbmc, **fast) == pbmc.wanted
+    assert [len(fault.when) for fault in faults] == [2, 3, 2, 2]
+    assert all(1 <= fault.when[-1] - fault.when[-2] < 5 for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "n_tries"),
+    [("GET", "^/api/models/org", 5), ("HEAD", GRAPH, 7), ("GET", GRAPH, 5)],
+    ids=["info", "head", "get"],
+)
+def test_server_error_that_stays_is_given_up(hub, machine, pbmc, commit, fast, method, path, n_tries):
+    fault = hub.fault(Fault("status", method, path, times=None, status=503))
+    started = time.monotonic()
+    stderr = machine.refused("pull", "org/pbmc", **fast)
+    assert time.monotonic() - started < 30 / 20 + 5  # half a minute in all, at the speed of this process
+    assert f"{hub.endpoint} answered 503 (fault 503); try again later" in stderr
+    assert fault.hits == n_tries
+    assert machine.damage() == []
+    hub.faults.clear()
+    pulled_here(machine, pbmc)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "^/api/models/org", {"Retry-After": "3600"}),
+        ("HEAD", GRAPH, {"Retry-After": "3600"}),
+        ("HEAD", GRAPH, {"RateLimit": '"api";r=0;t=3600'}),
+        ("GET", GRAPH, {"Retry-After": "3600"}),
+    ],
+    ids=["info", "head", "limit", "get"],
+)
+def test_retry_after_an_hour_is_not_waited_for(hub, machine, pbmc, commit, method, path, headers):
+    hub.fault(Fault("status", method, path, times=None, status=429, headers=headers))
+    started = time.monotonic()
+    stderr = machine.refused("pull", "org/pbmc")
+    assert time.monotonic() - started < 10
+    assert "asks for fewer requests; try again in 3600 s" in stderr
+    assert machine.damage() == []
+    hub.faults.clear()
+    pulled_here(machine, pbmc)
+
+
+def test_hub_that_is_not_there(hub, machine, pbmc, commit, closed, fast):
+    fault = hub.fault(Fault("wrong", path=GRAPH, times=2))
+    for away in ({"HF_ENDPOINT": closed}, {"HTTP_PROXY": closed}):  # with nothing here, then with a part
+        started = time.monotonic()
+        stderr = machine.refused("pull", "org/pbmc", **fast, **away)
+        assert time.monotonic() - started < 5
+        assert "org/pbmc@" in stderr
+        assert "was not reached" in stderr
+        assert "check the network, the proxy (HTTPS_PROXY, NO_PROXY) and HF_ENDPOINT, and try again" in stderr
+        assert machine.requests == []
+        with pytest.raises(IntegrityError) if fault.hits < 2 else nullcontext():
+            pulled_here(machine, pbmc)
+        assert (snapshot(machine, commit) / "config.json").is_file()
+        hub.clear_log()
+    assert pulled_here(machine, pbmc) == []
+    assert machine.requests == []
+
+
+# What the Hub has is wrong
+
+
+def test_manifest_that_is_not_the_catalogues(hub, machine, pbmc, commit, catalogue):
+    catalogue({"name": "mine", "repo": "org/pbmc", "revision": commit, "manifest_sha256": "0" * 64})
+    stderr = machine.refused("pull", "mine")
+    assert (
+        f"org/pbmc@{commit}: the sha256 of config.json is {pbmc.sha256[:12]}…, the catalogue says 000000000000…"
+        in stderr
+    )
+    assert (
+        "it was removed; do not use it, and tell the publisher, or take a newer catalogue: smile-zoo catalogue"
+        in stderr
+    )
+    assert not (snapshot(machine, commit) / "config.json").exists()
+    assert {request.path.rpartition("/")[2] for request in machine.requests} == {commit, "config.json"}
+    catalogue({"name": "mine", "repo": "org/pbmc", "revision": commit, "manifest_sha256": pbmc.sha256})
+    assert pulled_here(machine, pbmc, "mine") == pbmc.wanted
+
+
+def test_manifest_that_is_not_the_catalogues_and_was_here_already(hub, machine, pbmc, commit, catalogue):
+    pulled_here(machine, pbmc)
+    catalogue({"name": "mine", "repo": "org/pbmc", "revision": commit, "manifest_sha256": "0" * 64})
+    assert "this is not the space that was catalogued" in machine.refused("pull", "mine")
+    assert "this is not the space that was catalogued" in machine.refused("show", "mine")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../evil.json", "/tmp/evil.json", "onnx/../../evil.json", "weights.pt", "onnx/rna.onnx.data", "C:evil.json"],
+)
+def test_manifest_that_lists_what_may_not_be_there(hub, machine, pbmc, name):
+    content = b"evil"
+    commit = hub.create("org/pbmc", {**pbmc.changed({name: content}), "evil.json": content})
+    before = sorted(machine.folder.parent.rglob("evil*"))
+    with pytest.raises(SpaceError, match="Do not use this space") as caught:
+        pulled_here(machine, pbmc)
+    assert f"org/pbmc@{commit} config.json lists {name!r}; a space holds only" in str(caught.value)
+    assert not (snapshot(machine, commit) / "config.json").exists()
+    assert sorted(machine.folder.parent.rglob("evil*")) == before
+    assert all(request.path.endswith(("main", "config.json")) for request in machine.requests)
+    assert machine.damage() == []
+
+
+@pytest.mark.parametrize("content", [b"{}", b"not json"])
+def test_manifest_that_is_none(hub, machine, pbmc, content):
+    commit = hub.create("org/pbmc", {**pbmc.files, "config.json": content})
+    stderr = machine.refused("pull", "org/pbmc")
+    assert f"org/pbmc@{commit} config.json is " in stderr
+    assert not (snapshot(machine, commit) / "config.json").exists()
+    hub.commit("org/pbmc", {"config.json": pbmc.files["config.json"]})
+    assert pulled_here(machine, pbmc, f"org/pbmc@{hub.head('org/pbmc')}") == pbmc.wanted
+
+
+def test_manifest_of_a_newer_format(hub, machine, pbmc):
+    hub.create("org/pbmc", pbmc.changed(change=lambda manifest: manifest.update(format_version=9)))
+    stderr = machine.refused("pull", "org/pbmc")
+    assert "has format version 9, this release reads version 1; upgrade with: pip install -U smile-zoo" in stderr
+
+
+def test_file_that_is_not_what_the_manifest_pins(hub, machine, pbmc):
+    commit = hub.create("org/pbmc", {**pbmc.files, "map.png": b"some other picture"})
+    stderr = machine.refused("pull", "org/pbmc")
+    assert f"org/pbmc@{commit[:7]}: map.png came twice and was not what the manifest pins, so it was removed" in stderr
+    assert "map.png has 18 bytes, the manifest says 41,864" in stderr
+    assert not (snapshot(machine, commit) / "map.png").exists()
+    assert machine.damage() == []
+
+
+def test_file_that_the_repo_lacks(hub, machine, pbmc):
+    commit = hub.create("org/pbmc", {name: content for name, content in pbmc.files.items() if name != GRAPH})
+    stderr = machine.refused("pull", "org/pbmc")
+    assert f"org/pbmc@{commit[:7]} {GRAPH}: the repo has no such file at this commit; is it a SMILE space?" in stderr
+    assert machine.damage() == []
+
+
+def protobuf(number, value):
+    """One field of a protobuf message; numbers and lengths below 128 alone."""
+    if isinstance(value, int):
+        return bytes([number << 3, value])
+    content = value.encode() if isinstance(value, str) else value
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def graph_with_external_data(location):
+    """An ONNX graph that gives the two numbers which stand in another file; field numbers as in onnx.proto."""
+    place = protobuf(13, protobuf(1, "location") + protobuf(2, location))
+    weights = protobuf(1, 2) + protobuf(2, 1) + protobuf(8, "w") + place + protobuf(14, 1)
+    kind = protobuf(1, protobuf(1, 1) + protobuf(2, protobuf(1, protobuf(1, 2))))
+    node = protobuf(1, "w") + protobuf(2, "y") + protobuf(4, "Identity")
+    graph = (
+        protobuf(1, node) + protobuf(2, "g") + protobuf(5, weights) + protobuf(12, protobuf(1, "y") + protobuf(2, kind))
+    )
+    return protobuf(1, 8) + protobuf(8, protobuf(1, "") + protobuf(2, 17)) + protobuf(7, graph)
+
+
+@pytest.mark.parametrize("location", ["weights.json", "../weights.json", "/proc/self/environ"])
+def test_graph_that_names_data_outside_is_refused(hub, machine, pbmc, counts, location):
+    two_numbers = bytes(8)
+    commit = hub.create("org/pbmc", pbmc.changed({GRAPH: graph_with_external_data(location)}))
+    pulled_here(machine, pbmc)
+    place = snapshot(machine, commit)
+    for folder in (machine.folder, place, place / "onnx", place.parents[1], place.parents[1] / "blobs"):
+        (folder / "weights.json").write_bytes(two_numbers)
+    counts.write_h5ad(machine.folder / "query.h5ad")
+    done = machine.run("project", "query.h5ad", "org/pbmc", "-o", "out.h5ad")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Error: {place / GRAPH} is not a graph that ONNX Runtime" in done.stderr  # it was not even opened
+    assert not (machine.folder / "out.h5ad").exists()
+
+
+# On this machine
+
+
+def test_damaged_cache_is_mended(hub, machine, pbmc, commit):
+    pulled_here(machine, pbmc)
+    damage = {
+        "features/rna.tsv": lambda path: os.truncate(path, 1000),
+        "map.png": Path.unlink,
+        GRAPH: flip,
+        "reference/points.safetensors": flip,
+    }
+    for name, change in damage.items():
+        change((snapshot(machine, commit) / name).resolve())
+    offline = machine.refused("pull", "org/pbmc", HF_HUB_OFFLINE="1")
+    assert (
+        "org/pbmc@main is not whole on this machine and HF_HUB_OFFLINE is set; pull it with the network on" in offline
+    )
+    hub.clear_log()
+    assert sorted(pulled(machine, pbmc)) == sorted(damage)
+    assert [len(machine.gets(name)) for name in pbmc.wanted] == [name in damage for name in pbmc.wanted]
+
+
+@pytest.mark.parametrize("damage", [flip, lambda path: os.truncate(path, 1000)], ids=["flip", "cut"])
+def test_damaged_manifest_is_mended(hub, machine, pbmc, commit, damage):
+    pulled_here(machine, pbmc)
+    damage((snapshot(machine, commit) / "config.json").resolve())
+    assert "is not whole on this machine" in machine.refused("show", "org/pbmc", HF_HUB_OFFLINE="1")
+    hub.clear_log()
+    assert pulled(machine, pbmc) == []
+    assert {request.path.rpartition("/")[2] for request in machine.requests} == {commit, "config.json"}
+
+
+def test_damaged_file_of_two_encoders_is_mended(hub, machine, two):
+    """Files of the same content are one blob in the cache."""
+    commit = hub.create("org/pbmc", two.files)
+    for _ in range(2):
+        hub.clear_log()
+        assert {GRAPH, "onnx/adt.onnx"} <= set(pulled(machine, two))
+        assert len(machine.gets(GRAPH) + machine.gets("onnx/adt.onnx")) == 1
+        flip((snapshot(machine, commit) / GRAPH).resolve())
+
+
+def test_damaged_cache_is_never_projected_into(hub, machine, pbmc, commit, counts):
+    counts.write_h5ad(machine.folder / "query.h5ad")
+    pulled_here(machine, pbmc)
+    flip((snapshot(machine, commit) / GRAPH).resolve())
+    project = ["project", "query.h5ad", "org/pbmc", "-o", "out.h5ad"]
+    assert "is not whole on this machine" in machine.refused(*project, HF_HUB_OFFLINE="1")
+    assert not (machine.folder / "out.h5ad").exists()
+    assert machine.run(*project).returncode == 0
+    assert machine.damage() == []
+
+
+def test_damaged_ref_is_looked_up_again(hub, machine, pbmc, commit):
+    pulled_here(machine, pbmc)
+    ref = machine.cache / "models--org--pbmc/refs/main"
+    for content in (b"", b"\xff\xfe", b"nonsense", b"../../../../etc"):
+        ref.write_bytes(content)
+        assert pulled_here(machine, pbmc) == []
+        assert ref.read_text() == commit
+
+
+def test_damaged_memory_of_hashes_is_made_anew(hub, machine, pbmc, commit):
+    pulled_here(machine, pbmc)
+    hub.clear_log()
+    for content in (b"", b"\xff\xfe", b"[]", b'{"map.png": 1}'):
+        for file in (machine.folder / "home/smile-zoo/hashes").iterdir():
+            file.write_bytes(content)
+        assert pulled_here(machine, pbmc) == []
+    assert machine.requests == []
+    flip((snapshot(machine, commit) / GRAPH).resolve())
+    assert pulled(machine, pbmc) == [GRAPH]
+
+
+def test_four_processes_at_once(hub, machine, pbmc, commit):
+    hub.delay = 0.02
+    processes = [machine.start("pull", "org/pbmc") for _ in range(4)]
+    outputs = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, outputs
+    assert {stdout for stdout, _ in outputs} == {f"{snapshot(machine, commit)}\n"}
+    for name in ("config.json", *pbmc.wanted):
+        assert [request.sent for request in machine.gets(name)] == [len(pbmc.files[name])]
+    assert len([request for request in machine.requests if request.path.startswith("/api")]) == 1  # they wait in turn
+    assert pulled_here(machine, pbmc) == []
+
+
+@contextmanager
+def running(machine, **env):
+    """Start a pull, which does not outlive the block."""
+    with machine.start("pull", "org/pbmc", **env) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def stalled(hub, machine, space, commit):
+    """Start a pull that has all files but the graph, and waits for that."""
+    fault = hub.fault(Fault("stall", path=GRAPH, after=5000))
+    others = [snapshot(machine, commit) / name for name in space.wanted if name != GRAPH]
+    with running(machine, HF_HUB_DOWNLOAD_TIMEOUT="1") as process:
+        wait_until(lambda: fault.hits == 1 and all(path.is_file() for path in others))
+        yield process
+
+
+def test_killed_pull_is_cleared_up_by_the_next(hub, machine, pbmc, commit):
+    with stalled(hub, machine, pbmc, commit) as process:
+        process.kill()
+        process.communicate()
+    assert machine.leftovers() != []
+    hub.clear_log()
+    assert pulled(machine, pbmc) == [GRAPH]
+    assert {request.path for request in machine.requests if not request.path.startswith("/api")} == {
+        f"/org/pbmc/resolve/{commit}/{GRAPH}",
+        *(request.path for request in machine.gets(GRAPH)),
+    }
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_pull_leaves_nothing_temporary(hub, machine, pbmc, commit, sent):
+    with stalled(hub, machine, pbmc, commit) as process:
+        process.send_signal(sent)
+        started = time.monotonic()
+        stdout, stderr = process.communicate(timeout=60)
+    assert time.monotonic() - started < 5
+    assert process.returncode == 130
+    assert stdout == ""
+    assert stderr.splitlines()[-1] == "Interrupted: nothing was left half-written."
+    assert "Traceback" not in stderr
+    assert machine.damage() == []
+    assert pulled_here(machine, pbmc) == [GRAPH]
+
+
+def test_interrupted_while_the_hub_is_silent(hub, machine, pbmc, commit):
+    answer = hub.answer
+
+    def answer_and_fall_silent(call):
+        if call.method == "GET" and call.path.endswith("config.json"):
+            hub.delay = 30
+        return answer(call)
+
+    hub.answer = answer_and_fall_silent
+    with running(machine, HF_HUB_ETAG_TIMEOUT="1") as process:
+        wait_until(lambda: any(request.path.endswith(GRAPH) for request in hub.requests))
+        process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        process.communicate(timeout=60)
+    assert time.monotonic() - started < 5
+    assert process.returncode == 130
+    assert machine.damage() == []
+
+
+def is_full(stderr, place):
+    assert f"cannot write to {place}: " in stderr
+    assert "make room, or set HF_HUB_CACHE to a larger place. What has come already is kept" in stderr
+
+
+def test_file_size_limit(hub, machine, pbmc, commit):
+    """A disk that is full, as any user can have it."""
+    limit = 300_000
+    process = subprocess.run(
+        [Path(sys.executable).with_name("smile-zoo"), "pull", "org/pbmc"],
+        cwd=machine.folder,
+        env=machine.env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert process.returncode == 1
+    is_full(process.stderr, machine.cache)
+    assert machine.damage() == []
+    assert GRAPH in pulled_here(machine, pbmc)
+
+
+@pytest.fixture
+def mounted(machine):
+    """Mount something, where that is possible; unmount it after."""
+    points = []
+
+    def mount(*arguments, point):
+        point.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(["mount", *arguments, point], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+        points.append(point)
+
+    yield mount
+    for point in reversed(points):
+        subprocess.run(["umount", point], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="only root can mount")
+def test_full_disk(hub, machine, pbmc, commit, mounted):
+    mounted("-t", "tmpfs", "-o", "size=700k", "tmpfs", point=machine.cache)
+    is_full(machine.refused("pull", "org/pbmc"), machine.cache)
+    assert machine.damage() == []
+    subprocess.run(["mount", "-o", "remount,size=4m", machine.cache], check=True)
+    assert pulled_here(machine, pbmc) != pbmc.wanted  # what fitted was kept
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="only root can mount")
+def test_read_only_cache(hub, machine, pbmc, commit, mounted):
+    pulled_here(machine, pbmc)
+    hub.create("org/other", pbmc.files)
+    mounted("--bind", machine.cache, point=machine.cache)
+    subprocess.run(["mount", "-o", "remount,ro,bind", machine.cache], check=True)
+    hub.clear_log()
+    assert pulled(machine, pbmc) == []
+    assert machine.requests == []
+    stderr = machine.refused("pull", "org/other")
+    assert f"cannot write to {machine.cache}: Read-only file system; set HF_HUB_CACHE to a place that you can" in stderr
+
+
+def test_place_that_cannot_be_written_to(machine, commit):
+    stderr = machine.refused("pull", "org/pbmc", HF_HUB_CACHE="/proc/cache")
+    assert "cannot write to /proc/cache: No such file or directory; set HF_HUB_CACHE to a place" in stderr
+
+
+def test_complete_copy_needs_no_memory_of_hashes(hub, machine, pbmc, commit):
+    cache = {"HF_HUB_CACHE": str(machine.cache)}
+    pulled_here(machine, pbmc)
+    hub.clear_log()
+    assert pulled(machine, pbmc, "org/pbmc", HF_HOME="/proc/home", **cache) == []
+    assert machine.requests == []
+    assert json.loads(machine.run("show", "org/pbmc", "--json", HF_HOME="/proc/home", **cache).stdout)["name"] == "pbmc"
