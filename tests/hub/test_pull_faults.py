@@ -20,7 +20,6 @@ from smile_runtime import IntegrityError, SpaceError, open_space
 
 GRAPH = "onnx/rna.onnx"
 MIB = 1 << 20
-FILES = r"/(resolve|cdn)/"  # in the addresses of files, and of no other thing
 
 
 @dataclass

@@ -48,8 +48,8 @@ def explained(what: str, endpoint: str, cache_dir: Path, *, has_token: bool) -> 
         ) from error
     except errors.RevisionNotFoundError as error:
         raise RepoNotFoundError(
-            f"{what}: the repo is there, this revision is not; give a branch, a tag or a 40-digit commit, or leave it "
-            "out for main"
+            f"{what}: the repo is there, this revision is not; give a branch, a tag or a 40-digit commit, leave it out "
+            "for main, or look it up again with --update"
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise RepoNotFoundError(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 60.0
+SECONDS = 20.0
 """Of silence, before a call is given up; the client's downloads have their own limit, HF_HUB_DOWNLOAD_TIMEOUT."""
 TRIES = 5
 
