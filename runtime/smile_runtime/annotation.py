@@ -24,6 +24,9 @@ class Projection:
         Names of the transferred labels, shape ``(n,)``; None for a reference without labels.
     confidence
         Probability that the label is right, 0 to 1, float32, shape ``(n,)``; None likewise.
+    similarity
+        Share of cells of known types that are farther from the reference, 0 to 1, float32, shape ``(n,)``; None for a
+        space that does not tell.
     map
         Position on the reference map, float32, shape ``(n, 2)``.
     provenance
@@ -33,6 +36,7 @@ class Projection:
     embedding: NDArray[np.float32]
     label: NDArray[np.object_] | None
     confidence: NDArray[np.float32] | None
+    similarity: NDArray[np.float32] | None
     map: NDArray[np.float32]
     provenance: dict[str, Any]
 
@@ -44,6 +48,7 @@ def field_names(key_added: str) -> dict[str, tuple[str, str]]:
         "map": ("obsm", f"X_{key_added}_map"),
         "label": ("obs", f"{key_added}_label"),
         "confidence": ("obs", f"{key_added}_confidence"),
+        "similarity": ("obs", f"{key_added}_similarity"),
         "provenance": ("uns", key_added),
     }
 
@@ -83,10 +88,12 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
     names = field_names(key_added)
     adata.obsm[names["embedding"][1]] = projection.embedding
     adata.obsm[names["map"][1]] = projection.map
-    for name in ("label", "confidence"):  # of an earlier projection, which a space without labels does not replace
+    for name in ("label", "confidence", "similarity"):  # of an earlier projection, which not every space replaces
         if names[name][1] in adata.obs:
             del adata.obs[names[name][1]]
     if projection.label is not None:
         adata.obs[names["label"][1]] = pd.Categorical(projection.label)
         adata.obs[names["confidence"][1]] = projection.confidence
+    if projection.similarity is not None:
+        adata.obs[names["similarity"][1]] = projection.similarity
     adata.uns[names["provenance"][1]] = projection.provenance

@@ -56,6 +56,14 @@ class CalibrationRecord(Record, frozen=True):
     n_cells: int
 
 
+class SimilarityRecord(Record, frozen=True):
+    """How far cells of the reference's types lie from it: of cells left out of training, as measured and degraded."""
+
+    distance: list[float]
+    """Mean distance to the nearest points, at evenly spaced quantiles from 0 to 1."""
+    n_cells: int
+
+
 class EncoderRecord(Record, frozen=True):
     """One modality's encoder: its files, shapes and preprocessing."""
 
@@ -74,6 +82,8 @@ class EncoderRecord(Record, frozen=True):
     """Modalities whose points give this encoder's queries their labels and place on the map."""
     calibration: CalibrationRecord | None
     """Of the confidence in transferred labels; None for a reference without labels."""
+    similarity: SimilarityRecord | None = None
+    """Of the similarity to the reference; None where nothing was left out of training."""
 
     @property
     def files(self) -> tuple[str, ...]:

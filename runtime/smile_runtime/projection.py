@@ -15,6 +15,7 @@ from smile_runtime.matrix import CHUNK
 from smile_runtime.neighbours import nearest_neighbours
 from smile_runtime.query import QueryValues, read_values, select_matrix
 from smile_runtime.session import installed_packages
+from smile_runtime.similarity import UNKNOWN, UNKNOWN_RATE, mean_distance, require_rate, similarity
 from smile_runtime.space import Space
 from smile_runtime.values import ValueKind
 
@@ -29,6 +30,7 @@ def project(
     modality: str | None = None,
     layer: str | None = None,
     values: ValueKind | None = None,
+    unknown_rate: float = UNKNOWN_RATE,
     batch_size: int = DEFAULT_BATCH_SIZE,
     key_added: str = "smile",
     overwrite: bool = False,
@@ -49,6 +51,8 @@ def project(
         Where the values are; None for ``X``.
     values
         What they are; None: recognised.
+    unknown_rate
+        Cells whose similarity is below this get the label ``unknown``: about this share of the cells of known types.
     batch_size
         Cells that run through the encoder together; changes speed, not results.
     key_added
@@ -67,9 +71,14 @@ def project(
         ``obsm["X_smile"]``
             Embedding, float32, shape ``(n_obs, n_latent)``, L2-normalised.
         ``obs["smile_label"]``
-            Transferred label, categorical (where the reference has labels).
+            Transferred label, categorical, ``unknown`` where nothing similar is in the reference (where that has
+            labels).
         ``obs["smile_confidence"]``
-            Probability that the label is right, float32, 0 to 1 (likewise).
+            Probability that the label of its neighbours is right, for a cell of a known type, float32, 0 to 1
+            (likewise).
+        ``obs["smile_similarity"]``
+            Share of cells of known types that are farther from the reference, float32, 0 to 1 (where that was
+            measured).
         ``obsm["X_smile_map"]``
             Position on the reference map, float32, shape ``(n_obs, 2)``.
         ``uns["smile"]``
@@ -87,6 +96,7 @@ def project(
         If this ONNX Runtime cannot run the encoder.
     """
     require_key(key_added)
+    require_rate(unknown_rate)
     if not overwrite:
         require_free(adata, key_added)
     if copy and adata.isbacked:
@@ -95,7 +105,9 @@ def project(
     matrix = select_matrix(adata, layer)
     match = match_features(adata.var_names.astype(str).tolist(), encoder.features, encoder.record.min_matched)
     query = read_values(matrix, encoder.preprocessing.target_sum, values, encoder.record.preprocessing.values)
-    projection = project_values(query, match, space, encoder, batch_size=batch_size, progress=progress)
+    projection = project_values(
+        query, match, space, encoder, unknown_rate=unknown_rate, batch_size=batch_size, progress=progress
+    )
     target = adata.copy() if copy else adata
     write_fields(target, projection, key_added)
     return target if copy else None
@@ -107,6 +119,7 @@ def project_values(
     space: Space,
     encoder: Encoder,
     *,
+    unknown_rate: float = UNKNOWN_RATE,
     batch_size: int = DEFAULT_BATCH_SIZE,
     progress: Callable[[int], object] = lambda _n_cells: None,
 ) -> Projection:
@@ -124,12 +137,17 @@ def project_values(
     reference = space.reference.of(encoder.record.voters)
     neighbours = nearest_neighbours(embedding, reference.embedding, record.n_neighbors)
     position = np.einsum("nk,nkc->nc", neighbour_weights(neighbours, reference), reference.map[neighbours.indices])
-    label = score = None
+    label = score = usual = None
+    if encoder.record.similarity is not None:
+        usual = similarity(mean_distance(neighbours), encoder.record.similarity)
     if reference.labels:
         transfer = transfer_labels(neighbours, reference)
         label = np.array(reference.labels, dtype=object)[transfer.label]
         score = confidence(transfer.share, encoder.record.calibration)
-    return Projection(embedding, label, score, position.astype(np.float32), _provenance(query, match, space, encoder))
+        if usual is not None:
+            label[usual < unknown_rate] = UNKNOWN
+    provenance = {**_provenance(query, match, space, encoder), "unknown_rate": unknown_rate}
+    return Projection(embedding, label, score, usual, position.astype(np.float32), provenance)
 
 
 def _provenance(query: QueryValues, match: FeatureMatch, space: Space, encoder: Encoder) -> dict[str, Any]:

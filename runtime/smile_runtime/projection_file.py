@@ -9,6 +9,7 @@ from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.files import require_free
 from smile_runtime.h5ad import read_h5ad, write_h5ad
 from smile_runtime.projection import project
+from smile_runtime.similarity import UNKNOWN_RATE, require_rate
 from smile_runtime.space import Space
 from smile_runtime.values import ValueKind
 
@@ -24,6 +25,7 @@ def project_file(
     modality: str | None = None,
     layer: str | None = None,
     values: ValueKind | None = None,
+    unknown_rate: float = UNKNOWN_RATE,
     batch_size: int = DEFAULT_BATCH_SIZE,
     key_added: str = "smile",
     overwrite: bool = False,
@@ -40,7 +42,7 @@ def project_file(
         An open space.
     output
         The h5ad file to write: all that the query holds, and the fields that `project` writes.
-    modality, layer, values, batch_size, key_added, overwrite
+    modality, layer, values, unknown_rate, batch_size, key_added, overwrite
         As `project`.
     force
         Whether ``output`` may be replaced.
@@ -64,6 +66,7 @@ def project_file(
     """
     output = Path(output)
     require_key(key_added)
+    require_rate(unknown_rate)
     require_free(output, force=force)
     adata = read_h5ad(Path(query))
     project(
@@ -72,6 +75,7 @@ def project_file(
         modality=modality,
         layer=layer,
         values=values,
+        unknown_rate=unknown_rate,
         batch_size=batch_size,
         key_added=key_added,
         overwrite=overwrite,

@@ -71,4 +71,5 @@ def test_any_query_is_projected_or_refused(space, pbmc_genes, how):
     assert np.all((np.abs(length - 1) < 1e-4) | (length == 0))
     assert np.isfinite(query.obsm["X_smile_map"]).all()
     assert query.obs["smile_confidence"].between(0, 1).all()
-    assert set(query.obs["smile_label"]) <= set(space.manifest.reference.labels)
+    assert query.obs["smile_similarity"].between(0, 1).all()
+    assert set(query.obs["smile_label"]) <= {*space.manifest.reference.labels, "unknown"}

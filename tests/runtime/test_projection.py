@@ -22,6 +22,7 @@ FIELDS = {
     ("obsm", "X_smile_map"),
     ("obs", "smile_label"),
     ("obs", "smile_confidence"),
+    ("obs", "smile_similarity"),
     ("uns", "smile"),
 }
 
@@ -56,7 +57,7 @@ def test_fields(counts, space):
     np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, atol=1e-5)
     assert (position.shape, position.dtype) == ((30, 2), np.float32)
     assert isinstance(label.dtype, pd.CategoricalDtype)
-    assert set(label) <= set(space.manifest.reference.labels)
+    assert set(label) <= {*space.manifest.reference.labels, "unknown"}
     assert score.dtype == np.float32
     assert score.between(0, 1).all()
 
@@ -66,7 +67,7 @@ def test_values_are_those_of_the_parts(counts, space):
     X = counts[:, list(encoder.features.ids)].X.toarray()
     totals = np.asarray(counts.X.sum(axis=1)).ravel()  # over all genes, not those of the space alone
     embedding = encoder.encode(X, encoder.preprocessing.target_sum / totals)
-    project(counts, space)
+    project(counts, space, unknown_rate=0)
     np.testing.assert_allclose(counts.obsm["X_smile"], embedding, atol=1e-6)
     neighbours = nearest_neighbours(counts.obsm["X_smile"], reference.embedding, record.n_neighbors)
     transfer = transfer_labels(neighbours, reference)
@@ -102,6 +103,7 @@ def test_provenance(counts, pbmc_path):
         "modality": "rna",
         "values": "counts",
         "n_features_matched": len(space.encoder().features) - 3,
+        "unknown_rate": 0.05,
         "provider": "CPUExecutionProvider",
     }
     assert versions["python"] == platform.python_version()
@@ -209,7 +211,8 @@ def test_key_added_renames_all(counts, space):
     project(counts, space)
     project(counts, space, key_added="pbmc2")
     assert set(counts.obsm) == {"X_smile", "X_smile_map", "X_pbmc2", "X_pbmc2_map"}
-    assert list(counts.obs) == ["sample", "smile_label", "smile_confidence", "pbmc2_label", "pbmc2_confidence"]
+    written = ("label", "confidence", "similarity")
+    assert list(counts.obs) == ["sample", *(f"{key}_{name}" for key in ("smile", "pbmc2") for name in written)]
     assert set(counts.uns) == {"smile", "pbmc2"}
     np.testing.assert_array_equal(counts.obsm["X_smile"], counts.obsm["X_pbmc2"])
 
@@ -224,7 +227,7 @@ def test_impossible_key_is_refused(counts, space, key_added):
 def test_overwrite_leaves_no_labels_of_another_space(counts, space, edit_manifest):
     def forget_labels(document):
         document["reference"].update(labels=[])
-        document["encoders"]["rna"].update(calibration=None)
+        document["encoders"]["rna"].update(calibration=None, similarity=None)
 
     project(counts, space)
     project(counts, open_space(edit_manifest(forget_labels), device="cpu"), overwrite=True)
@@ -234,7 +237,7 @@ def test_overwrite_leaves_no_labels_of_another_space(counts, space, edit_manifes
 def test_reference_without_labels_writes_none(counts, edit_manifest):
     def forget_labels(document):
         document["reference"].update(labels=[])
-        document["encoders"]["rna"].update(calibration=None)
+        document["encoders"]["rna"].update(calibration=None, similarity=None)
 
     project(counts, open_space(edit_manifest(forget_labels), device="cpu"))
     assert list(counts.obs) == ["sample"]

@@ -190,6 +190,7 @@ def _parts(
         n_cells=n_cells,
         voters={name: [name] for name in recipe.modalities} if evaluation is None else evaluation.voters,
         calibrations={} if evaluation is None else evaluation.calibrations,
+        similarities={} if evaluation is None else evaluation.similarities,
         metrics=metrics,
         sha256=workshop.sha256,
         onto=onto,

@@ -1,13 +1,16 @@
 """How sure one can be of a transferred label, measured on cells that no encoder had seen."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from smile_runtime.calibration import confidence
-from smile_runtime.manifest import CalibrationRecord
+from smile_runtime.manifest import CalibrationRecord, SimilarityRecord
 
 _BINS = 10
+_QUANTILES = 201
 
 
 def calibrate(right: NDArray[np.bool_], share: NDArray[np.float32]) -> CalibrationRecord:
@@ -30,6 +33,20 @@ def calibrate(right: NDArray[np.bool_], share: NDArray[np.float32]) -> Calibrati
         fitted[:, ~part] = confidence(share[:, ~part], record)
     error = _expected_calibration_error(fitted.ravel(), right.ravel())
     return _isotonic(share, right, error)
+
+
+def calibrate_similarity(distances: Sequence[NDArray[np.float32]], n_cells: int) -> SimilarityRecord:
+    """Return how far cells of known types lie from the reference.
+
+    Parameters
+    ----------
+    distances
+        Mean distances to the nearest points, of cells left out of training, each as often as it was looked at.
+    n_cells
+        How many cells these were.
+    """
+    quantiles = np.quantile(np.concatenate(distances), np.linspace(0, 1, _QUANTILES))
+    return SimilarityRecord(distance=[float(f"{value:.6g}") for value in quantiles], n_cells=n_cells)
 
 
 def _isotonic(share: NDArray[np.float32], right: NDArray[np.bool_], error: float = float("nan")) -> CalibrationRecord:

@@ -4,17 +4,21 @@ Each repeat is a cross-validation with a seed of its own. Label transfer and FOS
 and ARI are of the cells trained on, the reference. The peers see the same cells.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smile_runtime.labels import transfer_labels
-from smile_runtime.manifest import CalibrationRecord, MetricRecord
+from smile_runtime.manifest import CalibrationRecord, MetricRecord, SimilarityRecord
 from smile_runtime.neighbours import nearest_neighbours
+from smile_runtime.similarity import mean_distance
 from smile_training import metrics
-from smile_training.calibrating import calibrate
+from smile_training.calibrating import calibrate, calibrate_similarity
 from smile_training.dataset import Dataset
+from smile_training.degrading import degraded
 from smile_training.figures import SMILE, Embeddings, Notes, label_source
 from smile_training.folds import folds
 from smile_training.peer_figures import measure_peers
@@ -23,6 +27,8 @@ from smile_training.structure import measure_pairs, measure_structure
 from smile_training.summary import summarise
 from smile_training.train import Encoders
 
+Distances = dict[str, list[NDArray[np.float32]]]
+"""Of left-out cells to the reference, by modality and voters, fold by fold."""
 Train = Callable[[Dataset, int, str], Encoders]
 """Trains on cells with a seed; the text names the run."""
 
@@ -47,6 +53,8 @@ class Evaluation:
         For each modality, the modalities whose reference cells give its queries their labels.
     calibrations
         For each modality, the confidence in these labels; empty without labels.
+    similarities
+        For each modality, how far its cells lie from the reference.
     example
         The first fold, and the encoders that were trained on it, for a picture.
     """
@@ -54,6 +62,7 @@ class Evaluation:
     metrics: list[MetricRecord]
     voters: dict[str, list[str]]
     calibrations: dict[str, CalibrationRecord]
+    similarities: dict[str, SimilarityRecord]
     example: tuple[Split, Encoders]
 
 
@@ -89,6 +98,7 @@ def evaluate(
     settings, kept = recipe.reference, list(kept) or list(recipe.modalities)
     measured = list(recipe.modalities if measured is None else measured)
     notes = Notes(dataset, settings.repeats)
+    distances: Distances = defaultdict(list)
     names, labels = dataset.names()
     if not dataset.label_names:
         labels = np.zeros(len(names), np.int64)
@@ -99,7 +109,8 @@ def evaluate(
             split = Split(dataset.subset(names[rows]), dataset.subset(names[left_out]))
             encoders = train(split.train, seed, f"repeat-{repeat}-fold-{number}")
             example = example or (split, encoders)
-            _measure_smile(notes, repeat, split, encoders, recipe, {name: _ways(name, kept) for name in measured})
+            sources = {name: _ways(name, kept) for name in measured}
+            _measure_smile(notes, distances, repeat, split, encoders, recipe, sources)
             measure_peers(notes, repeat, split.train, split.left_out, recipe, seed, measured)
     assert example is not None
     voters = {name: [name] if name in kept else [kept[0]] for name in recipe.modalities}
@@ -113,7 +124,11 @@ def evaluate(
             known = (votes.predicted >= 0).all(axis=0) & (dataset.cells[name].labels >= 0)
             right = votes.predicted[:, known] == dataset.cells[name].labels[known]
             calibrations[name] = calibrate(right, votes.share[:, known])
-    return Evaluation(notes.records(), voters, calibrations, example)
+    similarities = {
+        name: calibrate_similarity(distances[label_source(name, voters[name])], len(dataset.cells[name]))
+        for name in measured
+    }
+    return Evaluation(notes.records(), voters, calibrations, similarities, example)
 
 
 def _ways(modality: str, kept: list[str]) -> list[list[str]]:
@@ -136,20 +151,32 @@ def _best_voters(notes: Notes, dataset: Dataset, modality: str, ways: list[list[
 
 
 def _measure_smile(
-    notes: Notes, repeat: int, split: Split, encoders: Encoders, recipe: Recipe, ways: dict[str, list[list[str]]]
+    notes: Notes,
+    distances: Distances,
+    repeat: int,
+    split: Split,
+    encoders: Encoders,
+    recipe: Recipe,
+    ways: dict[str, list[list[str]]],
 ) -> None:
     settings = recipe.reference
     reference = {name: encoders[name].embed(cells) for name, cells in split.train.cells.items()}
     left_out = {name: encoders[name].embed(cells) for name, cells in split.left_out.cells.items()}
-    if split.train.label_names:
-        points = summarise(split.train, reference, settings, recipe.seed)
-        for name in ways:
-            for voters in ways[name]:
-                chosen = points.of(voters)
-                if len(chosen) == 0 or len(left_out[name]) == 0:
-                    continue
+    points = summarise(split.train, reference, settings, recipe.seed)
+    for name in ways:
+        worse = degraded(split.left_out.cells[name], recipe.seed + repeat)
+        looked_at = [encoders[name].embed(cells) for cells in worse]
+        for voters in ways[name]:
+            chosen = points.of(voters)
+            if len(chosen) == 0 or len(left_out[name]) == 0:
+                continue
+            source = label_source(name, voters)
+            for embedding in looked_at:
+                neighbours = nearest_neighbours(embedding, chosen.embedding, settings.n_neighbors)
+                distances[source].append(mean_distance(neighbours))
+            if split.train.label_names:
                 neighbours = nearest_neighbours(left_out[name], chosen.embedding, settings.n_neighbors)
                 transfer = transfer_labels(neighbours, chosen)
-                notes.vote(repeat, label_source(name, voters), SMILE, split.left_out, transfer.label, transfer.share)
+                notes.vote(repeat, source, SMILE, split.left_out, transfer.label, transfer.share)
     measure_structure(notes, repeat, SMILE, split.train, reference, recipe.seed)
     measure_pairs(notes, repeat, SMILE, split.left_out, left_out, list(ways))

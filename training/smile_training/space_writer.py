@@ -27,6 +27,7 @@ from smile_runtime.manifest import (
     MetricRecord,
     PreprocessingRecord,
     ReferenceRecord,
+    SimilarityRecord,
     SourceRecord,
     weights_name,
 )
@@ -60,6 +61,8 @@ class Parts:
         For each modality, the modalities whose points give its queries their labels.
     calibrations
         Of the confidence, by modality; empty without labels.
+    similarities
+        Of the similarity, by modality; empty where nothing was left out.
     metrics
         Measured figures.
     sha256
@@ -73,6 +76,7 @@ class Parts:
     n_cells: int
     voters: Mapping[str, list[str]]
     calibrations: Mapping[str, CalibrationRecord]
+    similarities: Mapping[str, SimilarityRecord]
     metrics: list[MetricRecord]
     sha256: Mapping[str, list[str]]
     onto: Space | None = None
@@ -196,6 +200,7 @@ def _write_encoder(folder: Path, recipe: Recipe, modality: str, encoder: Trained
         parity_difference=0.0,
         voters=parts.voters[modality],
         calibration=parts.calibrations.get(modality),
+        similarity=parts.similarities.get(modality),
     )
     weight = encoder.network.feature_weight.double().numpy()
     features = FeatureTable(

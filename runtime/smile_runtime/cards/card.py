@@ -22,8 +22,10 @@ LIMITS = "Limits and misuse"
 CITATION = "Citation"
 
 LIMITS_TEXT = """\
-- Labels come from the reference alone: a cell of a type that it lacks still gets one of its labels, at times with
-  confidence.
+- Labels come from the reference alone. A cell of a type that it lacks is called `unknown` where it lies farther from
+  the reference than nearly all cells of known types do (`smile_similarity`); where it is near a known type, it gets
+  that label, at times with confidence. Cells of known types in a state that the reference has not seen can be called
+  `unknown` too.
 - The confidence is calibrated on left-out cells of the same studies. Other species, tissues, conditions or protocols
   can be worse; nothing says by how much.
 - Features that a query lacks are made up for by those that it has. How much of what the encoder looks at was measured

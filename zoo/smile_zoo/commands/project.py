@@ -8,6 +8,7 @@ import click
 from smile_runtime import project_file
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.files import require_writable
+from smile_runtime.similarity import UNKNOWN_RATE
 from smile_zoo import options
 from smile_zoo.console import print_json, print_table, progress_bar
 from smile_zoo.pictures import draw_projection, require_matplotlib
@@ -22,6 +23,13 @@ from smile_zoo.summary import summarise_projection
 @click.option("--modality", help="Which encoder; not needed where the space has one.")
 @click.option("--layer", help="Layer that holds the values [default: X].")
 @click.option("--values", type=click.Choice(["counts", "lognorm"]), help="What the values are [default: recognised].")
+@click.option(
+    "--unknown-rate",
+    type=click.FloatRange(0, 1),
+    default=UNKNOWN_RATE,
+    show_default=True,
+    help="Share of cells of known types that may be called unknown; 0 for none.",
+)
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
@@ -43,6 +51,7 @@ def project(
     modality: str | None,
     layer: str | None,
     values: Literal["counts", "lognorm"] | None,
+    unknown_rate: float,
     batch_size: int,
     device: options.DeviceName,
     report: Path | None,
@@ -55,7 +64,8 @@ def project(
 
     QUERY is an h5ad file of raw counts or log-normalised values, SPACE a name that `smile-zoo list` shows, a Hub repo
     (org/name) or a directory (./name); it is pulled if it is not here. All that QUERY holds is written to OUTPUT with
-    obsm["X_smile"], obs["smile_label"], obs["smile_confidence"], obsm["X_smile_map"] and uns["smile"].
+    obsm["X_smile"], obs["smile_label"], obs["smile_confidence"], obs["smile_similarity"], obsm["X_smile_map"] and
+    uns["smile"]. Cells unlike anything in the reference are labelled unknown.
 
     \b
     Example:
@@ -76,6 +86,7 @@ def project(
             modality=modality,
             layer=layer,
             values=values,
+            unknown_rate=unknown_rate,
             batch_size=batch_size,
             key_added=key_added,
             overwrite=overwrite,
