@@ -1,10 +1,13 @@
-# Each target sets up what it needs in a virtual environment of its own; only Python >= 3.11, make and gcc are assumed.
+# Each target sets up what it needs in a virtual environment of its own; only Python >= 3.11, make and gcc are assumed,
+# and node for the JavaScript example.
 PYTHON ?= python3
 PIP = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # Threads that spin while they wait stall one another on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
+# Nothing where there is no npm: the test then says so. The file is the last that npm writes.
+NODE_PACKAGES = $(and $(shell command -v npm 2>/dev/null),docs/javascript/node_modules/.package-lock.json)
 
-.PHONY: demo test lint test-base test-hub test-wheel clean
+.PHONY: demo test lint test-base test-hub test-wheel test-gpu-wheel test-javascript clean
 
 demo: .venv/demo.stamp  ## project the packaged query into the pbmc space: demo.h5ad and demo.png
 	.venv/bin/smile-zoo demo
@@ -35,6 +38,16 @@ test-wheel: pyproject.toml  ## the built wheel, in an environment that has nothi
 	.venv-wheel/bin/python $(PIP) "$$(ls dist/*.whl)[cpu,plot]"
 	.venv-wheel/bin/python tests/wheel/check_demo.py
 
+test-gpu-wheel: test-wheel  ## in the same environment: the GPU build without CUDA, then both builds at once
+	.venv-wheel/bin/python -m pip uninstall --quiet --yes onnxruntime
+	.venv-wheel/bin/python $(PIP) --no-deps onnxruntime-gpu
+	.venv-wheel/bin/python tests/gpu_wheel/check_gpu_wheel.py
+	.venv-wheel/bin/python $(PIP) --no-deps onnxruntime
+	.venv-wheel/bin/python tests/gpu_wheel/check_both_wheels.py
+
+test-javascript: .venv-base/base.stamp $(NODE_PACKAGES)  ## the JavaScript example, where there is node
+	.venv-base/bin/python -m pytest tests/javascript
+
 .venv/demo.stamp: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
 	.venv/bin/python $(PIP) --editable '.[cpu,plot]'
@@ -50,5 +63,10 @@ test-wheel: pyproject.toml  ## the built wheel, in an environment that has nothi
 	.venv-base/bin/python $(PIP) --editable '.[cpu,plot,test]'
 	touch $@
 
+# Without its scripts: that of onnxruntime-node downloads CUDA, from elsewhere than the registry.
+docs/javascript/node_modules/.package-lock.json: docs/javascript/package.json docs/javascript/package-lock.json
+	npm ci --prefix docs/javascript --ignore-scripts --no-audit --no-fund --loglevel error
+	touch $@
+
 clean:
-	rm -rf .venv .venv-base .venv-wheel .hub-oldest dist demo.h5ad demo.png
+	rm -rf .venv .venv-base .venv-wheel .hub-oldest docs/javascript/node_modules dist demo.h5ad demo.png

@@ -1,4 +1,4 @@
-"""The features of an encoder, in the order that its graph takes them, and a query's columns matched to them."""
+"""The features of an encoder, in the order that its graph takes them."""
 
 import csv
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.errors import FeatureMatchError, IntegrityError
+from smile_runtime.errors import IntegrityError
 
 _COLUMNS = ("id", "mean", "std", "weight")
 _OPTIONAL = ("idf", "band")
-_ROUNDING = 1e-6  # of weights written with nine digits
+_OTHER_IDS = ("ensembl", "symbol")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,8 @@ class FeatureTable:
         Weight of each feature in TF-IDF, shape ``(n_features,)``; None where the preprocessing has none.
     band
         Band (distance) of each contact, int64, shape ``(n_features,)``; None likewise.
+    ensembl, symbol
+        Other ids of genes, ``n_features`` of them, empty where there is none; None where none are known.
     """
 
     ids: tuple[str, ...]
@@ -40,20 +42,21 @@ class FeatureTable:
     weight: NDArray[np.float64]
     idf: NDArray[np.float64] | None = None
     band: NDArray[np.int64] | None = None
+    ensembl: tuple[str, ...] | None = None
+    symbol: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def to_tsv(self) -> str:
         """Return the table as it stands in a space directory: a header, then a line a feature."""
-        columns = {name: getattr(self, name) for name in (*_COLUMNS[1:], *_OPTIONAL)}
-        kept = {name: column for name, column in columns.items() if column is not None}
-        rows = zip(self.ids, *kept.values(), strict=True)
-        lines = [
-            "\t".join(["id", *kept]),
-            *("\t".join([name, *(f"{number:.9g}" for number in row)]) for name, *row in rows),
-        ]
-        return "\n".join(lines) + "\n"
+        columns: dict[str, Sequence[str]] = {"id": self.ids}
+        columns |= {name: texts for name in _OTHER_IDS if (texts := getattr(self, name)) is not None}
+        for name in (*_COLUMNS[1:], *_OPTIONAL):
+            if (numbers := getattr(self, name)) is not None:
+                columns[name] = [f"{number:.9g}" for number in numbers]
+        lines = [tuple(columns), *zip(*columns.values(), strict=True)]
+        return "".join("\t".join(line) + "\n" for line in lines)
 
     @classmethod
     def from_tsv(cls, path: Path) -> "FeatureTable":
@@ -65,96 +68,36 @@ class FeatureTable:
             If the file is not such a table.
         """
         try:
-            reader = csv.DictReader(StringIO(path.read_text("utf-8")), delimiter="\t", quoting=csv.QUOTE_NONE)
-            names = [*_COLUMNS[1:], *(name for name in _OPTIONAL if name in (reader.fieldnames or ()))]
-            ids, *numbers = zip(*((row["id"], *(float(row[name]) for name in names)) for row in reader), strict=True)
+            lines = StringIO(path.read_text("utf-8"))
+            reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, restval="")
+            rows, header = list(reader), reader.fieldnames or ()
+            names = [*_COLUMNS[1:], *(name for name in _OPTIONAL if name in header)]
+            columns = {name: np.array([float(row[name]) for row in rows]) for name in names}
+            texts = {
+                name: tuple(row[name] for row in rows) for name in ("id", *_OTHER_IDS) if name == "id" or name in header
+            }
         except (KeyError, TypeError, ValueError, csv.Error) as error:
-            raise IntegrityError(
-                f"{path} is not a feature table: it needs the columns {', '.join(_COLUMNS)} and a line a feature"
-            ) from error
-        columns = dict(zip(names, map(np.array, numbers), strict=True))
+            raise _broken(path) from error
+        if not rows:
+            raise _broken(path)
         band = columns.get("band")
         table = cls(
-            ids,
+            texts["id"],
             columns["mean"],
             columns["std"],
             columns["weight"],
             columns.get("idf"),
             None if band is None else band.astype(np.int64),
+            texts.get("ensembl"),
+            texts.get("symbol"),
         )
         finite = all(np.isfinite(column).all() for column in columns.values())
-        if len(set(ids)) < len(ids) or not finite or table.std.min() < 0 or table.weight.min() < 0:
+        if len(set(table.ids)) < len(table) or not finite or table.std.min() < 0 or table.weight.min() < 0:
             raise IntegrityError(f"{path} has repeated features, or numbers that are no mean, std or weight")
         return table
 
 
-@dataclass(frozen=True, eq=False)
-class FeatureMatch:
-    """Which column of a query holds which feature of an encoder.
-
-    Attributes
-    ----------
-    columns
-        Columns of the query, shape ``(n_matched,)``.
-    positions
-        Where each of these columns stands among the encoder's features, shape ``(n_matched,)``.
-    missing
-        Features of the encoder that the query lacks, in the encoder's order.
-    weight
-        Share of what the encoder looks at that the query has, 0 to 1.
-    """
-
-    columns: NDArray[np.intp]
-    positions: NDArray[np.intp]
-    missing: tuple[str, ...]
-    weight: float
-
-    @property
-    def n_matched(self) -> int:
-        """Number of the encoder's features that the query has."""
-        return len(self.columns)
-
-
-def match_features(names: Sequence[str], features: FeatureTable, min_weight: float) -> FeatureMatch:
-    """Find an encoder's features among the names of a query's columns.
-
-    Parameters
-    ----------
-    names
-        The query's feature names (``adata.var_names``).
-    features
-        The encoder's features.
-    min_weight
-        Share of what the encoder looks at, 0 to 1, below which the query is refused.
-
-    Raises
-    ------
-    FeatureMatchError
-        If a wanted name stands in the query twice, or too little is found.
-    """
-    position = {name: index for index, name in enumerate(features.ids)}
-    found: dict[int, int] = {}
-    for column, name in enumerate(names):
-        if name in position and found.setdefault(position[name], column) != column:
-            raise FeatureMatchError(
-                f"the query has the feature {name!r} twice, so its value is unclear; "
-                "sum or drop the repeated columns (adata.var_names_make_unique() renames the later ones)"
-            )
-    positions = np.array(sorted(found), dtype=np.intp)
-    weight = float(features.weight[positions].sum())
-    if not found or weight < min_weight - _ROUNDING:
-        raise FeatureMatchError(
-            f"only {len(found):,} of the space's {len(features):,} features are in the query, {weight:.1%} of what the "
-            f"encoder looks at ({min_weight:.1%} is needed); the query's names are like {_sample(names)}, the space's "
-            f"like {_sample(features.ids)}: put the same kind of id into adata.var_names"
-        )
-    return FeatureMatch(
-        columns=np.array([found[place] for place in positions.tolist()], dtype=np.intp),
-        positions=positions,
-        missing=tuple(name for index, name in enumerate(features.ids) if index not in found),
-        weight=weight,
+def _broken(path: Path) -> IntegrityError:
+    return IntegrityError(
+        f"{path} is not a feature table: it needs the columns {', '.join(_COLUMNS)} and a line a feature"
     )
-
-
-def _sample(names: Sequence[str]) -> str:
-    return ", ".join(repr(str(name)) for name in names[:3]) or "(none)"

@@ -9,8 +9,8 @@ from smile_runtime.annotation import Projection, require_free, require_key, writ
 from smile_runtime.calibration import confidence
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
 from smile_runtime.errors import QueryError
-from smile_runtime.features import FeatureMatch, match_features
 from smile_runtime.labels import neighbour_weights, transfer_labels
+from smile_runtime.matching import FeatureMatch, match_query, require_summable
 from smile_runtime.matrix import CHUNK
 from smile_runtime.neighbours import nearest_neighbours
 from smile_runtime.query import QueryValues, read_values, select_matrix
@@ -30,6 +30,8 @@ def project(
     modality: str | None = None,
     layer: str | None = None,
     values: ValueKind | None = None,
+    features: str | None = None,
+    overlap: bool = False,
     unknown_rate: float = UNKNOWN_RATE,
     batch_size: int = DEFAULT_BATCH_SIZE,
     key_added: str = "smile",
@@ -42,7 +44,8 @@ def project(
     Parameters
     ----------
     adata
-        Query cells, shape ``(n_obs, n_vars)``, features named as in the space; raw counts or log-normalised values.
+        Query cells, shape ``(n_obs, n_vars)``, raw counts or log-normalised values; symbols, Ensembl ids or coordinates
+        of the features in ``var_names`` or a column of ``var``.
     space
         An open space.
     modality
@@ -51,6 +54,11 @@ def project(
         Where the values are; None for ``X``.
     values
         What they are; None: recognised.
+    features
+        Where the ids of the features are: ``var_names`` or a column of ``var``; None: where they fit best.
+    overlap
+        Whether a peak or bin of the query goes to the one of the space that it overlaps most, rather than to the same
+        one alone.
     unknown_rate
         Cells whose similarity is below this get the label ``unknown``: about this share of the cells of known types.
     batch_size
@@ -103,8 +111,9 @@ def project(
         raise QueryError("a backed AnnData cannot be copied in memory; leave out copy, or give adata.to_memory()")
     encoder = space.encoder(modality)
     matrix = select_matrix(adata, layer)
-    match = match_features(adata.var_names.astype(str).tolist(), encoder.features, encoder.record.min_matched)
+    match = match_query(adata, encoder, space.manifest.organism, features=features, overlap=overlap)
     query = read_values(matrix, encoder.preprocessing.target_sum, values, encoder.record.preprocessing.values)
+    require_summable(match, query.kind)
     projection = project_values(
         query, match, space, encoder, unknown_rate=unknown_rate, batch_size=batch_size, progress=progress
     )
@@ -164,6 +173,7 @@ def _provenance(query: QueryValues, match: FeatureMatch, space: Space, encoder: 
         "n_features_matched": match.n_matched,
         "weight_matched": match.weight,
         "features_missing": np.array(match.missing, dtype=object),
+        "features": match.report.as_uns(),
         "provider": encoder.provider,
         "versions": {**versions, **installed_packages(), "python": platform.python_version()},
     }

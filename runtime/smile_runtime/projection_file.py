@@ -25,6 +25,8 @@ def project_file(
     modality: str | None = None,
     layer: str | None = None,
     values: ValueKind | None = None,
+    features: str | None = None,
+    overlap: bool = False,
     unknown_rate: float = UNKNOWN_RATE,
     batch_size: int = DEFAULT_BATCH_SIZE,
     key_added: str = "smile",
@@ -42,7 +44,7 @@ def project_file(
         An open space.
     output
         The h5ad file to write: all that the query holds, and the fields that `project` writes.
-    modality, layer, values, unknown_rate, batch_size, key_added, overwrite
+    modality, layer, values, features, overlap, unknown_rate, batch_size, key_added, overwrite
         As `project`.
     force
         Whether ``output`` may be replaced.
@@ -75,6 +77,8 @@ def project_file(
         modality=modality,
         layer=layer,
         values=values,
+        features=features,
+        overlap=overlap,
         unknown_rate=unknown_rate,
         batch_size=batch_size,
         key_added=key_added,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import QueryError
-from smile_runtime.features import FeatureMatch
+from smile_runtime.matching import FeatureMatch
 from smile_runtime.matrix import Matrix, dense, sliceable
 from smile_runtime.values import Taken, ValueKind, lognorm_total, recognise_values, scan_values
 
@@ -70,9 +70,10 @@ class QueryValues:
 
     def raw(self, start: int, stop: int, match: FeatureMatch, n_features: int) -> NDArray[np.float32]:
         """Return rows of raw values in the encoder's order, shape ``(rows, n_features)``; NaN where not measured."""
-        measured = dense(self.matrix[start:stop][:, match.columns])
+        rows = self.matrix[start:stop][:, match.columns]
+        measured = dense(rows @ match.sums if match.repeated else rows)
         result = np.full((len(measured), n_features), np.nan, np.float32)
-        result[:, match.positions] = np.expm1(measured) if self.kind == "lognorm" else measured
+        result[:, match.matched] = np.expm1(measured) if self.kind == "lognorm" else measured
         return result
 
 

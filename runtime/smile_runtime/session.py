@@ -21,6 +21,7 @@ DEVICES = get_args(Device)
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 _ERRORS_ONLY, _SILENT = 3, 4
+_ANEW = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'smile-zoo[cpu]' (or 'smile-zoo[gpu]')"
 
 
 def installed_packages() -> dict[str, str]:
@@ -42,12 +43,11 @@ def import_onnxruntime() -> ModuleType:
     Raises
     ------
     DependencyError
-        If it is not installed, or two packages overwrite one another.
+        If it is not installed, or two packages overwrite one another, or one of two was uninstalled.
     """
     if len(installed_packages()) > 1:
         raise DependencyError(
-            "onnxruntime and onnxruntime-gpu are both installed and overwrite one another; keep one: "
-            "pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'smile-zoo[cpu]' (or 'smile-zoo[gpu]')"
+            f"onnxruntime and onnxruntime-gpu are both installed and overwrite one another; keep one: {_ANEW}"
         )
     try:
         import onnxruntime
@@ -56,6 +56,11 @@ def import_onnxruntime() -> ModuleType:
             f"ONNX Runtime cannot be imported ({error}); install it with: pip install 'smile-zoo[cpu]' "
             "(or 'smile-zoo[gpu]' on a machine with an NVIDIA GPU)"
         ) from error
+    if not hasattr(onnxruntime, "InferenceSession"):  # the two share a folder, and the one that goes empties it
+        raise DependencyError(
+            "ONNX Runtime is an empty folder, which is what remains where one of its two packages was uninstalled; "
+            f"install it anew: {_ANEW}"
+        )
     if hasattr(onnxruntime, "disable_telemetry_events"):
         onnxruntime.disable_telemetry_events()
     module: ModuleType = onnxruntime
@@ -120,8 +125,8 @@ def _open_cuda(ort: ModuleType, graph: Path, *, required: bool) -> "onnxruntime.
         return session
     if required:
         raise DeviceError(
-            "CUDA was asked for, but ONNX Runtime could not start it here: no NVIDIA GPU or driver, or missing CUDA "
-            "libraries. `smile-zoo doctor` shows what is there; use --device cpu to go on without"
+            "CUDA was asked for, but ONNX Runtime could not start it here: no NVIDIA GPU or driver (nvidia-smi lists "
+            "them), or no CUDA libraries (pip install 'smile-zoo[gpu]' brings them); use --device cpu to go on without"
         )
     logger.warning(
         "CUDA does not work here, running on the CPU; `smile-zoo doctor` shows why, --device cpu says you know"

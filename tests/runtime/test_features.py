@@ -1,16 +1,12 @@
-"""The feature table and the matching of a query's columns."""
-
-import re
+"""The feature table: as text and back, and refused where it is none."""
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from smile_runtime import FeatureMatchError, IntegrityError
-from smile_runtime.features import FeatureTable, match_features
-
-
-def table(ids="ABCDE", weight=(0.1, 0.2, 0.2, 0.2, 0.3)) -> FeatureTable:
-    return FeatureTable(tuple(ids), np.zeros(len(ids)), np.ones(len(ids)), np.array(weight))
+from smile_runtime import IntegrityError
+from smile_runtime.features import FeatureTable
 
 
 def read(tmp_path, content: str | bytes) -> FeatureTable:
@@ -38,9 +34,51 @@ def test_zero_is_written_exactly(tmp_path):
 
 
 def test_further_columns_in_any_order_are_let_pass(tmp_path):
-    after = read(tmp_path, "symbol\tstd\tid\tweight\tmean\nCD3E\t2\tENSG1\t0.4\t1\nCD19\t4\tENSG2\t0.6\t3\n")
+    after = read(tmp_path, "place\tstd\tid\tweight\tmean\nchr1\t2\tENSG1\t0.4\t1\nchr2\t4\tENSG2\t0.6\t3\n")
     assert after.ids == ("ENSG1", "ENSG2")
     np.testing.assert_array_equal((after.mean, after.std, after.weight), [[1, 3], [2, 4], [0.4, 0.6]])
+
+
+def numbered(ids: tuple[str, ...], **others) -> FeatureTable:
+    n = len(ids)
+    return FeatureTable(ids, np.zeros(n), np.ones(n), np.full(n, 1 / n), **others)
+
+
+def test_tables_without_other_ids_stay_as_they_were(tmp_path):
+    text = numbered(("A", "B")).to_tsv()
+    assert text == "id\tmean\tstd\tweight\nA\t0\t1\t0.5\nB\t0\t1\t0.5\n"
+    assert (read(tmp_path, text).ensembl, read(tmp_path, text).symbol) == (None, None)
+
+
+def test_other_ids_stand_behind_the_id(tmp_path):
+    before = numbered(("A", "B"), ensembl=("ENSG1", ""), symbol=("a", "b"), idf=np.array([1.0, 2.0]))
+    text = before.to_tsv()
+    assert text.splitlines()[0].split("\t") == ["id", "ensembl", "symbol", "mean", "std", "weight", "idf"]
+    after = read(tmp_path, text)
+    assert (after.ensembl, after.symbol) == (("ENSG1", ""), ("a", "b"))
+    np.testing.assert_array_equal(after.idf, [1.0, 2.0])
+
+
+def test_other_ids_may_stand_anywhere_and_be_cut_off(tmp_path):
+    after = read(tmp_path, "id\tmean\tstd\tweight\tsymbol\nA\t1\t1\t0.5\tCD3E\nB\t1\t1\t0.5\n")
+    assert after.symbol == ("CD3E", "")
+
+
+def test_other_ids_of_another_number_are_refused():
+    with pytest.raises(ValueError, match="zip"):
+        numbered(("A", "B"), symbol=("a",)).to_tsv()
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=12)
+
+
+@settings(max_examples=60, deadline=None, database=None, derandomize=True)
+@given(st.lists(WORDS.filter(bool), min_size=1, max_size=8, unique=True), st.data())
+def test_any_names_survive(tmp_path_factory, ids, data):
+    others = data.draw(st.lists(WORDS, min_size=len(ids), max_size=len(ids)))
+    before = numbered(tuple(ids), symbol=tuple(others))
+    after = read(tmp_path_factory.mktemp("table"), before.to_tsv())
+    assert (after.ids, after.symbol, after.ensembl) == (before.ids, before.symbol, None)
 
 
 HEADER = "id\tmean\tstd\tweight\n"
@@ -80,73 +118,3 @@ def test_broken_tables_are_refused_by_name(tmp_path, content):
 def test_impossible_tables_are_refused(tmp_path, content):
     with pytest.raises(IntegrityError):
         read(tmp_path, content)
-
-
-def test_match_keeps_the_encoders_order():
-    match = match_features(["x", "D", "A", "y", "C"], table(), 0.1)
-    np.testing.assert_array_equal(match.columns, [2, 4, 1])  # of A, C, D
-    np.testing.assert_array_equal(match.positions, [0, 2, 3])
-    assert match.missing == ("B", "E")
-    assert match.n_matched == 3
-
-
-def test_full_match_misses_nothing():
-    match = match_features(list("EDCBA"), table(), 1.0)
-    np.testing.assert_array_equal(match.columns, [4, 3, 2, 1, 0])
-    assert match.missing == ()
-
-
-def test_wanted_duplicate_is_refused_by_name():
-    with pytest.raises(FeatureMatchError, match="'B' twice"):
-        match_features(["A", "B", "C", "B"], table(), 0.1)
-
-
-def test_unwanted_duplicate_is_let_pass():
-    assert match_features(["A", "x", "x", "B"], table(), 0.1).n_matched == 2
-
-
-def test_none_in_common_shows_names_of_both_sides():
-    with pytest.raises(FeatureMatchError) as caught:
-        match_features(["ENSG01", "ENSG02", "ENSG03", "ENSG04"], table(), 0.1)
-    assert "only 0 of the space's 5 features" in str(caught.value)
-    assert "the query's names are like 'ENSG01', 'ENSG02', 'ENSG03', the space's like 'A', 'B', 'C'" in str(
-        caught.value
-    )
-    assert "adata.var_names" in str(caught.value)
-
-
-def test_query_without_features_is_refused():
-    with pytest.raises(FeatureMatchError, match=re.escape("are like (none)")):
-        match_features([], table(), 0.0)
-
-
-@pytest.mark.parametrize("min_weight", [0.0, 0.1])
-def test_one_feature_is_always_needed(min_weight):
-    assert match_features(["A"], table(), min_weight).n_matched == 1
-    with pytest.raises(FeatureMatchError, match="only 0 of the space's 5"):
-        match_features(["x"], table(), min_weight)
-
-
-def test_weight_is_what_the_encoder_looks_at_and_not_a_number_of_features():
-    assert match_features(["D", "x", "E"], table(), 0.45).weight == pytest.approx(0.5)
-    with pytest.raises(
-        FeatureMatchError, match=re.escape("only 2 of the space's 5 features are in the query, 30.0% of")
-    ):
-        match_features(["D", "x", "A"], table(), 0.45)
-
-
-def test_floor_is_inclusive():
-    assert match_features(["D", "E"], table(), 0.5).n_matched == 2
-    with pytest.raises(FeatureMatchError, match=re.escape("30.0% of what the encoder looks at (50.0% is needed)")):
-        match_features(["A", "B"], table(), 0.5)
-
-
-def test_text_asks_for_more_than_was_given():
-    with pytest.raises(FeatureMatchError) as caught:
-        match_features(["A"], table(weight=(0.098, 0.202, 0.2, 0.2, 0.3)), 0.1)
-    assert "10.0% of what the encoder looks at (10.0% is needed)" not in str(caught.value)
-
-
-def test_full_match_is_enough_for_any_floor(tmp_path):
-    thirds = read(tmp_path, table("ABC", (1 / 3,) * 3).to_tsv())
-    assert match_features(["A", "B", "C"], thirds, 1.0).missing == ()

@@ -4,6 +4,7 @@ import logging
 import sys
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import ClassVar
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_auto_on_a_gpu_build_without_gpu_warns_once(gpu_build, graph, caplog, ca
 
 
 def test_cuda_on_a_gpu_build_without_gpu_is_refused(gpu_build, graph, caplog):
-    with pytest.raises(DeviceError, match=r"could not start it here.*smile-zoo doctor.*--device cpu"):
+    with pytest.raises(DeviceError, match=r"could not start it here.*nvidia-smi.*'smile-zoo\[gpu\]'.*--device cpu"):
         open_session(graph, "cuda")
     assert caplog.records == []
 
@@ -124,6 +125,13 @@ def test_both_packages_are_refused_with_the_way_out(monkeypatch):
     monkeypatch.setattr(metadata, "version", lambda _name: "1.22.0")
     assert installed_packages() == {"onnxruntime": "1.22.0", "onnxruntime-gpu": "1.22.0"}
     with pytest.raises(DependencyError, match="both installed") as caught:
+        import_onnxruntime()
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'smile-zoo[cpu]'" in str(caught.value)
+
+
+def test_what_an_uninstalled_package_leaves_is_refused_with_the_way_out(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", ModuleType("onnxruntime"))
+    with pytest.raises(DependencyError, match="an empty folder") as caught:
         import_onnxruntime()
     assert "pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'smile-zoo[cpu]'" in str(caught.value)
 

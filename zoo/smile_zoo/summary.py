@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from anndata import AnnData
 
@@ -41,5 +43,10 @@ def summarise_projection(adata: "AnnData", key_added: str) -> dict[str, Any]:
         "n_features_matched": provenance["n_features_matched"],
         "n_features_missing": len(provenance["features_missing"]),
         "weight_matched": provenance["weight_matched"],
+        "features": {name: _plain(value) for name, value in provenance["features"].items()},
         "labels": [asdict(row) for row in count_labels(adata, key_added)],
     }
+
+
+def _plain(value: object) -> object:
+    return value.tolist() if isinstance(value, np.ndarray) else value

@@ -23,6 +23,8 @@ from smile_zoo.summary import summarise_projection
 @click.option("--modality", help="Which encoder; not needed where the space has one.")
 @click.option("--layer", help="Layer that holds the values [default: X].")
 @click.option("--values", type=click.Choice(["counts", "lognorm"]), help="What the values are [default: recognised].")
+@click.option("--features", help="Where the ids are: var_names, or a column of var [default: where they fit best].")
+@click.option("--overlap", is_flag=True, help="Peaks and bins go to those of the space that they overlap most.")
 @click.option(
     "--unknown-rate",
     type=click.FloatRange(0, 1),
@@ -51,6 +53,8 @@ def project(
     modality: str | None,
     layer: str | None,
     values: Literal["counts", "lognorm"] | None,
+    features: str | None,
+    overlap: bool,
     unknown_rate: float,
     batch_size: int,
     device: options.DeviceName,
@@ -86,6 +90,8 @@ def project(
             modality=modality,
             layer=layer,
             values=values,
+            features=features,
+            overlap=overlap,
             unknown_rate=unknown_rate,
             batch_size=batch_size,
             key_added=key_added,

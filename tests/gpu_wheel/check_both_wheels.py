@@ -1,0 +1,48 @@
+"""Check that two builds of ONNX Runtime in one place are explained, and what uninstalling one of them leaves."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+import smile_zoo
+
+BOTH = "onnxruntime and onnxruntime-gpu are both installed and overwrite one another; keep one: "
+EMPTY = "ONNX Runtime is an empty folder"
+ANEW = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'smile-zoo[cpu]' (or 'smile-zoo[gpu]')"
+
+command = Path(sys.executable).with_name("smile-zoo")
+query = Path(smile_zoo.__file__).parent / "demo/query.h5ad"
+offline = {**os.environ, "HF_HUB_OFFLINE": "1"}
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run ``smile-zoo``."""
+    return subprocess.run([command, *arguments], env=offline, capture_output=True, text=True, check=False)
+
+
+def check_refused(cause: str, packages: set[str]) -> None:
+    """Check that `project` and `doctor` say what is wrong and what to type."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = run("project", query, "pbmc", "-o", Path(folder) / "out.h5ad")
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
+        assert done.stderr.startswith(f"Error: {cause}"), done
+        assert ANEW in done.stderr, done
+        assert list(Path(folder).iterdir()) == []
+    done = run("doctor", "--json")
+    findings = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (1, ""), done
+    assert set(findings["onnxruntime packages"]) == packages, findings
+    for device in ("cpu", "cuda"):
+        assert findings[f"device {device}"].startswith(cause), findings
+        assert ANEW in findings[f"device {device}"], findings
+
+
+versions = [f"{name} {metadata.version(name)}" for name in ("onnxruntime-gpu", "onnxruntime")]
+check_refused(BOTH, {"onnxruntime", "onnxruntime-gpu"})
+subprocess.run([sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "onnxruntime"], check=True)
+check_refused(EMPTY, {"onnxruntime-gpu"})
+print(f"{' and '.join(versions)} in one place: refused, and so is what is left of them")

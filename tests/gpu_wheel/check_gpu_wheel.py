@@ -1,0 +1,55 @@
+"""Check the GPU build of ONNX Runtime where CUDA does not start; ``make test-gpu-wheel`` runs this."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+import smile_zoo
+
+ON_THE_CPU = "CUDA does not work here, running on the CPU; `smile-zoo doctor` shows why, --device cpu says you know\n"
+REFUSED = "CUDA was asked for, but ONNX Runtime could not start it here"
+
+command = Path(sys.executable).with_name("smile-zoo")
+query = Path(smile_zoo.__file__).parent / "demo/query.h5ad"
+without_gpu = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run ``smile-zoo`` where no GPU is visible."""
+    return subprocess.run([command, *arguments], env=without_gpu, capture_output=True, text=True, check=False)
+
+
+def project(device: str, output: Path) -> subprocess.CompletedProcess[str]:
+    """Project the packaged query on a device."""
+    return run("project", query, "pbmc", "-o", output, "--device", device, "--json")
+
+
+with tempfile.TemporaryDirectory() as folder:
+    for device, said in (("auto", ON_THE_CPU), ("cpu", "")):
+        done = project(device, Path(folder) / f"{device}.h5ad")
+        assert (done.returncode, done.stderr) == (0, said), done
+        assert json.loads(done.stdout)["provider"] == "CPUExecutionProvider", done
+    done = project("cuda", Path(folder) / "cuda.h5ad")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
+    assert done.stderr.startswith(f"Error: {REFUSED}"), done
+    assert "nvidia-smi" in done.stderr, done
+    assert "pip install 'smile-zoo[gpu]'" in done.stderr, done
+    assert "--device cpu" in done.stderr, done
+    assert sorted(path.name for path in Path(folder).iterdir()) == ["auto.h5ad", "cpu.h5ad"]
+
+done = run("doctor", "--json")
+findings = json.loads(done.stdout)
+version = metadata.version("onnxruntime-gpu")
+assert (done.returncode, done.stderr) == (0, ""), done
+assert findings["onnxruntime packages"] == {"onnxruntime-gpu": version}, findings
+assert "CUDAExecutionProvider" in findings["providers built in"], findings
+assert findings["device cpu"] == "works", findings
+assert findings["device cuda"].startswith(REFUSED), findings
+
+done = run("verify", "pbmc")  # compares the embedding with torch's, as it does for the CPU build
+assert (done.returncode, done.stderr) == (0, ON_THE_CPU), done
+print(f"onnxruntime-gpu {version} without CUDA; {done.stdout}")

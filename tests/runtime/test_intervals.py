@@ -1,0 +1,106 @@
+"""Intervals in all spellings, and the one that is overlapped most."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smile_runtime.intervals import Interval, are_intervals, most_overlapping, parse_interval, respelled
+
+SETTINGS = settings(max_examples=150, deadline=None, database=None, derandomize=True)
+SPELLINGS = ["chr1:100-200", "chr1_100_200", "chr1-100-200", "1-100-200", "1:100-200", "Chr1:100-200", "CHR1:0100-200"]
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_spellings_of_one_interval(name):
+    assert parse_interval(name) == Interval("1", 100, 200)
+    assert respelled(name) == "1:100-200"
+
+
+@pytest.mark.parametrize(
+    ("name", "chrom"),
+    [
+        ("chrM:1-2", "MT"),
+        ("MT-1-2", "MT"),
+        ("chrx_1_2", "X"),
+        ("GL000205.2-1-2", "GL000205.2"),
+        ("chr1_KI270706v1_random_1_2", "1_KI270706V1_RANDOM"),
+    ],
+)
+def test_chromosomes(name, chrom):
+    assert parse_interval(name) == Interval(chrom, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "CD3D",
+        "HLA-A",
+        "RP11-34P13.7",
+        "chr1",
+        "chr1:100",
+        "chr1:200-100",
+        "chr1:0-0",
+        "chr1:0-1Mb",
+        "1-2",
+        "chr1:1-99999999999",
+    ],
+)
+def test_what_is_no_interval(name):
+    assert parse_interval(name) is None
+    assert respelled(name) == name
+
+
+def test_most_names_must_be_intervals():
+    assert are_intervals(["chr1:1-2"] * 19 + ["spike"])
+    assert not are_intervals(["chr1:1-2"] * 9 + ["spike"])
+    assert not are_intervals([])
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("chr1:100-200", 0),
+        ("1_150_199", 0),
+        ("chr1:190-240", 1),  # 10 of the first, 20 of the second
+        ("chr1:195-225", 0),  # 5 of both
+        ("chr1:200-220", -1),  # ends are not part of an interval
+        ("chr2:100-200", -1),
+        ("chr3:0-1000000000", 3),
+        ("CD3D", -1),
+    ],
+)
+def test_most_overlapping(name, target):
+    targets = ["chr1:100-200", "chr1:220-320", "spike", "chr3:5-6"]
+    assert most_overlapping([name], targets).tolist() == [target]
+
+
+SPANS = st.tuples(st.sampled_from(["chr1", "2", "X"]), st.integers(0, 60), st.integers(1, 30))
+
+
+def spelled(spans):
+    return [f"{chrom}:{start}-{start + length}" for chrom, start, length in spans]
+
+
+@SETTINGS
+@given(st.lists(SPANS, max_size=12), st.lists(SPANS, max_size=12))
+def test_overlaps_are_those_of_a_plain_search(names, targets):
+    def overlap(one, other):
+        same = one[0].removeprefix("chr") == other[0].removeprefix("chr")
+        return same * (min(one[1] + one[2], other[1] + other[2]) - max(one[1], other[1]))
+
+    expected = []
+    for name in names:
+        overlaps = np.array([overlap(name, target) for target in targets])
+        expected.append(int(overlaps.argmax()) if len(targets) and overlaps.max() > 0 else -1)
+    assert most_overlapping(spelled(names), spelled(targets)).tolist() == expected
+
+
+@SETTINGS
+@given(SPANS, st.sampled_from(["{}:{}-{}", "{}_{}_{}", "{}-{}-{}", "{}:{}_{}"]), st.booleans())
+def test_any_spelling_is_the_same_interval(span, form, prefixed):
+    chrom, start, length = span
+    chrom = chrom.removeprefix("chr")
+    name = form.format(("chr" if prefixed else "") + chrom, start, start + length)
+    assert parse_interval(name) == Interval(chrom, start, start + length)
