@@ -8,7 +8,8 @@ from huggingface_hub import snapshot_download
 import smile_zoo
 from smile_runtime import SpaceNotFoundError
 from smile_runtime.manifest import MANIFEST_NAME
-from smile_zoo.cached_spaces import list_cached, remove_cached
+from smile_zoo.bundles import pack, unpack
+from smile_zoo.cached_spaces import cached_path, list_cached, remove_cached
 
 REPO = "org/pbmc"
 
@@ -135,11 +136,13 @@ def test_path(machine, pbmc, commits: dict[str, str]) -> None:
     assert machine.run("cache", "path").stdout == f"{machine.cache}\n"
     snapshots = machine.cache / "models--org--pbmc/snapshots"
     assert machine.run("cache", "path", REPO).stdout == f"{snapshots / commits['new']}\n"
-    assert machine.run("cache", "path", f"{REPO}@v1").stdout == f"{snapshots / commits['old']}\n"
-    assert machine.run("cache", "path", "pbmc").stdout.endswith("smile_zoo/spaces/pbmc\n")
+    assert cached_path(f"{REPO}@v1") == snapshots / commits["old"]
+    assert cached_path("pbmc").parts[-3:] == ("smile_zoo", "spaces", "pbmc")
+    assert cached_path(str(pbmc.path)) == pbmc.path
     error = machine.refused("cache", "path", f"{REPO}@v2")
     assert f"{REPO}@v2 is not in the cache {machine.cache}; bring it here with: smile-zoo pull {REPO}@v2" in error
-    assert "does not exist" in machine.refused("cache", "path", "./nowhere")
+    with pytest.raises(SpaceNotFoundError, match="nowhere does not exist"):
+        cached_path("./nowhere")
     assert machine.requests == []
 
 
@@ -151,15 +154,16 @@ def test_empty_cache(machine) -> None:
 
 
 def test_what_a_bundle_brought_is_removed_as_well(machine, commits: dict[str, str]) -> None:
-    machine.json("bundle", f"{REPO}@v1", "-o", "old.tar")
-    machine.json("bundle", REPO, "-o", "new.tar")
-    machine.json("cache", "remove", REPO)
-    for name in ("old.tar", "new.tar"):
-        machine.json("pull", name)
+    bundles = {machine.folder / "old.tar": f"{REPO}@v1", machine.folder / "new.tar": REPO}
+    for bundle, name in bundles.items():
+        pack(name, bundle)
+    remove_cached(REPO)
+    for bundle in bundles:
+        unpack(bundle)
     machine.json("cache", "remove", f"{REPO}@v1")
     assert (REPO, commits["old"]) not in listed()
-    assert machine.json("verify", f"{REPO}@main", HF_HUB_OFFLINE="1")["space"] == "pbmc"
-    machine.json("cache", "remove", REPO)
+    assert smile_zoo.load(REPO).name == "pbmc"
+    remove_cached(REPO)
     assert listed() == [("org/two", commits["two"])]
     assert not (machine.cache / "models--org--pbmc").exists()
     assert untouched(machine)

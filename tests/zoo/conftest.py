@@ -12,6 +12,17 @@ COMMAND = Path(sys.executable).with_name("smile-zoo")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home of the Hub's files, for this process and for commands; and no network."""
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HF_HOME", str(folder))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return folder
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Run ``smile-zoo`` in an empty folder and return exit code, stdout and stderr."""

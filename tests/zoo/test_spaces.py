@@ -1,45 +1,32 @@
-"""Naming, listing, showing and verifying spaces."""
+"""Listing, showing, verifying and opening spaces."""
 
 import json
 from pathlib import Path
 
+import anndata
+import numpy as np
 import pytest
 
+import smile_runtime
 import smile_zoo
-from smile_runtime import SpaceNotFoundError
-
-
-def test_catalogue_name_wins_over_a_directory_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "pbmc").mkdir()
-    monkeypatch.chdir(tmp_path)
-    assert smile_zoo.find_space("pbmc").parent.name == "spaces"
-    assert smile_zoo.find_space("./pbmc") == Path("./pbmc")
-
-
-@pytest.mark.parametrize(
-    ("name", "text"), [("pmbc", "did you mean pbmc?"), ("heart", "the catalogue has: pbmc"), ("mine", "write ./mine")]
-)
-def test_unknown_name_is_refused_with_what_to_type(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str
-) -> None:
-    (tmp_path / "mine").mkdir()
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SpaceNotFoundError, match=f"there is no space named '{name}'") as caught:
-        smile_zoo.find_space(name)
-    assert text in str(caught.value)
-
-
-def test_packaged_space_takes_at_most_2_megabytes() -> None:
-    (pbmc,) = (entry for entry in smile_zoo.list_spaces() if entry.name == "pbmc")
-    assert sum(path.stat().st_size for path in pbmc.path.rglob("*") if path.is_file()) <= 2e6
+from smile_runtime import IntegrityError
 
 
 def test_list(run) -> None:
-    listed = json.loads(run("list", "--json").stdout)
-    (pbmc,) = (row for row in listed if row["name"] == "pbmc")
+    (pbmc,) = json.loads(run("list", "--json").stdout)
     assert pbmc["n_cells"] == 900
     assert pbmc["modalities"] == ["rna"]
-    assert "pbmc" in run("list").stdout
+    assert (pbmc["repo"], pbmc["local"]) == (None, True)
+    header, row = run("list").stdout.splitlines()
+    assert header.split() == ["NAME", "TITLE", "ORGANISM", "TISSUE", "MODALITIES", "CELLS", "SIZE", "LOCAL"]
+    assert row.split()[0] == "pbmc"
+    assert row.split()[-5:] == ["rna", "900", "1.0", "MB", "yes"]
+
+
+def test_list_of_nothing(run) -> None:
+    done = run("list", "--tissue", "heart")
+    assert done.returncode == 0
+    assert "no space of the catalogue is so; smile-zoo catalogue update may bring more" in done.stderr
 
 
 def test_show(run) -> None:
@@ -64,9 +51,24 @@ def test_verify(run, pbmc_copy: Path) -> None:
     assert "rna.onnx was changed: its sha256 is" in done.stderr
 
 
-def test_doctor(run) -> None:
+def test_doctor(run, home: Path) -> None:
     done = run("doctor", "--json")
     assert done.returncode == 0
     found = json.loads(done.stdout)
     assert found["device cpu"] == "works"
     assert found["device cuda"].startswith("CUDA was asked for, but")
+    assert found["endpoint"] == "offline: HF_HUB_OFFLINE is set"
+    assert (found["cache"], found["cache size"]) == (str(home / "hub"), "0 B")
+
+
+def test_load(counts: anndata.AnnData, pbmc_copy: Path, home: Path) -> None:
+    space = smile_zoo.load("pbmc", device="cpu")
+    assert (space.name, space.revision) == ("pbmc", "packaged")
+    smile_runtime.project(counts, space)
+    assert counts.obsm["X_smile"].shape == (30, 128)
+    np.testing.assert_allclose(np.linalg.norm(counts.obsm["X_smile"], axis=1), 1, atol=1e-5)
+    assert smile_zoo.load(pbmc_copy).revision == "local"
+    (pbmc_copy / "map.png").write_bytes(b"another picture")
+    with pytest.raises(IntegrityError, match=r"map\.png has 15 bytes, the manifest says"):
+        smile_zoo.load(str(pbmc_copy))
+    assert list((home / "smile-zoo/hashes").iterdir())

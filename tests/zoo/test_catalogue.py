@@ -1,0 +1,192 @@
+"""The catalogue: what it holds, which entries are listed, and where the Hub's files are kept."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import smile_zoo
+from smile_runtime.files import sha256_file
+from smile_runtime.manifest import read_manifest
+from smile_zoo.catalogue import PACKAGED, encode_catalogue, entry_of, parse_catalogue
+from smile_zoo.errors import CatalogueError
+
+LINE: dict[str, Any] = json.loads(PACKAGED.read_text("utf-8").splitlines()[0])
+COMMIT = "c" * 40
+MOUSE = {
+    "name": "mouse-skin",
+    "repo": "org/skin",
+    "revision": COMMIT,
+    "title": "Skin, RNA and ATAC",
+    "organism": "Mus musculus",
+    "tissue": "skin, dermis",
+    "modalities": ["rna", "atac"],
+}
+
+
+def line(**changes: Any) -> bytes:
+    return json.dumps({**LINE, **changes}).encode() + b"\n"
+
+
+def write(home: Path, content: bytes) -> None:
+    path = home / "smile-zoo/catalogue.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+# Entries
+
+
+def test_packaged_entry_says_what_the_packaged_space_says() -> None:
+    (entry,) = parse_catalogue(PACKAGED.read_bytes(), "catalogue")
+    space = entry.packaged
+    assert space is not None
+    assert (
+        encode_catalogue([entry_of(read_manifest(space), sha256_file(space / "config.json"))]) == PACKAGED.read_bytes()
+    )
+    needed = [path for path in space.rglob("*") if path.is_file() and path.name != "config.json"]
+    assert entry.size == sum(path.stat().st_size for path in needed if path.parent.name != "training")
+
+
+def test_packaged_space_takes_at_most_2_megabytes() -> None:
+    (pbmc,) = smile_zoo.list_spaces()
+    assert sum(path.stat().st_size for path in pbmc.packaged.rglob("*") if path.is_file()) <= 2e6
+
+
+def test_entries_are_encoded_as_they_are_decoded() -> None:
+    content = PACKAGED.read_bytes() + line(**MOUSE)
+    entries = parse_catalogue(content, "catalogue")
+    assert [entry.name for entry in entries] == ["pbmc", "mouse-skin"]
+    assert parse_catalogue(encode_catalogue(entries), "again") == entries
+    assert {metric.method for metric in entries[0].metrics} == {"smile"}
+    assert parse_catalogue(b"", "catalogue") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"words\n", "JSON is malformed"),
+        (line()[:-10], "truncated"),
+        (line(more=1), "unknown field `more`"),
+        (
+            json.dumps({key: value for key, value in LINE.items() if key != "size"}).encode(),
+            "missing required field `size`",
+        ),
+        (line(size="1 MB"), "$.size"),
+        (line(manifest_sha256="a" * 63), "$.manifest_sha256"),
+        (line(manifest_sha256="A" * 64), "$.manifest_sha256"),
+        (line(repo="org/skin", revision="main"), "$.revision"),
+        (line(repo="org/skin", revision=COMMIT + "\n"), "$.revision"),
+        (line(repo="skin", revision=COMMIT), "$.repo"),
+        (line(repo="org/skin/more", revision=COMMIT), "$.repo"),
+        (line(name="../pbmc"), "$.name"),
+        (line(name="a/b"), "$.name"),
+        (line(name="x" * 97), "$.name"),
+        (b'{"name": "\xff"}\n', "is no entry"),
+        (line(repo="org/skin"), "has half an address"),
+        (line(revision=COMMIT), "has half an address"),
+        (line(), "pbmc is there twice"),
+        (b"\n", "is no entry"),
+    ],
+)
+def test_line_that_is_no_entry_is_refused(content: bytes, text: str) -> None:
+    with pytest.raises(CatalogueError) as caught:
+        parse_catalogue(PACKAGED.read_bytes() + content, "org/catalogue@1234567")
+    assert str(caught.value).startswith("org/catalogue@1234567, line 2")
+    assert text in str(caught.value)
+
+
+# Listing
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({}, ["blood", "mouse-skin", "pbmc"]),
+        ({"organism": "mus MUSCULUS"}, ["mouse-skin"]),
+        ({"organism": "sapiens"}, ["blood", "pbmc"]),
+        ({"tissue": "Dermis"}, ["mouse-skin"]),
+        ({"modality": "atac"}, ["mouse-skin"]),
+        ({"modality": "at"}, []),
+        ({"modality": "rna", "tissue": "blood"}, ["blood", "pbmc"]),
+        ({"organism": "mus", "tissue": "blood"}, []),
+        ({"text": "ATAC"}, ["mouse-skin"]),
+        ({"text": "skin  rna"}, ["mouse-skin"]),
+        ({"text": "skin blood"}, []),
+        ({"text": "org/"}, ["blood", "mouse-skin"]),
+        ({"text": "cc-by"}, ["blood", "mouse-skin", "pbmc"]),
+        ({"text": "three 10x"}, ["blood", "pbmc"]),
+    ],
+)
+def test_list_spaces(home: Path, filters: dict[str, str], found: list[str]) -> None:
+    nowhere = line(name="nowhere", repo=None, revision=None)  # on the Hub it is not, in the package neither
+    write(home, line(**MOUSE) + line(name="blood", repo="org/blood", revision=COMMIT) + nowhere)
+    assert [entry.name for entry in smile_zoo.list_spaces(**filters)] == found
+
+
+def test_packaged_entry_wins(home: Path) -> None:
+    write(home, line(repo="org/evil", revision=COMMIT, title="Another"))
+    assert [(entry.title, entry.repo) for entry in smile_zoo.list_spaces()] == [(LINE["title"], None)]
+
+
+def test_catalogue_that_went_bad_is_passed_over_with_a_word(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(home, line(**MOUSE)[:-50])
+    assert [entry.name for entry in smile_zoo.list_spaces()] == ["pbmc"]
+    (record,) = caplog.records
+    assert f"{home}/smile-zoo/catalogue.jsonl, line 1, is no entry" in record.getMessage()
+    assert "the catalogue of the package is used: smile-zoo catalogue update" in record.getMessage()
+
+
+def test_list_needs_neither_the_network_nor_the_client_of_the_hub(home: Path) -> None:
+    write(home, line(**MOUSE))
+    code = """
+import socket, sys
+from smile_zoo.main import cli
+def refuse(*arguments): raise AssertionError("the network was used")
+socket.socket.connect = socket.getaddrinfo = refuse
+cli.main(["list"], standalone_mode=False)
+loaded = {"huggingface_hub", "anndata", "onnxruntime", "torch", "pandas", "matplotlib"} & set(sys.modules)
+sys.exit(", ".join(loaded) or 0)
+"""
+    env = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 0, done.stderr
+    assert [text.split()[0] for text in done.stdout.splitlines()] == ["NAME", "mouse-skin", "pbmc"]
+
+
+# Places
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        {},
+        {"HF_HOME": "/data/hf"},
+        {"HF_HOME": "~/hf"},
+        {"HF_HOME": "$HOME/hf"},
+        {"HF_HUB_CACHE": "/data/cache"},
+        {"HF_HUB_CACHE": "~/cache", "HF_HOME": "/data/hf"},
+        {"HUGGINGFACE_HUB_CACHE": "/data/old"},
+        {"HF_HUB_CACHE": "/data/cache", "HUGGINGFACE_HUB_CACHE": "/data/old"},
+        {"XDG_CACHE_HOME": "/data/xdg"},
+        {"XDG_CACHE_HOME": "/data/xdg", "HF_HOME": "/data/hf"},
+    ],
+    ids=" ".join,
+)
+def test_cache_is_that_of_the_client_of_the_hub(tmp_path: Path, places: dict[str, str]) -> None:
+    code = """
+from huggingface_hub import constants
+from smile_zoo.places import hub_cache, updated_catalogue
+print(constants.HF_HUB_CACHE, hub_cache(), constants.HF_HOME, updated_catalogue().parents[1], sep="\\n")
+"""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING", "XDG_"))}
+    env |= {"HOME": str(tmp_path), **places}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    theirs, ours, their_home, our_home = done.stdout.splitlines()
+    assert ours == theirs
+    assert our_home == their_home
+    assert ours.startswith(("/data/", f"{tmp_path}/"))

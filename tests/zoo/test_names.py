@@ -1,0 +1,133 @@
+"""What a name stands for: a space of the catalogue, a repo of the Hub, or a directory."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import smile_zoo.catalogue
+from smile_runtime import SpaceNotFoundError
+from smile_zoo.names import HubSpace, LocalSpace, is_repo, parse_name
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+LINE = json.loads(smile_zoo.catalogue.PACKAGED.read_text("utf-8").splitlines()[0])
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: empty."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def blood(home: Path) -> str:
+    """A space that a newer catalogue brought; return the sha256 of its manifest."""
+    entry = {**LINE, "name": "blood", "repo": "org/blood", "revision": COMMIT, "manifest_sha256": "a" * 64}
+    path = home / "smile-zoo/catalogue.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(entry) + "\n", "utf-8")
+    return "a" * 64
+
+
+def refused(name: str) -> str:
+    with pytest.raises(SpaceNotFoundError) as caught:
+        parse_name(name)
+    return str(caught.value)
+
+
+def test_catalogue_name_wins_over_a_directory_of_that_name(folder: Path) -> None:
+    (folder / "pbmc").mkdir()
+    space = parse_name("pbmc")
+    assert isinstance(space, LocalSpace)
+    assert space.packaged
+    assert space.path.parts[-2:] == ("spaces", "pbmc")
+    assert parse_name("./pbmc") == LocalSpace(Path("./pbmc"))
+
+
+def test_name_of_the_catalogue_is_one_commit_and_one_manifest(blood: str) -> None:
+    assert parse_name("blood") == HubSpace("org/blood", COMMIT, blood)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("./mine", "mine"),
+        ("../mine", "../mine"),
+        ("/data/mine", "/data/mine"),
+        ("~/mine", "HOME/mine"),
+        (".", "."),
+        ("..", ".."),
+        ("./org/name@v1", "org/name@v1"),
+        (Path("org/name"), "org/name"),
+        (Path("pbmc"), "pbmc"),
+        ("C:\\data\\mine", "C:\\data\\mine"),
+    ],
+)
+def test_directory(name: str | Path, path: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    assert parse_name(name) == LocalSpace(Path(path.replace("HOME", str(folder))))
+
+
+@pytest.mark.parametrize(
+    ("name", "repo", "revision", "commit"),
+    [
+        ("org/name", "org/name", "main", None),
+        ("org/name@v1", "org/name", "v1", None),
+        ("org/name@refs/pr/1", "org/name", "refs/pr/1", None),
+        ("a-b_c.d/e.f-g_h", "a-b_c.d/e.f-g_h", "main", None),
+        (f"org/name@{COMMIT}", "org/name", COMMIT, COMMIT),
+        (f"org/name@{COMMIT[:10]}", "org/name", COMMIT[:10], None),
+        (f"org/name@{COMMIT.upper()}", "org/name", COMMIT.upper(), None),
+    ],
+)
+def test_repo(name: str, repo: str, revision: str, commit: str | None) -> None:
+    space = parse_name(name)
+    assert space == HubSpace(repo, revision)
+    assert space.commit == commit
+    assert str(space) == f"{repo}@{revision}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["org/name/more", "org/", "-org/name", "org/na me", "org/name@", "org/name@v1@v2", "org/name@v 1", "örg/na:me"],
+)
+def test_what_has_a_slash_and_is_no_repo(name: str) -> None:
+    error = refused(name)
+    assert error.startswith(f"{name!r} names no space; give a catalogue name (smile-zoo list), a Hub repo (org/name")
+    assert f"a directory (./{name})" in error
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pmbc", "there is no space named 'pmbc'; did you mean pbmc? give a catalogue name"),
+        ("bloods", "there is no space named 'bloods'; did you mean blood?"),
+        ("heart", "there is no space named 'heart'; the catalogue has: blood, pbmc; give"),
+        ("pbmc@v1", "there is no space named 'pbmc@v1'; a revision goes with a Hub repo only; give"),
+        ("mine", "there is no space named 'mine'; for the directory of that name write ./mine; give"),
+        ("", "there is no space named ''"),
+    ],
+)
+def test_unknown_name_is_refused_with_what_to_type(folder: Path, blood: str, name: str, text: str) -> None:
+    (folder / "mine").mkdir()
+    assert text in refused(name)
+
+
+def test_directory_that_could_be_a_repo(folder: Path) -> None:
+    for name in ("org/name", "org/deep/name"):
+        (folder / name).mkdir(parents=True)
+    assert refused("org/name") == (
+        "'org/name' could be a directory here or a repo on the Hub; write ./org/name for the directory, "
+        "org/name@main for the repo"
+    )
+    assert parse_name("org/name@main") == HubSpace("org/name")
+    assert "for the directory of that name write ./org/deep/name; give" in refused("org/deep/name")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("org/name", True), ("org/name@v1", False), ("name", False), ("org/name\n", False), ("a/b/c", False)],
+)
+def test_is_repo(name: str, is_one: bool) -> None:
+    assert is_repo(name) is is_one
