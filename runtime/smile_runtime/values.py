@@ -18,6 +18,7 @@ Taken = Literal["expression", "counts", "presence", "levels", "numbers"]
 
 _LARGEST_LOG = 20.0  # log1p of a count of 485 million: larger values are no logarithms
 _SAME_TOTAL = 0.01
+_USUAL_TOTALS = (1e4, 1e5, 1e6, 1e3)
 
 
 @dataclass(frozen=True)
@@ -153,11 +154,12 @@ def lognorm_total(matrix: Matrix) -> float | None:
     """Return the total that log-normalised cells were scaled to; None where their features do not tell.
 
     Cells that still have all their features add up to one and the same total once the logarithm is undone. Cells that
-    were cut down to some features after normalisation do not, and nothing is known.
+    were cut down to some features after normalisation do not, and nothing is known. A cell alone tells as much as it
+    does among others where it adds up to a total that is usual.
     """
     totals = np.concatenate([row_sums(expm1(rows)) for _, rows in row_chunks(matrix)])
     totals = totals[totals > 0]
-    if len(totals) < 2:
+    if len(totals) == 0:
         return None
-    total = float(np.median(totals))
-    return total if np.all(np.abs(totals - total) <= _SAME_TOTAL * total) else None
+    candidates = _USUAL_TOTALS if len(totals) == 1 else (float(np.median(totals)),)
+    return next((total for total in candidates if np.all(np.abs(totals - total) <= _SAME_TOTAL * total)), None)

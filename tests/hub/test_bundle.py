@@ -19,6 +19,7 @@ import smile_runtime
 from smile_runtime import OutputError, SmileError, UnknownModalityError
 from smile_zoo import pull
 from smile_zoo.bundles import pack, unpack
+from smile_zoo.console import size_text
 from smile_zoo.errors import BundleError
 
 COMMAND = Path(sys.executable).with_name("smile-zoo")
@@ -167,7 +168,9 @@ def test_output_of_bundle(machine) -> None:
     assert (machine.folder / "space.tar").read_text() == "mine"
     done = machine.run("bundle", "pbmc", "-o", "space.tar", "--force")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "wrote space.tar, 1.0 MB (pbmc, packaged)" in done.stderr
+    assert (
+        f"wrote space.tar, {size_text((machine.folder / 'space.tar').stat().st_size)} (pbmc, packaged)" in done.stderr
+    )
     assert machine.leftovers() == []
 
 
@@ -232,7 +235,7 @@ NO_BUNDLE = "is no bundle of a space"
         (lambda it: [*it, file("../evil.json", b"{}")], f"'../evil.json' of 2 bytes, {NOT_LISTED}"),
         (lambda it: [*it, file("/tmp/evil.json", b"{}")], f"'/tmp/evil.json' of 2 bytes, {NOT_LISTED}"),
         (lambda it: [*it, file("evil.py", b"")], f"'evil.py' of 0 bytes, {NOT_LISTED}"),
-        (lambda it: [*it, it[1]], f"'config.json' of 11,094 bytes, {NOT_LISTED}"),
+        (lambda it: [*it, it[1]], "'config.json' of "),
         (lambda it: [*it, it[-1]], NOT_LISTED),
         (lambda it: [*it, file("onnx", b"", type=tarfile.DIRTYPE)], NOT_LISTED),
         (link(tarfile.SYMTYPE, "/etc/passwd"), f"'map.png' of 0 bytes, {NOT_LISTED}"),
@@ -242,9 +245,9 @@ NO_BUNDLE = "is no bundle of a space"
         (lambda it: changed(it, "map.png", type=tarfile.FIFOTYPE), NO_FILE),
         (lambda it: changed(it, "map.png", type=b"Z"), NO_FILE),
         (lambda it: changed(it, "config.json", type=tarfile.SYMTYPE, linkname="map.png"), NO_FILE),
-        (with_pax(**{"GNU.sparse.major": "0", "GNU.sparse.map": "0,5", "GNU.sparse.size": "41864"}), NO_FILE),
+        (with_pax(**{"GNU.sparse.major": "0", "GNU.sparse.map": "0,5"}), NO_FILE),
         (with_pax(**{"GNU.sparse.map": "evil"}), NO_BUNDLE),
-        (lambda it: changed(it, "map.png", it[5][1][:-1]), NOT_LISTED),
+        (lambda it: changed(it, "map.png", data_of(it, "map.png")[:-1]), NOT_LISTED),
         (
             lambda it: changed(it, "onnx/rna.onnx", flipped(data_of(it, "onnx/rna.onnx"))),
             "not what the manifest pins",
@@ -264,7 +267,6 @@ NO_BUNDLE = "is no bundle of a space"
 )
 def test_what_bundle_did_not_make_is_refused_and_leaves_nothing(machine, pbmc, spoil: Callable, text: str) -> None:
     content = members(pbmc)
-    assert content[5][0].name == "map.png"
     path = write(machine.folder / "space.tar", spoil(content), format=tarfile.PAX_FORMAT)
     for target in (None, machine.folder / "there"):
         with pytest.raises(BundleError) as caught:

@@ -10,6 +10,7 @@ from smile_runtime import SpaceNotFoundError
 from smile_runtime.manifest import MANIFEST_NAME
 from smile_zoo.bundles import pack, unpack
 from smile_zoo.cached_spaces import cached_path, list_cached, remove_cached
+from smile_zoo.console import size_text
 
 REPO = "org/pbmc"
 
@@ -70,7 +71,7 @@ def test_list(machine, pbmc, commits: dict[str, str]) -> None:
     assert by_commit[commits["two"]]["modalities"] == ["adt"]
     table = [line.split() for line in machine.run("cache", "list").stdout.splitlines()]
     assert table[0] == ["REPO", "COMMIT", "REVISIONS", "MODALITIES", "SIZE"]
-    assert [REPO, commits["old"][:10], "v1", "rna", "1.0", "MB"] in table
+    assert [REPO, commits["old"][:10], "v1", "rna", *size_text(pulled).split()] in table
     assert len(table) == 4
     assert machine.requests == []
 

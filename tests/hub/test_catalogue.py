@@ -8,6 +8,7 @@ import pytest
 from hub_server import OWNER_TOKEN, Fault
 
 import smile_zoo.catalogue
+from smile_zoo.console import size_text
 
 REPO = "smile-zoo/catalogue"
 LINE = json.loads(smile_zoo.catalogue.PACKAGED.read_text("utf-8").splitlines()[0])
@@ -225,7 +226,8 @@ def test_doctor_says_whether_the_hub_answers(hub, machine, pbmc, closed: str) ->
     machine.json("pull", "org/pbmc")
     found = machine.json("doctor")
     assert found["endpoint"].startswith(f"{hub.endpoint} answers in 0.")
-    assert (found["cache"], found["cache size"]) == (str(machine.cache), "1.0 MB")
+    pulled = sum(len(pbmc.files[name]) for name in ("config.json", *pbmc.wanted))
+    assert (found["cache"], found["cache size"]) == (str(machine.cache), size_text(pulled))
     found = machine.json("doctor", HF_ENDPOINT=closed)
     assert f"{closed} was not reached" in found["endpoint"]
     assert "endpoint              offline: HF_HUB_OFFLINE is set" in machine.run("doctor", HF_HUB_OFFLINE="1").stdout

@@ -17,6 +17,7 @@ from smile_runtime import SmileError
 from smile_runtime.cards.card import END, START, render_card, with_card
 from smile_runtime.cards.merge import merge_card
 from smile_runtime.manifest import encode_manifest, read_manifest
+from smile_zoo.console import size_text
 
 REPO = f"{ORG}/pbmc"
 PICTURE = b"another picture"
@@ -129,8 +130,9 @@ def test_what_is_published_can_be_pulled_and_verified(hub, machine, pbmc) -> Non
     assert (entry["repo"], entry["revision"]) == (REPO, head)
     assert entry["manifest_sha256"] == sha256(published["config.json"])
     assert entry["size"] == sum(len(published[name]) for name in pbmc.wanted)
-    assert re.search(r"^new +567\.5 kB  onnx/rna\.onnx$", done.stderr, re.MULTILINE)
-    assert f"{len(pbmc.files)} of {len(pbmc.files)} files go to {REPO}, 1.6 MB" in done.stderr
+    graph, total = (size_text(size) for size in (len(published["onnx/rna.onnx"]), sum(map(len, published.values()))))
+    assert re.search(rf"^new +{graph}  onnx/rna\.onnx$", done.stderr, re.MULTILINE)
+    assert f"{len(pbmc.files)} of {len(pbmc.files)} files go to {REPO}, {total}" in done.stderr
     assert f"published: {hub.endpoint}/{REPO}/commit/{head}" in done.stderr
 
     assert machine.json("pull", REPO, HF_TOKEN="")["revision"] == f"{REPO}@{head}"
@@ -234,7 +236,7 @@ def test_pull_request_is_not_tagged(machine, pbmc) -> None:
 def test_dry_run_writes_nothing(hub, machine, pbmc, there) -> None:
     done = machine.run("publish", pbmc.path, f"{ORG}/another", "--dry-run")
     assert (done.returncode, done.stdout) == (0, "")
-    assert f"9 of 9 files go to {ORG}/another" in done.stderr
+    assert f"{len(pbmc.files)} of {len(pbmc.files)} files go to {ORG}/another" in done.stderr
     assert "published" not in done.stderr
     rebuild(pbmc, {"loss.png": PICTURE})
     planned = machine.json("publish", pbmc.path, REPO, "--dry-run", "--tag", "v1")
@@ -533,13 +535,16 @@ def test_commit_of_somebody_else_meanwhile_is_not_overwritten(hub, machine, pbmc
     [
         (
             [Fault("status", "POST", "/commit/", status=429, headers={"Retry-After": "3600"})],
-            [f"{REPO}: ", "asks for fewer requests; try again in 3600 s"],
+            [f"Error: {REPO}: ", "asks for fewer requests; try again in 3600 s"],
         ),
-        ([Fault("status", "PUT", "/upload/", status=400)], [f"{REPO}: ", "answered 400 (fault 400); try again later"]),
-        ([Fault("status", "POST", "/tag/", status=400)], [f"{REPO}, tag v1: ", "answered 400 (fault 400)"]),
+        (
+            [Fault("status", "PUT", "/upload/", status=400)],
+            [f"Error: {REPO}: ", "answered 400 (fault 400); try again later"],
+        ),
+        ([Fault("status", "POST", "/tag/", status=400)], [f"Error: {REPO}, tag v1: ", "answered 400 (fault 400)"]),
         (
             [Fault("lost", "POST", "/commit/"), Fault("status", "GET", "/refs", skip=1, status=400)],
-            [f"{REPO}: ", "answered 400 (fault 400); try again later"],
+            [f"Error: {REPO}: ", "answered 400 (fault 400); try again later"],
         ),
     ],
     ids=["429", "upload", "tag", "lost"],

@@ -65,13 +65,10 @@ def test_a_cell_gets_the_same_similarity_alone(cells, space):
     assert alone.obs["smile_similarity"].iloc[0] == pytest.approx(cells.obs["smile_similarity"].iloc[7], abs=0.02)
 
 
-def test_pancreas_cells_are_strangers_to_blood_and_blood_is_not(data_folder, space):
+def test_cells_of_other_tissues_are_strangers_to_blood(data_folder, space):
     pancreas = anndata.read_h5ad(data_folder / "pancreas_rna.h5ad")
     pancreas.X.data = np.rint(pancreas.X.data)
-    blood = anndata.read_h5ad(data_folder / "pbmc_3chem_counts_unlabelled.h5ad")
-    share = {}
-    for name, query, values in (("pancreas", pancreas, "counts"), ("blood", blood, None)):
+    lines = anndata.read_h5ad(data_folder / "cell_lines_rna.h5ad")
+    for query, values in ((pancreas, "counts"), (lines, None)):
         project(query, space, values=values)
-        share[name] = (query.obs["smile_label"] == "unknown").mean()
-    assert share["pancreas"] >= 0.9
-    assert share["blood"] <= 0.07
+        assert (query.obs["smile_label"] == "unknown").mean() >= 0.9

@@ -141,6 +141,12 @@ def test_cells_cut_down_to_some_features_tell_no_total(shape):
     assert lognorm_total(shape(lognorm(1e4)[:, :20])) is None
 
 
+@pytest.mark.parametrize(("target", "alone"), [(1e4, 1e4), (1e6, 1e6), (2371.0, None)])
+def test_a_cell_alone_tells_a_usual_total(shape, target, alone):
+    total = lognorm_total(shape(lognorm(target, n=1)))
+    assert total == (alone if alone is None else pytest.approx(alone))
+
+
 def test_one_odd_cell_is_enough_to_tell_no_total(shape, monkeypatch):
     monkeypatch.setattr(matrix_module, "CHUNK", 2)
     X = lognorm(1e4)

@@ -10,6 +10,7 @@ import pytest
 import smile_runtime
 import smile_zoo
 from smile_runtime import IntegrityError
+from smile_zoo.console import size_text
 
 
 def test_list(run) -> None:
@@ -20,7 +21,7 @@ def test_list(run) -> None:
     header, row = run("list").stdout.splitlines()
     assert header.split() == ["NAME", "TITLE", "ORGANISM", "TISSUE", "MODALITIES", "CELLS", "SIZE", "LOCAL"]
     assert row.split()[0] == "pbmc"
-    assert row.split()[-5:] == ["rna", "900", "1.0", "MB", "yes"]
+    assert row.split()[-5:] == ["rna", "900", *size_text(pbmc["size"]).split(), "yes"]
 
 
 def test_list_of_nothing(run) -> None:
