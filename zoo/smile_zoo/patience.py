@@ -127,7 +127,8 @@ def _say_that_it_waits(state: "RetryCallState") -> None:
 def _prepare_session() -> None:
     """Give the client's session a time limit, if it has none, and downloads that go on where they broke off.
 
-    It is shared with whoever uses the client, and made anew at times, so this is done before each call.
+    It is shared with whoever uses the client, who sees nothing of this but the time limit, and it is made anew at
+    times; so this is done before each call.
     """
     from huggingface_hub.utils import get_session, httpx
 
@@ -151,10 +152,13 @@ def _require_wanted(_request: "httpx.Request") -> None:
 def _watch(response: "httpx.Response") -> None:
     from huggingface_hub.utils import hf_raise_for_status
 
+    cancelled = _cancelled.get()
+    if cancelled is None:  # somebody else's
+        return
     if response.status_code in _PASSING and _asked(response) > _LONGEST_WAIT:
         hf_raise_for_status(response)  # the client would sleep for as long as it is asked to
     if _OURS not in response.request.extensions:
-        response.stream = _body_class()(response)
+        response.stream = _body_class()(response, cancelled)
 
 
 @cache
@@ -168,12 +172,12 @@ def _body_class() -> type[Any]:
         The client itself goes on from the last 10 MB, after a cut alone; after a reset it begins again.
         """
 
-        def __init__(self, response: httpx.Response) -> None:
+        def __init__(self, response: httpx.Response, cancelled: threading.Event) -> None:
             self._stream: Any = response.stream
             self._request = response.request
             whole = response.request.method == "GET" and response.status_code == httpx.codes.OK
             self._can_go_on = whole and "Content-Encoding" not in response.headers
-            self._cancelled = _cancelled.get() or threading.Event()
+            self._cancelled = cancelled
 
         def __iter__(self) -> Iterator[bytes]:
             received = failures = 0
