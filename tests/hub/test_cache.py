@@ -1,5 +1,6 @@
 """``smile-zoo cache``: the spaces among whatever else the Hub's cache holds."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,16 @@ def test_what_is_not_there_is_not_removed(machine, commits: dict[str, str], name
     assert "`smile-zoo cache list` shows what is" in str(caught.value) or name == "blood"
     assert untouched(machine)
     assert len(list(machine.cache.glob("models--org--*/snapshots/*/config.json"))) == len(commits) + 1
+
+
+def test_digits_that_several_commits_begin_with_remove_none(machine, commits: dict[str, str]) -> None:
+    snapshots, old = machine.cache / "models--org--pbmc/snapshots", commits["old"]
+    twin = old[:7] + "0" * 33
+    shutil.copytree(snapshots / old, snapshots / twin, symlinks=True)
+    with pytest.raises(SpaceNotFoundError, match=r"could be any of the commits .*; give more digits"):
+        remove_cached(f"{REPO}@{old[:7]}")
+    assert (snapshots / old / "config.json").is_file()
+    assert (snapshots / twin / "config.json").is_file()
 
 
 def test_path(machine, pbmc, commits: dict[str, str]) -> None:

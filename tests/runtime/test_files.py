@@ -75,6 +75,13 @@ def test_missing_folder_is_an_output_error(tmp_path):
         partial.write_text("new")
 
 
+def test_file_where_a_folder_is_needed_is_an_output_error(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match="cannot write"), atomic_path(tmp_path / "file/out.h5ad") as partial:
+        partial.write_text("x")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_nested_output_error_is_told_once(tmp_path):
     inner = OutputError("cannot write b: it is full")
     with pytest.raises(OutputError) as caught, atomic_path(tmp_path / "a"):

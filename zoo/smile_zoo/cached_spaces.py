@@ -72,7 +72,7 @@ def remove_cached(name: str) -> tuple[list[CachedSpace], int]:
     Raises
     ------
     SpaceNotFoundError
-        If it is not in the cache.
+        If it is not in the cache, or could be several of its commits.
     """
     space = parse_name(name)
     if isinstance(space, LocalSpace):
@@ -88,6 +88,9 @@ def remove_cached(name: str) -> tuple[list[CachedSpace], int]:
     info = _scan()
     if not chosen or info is None:
         raise SpaceNotFoundError(f"{name} is not in the cache {hub_cache()}; `smile-zoo cache list` shows what is")
+    if revision and len(chosen) > 1:
+        commits = ", ".join(cached.commit[:10] for cached in chosen)
+        raise SpaceNotFoundError(f"{name} could be any of the commits {commits}; give more digits")
     strategy = info.delete_revisions(*(cached.commit for cached in chosen))
     strategy.execute()
     return chosen, strategy.expected_freed_size

@@ -100,8 +100,9 @@ def fetch_content(hub: Hub, cache: RepoCache, commit: Commit, name: str) -> byte
         )
     if path.is_file() and not pinned.fits(path.read_bytes()):
         cache.evict(commit.oid, name)
+    silent = _Meter(0, no_progress).bar()
     for _ in range(2):
-        content = hub.download(cache.repo, commit.oid, name).read_bytes()
+        content = hub.download(cache.repo, commit.oid, name, tqdm_class=silent).read_bytes()
         if pinned.fits(content):
             return content
         cache.evict(commit.oid, name)

@@ -99,7 +99,10 @@ def _private(path: Path, manifest: Manifest, repo: str) -> Iterator[str]:
         for found in _places(content, binary=binary):
             yield f"{name} has the path {found.decode(errors='replace')} of a machine in it; build again without"
         if _names_user(b"\n".join(_TEXT.findall(content)) if binary else content):
-            yield f"{name} has the user name {getpass.getuser()!r} in it; build the space again without"
+            yield (
+                f"{name} has the user name {getpass.getuser()!r} in it; build the space again without, or, if this word "
+                "is not about you, publish with LOGNAME=nobody set"
+            )
 
 
 def _places(content: bytes, *, binary: bool) -> set[bytes]:
