@@ -100,8 +100,8 @@ def _private(path: Path, manifest: Manifest, repo: str) -> Iterator[str]:
             yield f"{name} has the path {found.decode(errors='replace')} of a machine in it; build again without"
         if _names_user(b"\n".join(_TEXT.findall(content)) if binary else content):
             yield (
-                f"{name} has the user name {getpass.getuser()!r} in it; build the space again without, or, if this word "
-                "is not about you, publish with LOGNAME=nobody set"
+                f"{name} has the user name {getpass.getuser()!r} in it; build the space again without, or, if this "
+                "word is not about you, publish with LOGNAME=nobody set"
             )
 
 
