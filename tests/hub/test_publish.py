@@ -340,9 +340,9 @@ def test_every_problem_is_listed(hub, machine, pbmc) -> None:
             "- the url of the source 'GSE1' is not stated; set it in the recipe, and build again",
             "- values of 'GSE1' were simulated; a space of them shows a method and is not published",
             "- config.json has the path /home/grzegorz of a machine in it; build again without",
-            "- config.json has the user name 'grzegorz' in it; build the space again without",
+            f"- config.json has the user name 'grzegorz' in it; {otherwise}",
             "- loss.png has the path /mnt/disk4 of a machine in it; build again without",
-            "- loss.png has the user name 'grzegorz' in it; build the space again without",
+            f"- loss.png has the user name 'grzegorz' in it; {otherwise}",
         ]
     )
     assert machine.requests == []
