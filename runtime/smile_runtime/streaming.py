@@ -44,9 +44,7 @@ def read_ahead(matrix: Matrix, start: int, chunk: int) -> Iterator[Matrix]:
             yield rows
 
 
-def project_rows(
-    matrix: Matrix, projector: Projector, results: Results, progress: Progress, chunk: int
-) -> None:
+def project_rows(matrix: Matrix, projector: Projector, results: Results, progress: Progress, chunk: int) -> None:
     """Project the rows of a matrix that have no results yet.
 
     Parameters

@@ -5,9 +5,9 @@ import re
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
 from smile_runtime import FeatureMatchError
 from smile_runtime.features import FeatureTable

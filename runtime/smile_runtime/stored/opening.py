@@ -104,6 +104,8 @@ class StoredQuery:
         if name not in self.group or str(self.group[name].attrs.get("encoding-type", "")) == "null":
             return None
         stored = self.group[name]
+        if getattr(stored, "shape", ()) is None:  # HDF5's empty dataset
+            return None
         require_chunks(stored, self.path)
         matrix = stored_matrix(stored, self.scratch)
         n_vars = len(self.var(place))
@@ -226,7 +228,7 @@ def _require_table(query: StoredQuery) -> None:
         for name in ("obs", "var"):
             if query.group[name].attrs["encoding-type"] != "dataframe":
                 raise KeyError(name)
-        _ = query.n_obs
+            _index(query.group[name])
     except KeyError as error:
         raise unreadable(query.path, KeyError(f"it has no table of cells ({error})"), query.kind) from error
 

@@ -1,6 +1,7 @@
 """The file that a projection is written to: a copy of the query with the results in it, or the results alone."""
 
 import shutil
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -85,9 +86,11 @@ def _write_zarr(query: StoredQuery, projection: Projection, key_added: str, path
 
     shutil.copytree(query.path, path)
     root = zarr.open_group(path, mode="r+", use_consolidated=False)
-    write_stored(root, projection, key_added)
-    if query.root.metadata.consolidated_metadata is not None:
-        zarr.consolidate_metadata(path)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "zarr v3 autosharding|Consolidated metadata")  # what they plan for version 3
+        write_stored(root, projection, key_added)
+        if query.root.metadata.consolidated_metadata is not None:
+            zarr.consolidate_metadata(path)
 
 
 def _write_results(query: StoredQuery, projection: Projection, key_added: str, path: Path) -> None:
