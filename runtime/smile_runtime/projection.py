@@ -15,7 +15,7 @@ from smile_runtime.matrix import CHUNK
 from smile_runtime.neighbours import nearest_neighbours
 from smile_runtime.query import QueryValues, read_values, select_matrix
 from smile_runtime.session import installed_packages
-from smile_runtime.similarity import UNKNOWN, UNKNOWN_RATE, mean_distance, require_rate, similarity
+from smile_runtime.similarity import UNKNOWN_RATE, mean_distance, require_rate, similarity
 from smile_runtime.space import Space
 from smile_runtime.values import ValueKind
 
@@ -84,6 +84,9 @@ def project(
         ``obs["smile_confidence"]``
             Probability that the label of its neighbours is right, for a cell of a known type, float32, 0 to 1
             (likewise).
+        ``obs["smile_label_<column>"]``, ``obs["smile_confidence_<column>"]``
+            The same of each further label column of the reference: coarser levels, which never contradict the label,
+            and others.
         ``obs["smile_similarity"]``
             Share of cells of known types that are farther from the reference, float32, 0 to 1 (where that was
             measured).
@@ -106,7 +109,7 @@ def project(
     require_key(key_added)
     require_rate(unknown_rate)
     if not overwrite:
-        require_free(adata, key_added)
+        require_free(adata, key_added, [column.name for column in space.manifest.reference.label_columns])
     if copy and adata.isbacked:
         raise QueryError("a backed AnnData cannot be copied in memory; leave out copy, or give adata.to_memory()")
     encoder = space.encoder(modality)
@@ -146,17 +149,17 @@ def project_values(
     reference = space.reference.of(encoder.record.voters)
     neighbours = nearest_neighbours(embedding, reference.embedding, record.n_neighbors)
     position = np.einsum("nk,nkc->nc", neighbour_weights(neighbours, reference), reference.map[neighbours.indices])
-    label = score = usual = None
+    columns, usual = reference.label_columns, None
+    label = np.empty((len(query), len(columns)), np.int32)
+    score = np.empty(label.shape, np.float32)
+    for place, transfer in enumerate(transfer_labels(neighbours, reference)):
+        label[:, place] = transfer.label
+        score[:, place] = confidence(transfer.share, encoder.record.calibrations.get(columns[place].name))
     if encoder.record.similarity is not None:
         usual = similarity(mean_distance(neighbours), encoder.record.similarity)
-    if reference.labels:
-        transfer = transfer_labels(neighbours, reference)
-        label = np.array(reference.labels, dtype=object)[transfer.label]
-        score = confidence(transfer.share, encoder.record.calibration)
-        if usual is not None:
-            label[usual < unknown_rate] = UNKNOWN
+        label[usual < unknown_rate] = -1
     provenance = {**_provenance(query, match, space, encoder), "unknown_rate": unknown_rate}
-    return Projection(embedding, label, score, usual, position.astype(np.float32), provenance)
+    return Projection(embedding, label, score, usual, position.astype(np.float32), columns, provenance)
 
 
 def _provenance(query: QueryValues, match: FeatureMatch, space: Space, encoder: Encoder) -> dict[str, Any]:
