@@ -1,37 +1,59 @@
 """Where a projection's results stand in an AnnData: the names of the fields, and writing them into one in memory."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import QueryError
+from smile_runtime.manifest import LabelColumn
 from smile_runtime.query import Query
-from smile_runtime.results import LabelColumn, Projection
+from smile_runtime.results import Projection
 from smile_runtime.similarity import UNKNOWN
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def field_names(key_added: str, columns: Sequence[LabelColumn] = ()) -> dict[str, tuple[str, str]]:
-    """Return, for each result, the AnnData attribute and key that it is written to."""
-    return {
-        "embedding": ("obsm", f"X_{key_added}"),
-        "map": ("obsm", f"X_{key_added}_map"),
-        **{f"label{column.suffix}": ("obs", f"{key_added}_label{column.suffix}") for column in columns},
-        **{f"confidence{column.suffix}": ("obs", f"{key_added}_confidence{column.suffix}") for column in columns},
-        "similarity": ("obs", f"{key_added}_similarity"),
-        "provenance": ("uns", key_added),
-    }
+def label_keys(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the columns of ``obs`` that label and confidence of each label column are written to.
+
+    Parameters
+    ----------
+    key_added
+        Stem of the names.
+    columns
+        Names of the label columns, the primary one first, which is not in the names of its fields. Its fields are there
+        for no column, too.
+    """
+    ends = ["", *(f"_{name}" for name in columns[1:])]
+    return [(f"{key_added}_label{end}", f"{key_added}_confidence{end}") for end in ends]
 
 
-def obs_fields(obs_columns: Iterable[str], key_added: str) -> list[str]:
-    """Return the columns of ``obs`` that a projection of that name wrote, of which another space may have others."""
-    written = re.compile(rf"{re.escape(key_added)}_((label|confidence)(_.+)?|similarity)")
-    return [str(name) for name in obs_columns if written.fullmatch(str(name))]
+def field_names(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the attributes and keys of an AnnData that results are written to; arguments as `label_keys`."""
+    labels = [key for keys in label_keys(key_added, columns) for key in keys]
+    return [
+        ("obsm", f"X_{key_added}"),
+        ("obsm", f"X_{key_added}_map"),
+        *(("obs", key) for key in (*labels, f"{key_added}_similarity")),
+        ("uns", key_added),
+    ]
+
+
+def earlier_fields(key_added: str, provenance: object) -> list[tuple[str, str]]:
+    """Return what an earlier projection of that name wrote, of which another space may write less.
+
+    Parameters
+    ----------
+    key_added
+        Stem of the names.
+    provenance
+        What ``uns`` has under it.
+    """
+    columns = provenance.get("label_columns", []) if isinstance(provenance, Mapping) else []
+    return field_names(key_added, [str(name) for name in columns])
 
 
 def require_key(key_added: str) -> None:
@@ -46,7 +68,7 @@ def require_key(key_added: str) -> None:
         raise QueryError(f"fields cannot be named after {key_added!r}; give a name without a slash (--key-added)")
 
 
-def require_free(query: Query, key_added: str, columns: Sequence[LabelColumn]) -> None:
+def require_free(query: Query, key_added: str, columns: Sequence[str]) -> None:
     """Refuse a query that already has one of the fields.
 
     Raises
@@ -54,7 +76,7 @@ def require_free(query: Query, key_added: str, columns: Sequence[LabelColumn]) -
     QueryError
         If a field would be overwritten.
     """
-    names = field_names(key_added, columns).values()
+    names = field_names(key_added, columns)
     taken = [f"{place}[{key!r}]" for place, key in names if query.has_field(place, key)]
     if taken:
         raise QueryError(
@@ -73,7 +95,7 @@ def label_codes(ids: Iterable[NDArray[np.int32]], column: LabelColumn) -> tuple[
     column
         Their names.
     """
-    names = np.array([*column.names, UNKNOWN], dtype=object)
+    names = np.array([*column.labels, UNKNOWN], dtype=object)
     occurring = {int(each) % len(names) for part in ids for each in np.unique(part)}  # -1 is the last
     categories = sorted({str(names[each]) for each in occurring})
     code = {name: place for place, name in enumerate(categories)}
@@ -84,18 +106,18 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
     """Write a projection into an AnnData; nothing else in it is touched."""
     import pandas as pd
 
+    for attribute, key in earlier_fields(key_added, adata.uns.get(key_added)):
+        if attribute == "obs" and key in adata.obs:
+            del adata.obs[key]
     records = np.concatenate(list(projection.results.blocks()))
-    names = field_names(key_added, projection.columns)
-    for name in ("embedding", "map"):
-        adata.obsm[names[name][1]] = np.ascontiguousarray(records[name])
-    for key in obs_fields(adata.obs, key_added):
-        del adata.obs[key]
-    for number, column in enumerate(projection.columns):
-        ids = records["label"][:, number]
+    adata.obsm[f"X_{key_added}"] = np.ascontiguousarray(records["embedding"])
+    adata.obsm[f"X_{key_added}_map"] = np.ascontiguousarray(records["map"])
+    names = label_keys(key_added, projection.column_names)
+    for place, (column, (label, score)) in enumerate(zip(projection.columns, names, strict=False)):
+        ids = records["label"][:, place]
         categories, codes = label_codes([ids], column)
-        labels = pd.Categorical.from_codes(codes[ids], categories=pd.Index(categories))
-        adata.obs[names[f"label{column.suffix}"][1]] = labels
-        adata.obs[names[f"confidence{column.suffix}"][1]] = records["confidence"][:, number].copy()
+        adata.obs[label] = pd.Categorical.from_codes(codes[ids], categories=pd.Index(categories))
+        adata.obs[score] = records["confidence"][:, place].copy()
     if projection.tells_similarity:
-        adata.obs[names["similarity"][1]] = records["similarity"].copy()
-    adata.uns[names["provenance"][1]] = projection.provenance
+        adata.obs[f"{key_added}_similarity"] = records["similarity"].copy()
+    adata.uns[key_added] = projection.provenance

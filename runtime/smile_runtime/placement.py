@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from smile_runtime.calibration import confidence
 from smile_runtime.labels import neighbour_weights, transfer_labels
-from smile_runtime.manifest import EncoderRecord
+from smile_runtime.manifest import EncoderRecord, LabelColumn
 from smile_runtime.neighbours import nearest_neighbours
 from smile_runtime.reference import Reference
-from smile_runtime.results import NO_LABEL, LabelColumn, Records, record_type
+from smile_runtime.results import NO_LABEL, Records, record_type
 from smile_runtime.similarity import mean_distance, similarity
 
 
@@ -37,8 +37,8 @@ class Placement:
 
     @property
     def columns(self) -> tuple[LabelColumn, ...]:
-        """The label columns that cells are given."""
-        return (LabelColumn("", self.reference.labels),) if self.reference.labels else ()
+        """The label columns that cells are given, the primary one first."""
+        return self.reference.label_columns
 
     def __call__(self, embedding: NDArray[np.float32]) -> Records:
         """Return the records of cells, shape ``(n,)``, from their embedding, shape ``(n, n_latent)``."""
@@ -48,10 +48,10 @@ class Placement:
         records["embedding"] = embedding
         records["map"] = np.einsum("nk,nkc->nc", weights, self.reference.map[neighbours.indices])
         records["similarity"] = np.nan
-        if self.columns:
-            transfer = transfer_labels(neighbours, self.reference)
-            records["label"][:, 0] = transfer.label
-            records["confidence"][:, 0] = confidence(transfer.share, self.record.calibration)
+        for place, transfer in enumerate(transfer_labels(neighbours, self.reference)):
+            calibration = self.record.calibrations.get(self.columns[place].name)
+            records["label"][:, place] = transfer.label
+            records["confidence"][:, place] = confidence(transfer.share, calibration)
         if self.record.similarity is not None:
             records["similarity"] = similarity(mean_distance(neighbours), self.record.similarity)
             records["label"][records["similarity"] < self.unknown_rate] = NO_LABEL

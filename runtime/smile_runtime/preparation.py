@@ -63,7 +63,7 @@ def prepare(query: Query, space: Space, options: Options) -> Prepared:
     encoder = space.encoder(options.modality)
     placement = place_in(space, encoder.modality, options.unknown_rate)
     if not options.overwrite:
-        require_free(query, options.key_added, placement.columns)
+        require_free(query, options.key_added, [column.name for column in placement.columns])
     matrix = select_values(query, options.place)
     match = match_query(
         query.var(options.place), encoder, space.manifest.organism, features=options.features, overlap=options.overlap

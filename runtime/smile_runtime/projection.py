@@ -86,6 +86,9 @@ def project(
         ``obs["smile_confidence"]``
             Probability that the label of its neighbours is right, for a cell of a known type, float32, 0 to 1
             (likewise).
+        ``obs["smile_label_<column>"]``, ``obs["smile_confidence_<column>"]``
+            The same of each further label column of the reference: coarser levels, which never contradict the label,
+            and others.
         ``obs["smile_similarity"]``
             Share of cells of known types that are farther from the reference, float32, 0 to 1 (where that was
             measured).

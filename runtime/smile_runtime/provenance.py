@@ -25,6 +25,7 @@ def provenance(space: Space, projector: Projector, reading: Reading) -> dict[str
         "values": reading.kind,
         "n_features_matched": match.n_matched,
         "weight_matched": match.weight,
+        "label_columns": np.array([column.name for column in projector.placement.columns], dtype=object),
         "features_missing": np.array(match.missing, dtype=object),
         "features": match.report.as_uns(),
         "provider": projector.encoder.provider,

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_runtime.manifest import LabelColumn
 from smile_runtime.reading import Reading
 
 Records = NDArray[np.void]
@@ -82,22 +83,6 @@ class MemoryResults:
         yield from self._parts
 
 
-@dataclass(frozen=True)
-class LabelColumn:
-    """The labels of one column of a reference, as a projection writes them.
-
-    Attributes
-    ----------
-    suffix
-        What the names of the fields end in: empty for the first column.
-    names
-        Label names; a label id is a place in this list.
-    """
-
-    suffix: str
-    names: tuple[str, ...]
-
-
 @dataclass(frozen=True, eq=False)
 class Projection:
     """Query cells in a space.
@@ -107,7 +92,7 @@ class Projection:
     results
         What was found of each cell.
     columns
-        The label columns, in the order of the records.
+        The label columns, in the order of the records, the primary one first.
     tells_similarity
         Whether the space tells similarities.
     provenance
@@ -118,3 +103,8 @@ class Projection:
     columns: Sequence[LabelColumn]
     tells_similarity: bool
     provenance: dict[str, Any]
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the label columns."""
+        return [column.name for column in self.columns]

@@ -60,7 +60,7 @@ def draw_projection(adata: "AnnData", space: Space, key_added: str, path: Path) 
     area = 30 + 60 * reference.weight / reference.weight.max()
     axes.scatter(reference.map[:, 0], reference.map[:, 1], s=area, c="#d9d9d9", linewidths=0, rasterized=True)
     size = 14.0 if adata.n_obs <= _MANY_CELLS else 2.0
-    if reference.labels:
+    if reference.label_columns:
         _draw_labels(axes, reference, position, adata.obs[f"{key_added}_label"].to_numpy(str), size)
         figure.legend(loc="outside right upper", frameon=False, title=f"{adata.n_obs:,} query cells", markerscale=2)
     else:
@@ -79,10 +79,11 @@ def _draw_labels(
     """Draw each label's query cells in its colour, and its name where the reference has it."""
     from matplotlib import color_sequences
 
-    palette = "tab20" if len(reference.labels) >= len(color_sequences["tab10"]) else "tab10"
+    names = reference.label_columns[0].labels
+    palette = "tab20" if len(names) >= len(color_sequences["tab10"]) else "tab10"
     colours = [colour for colour in color_sequences[palette] if len(set(colour)) > 1]  # grey is the reference's
-    for number, label in enumerate(reference.labels):
-        chosen, points = labels == label, reference.label == number
+    for number, label in enumerate(names):
+        chosen, points = labels == label, reference.label[:, 0] == number
         colour = colours[number % len(colours)]
         if chosen.any():
             x, y = position[chosen].T

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from smile_runtime.annotation import field_names
+from smile_runtime.annotation import label_keys
 from smile_runtime.errors import DependencyError
 from smile_runtime.results import Projection, Records
 from smile_runtime.similarity import UNKNOWN
@@ -63,16 +63,16 @@ def _tables(query: StoredQuery, projection: Projection, key_added: str) -> "Iter
 def _columns(records: Records, projection: Projection, key_added: str) -> "dict[str, pa.Array[Any]]":
     import pyarrow as pa
 
-    names = {name: key for name, (_, key) in field_names(key_added, projection.columns).items()}
     result: dict[str, pa.Array[Any]] = {}
-    for number, column in enumerate(projection.columns):
-        labels = np.array([*column.names, UNKNOWN], dtype=object)[records["label"][:, number]]
-        result[names[f"label{column.suffix}"]] = pa.array(labels, pa.string())
-        result[names[f"confidence{column.suffix}"]] = pa.array(records["confidence"][:, number])
+    keys = label_keys(key_added, projection.column_names)
+    for place, (column, (label, score)) in enumerate(zip(projection.columns, keys, strict=False)):
+        names = np.array([*column.labels, UNKNOWN], dtype=object)
+        result[label] = pa.array(names[records["label"][:, place]], pa.string())
+        result[score] = pa.array(records["confidence"][:, place])
     if projection.tells_similarity:
-        result[names["similarity"]] = pa.array(records["similarity"])
+        result[f"{key_added}_similarity"] = pa.array(records["similarity"])
     for axis in (0, 1):
-        result[f"{names['map']}_{axis + 1}"] = pa.array(records["map"][:, axis])
+        result[f"X_{key_added}_map_{axis + 1}"] = pa.array(records["map"][:, axis])
     flat = pa.array(np.ascontiguousarray(records["embedding"]).ravel())
-    result[names["embedding"]] = pa.FixedSizeListArray.from_arrays(flat, records["embedding"].shape[1])
+    result[f"X_{key_added}"] = pa.FixedSizeListArray.from_arrays(flat, records["embedding"].shape[1])
     return result

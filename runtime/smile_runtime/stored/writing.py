@@ -1,14 +1,15 @@
 """A projection written into an open h5ad, h5mu or zarr file, a block of cells at a time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.annotation import field_names, label_codes, obs_fields
-from smile_runtime.results import LabelColumn, Projection, Records
+from smile_runtime.annotation import earlier_fields, field_names, label_codes, label_keys
+from smile_runtime.manifest import LabelColumn
+from smile_runtime.results import Projection, Records
 from smile_runtime.stored.matrices import Group
 
 _ROWS = 65536  # stored together
@@ -28,31 +29,30 @@ def write_stored(table: Group, projection: Projection, key_added: str) -> None:
     key_added
         Stem of the names of the fields.
     """
-    from anndata.io import write_elem
+    from anndata.io import read_elem, write_elem
 
-    columns = projection.columns
-    names = field_names(key_added, columns)
+    obs = table["obs"]
     for group in ("obsm", "uns"):
         if group not in table:
             write_elem(table, group, {})
-    for place, key in names.values():
-        _remove(table[place], key)
-    for key in obs_fields(list(table["obs"]), key_added):
-        _remove(table["obs"], key)
-    for name in ("embedding", "map"):
-        _write_array(table["obsm"], names[name][1], projection, _getter(name))
-    for number, column in enumerate(columns):
-        _write_labels(table["obs"], names[f"label{column.suffix}"][1], projection, number, column)
-        _write_array(table["obs"], names[f"confidence{column.suffix}"][1], projection, _getter("confidence", number))
+    earlier = read_elem(table["uns"][key_added]) if key_added in table["uns"] else None
+    for group, key in earlier_fields(key_added, earlier):
+        if key in table[group]:
+            del table[group][key]
+    _write_array(table["obsm"], f"X_{key_added}", projection, _getter("embedding"))
+    _write_array(table["obsm"], f"X_{key_added}_map", projection, _getter("map"))
+    names = label_keys(key_added, projection.column_names)
+    for place, (column, (label, score)) in enumerate(zip(projection.columns, names, strict=False)):
+        _write_labels(obs, label, projection, column, place)
+        _write_array(obs, score, projection, _getter("confidence", place))
     if projection.tells_similarity:
-        _write_array(table["obs"], names["similarity"][1], projection, _getter("similarity"))
-    written = [key for place, key in names.values() if place == "obs" and key in table["obs"]]
-    _add_columns(table["obs"], written)
-    write_elem(table["uns"], names["provenance"][1], projection.provenance)
+        _write_array(obs, f"{key_added}_similarity", projection, _getter("similarity"))
+    _set_order(obs, [key for _, key in field_names(key_added, projection.column_names)])
+    write_elem(table["uns"], key_added, projection.provenance)
 
 
-def _getter(name: str, number: int | None = None) -> Field:
-    return lambda records: records[name] if number is None else records[name][:, number]
+def _getter(name: str, place: int | None = None) -> Field:
+    return lambda records: records[name] if place is None else records[name][:, place]
 
 
 def _write_array(group: Group, key: str, projection: Projection, field: Field) -> None:
@@ -70,26 +70,21 @@ def _write_array(group: Group, key: str, projection: Projection, field: Field) -
         start += len(values)
 
 
-def _write_labels(group: Group, key: str, projection: Projection, number: int, column: LabelColumn) -> None:
+def _write_labels(group: Group, key: str, projection: Projection, column: LabelColumn, place: int) -> None:
     """Write the labels of one column as anndata stores a categorical."""
     import pandas as pd
     from anndata.io import write_elem
 
-    of_column = _getter("label", number)
+    of_column = _getter("label", place)
     categories, codes = label_codes(map(of_column, projection.results.blocks()), column)
     write_elem(group, key, pd.Categorical([], categories=categories))
-    _remove(group[key], "codes")
+    del group[key]["codes"]
     kind = np.min_scalar_type(-len(categories))
     _write_array(group[key], "codes", projection, lambda records: codes[of_column(records)].astype(kind))
 
 
-def _add_columns(obs: Group, keys: Iterable[str]) -> None:
-    """Add columns to the order that a stored data frame keeps."""
+def _set_order(obs: Group, added: Sequence[str]) -> None:
+    """Bring the order of columns that a stored data frame keeps in line with what it has now."""
     order = [str(name) for name in obs.attrs["column-order"]]
-    order = [name for name in order if name in obs]
-    obs.attrs["column-order"] = [*order, *(key for key in keys if key not in order)]
-
-
-def _remove(group: Group, key: str) -> None:
-    if key in group:
-        del group[key]
+    kept = [name for name in order if name in obs and name not in added]
+    obs.attrs["column-order"] = [*kept, *(name for name in added if name in obs)]

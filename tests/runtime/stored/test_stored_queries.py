@@ -13,7 +13,7 @@ from pandas.testing import assert_frame_equal
 from smile_runtime import QueryError, ValueKindError, project, project_file
 from smile_runtime import projection_file as projection_file_module
 
-ZARR_FORMATS = pytest.mark.filterwarnings("ignore:(Writing )?zarr v:UserWarning")
+ZARR_FORMATS = pytest.mark.filterwarnings("ignore:((Writing )?zarr v|Consolidated metadata):UserWarning")
 FILTERS = {
     "none": {},
     "gzip": {"compression": "gzip"},
