@@ -44,7 +44,8 @@ def in_window(page: Chrome, x: float, y: float) -> tuple[int, int]:
     script = """
         const map = document.getElementById("map"), box = map.getBoundingClientRect();
         const place = (axis, value) => axis._offset + axis.l2p(value);
-        return [box.left + place(map._fullLayout.xaxis, arguments[0]), box.top + place(map._fullLayout.yaxis, arguments[1])]
+        const { xaxis, yaxis } = map._fullLayout;
+        return [box.left + place(xaxis, arguments[0]), box.top + place(yaxis, arguments[1])];
     """
     left, top = page.execute_script(script, x, y)
     return round(left), round(top)
@@ -146,7 +147,9 @@ def test_zoom_stays_when_the_colour_changes_and_goes_back(page: Chrome) -> None:
     colour_by(page, "confidence")
     assert axis_range(page) == zoomed
     page.find_element(By.CSS_SELECTOR, '.modebar-btn[data-val="reset"]').click()
-    WebDriverWait(page, 5).until(lambda page: np.allclose(axis_range(page), whole, atol=0.05 * width))  # the legend is gone
+    WebDriverWait(page, 5).until(
+        lambda page: np.allclose(axis_range(page), whole, atol=0.05 * width)
+    )  # the legend is gone
 
 
 def test_a_click_in_the_legend_hides_a_label(page: Chrome) -> None:

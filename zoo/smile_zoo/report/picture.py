@@ -1,7 +1,7 @@
 """The PNG of a projection: query cells over the map of the reference."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from smile_runtime import Reference, Space
 from smile_runtime.files import atomic_path
@@ -11,8 +11,11 @@ from smile_zoo.report.styles import REFERENCE_GREY, style_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure
 
 _MANY_CELLS = 20_000
+_LEGEND_ROWS = 25
 _MARKERS = {"circle": "o", "diamond": "D", "square": "s", "triangle-up": "^", "cross": "P", "x": "X"}
 
 
@@ -36,15 +39,16 @@ def draw_map(path: Path, space: Space, shown: ShownCells) -> None:
     from matplotlib.figure import Figure
 
     reference = space.reference
-    figure = Figure(figsize=(8, 6), layout="constrained")
+    figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.add_subplot()
     area = 30 + 60 * reference.weight / reference.weight.max()
     axes.scatter(reference.map[:, 0], reference.map[:, 1], s=area, c=REFERENCE_GREY, linewidths=0, rasterized=True)
     size = 14.0 if len(shown) <= _MANY_CELLS else 2.0
     if shown.label:
-        _draw_labels(axes, shown, next(iter(shown.label.values())), size)
+        label = next(iter(shown.label.values()))
+        _draw_labels(axes, shown, label, size)
         _name_labels(axes, reference)
-        figure.legend(loc="outside right upper", frameon=False, title=shown.counted, markerscale=2)
+        _add_legend(figure, shown.counted, n_columns=1 + len(label.present()) // _LEGEND_ROWS)
     else:
         axes.scatter(shown.map[:, 0], shown.map[:, 1], s=size, color=style_of(1).colour, linewidths=0)
     axes.set(title=f"{space.manifest.title}: query over reference (grey)", xticks=[], yticks=[])
@@ -70,6 +74,14 @@ def _draw_labels(axes: "Axes", shown: ShownCells, column: Categories, size: floa
             linewidths=0,
             label=f"{name} ({chosen.sum():,})",
         )
+
+
+def _add_legend(figure: "Figure", title: str, *, n_columns: int) -> None:
+    """Widen the figure by a legend, in which symbols are large enough to be told apart."""
+    figure.set_size_inches(6 + 2 * n_columns, 6)
+    legend = figure.legend(loc="outside right upper", frameon=False, title=title, ncols=n_columns, fontsize="small")
+    for handle in legend.legend_handles:
+        cast("PathCollection", handle).set_sizes([30.0])
 
 
 def _name_labels(axes: "Axes", reference: Reference) -> None:
