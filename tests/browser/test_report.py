@@ -70,7 +70,7 @@ def table(page: Chrome, name: str) -> list[list[str]]:
 def test_nothing_is_asked_of_a_network_or_offered_to_one(page: Chrome) -> None:
     assert page.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)") == []
     buttons = page.execute_script("return [...document.querySelectorAll('.modebar-btn')].map((b) => b.dataset.title)")
-    assert buttons == ["Download plot as a PNG", "Zoom", "Pan", "Reset axes"]
+    assert [title.lower() for title in buttons] == ["download plot as a png", "zoom", "pan", "reset axes"]
     page.execute_async_script("fetch('http://127.0.0.1:9').catch(() => {}).finally(arguments[0])")
     refused = page.get_log("browser")
     assert refused
