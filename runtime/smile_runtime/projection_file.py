@@ -1,6 +1,7 @@
 """Projection of a file into another: streamed, and written whole or not at all."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -9,6 +10,7 @@ import msgspec
 
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.files import replace_path, require_free
+from smile_runtime.overview import Overview, make_batches, make_overview
 from smile_runtime.preparation import Options, Prepared, prepare
 from smile_runtime.projection import finish
 from smile_runtime.query import Place
@@ -40,8 +42,10 @@ def project_file(
     only_embedding: bool = False,
     force: bool = False,
     resume: bool = False,
+    batch_keys: Sequence[str] = (),
+    n_sample: int = 0,
     progress: Progress = lambda _n_cells, _n_total: None,
-) -> None:
+) -> Overview:
     """Project the cells of a file and write them, with the results, to another.
 
     The cells are read some at a time, so the memory this takes does not grow with their number. What is written until
@@ -63,8 +67,16 @@ def project_file(
         Whether ``output``, and what an interrupted projection left, may be replaced.
     resume
         Whether to go on where an interrupted projection stopped, if there was one.
+    batch_keys
+        Columns of ``obs`` that say which batch a cell is of, for the overview.
+    n_sample
+        Number of cells of which the overview holds the results.
     progress
         Called with the number of cells done now, and of all cells, each time some are done.
+
+    Returns
+    -------
+        What was found: counts of all cells, and a sample of them.
 
     Raises
     ------
@@ -86,6 +98,7 @@ def project_file(
         new = folder / output.name
         with open_query(query, table, folder) as stored:
             require_kind(stored, output, only_embedding=only_embedding)
+            batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}
             prepared = prepare(stored, space, options)
             with _results(folder, stored, space, options, prepared) as results:
                 matrix = prepared.matrix
@@ -93,8 +106,10 @@ def project_file(
                     progress(len(results), matrix.shape[0])
                 project_rows(matrix, prepared.projector, results, progress, rows_at_once(matrix))
                 projection = finish(space, prepared, results)
+                overview = make_overview(projection, stored.obs_names, batches, n_sample)
                 write_output(stored, projection, key_added, new, only_embedding=only_embedding)
         replace_path(new, output, folder / "old")
+    return overview
 
 
 def _results(folder: Path, query: StoredQuery, space: Space, options: Options, prepared: Prepared) -> UnfinishedResults:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smile_runtime.errors import QueryError
 from smile_runtime.h5ad import read_h5ad, write_h5ad
@@ -89,10 +90,10 @@ class StoredQuery:
         columns = [str(name) for name in self.group["obs"].attrs["column-order"]]
         if column not in columns:
             known = ", ".join(map(repr, columns)) or "none"
-            raise QueryError(f"the query's obs has no column {column!r}; its columns are: {known}")
+            raise QueryError(f"the query has no column {column!r} in obs; its columns are: {known}")
         return pd.Series(self._read(f"obs/{column}"))
 
-    def obs_names(self, rows: "slice | np.ndarray[Any, np.dtype[np.intp]]") -> "np.ndarray[Any, np.dtype[np.object_]]":
+    def obs_names(self, rows: slice) -> NDArray[np.object_]:
         """Return the names of some cells."""
         names = _index(self.group["obs"])
         read = names.asstr()[rows] if hasattr(names, "asstr") else names[rows]
