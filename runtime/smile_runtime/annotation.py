@@ -24,8 +24,8 @@ def label_keys(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]:
     key_added
         Stem of the names.
     columns
-        Names of the label columns, the primary one first, which is not in the names of its fields. Its fields are there
-        for no column, too.
+        Names of the label columns. The first is the primary one, whose fields do not bear its name; of no columns at
+        all these two fields are returned.
     """
     ends = ["", *(f"_{name}" for name in columns[1:])]
     return [(f"{key_added}_label{end}", f"{key_added}_confidence{end}") for end in ends]

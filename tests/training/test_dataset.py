@@ -95,6 +95,16 @@ def test_levels_and_further_labels_of_all_modalities(two: Path) -> None:
     assert part.cells["adt"].label_ids.tolist() == [[1, 1, 1]]
 
 
+def test_levels_nest_one_within_another(tmp_path: Path) -> None:
+    columns = {"kind": ["CD4", "CD8", "B", "Mono"], "lineage": ["T", "T", "B", "M"], "line": ["ly", "ly", "ly", "my"]}
+    write(tmp_path, "rna", list("abcd"), **columns)
+    write(tmp_path, "adt", list("ab"), kind=["CD4", "CD8"])
+    kind, lineage, line = read(tmp_path, rna={"levels": ["line", "lineage"]}).label_columns
+    assert (kind.labels, kind.within, kind.parents) == (["B", "CD4", "CD8", "Mono"], "lineage", [0, 2, 2, 1])
+    assert (lineage.labels, lineage.within, lineage.parents) == (["B", "M", "T"], "line", [0, 1, 0])
+    assert (line.labels, line.within, line.parents) == (["ly", "my"], None, [])
+
+
 def test_a_modality_may_leave_the_further_columns_to_its_partners(two: Path) -> None:
     write(two, "rna", ["a", "b", "c"], kind=["T", "B", "T"], lineage=["l", "b", "l"], tissue=["gut", "lung", "gut"])
     write(two, "adt", ["c", "b"], celltype=["T", "B"])

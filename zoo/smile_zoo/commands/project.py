@@ -91,8 +91,8 @@ def project(
     QUERY is an .h5ad, .h5mu or .zarr file of raw counts or log-normalised values, of any size. SPACE is a name that
     `smile-zoo list` shows, a Hub repo (org/name) or a directory (./name); it is pulled if it is not here. All that
     QUERY holds is written to OUTPUT, a file of the same kind, with obsm["X_smile"], obs["smile_label"],
-    obs["smile_confidence"], obs["smile_similarity"], obsm["X_smile_map"] and uns["smile"]. Cells unlike anything in
-    the reference are labelled unknown.
+    obs["smile_confidence"], obs["smile_similarity"], obsm["X_smile_map"] and uns["smile"], and likewise every further
+    label column of SPACE. Cells unlike anything in the reference are labelled unknown.
 
     \b
     Example:
