@@ -175,5 +175,6 @@ def _provenance(query: QueryValues, match: FeatureMatch, space: Space, encoder: 
         "features_missing": np.array(match.missing, dtype=object),
         "features": match.report.as_uns(),
         "provider": encoder.provider,
+        "precision": encoder.precision,
         "versions": {**versions, **installed_packages(), "python": platform.python_version()},
     }

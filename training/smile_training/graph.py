@@ -91,7 +91,7 @@ class EncoderGraph(nn.Module):
         t = self.preprocessing(X, size_factor)  # (n, n_features)
         missing = torch.isnan(t)
         share = 1 - nn.functional.linear(missing.float(), self.feature_weight)  # (n, 1)
-        t = self.first(torch.where(missing, 0.0, t - self.mean))  # (n, n_components), or the width of the first layer
+        t = self.project(t, missing)  # (n, n_components), or the width of the first layer
         t = t / share.clamp_min(SMALLEST_SHARE)
         if self.first_bias is not None:
             t = self.activation(t + self.first_bias)
@@ -99,6 +99,39 @@ class EncoderGraph(nn.Module):
             t = self.activation(layer(t))
         norm = t.square().sum(dim=1, keepdim=True).sqrt().clamp_min(_SMALLEST_NORM)
         return t / norm, self.pseudo_types(t)
+
+    def project(self, t: Tensor, missing: Tensor) -> Tensor:
+        """Return what the first linear map makes of transformed values, (n, n_features); 0 of those ``missing``."""
+        result: Tensor = self.first(torch.where(missing, 0.0, t - self.mean))
+        return result
+
+
+class IntegerGraph(EncoderGraph):
+    """The same function, its first linear map such that it can be rounded to integers.
+
+    Most values are zero, and zero is exact in integers: so centring follows the map, as its bias. And features are
+    scaled before the map, not in its weights, where those of rare features would dwarf all others.
+
+    Parameters
+    ----------
+    encoder
+        The trained encoder.
+    """
+
+    def __init__(self, encoder: TrainedEncoder) -> None:
+        super().__init__(encoder)
+        scale = encoder.preprocessing.scale
+        mean, weight = encoder.preprocessing.mean * scale, self.first.weight.detach().double().numpy() / scale
+        self.scale: Tensor
+        self.register_buffer("scale", torch.from_numpy(scale.astype(np.float32)))
+        self.scaled_mean: Tensor
+        self.register_buffer("scaled_mean", torch.from_numpy(mean.astype(np.float32)))
+        self.first = _linear(weight, -(weight @ mean))
+
+    def project(self, t: Tensor, missing: Tensor) -> Tensor:
+        """As in `EncoderGraph`; missing values take the mean, which the bias then takes away."""
+        result: Tensor = self.first(torch.where(missing, self.scaled_mean, t * self.scale))
+        return result
 
 
 def _row(values: NDArray[np.float64] | None) -> Tensor | None:

@@ -39,6 +39,7 @@ def summarise_projection(adata: "AnnData", key_added: str) -> dict[str, Any]:
         "modality": provenance["modality"],
         "values": provenance["values"],
         "provider": provenance["provider"],
+        "precision": provenance["precision"],
         "n_cells": adata.n_obs,
         "n_features_matched": provenance["n_features_matched"],
         "n_features_missing": len(provenance["features_missing"]),

@@ -40,6 +40,7 @@ from smile_zoo.summary import summarise_projection
     help="Cells that run through the encoder together; changes speed, not results.",
 )
 @options.device
+@options.precision
 @click.option("--report", type=click.Path(path_type=Path), help="PNG to draw: query cells over the reference map.")
 @click.option("--key-added", default="smile", show_default=True, help="Stem of the names of the fields written.")
 @click.option("--overwrite", is_flag=True, help="Replace fields that the query already has.")
@@ -58,6 +59,7 @@ def project(
     unknown_rate: float,
     batch_size: int,
     device: options.DeviceName,
+    precision: options.PrecisionName,
     report: Path | None,
     key_added: str,
     overwrite: bool,
@@ -81,7 +83,8 @@ def project(
         require_matplotlib()
         require_writable(report)
     with progress_bar("pulling", unit="B") as pulling:
-        opened = load(space, device=device, modalities=None if modality is None else [modality], progress=pulling)
+        modalities = None if modality is None else [modality]
+        opened = load(space, device=device, precision=precision, modalities=modalities, progress=pulling)
     with progress_bar("projecting") as progress:
         adata = project_file(
             query,
