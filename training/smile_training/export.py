@@ -94,15 +94,24 @@ def _quiet_exporter() -> Iterator[None]:
 def _strip(model: onnx.ModelProto) -> None:
     """Remove what torch writes of the machine: stack traces with local paths, in every metadata field."""
     model.doc_string = ""
-    for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
-        del part.metadata_props[:]
-        part.doc_string = ""
-    for value in (*model.graph.input, *model.graph.output):
-        del value.metadata_props[:]
+    del model.metadata_props[:]
+    _strip_graph(model.graph)
     if any(tensor.external_data for tensor in model.graph.initializer):
         raise TrainingError(
             "the exported graph keeps its weights in another file; export with onnx>=1.21 and torch>=2.6"
         )
+
+
+def _strip_graph(graph: onnx.GraphProto) -> None:
+    for part in (graph, *graph.node, *graph.value_info, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for value in (*graph.input, *graph.output):
+        del value.metadata_props[:]
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:  # the two ways of a condition
+                _strip_graph(attribute.g)
 
 
 @torch.inference_mode()
