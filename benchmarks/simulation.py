@@ -30,9 +30,9 @@ def simulated_cells(n_cells: int, seed: int = 0) -> Cells:
     )
 
 
-def feature_names() -> tuple[str, ...]:
-    """Return 2,000 names."""
-    return tuple(f"gene{number}" for number in range(N_FEATURES))
+def feature_names(n_features: int = N_FEATURES) -> tuple[str, ...]:
+    """Return as many names."""
+    return tuple(f"gene{number}" for number in range(n_features))
 
 
 def recipe(**fields: object) -> Recipe:

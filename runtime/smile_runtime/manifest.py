@@ -64,6 +64,18 @@ class SimilarityRecord(Record, frozen=True):
     n_cells: int
 
 
+class SparseRecord(Record, frozen=True):
+    """How sparse rows go through an encoder without being made dense."""
+
+    first: str
+    """File with the first linear map: ``weight``, shape ``(n_features, width)``, float32, the scale folded in."""
+    trunk: str
+    """Graph of all that follows: from ``first``, shape ``(n, width)``, to the outputs of the whole graph."""
+    width: int
+    parity_difference: float
+    """As that of the whole graph."""
+
+
 class EncoderRecord(Record, frozen=True):
     """One modality's encoder: its files, shapes and preprocessing."""
 
@@ -84,11 +96,14 @@ class EncoderRecord(Record, frozen=True):
     """Of the confidence in transferred labels; None for a reference without labels."""
     similarity: SimilarityRecord | None = None
     """Of the similarity to the reference; None where nothing was left out of training."""
+    sparse: SparseRecord | None = None
+    """None: all rows go through the whole graph."""
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files without which it cannot run."""
-        return (self.graph, self.features, self.parity)
+        """The files that it runs on."""
+        sparse = () if self.sparse is None else (self.sparse.first, self.sparse.trunk)
+        return (self.graph, self.features, self.parity, *sparse)
 
 
 class ReferenceRecord(Record, frozen=True):

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from smile_runtime.encoder import Encoder
+from smile_runtime.encoder import Encoder, SparseFiles
 from smile_runtime.errors import IntegrityError, UnknownModalityError
 from smile_runtime.features import FeatureTable
 from smile_runtime.hashes import FileHashes
-from smile_runtime.manifest import MANIFEST_NAME, FileRecord, Manifest, read_manifest
+from smile_runtime.manifest import MANIFEST_NAME, EncoderRecord, FileRecord, Manifest, read_manifest
 from smile_runtime.reference import Reference, read_points
 from smile_runtime.session import Device, require_device
 
@@ -53,8 +53,14 @@ class Space:
                 raise IntegrityError(
                     f"{self.path / record.features} has {len(features)} features, the manifest says {record.n_features}"
                 )
-            encoders[modality] = Encoder(modality, record, features, self.path / record.graph, self.device)
+            encoders[modality] = Encoder(
+                modality, record, features, self.path / record.graph, self.device, self._sparse_files(record)
+            )
         return encoders
+
+    def _sparse_files(self, record: EncoderRecord) -> SparseFiles | None:
+        sparse = record.sparse
+        return None if sparse is None else SparseFiles(self.path / sparse.first, self.path / sparse.trunk)
 
     @cached_property
     def reference(self) -> Reference:

@@ -1,4 +1,4 @@
-"""Export of a trained encoder as one self-contained ONNX graph."""
+"""Export of a trained encoder as self-contained ONNX graphs: the whole, and its trunk alone for sparse rows."""
 
 import contextlib
 import io
@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from smile_runtime.errors import TrainingError
 from smile_training.graph import EncoderGraph
@@ -40,19 +41,32 @@ def export_onnx(encoder: TrainedEncoder, path: Path, metadata: dict[str, str]) -
         The module that was exported, for parity.
     """
     graph = EncoderGraph(encoder).eval()
-    example = (torch.ones(_CHECKED_ROWS, len(encoder.features)), torch.ones(_CHECKED_ROWS, 1))
+    _export(graph, {"X": len(encoder.features), "size_factor": 1}, path, metadata)
+    return graph
+
+
+def export_trunk(graph: EncoderGraph, path: Path, metadata: dict[str, str]) -> None:
+    """Write all that follows the first linear map as an ONNX graph, for sparse rows.
+
+    Input ``first`` (n, width), the first linear map's result divided by the measured share; outputs as `export_onnx`.
+    """
+    _export(graph.trunk, {"first": graph.first.out_features}, path, metadata)
+
+
+def _export(module: nn.Module, widths: dict[str, int], path: Path, metadata: dict[str, str]) -> None:
+    """Write a module as an ONNX graph whose inputs have these names and widths."""
     rows = torch.export.Dim("n", min=1)
     with _quiet_exporter():
         program = torch.onnx.export(
-            graph,
-            example,
+            module,
+            tuple(torch.ones(_CHECKED_ROWS, width) for width in widths.values()),
             dynamo=True,
             external_data=False,
             verbose=False,
             opset_version=OPSET,
-            input_names=["X", "size_factor"],
+            input_names=list(widths),
             output_names=["embedding", "pseudo_type"],
-            dynamic_shapes={"X": {0: rows}, "size_factor": {0: rows}},
+            dynamic_shapes={name: {0: rows} for name in widths},
         )
     assert program is not None
     model = program.model_proto
@@ -60,7 +74,6 @@ def export_onnx(encoder: TrainedEncoder, path: Path, metadata: dict[str, str]) -
     onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
-    return graph
 
 
 @contextlib.contextmanager
