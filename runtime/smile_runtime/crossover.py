@@ -25,8 +25,7 @@ def is_thin(matrix: Matrix, width: int) -> bool:
 def crossover(n_features: int, width: int) -> float:
     """Return the density below which sparse rows are faster as they are."""
     if not is_wide(width):
-        return 0.4
-    cached = 4 * n_features * width <= _CACHED
+        return 0.25
     if compiled_kernel() is None:
-        return 0.1 if cached else 0.02
-    return 0.4 if cached else 0.15
+        return 0.02
+    return 0.2 if 4 * n_features * width <= _CACHED else 0.1

@@ -40,13 +40,13 @@ def verify(space: str, *, device: options.DeviceName, as_json: bool) -> None:
     click.echo(f"{len(opened.manifest.files)} files are what the manifest pins")
     for check in checks:
         click.echo(
-            f"{check['encoder']}, {check['rows']} rows: largest difference from torch {check['largest_difference']:.1e} "
-            f"(at most {TOLERANCE:.0e}) with {check['provider']}"
+            f"{check['encoder']}, {check['rows']} rows: largest difference from torch "
+            f"{check['largest_difference']:.1e} (at most {TOLERANCE:.0e}) with {check['provider']}"
         )
 
 
 def _checks(space: Space) -> Iterator[dict[str, Any]]:
-    """Compare every encoder's embedding with torch's, by each path that it has."""
+    """Compare each encoder's embedding with torch's, by every path that it has."""
     for modality, encoder in space.encoders.items():
         rows = space.path / encoder.record.parity
         difference = require_parity(encoder, rows)
