@@ -120,7 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of pbmc_rna.h5ad and of the queries; without it, speed alone")
     parser.add_argument("--rounds", type=int, default=21)
-    parser.add_argument("--epochs", type=int, default=100, help="of the encoder whose quality is measured")
+    parser.add_argument("--epochs", type=int, default=60, help="of the encoder whose quality is measured")
     parser.add_argument("--pairing", default="label_neighbour", help="of the same")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
