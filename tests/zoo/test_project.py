@@ -89,6 +89,12 @@ def test_batch_size_changes_nothing(run, query: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(seven, many, atol=1e-6)
 
 
+def test_precision_is_recorded(run, query: Path, int8_copy: Path) -> None:
+    done = run("project", query, int8_copy, "-o", "out.h5ad", "--precision", "int8", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["precision"] == "int8"
+
+
 def test_demo(run, tmp_path: Path) -> None:
     for _ in range(2):  # a second run replaces what the first wrote
         done = run("demo", "--json")
@@ -155,6 +161,7 @@ def rename_features(path: Path) -> None:
         (change_values(lambda data: data.__imul__(30.5)), [], ["neither counts nor log-normalised", "--values counts"]),
         (rename_features, [], ["only 0 of the space's 1,767 features", "'NM_000000'", "adata.var_names"]),
         (None, ["--device", "cuda"], ["CUDA was asked for", "--device cpu"]),
+        (None, ["--precision", "int8"], ["the space pbmc has no int8 graph", "--precision float32"]),
     ],
 )
 def test_bad_query_is_refused_and_nothing_is_written(
