@@ -8,6 +8,7 @@ from smile_runtime.errors import (
     FormatVersionError,
     IntegrityError,
     OutputError,
+    PrecisionError,
     QueryError,
     RecipeError,
     SmileError,
@@ -18,6 +19,7 @@ from smile_runtime.errors import (
     ValueKindError,
 )
 from smile_runtime.manifest import Manifest, read_manifest
+from smile_runtime.overview import Overview
 from smile_runtime.projection import project
 from smile_runtime.projection_file import project_file
 from smile_runtime.reference import Reference
@@ -32,6 +34,8 @@ __all__ = [
     "IntegrityError",
     "Manifest",
     "OutputError",
+    "Overview",
+    "PrecisionError",
     "QueryError",
     "RecipeError",
     "Reference",

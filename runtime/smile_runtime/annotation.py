@@ -1,55 +1,23 @@
-"""Where a projection's results stand in an AnnData: the one module that writes into it."""
+"""Where a projection's results stand in an AnnData: the names of the fields, and writing them into one in memory."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import QueryError
 from smile_runtime.manifest import LabelColumn
+from smile_runtime.query import Query
+from smile_runtime.results import Projection
 from smile_runtime.similarity import UNKNOWN
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
-@dataclass(frozen=True, eq=False)
-class Projection:
-    """Query cells in a space.
-
-    Attributes
-    ----------
-    embedding
-        L2-normalised, float32, shape ``(n, n_latent)``.
-    label
-        Transferred label ids, places in the labels of each of ``label_columns``, -1 for unknown, int32, shape
-        ``(n, n_columns)``.
-    confidence
-        Probability that each label is right, 0 to 1, float32, shape ``(n, n_columns)``.
-    similarity
-        Share of cells of known types that are farther from the reference, 0 to 1, float32, shape ``(n,)``; None for a
-        space that does not tell.
-    map
-        Position on the reference map, float32, shape ``(n, 2)``.
-    label_columns
-        What the labels are, the primary column first; empty for a reference without labels.
-    provenance
-        What made it: space, versions, features, values, provider.
-    """
-
-    embedding: NDArray[np.float32]
-    label: NDArray[np.int32]
-    confidence: NDArray[np.float32]
-    similarity: NDArray[np.float32] | None
-    map: NDArray[np.float32]
-    label_columns: tuple[LabelColumn, ...]
-    provenance: dict[str, Any]
-
-
 def label_keys(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the columns of obs that label and confidence of each label column are written to.
+    """Return the columns of ``obs`` that label and confidence of each label column are written to.
 
     Parameters
     ----------
@@ -64,7 +32,7 @@ def label_keys(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def field_names(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the attributes and keys of an AnnData that the results are written to; as `label_keys`."""
+    """Return the attributes and keys of an AnnData that results are written to; arguments as `label_keys`."""
     labels = [key for keys in label_keys(key_added, columns) for key in keys]
     return [
         ("obsm", f"X_{key_added}"),
@@ -72,6 +40,20 @@ def field_names(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]
         *(("obs", key) for key in (*labels, f"{key_added}_similarity")),
         ("uns", key_added),
     ]
+
+
+def earlier_fields(key_added: str, provenance: object) -> list[tuple[str, str]]:
+    """Return what an earlier projection of that name wrote, of which another space may write less.
+
+    Parameters
+    ----------
+    key_added
+        Stem of the names.
+    provenance
+        What ``uns`` has under it.
+    """
+    columns = provenance.get("label_columns", []) if isinstance(provenance, Mapping) else []
+    return field_names(key_added, [str(name) for name in columns])
 
 
 def require_key(key_added: str) -> None:
@@ -86,15 +68,16 @@ def require_key(key_added: str) -> None:
         raise QueryError(f"fields cannot be named after {key_added!r}; give a name without a slash (--key-added)")
 
 
-def require_free(adata: "AnnData", key_added: str, columns: Sequence[str]) -> None:
-    """Refuse an AnnData that already has one of the fields, those of label columns among them.
+def require_free(query: Query, key_added: str, columns: Sequence[str]) -> None:
+    """Refuse a query that already has one of the fields.
 
     Raises
     ------
     QueryError
         If a field would be overwritten.
     """
-    taken = [f"{place}[{key!r}]" for place, key in field_names(key_added, columns) if key in getattr(adata, place)]
+    names = field_names(key_added, columns)
+    taken = [f"{place}[{key!r}]" for place, key in names if query.has_field(place, key)]
     if taken:
         raise QueryError(
             f"the query already has {', '.join(taken)}, which would be overwritten; "
@@ -102,28 +85,39 @@ def require_free(adata: "AnnData", key_added: str, columns: Sequence[str]) -> No
         )
 
 
+def label_codes(ids: Iterable[NDArray[np.int32]], column: LabelColumn) -> tuple[list[str], NDArray[np.int32]]:
+    """Return the labels that occur, sorted, and the code of each label id; the last one is that of unknown cells.
+
+    Parameters
+    ----------
+    ids
+        Label ids, some at a time.
+    column
+        Their names.
+    """
+    names = np.array([*column.labels, UNKNOWN], dtype=object)
+    occurring = {int(each) % len(names) for part in ids for each in np.unique(part)}  # -1 is the last
+    categories = sorted({str(names[each]) for each in occurring})
+    code = {name: place for place, name in enumerate(categories)}
+    return categories, np.array([code.get(str(name), -1) for name in names], np.int32)
+
+
 def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> None:
     """Write a projection into an AnnData; nothing else in it is touched."""
     import pandas as pd
 
-    for where, key in field_names(key_added, _earlier_columns(adata, key_added)):  # which not every space replaces
-        if where == "obs" and key in adata.obs:
+    for attribute, key in earlier_fields(key_added, adata.uns.get(key_added)):
+        if attribute == "obs" and key in adata.obs:
             del adata.obs[key]
-    adata.obsm[f"X_{key_added}"] = projection.embedding
-    adata.obsm[f"X_{key_added}_map"] = projection.map
-    columns = [column.name for column in projection.label_columns]
-    for place, (column, (label, score)) in enumerate(
-        zip(projection.label_columns, label_keys(key_added, columns), strict=False)
-    ):
-        names = np.array([*column.labels, UNKNOWN], dtype=object)
-        adata.obs[label] = pd.Categorical(names[projection.label[:, place]])  # -1, for unknown, is the last
-        adata.obs[score] = projection.confidence[:, place]
-    if projection.similarity is not None:
-        adata.obs[f"{key_added}_similarity"] = projection.similarity
-    adata.uns[key_added] = {**projection.provenance, "label_columns": np.array(columns, dtype=object)}
-
-
-def _earlier_columns(adata: "AnnData", key_added: str) -> list[str]:
-    """Return the label columns of an earlier projection under the same names."""
-    provenance = adata.uns.get(key_added)
-    return [str(name) for name in provenance.get("label_columns", [])] if isinstance(provenance, Mapping) else []
+    records = np.concatenate(list(projection.results.blocks()))
+    adata.obsm[f"X_{key_added}"] = np.ascontiguousarray(records["embedding"])
+    adata.obsm[f"X_{key_added}_map"] = np.ascontiguousarray(records["map"])
+    names = label_keys(key_added, projection.column_names)
+    for place, (column, (label, score)) in enumerate(zip(projection.columns, names, strict=False)):
+        ids = records["label"][:, place]
+        categories, codes = label_codes([ids], column)
+        adata.obs[label] = pd.Categorical.from_codes(codes[ids], categories=pd.Index(categories))
+        adata.obs[score] = records["confidence"][:, place].copy()
+    if projection.tells_similarity:
+        adata.obs[f"{key_added}_similarity"] = records["similarity"].copy()
+    adata.uns[key_added] = projection.provenance

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import QueryError, ValueKindError
-from smile_runtime.matrix import Matrix, expm1, row_chunks, row_sums, stored_values
+from smile_runtime.matrix import Matrix, expm1, row_sums, stored_values
 
 ValueKind = Literal["counts", "lognorm", "presence", "levels", "numbers"]
 """What values are: raw counts; ``log(1 + count * target_sum / total)``; anything of which only zero or not matters;
@@ -17,60 +17,75 @@ Taken = Literal["expression", "counts", "presence", "levels", "numbers"]
 """What an encoder takes: counts or log-normalised values; or the one kind of that name."""
 
 _LARGEST_LOG = 20.0  # log1p of a count of 485 million: larger values are no logarithms
+_LARGEST = float(np.finfo(np.float32).max)
 _SAME_TOTAL = 0.01
 _USUAL_TOTALS = (1e4, 1e5, 1e6, 1e3)
 
 
 @dataclass(frozen=True)
 class ValueScan:
-    """What one pass over all values saw.
+    """What a look at the values of some cells saw.
 
     Attributes
     ----------
-    totals
-        Sum of each row over all features, shape ``(n,)``.
     largest
-        The largest value; 0 for a matrix without values.
+        The largest value; 0 where there is none.
     integral
         Whether all values are whole numbers.
     n_nan, n_infinite, n_negative
-        How many values are not numbers, infinite, below zero.
+        How many values are not numbers, infinite as float32, below zero.
     """
 
-    totals: NDArray[np.float64]
-    largest: float
-    integral: bool
-    n_nan: int
-    n_infinite: int
-    n_negative: int
+    largest: float = 0.0
+    integral: bool = True
+    n_nan: int = 0
+    n_infinite: int = 0
+    n_negative: int = 0
+
+    def __add__(self, other: "ValueScan") -> "ValueScan":
+        return ValueScan(
+            max(self.largest, other.largest),
+            self.integral and other.integral,
+            self.n_nan + other.n_nan,
+            self.n_infinite + other.n_infinite,
+            self.n_negative + other.n_negative,
+        )
 
 
-def scan_values(matrix: Matrix) -> ValueScan:
-    """Look once at all values of a matrix, a chunk of rows at a time.
+def scan_rows(rows: Matrix) -> ValueScan:
+    """Look once at all values of some rows.
 
     Raises
     ------
     QueryError
         If the values are not numbers.
     """
-    kind = np.dtype(matrix.dtype).kind
-    if kind not in "biuf":
+    require_numbers(rows)
+    values = stored_values(rows)
+    if values.size == 0:
+        return ValueScan()
+    smallest, largest = float(values.min()), float(values.max())  # either is NaN where any value is
+    n_nan = n_infinite = 0
+    if not (smallest >= -_LARGEST and largest <= _LARGEST):
+        n_nan, n_infinite = int(np.count_nonzero(np.isnan(values))), int(np.count_nonzero(np.abs(values) > _LARGEST))
+        largest = float(np.fmax.reduce(values, axis=None))
+    n_negative = 0 if smallest >= 0 else int(np.count_nonzero(values < 0))
+    integral = values.dtype.kind != "f" or bool(np.array_equal(values, np.rint(values)))
+    return ValueScan(max(largest, 0.0), integral, n_nan, n_infinite, n_negative)
+
+
+def require_numbers(matrix: Matrix) -> None:
+    """Refuse a matrix of anything but numbers.
+
+    Raises
+    ------
+    QueryError
+        If the values are not numbers.
+    """
+    if np.dtype(matrix.dtype).kind not in "biuf":
         raise QueryError(
             f"the values are of type {matrix.dtype}, numbers are needed; give counts as integers or floats"
         )
-    totals = np.zeros(matrix.shape[0])
-    largest, integral, n_nan, n_infinite, n_negative = 0.0, True, 0, 0, 0
-    for where, rows in row_chunks(matrix):
-        values = stored_values(rows)
-        totals[where] = row_sums(rows)
-        n_negative += int(np.count_nonzero(values < 0))
-        if kind == "f":
-            n_nan += int(np.count_nonzero(np.isnan(values)))
-            n_infinite += int(np.count_nonzero(np.isinf(values)))
-            integral = integral and bool(np.all(values == np.rint(values)))
-        if values.size:
-            largest = max(largest, float(np.fmax.reduce(values, axis=None)))
-    return ValueScan(totals, largest, integral, n_nan, n_infinite, n_negative)
 
 
 def recognise_values(scan: ValueScan, stated: ValueKind | None = None, taken: Taken = "expression") -> ValueKind:
@@ -79,7 +94,7 @@ def recognise_values(scan: ValueScan, stated: ValueKind | None = None, taken: Ta
     Parameters
     ----------
     scan
-        What `scan_values` saw.
+        What `scan_rows` saw.
     stated
         What the user says they are; refused only where that cannot be.
     taken
@@ -108,7 +123,9 @@ def recognise_values(scan: ValueScan, stated: ValueKind | None = None, taken: Ta
 def _require_numbers(scan: ValueScan, taken: Taken) -> None:
     """Refuse infinite values, and levels outside 0 to 1; NaN is a value that was not measured."""
     if scan.n_infinite:
-        raise ValueKindError(f"{scan.n_infinite:,} values are infinite; set what was not measured to NaN")
+        raise ValueKindError(
+            f"{scan.n_infinite:,} values are infinite, or beyond float32; set what was not measured to NaN"
+        )
     if taken == "levels" and (scan.n_negative or scan.largest > 1):
         raise ValueKindError(
             f"levels from 0 to 1 are needed, NaN where there is none; the largest value is {scan.largest:,.4g} and "
@@ -120,16 +137,14 @@ def _require_amounts(scan: ValueScan) -> None:
     """Refuse what cannot be counts or their logarithms."""
     if scan.n_nan or scan.n_infinite:
         raise ValueKindError(
-            f"{scan.n_nan:,} values are NaN and {scan.n_infinite:,} infinite; counts or log-normalised values are "
-            "needed: drop these cells or features, or choose another --layer"
+            f"{scan.n_nan:,} values are NaN and {scan.n_infinite:,} infinite, or beyond float32; counts or "
+            "log-normalised values are needed: drop these cells or features, or choose another --layer"
         )
     if scan.n_negative:
         raise ValueKindError(
             f"{scan.n_negative:,} values are negative, so these are scaled or corrected values; raw counts or "
             "log-normalised values are needed: choose the layer that holds them (--layer)"
         )
-    if scan.largest > np.finfo(np.float32).max:
-        raise ValueKindError(f"the largest value is {scan.largest:.3g}, beyond float32; these are no counts of a cell")
 
 
 def _counts_or_lognorm(scan: ValueScan, stated: ValueKind | None) -> ValueKind:
@@ -150,16 +165,30 @@ def _counts_or_lognorm(scan: ValueScan, stated: ValueKind | None) -> ValueKind:
     )
 
 
-def lognorm_total(matrix: Matrix) -> float | None:
+def lognorm_totals(rows: Matrix) -> NDArray[np.float64]:
+    """Return what log-normalised cells add up to once the logarithm is undone, shape ``(n,)``."""
+    return row_sums(expm1(rows))
+
+
+def common_total(totals: NDArray[np.float64]) -> float | None:
     """Return the total that log-normalised cells were scaled to; None where their features do not tell.
 
     Cells that still have all their features add up to one and the same total once the logarithm is undone. Cells that
     were cut down to some features after normalisation do not, and nothing is known. A cell alone tells as much as it
     does among others where it adds up to a total that is usual.
+
+    Parameters
+    ----------
+    totals
+        What the cells add up to (`lognorm_totals`), shape ``(n,)``.
     """
-    totals = np.concatenate([row_sums(expm1(rows)) for _, rows in row_chunks(matrix)])
     totals = totals[totals > 0]
     if len(totals) == 0:
         return None
     candidates = _USUAL_TOTALS if len(totals) == 1 else (float(np.median(totals)),)
-    return next((total for total in candidates if np.all(np.abs(totals - total) <= _SAME_TOTAL * total)), None)
+    return next((total for total in candidates if all_near(totals, total)), None)
+
+
+def all_near(totals: NDArray[np.float64], total: float) -> bool:
+    """Say whether all cells that have any value add up to a total, but for rounding."""
+    return bool(np.all((totals == 0) | (np.abs(totals - total) <= _SAME_TOTAL * total)))

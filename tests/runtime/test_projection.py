@@ -114,6 +114,7 @@ def test_provenance(counts, pbmc_path):
         "n_features_matched": len(space.encoder().features) - 3,
         "unknown_rate": 0.05,
         "provider": "CPUExecutionProvider",
+        "precision": "float32",
     }
     assert versions["python"] == platform.python_version()
     assert {name: versions[name] for name in ("smile-zoo", "numpy", "anndata")} == {
@@ -385,8 +386,8 @@ def test_chunks_do_not_matter(space, monkeypatch, request, kind):
     for module in (matrix_module, projection_module):
         monkeypatch.setattr(module, "CHUNK", 7)
     done = []
-    assert_same(projected(query, space, progress=done.append), expected)
-    assert done == [7, 7, 7, 7, 2]
+    assert_same(projected(query, space, progress=lambda *numbers: done.append(numbers)), expected)
+    assert done == [(7, 30), (7, 30), (7, 30), (7, 30), (2, 30)]
 
 
 def test_other_genes_matter_by_the_total_alone(counts, space):

@@ -3,6 +3,7 @@
 import getpass
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from smile_runtime.cards.card import CARD_NAME
 from smile_runtime.hashes import FileHashes
 from smile_runtime.manifest import MANIFEST_NAME, Manifest
-from smile_runtime.parity import require_parity
+from smile_runtime.parity import require_int8_parity, require_parity, require_sparse_parity
 from smile_runtime.space import Space, verify_files
 from smile_zoo.errors import PublishError
 
@@ -65,6 +66,10 @@ def _require_whole(path: Path, manifest: Manifest) -> None:
         if modality not in space.encoders:
             raise PublishError(f"{path} lacks its {modality} encoder; pull or build the space whole")
         require_parity(space.encoders[modality], path / record.parity)
+        if record.sparse:
+            require_sparse_parity(space.encoders[modality], path / record.parity)
+    for encoder in replace(space, precision="int8").encoders.values():
+        require_int8_parity(encoder, path / encoder.record.parity)
 
 
 def _unlisted(path: Path, manifest: Manifest) -> Iterator[str]:
