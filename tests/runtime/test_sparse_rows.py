@@ -22,7 +22,7 @@ def fresh(space: Space) -> Encoder:
     """The packaged encoder, of which nothing is open yet."""
     record = space.manifest.encoders["rna"]
     files = SparseFiles(space.path / record.sparse.first, space.path / record.sparse.trunk)
-    return Encoder("rna", record, space.encoders["rna"].features, space.path / record.graph, "cpu", files)
+    return Encoder("rna", record, space.encoders["rna"].features, space.path / record.graph, "cpu", sparse=files)
 
 
 @pytest.fixture(scope="session")
