@@ -24,17 +24,11 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import anndata
-import h5py
-import numpy as np
-import scipy
-
 from machine import cpu_model
-from simulation import simulated_space
 
 N_GENES = 20_000
-_DENSITY = 0.08
-_POOL, _ROWS = 5_000, 2_500
+MAKE = "import atlas_files; atlas_files.{}"
+"""What makes a file or a space, in a process of its own: what this one takes would count as memory of its children."""
 
 THEIRS = """
 import sys
@@ -63,45 +57,6 @@ class Run:
 
     seconds: float
     peak_mb: float
-
-
-def write_counts(path: Path, n_cells: int, seed: int = 0) -> None:
-    """Write simulated counts of ``n_cells``, a few thousand cells at a time."""
-    rng = np.random.default_rng(seed)
-    pool = simulated_pool(rng)
-    names = [f"gene{number}" for number in range(N_GENES)]
-    empty = anndata.AnnData(scipy.sparse.csr_matrix((n_cells, N_GENES), dtype=np.float32))
-    empty.var_names = names
-    empty.write_h5ad(path)
-    with h5py.File(path, "r+") as file:
-        attributes = dict(file["X"].attrs)
-        del file["X"]
-        group = file.create_group("X")
-        group.attrs.update(attributes)
-        kept = {"maxshape": (None,), "chunks": (2**17,), "compression": "gzip"}
-        data = group.create_dataset("data", (0,), "f4", **kept)
-        indices = group.create_dataset("indices", (0,), "i4", **kept)
-        indptr = [np.zeros(1, np.int64)]
-        for start in range(0, n_cells, _ROWS):
-            rows = pool[rng.integers(_POOL, size=min(_ROWS, n_cells - start))]
-            n = int(indptr[-1][-1])
-            for dataset, values in ((data, rows.data), (indices, rows.indices)):
-                dataset.resize((n + rows.nnz,))
-                dataset[n:] = values
-            indptr.append(rows.indptr[1:].astype(np.int64) + n)
-        group["indptr"] = np.concatenate(indptr)
-
-
-def simulated_pool(rng: np.random.Generator) -> scipy.sparse.csr_matrix:
-    """Return Poisson counts of a few thousand cells, genes as unequal as in a droplet data set, 8% not zero."""
-    rate = rng.gamma(0.25, 1.0, N_GENES)
-    low, high = 1e-4, 1e2
-    for _ in range(60):  # the scale at which that share of the values is not zero
-        scale = np.sqrt(low * high)
-        low, high = (scale, high) if np.mean(1 - np.exp(-rate * scale)) < _DENSITY else (low, scale)
-    depth = rng.lognormal(0, 0.3, (_POOL, 1))
-    parts = [rng.poisson(rate * low * depth[start : start + 500]) for start in range(0, _POOL, 500)]
-    return scipy.sparse.vstack([scipy.sparse.csr_matrix(part, dtype=np.float32) for part in parts], format="csr")
 
 
 def measured(command: list[str], threads: int) -> Run:
@@ -134,17 +89,16 @@ def main() -> None:
 def compare(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
     """Run everything; files that a kept folder has already are taken."""
     threads = len(os.sched_getaffinity(0))
-    genes = [f"gene{number}" for number in range(0, N_GENES, 10)]
-    (folder / "genes.txt").write_text("\n".join(genes))
-    space = folder / "space"
+    genes, space = folder / "genes.txt", folder / "space"
+    genes.write_text("\n".join(f"gene{number}" for number in range(0, N_GENES, 10)))
     if not space.exists():
-        simulated_space(space, genes, None, [1000, 512])
+        make(f"write_space({str(space)!r}, {str(genes)!r})")
     command = Path(sys.executable).with_name("smile-zoo")
 
     def query(n_cells: int) -> Path:
         path = folder / f"{n_cells}.h5ad"
         if not path.exists():
-            write_counts(path, n_cells)
+            make(f"write_counts({str(path)!r}, {n_cells}, {N_GENES})")
         return path
 
     def ours(n_cells: int) -> Run:
@@ -152,7 +106,7 @@ def compare(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
         return measured([str(command), "project", str(query(n_cells)), str(space), *output], threads)
 
     def theirs(n_cells: int) -> Run:
-        return measured([sys.executable, "-c", THEIRS, str(query(n_cells)), str(folder / "genes.txt")], threads)
+        return measured([sys.executable, "-c", THEIRS, str(query(n_cells)), str(genes)], threads)
 
     query(arguments.cells)
     ours_runs, their_runs = [], []
@@ -183,6 +137,11 @@ def compare(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
             / arguments.large,
         }
     return result
+
+
+def make(call: str) -> None:
+    """Make a file in a process of its own."""
+    subprocess.run([sys.executable, "-c", MAKE.format(call)], cwd=Path(__file__).parent, check=True)
 
 
 def middle(runs: list[Run]) -> Run:

@@ -11,7 +11,7 @@ from smile_runtime.results import Results
 
 logger = logging.getLogger(__name__)
 
-_BYTES, _MOST_BYTES = 2**25, 2**29
+_BYTES, _MOST_BYTES = 2**24, 2**29
 _FEWEST, _MOST = 64, 16384
 
 Progress = Callable[[int, int], object]
@@ -19,7 +19,7 @@ Progress = Callable[[int, int], object]
 
 
 def rows_at_once(matrix: Matrix) -> int:
-    """Return how many rows of a matrix in a file are read together: some 32 MB, or what is stored together anyway."""
+    """Return how many rows of a matrix in a file are read together: some 16 MB, or what is stored together anyway."""
     rows = int(_BYTES / max(1.0, matrix.row_bytes))
     together = getattr(matrix, "chunk_rows", 1)
     if rows < together and together * matrix.row_bytes <= _MOST_BYTES:
