@@ -52,7 +52,7 @@ class ScipyProduct:
 
 
 class CompiledProduct:
-    """The product by a compiled kernel; `smile_runtime.compiled` has it. Rows of the weights may be longer than width."""
+    """The product by a compiled kernel; `smile_runtime.compiled` has it."""
 
     name = "numba"
 
