@@ -56,9 +56,10 @@ def _add_rows(
 ) -> None:
     """Write ``(rows @ weight - centre) * factor`` into ``result``, shape ``(n, width)``.
 
-    The weights of eight features at a time are added up in float32, and these sums in float64.
+    The weights of eight features at a time are added up in float32, and these sums in float64. Rows of the weights may
+    be longer than ``width``.
     """
-    width = weight.shape[1]
+    width = result.shape[1]
     total = np.empty(width, np.float64)
     value, feature = np.empty(8, np.float32), np.empty(8, np.int64)
     for row in range(len(result)):

@@ -57,20 +57,20 @@ class SparsePath:
             Which features were measured, shape ``(n_features,)``; None: all.
         """
         known = np.ones(self.layer.n_features, bool) if measured is None else measured
+        memory = np.empty((0, self.layer.width), np.float32)  # of one batch after the other: it stays in the cache
         with ThreadPoolExecutor(usable_cores()) as threads:
-            for rows, size_factor in batches:
-                first = self._first(rows, size_factor, known, threads)
-                yield self.session.run([output], {"first": first})[0]
+            for batch in batches:
+                n = len(batch[1])
+                if len(memory) < n:
+                    memory = np.empty((n, self.layer.width), np.float32)
+                self._fill(memory[:n], batch, known, threads)
+                yield self.session.run([output], {"first": memory[:n]})[0]
 
-    def _first(
-        self,
-        rows: Matrix,
-        size_factor: NDArray[np.float32],
-        measured: NDArray[np.bool_],
-        threads: ThreadPoolExecutor,
-    ) -> NDArray[np.float32]:
-        """Return what goes into the trunk, shape ``(n, width)``, each thread having made some of it."""
-        first = np.empty((rows.shape[0], self.layer.width), np.float32)
+    def _fill(
+        self, first: NDArray[np.float32], batch: Batch, measured: NDArray[np.bool_], threads: ThreadPoolExecutor
+    ) -> None:
+        """Write what goes into the trunk, shape ``(n, width)``, each thread some of it."""
+        rows, size_factor = batch
 
         def fill(part: slice) -> None:
             transformed = self._preprocessing.transform(rows[part], size_factor[part], measured)
@@ -80,4 +80,3 @@ class SparsePath:
         edges = np.linspace(0, len(first), n_parts + 1, dtype=int)
         parts = [slice(*edge) for edge in pairwise(edges.tolist())]
         list(map(fill, parts) if n_parts == 1 else threads.map(fill, parts))
-        return first

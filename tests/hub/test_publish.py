@@ -148,7 +148,9 @@ def test_printed_line_is_an_entry_of_a_catalogue(hub, machine, two) -> None:
     assert pulled["revision"] == f"{ORG}/two@{hub.head(f'{ORG}/two')}"
     assert [name for name in files_in(pulled["path"]) if "rna" in name or "adt" in name] == [
         "features/adt.tsv",
+        "first/adt.safetensors",
         "onnx/adt.onnx",
+        "onnx/adt.trunk.onnx",
         "parity/adt.safetensors",
     ]
 

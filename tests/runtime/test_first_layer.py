@@ -16,6 +16,7 @@ from smile_runtime.first_layer import (
     FirstLayer,
     Product,
     ScipyProduct,
+    cache_lines,
     read_first_layer,
     write_first_layer,
 )
@@ -147,7 +148,17 @@ def test_weights_are_kept_a_feature_side_by_side(tmp_path) -> None:
     write_first_layer(tmp_path / "first.safetensors", np.asfortranarray(weights()))
     layer = read_first_layer(tmp_path / "first.safetensors", table(), WIDTH)
     np.testing.assert_array_equal(layer._weight, weights())
-    assert layer._weight.flags.c_contiguous
+    assert layer._lines.flags.c_contiguous
+
+
+@pytest.mark.parametrize("width", [1, 16, 50])
+def test_rows_of_weights_start_at_cache_lines(width: int) -> None:
+    lines = cache_lines(weights(width))
+    assert lines.shape == (D, {1: 16, 16: 16, 50: 64}[width])
+    assert lines.flags.c_contiguous
+    assert all(row.ctypes.data % 64 == 0 for row in lines)
+    np.testing.assert_array_equal(lines[:, :width], weights(width))
+    assert not lines[:, width:].any()
 
 
 @pytest.mark.parametrize("damage", ["junk", "name", "shape", "width", "type"])

@@ -179,7 +179,7 @@ def test_sparse_rows_go_through_it_as_dense_ones_do(kind: str, stem: bool, tmp_p
         for output in ("embedding", "pseudo_type"):
             (dense,) = encoder.dense_path.run(output, [batch], measured)
             assert np.ptp(dense, axis=0).max() > 1e-3
-            for product in (ScipyProduct(path.layer._weight), CompiledProduct(path.layer._weight, kernel)):
+            for product in (ScipyProduct(path.layer._weight), CompiledProduct(path.layer._lines, kernel)):
                 path.layer.product = product
                 (sparse,) = path.run(output, [batch], measured)
                 np.testing.assert_allclose(sparse, dense, atol=1e-5)
