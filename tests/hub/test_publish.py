@@ -228,6 +228,12 @@ def test_pull_request_needs_no_right_to_write(hub, machine, pbmc, there) -> None
     assert hub.repos[REPO].commits[published["commit"]].parent == there
 
 
+@pytest.mark.parametrize("tag", ["", "v 1", "v1..2", "-v1", "v1\n", "v~1"])
+def test_tag_that_nobody_could_pull(hub, pbmc, tag: str) -> None:
+    assert f"{tag!r} is no name of a tag; give letters, digits" in refused(pbmc.path, hub, tag=tag)
+    assert hub.requests == []
+
+
 def test_pull_request_is_not_tagged(machine, pbmc) -> None:
     assert "tag once it is merged" in machine.refused("publish", pbmc.path, REPO, "--pr", "--tag", "v1")
     assert machine.requests == []
@@ -402,8 +408,12 @@ def without_sources(space) -> None:
     ("damage", "texts"),
     [
         (lambda space: flip(space.path / "onnx/rna.onnx"), ["rna.onnx was changed", "build the space again"]),
-        (lambda space: (space.path / "map.png").unlink(), ["map.png is missing"]),
-        (lambda space: (space.path / "README.md").unlink(), ["lacks its README.md; pull or build the space whole"]),
+        (lambda space: (space.path / "map.png").unlink(), ["lacks map.png; build the space again, or pull it whole"]),
+        (lambda space: (space.path / "README.md").unlink(), ["lacks README.md; build the space again"]),
+        (
+            lambda space: (space.path / "training/rna.safetensors").unlink(),  # as after a pull without the weights
+            ["lacks training/rna.safetensors;", "smile-zoo pull SPACE --with-training --to DIR"],
+        ),
         (lambda space: (space.path / "README.md").write_bytes(b"\xff"), ["README.md of", "is not UTF-8"]),
         (lambda space: (space.path / "config.json").unlink(), ["it has no config.json", "give a space directory"]),
         (with_pickle, ["lists 'model.pkl'; a space holds only .onnx"]),
@@ -422,7 +432,8 @@ def test_space_that_is_not_right_is_refused(hub, machine, pbmc, damage: Callable
 def test_space_without_one_of_its_encoders_is_refused(hub, two) -> None:
     for name in ("onnx/adt.onnx", "features/adt.tsv", "parity/adt.safetensors"):
         (two.path / name).unlink()
-    assert f"{two.path} lacks its adt encoder; pull or build the space whole" in refused(two.path, hub)
+    missing = "features/adt.tsv, onnx/adt.onnx, parity/adt.safetensors"
+    assert f"{two.path} lacks {missing}; build the space again" in refused(two.path, hub)
     assert hub.requests == []
 
 

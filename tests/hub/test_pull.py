@@ -73,6 +73,8 @@ def test_branch_stands_until_it_is_updated(hub, machine, pbmc, commit):
         assert again["revision"] == f"org/pbmc@{commit}"
         assert downloaded(again) == []
     assert machine.requests == []
+    stderr = machine.refused("pull", "org/pbmc", "--update", **OFFLINE)
+    assert "an update of org/pbmc@main needs the network, and HF_HUB_OFFLINE is set; unset it" in stderr
     updated = machine.json("pull", "org/pbmc", "--update")
     assert updated["revision"] == f"org/pbmc@{later}"
     assert {request.path.rpartition("/")[2] for request in machine.requests if request.method == "GET"} == {

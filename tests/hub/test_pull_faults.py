@@ -1,5 +1,6 @@
 """Pulling when something goes wrong: on the way, at the Hub, on this machine. Then trying again."""
 
+import errno
 import json
 import os
 import resource
@@ -16,7 +17,9 @@ import pytest
 from hub_server import Fault
 
 import smile_zoo
-from smile_runtime import IntegrityError, SpaceError, open_space
+from smile_runtime import IntegrityError, OutputError, SpaceError, open_space
+from smile_zoo.errors import HubConnectionError
+from smile_zoo.repo_cache import RepoCache
 
 GRAPH = "onnx/rna.onnx"
 MIB = 1 << 20
@@ -257,6 +260,18 @@ def test_hub_that_is_not_there(hub, machine, pbmc, commit, closed, fast):
     assert machine.requests == []
 
 
+@pytest.mark.parametrize(("silence", "n_told"), [(60.0, 0), (0.0, 4)])
+def test_hub_that_is_silent_is_given_up(hub, machine, commit, monkeypatch, caplog, silence, n_told):
+    hub.delay = 30
+    monkeypatch.setattr("smile_zoo.hub.SECONDS", 0.1)
+    monkeypatch.setattr("smile_zoo.patience._SECONDS_IN_SILENCE", silence)
+    monkeypatch.setattr("smile_zoo.patience._wait", lambda _state: 0.0)
+    with pytest.raises(HubConnectionError, match=r"org/pbmc@main: .* was not reached \(timed out\); check the network"):
+        smile_zoo.pull("org/pbmc", endpoint=hub.endpoint, cache_dir=machine.cache, token=False)
+    assert len(machine.requests) == 5
+    assert [record.message for record in caplog.records] == ["trying again in 0.0 s: timed out"] * n_told
+
+
 # What the Hub has is wrong
 
 
@@ -454,6 +469,15 @@ def test_four_processes_at_once(hub, machine, pbmc, commit):
     assert pulled_here(machine, pbmc) == []
 
 
+def test_process_says_what_it_waits_for(hub, machine, pbmc, commit):
+    with RepoCache(machine.cache, "org/pbmc").locked():
+        process = machine.start("pull", "org/pbmc")
+        assert process.stderr.readline() == "another process is busy with org/pbmc; waiting until it is done\n"
+        assert machine.requests == []
+    assert process.communicate(timeout=60)[0] == f"{snapshot(machine, commit)}\n"
+    assert process.returncode == 0
+
+
 @contextmanager
 def running(machine, **env):
     """Start a pull, which does not outlive the block."""
@@ -580,8 +604,24 @@ def test_read_only_cache(hub, machine, pbmc, commit, mounted):
     hub.clear_log()
     assert pulled(machine, pbmc) == []
     assert machine.requests == []
-    stderr = machine.refused("pull", "org/other")
-    assert f"cannot write to {machine.cache}: Read-only file system; set HF_HUB_CACHE to a place that you can" in stderr
+    for arguments in (["pull", "org/other"], ["pull", "org/pbmc", "--update"], ["cache", "remove", "org/pbmc"]):
+        stderr = machine.refused(*arguments)
+        assert (
+            f"cannot write to {machine.cache}: Read-only file system; set HF_HUB_CACHE to a place that you can"
+            in stderr
+        )
+
+
+def test_damage_that_this_user_may_not_mend(machine, pbmc, commit, monkeypatch):
+    pulled_here(machine, pbmc)
+    flip((snapshot(machine, commit) / GRAPH).resolve())
+
+    def refuse(path, **_how):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OutputError, match=f"cannot write to {machine.cache}: Permission denied; set HF_HUB_CACHE to"):
+        pulled_here(machine, pbmc)
 
 
 def test_place_that_cannot_be_written_to(machine, commit):

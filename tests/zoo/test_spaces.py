@@ -39,10 +39,15 @@ def test_show(run) -> None:
 
 
 def test_verify(run, pbmc_copy: Path) -> None:
-    done = run("verify", "pbmc", "--json")
-    (check,) = json.loads(done.stdout)["parity"]
+    verified = json.loads(run("verify", "pbmc", "--json").stdout)
+    (check,) = verified["parity"]
     assert check["largest_difference"] <= 1e-5
     assert check["provider"] == "CPUExecutionProvider"
+    assert "training/rna.safetensors" in verified["files"]
+    (pbmc_copy / "training/rna.safetensors").unlink()
+    done = run("verify", pbmc_copy)
+    n_files = len(verified["files"])
+    assert f"{n_files - 1} of {n_files} files are here, and are what the manifest pins\n" in done.stdout
     graph = pbmc_copy / "onnx/rna.onnx"
     content = bytearray(graph.read_bytes())
     content[len(content) // 2] ^= 1
@@ -56,7 +61,7 @@ def test_doctor(run, home: Path) -> None:
     done = run("doctor", "--json")
     assert done.returncode == 0
     found = json.loads(done.stdout)
-    assert found["device cpu"] == "works"
+    assert found["device cpu"] == "works, with CPUExecutionProvider"
     assert found["device cuda"].startswith("CUDA was asked for, but")
     assert found["endpoint"] == "offline: HF_HUB_OFFLINE is set"
     assert (found["cache"], found["cache size"]) == (str(home / "hub"), "0 B")

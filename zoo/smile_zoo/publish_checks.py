@@ -55,16 +55,16 @@ def require_publishable(path: Path, manifest: Manifest, repo: str) -> None:
 
 
 def _require_whole(path: Path, manifest: Manifest) -> None:
+    if missing := [name for name in manifest.files if not (path / name).is_file()]:
+        raise PublishError(
+            f"{path} lacks {', '.join(missing)}; build the space again, or pull it whole: smile-zoo pull SPACE "
+            "--with-training --to DIR"
+        )
     files = {name: record for name, record in manifest.files.items() if name != CARD_NAME}
-    if not (path / CARD_NAME).is_file():
-        raise PublishError(f"{path} lacks its {CARD_NAME}; pull or build the space whole")
     without_card = msgspec.structs.replace(manifest, files=files)
     verify_files(path, without_card, FileHashes(path))
-    space = Space(path, without_card, "", "cpu", "local")
-    for modality, record in manifest.encoders.items():
-        if modality not in space.encoders:
-            raise PublishError(f"{path} lacks its {modality} encoder; pull or build the space whole")
-        require_parity(space.encoders[modality], path / record.parity)
+    for modality, encoder in Space(path, without_card, "", "cpu", "local").encoders.items():
+        require_parity(encoder, path / manifest.encoders[modality].parity)
 
 
 def _unlisted(path: Path, manifest: Manifest) -> Iterator[str]:

@@ -37,10 +37,11 @@ def verify(space: str, *, device: options.DeviceName, as_json: bool) -> None:
         }
         for modality, encoder in opened.encoders.items()
     ]
+    here = [name for name in opened.manifest.files if (opened.path / name).is_file()]
     if as_json:
-        print_json({"space": opened.name, "n_files": len(opened.manifest.files), "parity": checks})
+        print_json({"space": opened.name, "files": here, "parity": checks})
         return
-    click.echo(f"{len(opened.manifest.files)} files are what the manifest pins")
+    click.echo(f"{len(here)} of {len(opened.manifest.files)} files are here, and are what the manifest pins")
     for check in checks:
         click.echo(
             f"{check['encoder']}: largest difference from torch {check['largest_difference']:.1e} "
