@@ -1,7 +1,10 @@
 # Each target sets up what it needs in a virtual environment of its own; only Python >= 3.11, make and gcc are assumed,
 # and node for the JavaScript example.
 PYTHON ?= python3
-PIP = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Without byte code, which Python writes by itself for what is imported: a small part of what is installed.
+PIP = -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+# As many tests at a time as there are processors, one thread each; those of one file share what they train.
+PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 # Threads that spin while they wait stall one another on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 # Nothing where there is no npm: the test then says so. The file is the last that npm writes.
@@ -13,7 +16,7 @@ demo: .venv/demo.stamp  ## project the packaged query into the pbmc space: demo.
 	.venv/bin/smile-zoo demo
 
 test: .venv/dev.stamp  ## all tests
-	.venv/bin/python -m pytest
+	$(call PYTEST,.venv)
 
 lint: .venv/dev.stamp  ## style, types, import contracts
 	.venv/bin/ruff check .
@@ -22,12 +25,12 @@ lint: .venv/dev.stamp  ## style, types, import contracts
 	.venv/bin/lint-imports
 
 test-base: .venv-base/base.stamp  ## what must work without torch
-	.venv-base/bin/python -m pytest tests/runtime tests/zoo
+	$(call PYTEST,.venv-base) tests/runtime tests/zoo
 
 test-hub: .venv-base/base.stamp  ## the Hub's client in the oldest version that is allowed
-	.venv-base/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	.venv-base/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --upgrade \
 		--target .hub-oldest --requirement tests/hub/oldest.txt
-	PYTHONPATH=.hub-oldest .venv-base/bin/python -m pytest tests/hub
+	PYTHONPATH=.hub-oldest $(call PYTEST,.venv-base) tests/hub
 
 test-wheel: pyproject.toml  ## the built wheel, in an environment that has nothing else
 	rm -rf dist .venv-wheel

@@ -42,14 +42,14 @@ class Machine:
     env: dict[str, str]
     hub: Hub
 
-    def start(self, *arguments: str | Path, **env: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str | Path, stderr: int = subprocess.PIPE, **env: str) -> subprocess.Popen[str]:
         """Start ``smile-zoo``."""
         return subprocess.Popen(
             [COMMAND, *map(str, arguments)],
             cwd=self.folder,
             env={**self.env, **env},
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
 

@@ -1,8 +1,13 @@
 """Pulling as it goes when nothing fails: by every name, in part, again, offline, and who is let in."""
 
+import os
+import pty
+import re
 import subprocess
 import sys
+import termios
 import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -278,6 +283,24 @@ def test_several_files_come_at_once(hub, machine, pbmc):
     assert len(downloaded(machine.json("pull", "org/pbmc"))) == 23
     gaps = [after - before for before, after in pairwise(sorted(when))]
     assert sum(gap < hub.delay / 2 for gap in gaps) > len(gaps) / 2  # in turn, each would be that delay at least
+
+
+def test_one_bar_for_all_files(machine, pbmc, commit):
+    terminal, stderr = pty.openpty()
+    termios.tcsetwinsize(stderr, (40, 100))
+    process = machine.start("pull", "org/pbmc", stderr=stderr)
+    os.close(stderr)
+    shown = b""
+    with os.fdopen(terminal, "rb", 0) as said, suppress(OSError):  # which ends a terminal that nobody writes to
+        while chunk := said.read(1000):
+            shown += chunk
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    bars = [line for line in re.split(r"[\r\n]+", shown.decode()) if "%|" in line]
+    assert {line.partition(":")[0] for line in bars} == {"pulling"}
+    assert b"\x1b" not in shown  # nor does it move up, to a second one
+    assert bars[-1].startswith("pulling: 100%|")
+    assert "1.01M/1.01M" in bars[-1]
 
 
 @pytest.mark.parametrize("command", ["show", "verify", "project"])
