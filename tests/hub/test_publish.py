@@ -365,7 +365,7 @@ def test_path_in_a_graph_is_found_whatever_its_length(hub, pbmc, size: int) -> N
 
 def test_paths_of_clusters_and_disks(hub, pbmc) -> None:
     places = ("/data/lab", "/gpfs/lab", "/lustre/x", "/srv/x", "/var/folders", "/Volumes/Disk", "C:\\Users\\gr")
-    title = f"From {', '.join(f'{place}/cells.h5ad' for place in places)}; see https://example.org/data/lab and a/data/b"
+    title = f"From {', '.join(f'{place}/cells.h5ad' for place in places)}; see https://x.org/data/lab and a/data/b"
     rebuild(pbmc, change=lambda manifest: manifest.update(title=title))
     error = refused(pbmc.path, hub)
     found = re.findall(r"^- config\.json has the path (\S+) of a machine in it", error, re.MULTILINE)

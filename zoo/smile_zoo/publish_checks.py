@@ -15,7 +15,8 @@ from smile_runtime.space import Space, verify_files
 from smile_zoo.errors import PublishError
 
 _UNSTATED = ("unspecified", "unknown", "not stated", "none", "other", "tbd")
-_PLACES = re.compile(rb"(/(home|Users|root|tmp|mnt|scratch|work|private|data|media|nfs|lustre|gpfs|srv|var|Volumes)/[\w.-]+|[A-Za-z]:\\\\?Users\\\\?[\w.-]+)")
+_ROOTS = rb"home|Users|root|tmp|mnt|scratch|work|private|data|media|nfs|lustre|gpfs|srv|var|Volumes"
+_PLACES = re.compile(rb"(/(?:%s)/[\w.-]+|[A-Za-z]:\\\\?Users\\\\?[\w.-]+)" % _ROOTS)
 _IN_A_WORD = re.compile(rb"[\w.:/~-]")
 """What stands before a path that is part of an address, or of a longer path; in binary files it may be a length."""
 _BINARY = (".onnx", ".safetensors", ".png")
