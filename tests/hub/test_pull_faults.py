@@ -23,6 +23,7 @@ from smile_zoo.repo_cache import RepoCache
 
 GRAPH = "onnx/rna.onnx"
 MIB = 1 << 20
+SOON = 20  # seconds, on a machine that is busy with other things; what should not be waited for takes longer
 
 
 @dataclass
@@ -138,7 +139,7 @@ def test_stalled_download_is_taken_up_again(hub, machine, pbmc, commit):
     started = time.monotonic()
     assert pulled(machine, pbmc, HF_HUB_DOWNLOAD_TIMEOUT="1") == pbmc.wanted
     assert fault.hits == 1
-    assert time.monotonic() - started < 10  # the stall would last 30 s
+    assert time.monotonic() - started < SOON  # the stall would last 30 s
 
 
 @pytest.mark.parametrize("kind", ["short", "long", "wrong"])
@@ -213,7 +214,7 @@ def test_server_error_that_stays_is_given_up(hub, machine, pbmc, commit, fast, m
     fault = hub.fault(Fault("status", method, path, times=None, status=503))
     started = time.monotonic()
     stderr = machine.refused("pull", "org/pbmc", **fast)
-    assert time.monotonic() - started < 30 / 20 + 5  # half a minute in all, at the speed of this process
+    assert time.monotonic() - started < SOON  # half a minute in all, twenty times faster
     assert f"{hub.endpoint} answered 503 (fault 503); try again later" in stderr
     assert fault.hits == n_tries
     assert machine.damage() == []
@@ -235,7 +236,7 @@ def test_retry_after_an_hour_is_not_waited_for(hub, machine, pbmc, commit, metho
     hub.fault(Fault("status", method, path, times=None, status=429, headers=headers))
     started = time.monotonic()
     stderr = machine.refused("pull", "org/pbmc")
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < SOON
     assert "asks for fewer requests; try again in 3600 s" in stderr
     assert machine.damage() == []
     hub.faults.clear()
@@ -247,7 +248,7 @@ def test_hub_that_is_not_there(hub, machine, pbmc, commit, closed, fast):
     for away in ({"HF_ENDPOINT": closed}, {"HTTP_PROXY": closed}):  # with nothing here, then with a part
         started = time.monotonic()
         stderr = machine.refused("pull", "org/pbmc", **fast, **away)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < SOON
         assert "org/pbmc@" in stderr
         assert "was not reached" in stderr
         assert "check the network, the proxy (HTTPS_PROXY, NO_PROXY) and HF_ENDPOINT, and try again" in stderr
@@ -517,7 +518,7 @@ def test_interrupted_pull_leaves_nothing_temporary(hub, machine, pbmc, commit, s
         process.send_signal(sent)
         started = time.monotonic()
         stdout, stderr = process.communicate(timeout=60)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < SOON
     assert process.returncode == 130
     assert stdout == ""
     assert stderr.splitlines()[-1] == "Interrupted: nothing was left half-written."
@@ -540,7 +541,7 @@ def test_interrupted_while_the_hub_is_silent(hub, machine, pbmc, commit):
         process.send_signal(signal.SIGINT)
         started = time.monotonic()
         process.communicate(timeout=60)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < SOON
     assert process.returncode == 130
     assert machine.damage() == []
 
