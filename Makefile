@@ -10,9 +10,9 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # Nothing where there is no npm: the test then says so. The file is the last that npm writes.
 NODE_PACKAGES = $(and $(shell command -v npm 2>/dev/null),docs/javascript/node_modules/.package-lock.json)
 
-.PHONY: demo test lint test-base test-hub test-wheel test-gpu-wheel test-javascript clean
+.PHONY: demo test lint test-base test-hub test-wheel test-gpu-wheel test-javascript test-browser clean
 
-demo: .venv/demo.stamp  ## project the packaged query into the pbmc space: demo.h5ad and demo.png
+demo: .venv/demo.stamp  ## project the packaged query into the pbmc space: demo.h5ad, demo.html and demo.png
 	.venv/bin/smile-zoo demo
 
 test: .venv/dev.stamp  ## all tests
@@ -51,6 +51,9 @@ test-gpu-wheel: test-wheel  ## in the same environment: the GPU build without CU
 test-javascript: .venv-base/base.stamp $(NODE_PACKAGES)  ## the JavaScript example, where there is node
 	.venv-base/bin/python -m pytest tests/javascript
 
+test-browser: .venv/dev.stamp  ## the HTML report in Chromium, where there is one
+	.venv/bin/python -m pytest tests/browser
+
 .venv/demo.stamp: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
 	.venv/bin/python $(PIP) --editable '.[cpu,plot]'
@@ -72,4 +75,4 @@ docs/javascript/node_modules/.package-lock.json: docs/javascript/package.json do
 	touch $@
 
 clean:
-	rm -rf .venv .venv-base .venv-wheel .hub-oldest docs/javascript/node_modules dist demo.h5ad demo.png
+	rm -rf .venv .venv-base .venv-wheel .hub-oldest docs/javascript/node_modules dist demo.h5ad demo.html demo.png

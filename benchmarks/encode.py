@@ -63,7 +63,7 @@ def make_encoder(folder: Path, stem_size: int | None, hidden: list[int]) -> Enco
         min_matched=0.0,
         parity_difference=0.0,
         voters=["rna"],
-        calibration=None,
+        calibrations={},
     )
     weight = trained.network.feature_weight.double().numpy()
     features = FeatureTable(trained.features, preprocessing.mean, preprocessing.std, weight)

@@ -25,8 +25,7 @@ def simulated_cells(n_cells: int, seed: int = 0) -> Cells:
         names=np.array([f"cell{number}" for number in range(n_cells)], dtype=object),
         batches=np.zeros(n_cells, np.int64),
         batch_names=("all",),
-        labels=np.full(n_cells, -1),
-        label_names=(),
+        columns=(),
     )
 
 

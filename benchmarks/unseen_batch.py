@@ -36,7 +36,7 @@ def predictions(train: Dataset, left_out: Dataset, recipe: Recipe, seed: int) ->
     fitted, projected = peer_values(known, others, recipe.modalities[name])
     components = peers.pca(fitted, projected, seed=seed)
     return {
-        "smile": transfer_labels(neighbours, points).label,
+        "smile": transfer_labels(neighbours, points)[0].label,
         "pca": peers.nearest_neighbour_labels(components[0], known.labels, components[1]),
         "logistic regression": peers.logistic_regression(fitted, known.labels, projected),
     }

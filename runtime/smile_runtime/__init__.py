@@ -18,6 +18,7 @@ from smile_runtime.errors import (
     ValueKindError,
 )
 from smile_runtime.manifest import Manifest, read_manifest
+from smile_runtime.overview import Overview
 from smile_runtime.projection import project
 from smile_runtime.projection_file import project_file
 from smile_runtime.reference import Reference
@@ -32,6 +33,7 @@ __all__ = [
     "IntegrityError",
     "Manifest",
     "OutputError",
+    "Overview",
     "QueryError",
     "RecipeError",
     "Reference",

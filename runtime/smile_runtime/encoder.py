@@ -86,6 +86,7 @@ class Encoder:
         X: Matrix,
         size_factor: ArrayLike | None = None,
         *,
+        measured: NDArray[np.bool_] | None = None,
         batch_size: int = DEFAULT_BATCH_SIZE,
     ) -> NDArray[np.float32]:
         """Embed cells.
@@ -101,6 +102,8 @@ class Encoder:
             What each cell is multiplied by before the logarithm, shape ``(n,)`` or ``(n, 1)``; for counts
             ``target_sum / total``, the total taken over all features that were measured. None: 1, for values that
             already have that scale.
+        measured
+            Which features were measured in this data, shape ``(n_features,)``; None: all.
         batch_size
             Rows that run through the graph together.
 
@@ -117,6 +120,9 @@ class Encoder:
         SpaceError
             If this ONNX Runtime cannot run the graph.
         """
+        if measured is not None:
+            X = dense(X).astype(np.float32)
+            X[:, ~measured] = np.nan
         return self._run("embedding", self.record.n_latent, X, size_factor, batch_size)
 
     def pseudo_types(

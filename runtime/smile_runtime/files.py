@@ -75,15 +75,31 @@ def atomic_directory(target: Path) -> Iterator[Path]:
     with _partial(target) as partial:
         partial.mkdir()
         yield partial
-        try:
-            if target.exists():
-                target.rename(old)
-            partial.rename(target)
-        except BaseException:
-            if old.exists():
-                old.rename(target)
-            raise
-    _remove(old)
+        replace_path(partial, target, old)
+    remove_path(old)
+
+
+def replace_path(new: Path, target: Path, aside: Path) -> None:
+    """Let a file or folder take the place of another, whatever stands there.
+
+    Parameters
+    ----------
+    new
+        What is whole now, on the same file system.
+    target
+        The place that it takes.
+    aside
+        Where a folder that stood there goes, for a folder cannot be replaced in one step.
+    """
+    if not target.is_dir():
+        new.replace(target)
+        return
+    target.rename(aside)
+    try:
+        new.rename(target)
+    except BaseException:
+        aside.rename(target)
+        raise
 
 
 @contextmanager
@@ -108,13 +124,18 @@ def _partial(target: Path) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        reason = error.strerror or str(error)
-        raise OutputError(f"cannot write {target}: {reason}; nothing was left behind") from error
+        raise cannot_write(target, error, "nothing was left behind") from error
     finally:
-        _remove(partial)
+        remove_path(partial)
 
 
-def _remove(path: Path) -> None:
+def cannot_write(target: Path, error: OSError, left: str) -> OutputError:
+    """Return the error of a write that the system refused, saying what it left."""
+    return OutputError(f"cannot write {target}: {error.strerror or error}; {left}")
+
+
+def remove_path(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -1,13 +1,16 @@
 """h5ad files: read with an error that says what is wrong, written whole or not at all."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from smile_runtime.errors import QueryError
 from smile_runtime.files import atomic_path
 
 if TYPE_CHECKING:
+    import h5py
     from anndata import AnnData
 
 
@@ -41,13 +44,27 @@ def write_h5ad(adata: "AnnData", path: Path) -> None:
     OutputError
         If the system refuses a write: no such folder, no permission, no space left.
     """
-    import h5py
     from anndata.io import write_elem
 
-    with atomic_path(path) as partial, _PatientFile(partial, "w+") as file:
+    with atomic_path(path) as partial, patient_file(partial, "w") as file:
+        write_elem(file, "/", adata, dataset_kwargs={"compression": "gzip"})
+
+
+@contextmanager
+def patient_file(path: Path, mode: Literal["w", "r+"]) -> "Iterator[h5py.File]":
+    """Open an HDF5 file to write in, such that an error of the system is raised once, and harms nothing else.
+
+    Raises
+    ------
+    OSError
+        If the system refuses a write.
+    """
+    import h5py
+
+    with _PatientFile(path, {"w": "w+", "r+": "r+"}[mode]) as file:
         try:
-            with h5py.File(file, "w") as h5:
-                write_elem(h5, "/", adata, dataset_kwargs={"compression": "gzip"})
+            with h5py.File(file, mode) as h5:
+                yield h5
         finally:
             if file.error is not None:
                 raise file.error

@@ -80,8 +80,8 @@ class EncoderRecord(Record, frozen=True):
     """Largest difference between torch and ONNX Runtime on the parity rows, at export."""
     voters: list[str]
     """Modalities whose points give this encoder's queries their labels and place on the map."""
-    calibration: CalibrationRecord | None
-    """Of the confidence in transferred labels; None for a reference without labels."""
+    calibrations: dict[str, CalibrationRecord]
+    """Of the confidence in transferred labels, by label column; empty for a reference without labels."""
     similarity: SimilarityRecord | None = None
     """Of the similarity to the reference; None where nothing was left out of training."""
 
@@ -91,16 +91,28 @@ class EncoderRecord(Record, frozen=True):
         return (self.graph, self.features, self.parity)
 
 
+class LabelColumn(Record, frozen=True):
+    """One column of labels that reference cells have: cell types, coarser cell types, tissues."""
+
+    name: str
+    labels: list[str]
+    """Label names; a label id is a place in this list."""
+    within: str | None = None
+    """The next coarser column, where this is a level of a hierarchy; it stands after this one."""
+    parents: list[int] = []
+    """For each label the one of the coarser column that it is a part of; empty where there is no coarser one."""
+
+
 class ReferenceRecord(Record, frozen=True):
     """What query cells are compared with."""
 
     kind: Literal["landmarks", "cells"]
     points: str
     """File with ``embedding``, ``weight``, ``map``, ``label`` and ``modality``."""
-    labels: list[str]
-    """Label names; a label id is a place in this list."""
+    label_columns: list[LabelColumn]
+    """What the columns of ``label`` are: the primary one, its coarser levels from fine to coarse, then any others."""
     modalities: list[str]
-    """Modalities that the points were measured by; likewise."""
+    """Modalities that the points were measured by; a modality id is a place in this list."""
     n_points: int
     n_cells: int
     n_neighbors: int
@@ -231,6 +243,7 @@ def parse_manifest(content: bytes, origin: str) -> Manifest:
         raise SpaceError(f"{origin} lists no encoder; pull or build the space again")
     for name in manifest.files:
         _check_name(name, origin)
+    _check_label_columns(manifest.reference.label_columns, origin)
     return manifest
 
 
@@ -242,6 +255,24 @@ def _check_name(name: str, origin: str) -> None:
             f"{origin} lists {name!r}; a space holds only {' '.join(FILE_TYPES)} files inside its own folder. "
             "Do not use this space"
         )
+
+
+def _check_label_columns(columns: list[LabelColumn], origin: str) -> None:
+    coarser: dict[str, LabelColumn] = {}
+    for column in reversed(columns):
+        if column.name in coarser or not _lies_within(column, coarser):
+            raise SpaceError(
+                f"{origin} has a label column {column.name!r} that is there twice, or does not lie within "
+                f"{column.within!r}; pull or build the space again"
+            )
+        coarser[column.name] = column
+
+
+def _lies_within(column: LabelColumn, coarser: dict[str, LabelColumn]) -> bool:
+    if column.within is None:
+        return not column.parents
+    n = len(coarser[column.within].labels) if column.within in coarser else 0
+    return len(column.parents) == len(column.labels) and all(0 <= parent < n for parent in column.parents)
 
 
 def encode_manifest(manifest: Manifest) -> bytes:

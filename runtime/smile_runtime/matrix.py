@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_runtime.stored.matrices import stored_matrix
+
 CHUNK = 4096
 """Rows that are looked at together; bounds the memory that a pass over a matrix takes."""
 
@@ -21,10 +23,31 @@ def is_sparse(matrix: Matrix) -> bool:
 
 
 def sliceable(matrix: Matrix) -> Matrix:
-    """Return a matrix whose rows can be sliced: CSR for any in-memory sparse format."""
+    """Return a matrix whose rows can be sliced, a slice of a sparse one being CSR."""
     if is_sparse(matrix):
         return matrix.tocsr()
+    if hasattr(matrix, "group"):  # a sparse matrix in a file, as anndata has it
+        return stored_matrix(matrix.group)
+    if type(matrix).__module__.partition(".")[0] == "dask":
+        return DaskRows(matrix)
     return matrix if hasattr(matrix, "shape") else np.asarray(matrix)
+
+
+class DaskRows:
+    """A Dask array whose rows are computed when they are sliced.
+
+    Parameters
+    ----------
+    array
+        The array, of dense or sparse blocks.
+    """
+
+    def __init__(self, array: Any) -> None:  # noqa: ANN401 (Dask is not loaded here)
+        self.array = array
+        self.shape, self.dtype = array.shape, array.dtype
+
+    def __getitem__(self, rows: slice) -> Matrix:
+        return sliceable(self.array[rows].compute())
 
 
 def row_chunks(matrix: Matrix) -> Iterator[tuple[slice, Matrix]]:

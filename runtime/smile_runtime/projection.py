@@ -1,22 +1,21 @@
 """Projection: from query cells to embedding, label, confidence and position on the map."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from smile_runtime.annotation import Projection, require_free, require_key, write_fields
-from smile_runtime.calibration import confidence
-from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
+from smile_runtime.annotation import write_fields
+from smile_runtime.dask_arrays import project_dask
+from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.errors import QueryError
-from smile_runtime.labels import neighbour_weights, transfer_labels
-from smile_runtime.matching import FeatureMatch, match_query, require_summable
-from smile_runtime.matrix import CHUNK
-from smile_runtime.neighbours import nearest_neighbours
-from smile_runtime.query import QueryValues, read_values, select_matrix
-from smile_runtime.session import installed_packages
-from smile_runtime.similarity import UNKNOWN, UNKNOWN_RATE, mean_distance, require_rate, similarity
+from smile_runtime.matrix import CHUNK, DaskRows
+from smile_runtime.preparation import Options, Prepared, prepare
+from smile_runtime.provenance import provenance
+from smile_runtime.query import AnnDataQuery, Place, warn_of_empty
+from smile_runtime.results import MemoryResults, Projection, Results
+from smile_runtime.similarity import UNKNOWN_RATE
 from smile_runtime.space import Space
+from smile_runtime.streaming import Progress, project_rows
 from smile_runtime.values import ValueKind
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ def project(
     *,
     modality: str | None = None,
     layer: str | None = None,
+    use_raw: bool = False,
     values: ValueKind | None = None,
     features: str | None = None,
     overlap: bool = False,
@@ -37,21 +37,23 @@ def project(
     key_added: str = "smile",
     overwrite: bool = False,
     copy: bool = False,
-    progress: Callable[[int], object] = lambda _n_cells: None,
+    progress: Progress = lambda _n_cells, _n_total: None,
 ) -> "AnnData | None":
     """Project cells into a space and write what comes out into their AnnData.
 
     Parameters
     ----------
     adata
-        Query cells, shape ``(n_obs, n_vars)``, raw counts or log-normalised values; symbols, Ensembl ids or coordinates
-        of the features in ``var_names`` or a column of ``var``.
+        Query cells, shape ``(n_obs, n_vars)``, raw counts or log-normalised values; in memory, backed or as Dask
+        arrays. Symbols, Ensembl ids or coordinates of the features are in ``var_names`` or a column of ``var``.
     space
         An open space.
     modality
         Which encoder; None for the only one.
     layer
         Where the values are; None for ``X``.
+    use_raw
+        Whether the values are those of ``raw``, which may have more features.
     values
         What they are; None: recognised.
     features
@@ -70,7 +72,7 @@ def project(
     copy
         Whether to write into a copy and return it.
     progress
-        Called with the number of cells each time some are done.
+        Called with the number of cells done now, and of all cells, each time some are done.
 
     Returns
     -------
@@ -84,6 +86,9 @@ def project(
         ``obs["smile_confidence"]``
             Probability that the label of its neighbours is right, for a cell of a known type, float32, 0 to 1
             (likewise).
+        ``obs["smile_label_<column>"]``, ``obs["smile_confidence_<column>"]``
+            The same of each further label column of the reference: coarser levels, which never contradict the label,
+            and others.
         ``obs["smile_similarity"]``
             Share of cells of known types that are farther from the reference, float32, 0 to 1 (where that was
             measured).
@@ -103,77 +108,30 @@ def project(
     SpaceError
         If this ONNX Runtime cannot run the encoder.
     """
-    require_key(key_added)
-    require_rate(unknown_rate)
-    if not overwrite:
-        require_free(adata, key_added)
+    place = Place(layer, use_raw)
+    options = Options(modality, place, values, features, overlap, unknown_rate, batch_size, key_added, overwrite)
+    options.check()
     if copy and adata.isbacked:
         raise QueryError("a backed AnnData cannot be copied in memory; leave out copy, or give adata.to_memory()")
-    encoder = space.encoder(modality)
-    matrix = select_matrix(adata, layer)
-    match = match_query(adata, encoder, space.manifest.organism, features=features, overlap=overlap)
-    query = read_values(matrix, encoder.preprocessing.target_sum, values, encoder.record.preprocessing.values)
-    require_summable(match, query.kind)
-    projection = project_values(
-        query, match, space, encoder, unknown_rate=unknown_rate, batch_size=batch_size, progress=progress
-    )
+    prepared = prepare(AnnDataQuery(adata), space, options)
+    results = MemoryResults(prepared.reading)
+    if isinstance(prepared.matrix, DaskRows):
+        project_dask(prepared.matrix.array, prepared.projector, space, results, progress)
+    else:
+        project_rows(prepared.matrix, prepared.projector, results, progress, CHUNK)
     target = adata.copy() if copy else adata
-    write_fields(target, projection, key_added)
+    write_fields(target, finish(space, prepared, results), key_added)
     return target if copy else None
 
 
-def project_values(
-    query: QueryValues,
-    match: FeatureMatch,
-    space: Space,
-    encoder: Encoder,
-    *,
-    unknown_rate: float = UNKNOWN_RATE,
-    batch_size: int = DEFAULT_BATCH_SIZE,
-    progress: Callable[[int], object] = lambda _n_cells: None,
-) -> Projection:
-    """Project values whose kind and features are known; a part of `project`."""
-    size_factor = encoder.preprocessing.size_factors(query.totals)
-    embedding = np.empty((len(query), encoder.record.n_latent), np.float32)
-    for start in range(0, len(query), CHUNK):
-        rows = query.raw(start, start + CHUNK, match, len(encoder.features))
-        embedding[start : start + CHUNK] = encoder.encode(
-            rows, size_factor[start : start + CHUNK], batch_size=batch_size
-        )
-        progress(len(rows))
-
-    record = space.manifest.reference
-    reference = space.reference.of(encoder.record.voters)
-    neighbours = nearest_neighbours(embedding, reference.embedding, record.n_neighbors)
-    position = np.einsum("nk,nkc->nc", neighbour_weights(neighbours, reference), reference.map[neighbours.indices])
-    label = score = usual = None
-    if encoder.record.similarity is not None:
-        usual = similarity(mean_distance(neighbours), encoder.record.similarity)
-    if reference.labels:
-        transfer = transfer_labels(neighbours, reference)
-        label = np.array(reference.labels, dtype=object)[transfer.label]
-        score = confidence(transfer.share, encoder.record.calibration)
-        if usual is not None:
-            label[usual < unknown_rate] = UNKNOWN
-    provenance = {**_provenance(query, match, space, encoder), "unknown_rate": unknown_rate}
-    return Projection(embedding, label, score, usual, position.astype(np.float32), provenance)
-
-
-def _provenance(query: QueryValues, match: FeatureMatch, space: Space, encoder: Encoder) -> dict[str, Any]:
-    import platform
-    from importlib import metadata
-
-    versions = {name: metadata.version(name) for name in ("smile-zoo", "numpy", "anndata")}
-    return {
-        "space": space.name,
-        "revision": space.revision,
-        "manifest_sha256": space.manifest_sha256,
-        "modality": encoder.modality,
-        "values": query.kind,
-        "n_features_matched": match.n_matched,
-        "weight_matched": match.weight,
-        "features_missing": np.array(match.missing, dtype=object),
-        "features": match.report.as_uns(),
-        "provider": encoder.provider,
-        "versions": {**versions, **installed_packages(), "python": platform.python_version()},
-    }
+def finish(space: Space, prepared: Prepared, results: Results) -> Projection:
+    """Return a projection that is done, and say what is odd about it."""
+    n_empty = sum(int(np.count_nonzero(records["total"] == 0)) for records in results.blocks())
+    warn_of_empty(n_empty, len(results), results.reading.kind)
+    placement = prepared.projector.placement
+    return Projection(
+        results,
+        placement.columns,
+        placement.record.similarity is not None,
+        provenance(space, prepared.projector, results.reading),
+    )

@@ -1,20 +1,27 @@
-"""Projection of an h5ad file into another: read, project, write whole or not at all."""
+"""Projection of a file into another: streamed, and written whole or not at all."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from smile_runtime.annotation import require_key
+import msgspec
+
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
-from smile_runtime.files import require_free
-from smile_runtime.h5ad import read_h5ad, write_h5ad
-from smile_runtime.projection import project
-from smile_runtime.similarity import UNKNOWN_RATE, require_rate
+from smile_runtime.files import replace_path, require_free
+from smile_runtime.overview import Overview, make_batches, make_overview
+from smile_runtime.preparation import Options, Prepared, prepare
+from smile_runtime.projection import finish
+from smile_runtime.query import Place
+from smile_runtime.results import record_type
+from smile_runtime.similarity import UNKNOWN_RATE
 from smile_runtime.space import Space
+from smile_runtime.stored.opening import StoredQuery, open_query
+from smile_runtime.stored.outputs import require_kind, write_output
+from smile_runtime.streaming import Progress, project_rows, rows_at_once
+from smile_runtime.unfinished import UnfinishedResults, unfinished_folder
 from smile_runtime.values import ValueKind
-
-if TYPE_CHECKING:
-    from anndata import AnnData
 
 
 def project_file(
@@ -24,6 +31,7 @@ def project_file(
     *,
     modality: str | None = None,
     layer: str | None = None,
+    use_raw: bool = False,
     values: ValueKind | None = None,
     features: str | None = None,
     overlap: bool = False,
@@ -31,29 +39,44 @@ def project_file(
     batch_size: int = DEFAULT_BATCH_SIZE,
     key_added: str = "smile",
     overwrite: bool = False,
+    only_embedding: bool = False,
     force: bool = False,
-    progress: Callable[[int, int], object] = lambda _n_cells, _n_total: None,
-) -> "AnnData":
-    """Project the cells of an h5ad file and write them, with the results, to another.
+    resume: bool = False,
+    batch_keys: Sequence[str] = (),
+    n_sample: int = 0,
+    progress: Progress = lambda _n_cells, _n_total: None,
+) -> Overview:
+    """Project the cells of a file and write them, with the results, to another.
+
+    The cells are read some at a time, so the memory this takes does not grow with their number. What is written until
+    the output is whole lies in a folder beside it, ``OUTPUT.unfinished``.
 
     Parameters
     ----------
     query
-        The h5ad file to read.
+        The file to read: ``.h5ad``, ``.h5mu`` (its table named as the modality), or the folder of a ``.zarr`` store.
     space
         An open space.
     output
-        The h5ad file to write: all that the query holds, and the fields that `project` writes.
-    modality, layer, values, features, overlap, unknown_rate, batch_size, key_added, overwrite
+        The file to write: all that the query holds, in the same kind of file, and the fields that `project` writes.
+    modality, layer, use_raw, values, features, overlap, unknown_rate, batch_size, key_added, overwrite
         As `project`.
+    only_embedding
+        Whether the output holds the results alone, as ``.h5ad`` or ``.parquet``.
     force
-        Whether ``output`` may be replaced.
+        Whether ``output``, and what an interrupted projection left, may be replaced.
+    resume
+        Whether to go on where an interrupted projection stopped, if there was one.
+    batch_keys
+        Columns of ``obs`` that say which batch a cell is of, for the overview.
+    n_sample
+        Number of cells of which the overview holds the results.
     progress
         Called with the number of cells done now, and of all cells, each time some are done.
 
     Returns
     -------
-        The cells as they were written.
+        What was found: counts of all cells, and a sample of them.
 
     Raises
     ------
@@ -62,28 +85,45 @@ def project_file(
     UnknownModalityError
         If the space has no such encoder.
     DependencyError, DeviceError, SpaceError
-        If ONNX Runtime, the device or the encoder does not work.
+        If ONNX Runtime, the device or the encoder does not work, or a package that the file needs is missing.
     OutputError
         If ``output`` exists or cannot be written. Nothing is left half-written.
     """
-    output = Path(output)
-    require_key(key_added)
-    require_rate(unknown_rate)
+    query, output, place = Path(query), Path(output), Place(layer, use_raw)
+    options = Options(modality, place, values, features, overlap, unknown_rate, batch_size, key_added, overwrite)
+    options.check()
     require_free(output, force=force)
-    adata = read_h5ad(Path(query))
-    project(
-        adata,
-        space,
-        modality=modality,
-        layer=layer,
-        values=values,
-        features=features,
-        overlap=overlap,
-        unknown_rate=unknown_rate,
-        batch_size=batch_size,
-        key_added=key_added,
-        overwrite=overwrite,
-        progress=lambda n_cells: progress(n_cells, adata.n_obs),
-    )
-    write_h5ad(adata, output)
-    return adata
+    table = space.encoder(modality).modality
+    with unfinished_folder(output, resume=resume, force=force) as folder:
+        new = folder / output.name
+        with open_query(query, table, folder) as stored:
+            require_kind(stored, output, only_embedding=only_embedding)
+            batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}
+            prepared = prepare(stored, space, options)
+            with _results(folder, stored, space, options, prepared) as results:
+                matrix = prepared.matrix
+                if len(results):
+                    progress(len(results), matrix.shape[0])
+                project_rows(matrix, prepared.projector, results, progress, rows_at_once(matrix))
+                projection = finish(space, prepared, results)
+                overview = make_overview(projection, stored.obs_names, batches, n_sample)
+                write_output(stored, projection, key_added, new, only_embedding=only_embedding)
+        replace_path(new, output, folder / "old")
+    return overview
+
+
+def _results(folder: Path, query: StoredQuery, space: Space, options: Options, prepared: Prepared) -> UnfinishedResults:
+    """Return what is done already of this very projection, or nothing yet."""
+    placement = prepared.projector.placement
+    dtype = record_type(prepared.projector.encoder.record.n_latent, len(placement.columns))
+    status = query.path.stat()
+    depends_on = [
+        str(query.path.resolve()),
+        status.st_size,
+        status.st_mtime_ns,
+        space.manifest_sha256,
+        asdict(options),
+        metadata.version("smile-zoo"),
+    ]
+    fingerprint = hashlib.sha256(msgspec.json.encode(depends_on)).hexdigest()
+    return UnfinishedResults(folder, dtype, fingerprint, prepared.reading)

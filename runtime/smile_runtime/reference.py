@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from smile_runtime.errors import IntegrityError
+from smile_runtime.manifest import LabelColumn
 
 _ARRAYS = ("embedding", "weight", "map", "label", "modality")
 
@@ -27,11 +28,11 @@ class Reference:
     map
         Position of each point on the map, shape ``(m, 2)``.
     label
-        Label ids, shape ``(m,)``: places in ``labels``; empty ``labels`` where the reference has none.
+        Label ids, shape ``(m, n_columns)``: places in the labels of each of ``label_columns``.
     modality
         Modality ids of what each point was measured by, shape ``(m,)``: places in ``modalities``.
-    labels
-        Label names.
+    label_columns
+        What the columns of ``label`` are, the primary one first; empty where the reference has no labels.
     modalities
         Names of the modalities.
     """
@@ -41,7 +42,7 @@ class Reference:
     map: NDArray[np.float32]
     label: NDArray[np.int64]
     modality: NDArray[np.int64]
-    labels: tuple[str, ...]
+    label_columns: tuple[LabelColumn, ...]
     modalities: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -52,13 +53,13 @@ class Reference:
         wanted = [self.modalities.index(name) for name in modalities]
         kept = np.isin(self.modality, wanted)
         arrays = {name: getattr(self, name)[kept] for name in _ARRAYS}
-        return Reference(**arrays, labels=self.labels, modalities=self.modalities)
+        return Reference(**arrays, label_columns=self.label_columns, modalities=self.modalities)
 
     @classmethod
     def joined(cls, parts: Sequence["Reference"]) -> "Reference":
         """Return the points of several references, of the same labels and modalities, as one."""
         arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
-        return cls(**arrays, labels=parts[0].labels, modalities=parts[0].modalities)
+        return cls(**arrays, label_columns=parts[0].label_columns, modalities=parts[0].modalities)
 
 
 def write_points(reference: Reference, path: Path) -> None:
@@ -66,7 +67,7 @@ def write_points(reference: Reference, path: Path) -> None:
     path.write_bytes(save({name: np.ascontiguousarray(getattr(reference, name)) for name in _ARRAYS}))
 
 
-def read_points(path: Path, labels: tuple[str, ...], modalities: tuple[str, ...]) -> Reference:
+def read_points(path: Path, label_columns: tuple[LabelColumn, ...], modalities: tuple[str, ...]) -> Reference:
     """Read what `write_points` wrote.
 
     Raises
@@ -76,18 +77,38 @@ def read_points(path: Path, labels: tuple[str, ...], modalities: tuple[str, ...]
     """
     try:
         arrays = load_file(path)
-        reference = Reference(**{name: arrays[name] for name in _ARRAYS}, labels=labels, modalities=modalities)
+        reference = Reference(
+            **{name: arrays[name] for name in _ARRAYS}, label_columns=label_columns, modalities=modalities
+        )
     except (SafetensorError, KeyError) as error:
         raise IntegrityError(f"{path} holds no reference: {error}; pull or build the space again") from error
     m = len(reference)
     shapes = {name: arrays[name].shape for name in _ARRAYS[1:]}
-    if shapes != {"weight": (m,), "map": (m, 2), "label": (m,), "modality": (m,)}:
+    if shapes != {"weight": (m,), "map": (m, 2), "label": (m, len(label_columns)), "modality": (m,)}:
         raise IntegrityError(f"{path} holds arrays of unequal length; pull or build the space again")
-    if m == 0 or not (reference.weight > 0).all() or (labels and not _within(reference.label, len(labels))):
-        raise IntegrityError(f"{path} holds points without cells or label; pull or build the space again")
+    if m == 0 or not (reference.weight > 0).all():
+        raise IntegrityError(f"{path} holds points without cells; pull or build the space again")
+    _require_labels(reference, path)
     if not _within(reference.modality, len(modalities)):
         raise IntegrityError(f"{path} holds points of a modality that is not there; pull or build the space again")
     return reference
+
+
+def _require_labels(reference: Reference, path: Path) -> None:
+    """Refuse points without a label in every column, or with labels that do not lie within one another."""
+    places = {column.name: place for place, column in enumerate(reference.label_columns)}
+    for column, ids in zip(reference.label_columns, reference.label.T, strict=True):
+        if not _within(ids, len(column.labels)):
+            raise IntegrityError(
+                f"{path} holds points without a label of {column.name!r}; pull or build the space again"
+            )
+        if column.within is None:
+            continue
+        if (np.array(column.parents)[ids] != reference.label[:, places[column.within]]).any():
+            raise IntegrityError(
+                f"{path} holds labels of {column.name!r} outside of their {column.within!r}; "
+                "pull or build the space again"
+            )
 
 
 def _within(ids: NDArray[np.int64], n: int) -> bool:

@@ -60,7 +60,7 @@ class Space:
     def reference(self) -> Reference:
         """Its reference."""
         record = self.manifest.reference
-        reference = read_points(self.path / record.points, tuple(record.labels), tuple(record.modalities))
+        reference = read_points(self.path / record.points, tuple(record.label_columns), tuple(record.modalities))
         voters = {name for encoder in self.manifest.encoders.values() for name in encoder.voters}
         if unknown := voters - set(reference.modalities):
             raise IntegrityError(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import QueryError, ValueKindError
-from smile_runtime.matrix import Matrix, expm1, row_chunks, row_sums, stored_values
+from smile_runtime.matrix import Matrix, expm1, row_sums, stored_values
 
 ValueKind = Literal["counts", "lognorm", "presence", "levels", "numbers"]
 """What values are: raw counts; ``log(1 + count * target_sum / total)``; anything of which only zero or not matters;
@@ -23,54 +23,68 @@ _USUAL_TOTALS = (1e4, 1e5, 1e6, 1e3)
 
 @dataclass(frozen=True)
 class ValueScan:
-    """What one pass over all values saw.
+    """What a look at the values of some cells saw.
 
     Attributes
     ----------
-    totals
-        Sum of each row over all features, shape ``(n,)``.
     largest
-        The largest value; 0 for a matrix without values.
+        The largest value; 0 where there is none.
     integral
         Whether all values are whole numbers.
     n_nan, n_infinite, n_negative
         How many values are not numbers, infinite, below zero.
     """
 
-    totals: NDArray[np.float64]
-    largest: float
-    integral: bool
-    n_nan: int
-    n_infinite: int
-    n_negative: int
+    largest: float = 0.0
+    integral: bool = True
+    n_nan: int = 0
+    n_infinite: int = 0
+    n_negative: int = 0
+
+    def __add__(self, other: "ValueScan") -> "ValueScan":
+        return ValueScan(
+            max(self.largest, other.largest),
+            self.integral and other.integral,
+            self.n_nan + other.n_nan,
+            self.n_infinite + other.n_infinite,
+            self.n_negative + other.n_negative,
+        )
 
 
-def scan_values(matrix: Matrix) -> ValueScan:
-    """Look once at all values of a matrix, a chunk of rows at a time.
+def scan_rows(rows: Matrix) -> ValueScan:
+    """Look once at all values of some rows.
 
     Raises
     ------
     QueryError
         If the values are not numbers.
     """
-    kind = np.dtype(matrix.dtype).kind
-    if kind not in "biuf":
+    require_numbers(rows)
+    values = stored_values(rows)
+    if values.size == 0:
+        return ValueScan()
+    smallest, largest = float(values.min()), float(values.max())  # either is NaN where any value is
+    n_nan = n_infinite = 0
+    if not np.isfinite(smallest + largest):
+        n_nan, n_infinite = int(np.count_nonzero(np.isnan(values))), int(np.count_nonzero(np.isinf(values)))
+        largest = float(np.fmax.reduce(values, axis=None))
+    n_negative = 0 if smallest >= 0 else int(np.count_nonzero(values < 0))
+    integral = values.dtype.kind != "f" or bool(np.array_equal(values, np.rint(values)))
+    return ValueScan(max(largest, 0.0), integral, n_nan, n_infinite, n_negative)
+
+
+def require_numbers(matrix: Matrix) -> None:
+    """Refuse a matrix of anything but numbers.
+
+    Raises
+    ------
+    QueryError
+        If the values are not numbers.
+    """
+    if np.dtype(matrix.dtype).kind not in "biuf":
         raise QueryError(
             f"the values are of type {matrix.dtype}, numbers are needed; give counts as integers or floats"
         )
-    totals = np.zeros(matrix.shape[0])
-    largest, integral, n_nan, n_infinite, n_negative = 0.0, True, 0, 0, 0
-    for where, rows in row_chunks(matrix):
-        values = stored_values(rows)
-        totals[where] = row_sums(rows)
-        n_negative += int(np.count_nonzero(values < 0))
-        if kind == "f":
-            n_nan += int(np.count_nonzero(np.isnan(values)))
-            n_infinite += int(np.count_nonzero(np.isinf(values)))
-            integral = integral and bool(np.all(values == np.rint(values)))
-        if values.size:
-            largest = max(largest, float(np.fmax.reduce(values, axis=None)))
-    return ValueScan(totals, largest, integral, n_nan, n_infinite, n_negative)
 
 
 def recognise_values(scan: ValueScan, stated: ValueKind | None = None, taken: Taken = "expression") -> ValueKind:
@@ -79,7 +93,7 @@ def recognise_values(scan: ValueScan, stated: ValueKind | None = None, taken: Ta
     Parameters
     ----------
     scan
-        What `scan_values` saw.
+        What `scan_rows` saw.
     stated
         What the user says they are; refused only where that cannot be.
     taken
@@ -150,16 +164,30 @@ def _counts_or_lognorm(scan: ValueScan, stated: ValueKind | None) -> ValueKind:
     )
 
 
-def lognorm_total(matrix: Matrix) -> float | None:
+def lognorm_totals(rows: Matrix) -> NDArray[np.float64]:
+    """Return what log-normalised cells add up to once the logarithm is undone, shape ``(n,)``."""
+    return row_sums(expm1(rows))
+
+
+def common_total(totals: NDArray[np.float64]) -> float | None:
     """Return the total that log-normalised cells were scaled to; None where their features do not tell.
 
     Cells that still have all their features add up to one and the same total once the logarithm is undone. Cells that
     were cut down to some features after normalisation do not, and nothing is known. A cell alone tells as much as it
     does among others where it adds up to a total that is usual.
+
+    Parameters
+    ----------
+    totals
+        What the cells add up to (`lognorm_totals`), shape ``(n,)``.
     """
-    totals = np.concatenate([row_sums(expm1(rows)) for _, rows in row_chunks(matrix)])
     totals = totals[totals > 0]
     if len(totals) == 0:
         return None
     candidates = _USUAL_TOTALS if len(totals) == 1 else (float(np.median(totals)),)
-    return next((total for total in candidates if np.all(np.abs(totals - total) <= _SAME_TOTAL * total)), None)
+    return next((total for total in candidates if all_near(totals, total)), None)
+
+
+def all_near(totals: NDArray[np.float64], total: float) -> bool:
+    """Say whether all cells that have any value add up to a total, but for rounding."""
+    return bool(np.all((totals == 0) | (np.abs(totals - total) <= _SAME_TOTAL * total)))

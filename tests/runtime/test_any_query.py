@@ -72,4 +72,4 @@ def test_any_query_is_projected_or_refused(space, pbmc_genes, how):
     assert np.isfinite(query.obsm["X_smile_map"]).all()
     assert query.obs["smile_confidence"].between(0, 1).all()
     assert query.obs["smile_similarity"].between(0, 1).all()
-    assert set(query.obs["smile_label"]) <= {*space.manifest.reference.labels, "unknown"}
+    assert set(query.obs["smile_label"]) <= {*space.reference.label_columns[0].labels, "unknown"}

@@ -43,7 +43,7 @@ def several(pbmc: Manifest) -> Manifest:
         "rna": rna,
         "adt": replace(rna, n_features=134, preprocessing=adt, graph="onnx/adt.onnx"),
         "atac_simulated": replace(rna, n_features=20_000, preprocessing=peaks, min_matched=0.25),
-        "hic": replace(rna, preprocessing=contacts, calibration=None),
+        "hic": replace(rna, preprocessing=contacts, calibrations={}),
     }
     sources = [
         SourceRecord(name="A study", licence="CC0-1.0", url="https://example.org/a_b", sha256="1"),
@@ -60,7 +60,12 @@ def several(pbmc: Manifest) -> Manifest:
         encoders=encoders,
         sources=sources,
         metrics=[
-            *pbmc.metrics,
+            figure("ARI of clusters", "rna", 0.74325),
+            figure("label transfer accuracy", "rna", 0.95148),
+            figure("label transfer accuracy", "rna", 0.9, "pca"),
+            figure("label transfer accuracy, cell_type_broad", "rna", 0.98889),
+            figure("label transfer macro-F1", "rna", 0.80094),
+            figure("silhouette by batch", "rna", -0.00362),
             figure("label transfer accuracy", "adt", 0.7),
             figure("label transfer accuracy", "adt from rna", 0.6),
             figure("FOSCTTM", "adt and rna", 0.125),
@@ -69,8 +74,8 @@ def several(pbmc: Manifest) -> Manifest:
     )
 
 
-def figure(name: str, modality: str, mean: float) -> MetricRecord:
-    return MetricRecord(name=name, modality=modality, method="smile", mean=mean, std=0.25, n_repeats=3)
+def figure(name: str, modality: str, mean: float, method: str = "smile") -> MetricRecord:
+    return MetricRecord(name=name, modality=modality, method=method, mean=mean, std=0.25, n_repeats=3)
 
 
 def front(card: str) -> dict:
@@ -135,16 +140,17 @@ def test_the_hub_reads_the_figures(several):
     }
     assert data.model_name == "several"
     assert found == {
-        ("rna", "train", "ARI of clusters"): 0.7433,
+        ("rna", "train", "ARI of clusters"): 0.7432,
         ("rna", "train", "silhouette by batch"): -0.0036,
-        ("rna", "train", "silhouette by label"): 0.3966,
         ("rna", "test", "label transfer accuracy"): 0.9515,
+        ("rna", "test", "label transfer accuracy, cell_type_broad"): 0.9889,
         ("rna", "test", "label transfer macro-F1"): 0.8009,
         ("adt", "test", "label transfer accuracy"): 0.7,
         ("adt and rna", "test", "FOSCTTM"): 0.125,
     }
     types = {each.metric_name: (each.task_type, each.metric_type) for each in data.eval_results}
     assert types["label transfer accuracy"] == ("tabular-classification", "accuracy")
+    assert types["label transfer accuracy, cell_type_broad"] == ("tabular-classification", "accuracy")
     assert types["label transfer macro-F1"] == ("tabular-classification", "f1")
     assert types["FOSCTTM"] == ("feature-extraction", "foscttm")
     assert {each.dataset_name for each in data.eval_results} == {"A study; Made up"}
@@ -163,7 +169,12 @@ def test_what_it_is(several):
     content = render_card(several)
     assert "- Encoders: rna, 1,767 features; adt, 134 features; atac_simulated, 20,000 features; hic, 1,767" in content
     assert "- Organism: Mus musculus; tissue: frontal cortex, hippocampus\n" in content
-    assert "- Reference: 299 landmarks for 900 cells; labels: B, DC, HSC, MK, Mono_CD14," in content
+    assert "- Reference: 299 landmarks for 900 cells\n" in content
+    within = "cell_type (each within one of cell_type_broad)"
+    assert f'- Labels, {within}, in `obs["smile_label"]`: B, DC, HSC, MK, Mono_CD14, Mono_CD16, NK, T_CD4' in content
+    assert (
+        '- Labels, cell_type_broad, in `obs["smile_label_cell_type_broad"]`: B, DC, HSC, MK, Mono, NK, T\n' in content
+    )
     assert "must not be published" in content
 
 
@@ -225,25 +236,30 @@ def test_a_manifest_of_another_trainer_has_a_card(pbmc):
 def test_figures_and_calibration(several):
     text = section(render_card(several), "Figures")
     assert text.startswith("\n3-fold cross-validation, 3 repeats with a seed each.\nLabel transfer and FOSCTTM")
-    assert "| label transfer accuracy | rna | 0.951 ± 0.005 | 0.859 ± 0.003 | 0.913 ± 0.002 | 0.845 ± 0.001 |" in text
-    assert "| FOSCTTM | adt and rna | 0.125 ± 0.250 |  |  |  |" in text
-    assert text.rstrip().split("\n")[-3:] == [
-        "| rna | 0.010 | 900 |",
-        "| adt | 0.010 | 900 |",
-        "| atac_simulated | 0.010 | 900 |",
+    assert "| label transfer accuracy | rna | 0.951 ± 0.250 | 0.900 ± 0.250 |" in text
+    assert "| label transfer accuracy, cell_type_broad | rna | 0.989 ± 0.250 |  |" in text
+    assert "| FOSCTTM | adt and rna | 0.125 ± 0.250 |  |" in text
+    errors = {
+        name: f"{each.expected_calibration_error:.3f}" for name, each in several.encoders["rna"].calibrations.items()
+    }
+    assert list(errors) == ["cell_type", "cell_type_broad"]
+    assert text.rstrip().split("\n")[-6:] == [
+        f"| {modality} | {name} | {error} | 900 |"
+        for modality in ("rna", "adt", "atac_simulated")
+        for name, error in errors.items()
     ]
 
 
 def test_no_labels(pbmc):
-    rna = replace(pbmc.encoders["rna"], calibration=None)
+    rna = replace(pbmc.encoders["rna"], calibrations={})
     metrics = [replace(pbmc.metrics[0], n_repeats=1)]
     content = render_card(
-        replace(pbmc, encoders={"rna": rna}, reference=replace(pbmc.reference, labels=[]), metrics=metrics)
+        replace(pbmc, encoders={"rna": rna}, reference=replace(pbmc.reference, label_columns=[]), metrics=metrics)
     )
-    assert "labels: none\n" in content
+    assert "- Labels: none\n" in content
     assert "smile_label" not in content
     assert section(content, "Figures").startswith("\nOf one training.\n")
-    assert "| ARI of clusters | rna | 0.743 |\n" in content
+    assert f"| ARI of clusters | rna | {metrics[0].mean:.3f} |\n" in content
     assert "Expected calibration error" not in content
 
 

@@ -36,7 +36,8 @@ def test_manifest_holds_what_the_file_says(content, document):
     assert (
         manifest.encoders["rna"].preprocessing.target_sum == document["encoders"]["rna"]["preprocessing"]["target_sum"]
     )
-    assert manifest.reference.labels == document["reference"]["labels"]
+    names = [column["name"] for column in document["reference"]["label_columns"]]
+    assert [column.name for column in manifest.reference.label_columns] == names == ["cell_type", "cell_type_broad"]
 
 
 def test_manifest_cannot_be_changed(content):
@@ -146,3 +147,21 @@ def test_error_names_the_file_that_was_read(pbmc_copy):
     (pbmc_copy / "config.json").write_text("{")
     with pytest.raises(SpaceError, match=str(pbmc_copy / "config.json")):
         read_manifest(pbmc_copy)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda fine, _: fine.update(within="tissue"),
+        lambda fine, _: fine.update(within=None),
+        lambda fine, _: fine.update(parents=fine["parents"][1:]),
+        lambda fine, _: fine["parents"].__setitem__(0, 7),
+        lambda fine, _: fine["parents"].__setitem__(0, -1),
+        lambda fine, broad: broad.update(name=fine["name"]),
+        lambda _, broad: broad.update(within="cell_type", parents=[0] * 7),
+    ],
+)
+def test_label_columns_that_do_not_nest_are_refused(document, change):
+    change(*document["reference"]["label_columns"])
+    with pytest.raises(SpaceError, match=r"label column '.*' that is there twice, or does not lie within"):
+        parse(document)

@@ -49,7 +49,7 @@ def test_candidates_are_var_names_and_texts():
         },
         index=["x", "y", "z"],
     )
-    assert id_candidates(cells(var)) == {
+    assert id_candidates(cells(var).var) == {
         "var_names": ["x", "y", "z"],
         "text": ["a", "", "c"],
         "category": ["d", "e", ""],
@@ -59,10 +59,10 @@ def test_candidates_are_var_names_and_texts():
 
 def test_any_column_can_be_asked_for():
     var = pd.DataFrame({"entrez": [915, 931], "gene": ["CD3D", "MS4A1"]}, index=["x", "y"])
-    assert id_candidates(cells(var), "entrez") == {"entrez": ["915", "931"]}
-    assert id_candidates(cells(var), "var_names") == {"var_names": ["x", "y"]}
+    assert id_candidates(cells(var).var, "entrez") == {"entrez": ["915", "931"]}
+    assert id_candidates(cells(var).var, "var_names") == {"var_names": ["x", "y"]}
     with pytest.raises(FeatureMatchError, match="no column 'genes'; take one of: 'var_names', 'entrez', 'gene'"):
-        id_candidates(cells(var), "genes")
+        id_candidates(cells(var).var, "genes")
 
 
 @pytest.mark.parametrize("form", [list, pd.Categorical])
@@ -181,7 +181,7 @@ def test_log_normalised_columns_of_one_feature_are_refused(lognorm, space):
 )
 def test_pbmc_of_other_builds(data_folder, space, name, same, alias, weight):
     query = anndata.read_h5ad(data_folder / f"{name}.h5ad", backed="r")
-    match = match_query(query, space.encoder(), HUMAN)
+    match = match_query(query.var, space.encoder(), HUMAN)
     report = match.report
     assert (report.source, report.kind, report.n_same, report.n_alias) == ("var_names", "symbols", same, alias)
     assert match.weight == pytest.approx(weight, abs=1e-3)
@@ -190,7 +190,7 @@ def test_pbmc_of_other_builds(data_folder, space, name, same, alias, weight):
 
 def test_renamed_genes_are_found_in_older_builds(data_folder, space):
     query = anndata.read_h5ad(data_folder / "pbmc_ifnb_counts_unlabelled.h5ad", backed="r")
-    match = match_query(query, space.encoder(), HUMAN)
+    match = match_query(query.var, space.encoder(), HUMAN)
     ids = space.encoder().features.ids
     found = {ids[place]: query.var_names[column] for place, column in zip(match.positions, match.columns, strict=True)}
     renamed = {ours: theirs for ours, theirs in found.items() if ours != theirs}
@@ -219,4 +219,4 @@ def test_mouse_cells_are_refused_by_name(data_folder, space):
 def test_bins_of_mouse_cells_are_no_genes(data_folder, space):
     query = anndata.read_h5ad(data_folder / "pairedtag_h3k27ac.h5ad", backed="r")
     with pytest.raises(FeatureMatchError, match=r"names are like 'chr18_69424813_69624806', .* like 'LYZ'"):
-        match_query(query, space.encoder(), HUMAN)
+        match_query(query.var, space.encoder(), HUMAN)

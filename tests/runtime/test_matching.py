@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
 from smile_runtime import FeatureMatchError
 from smile_runtime.features import FeatureTable
@@ -348,6 +349,21 @@ def test_contacts_match_exactly():
         match(["chr1:100-300"], contacts, overlap=True)
 
 
+# Selection
+
+
+def test_selected_columns_stand_where_the_encoder_has_them():
+    found = match(["C", "X", "A"])
+    rows = np.array([[7, 8, 9], [1, 2, 0]], np.int32)
+    assert found.measured.tolist() == [True, False, True, False, False]
+    dense = found.select(rows)
+    assert dense.dtype == np.float32
+    np.testing.assert_array_equal(dense, [[9, np.nan, 7, np.nan, np.nan], [0, np.nan, 1, np.nan, np.nan]])
+    sparse = found.select(csr_matrix(rows))
+    assert (sparse.format, sparse.dtype) == ("csr", np.float32)
+    np.testing.assert_array_equal(sparse.toarray(), [[9, 0, 7, 0, 0], [0, 0, 1, 0, 0]])
+
+
 # Several columns
 
 
@@ -356,7 +372,9 @@ def test_counts_of_several_columns_may_be_added_up(kind, caplog):
     found = match(["A", "B", "C", "B"])
     assert pairs(found) == [(0, 0), (1, 1), (3, 1), (2, 2)]
     assert (found.n_matched, found.repeated, found.report.summed) == (3, True, ("B",))
-    np.testing.assert_array_equal(np.array([[1.0, 2.0, 3.0, 4.0]]) @ found.sums, [[1, 5, 4]])
+    rows = np.array([[1, 2, 3, 254], [0, 200, 9, 200]], np.uint8)
+    np.testing.assert_array_equal(found.select(rows)[:, :3], [[1, 256, 3], [0, 400, 9]])
+    np.testing.assert_array_equal(found.select(csr_matrix(rows)).toarray()[:, :3], [[1, 256, 3], [0, 400, 9]])
     require_summable(found, kind)
     assert "the feature 'B' stands in several columns of the query by var_names; the values are added up" in caplog.text
 

@@ -47,25 +47,41 @@ def test_rounding_above_one_is_no_nan():
     np.testing.assert_allclose(found.distances, 0, atol=1e-3)
 
 
-def test_ties_keep_the_nearest_and_repeat_no_point():
+def test_of_equal_points_the_first_are_taken():
     points = np.repeat(unit(3, 4), 5, axis=0)
-    found = nearest_neighbours(points[:1], points, 7)
-    assert set(found.indices[0, :5]) == {0, 1, 2, 3, 4}
-    assert len(set(found.indices[0])) == 7
-    assert (np.diff(found.distances[0]) >= 0).all()
-    again = nearest_neighbours(np.repeat(points[:1], 3, axis=0), points, 7)
-    for row in again.indices:  # which of several equal points is taken does not matter
-        assert sorted(row // 5) == sorted(found.indices[0] // 5)
+    found = nearest_neighbours(points[5:6], points, 7)
+    np.testing.assert_array_equal(found.indices[0, :5], range(5, 10))
+    np.testing.assert_array_equal(found.distances[0, :5], 0)
+    assert found.indices[0, 5:].tolist() in ([0, 1], [10, 11])
 
 
-@pytest.mark.parametrize("values", [1, 60 * 7, 60 * 29])
-def test_chunks_change_nothing(monkeypatch, values):
-    embedding, points = unit(30, 0), unit(60, 1)
+@pytest.mark.parametrize(("m", "k"), [(7, 7), (60, 15), (1000, 15), (5003, 3)])
+def test_all_sizes_of_blocks_equal_a_full_sort(m, k):
+    embedding, points = unit(40, 0), unit(m, 1)
+    distances = all_distances(embedding, points)
+    found = nearest_neighbours(embedding, points, k)
+    np.testing.assert_array_equal(found.indices, distances.argsort(axis=1)[:, :k])
+
+
+def test_a_reference_of_one_point_many_times(monkeypatch):
+    monkeypatch.setattr(module, "_PAIRS", 100)
+    points = np.repeat(unit(1, 0), 900, axis=0)
+    found = nearest_neighbours(unit(5, 1), points, 4)
+    np.testing.assert_array_equal(found.indices, np.tile(np.arange(4), (5, 1)))
+
+
+@pytest.mark.parametrize("values", [1, 900 * 7, 900 * 29])
+def test_chunks_change_no_bit(monkeypatch, values):
+    points = unit(900, 1)
+    points = np.concatenate([points, points[:300], np.nextafter(points[:300], 2)])  # ties, and what is nearly one
+    embedding = np.concatenate([points[:40], unit(40, 0)])
     whole = nearest_neighbours(embedding, points, 6)
     monkeypatch.setattr(module, "_CHUNK_VALUES", values)
     chunked = nearest_neighbours(embedding, points, 6)
     np.testing.assert_array_equal(chunked.indices, whole.indices)
-    np.testing.assert_allclose(chunked.distances, whole.distances, atol=1e-6)
+    np.testing.assert_array_equal(chunked.distances, whole.distances)
+    alone = nearest_neighbours(embedding[7:8], points, 6)
+    np.testing.assert_array_equal(alone.indices[0], whole.indices[7])
 
 
 def test_no_cells_have_no_neighbours():

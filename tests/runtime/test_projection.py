@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy
+from safetensors.numpy import load_file, save_file
 
 from smile_runtime import FeatureMatchError, QueryError, UnknownModalityError, ValueKindError, open_space, project
 from smile_runtime import matrix as matrix_module
@@ -22,6 +23,8 @@ FIELDS = {
     ("obsm", "X_smile_map"),
     ("obs", "smile_label"),
     ("obs", "smile_confidence"),
+    ("obs", "smile_label_cell_type_broad"),
+    ("obs", "smile_confidence_cell_type_broad"),
     ("obs", "smile_similarity"),
     ("uns", "smile"),
 }
@@ -57,9 +60,13 @@ def test_fields(counts, space):
     np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, atol=1e-5)
     assert (position.shape, position.dtype) == ((30, 2), np.float32)
     assert isinstance(label.dtype, pd.CategoricalDtype)
-    assert set(label) <= {*space.manifest.reference.labels, "unknown"}
+    fine, broad = space.manifest.reference.label_columns
+    assert set(label) <= {*fine.labels, "unknown"}
     assert score.dtype == np.float32
     assert score.between(0, 1).all()
+    assert set(counts.obs["smile_label_cell_type_broad"]) <= {*broad.labels, "unknown"}
+    assert counts.obs["smile_confidence_cell_type_broad"].between(0, 1).all()
+    assert counts.uns["smile"]["label_columns"].tolist() == ["cell_type", "cell_type_broad"]
 
 
 def test_values_are_those_of_the_parts(counts, space):
@@ -70,12 +77,12 @@ def test_values_are_those_of_the_parts(counts, space):
     project(counts, space, unknown_rate=0)
     np.testing.assert_allclose(counts.obsm["X_smile"], embedding, atol=1e-6)
     neighbours = nearest_neighbours(counts.obsm["X_smile"], reference.embedding, record.n_neighbors)
-    transfer = transfer_labels(neighbours, reference)
+    transfers = transfer_labels(neighbours, reference)
     weights = neighbour_weights(neighbours, reference)
-    assert counts.obs["smile_label"].tolist() == [reference.labels[i] for i in transfer.label]
-    np.testing.assert_allclose(
-        counts.obs["smile_confidence"], confidence(transfer.share, encoder.record.calibration), atol=1e-6
-    )
+    for end, column, transfer in zip(("", "_cell_type_broad"), reference.label_columns, transfers, strict=True):
+        assert counts.obs[f"smile_label{end}"].tolist() == [column.labels[i] for i in transfer.label]
+        expected = confidence(transfer.share, encoder.record.calibrations[column.name])
+        np.testing.assert_allclose(counts.obs[f"smile_confidence{end}"], expected, atol=1e-6)
     expected = (weights[:, :, None] * reference.map[neighbours.indices]).sum(axis=1)
     np.testing.assert_allclose(counts.obsm["X_smile_map"], expected, atol=1e-4)
 
@@ -96,6 +103,7 @@ def test_provenance(counts, pbmc_path):
     versions = provenance.pop("versions")
     assert provenance.pop("features_missing").tolist() == missing
     assert provenance.pop("features")["source"] == "var_names"
+    assert provenance.pop("label_columns").tolist() == ["cell_type", "cell_type_broad"]
     assert provenance.pop("weight_matched") == pytest.approx(1 - space.encoder().features.weight[5:8].sum(), abs=1e-6)
     assert provenance == {
         "space": "pbmc",
@@ -212,7 +220,7 @@ def test_key_added_renames_all(counts, space):
     project(counts, space)
     project(counts, space, key_added="pbmc2")
     assert set(counts.obsm) == {"X_smile", "X_smile_map", "X_pbmc2", "X_pbmc2_map"}
-    written = ("label", "confidence", "similarity")
+    written = ("label", "confidence", "label_cell_type_broad", "confidence_cell_type_broad", "similarity")
     assert list(counts.obs) == ["sample", *(f"{key}_{name}" for key in ("smile", "pbmc2") for name in written)]
     assert set(counts.uns) == {"smile", "pbmc2"}
     np.testing.assert_array_equal(counts.obsm["X_smile"], counts.obsm["X_pbmc2"])
@@ -225,22 +233,42 @@ def test_impossible_key_is_refused(counts, space, key_added):
         project(counts, space, key_added=key_added)
 
 
-def test_overwrite_leaves_no_labels_of_another_space(counts, space, edit_manifest):
-    def forget_labels(document):
-        document["reference"].update(labels=[])
-        document["encoders"]["rna"].update(calibration=None, similarity=None)
+@pytest.fixture
+def with_columns(pbmc_copy, edit_manifest):
+    """Return what opens a space with the first few label columns of the packaged one."""
 
+    def make(n):
+        points = pbmc_copy / "reference/points.safetensors"
+        arrays = load_file(points)
+        save_file({**arrays, "label": np.ascontiguousarray(arrays["label"][:, :n])}, points)
+
+        def forget(document):
+            columns = document["reference"]["label_columns"][:n]
+            document["reference"]["label_columns"] = [{**column, "within": None, "parents": []} for column in columns]
+            if n == 0:
+                document["encoders"]["rna"].update(calibrations={}, similarity=None)
+
+        return open_space(edit_manifest(forget), device="cpu")
+
+    return make
+
+
+def test_overwrite_leaves_no_labels_of_another_space(counts, space, with_columns):
     project(counts, space)
-    project(counts, open_space(edit_manifest(forget_labels), device="cpu"), overwrite=True)
+    project(counts, with_columns(1), overwrite=True)
+    assert list(counts.obs) == ["sample", "smile_label", "smile_confidence", "smile_similarity"]
+    project(counts, with_columns(0), overwrite=True)
     assert list(counts.obs) == ["sample"]
 
 
-def test_reference_without_labels_writes_none(counts, edit_manifest):
-    def forget_labels(document):
-        document["reference"].update(labels=[])
-        document["encoders"]["rna"].update(calibration=None, similarity=None)
+def test_fields_of_columns_that_nobody_projected_are_left_alone(counts, space, with_columns):
+    counts.obs["smile_label_cell_type_broad"] = "mine"
+    project(counts, with_columns(1))
+    assert set(counts.obs["smile_label_cell_type_broad"]) == {"mine"}
 
-    project(counts, open_space(edit_manifest(forget_labels), device="cpu"))
+
+def test_reference_without_labels_writes_none(counts, with_columns):
+    project(counts, with_columns(0))
     assert list(counts.obs) == ["sample"]
     assert counts.obsm["X_smile_map"].shape == (30, 2)
 
@@ -357,8 +385,8 @@ def test_chunks_do_not_matter(space, monkeypatch, request, kind):
     for module in (matrix_module, projection_module):
         monkeypatch.setattr(module, "CHUNK", 7)
     done = []
-    assert_same(projected(query, space, progress=done.append), expected)
-    assert done == [7, 7, 7, 7, 2]
+    assert_same(projected(query, space, progress=lambda *numbers: done.append(numbers)), expected)
+    assert done == [(7, 30), (7, 30), (7, 30), (7, 30), (2, 30)]
 
 
 def test_other_genes_matter_by_the_total_alone(counts, space):
@@ -488,3 +516,25 @@ def test_labels_survive_the_loss_of_half_the_genes(data_folder, space):
     query = anndata.read_h5ad(data_folder / "pbmc_rna.h5ad")[:, ::2].copy()
     project(query, space)
     assert (query.obs["smile_label"].astype(str) == query.obs["cell_type"].astype(str)).mean() > 0.8
+
+
+def test_levels_agree_in_real_cells_too(data_folder, space):
+    query = anndata.read_h5ad(data_folder / "pbmc_3chem_counts_unlabelled.h5ad")[::5].copy()
+    project(query, space)
+    fine, broad = space.reference.label_columns
+    parent = dict(zip(fine.labels, (broad.labels[place] for place in fine.parents), strict=True))
+    expected = [parent.get(label, "unknown") for label in query.obs["smile_label"]]
+    assert query.obs["smile_label_cell_type_broad"].tolist() == expected
+    assert len(set(expected) - {"unknown"}) > 1
+    assert "unknown" in expected
+
+
+def test_training_cells_get_their_broad_labels_back(data_folder, space):
+    query = anndata.read_h5ad(data_folder / "pbmc_rna.h5ad")
+    project(query, space, unknown_rate=0)
+    right = query.obs["smile_label_cell_type_broad"].astype(str) == query.obs["cell_type_broad"].astype(str)
+    assert right.mean() > 0.97
+    fine = query.obs["smile_label"].astype(str) == query.obs["cell_type"].astype(str)
+    assert right[fine].all()
+    claimed = query.obs["smile_confidence_cell_type_broad"].mean()
+    assert claimed >= query.obs["smile_confidence"].mean()

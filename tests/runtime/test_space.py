@@ -47,8 +47,8 @@ def test_parts_agree_with_the_manifest(space):
     record = manifest.encoders["rna"]
     assert reference.embedding.shape == (manifest.reference.n_points, record.n_latent)
     assert reference.weight.sum() == manifest.reference.n_cells
-    assert set(np.unique(reference.label)) <= set(range(len(manifest.reference.labels)))
-    assert list(reference.labels) == manifest.reference.labels
+    assert reference.label.shape == (len(reference), len(manifest.reference.label_columns))
+    assert list(reference.label_columns) == manifest.reference.label_columns
     np.testing.assert_allclose(np.linalg.norm(reference.embedding, axis=1), 1, atol=1e-5)
     assert np.isfinite(reference.map).all()
     assert len(set(encoder.features.ids)) == record.n_features
@@ -167,11 +167,15 @@ def test_space_without_encoders_is_refused(edit_manifest):
         open_space(edit_manifest(lambda document: document["encoders"].clear())).encoder()
 
 
-@pytest.mark.parametrize("change", ["labels", "n_latent"])
+@pytest.mark.parametrize("change", ["labels", "columns", "n_latent"])
 def test_manifest_that_contradicts_its_files_is_refused(edit_manifest, counts, change):
     def contradict(document):
+        columns = document["reference"]["label_columns"]
         if change == "labels":
-            document["reference"]["labels"] = document["reference"]["labels"][:1]
+            columns[0].update(labels=columns[0]["labels"][:1], parents=columns[0]["parents"][:1])
+        elif change == "columns":
+            columns[0].update(within=None, parents=[])
+            del columns[1]
         else:
             document["encoders"]["rna"]["n_latent"] = 64
 
@@ -205,6 +209,24 @@ def test_reference_of_unequal_lengths_is_refused(pbmc_copy, array):
     arrays[array] = arrays[array][:-1]
     save_file(arrays, pbmc_copy / name)
     with pytest.raises(IntegrityError, match="unequal length"):
+        _ = open_space(resealed(pbmc_copy, name)).reference
+
+
+def test_reference_whose_labels_leave_their_level_is_refused(pbmc_copy):
+    name = read_manifest(pbmc_copy).reference.points
+    arrays = load_file(pbmc_copy / name)
+    arrays["label"][0, 1] = (arrays["label"][0, 1] + 1) % 7
+    save_file(arrays, pbmc_copy / name)
+    with pytest.raises(IntegrityError, match="labels of 'cell_type' outside of their 'cell_type_broad'"):
+        _ = open_space(resealed(pbmc_copy, name)).reference
+
+
+def test_reference_with_a_point_without_label_is_refused(pbmc_copy):
+    name = read_manifest(pbmc_copy).reference.points
+    arrays = load_file(pbmc_copy / name)
+    arrays["label"][0, 0] = -1
+    save_file(arrays, pbmc_copy / name)
+    with pytest.raises(IntegrityError, match="points without a label of 'cell_type'"):
         _ = open_space(resealed(pbmc_copy, name)).reference
 
 

@@ -145,7 +145,8 @@ def test_cells_measured_less_deeply_get_their_label_too(built: Path, simulated: 
 
 def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, recipe_of: ReadRecipe) -> None:
     manifest = smile_runtime.read_manifest(built)
-    assert manifest.reference.labels == ["type0", "type1", "type2"]
+    (column,) = manifest.reference.label_columns
+    assert (column.name, column.labels) == ("cell_type", ["type0", "type1", "type2"])
     assert manifest.reference.n_points == pytest.approx(20, abs=2)  # each of three labels rounds its share
     assert manifest.reference.n_cells == 180
     assert (manifest.reference.kind, manifest.reference.map_method) == ("landmarks", "tsne")
@@ -171,8 +172,8 @@ def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, rec
     assert {metric.n_repeats for metric in manifest.metrics} == {2}
     assert {metric.modality for metric in manifest.metrics} == {"rna"}
     assert {"pca", "logistic regression"} <= {metric.method for metric in manifest.metrics}
-    assert record.calibration is not None
-    assert record.calibration.n_cells == 180
+    assert list(record.calibrations) == ["cell_type"]
+    assert record.calibrations["cell_type"].n_cells == 180
     assert resolve_recipe(manifest.recipe, "manifest") == recipe_of()
 
 
@@ -208,7 +209,8 @@ def test_the_card(built: Path) -> None:
     assert "license: bsd-3-clause\n" in front
     assert "rna, 70 features" in body
     n_points = smile_runtime.read_manifest(built).reference.n_points
-    assert f"{n_points} landmarks for 180 cells; labels: type0, type1, type2" in body
+    assert f"{n_points} landmarks for 180 cells\n" in body
+    assert '- Labels, cell_type, in `obs["smile_label"]`: type0, type1, type2\n' in body
     assert "- A simulation (licence: CC0-1.0) https://example.org/simulation" in body
     assert body.count("| label transfer accuracy") == 1
 
@@ -368,8 +370,8 @@ def test_without_labels_and_batches(
     manifest = build_space(recipe, tmp_path / "tiny", data_folder=counts_folder, device="cpu", stage=recorder(told))
 
     assert told == [("space", 0)]  # nothing to leave out
-    assert manifest.reference.labels == []
-    assert manifest.encoders["rna"].calibration is None
+    assert manifest.reference.label_columns == []
+    assert manifest.encoders["rna"].calibrations == {}
     assert manifest.encoders["rna"].voters == ["rna"]
     assert manifest.metrics == []
     assert not (tmp_path / "tiny/map.png").exists()
@@ -377,7 +379,36 @@ def test_without_labels_and_batches(
     result = project(simulated(), tmp_path / "tiny")
     assert "smile_label" not in result.obs
     assert np.isfinite(result.obsm["X_smile_map"]).all()
-    assert "labels: none" in (tmp_path / "tiny/README.md").read_text("utf-8")
+    assert "Labels: none" in (tmp_path / "tiny/README.md").read_text("utf-8")
+
+
+def test_with_levels_and_further_labels(
+    recipe_of: ReadRecipe, simulated: Callable[..., anndata.AnnData], tmp_path: Path
+) -> None:
+    cells = simulated()
+    cells.obs["broad"] = cells.obs["cell_type"].map({"type0": "low", "type1": "high", "type2": "high"})
+    cells.write_h5ad(tmp_path / "counts.h5ad")
+    recipe = recipe_of(
+        ('label_key = "cell_type"', 'label_key = "cell_type"\nlevels = ["broad"]\nmore_labels = ["batch"]')
+    )
+    manifest = build_space(recipe, tmp_path / "tiny", data_folder=tmp_path, device="cpu")
+    fine, broad, batch = manifest.reference.label_columns
+    assert (fine.name, fine.within, fine.parents) == ("cell_type", "broad", [1, 0, 0])
+    assert (broad.name, broad.labels, batch.labels) == ("broad", ["high", "low"], ["batch0", "batch1"])
+    calibrations = manifest.encoders["rna"].calibrations
+    assert list(calibrations) == ["cell_type", "broad", "batch"]
+    own = {record.name: record.mean for record in manifest.metrics if record.method == "smile"}
+    assert own["label transfer accuracy, broad"] >= own["label transfer accuracy"] > 0.8
+
+    result = project(cells, tmp_path / "tiny").obs
+    known = result[result["smile_label"] != "unknown"]
+    assert (known["smile_label_broad"] == known["smile_label"].map({"type0": "low"}).fillna("high")).all()
+    assert set(result["smile_label_batch"]) == {"batch0", "batch1", *({"unknown"} if len(known) < 180 else ())}
+    assert np.mean(result["smile_label_broad"].astype(str) == result["broad"]) > 0.9
+    body = (tmp_path / "tiny/README.md").read_text("utf-8")
+    assert "- Labels, cell_type (each within one of broad), in" in body
+    for name, record in calibrations.items():
+        assert f"| rna | {name} | {record.expected_calibration_error:.3f} | 180 |" in body
 
 
 def test_published_settings_with_umap_and_cells_of_which_some_have_no_label(
@@ -401,17 +432,16 @@ def test_published_settings_with_umap_and_cells_of_which_some_have_no_label(
     manifest = build_space(recipe, tmp_path / "tiny", data_folder=tmp_path, device="cpu", stage=stage)
     assert (manifest.reference.kind, manifest.reference.map_method) == ("cells", "umap")
     assert (manifest.reference.n_points, manifest.reference.n_cells) == (120, 120)
-    assert manifest.reference.labels == ["type0", "type1", "type2"]
-    calibration = manifest.encoders["rna"].calibration
-    assert calibration is not None
-    assert calibration.n_cells == 120
+    (column,) = manifest.reference.label_columns
+    assert (column.name, column.labels) == ("cell_type", ["type0", "type1", "type2"])
+    assert manifest.encoders["rna"].calibrations["cell_type"].n_cells == 120
     assert told == [("space", 0), ("repeat-0-fold-0", 0), ("repeat-0-fold-1", 0)]
 
     result = project(cells, tmp_path / "tiny")
     reference = smile_runtime.open_space(tmp_path / "tiny", device="cpu").reference
     assert np.all(reference.weight == 1)
     np.testing.assert_allclose(result.obsm["X_smile"][labelled], reference.embedding, atol=1e-5)
-    names = np.array(reference.labels)[reference.label]
+    names = np.array(reference.label_columns[0].labels)[reference.label[:, 0]]
     np.testing.assert_array_equal(names, cells.obs["cell_type"][labelled])
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from smile_runtime.errors import RecipeError
+from smile_runtime.manifest import LabelColumn
 from smile_training.dataset import Dataset, read_dataset
 from smile_training.recipe import Recipe, resolve_recipe
 
@@ -23,9 +24,9 @@ def recipe(variant: str = "psmile", **data: dict[str, Any]) -> Recipe:
     return resolve_recipe({**ABOUT, "variant": variant, "modalities": fields}, "x.toml")
 
 
-def write(folder: Path, name: str, names: list[str], n_features: int = 6, **obs: list[str]) -> anndata.AnnData:
+def write(folder: Path, name: str, names: list[str], n_features: int = 6, **obs: list[str | None]) -> anndata.AnnData:
     X = np.random.default_rng(len(name)).poisson(2.0, (len(names), n_features)).astype(np.float32) + 1
-    table = pd.DataFrame(obs, index=names)
+    table = pd.DataFrame(obs, index=names, dtype="category")
     adata = anndata.AnnData(X, obs=table, var=pd.DataFrame(index=[f"{name}{each}" for each in range(n_features)]))
     adata.write_h5ad(folder / f"{name}.h5ad")
     return adata
@@ -72,6 +73,58 @@ def test_where_two_labels_differ_the_first_modality_is_right(tmp_path: Path) -> 
     write(tmp_path, "rna", ["a", "b"], kind=["T", "B"])
     write(tmp_path, "adt", ["a", "b"], kind=["B", "B"])
     assert read(tmp_path).cells["adt"].labels.tolist() == [1, 0]
+
+
+LEVELS = {"levels": ["lineage"], "more_labels": ["tissue"]}
+
+
+def test_levels_and_further_labels_of_all_modalities(two: Path) -> None:
+    """Only RNA tells the lineage of B cells, only antibodies that of NK cells."""
+    write(two, "rna", ["a", "b", "c"], kind=["T", "B", "T"], lineage=["l", "b", "l"], tissue=["gut", "lung", "gut"])
+    write(two, "adt", ["c", "b", "e"], kind=["x", "x", "NK"], lineage=["x", None, "l"], tissue=["y", "y", "lung"])
+    dataset = read(two, rna=LEVELS, adt=LEVELS)
+    assert dataset.label_columns == (
+        LabelColumn(name="kind", labels=["B", "NK", "T"], within="lineage", parents=[0, 1, 1]),
+        LabelColumn(name="lineage", labels=["b", "l"]),
+        LabelColumn(name="tissue", labels=["gut", "lung"]),
+    )
+    assert dataset.cells["rna"].label_ids.tolist() == [[2, 1, 0], [0, 0, 1], [2, 1, 0]]
+    assert dataset.cells["adt"].label_ids.tolist() == [[2, 1, 0], [0, 0, 1], [1, 1, 1]]
+    part = dataset.subset(np.array(["e"], dtype=object))
+    assert part.label_columns == dataset.label_columns
+    assert part.cells["adt"].label_ids.tolist() == [[1, 1, 1]]
+
+
+def test_levels_nest_one_within_another(tmp_path: Path) -> None:
+    columns = {"kind": ["CD4", "CD8", "B", "Mono"], "lineage": ["T", "T", "B", "M"], "line": ["ly", "ly", "ly", "my"]}
+    write(tmp_path, "rna", list("abcd"), **columns)
+    write(tmp_path, "adt", list("ab"), kind=["CD4", "CD8"])
+    kind, lineage, line = read(tmp_path, rna={"levels": ["line", "lineage"]}).label_columns
+    assert (kind.labels, kind.within, kind.parents) == (["B", "CD4", "CD8", "Mono"], "lineage", [0, 2, 2, 1])
+    assert (lineage.labels, lineage.within, lineage.parents) == (["B", "M", "T"], "line", [0, 1, 0])
+    assert (line.labels, line.within, line.parents) == (["ly", "my"], None, [])
+
+
+def test_a_modality_may_leave_the_further_columns_to_its_partners(two: Path) -> None:
+    write(two, "rna", ["a", "b", "c"], kind=["T", "B", "T"], lineage=["l", "b", "l"], tissue=["gut", "lung", "gut"])
+    write(two, "adt", ["c", "b"], celltype=["T", "B"])
+    dataset = read(two, rna=LEVELS, adt={"label_key": "celltype"})
+    assert dataset.cells["adt"].label_ids.tolist() == [[1, 1, 0], [0, 0, 1]]
+    assert [labels.column for labels in dataset.cells["adt"].columns] == list(dataset.label_columns)
+
+
+def test_a_labelled_cell_without_a_further_label_is_refused(two: Path) -> None:
+    write(two, "rna", ["a", "b", "c"], kind=["T", "B", None], tissue=["gut", None, "gut"])
+    with pytest.raises(RecipeError, match=r"1 labelled cells of rna have no label in the column 'tissue'; fill it in"):
+        read(two, rna={"more_labels": ["tissue"]})
+
+
+def test_labels_that_no_cell_has_are_none(two: Path) -> None:
+    write(two, "rna", ["a", "b", "c"], kind=[None, None, None])
+    dataset = read(two, adt={"label_key": None})
+    assert dataset.label_columns == ()
+    assert dataset.label_names == ()
+    assert dataset.cells["rna"].label_ids.shape == (3, 0)
 
 
 def test_the_log_says_how_many_are_paired(two: Path, caplog: pytest.LogCaptureFixture) -> None:

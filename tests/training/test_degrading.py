@@ -16,8 +16,7 @@ def make_cells(raw: np.ndarray | scipy.sparse.csr_matrix, size_factor: float = 2
         names=np.array([f"c{number}" for number in range(n)], dtype=object),
         batches=np.zeros(n, np.int64),
         batch_names=("",),
-        labels=np.zeros(n, np.int64),
-        label_names=("a",),
+        columns=(),
     )
 
 

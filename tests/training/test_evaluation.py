@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import scipy
 
-from smile_runtime.manifest import MetricRecord
+from smile_runtime.manifest import LabelColumn, MetricRecord
 from smile_training.cells import Cells
 from smile_training.dataset import Dataset
 from smile_training.evaluation import evaluate, structure_records
 from smile_training.figures import metric_record
+from smile_training.labels import Labels
 from smile_training.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
@@ -30,7 +31,7 @@ def labelled(cells: Cells) -> Cells:
     """45 cells, 7 of them without a label; the first feature tells which cell it is."""
     raw = cells.raw[:45].tolil()
     raw[:, 0] = np.arange(1, 46)[:, None]
-    some = cells.subset(np.arange(45)).with_labels(LABELS, ("a", "b", "c"))
+    some = replace(cells.subset(np.arange(45)), columns=(Labels.of("kind", "abc", LABELS),))
     return replace(some, raw=scipy.sparse.csr_matrix(raw), names=np.array([str(each) for each in range(45)], object))
 
 
@@ -76,7 +77,7 @@ def test_no_encoder_sees_the_cells_it_is_measured_on(labelled: Cells, make_recip
     for name in ("label transfer accuracy", "label transfer macro-F1"):
         record = own_figures(evaluation.metrics)[name]
         assert (record.mean, record.std, record.n_repeats) == (1.0, 0.0, 2)
-    calibration = evaluation.calibrations["rna"]
+    calibration = evaluation.calibrations["rna"]["kind"]
     assert calibration.n_cells == 38
     assert min(calibration.share) > 0.99
     assert evaluation.voters == {"rna": ["rna"]}
@@ -105,6 +106,36 @@ def test_metrics_by_hand(labelled: Cells, make_recipe: MakeRecipe) -> None:
         assert (record.n_repeats, record.modality) == (2, "rna")
 
 
+def test_every_label_column_is_measured_and_calibrated(labelled: Cells, make_recipe: MakeRecipe) -> None:
+    """Label c lies among b, of the same coarser label; the other column has nothing to do with where cells lie."""
+
+    def train(*_: object) -> dict[str, SimpleNamespace]:
+        return {"rna": SimpleNamespace(embed=lambda other: np.eye(4, dtype=np.float32)[np.minimum(other.labels, 1)])}
+
+    fine = LabelColumn(name="kind", labels=list("abc"), within="broad", parents=[0, 1, 1])
+    broad = np.where(LABELS < 0, -1, np.minimum(LABELS, 1))
+    columns = (
+        Labels(fine, LABELS),
+        Labels.of("broad", ["a", "bc"], broad),
+        Labels.of("coin", "xy", np.where(LABELS < 0, -1, np.random.default_rng(0).integers(2, size=45))),
+    )
+    recipe = make_recipe(reference={"folds": 2, "repeats": 2, "kind": "cells"})
+    evaluation = evaluate(Dataset({"rna": replace(labelled, columns=columns)}), recipe, train)
+    own = own_figures(evaluation.metrics)
+    assert own["label transfer accuracy"].mean == pytest.approx(33 / 38)
+    assert own["label transfer accuracy, broad"].mean == 1.0
+    assert own["label transfer macro-F1, broad"].mean == 1.0
+    assert own["label transfer accuracy, coin"].mean < 0.8
+    calibrations = evaluation.calibrations["rna"]
+    assert list(calibrations) == ["kind", "broad", "coin"]
+    assert calibrations["broad"].probability == [1.0] * len(calibrations["broad"].share)
+    assert max(calibrations["kind"].share) == pytest.approx(1)
+    assert {record.n_cells for record in calibrations.values()} == {38}
+    without = replace(labelled, columns=(Labels.of("kind", "abc", LABELS),))
+    alone = own_figures(evaluate(Dataset({"rna": without}), recipe, train).metrics)
+    assert {name: own[name] for name in alone} == alone
+
+
 def test_peers_are_measured_on_the_same_cells(labelled: Cells, make_recipe: MakeRecipe) -> None:
     recipe = make_recipe(reference={"folds": 2, "repeats": 1, "kind": "cells"})
     encoders = {"rna": SimpleNamespace(embed=embedded)}
@@ -127,7 +158,7 @@ def test_silhouettes_count_cells_without_a_label_for_no_label(cells: Cells) -> N
     labels = np.repeat([0, 1, -1, -1], 20)
     centres = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
     embedding = (np.repeat(centres, 20, axis=0) + 0.01 * rng.standard_normal((80, 2))).astype(np.float32)
-    some = cells.subset(np.arange(80)).with_labels(labels, ("a", "b"))
+    some = replace(cells.subset(np.arange(80)), columns=(Labels.of("kind", "ab", labels),))
     some = replace(some, batches=np.zeros(80, np.int64), batch_names=("all",))
     own = own_figures(structure_records(Dataset({"rna": some}), {"rna": embedding}, 0))
     assert set(own) == {"silhouette by label", "ARI of clusters"}
@@ -140,5 +171,5 @@ def test_silhouettes_are_named_and_left_out_where_there_is_one_group(cells: Cell
     assert set(own) == {"silhouette by batch", "silhouette by label", "ARI of clusters"}
     assert own["silhouette by label"].mean == pytest.approx(1.0)
     assert abs(own["silhouette by batch"].mean) < 0.1
-    alone = replace(cells, batches=np.zeros(180, np.int64), batch_names=("all",)).with_labels(np.full(180, -1), ())
+    alone = replace(cells, batches=np.zeros(180, np.int64), batch_names=("all",), columns=())
     assert structure_records(Dataset({"rna": alone}), {"rna": embedding}, 0) == []

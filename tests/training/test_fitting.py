@@ -24,8 +24,7 @@ def as_cells(raw: np.ndarray, batches: Sequence[int] | None = None, target_sum: 
         names=np.array([f"cell{row}" for row in range(n)], dtype=object),
         batches=np.zeros(n, np.int64) if batches is None else np.asarray(batches, np.int64),
         batch_names=("a", "b"),
-        labels=np.full(n, -1),
-        label_names=(),
+        columns=(),
     )
 
 

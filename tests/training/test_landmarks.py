@@ -5,26 +5,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from smile_runtime.manifest import LabelColumn
 from smile_runtime.reference import Reference
 from smile_training.landmarks import fit_landmarks
 
 
-def reference(sizes: list[int], first_label: int = 0, seed: int = 0) -> Reference:
+def reference(sizes: list[int], seed: int = 0) -> Reference:
     """Return cells around one direction for each label, shuffled."""
     rng = np.random.default_rng(seed)
     n = sum(sizes)
-    label = rng.permutation(np.repeat(np.arange(first_label, first_label + len(sizes)), sizes))
+    label = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
     embedding = rng.standard_normal((n, 8)) * 0.3 + np.eye(8)[label]
     embedding /= np.linalg.norm(embedding, axis=1, keepdims=True)
     position = embedding[:, :2] * 10
-    names = tuple("abcdefgh"[: len(sizes)]) if first_label == 0 else ()
     return Reference(
         embedding=embedding.astype(np.float32),
         weight=np.ones(n, np.float32),
         map=position.astype(np.float32),
-        label=label.astype(np.int64),
+        label=label.astype(np.int64)[:, None],
         modality=np.full(n, 1),
-        labels=names,
+        label_columns=(LabelColumn(name="kind", labels=list("abcdefgh"[: len(sizes)])),),
         modalities=("rna", "atac"),
     )
 
@@ -37,11 +37,11 @@ def test_landmarks_stand_for_all_cells(n_landmarks: int) -> None:
     assert points.weight.sum() == 114
     assert points.weight.min() >= 1
     for label, size in enumerate([80, 30, 4]):
-        assert points.weight[points.label == label].sum() == size
+        assert points.weight[points.label[:, 0] == label].sum() == size
         assert abs(np.count_nonzero(points.label == label) - max(1, n_landmarks * size / 114)) < 1
     np.testing.assert_allclose(np.linalg.norm(points.embedding, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(points.weight @ points.map / 114, cells.map.mean(axis=0), atol=1e-4)
-    assert (points.labels, points.modalities) == (cells.labels, cells.modalities)
+    assert (points.label_columns, points.modalities) == (cells.label_columns, cells.modalities)
     np.testing.assert_array_equal(points.modality, 1)
     assert (points.embedding.dtype, points.weight.dtype, points.map.dtype) == (np.float32,) * 3
 
@@ -55,7 +55,7 @@ def test_one_landmark_is_the_direction_of_the_mean() -> None:
 
 def test_every_label_has_one_though_there_be_fewer_landmarks_than_labels() -> None:
     points = fit_landmarks(reference([40, 5, 1, 1]), 2, seed=0)
-    assert set(points.label) == {0, 1, 2, 3}
+    assert set(points.label[:, 0]) == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize("n_landmarks", [30, 31, 5000])
@@ -66,15 +66,50 @@ def test_where_there_are_no_more_cells_cells_stay(n_landmarks: int) -> None:
     np.testing.assert_array_equal(points.weight, 1)
 
     def key(rows: Reference) -> list[tuple[int, ...]]:
-        return sorted(zip(rows.label.tolist(), *np.round(rows.embedding, 4).T.tolist(), strict=True))
+        return sorted(zip(rows.label[:, 0].tolist(), *np.round(rows.embedding, 4).T.tolist(), strict=True))
 
     np.testing.assert_allclose(key(points), key(cells), atol=2e-4)
 
 
 def test_cells_without_labels_are_one_group() -> None:
-    points = fit_landmarks(reference([25], first_label=-1), 5, seed=0)
-    assert points.label.tolist() == [-1] * 5
+    cells = replace(reference([10, 15]), label=np.empty((25, 0), np.int64), label_columns=())
+    points = fit_landmarks(cells, 5, seed=0)
+    assert points.label.shape == (5, 0)
     assert points.weight.sum() == 25
+
+
+def test_a_landmark_has_one_label_in_every_column() -> None:
+    cells = reference([60, 30])
+    kind, tissue = cells.label[:, 0], np.random.default_rng(3).integers(3, size=90)
+    whole = replace(
+        cells,
+        label=np.column_stack([kind, tissue]),
+        label_columns=(*cells.label_columns, LabelColumn(name="tissue", labels=["x", "y", "z"])),
+    )
+    points = fit_landmarks(whole, 20, seed=0)
+    for pair in {*map(tuple, whole.label.tolist())}:
+        members = (whole.label == pair).all(axis=1)
+        chosen = (points.label == pair).all(axis=1)
+        assert points.weight[chosen].sum() == members.sum()
+        np.testing.assert_allclose(
+            points.weight[chosen] @ points.map[chosen], cells.map[members].sum(axis=0), rtol=1e-3, atol=1e-3
+        )
+
+
+def test_levels_split_no_landmark() -> None:
+    """A coarser label follows from the finer one, so the landmarks are those of the finer labels alone."""
+    cells = reference([40, 20, 10])
+    parents = np.array([0, 1, 0])
+    fine = LabelColumn(name="kind", labels=list("abc"), within="broad", parents=parents.tolist())
+    leveled = replace(
+        cells,
+        label=np.column_stack([cells.label[:, 0], parents[cells.label[:, 0]]]),
+        label_columns=(fine, LabelColumn(name="broad", labels=["ac", "b"])),
+    )
+    points, alone = fit_landmarks(leveled, 12, seed=0), fit_landmarks(cells, 12, seed=0)
+    np.testing.assert_array_equal(points.embedding, alone.embedding)
+    np.testing.assert_array_equal(points.label[:, :1], alone.label)
+    np.testing.assert_array_equal(points.label[:, 1], parents[alone.label[:, 0]])
 
 
 def test_cells_that_are_equal_share_a_landmark() -> None:
@@ -88,7 +123,6 @@ def test_cells_that_are_equal_share_a_landmark() -> None:
         map=cells.map[rows],
         label=cells.label[:30],
         modality=cells.modality[:30],
-        labels=(),
     )
     points = fit_landmarks(same, 12, seed=0)
     assert points.weight.sum() == 30

@@ -1,6 +1,7 @@
 """One modality in training: who is paired with whom."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ MakeRecipe = Callable[..., Recipe]
 
 @pytest.mark.parametrize("kind", ["label", "label_neighbour"])
 def test_label_pairing_without_labels_is_refused(cells: Cells, make_recipe: MakeRecipe, kind: str) -> None:
-    unlabelled = cells.with_labels(np.full(len(cells), -1), ())
+    unlabelled = replace(cells, columns=())
     recipe = make_recipe(pairing={"kind": kind})
     learner = new_learner(unlabelled, recipe.modalities["rna"], recipe.network, device=torch.device("cpu"), seed=0)
     with pytest.raises(RecipeError, match=r"pairing by label needs labels; .*data\.label_key"):

@@ -18,6 +18,7 @@ from smile_training.checkpoint import Checkpoint
 from smile_training.collapse import require_spread
 from smile_training.dataset import Dataset
 from smile_training.fitting import fit_preprocessing
+from smile_training.labels import Labels
 from smile_training.loop import Progress
 from smile_training.network import SmileNetwork
 from smile_training.recipe import Recipe, Stem
@@ -233,7 +234,7 @@ def test_label_pairing_separates_labels(cells: Cells, make_recipe: MakeRecipe) -
     logged = logged_values(cells)
     logged[:, 1:7] += 3.0 * labels[:, None]
     raw = scipy.sparse.csr_matrix(np.expm1(logged) / cells.size_factor)
-    weak = replace(cells, raw=raw, labels=labels, label_names=("a", "b"))
+    weak = replace(cells, raw=raw, columns=(Labels.of("chance", "ab", labels),))
     settings = {"epochs": 40, "optimiser": {"lr": 0.05}, "noise": {"gaussian": 0.3}}
 
     by_self = train(weak, make_recipe(**settings))
@@ -244,7 +245,7 @@ def test_label_pairing_separates_labels(cells: Cells, make_recipe: MakeRecipe) -
 
 def test_label_pairing_takes_cells_without_a_label(cells: Cells, make_recipe: MakeRecipe) -> None:
     labels = np.where(np.arange(len(cells)) % 2 == 0, cells.labels, -1)
-    half = cells.with_labels(labels, cells.label_names)
+    half = replace(cells, columns=(Labels.of("cell_type", cells.label_names, labels),))
     encoder = train(half, make_recipe(epochs=40, pairing={"kind": "label"}))
     assert silhouette_score(encoder.embed(cells), cells.labels) > 0.4
 

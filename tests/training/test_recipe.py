@@ -8,7 +8,7 @@ import pytest
 from smile_runtime.errors import RecipeError
 from smile_training import read_recipe
 from smile_training.presets import KINDS, PRESETS
-from smile_training.recipe import resolve_recipe
+from smile_training.recipe import further_columns, resolve_recipe
 
 RECIPES = Path(__file__).parents[2] / "training/recipes"
 
@@ -238,3 +238,39 @@ def test_what_is_not_toml_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(RecipeError, match=r"some\.toml is not TOML"):
         read_recipe(path)
+
+
+LABELS = "label_key = 'type'\n"
+
+
+def two_modalities(rna: str, adt: str) -> str:
+    source = "source = {name = 'a', licence = 'b'}\n"
+    return "".join(
+        f"[modalities.{name}.data]\npath = '{name}.h5ad'\n{source}{columns}"
+        for name, columns in (("rna", rna), ("adt", adt))
+    )
+
+
+def test_label_columns_of_several_modalities(path: Path) -> None:
+    more = "levels = ['broad', 'middle']\nmore_labels = ['tissue']\n"
+    data = two_modalities(LABELS + more, "label_key = 'kind'\nmore_labels = ['donor', 'tissue']\n")
+    recipe = read_recipe(write(path, "variant = 'psmile'", data=data))
+    assert further_columns(recipe) == (["broad", "middle"], ["tissue", "donor"])
+
+
+@pytest.mark.parametrize(
+    ("rna", "adt", "said"),
+    [
+        ("levels = ['broad']\n", "", "has levels or more_labels for rna and no data.label_key"),
+        ("", "more_labels = ['tissue']\n", "has levels or more_labels for adt and no data.label_key"),
+        (LABELS + "levels = ['type']\n", "", "names the label column 'type' of rna twice"),
+        (LABELS + "levels = ['a']\nmore_labels = ['a']\n", "", "names the label column 'a' of rna twice"),
+        (LABELS + "levels = ['a']\n", "label_key = 'a'\n", "names the label column 'a' of adt twice"),
+        (LABELS + "levels = ['a']\n", LABELS + "levels = ['b']\n", "the levels b for adt and a for another modality"),
+        (LABELS + "levels = ['a/b']\n", "", "data.levels"),
+    ],
+)
+def test_label_columns_that_do_not_fit_are_refused(path: Path, rna: str, adt: str, said: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(write(path, "variant = 'psmile'", data=two_modalities(rna, adt)))
+    assert said in str(caught.value)

@@ -32,15 +32,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rate = np.exp(rng.normal(0, 0.8, (3, n_features)) - (name == "atac"))
         X = rng.poisson(rate[kind]).astype(np.float32)[rows]
         X[:, 0] += 1
-        obs = pd.DataFrame({"type": [f"type{each}" for each in kind]}, index=[f"cell{row}" for row in range(N_CELLS)])
+        types = [f"type{each}" for each in kind]
+        obs = pd.DataFrame({"type": types, "copy": types}, index=[f"cell{row}" for row in range(N_CELLS)])
         var = pd.DataFrame(index=[f"{name}{each}" for each in range(n_features)])
         anndata.AnnData(X, obs=obs[rows], var=var).write_h5ad(folder / f"{name}.h5ad")
     return folder
 
 
-def recipe(*modalities: str, name: str = "several", variant: str = "composition", **fields: Any) -> Recipe:
+def recipe(
+    *modalities: str, name: str = "several", variant: str = "composition", label_key: str = "type", **fields: Any
+) -> Recipe:
     tables = {
-        each: {"data": {"path": f"{each}.h5ad", "source": SOURCE, "label_key": "type"}, "stem": {"n_components": 6}}
+        each: {"data": {"path": f"{each}.h5ad", "source": SOURCE, "label_key": label_key}, "stem": {"n_components": 6}}
         for each in modalities
     }
     training = {"epochs": 10, "batch_size": 32}
@@ -161,6 +164,13 @@ def test_a_recipe_that_does_not_go_on_from_a_space_is_refused(
     with pytest.raises(RecipeError, match=message):
         build_space(recipe(*modalities, variant=variant), tmp_path / "x", data_folder=folder, device="cpu", onto=space)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_label_columns_that_are_not_those_of_the_space_are_refused(two: Path, folder: Path, tmp_path: Path) -> None:
+    grown = recipe("rna", "adt", "atac", label_key="copy")
+    space = smile_runtime.open_space(two, device="cpu")
+    with pytest.raises(RecipeError, match="space several has the label columns type, the recipe copy; give "):
+        build_space(grown, tmp_path / "x", data_folder=folder, device="cpu", onto=space)
 
 
 def test_a_space_without_its_weights_teaches_nobody(two: Path, folder: Path, tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from smile_runtime.manifest import LabelColumn
 from smile_training.cells import Cells
 from smile_training.dataset import Dataset
+from smile_training.labels import Labels
 from smile_training.recipe import Reference
 from smile_training.summary import summarise
 
@@ -17,28 +19,28 @@ EMBEDDING = np.eye(4, dtype=np.float32)[LABELS]
 @pytest.fixture
 def labelled(cells: Cells) -> Cells:
     """45 cells, 7 of them without a label."""
-    return cells.subset(np.arange(45)).with_labels(LABELS, ("a", "b", "c"))
+    return replace(cells.subset(np.arange(45)), columns=(Labels.of("kind", "abc", LABELS),))
 
 
 def test_a_reference_is_made_of_labelled_cells(labelled: Cells) -> None:
     position = np.arange(90, dtype=np.float32).reshape(45, 2)
     points = summarise(Dataset({"rna": labelled}), {"rna": EMBEDDING}, Reference(kind="cells"), 0, {"rna": position})
     kept = LABELS >= 0
-    np.testing.assert_array_equal(points.label, LABELS[kept])
+    np.testing.assert_array_equal(points.label, LABELS[kept][:, None])
     np.testing.assert_array_equal(points.map, position[kept])
     np.testing.assert_array_equal(points.embedding, np.eye(4)[LABELS[kept]])
     np.testing.assert_array_equal(points.weight, 1)
     np.testing.assert_array_equal(points.modality, 0)
-    assert points.labels == ("a", "b", "c")
+    assert points.label_columns == (LabelColumn(name="kind", labels=["a", "b", "c"]),)
     assert points.modalities == ("rna",)
 
 
 def test_a_reference_without_labels_is_made_of_all_cells(labelled: Cells) -> None:
-    unlabelled = Dataset({"rna": labelled.with_labels(np.full(45, -1), ())})
+    unlabelled = Dataset({"rna": replace(labelled, columns=())})
     assert len(summarise(unlabelled, {"rna": EMBEDDING}, Reference(kind="cells"), 0)) == 45
     landmarks = summarise(unlabelled, {"rna": EMBEDDING}, Reference(n_landmarks=1), 0)
     assert landmarks.weight.sum() == 45
-    assert set(landmarks.label) == {-1}
+    assert landmarks.label.shape == (1, 0)
 
 
 def test_points_of_several_modalities_stand_one_after_the_other(labelled: Cells) -> None:
@@ -49,4 +51,4 @@ def test_points_of_several_modalities_stand_one_after_the_other(labelled: Cells)
     assert points.modalities == ("rna", "atac")
     own = points.of(["atac"])
     np.testing.assert_array_equal(own.embedding, -EMBEDDING[15:33])
-    np.testing.assert_array_equal(own.label, LABELS[15:33])
+    np.testing.assert_array_equal(own.label[:, 0], LABELS[15:33])

@@ -13,6 +13,7 @@ from smile_runtime.errors import RecipeError
 from smile_training.cells import Cells
 from smile_training.checkpoint import Checkpoint
 from smile_training.dataset import Dataset
+from smile_training.labels import Labels
 from smile_training.metrics import foscttm
 from smile_training.recipe import Recipe, resolve_recipe
 from smile_training.train import Run, train_encoders
@@ -39,8 +40,7 @@ def measured(name: str, seed: int, n_features: int, *, cells: slice = slice(None
         names=np.array([f"cell{each}" for each in range(N_CELLS)], dtype=object),
         batches=np.zeros(N_CELLS, np.int64),
         batch_names=("all",),
-        labels=kind,
-        label_names=("a", "b", "c", "d"),
+        columns=(Labels.of("kind", "abcd", kind),),
     )
     return whole.subset(np.arange(N_CELLS)[cells])
 

@@ -15,7 +15,7 @@ with tempfile.TemporaryDirectory() as folder:
     done = subprocess.run([command, "demo", "--json"], cwd=folder, check=True, capture_output=True, text=True)
     seconds = time.perf_counter() - start
     assert json.loads(done.stdout)["n_cells"] == 200, done.stdout
-    assert sorted(path.name for path in Path(folder).iterdir()) == ["demo.h5ad", "demo.png"]
+    assert sorted(path.name for path in Path(folder).iterdir()) == ["demo.h5ad", "demo.html", "demo.png"]
 assert seconds < MOST_SECONDS, f"the demo took {seconds:.1f} s"
 
 verified = subprocess.run([command, "verify", "pbmc"], check=True, capture_output=True, text=True).stdout

@@ -1,6 +1,7 @@
 """``smile-zoo project`` and ``demo``: what users get, and what bad input gets."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -9,16 +10,14 @@ from pathlib import Path
 
 import anndata
 import numpy as np
+import pandas as pd
 import pytest
-
-from smile_runtime import DependencyError
-from smile_zoo import pictures
 
 PNG = b"\x89PNG"
 
 
-def test_project_writes_fields_picture_and_table(run, query: Path, tmp_path: Path) -> None:
-    done = run("project", query, "pbmc", "-o", "out.h5ad", "--report", "map.png")
+def test_project_writes_fields_reports_and_table(run, query: Path, tmp_path: Path) -> None:
+    done = run("project", query, "pbmc", "-o", "out.h5ad", "--report", "map.png", "--report", "report.html")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].split() == ["LABEL", "CELLS", "SHARE", "CONFIDENCE"]
     assert "wrote out.h5ad" in done.stderr
@@ -26,7 +25,8 @@ def test_project_writes_fields_picture_and_table(run, query: Path, tmp_path: Pat
     assert out.obsm["X_smile"].shape == (30, 128)
     assert sum(int(line.split()[1]) for line in done.stdout.splitlines()[1:]) == 30
     assert (tmp_path / "map.png").read_bytes().startswith(PNG)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["map.png", "out.h5ad", "query.h5ad"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["map.png", "out.h5ad", "query.h5ad", "report.html"]
+    assert re.search(r"30 cells \(counts\) into pbmc: [\d.]+% unknown; 1,767 of 1,767 features", done.stderr)
 
 
 def test_json_summary_is_all_that_stands_on_stdout(run, query: Path) -> None:
@@ -36,8 +36,49 @@ def test_json_summary_is_all_that_stands_on_stdout(run, query: Path) -> None:
     assert summary["n_features_matched"] == 1767
     assert summary["n_features_missing"] == 0
     assert summary["values"] == "counts"
-    assert sum(row["n_cells"] for row in summary["labels"]) == 30
-    assert sum(row["fraction"] for row in summary["labels"]) == pytest.approx(1)
+    assert sum(row["n_cells"] for row in summary["labels"]["label"]) == 30
+    assert sum(row["fraction"] for row in summary["labels"]["label"]) == pytest.approx(1)
+    assert summary["batches"] == {}
+    n_cells = {row["label"]: row["n_cells"] for row in summary["labels"]["label"]}
+    assert summary["fraction_unknown"] == pytest.approx(n_cells.get("unknown", 0) / 30)
+
+
+def test_batches_are_counted_and_their_mixing_measured(run, data_folder: Path, tmp_path: Path) -> None:
+    real = data_folder / "pbmc_3chem_counts_unlabelled.h5ad"
+    done = run("project", real, "pbmc", "-o", "out.h5ad", "--batch", "batch", "--json")
+    found = json.loads(done.stdout)["batches"]["batch"]
+    obs = anndata.read_h5ad(tmp_path / "out.h5ad").obs
+    assert {row["batch"]: row["n_cells"] for row in found["batches"]} == obs["batch"].value_counts().to_dict()
+    for row in found["batches"]:
+        cells = obs[obs["batch"] == row["batch"]]
+        assert row["fraction_unknown"] == pytest.approx((cells["smile_label"] == "unknown").mean())
+        assert row["mean_similarity"] == pytest.approx(cells["smile_similarity"].mean(), rel=1e-5)
+        assert row["mean_confidence"] == pytest.approx(cells["smile_confidence"].mean(), rel=1e-5)
+        assert row["labels"] == {name: n for name, n in cells["smile_label"].value_counts().items() if n}
+    assert 0.2 < found["mixing"] < 0.8  # three chemistries: neither apart nor alike
+    again = run("project", real, "pbmc", "-o", "again.h5ad", "--batch", "batch")
+    assert f"3 batches by batch: mixing {found['mixing']:.2f}" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("column", "texts"),
+    [
+        ("donor", ["no column 'donor' in obs", "(--batch): sample, depth"]),
+        ("depth", ["600 different values", "500 at most"]),
+    ],
+)
+def test_what_is_no_batch_is_refused_before_any_work(run, query: Path, tmp_path: Path, column, texts) -> None:
+    obs = pd.DataFrame({"sample": "a", "depth": np.arange(600)}, index=[f"cell{row}" for row in range(600)])
+    anndata.AnnData(np.ones((600, 3), np.float32), obs=obs).write_h5ad(query)
+    refused(run("project", query, "pbmc", "-o", "out.h5ad", "--batch", column), *texts)
+    assert [path.name for path in tmp_path.iterdir()] == ["query.h5ad"]
+
+
+def test_report_of_another_kind_is_wrong_usage(run, query: Path, tmp_path: Path) -> None:
+    done = run("project", query, "pbmc", "-o", "out.h5ad", "--report", "map.pdf")
+    assert done.returncode == 2
+    assert "map.pdf does not end in .html or .png" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["query.h5ad"]
 
 
 def test_batch_size_changes_nothing(run, query: Path, tmp_path: Path) -> None:
@@ -54,6 +95,7 @@ def test_demo(run, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["n_cells"] == 200
     assert (tmp_path / "demo.png").read_bytes().startswith(PNG)
+    assert "200 query cells" in (tmp_path / "demo.html").read_text("utf-8")
     demo = anndata.read_h5ad(tmp_path / "demo.h5ad")
     lyz, cd3 = (np.asarray(demo[:, gene].X.todense()).ravel() for gene in ("LYZ", "CD3D"))
     monocyte = demo.obs["smile_label"].str.startswith("Mono").to_numpy()
@@ -176,9 +218,3 @@ def test_interrupted_run_leaves_nothing(pbmc_genes: list[str], tmp_path: Path, s
     assert "Interrupted: nothing was left half-written." in stderr
     assert "Traceback" not in stderr
     assert [path.name for path in tmp_path.iterdir()] == ["query.h5ad"]
-
-
-def test_drawing_without_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(DependencyError, match=r"pip install 'smile-zoo\[plot\]'"):
-        pictures.require_matplotlib()

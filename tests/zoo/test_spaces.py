@@ -34,7 +34,10 @@ def test_show(run) -> None:
     shown = json.loads(run("show", "pbmc", "--json").stdout)
     assert shown["encoders"]["rna"]["n_features"] == 1767
     text = run("show", "pbmc").stdout
-    assert "Mono_CD14" in text
+    labels = {line.split("  ")[0]: line for line in text.splitlines() if line.startswith("labels, ")}
+    assert list(labels) == ["labels, cell_type", "labels, cell_type_broad"]
+    assert "Mono_CD14, Mono_CD16" in labels["labels, cell_type"]
+    assert "MK, Mono, NK" in labels["labels, cell_type_broad"]
     assert "label transfer accuracy" in text
 
 

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_runtime.errors import RecipeError
 from smile_runtime.files import atomic_directory, require_free
 from smile_runtime.manifest import Manifest, MetricRecord
 from smile_runtime.space import Space
@@ -69,6 +70,8 @@ class Workshop:
         self._device = choose_device(device)
         self.sha256 = {name: source_sha256(each.data, data_folder) for name, each in recipe.modalities.items()}
         self.dataset = read_dataset(recipe, data_folder)
+        if onto is not None:
+            _require_columns(self.dataset, onto)
         names, labels = self.dataset.names()
         require_enough_cells(len(names))
         if self.dataset.label_names:
@@ -96,6 +99,17 @@ class Workshop:
             return None
         measured = [name for name in self.recipe.modalities if name not in self.given]
         return evaluate(self.dataset, self.recipe, self.train, measured, kept=list(self.given))
+
+
+def _require_columns(dataset: Dataset, onto: Space) -> None:
+    """Refuse label columns that are not those of the reference which cells are added to."""
+    wanted = [column.name for column in onto.reference.label_columns]
+    found = [column.name for column in dataset.label_columns]
+    if found != wanted:
+        raise RecipeError(
+            f"the space {onto.name} has the label columns {', '.join(wanted) or 'none'}, the recipe "
+            f"{', '.join(found) or 'none'}; give data.label_key, levels and more_labels as in the recipe of that space"
+        )
 
 
 def build_space(

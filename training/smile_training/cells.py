@@ -16,6 +16,7 @@ from smile_runtime.matrix import Matrix, is_sparse
 from smile_runtime.preprocessing import size_factors
 from smile_runtime.query import read_values, select_matrix
 from smile_training.contacts import parse_pairs, within_distance
+from smile_training.labels import Labels, column_of, ids_of, merged, read_labels
 from smile_training.recipe import Data, Modality, PreprocessingSettings
 from smile_training.sources import open_sources
 
@@ -40,10 +41,8 @@ class Cells:
         Batch ids, shape ``(n_cells,)``: places in ``batch_names``; all 0 without a batch column.
     batch_names
         Names of the batches, sorted.
-    labels
-        Label ids, shape ``(n_cells,)``: places in ``label_names``, -1 for no label.
-    label_names
-        Names of the labels, sorted.
+    columns
+        Label columns: the primary one, its levels from fine to coarse, others; empty for cells without labels.
     """
 
     raw: Matrix
@@ -52,8 +51,22 @@ class Cells:
     names: NDArray[np.object_]
     batches: NDArray[np.int64]
     batch_names: tuple[str, ...]
-    labels: NDArray[np.int64]
-    label_names: tuple[str, ...]
+    columns: tuple[Labels, ...]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Label ids of the primary column, shape ``(n_cells,)``: places in ``label_names``, -1 for no label."""
+        return self.columns[0].ids if self.columns else np.full(len(self), -1)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the labels of the primary column, sorted."""
+        return tuple(self.columns[0].column.labels) if self.columns else ()
+
+    @property
+    def label_ids(self) -> NDArray[np.int64]:
+        """Label ids of all columns, shape ``(n_cells, n_columns)``."""
+        return np.array([labels.ids for labels in self.columns], np.int64).reshape(len(self.columns), len(self)).T
 
     def __len__(self) -> int:
         return int(self.raw.shape[0])
@@ -66,7 +79,7 @@ class Cells:
             size_factor=self.size_factor[rows],
             names=self.names[rows],
             batches=self.batches[rows],
-            labels=self.labels[rows],
+            columns=tuple(labels.subset(rows) for labels in self.columns),
         )
 
     def with_features(self, columns: NDArray[np.intp]) -> "Cells":
@@ -77,10 +90,6 @@ class Cells:
             raw=raw.tocsr() if is_sparse(raw) else raw,
             features=tuple(self.features[column] for column in columns),
         )
-
-    def with_labels(self, labels: NDArray[np.int64], label_names: tuple[str, ...]) -> "Cells":
-        """Return the same cells with other labels."""
-        return replace(self, labels=labels, label_names=label_names)
 
 
 def read_cells(name: str, modality: Modality, folder: Path) -> Cells:
@@ -134,7 +143,6 @@ def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: Prepro
         raise RecipeError(
             f"{without:,} cells of {path} have no value in the batch column {data.batch_key!r}; fill it in"
         )
-    labels, label_names = _ids(adata, data.label_key, path)
     cells = Cells(
         raw=_raw(values.matrix, settings, lognorm=values.kind == "lognorm"),
         size_factor=size_factors(values.totals, settings.total),
@@ -142,8 +150,7 @@ def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: Prepro
         names=adata.obs_names.to_numpy(dtype=object),
         batches=np.maximum(batches, 0),
         batch_names=batch_names or ("all",),
-        labels=labels,
-        label_names=label_names,
+        columns=read_labels(adata, data, path),
     )
     if data.contacts.max_distance is not None:
         near = within_distance(parse_pairs(cells.features), data.contacts.max_distance)
@@ -164,10 +171,8 @@ def _raw(matrix: Matrix, settings: PreprocessingSettings, *, lognorm: bool) -> M
 def _ids(adata: anndata.AnnData, key: str | None, path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     if key is None:
         return np.full(adata.n_obs, -1), ()
-    if key not in adata.obs:
-        raise RecipeError(f"{path} has no obs column {key!r}; its columns are: {', '.join(adata.obs) or 'none'}")
-    codes, names = pd.factorize(adata.obs[key].astype("object"), sort=True)
-    return codes.astype(np.int64), tuple(map(str, names))
+    ids, names = ids_of(column_of(adata, key, path))
+    return ids, tuple(names)
 
 
 def _joined(parts: Sequence[Cells], titles: Sequence[str]) -> Cells:
@@ -179,26 +184,25 @@ def _joined(parts: Sequence[Cells], titles: Sequence[str]) -> Cells:
     names = np.array(list(dict.fromkeys(name for part in parts for name in part.names)), dtype=object)
     column, row = pd.Index(features), pd.Index(names)
     batch_names = [f"{title}, {batch}" for part, title in zip(parts, titles, strict=True) for batch in part.batch_names]
-    label_names = tuple(sorted({name for part in parts for name in part.label_names}))
     raw = np.full((len(names), len(features)), np.nan, np.float32)
     size_factor = np.ones((len(names), 1), np.float32)
-    batches, labels = np.zeros(len(names), np.int64), np.full(len(names), -1)
+    batches = np.zeros(len(names), np.int64)
+    places = [row.get_indexer(part.names) for part in parts]
     first_batch = len(batch_names)
-    for part in reversed(parts):  # the first file that has a cell says its batch, label and scale
-        rows = row.get_indexer(part.names)
+    for part, rows in zip(reversed(parts), reversed(places), strict=True):  # the first file says batch and scale
         raw[np.ix_(rows, column.get_indexer(pd.Index(part.features)))] = (
             part.raw.toarray() if is_sparse(part.raw) else part.raw
         )
         first_batch -= len(part.batch_names)
         batches[rows] = part.batches + first_batch
         size_factor[rows] = part.size_factor
-        places = np.array([label_names.index(name) for name in part.label_names] + [-1])
-        labels[rows] = places[part.labels]
     order = np.argsort(batch_names)
     whole = raw if np.isnan(raw).any() else scipy.sparse.csr_matrix(raw)
-    return Cells(
-        whole, size_factor, features, names, np.argsort(order)[batches], tuple(sorted(batch_names)), labels, label_names
+    columns = tuple(
+        merged(list(zip(same, places, strict=True)), len(names))
+        for same in zip(*(part.columns for part in parts), strict=True)
     )
+    return Cells(whole, size_factor, features, names, np.argsort(order)[batches], tuple(sorted(batch_names)), columns)
 
 
 def _filled(cells: Cells) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from smile_runtime.errors import RecipeError
+from smile_runtime.manifest import LabelColumn
 from smile_training.cells import Cells, read_cells
-from smile_training.recipe import Recipe
+from smile_training.labels import Labels, merged, nested
+from smile_training.recipe import Recipe, further_columns
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,11 @@ class Dataset:
     def label_names(self) -> tuple[str, ...]:
         """Names of the labels."""
         return self.cells[self.first].label_names
+
+    @property
+    def label_columns(self) -> tuple[LabelColumn, ...]:
+        """What the label columns of the cells are, the primary one first."""
+        return tuple(labels.column for labels in self.cells[self.first].columns)
 
     def names(self) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
         """Return the names of all cells of any modality, in order of first appearance, and the label id of each."""
@@ -77,7 +84,7 @@ def read_dataset(recipe: Recipe, folder: Path) -> Dataset:
         If values cannot be used.
     """
     read = {name: read_cells(name, modality, folder) for name, modality in recipe.modalities.items()}
-    dataset = Dataset(_with_common_labels(read))
+    dataset = Dataset(_with_common_labels(read, recipe))
     first = dataset.first
     _require_labels(dataset, recipe)
     for name in list(read)[1:]:
@@ -130,15 +137,36 @@ def _sample(cells: Cells) -> str:
     return ", ".join(repr(str(name)) for name in cells.names[:2])
 
 
-def _with_common_labels(read: dict[str, Cells]) -> dict[str, Cells]:
+def _with_common_labels(read: dict[str, Cells], recipe: Recipe) -> dict[str, Cells]:
     """Let label ids mean the same in all modalities; a cell without a label takes that of its partner."""
-    names = tuple(sorted({name for cells in read.values() for name in cells.label_names}))
-    known: dict[object, int] = {}
-    for cells in read.values():
-        for name, label in zip(cells.names, cells.labels, strict=True):
-            if label >= 0:
-                known.setdefault(name, names.index(cells.label_names[label]))
-    return {
-        modality: cells.with_labels(np.array([known.get(name, -1) for name in cells.names], np.int64), names)
-        for modality, cells in read.items()
-    }
+    index = pd.Index(list(dict.fromkeys(name for cells in read.values() for name in cells.names)))
+    rows = {name: index.get_indexer(pd.Index(cells.names)) for name, cells in read.items()}
+    if not any(cells.label_names for cells in read.values()):
+        return {name: replace(cells, columns=()) for name, cells in read.items()}
+    levels, more = further_columns(recipe)
+    whole = [
+        merged([(labels, rows[name]) for name, cells in read.items() for labels in _column(cells, key)], len(index))
+        for key in (None, *reversed(levels), *more)
+    ]
+    for place in range(len(levels)):
+        whole[place], whole[place + 1] = nested(whole[place], whole[place + 1])
+    for name, cells in read.items():
+        read[name] = replace(cells, columns=tuple(labels.subset(rows[name]) for labels in whole))
+        _require_all_labels(name, read[name])
+    return read
+
+
+def _column(cells: Cells, key: str | None) -> list[Labels]:
+    """Return the label column of a name, for None the primary one, whatever its name; empty where there is none."""
+    if key is None:
+        return list(cells.columns[:1])
+    return [labels for labels in cells.columns[1:] if labels.column.name == key]
+
+
+def _require_all_labels(name: str, cells: Cells) -> None:
+    """Refuse cells that lack a label of another column than the primary one, for they are to vote in all."""
+    for labels in cells.columns[1:]:
+        if without := int(((labels.ids < 0) & (cells.labels >= 0)).sum()):
+            raise RecipeError(
+                f"{without:,} labelled cells of {name} have no label in the column {labels.column.name!r}; fill it in"
+            )

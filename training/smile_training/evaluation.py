@@ -17,6 +17,7 @@ from smile_runtime.neighbours import nearest_neighbours
 from smile_runtime.similarity import mean_distance
 from smile_training import metrics
 from smile_training.calibrating import calibrate, calibrate_similarity
+from smile_training.cells import Cells
 from smile_training.dataset import Dataset
 from smile_training.degrading import degraded
 from smile_training.figures import SMILE, Embeddings, Notes, label_source
@@ -52,7 +53,7 @@ class Evaluation:
     voters
         For each modality, the modalities whose reference cells give its queries their labels.
     calibrations
-        For each modality, the confidence in these labels; empty without labels.
+        For each modality, the confidence in these labels, by label column; empty without labels.
     similarities
         For each modality, how far its cells lie from the reference.
     example
@@ -61,7 +62,7 @@ class Evaluation:
 
     metrics: list[MetricRecord]
     voters: dict[str, list[str]]
-    calibrations: dict[str, CalibrationRecord]
+    calibrations: dict[str, dict[str, CalibrationRecord]]
     similarities: dict[str, SimilarityRecord]
     example: tuple[Split, Encoders]
 
@@ -119,11 +120,8 @@ def evaluate(
         for name in measured:
             ways = _ways(name, kept)
             voters[name] = _best_voters(notes, dataset, name, ways)
-            votes = notes.votes(name, voters[name])
+            calibrations[name] = _calibrations(notes, dataset.cells[name], name, voters[name])
             notes.choose(name, voters[name], len(ways))
-            known = (votes.predicted >= 0).all(axis=0) & (dataset.cells[name].labels >= 0)
-            right = votes.predicted[:, known] == dataset.cells[name].labels[known]
-            calibrations[name] = calibrate(right, votes.share[:, known])
     similarities = {
         name: calibrate_similarity(distances[label_source(name, voters[name])], len(dataset.cells[name]))
         for name in measured
@@ -148,6 +146,17 @@ def _best_voters(notes: Notes, dataset: Dataset, modality: str, ways: list[list[
         return float(np.mean([metrics.accuracy(np.where(row >= 0, true, -1), row) for row in predicted]))
 
     return max(ways, key=score)
+
+
+def _calibrations(notes: Notes, cells: Cells, modality: str, voters: list[str]) -> dict[str, CalibrationRecord]:
+    """Return the confidence in the labels of each column, calibrated on the cells that were left out."""
+    calibrations = {}
+    for place, labels in enumerate(cells.columns):
+        votes = notes.votes(modality, voters, place)
+        known = (votes.predicted >= 0).all(axis=0) & (labels.ids >= 0)
+        right = votes.predicted[:, known] == labels.ids[known]
+        calibrations[labels.column.name] = calibrate(right, votes.share[:, known])
+    return calibrations
 
 
 def _measure_smile(
@@ -176,7 +185,7 @@ def _measure_smile(
                 distances[source].append(mean_distance(neighbours))
             if split.train.label_names:
                 neighbours = nearest_neighbours(left_out[name], chosen.embedding, settings.n_neighbors)
-                transfer = transfer_labels(neighbours, chosen)
-                notes.vote(repeat, source, SMILE, split.left_out, transfer.label, transfer.share)
+                for place, won in enumerate(transfer_labels(neighbours, chosen)):
+                    notes.vote(repeat, source, SMILE, split.left_out, won.label, won.share, place)
     measure_structure(notes, repeat, SMILE, split.train, reference, recipe.seed)
     measure_pairs(notes, repeat, SMILE, split.left_out, left_out, list(ways))

@@ -30,7 +30,7 @@ def label_source(modality: str, voters: Iterable[str]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """Labels of left-out cells of a modality, one row a repeat; -1 where a cell was never left out.
+    """Labels of one column of left-out cells of a modality, one row a repeat; -1 where a cell was never left out.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Notes:
     def __init__(self, dataset: Dataset, n_repeats: int) -> None:
         self._dataset = dataset
         self._values: dict[tuple[str, str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-        self._votes: dict[tuple[str, str], Votes] = {}
+        self._votes: dict[tuple[str, str, int], Votes] = {}
         self._n_repeats = n_repeats
         self._said: set[str] = set()
 
@@ -73,35 +73,42 @@ class Notes:
         left_out: Dataset,
         predicted: NDArray[np.int64],
         share: NDArray[np.float32] | None = None,
+        column: int = 0,
     ) -> None:
-        """Note the labels that a fold's left-out cells got; ``modality`` may say from which other they came."""
+        """Note the labels that a fold's left-out cells got; ``modality`` may say from which other they came.
+
+        ``column`` is the place of the label column, 0 for the primary one.
+        """
         cells = self._dataset.cells[modality.split(" ")[0]]
         shape = (self._n_repeats, len(cells))
-        votes = self._votes.setdefault((modality, method), Votes(np.full(shape, -1), np.zeros(shape, np.float32)))
+        empty = Votes(np.full(shape, -1), np.zeros(shape, np.float32))
+        votes = self._votes.setdefault((modality, method, column), empty)
         rows = rows_of(cells, left_out.cells[modality.split(" ")[0]].names)
         votes.predicted[repeat, rows] = predicted
         if share is not None:
             votes.share[repeat, rows] = share
 
-    def votes(self, modality: str, voters: list[str]) -> Votes:
-        """Return the labels that a modality's left-out cells got in our space."""
-        return self._votes[label_source(modality, voters), SMILE]
+    def votes(self, modality: str, voters: list[str], column: int = 0) -> Votes:
+        """Return the labels of a column that a modality's left-out cells got in our space."""
+        return self._votes[label_source(modality, voters), SMILE, column]
 
     def choose(self, modality: str, voters: list[str], n_ways: int) -> None:
         """Let the labels from these voters stand under the modality's own name; without a choice, only there."""
-        self._votes[modality, SMILE] = self.votes(modality, voters)
-        if n_ways == 1:
-            del self._votes[label_source(modality, voters), SMILE]
+        for column in range(len(self._dataset.label_columns)):
+            self._votes[modality, SMILE, column] = self.votes(modality, voters, column)
+            if n_ways == 1:
+                del self._votes[label_source(modality, voters), SMILE, column]
 
     def records(self) -> list[MetricRecord]:
         """Return all figures: votes pooled over the folds of a repeat, the others averaged over them."""
         records = []
-        for (modality, method), votes in self._votes.items():
-            true = self._dataset.cells[modality.split(" ")[0]].labels
-            seen = [np.where(row >= 0, true, -1) for row in votes.predicted]
+        for (modality, method, place), votes in self._votes.items():
+            column = self._dataset.cells[modality.split(" ")[0]].columns[place]
+            seen = [np.where(row >= 0, column.ids, -1) for row in votes.predicted]
             for name, figure in ((ACCURACY, metrics.accuracy), (MACRO_F1, metrics.macro_f1)):
                 values = [figure(known, row) for known, row in zip(seen, votes.predicted, strict=True)]
-                records.append(metric_record(name, modality, method, values))
+                title = f"{name}, {column.column.name}" if place else name
+                records.append(metric_record(title, modality, method, values))
         for (name, modality, method), by_repeat in self._values.items():
             records.append(metric_record(name, modality, method, [float(np.mean(each)) for each in by_repeat.values()]))
         return sorted(records, key=lambda record: (record.name, record.modality, record.method != SMILE))

@@ -12,14 +12,15 @@ from smile_runtime.reference import Reference
 
 
 def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
-    """Summarise a reference of cells by the centres of k-means within each label.
+    """Summarise a reference of cells by the centres of k-means within each label, or pair of labels of two columns.
 
     Parameters
     ----------
     cells
         The cells of one modality, each of weight 1.
     n_landmarks
-        About how many points: each label gets its share of them, rounded, and one at least; never more than cells.
+        About how many points: each group of cells of the same labels gets its share of them, rounded, and one at least;
+        never more than cells.
     seed
         Seed of k-means.
 
@@ -29,8 +30,8 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
     """
     share = n_landmarks / len(cells)
     parts = []
-    for label in np.unique(cells.label):
-        members = np.flatnonzero(cells.label == label)
+    for labels in sorted(set(map(tuple, cells.label))):
+        members = np.flatnonzero((cells.label == labels).all(axis=1))
         k = min(max(1, round(share * len(members))), len(members))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # of equal cells, which share a landmark
@@ -38,7 +39,7 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
         parts.append(_centres(cells, members, cluster))
     embedding, weight, position, label = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     modality = np.full(len(weight), cells.modality[0], np.int64)
-    return Reference(embedding, weight, position, label, modality, cells.labels, cells.modalities)
+    return Reference(embedding, weight, position, label, modality, cells.label_columns, cells.modalities)
 
 
 def _centres(
@@ -48,5 +49,5 @@ def _centres(
     weight = of_cluster.sum(axis=0)
     mean = (of_cluster.T @ cells.embedding[members]) / weight[:, None]
     position = (of_cluster.T @ cells.map[members]) / weight[:, None]
-    label = np.full(len(weight), cells.label[members[0]], np.int64)
+    label = np.repeat(cells.label[members[:1]], len(weight), axis=0)
     return normalize(mean).astype(np.float32), weight, position.astype(np.float32), label

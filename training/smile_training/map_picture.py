@@ -65,8 +65,9 @@ def _placed(
     others: NDArray[np.float32], known: NDArray[np.float32], position: NDArray[np.float32], k: int
 ) -> NDArray[np.float32]:
     """Return where cells stand on a map by their neighbours, shape ``(n, 2)``."""
-    zeros = np.zeros(len(known), np.int64)
-    points = Reference(known, np.ones(len(known), np.float32), position, zeros, zeros, (), ("all",))
+    n = len(known)
+    no_labels, modality = np.empty((n, 0), np.int64), np.zeros(n, np.int64)
+    points = Reference(known, np.ones(n, np.float32), position, no_labels, modality, (), ("all",))
     neighbours = nearest_neighbours(others, known, k)
     placed: NDArray[np.float32] = np.einsum(
         "nk,nkc->nc", neighbour_weights(neighbours, points), position[neighbours.indices]

@@ -22,6 +22,8 @@ Amount = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
 """What can be the name of a file or folder."""
+Column = Annotated[str, msgspec.Meta(pattern=r"^[^/]+\Z")]
+"""A column of obs after which a field of an h5ad file can be named."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -64,6 +66,11 @@ class Data(Section, frozen=True):
     """What expression values are; None: recognised."""
     batch_key: str | None = None
     label_key: str | None = None
+    """The column of labels that training pairs by and figures are of: the finest level."""
+    levels: list[Column] = []
+    """Coarser columns, the coarsest first: each label lies within one of the next coarser column."""
+    more_labels: list[Column] = []
+    """Further columns whose labels queries get, independent of the others."""
     select: Literal["variable", "count", "idf"] = "variable"
     """Which features are kept: those that vary most over batches, those seen in most cells, or in fewest."""
     n_top_features: Count = 2000
@@ -262,6 +269,7 @@ def resolve_recipe(fields: dict[str, Any], origin: str) -> Recipe:
         ) from error
     _require_modalities(recipe, origin)
     _require_simulated_names(recipe, origin)
+    _require_label_columns(recipe, origin)
     return recipe
 
 
@@ -324,6 +332,33 @@ def _require_simulated_names(recipe: Recipe, origin: str) -> None:
                 f"the recipe {origin} simulates {name!r}; put the word simulated into the name of that modality and of "
                 "the recipe, so that nobody takes it for measured"
             )
+
+
+def further_columns(recipe: Recipe) -> tuple[list[str], list[str]]:
+    """Return the label columns of any modality beside the primary one: levels, the coarsest first, and others."""
+    data = [modality.data for modality in recipe.modalities.values()]
+    return next((each.levels for each in data if each.levels), []), list(
+        dict.fromkeys(name for each in data for name in each.more_labels)
+    )
+
+
+def _require_label_columns(recipe: Recipe, origin: str) -> None:
+    levels, more = further_columns(recipe)
+    for name, modality in recipe.modalities.items():
+        data = modality.data
+        if data.levels not in ([], levels):
+            raise RecipeError(
+                f"the recipe {origin} has the levels {', '.join(data.levels)} for {name} and {', '.join(levels)} for "
+                "another modality; give all the same, or give one of them none"
+            )
+        keys = [data.label_key, *levels, *more]
+        if data.label_key is None and (data.levels or data.more_labels):
+            raise RecipeError(
+                f"the recipe {origin} has levels or more_labels for {name} and no data.label_key, which is the finest "
+                "level; add it"
+            )
+        if twice := [key for key in keys if key is not None and keys.count(key) > 1]:
+            raise RecipeError(f"the recipe {origin} names the label column {twice[0]!r} of {name} twice; name it once")
 
 
 def _merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:

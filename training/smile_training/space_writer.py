@@ -60,7 +60,7 @@ class Parts:
     voters
         For each modality, the modalities whose points give its queries their labels.
     calibrations
-        Of the confidence, by modality; empty without labels.
+        Of the confidence, by modality and label column; empty without labels.
     similarities
         Of the similarity, by modality; empty where nothing was left out.
     metrics
@@ -75,7 +75,7 @@ class Parts:
     points: Reference
     n_cells: int
     voters: Mapping[str, list[str]]
-    calibrations: Mapping[str, CalibrationRecord]
+    calibrations: Mapping[str, dict[str, CalibrationRecord]]
     similarities: Mapping[str, SimilarityRecord]
     metrics: list[MetricRecord]
     sha256: Mapping[str, list[str]]
@@ -148,7 +148,7 @@ def _reference_record(recipe: Recipe, parts: Parts) -> ReferenceRecord:
     return ReferenceRecord(
         kind=recipe.reference.kind,
         points=POINTS,
-        labels=list(parts.points.labels),
+        label_columns=list(parts.points.label_columns),
         modalities=list(parts.points.modalities),
         n_points=len(parts.points),
         n_cells=parts.n_cells,
@@ -199,7 +199,7 @@ def _write_encoder(folder: Path, recipe: Recipe, modality: str, encoder: Trained
         min_matched=recipe.reference.min_matched,
         parity_difference=0.0,
         voters=parts.voters[modality],
-        calibration=parts.calibrations.get(modality),
+        calibrations=parts.calibrations.get(modality, {}),
         similarity=parts.similarities.get(modality),
     )
     weight = encoder.network.feature_weight.double().numpy()

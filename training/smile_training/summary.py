@@ -40,9 +40,9 @@ def summarise(
             embedding=embedding[name][kept],
             weight=np.ones(len(kept), np.float32),
             map=np.zeros((len(kept), 2), np.float32) if position is None else position[name][kept],
-            label=cells.labels[kept],
+            label=cells.label_ids[kept],
             modality=np.full(len(kept), place),
-            labels=dataset.label_names,
+            label_columns=dataset.label_columns,
             modalities=tuple(dataset.cells),
         )
         if len(kept):

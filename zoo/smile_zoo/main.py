@@ -93,7 +93,7 @@ def cli(*, verbose: bool) -> None:
 
     \b
     Example:
-      smile-zoo project query.h5ad pbmc -o out.h5ad --report map.png
+      smile-zoo project query.h5ad pbmc -o out.h5ad --report report.html
     """
     for package in ("smile_runtime", "smile_zoo"):
         logging.getLogger(package).setLevel(logging.INFO if verbose else logging.WARNING)

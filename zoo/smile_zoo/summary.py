@@ -1,50 +1,81 @@
 """What a projection found, in a few lines."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from anndata import AnnData
+from smile_runtime.tally import BatchCount, LabelCount, Tally
 
 
 @dataclass(frozen=True)
-class LabelCount:
-    """One label among the query cells: how many, their share, and their mean confidence."""
+class BatchSummary:
+    """The batches of one column of the query, and how well they mix: 0 to 1, None where there is nothing to mix."""
 
-    label: str
+    mixing: float | None
+    batches: list[BatchCount]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts of all cells of a query.
+
+    Attributes
+    ----------
+    n_cells
+        Their number.
+    fraction_unknown
+        Share that is unlike anything in the reference, by the first label column; None for one without labels.
+    labels
+        Label tables by column, the first one first; empty for a reference without labels.
+    batches
+        By the batch columns that were asked for.
+    """
+
     n_cells: int
-    fraction: float
-    mean_confidence: float
+    fraction_unknown: float | None
+    labels: dict[str, list[LabelCount]]
+    batches: dict[str, BatchSummary]
 
 
-def count_labels(adata: "AnnData", key_added: str) -> list[LabelCount]:
-    """Return the labels of projected cells, the most frequent first; empty for a space without labels."""
-    if f"{key_added}_label" not in adata.obs:
-        return []
-    confidence = adata.obs[f"{key_added}_confidence"].groupby(adata.obs[f"{key_added}_label"], observed=True)
-    rows = [
-        LabelCount(str(label), len(values), len(values) / adata.n_obs, float(values.mean()))
-        for label, values in confidence
-    ]
-    return sorted(rows, key=lambda row: (-row.n_cells, row.label))
+def summarise(
+    labels: Mapping[str, Tally], batches: Mapping[str, Tally], mixing: Mapping[str, float | None], *, n_cells: int
+) -> Summary:
+    """Make a summary of what was counted.
+
+    Parameters
+    ----------
+    labels
+        A tally for each label column, the first one first.
+    batches
+        A tally of the first label column for each batch column.
+    mixing
+        How well the batches of each of these mix.
+    n_cells
+        Number of cells.
+    """
+    first = next(iter(labels.values()), None)
+    return Summary(
+        n_cells,
+        None if first is None else first.fraction_unknown,
+        {name: tally.labels() for name, tally in labels.items()},
+        {name: BatchSummary(mixing[name], tally.batches()) for name, tally in batches.items()},
+    )
 
 
-def summarise_projection(adata: "AnnData", key_added: str) -> dict[str, Any]:
+def summary_json(summary: Summary, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a projection found, as JSON holds it."""
-    provenance = adata.uns[key_added]
     return {
         "space": provenance["space"],
         "modality": provenance["modality"],
         "values": provenance["values"],
         "provider": provenance["provider"],
-        "n_cells": adata.n_obs,
         "n_features_matched": provenance["n_features_matched"],
         "n_features_missing": len(provenance["features_missing"]),
         "weight_matched": provenance["weight_matched"],
         "features": {name: _plain(value) for name, value in provenance["features"].items()},
-        "labels": [asdict(row) for row in count_labels(adata, key_added)],
+        **asdict(summary),
     }
 
 

@@ -132,5 +132,6 @@ def _task(record: MetricRecord) -> tuple[str, str]:
 
 
 def _metric(record: MetricRecord) -> dict[str, Any]:
-    kind = _METRIC_TYPES.get(record.name, _slug(record.name).replace("-", "_"))
+    figure = record.name.partition(", ")[0]  # then comes the label column, where it is not the primary one
+    kind = _METRIC_TYPES.get(figure, _slug(figure).replace("-", "_"))
     return {"type": kind, "value": round(record.mean, 4), "name": record.name}

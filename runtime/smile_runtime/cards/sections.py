@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from smile_runtime.annotation import label_keys
 from smile_runtime.cards.markdown import code, escaped
 from smile_runtime.cards.tables import markdown_table, metric_table
 from smile_runtime.cards.usage import TAKEN
-from smile_runtime.manifest import Manifest, PreprocessingRecord, SourceRecord
+from smile_runtime.manifest import LabelColumn, Manifest, PreprocessingRecord, ReferenceRecord, SourceRecord
 
 _SIMULATED = "\n\n**Some modalities of this space are simulated: it shows a method and must not be published or used.**"
 _SIMULATED_FROM = "simulated, from: "
 _STATED = ("preset", "seed", "network", "training", "reference")
+_OBS = 'obs["{}"]'
 _PICTURES = {
     "map.png": "The map by type, batch and modality, with cells left out of training on it",
     "loss.png": "The loss in training",
@@ -40,10 +42,26 @@ def about(manifest: Manifest) -> str:
         f"{escaped(manifest.description)}{_SIMULATED if is_simulated(manifest) else ''}\n\n"
         f"- Organism: {escaped(manifest.organism)}; tissue: {escaped(manifest.tissue)}\n"
         f"- Encoders: {encoders}\n"
-        f"- Reference: {reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells; "
-        f"labels: {', '.join(map(escaped, reference.labels)) or 'none'}\n"
+        f"- Reference: {reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells\n"
+        f"{_labels(reference)}"
         f"- Licence: {escaped(manifest.licence)}\n"
     )
+
+
+def _labels(reference: ReferenceRecord) -> str:
+    """Return a line for each label column: its name, the field that queries get it in, its labels."""
+    columns = reference.label_columns
+    keys = label_keys("smile", [column.name for column in columns])
+    lines = [
+        f"- Labels, {escaped(column.name)}{_within(column)}, in {code(_OBS.format(key))}: "
+        f"{', '.join(map(escaped, column.labels))}\n"
+        for column, (key, _) in zip(columns, keys, strict=False)
+    ]
+    return "".join(lines) or "- Labels: none\n"
+
+
+def _within(column: LabelColumn) -> str:
+    return f" (each within one of {escaped(column.within)})" if column.within else ""
 
 
 def is_simulated(manifest: Manifest) -> bool:
@@ -129,18 +147,18 @@ def figures(manifest: Manifest) -> str:
 
 def _repeats(manifest: Manifest) -> str:
     how = manifest.recipe.get("reference", {})
-    if not how or (not manifest.reference.labels and len(manifest.encoders) == 1):
+    if not how or (not manifest.reference.label_columns and len(manifest.encoders) == 1):
         return "Of one training."
     return f"{how['folds']}-fold cross-validation, {how['repeats']} repeats with a seed each."
 
 
 def _calibration(manifest: Manifest) -> str:
     rows = [
-        [escaped(name), f"{calibration.expected_calibration_error:.3f}", f"{calibration.n_cells:,}"]
+        [escaped(name), escaped(column), f"{calibration.expected_calibration_error:.3f}", f"{calibration.n_cells:,}"]
         for name, record in manifest.encoders.items()
-        if (calibration := record.calibration) is not None
+        for column, calibration in record.calibrations.items()
     ]
-    return f"\n{_CALIBRATED}\n{markdown_table(['modality', 'error', 'cells'], rows)}" if rows else ""
+    return f"\n{_CALIBRATED}\n{markdown_table(['modality', 'labels', 'error', 'cells'], rows)}" if rows else ""
 
 
 def pictures(manifest: Manifest) -> str:

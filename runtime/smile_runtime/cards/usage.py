@@ -76,7 +76,7 @@ def usage(manifest: Manifest, repo: str | None) -> str:
 
 
 def _written(manifest: Manifest) -> list[str]:
-    labels = ['obs["smile_label"]', 'obs["smile_confidence"]'] if manifest.reference.labels else []
+    labels = ['obs["smile_label"]', 'obs["smile_confidence"]'] if manifest.reference.label_columns else []
     return ['obsm["X_smile"]', *labels, 'obsm["X_smile_map"]']
 
 

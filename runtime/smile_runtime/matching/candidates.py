@@ -6,18 +6,17 @@ from smile_runtime.errors import FeatureMatchError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from anndata import AnnData
 
 INDEX = "var_names"
 
 
-def id_candidates(adata: "AnnData", stated: str | None = None) -> dict[str, list[str]]:
-    """Return what may identify the features of an AnnData, ``n_vars`` ids each, ``var_names`` first.
+def id_candidates(var: "pd.DataFrame", stated: str | None = None) -> dict[str, list[str]]:
+    """Return what may identify the features of a query, ``n_vars`` ids each, ``var_names`` first.
 
     Parameters
     ----------
-    adata
-        The cells.
+    var
+        The features, a row each.
     stated
         ``var_names``, or the column of ``var`` to take; None: all that hold text.
 
@@ -26,13 +25,13 @@ def id_candidates(adata: "AnnData", stated: str | None = None) -> dict[str, list
     FeatureMatchError
         If there is no such column.
     """
-    columns = {str(name): adata.var.iloc[:, place] for place, name in enumerate(adata.var.columns)}
+    columns = {str(name): var.iloc[:, place] for place, name in enumerate(var.columns)}
     columns.pop(INDEX, None)  # this name is taken
     if stated is None:
         texts = {name: _texts(column) for name, column in columns.items() if _holds_text(column)}
-        return {INDEX: adata.var_names.astype(str).tolist(), **texts}
+        return {INDEX: var.index.astype(str).tolist(), **texts}
     if stated == INDEX:
-        return {INDEX: adata.var_names.astype(str).tolist()}
+        return {INDEX: var.index.astype(str).tolist()}
     if stated not in columns:
         known = ", ".join(map(repr, (INDEX, *columns)))
         raise FeatureMatchError(f"the query's var has no column {stated!r}; take one of: {known} (--features)")

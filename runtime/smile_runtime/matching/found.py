@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from smile_runtime.errors import FeatureMatchError
 from smile_runtime.matching.report import FeatureReport
+from smile_runtime.matrix import Matrix, is_sparse
 from smile_runtime.values import ValueKind
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+    from scipy.sparse import csr_matrix
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ class FeatureMatch:
     positions
         Where each of these columns stands among the encoder's features, ascending, shape ``(n_columns,)``. Columns of
         the same feature are to be added up.
+    n_features
+        Number of the encoder's features.
     missing
         Features of the encoder that the query lacks, in the encoder's order.
     report
@@ -37,6 +40,7 @@ class FeatureMatch:
 
     columns: NDArray[np.intp]
     positions: NDArray[np.intp]
+    n_features: int
     missing: tuple[str, ...]
     report: FeatureReport
 
@@ -61,13 +65,43 @@ class FeatureMatch:
         return self.n_matched < len(self.columns)
 
     @cached_property
-    def sums(self) -> "csr_array":
-        """What ``rows[:, columns]`` is multiplied by to add up each feature, shape ``(n_columns, n_matched)``."""
-        from scipy.sparse import csr_array
+    def measured(self) -> NDArray[np.bool_]:
+        """Whether each of the encoder's features was measured, shape ``(n_features,)``."""
+        result = np.zeros(self.n_features, bool)
+        result[self.positions] = True
+        return result
 
-        n = len(self.columns)
-        feature = np.searchsorted(self.matched, self.positions)
-        return csr_array((np.ones(n, np.float32), feature, np.arange(n + 1)), shape=(n, self.n_matched))
+    def select(self, rows: Matrix) -> Matrix:
+        """Return rows with the encoder's features as columns, shape ``(rows, n_features)``.
+
+        Parameters
+        ----------
+        rows
+            Values of the query's features, shape ``(rows, n_vars)``.
+
+        Returns
+        -------
+            float32: CSR for sparse rows, with nothing in the columns that were not `measured`; else NaN there.
+        """
+        if is_sparse(rows):
+            return self._select_sparse(rows)
+        result = np.full((len(rows), self.n_features), np.nan, np.float32)
+        taken = np.asarray(rows)[:, self.columns].astype(np.float32)  # first: small integers would overflow in a sum
+        if self.repeated:
+            first = np.flatnonzero(np.diff(self.positions, prepend=-1))
+            taken = np.add.reduceat(taken, first, axis=1)
+        result[:, self.matched] = taken
+        return result
+
+    def _select_sparse(self, rows: Matrix) -> "csr_matrix":
+        from scipy.sparse import csr_matrix
+
+        taken = rows[:, self.columns]
+        values, places = taken.data.astype(np.float32), self.positions.astype(np.int32)[taken.indices]
+        result = csr_matrix((values, places, taken.indptr), shape=(rows.shape[0], self.n_features))
+        if self.repeated:
+            result.sum_duplicates()
+        return result
 
 
 def require_summable(match: FeatureMatch, kind: ValueKind) -> None:

@@ -16,7 +16,7 @@ from smile_runtime.matching.report import make_report
 from smile_runtime.matching.words import case_warning, found_line, little_error, little_warning, strangers_error
 
 if TYPE_CHECKING:
-    from anndata import AnnData
+    import pandas as pd
 
     from smile_runtime.encoder import Encoder
 
@@ -32,14 +32,14 @@ _REPEATS = 2.0
 
 
 def match_query(
-    adata: "AnnData", encoder: "Encoder", organism: str, *, features: str | None = None, overlap: bool = False
+    var: "pd.DataFrame", encoder: "Encoder", organism: str, *, features: str | None = None, overlap: bool = False
 ) -> FeatureMatch:
-    """Match the features of an AnnData to an encoder's.
+    """Match the features of a query to an encoder's.
 
     Parameters
     ----------
-    adata
-        The cells.
+    var
+        The query's features, a row each: ids are its index (``var_names``) and its columns that hold text.
     encoder
         The encoder.
     organism
@@ -56,7 +56,7 @@ def match_query(
     """
     record = encoder.record
     genes_of = "" if record.preprocessing.clr else organism  # antibodies are named after genes, and are none
-    candidates = id_candidates(adata, features)
+    candidates = id_candidates(var, features)
     return match_features(candidates, encoder.features, record.min_matched, organism=genes_of, overlap=overlap)
 
 
@@ -105,7 +105,7 @@ def match_features(
             logger.warning("%s", warning)
     order = np.lexsort((found.columns, found.positions))
     missing = tuple(np.delete(np.array(features.ids, object), found.positions).tolist())
-    return FeatureMatch(found.columns[order], found.positions[order], missing, report)
+    return FeatureMatch(found.columns[order], found.positions[order], len(features), missing, report)
 
 
 def _best(

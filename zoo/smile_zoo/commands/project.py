@@ -1,5 +1,7 @@
 """``smile-zoo project``."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,17 +13,19 @@ from smile_runtime.files import require_writable
 from smile_runtime.similarity import UNKNOWN_RATE
 from smile_zoo import options
 from smile_zoo.console import print_json, print_table, progress_bar
-from smile_zoo.pictures import draw_projection, require_matplotlib
+from smile_zoo.projected import shown_cells, summarise_overview
 from smile_zoo.pulling import load
-from smile_zoo.summary import summarise_projection
+from smile_zoo.report import MOST_SHOWN, SUFFIXES, draw_map, require_drawable, write_report
+from smile_zoo.summary import Summary, summary_json
 
 
 @click.command()
 @click.argument("query", type=click.Path(path_type=Path))
 @click.argument("space")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The h5ad file to write.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file to write.")
 @click.option("--modality", help="Which encoder; not needed where the space has one.")
 @click.option("--layer", help="Layer that holds the values [default: X].")
+@click.option("--raw", "use_raw", is_flag=True, help="The values are those of raw, with its features.")
 @click.option("--values", type=click.Choice(["counts", "lognorm"]), help="What the values are [default: recognised].")
 @click.option("--features", help="Where the ids are: var_names, or a column of var [default: where they fit best].")
 @click.option("--overlap", is_flag=True, help="Peaks and bins go to those of the space that they overlap most.")
@@ -40,10 +44,24 @@ from smile_zoo.summary import summarise_projection
     help="Cells that run through the encoder together; changes speed, not results.",
 )
 @options.device
-@click.option("--report", type=click.Path(path_type=Path), help="PNG to draw: query cells over the reference map.")
+@click.option(
+    "--report",
+    "reports",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="What to draw, query cells over the reference map: an .html page or a .png picture; may be given again.",
+)
+@click.option(
+    "--batch",
+    "batches",
+    multiple=True,
+    help="Column of obs that says which batch a cell is of: how well they mix is measured; may be given again.",
+)
 @click.option("--key-added", default="smile", show_default=True, help="Stem of the names of the fields written.")
 @click.option("--overwrite", is_flag=True, help="Replace fields that the query already has.")
-@click.option("--force", is_flag=True, help="Replace OUTPUT if it exists.")
+@click.option("--only-embedding", is_flag=True, help="Write the results alone, as .h5ad or .parquet.")
+@click.option("--force", is_flag=True, help="Replace OUTPUT if it exists, and what an interrupted run left.")
+@click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
 @options.as_json
 def project(
     query: Path,
@@ -52,43 +70,49 @@ def project(
     output: Path,
     modality: str | None,
     layer: str | None,
+    use_raw: bool,
     values: Literal["counts", "lognorm"] | None,
     features: str | None,
     overlap: bool,
     unknown_rate: float,
     batch_size: int,
     device: options.DeviceName,
-    report: Path | None,
+    reports: tuple[Path, ...],
+    batches: tuple[str, ...],
     key_added: str,
     overwrite: bool,
+    only_embedding: bool,
     force: bool,
+    resume: bool,
     as_json: bool,
 ) -> None:
     """Project the cells of QUERY into SPACE and label them.
 
-    QUERY is an h5ad file of raw counts or log-normalised values, SPACE a name that `smile-zoo list` shows, a Hub repo
-    (org/name) or a directory (./name); it is pulled if it is not here. All that QUERY holds is written to OUTPUT with
-    obsm["X_smile"], obs["smile_label"], obs["smile_confidence"], obs["smile_similarity"], obsm["X_smile_map"] and
-    uns["smile"]. Cells unlike anything in the reference are labelled unknown.
+    QUERY is an .h5ad, .h5mu or .zarr file of raw counts or log-normalised values, of any size. SPACE is a name that
+    `smile-zoo list` shows, a Hub repo (org/name) or a directory (./name); it is pulled if it is not here. All that
+    QUERY holds is written to OUTPUT, a file of the same kind, with obsm["X_smile"], obs["smile_label"],
+    obs["smile_confidence"], obs["smile_similarity"], obsm["X_smile_map"] and uns["smile"], and likewise every further
+    label column of SPACE. Cells unlike anything in the reference are labelled unknown.
 
     \b
     Example:
-      smile-zoo project query.h5ad pbmc -o out.h5ad --report map.png
+      smile-zoo project query.h5ad pbmc -o out.h5ad --report report.html
     """
-    if report is not None:
-        if report.suffix != ".png":
-            raise click.BadParameter(f"{report} does not end in .png", param_hint="--report")
-        require_matplotlib()
+    for report in reports:
+        if report.suffix not in SUFFIXES:
+            raise click.BadParameter(f"{report} does not end in .html or .png", param_hint="--report")
+        require_drawable(report)
         require_writable(report)
     with progress_bar("pulling", unit="B") as pulling:
         opened = load(space, device=device, modalities=None if modality is None else [modality], progress=pulling)
     with progress_bar("projecting") as progress:
-        adata = project_file(
+        overview = project_file(
             query,
             opened,
             output,
             modality=modality,
             layer=layer,
+            use_raw=use_raw,
             values=values,
             features=features,
             overlap=overlap,
@@ -96,29 +120,40 @@ def project(
             batch_size=batch_size,
             key_added=key_added,
             overwrite=overwrite,
+            only_embedding=only_embedding,
             force=force,
+            resume=resume,
+            batch_keys=batches,
+            n_sample=MOST_SHOWN if reports or batches else 0,
             progress=progress,
         )
-    if report is not None:
-        draw_projection(adata, opened, key_added, report)
-    summary = {**summarise_projection(adata, key_added), "output": str(output), "report": report and str(report)}
+    shown, summary, provenance = shown_cells(overview), summarise_overview(overview), overview.provenance
+    for report in reports:
+        if report.suffix == ".html":
+            write_report(report, opened, provenance=provenance, summary=summary, shown=shown)
+        else:
+            draw_map(report, opened, shown)
+    written = {"output": str(output), "reports": [str(report) for report in reports]}
     if as_json:
-        print_json(summary)
+        print_json({**summary_json(summary, provenance), **written})
     else:
-        print_summary(summary)
+        print_summary(summary, provenance)
+        for path in (output, *reports):
+            click.echo(f"wrote {path}", err=True)
 
 
-def print_summary(summary: dict[str, Any]) -> None:
+def print_summary(summary: Summary, provenance: Mapping[str, Any]) -> None:
     """Print the table of labels on stdout, and what was done on stderr."""
-    if summary["labels"]:
-        print_table(["LABEL", "CELLS", "SHARE", "CONFIDENCE"], [list(row.values()) for row in summary["labels"]])
-    n_features = summary["n_features_matched"] + summary["n_features_missing"]
+    for rows in list(summary.labels.values())[:1]:
+        print_table(["LABEL", "CELLS", "SHARE", "CONFIDENCE"], [list(asdict(row).values()) for row in rows])
+    n_matched = provenance["n_features_matched"]
+    unknown = "" if summary.fraction_unknown is None else f"{summary.fraction_unknown:.1%} unknown; "
     click.echo(
-        f"{summary['n_cells']:,} cells ({summary['values']}) into {summary['space']}: "
-        f"{summary['n_features_matched']:,} of {n_features:,} features matched "
-        f"({summary['weight_matched']:.0%} of what the encoder looks at), {summary['provider']}",
+        f"{summary.n_cells:,} cells ({provenance['values']}) into {provenance['space']}: {unknown}"
+        f"{n_matched:,} of {n_matched + len(provenance['features_missing']):,} features matched "
+        f"({provenance['weight_matched']:.0%} of what the encoder looks at), {provenance['provider']}",
         err=True,
     )
-    for key in ("output", "report"):
-        if summary[key]:
-            click.echo(f"wrote {summary[key]}", err=True)
+    for column, found in summary.batches.items():
+        mixing = "nothing to mix" if found.mixing is None else f"mixing {found.mixing:.2f} (0 apart, 1 mixed)"
+        click.echo(f"{len(found.batches)} batches by {column}: {mixing}", err=True)

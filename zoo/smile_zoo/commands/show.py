@@ -45,7 +45,8 @@ def _fields(pulled: Pulled) -> list[tuple[str, str]]:
         for modality, record in manifest.encoders.items()
     ]
     rows += [("reference", f"{reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells")]
-    rows += [("labels", ", ".join(reference.labels) or "none")]
+    rows += [(f"labels, {column.name}", ", ".join(column.labels)) for column in reference.label_columns]
+    rows += [] if reference.label_columns else [("labels", "none")]
     rows += [("source", f"{source.name} ({source.licence})") for source in manifest.sources]
     rows += [
         (f"{metric.name}, {metric.modality}", f"{metric.mean:.3f} ± {metric.std:.3f}")

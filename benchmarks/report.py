@@ -1,0 +1,119 @@
+"""Size of an HTML report of 50,000 simulated cells, and how long it takes to write, to open and to colour anew.
+
+The cells have 40 labels, confidence, similarity and 8 batches. The page is opened in Chromium without a window or a
+graphics card (SwiftShader draws); what is timed there ends when plotly.js is done, the median of several rounds.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+import smile_zoo
+from machine import cpu_model
+from smile_runtime.tally import Tally
+from smile_zoo.report import MOST_SHOWN, Categories, ShownCells, write_report
+from smile_zoo.summary import summarise
+
+N_LABELS, N_BATCHES = 40, 8
+ARGUMENTS = ("--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+
+
+def simulated_cells(n_cells: int) -> ShownCells:
+    """Return cells that lie around their labels' centres."""
+    rng = np.random.default_rng(0)
+    label = rng.integers(-1, N_LABELS, n_cells)
+    centres = rng.normal(0, 10, (N_LABELS + 1, 2))
+    return ShownCells(
+        n_cells=n_cells,
+        names=np.array([f"AAACCTGAGAAACCAT-{row}" for row in range(n_cells)]),
+        map=(centres[label] + rng.normal(0, 1, (n_cells, 2))).astype(np.float32),
+        embedding=np.zeros((n_cells, 2), np.float32),
+        label={"label": Categories([f"cell type {number}" for number in range(N_LABELS)], label)},
+        confidence={"label": rng.random(n_cells, np.float32)},
+        similarity=rng.random(n_cells, np.float32),
+        batch={
+            "donor": Categories(
+                [f"donor {number}" for number in range(N_BATCHES)], rng.integers(N_BATCHES, size=n_cells)
+            )
+        },
+    )
+
+
+def write(path: Path, shown: ShownCells) -> float:
+    """Write the report and return the seconds that it took."""
+    label = shown.label["label"]
+    tally = Tally(label.names)
+    tally.add(label.ids, shown.confidence["label"], shown.similarity)
+    summary = summarise({"label": tally}, {}, {}, n_cells=shown.n_cells)
+    words = dict.fromkeys(
+        ("space", "revision", "manifest_sha256", "modality", "values", "provider", "unknown_rate"), "-"
+    )
+    numbers = dict.fromkeys(("n_features", "n_same", "n_respelled", "n_other_id", "n_alias", "n_overlap", "n_case"), 0)
+    features = {**numbers, "source": "-", "kind": "-", "weight": 1.0, "summed": [], "missing": [], "missing_weight": []}
+    provenance = {**words, "n_features_matched": 0, "features": features, "versions": {}}
+    space = smile_zoo.load("pbmc", device="cpu")
+    start = time.perf_counter()
+    write_report(path, space, provenance=provenance, summary=summary, shown=shown)
+    return time.perf_counter() - start
+
+
+def time_in_browser(path: Path, repeats: int) -> dict[str, float]:
+    """Return the seconds of opening the page, and of colouring by each column."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or sys.exit("there is no chromium")
+    for argument in ARGUMENTS:
+        options.add_argument(argument)
+    browser = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    rounds: dict[str, list[float]] = {}
+    try:
+        for _ in range(repeats):
+            start = time.perf_counter()
+            browser.get(path.as_uri())
+            rounds.setdefault("open", []).append(time.perf_counter() - start)
+            names = browser.execute_script("return data.columns.map((column) => column.name)")
+            for place, name in enumerate(names):
+                start = time.perf_counter()
+                browser.execute_script("menu.value = arguments[0]; return draw().then(() => 0)", place)
+                rounds.setdefault(f"colour by {name}", []).append(time.perf_counter() - start)
+    finally:
+        browser.quit()
+    return {name: statistics.median(times) for name, times in rounds.items()}
+
+
+def measure(n_cells: int, repeats: int) -> dict[str, Any]:
+    """Return size in MB and all times in seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "report.html"
+        seconds = write(path, simulated_cells(n_cells))
+        size = path.stat().st_size / 1e6
+        return {"size_mb": size, "seconds": {"write": seconds, **time_in_browser(path, repeats)}}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Size and speed of the HTML report.")
+    parser.add_argument("--cells", type=int, default=MOST_SHOWN)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    found = measure(arguments.cells, arguments.repeats)
+    if arguments.json:
+        print(json.dumps({"cpu": cpu_model(), **found}, indent=2))
+        return
+    print(f"{cpu_model()}; {arguments.cells:,} cells: {found['size_mb']:.1f} MB")
+    for name, seconds in found["seconds"].items():
+        print(f"{seconds:6.2f} s  {name}")
+
+
+if __name__ == "__main__":
+    main()

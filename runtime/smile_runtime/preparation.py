@@ -1,0 +1,82 @@
+"""What is settled before any cell is projected: features, kind of values, names of fields."""
+
+from dataclasses import dataclass, field
+
+from smile_runtime.annotation import require_free, require_key
+from smile_runtime.encoder import DEFAULT_BATCH_SIZE
+from smile_runtime.matching import match_query, require_summable
+from smile_runtime.matrix import Matrix
+from smile_runtime.placement import Placement
+from smile_runtime.projector import Projector
+from smile_runtime.query import Place, Query, first_reading, select_values
+from smile_runtime.reading import Reader, Reading
+from smile_runtime.similarity import UNKNOWN_RATE, require_rate
+from smile_runtime.space import Space
+from smile_runtime.values import ValueKind
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a query is projected; `smile_runtime.project` says what each of them is."""
+
+    modality: str | None = None
+    place: Place = field(default_factory=Place)
+    values: ValueKind | None = None
+    features: str | None = None
+    overlap: bool = False
+    unknown_rate: float = UNKNOWN_RATE
+    batch_size: int = DEFAULT_BATCH_SIZE
+    key_added: str = "smile"
+    overwrite: bool = False
+
+    def check(self) -> None:
+        """Refuse what can be refused before anything is read.
+
+        Raises
+        ------
+        QueryError
+            If the key or the rate is none.
+        """
+        require_key(self.key_added)
+        require_rate(self.unknown_rate)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A query that can be projected."""
+
+    matrix: Matrix
+    projector: Projector
+    reading: Reading
+
+
+def prepare(query: Query, space: Space, options: Options) -> Prepared:
+    """Settle all that must be before cells are projected.
+
+    Raises
+    ------
+    QueryError, FeatureMatchError, ValueKindError
+        If the cells cannot be projected.
+    UnknownModalityError
+        If the space has no such encoder.
+    """
+    encoder = space.encoder(options.modality)
+    placement = place_in(space, encoder.modality, options.unknown_rate)
+    if not options.overwrite:
+        require_free(query, options.key_added, [column.name for column in placement.columns])
+    matrix = select_values(query, options.place)
+    match = match_query(
+        query.var(options.place), encoder, space.manifest.organism, features=options.features, overlap=options.overlap
+    )
+    settings = encoder.record.preprocessing
+    reader = Reader(settings.values, settings.target_sum, options.values)
+    reading = first_reading(query, reader, options.place, matrix)
+    require_summable(match, reading.kind)
+    return Prepared(matrix, Projector(encoder, match, reader, placement, options.batch_size), reading)
+
+
+def place_in(space: Space, modality: str, unknown_rate: float) -> Placement:
+    """Return what places the cells of a modality in a space."""
+    record = space.encoder(modality).record
+    reference = space.reference.of(record.voters)
+    return Placement(reference, record, space.manifest.reference.n_neighbors, unknown_rate)

@@ -1,0 +1,171 @@
+"""Results of a projection that is under way, kept in a folder beside its output so that it can be taken up again."""
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from smile_runtime.errors import OutputError, SmileError
+from smile_runtime.files import atomic_path, cannot_write, remove_path
+from smile_runtime.reading import Reading
+from smile_runtime.results import Records
+
+logger = logging.getLogger(__name__)
+
+_RECORDS, _STATE = "records.bin", "state.json"
+_SECONDS = 10.0
+_BLOCK = 16384  # records that are read together
+
+
+class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is done: of which projection, with which reading of the values, how many cells."""
+
+    fingerprint: str
+    reading: Reading
+    n_done: int
+
+
+@contextmanager
+def unfinished_folder(output: Path, *, resume: bool, force: bool) -> Iterator[Path]:
+    """Give a folder beside an output, for all that is written before the output takes its place.
+
+    It is removed at the end. It stays after an interruption, or where the system refuses a write, if any results in it
+    are safe.
+
+    Parameters
+    ----------
+    output
+        The output.
+    resume
+        Whether to go on with the results that are in the folder.
+    force
+        Whether they may be thrown away.
+
+    Raises
+    ------
+    OutputError
+        If there are results in it and neither is allowed, or the system refuses a write.
+    """
+    folder = output.with_name(f"{output.name}.unfinished")
+    state = folder / _STATE
+    if state.exists() and not (resume or force):
+        raise OutputError(
+            f"{folder} holds the results of a projection that was interrupted; go on with --resume, or begin anew "
+            "with --force"
+        )
+    if not (resume and state.exists()):
+        remove_path(folder)
+    try:
+        folder.mkdir(exist_ok=True)
+        yield folder
+    except KeyboardInterrupt:
+        if state.exists():
+            logger.warning("what was done is kept in %s; go on with the same command and --resume", folder)
+        else:
+            remove_path(folder)
+        raise
+    except OSError as error:
+        if not state.exists():
+            remove_path(folder)
+        if isinstance(error, SmileError):
+            raise
+        left = (
+            f"what was done is kept in {folder}, go on with --resume" if state.exists() else "nothing was left behind"
+        )
+        raise cannot_write(output, error, left) from error
+    except BaseException:
+        remove_path(folder)
+        raise
+    remove_path(folder)
+
+
+class UnfinishedResults:
+    """Records in a file, of which those are safe that were there at the last mark, some seconds ago.
+
+    Parameters
+    ----------
+    folder
+        Where the file is; what it holds of the same projection is gone on with.
+    dtype
+        Type of a record.
+    fingerprint
+        Of all that the results depend on.
+    reading
+        What the values of the query are taken for at first.
+
+    Raises
+    ------
+    OutputError
+        If the folder is of another projection.
+    """
+
+    def __init__(self, folder: Path, dtype: np.dtype[np.void], fingerprint: str, reading: Reading) -> None:
+        self._folder, self._dtype, self._fingerprint = folder, dtype, fingerprint
+        state = self._read_state()
+        self._n, self.reading = (0, reading) if state is None else (state.n_done, state.reading)
+        self._marked = time.monotonic()
+        self._file = (folder / _RECORDS).open("w+b" if state is None else "r+b")
+        self._file.truncate(self._n * dtype.itemsize)
+        self._file.seek(0, os.SEEK_END)
+
+    def __enter__(self) -> "UnfinishedResults":
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        with suppress(OSError):  # which the write that failed has told of
+            self._file.close()
+
+    def __len__(self) -> int:
+        return self._n
+
+    def append(self, records: Records) -> None:
+        """Add the records of the next cells."""
+        self._file.write(records.tobytes())
+        self._n += len(records)
+        if time.monotonic() - self._marked > _SECONDS:
+            self._mark()
+
+    def begin(self, reading: Reading) -> None:
+        """Forget all records, for the values are something else."""
+        self.reading = reading
+        (self._folder / _STATE).unlink(missing_ok=True)
+        self._file.seek(0)
+        self._file.truncate()
+        self._n = 0
+
+    def blocks(self) -> Iterator[Records]:
+        """Yield all records, some at a time."""
+        self._file.flush()
+        with (self._folder / _RECORDS).open("rb") as file:
+            while len(block := np.fromfile(file, self._dtype, _BLOCK)):
+                yield block
+
+    def _mark(self) -> None:
+        """Make what is done safe."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        with atomic_path(self._folder / _STATE) as partial:
+            partial.write_bytes(msgspec.json.encode(_State(self._fingerprint, self.reading, self._n)))
+        self._marked = time.monotonic()
+
+    def _read_state(self) -> _State | None:
+        path = self._folder / _STATE
+        if not path.exists():
+            return None
+        try:
+            state = msgspec.json.decode(path.read_bytes(), type=_State)
+        except msgspec.DecodeError as error:
+            raise OutputError(
+                f"{self._folder} cannot be gone on from ({error}); begin anew with --force, or remove it"
+            ) from error
+        if state.fingerprint != self._fingerprint:
+            raise OutputError(
+                f"{self._folder} is of another projection: query, space or options have changed; "
+                "begin anew with --force, or remove it"
+            )
+        return state

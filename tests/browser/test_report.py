@@ -1,0 +1,180 @@
+"""The HTML report in a browser: offline, right in what it draws, and usable."""
+
+import io
+from typing import Any
+
+import anndata
+import numpy as np
+import pytest
+from PIL import Image
+from selenium.webdriver import ActionChains, Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
+from selenium.webdriver.support.wait import WebDriverWait
+
+SKY, DARK, ROSE = "#88ccee", "#332288", "#cc6677"
+
+
+def traces(page: Chrome) -> dict[str, dict[str, Any]]:
+    """What plotly draws, without the reference, by the names in the legend."""
+    script = "return document.getElementById('map').data.map(({name, x, y, marker}) => ({name, x, y, marker}))"
+    reference, *cells = page.execute_script(script)
+    assert reference["name"] == "reference"
+    return {trace["name"]: trace for trace in cells}
+
+
+def colour_by(page: Chrome, column: str) -> None:
+    Select(page.find_element(By.ID, "colour-by")).select_by_visible_text(column)
+
+
+def axis_range(page: Chrome) -> tuple[float, float]:
+    return tuple(page.execute_script("return document.getElementById('map')._fullLayout.xaxis.range"))
+
+
+def pixels_like(page: Chrome, colour: str) -> int:
+    """How many pixels of the plot's canvas have about a colour; the legend is not looked at."""
+    picture = Image.open(io.BytesIO(page.find_element(By.CSS_SELECTOR, "#map .nsewdrag").screenshot_as_png))
+    wanted = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+    difference = np.asarray(picture.convert("RGB")).astype(int) - wanted
+    return int((np.abs(difference).max(axis=2) < 30).sum())
+
+
+def in_window(page: Chrome, x: float, y: float) -> tuple[int, int]:
+    """Where in the window a position on the map is."""
+    script = """
+        const map = document.getElementById("map"), box = map.getBoundingClientRect();
+        const place = (axis, value) => axis._offset + axis.l2p(value);
+        const { xaxis, yaxis } = map._fullLayout;
+        return [box.left + place(xaxis, arguments[0]), box.top + place(yaxis, arguments[1])];
+    """
+    left, top = page.execute_script(script, x, y)
+    return round(left), round(top)
+
+
+def point_at(page: Chrome, x: float, y: float) -> ActionChains:
+    """An action that begins with the pointer at a place in the window."""
+    actions = ActionChains(page)
+    actions.w3c_actions.pointer_action.move_to_location(x, y)
+    return actions
+
+
+def show_map(page: Chrome) -> None:
+    page.execute_script("document.getElementById('map').scrollIntoView()")
+
+
+def table(page: Chrome, name: str) -> list[list[str]]:
+    rows = page.find_elements(By.CSS_SELECTOR, f"table.{name} tbody tr")
+    return [[cell.text for cell in row.find_elements(By.CSS_SELECTOR, "th, td")] for row in rows]
+
+
+def test_nothing_is_asked_of_a_network_or_offered_to_one(page: Chrome) -> None:
+    assert page.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)") == []
+    buttons = page.execute_script("return [...document.querySelectorAll('.modebar-btn')].map((b) => b.dataset.title)")
+    assert [title.lower() for title in buttons] == ["download plot as a png", "zoom", "pan", "reset axes"]
+    page.execute_async_script("fetch('http://127.0.0.1:9').catch(() => {}).finally(arguments[0])")
+    refused = page.get_log("browser")
+    assert refused
+    assert all("Content Security Policy" in entry["message"] for entry in refused)
+
+
+def test_all_cells_are_drawn_by_label(page: Chrome, projected: anndata.AnnData) -> None:
+    found = {name: len(trace["x"]) for name, trace in traces(page).items()}
+    counts = projected.obs["smile_label"].value_counts()
+    assert found == {f"{label} ({n})": n for label, n in counts.items()}
+    label = counts.index[0]
+    drawn = traces(page)[f"{label} ({counts[label]})"]
+    position = projected.obsm["X_smile_map"][projected.obs["smile_label"] == label]
+    np.testing.assert_allclose(np.stack([drawn["x"], drawn["y"]], axis=1), position, atol=1e-3)
+    assert len({(trace["marker"]["color"], trace["marker"]["symbol"]) for trace in traces(page).values()}) == len(found)
+
+
+@pytest.mark.parametrize("column", ["confidence", "similarity"])
+def test_menu_colours_by_fractions(page: Chrome, projected: anndata.AnnData, column: str) -> None:
+    colour_by(page, column)
+    (trace,) = traces(page).values()
+    np.testing.assert_allclose(trace["marker"]["color"], projected.obs[f"smile_{column}"], atol=1e-3)
+    assert (trace["marker"]["cmin"], trace["marker"]["cmax"]) == (0, 1)
+
+
+def test_menu_colours_by_batch_and_the_pixels_change(page: Chrome) -> None:
+    show_map(page)
+    assert pixels_like(page, SKY) > 200  # the monocytes
+    colour_by(page, "donor")
+    donors = traces(page)
+    assert {name: len(trace["x"]) for name, trace in donors.items()} == {
+        "&lt;i&gt;one&lt;/i&gt; (50)": 50,
+        "two (150)": 150,
+    }
+    assert [trace["marker"]["color"] for trace in donors.values()] == [ROSE, DARK]
+    assert pixels_like(page, SKY) == 0
+    assert pixels_like(page, DARK) > 200
+    legend = [text.text for text in page.find_elements(By.CSS_SELECTOR, "#map .legendtext")]
+    assert legend == ["reference", "<i>one</i> (50)", "two (150)"]
+
+
+def test_hover_shows_the_cell(page: Chrome, projected: anndata.AnnData) -> None:
+    show_map(page)
+    places = np.array([in_window(page, float(x), float(y)) for x, y in projected.obsm["X_smile_map"]])
+    distances = np.linalg.norm(places[:, None] - places, axis=2) + 1e9 * np.eye(len(places))
+    row = int(distances.min(axis=1).argmax())  # the cell that lies most alone
+    point_at(page, *places[row].tolist()).perform()
+    WebDriverWait(page, 5).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".hoverlayer .hovertext"))
+    lines = [line.text for line in page.find_elements(By.CSS_SELECTOR, ".hoverlayer .hovertext tspan.line")]
+    cell = projected.obs.iloc[row]
+    assert lines == [
+        projected.obs_names[row],
+        f"label: {cell['smile_label']}",
+        f"confidence: {cell['smile_confidence']:.3f}",
+        f"similarity: {cell['smile_similarity']:.3f}",
+        f"donor: {cell['donor']}",
+    ]
+
+
+def test_zoom_stays_when_the_colour_changes_and_goes_back(page: Chrome) -> None:
+    show_map(page)
+    whole = axis_range(page)
+    width = whole[1] - whole[0]
+    y_low, y_high = page.execute_script("return document.getElementById('map')._fullLayout.yaxis.range")
+    first = in_window(page, whole[0] + 0.3 * width, y_low + 0.3 * (y_high - y_low))
+    last = in_window(page, whole[0] + 0.6 * width, y_low + 0.6 * (y_high - y_low))
+    drag = point_at(page, *first)
+    drag.w3c_actions.pointer_action.pointer_down()
+    drag.w3c_actions.pointer_action.move_to_location(*last)
+    drag.w3c_actions.pointer_action.pointer_up()
+    drag.perform()
+    zoomed = WebDriverWait(page, 5).until(lambda page: axis_range(page) != whole and axis_range(page))
+    np.testing.assert_allclose(zoomed, [whole[0] + 0.3 * width, whole[0] + 0.6 * width], atol=0.01 * width)
+    colour_by(page, "confidence")
+    assert axis_range(page) == zoomed
+    page.find_element(By.CSS_SELECTOR, '.modebar-btn[data-val="reset"]').click()
+    WebDriverWait(page, 5).until(
+        lambda page: np.allclose(axis_range(page), whole, atol=0.05 * width)
+    )  # the legend is gone
+
+
+def test_a_click_in_the_legend_hides_a_label(page: Chrome) -> None:
+    show_map(page)
+    page.find_elements(By.CSS_SELECTOR, "#map .legendtoggle")[2].click()
+    script = "return document.getElementById('map').data.map((trace) => trace.visible ?? true)"
+    WebDriverWait(page, 5).until(lambda page: "legendonly" in page.execute_script(script))
+    assert [place for place, shown in enumerate(page.execute_script(script)) if shown is not True] == [2]
+
+
+def test_tables_say_what_was_found(page: Chrome, projected: anndata.AnnData) -> None:
+    counts = projected.obs["smile_label"].value_counts()
+    assert {row[0]: int(row[1]) for row in table(page, "labels")} == counts.to_dict()
+    assert sum(float(row[2].rstrip("%")) for row in table(page, "labels")) == pytest.approx(100, abs=0.5)
+    donors = {row[0]: row[1:] for row in table(page, "batches")}
+    unknown = (projected.obs["smile_label"] == "unknown").groupby(projected.obs["donor"], observed=True).mean()
+    assert donors["<i>one</i>"][:2] == ["50", f"{unknown['<i>one</i>']:.1%}"]
+    assert donors["two"][:2] == ["150", f"{unknown['two']:.1%}"]
+    provenance = dict(table(page, "provenance"))
+    stored = projected.uns["smile"]
+    assert provenance["manifest sha256"] == stored["manifest_sha256"]
+    assert provenance["ran on"] == "CPUExecutionProvider"
+    assert f"onnxruntime {stored['versions']['onnxruntime']}" in provenance["versions"]
+    n_missing = len(stored["features_missing"])
+    assert dict(table(page, "features"))["missing"] == f"{n_missing:,}"
+    assert [row[0] for row in table(page, "missing")] == list(stored["features"]["missing"])
+    assert page.find_elements(By.TAG_NAME, "script")[0].get_attribute("id") == "plot-data"
+    assert len(page.find_elements(By.TAG_NAME, "script")) == 3  # none came out of a name

@@ -1,0 +1,142 @@
+"""Files that are damaged, or are not what they should be: an error that says so, and nothing left."""
+
+import anndata
+import h5py
+import hdf5plugin
+import numpy as np
+import pytest
+import zarr
+
+from smile_runtime import DependencyError, QueryError, project_file
+from smile_runtime.stored import codecs
+
+
+@pytest.fixture
+def query(counts, tmp_path):
+    counts.write_h5ad(tmp_path / "query.h5ad")
+    return tmp_path / "query.h5ad"
+
+
+@pytest.fixture
+def store(counts, tmp_path):
+    counts.write_zarr(tmp_path / "query.zarr")
+    return tmp_path / "query.zarr"
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:(Writing )?zarr v:UserWarning")
+
+
+def refused(path, space, text, error=QueryError) -> None:
+    with pytest.raises(error, match=text) as caught:
+        project_file(path, space, path.with_name(f"out{path.suffix}"))
+    assert "\n" not in str(caught.value)
+    assert sorted(each.name for each in path.parent.iterdir() if each.name.startswith("out")) == []
+
+
+def chunks(store, name):
+    return [path for path in (store / name).rglob("*") if path.is_file() and not path.name.startswith((".", "zarr"))]
+
+
+@pytest.mark.parametrize("part", ["data", "indices"])
+def test_missing_chunks_of_a_zarr_store(store, space, part):
+    chunks(store, f"X/{part}")[0].unlink()
+    refused(store, space, rf"1 of \d+ chunks of /X/{part} in .*query\.zarr are missing; copy or export it again")
+
+
+def test_missing_chunks_of_a_dense_zarr_store_are_told_of(counts, space, tmp_path, caplog):
+    counts.X = counts.X.toarray()
+    counts.write_zarr(tmp_path / "query.zarr", chunks=(10, counts.n_vars))
+    chunks(tmp_path / "query.zarr", "X")[0].unlink()
+    project_file(tmp_path / "query.zarr", space, tmp_path / "out.zarr")
+    assert "1 of 3 chunks of /X in" in caplog.text
+    assert "count as zeros" in caplog.text
+
+
+def test_damaged_chunks(store, space):
+    chunk = chunks(store, "X/data")[0]
+    chunk.write_bytes(b"\x00" * 50)
+    refused(store, space, "X/data cannot be read: .*; the file is damaged, copy or export it again")
+
+
+def test_folder_that_is_no_store(tmp_path, space):
+    (tmp_path / "query.zarr").mkdir()
+    refused(tmp_path / "query.zarr", space, r"query\.zarr cannot be read as zarr")
+
+
+def test_store_without_cells(tmp_path, space):
+    zarr.open_group(tmp_path / "query.zarr", mode="w").create_group("images")
+    refused(tmp_path / "query.zarr", space, r"query\.zarr cannot be read as zarr: .*no table of cells")
+
+
+def test_values_cut_off_in_the_middle(query, space):
+    """Datasets that HDF5 opens, and cannot read to their end."""
+    with h5py.File(query, "a") as file:
+        data = file["X/data"][:]
+        del file["X/data"]
+        dataset = file["X"].create_dataset("data", data=data, chunks=(1000,), compression="gzip")
+        place = dataset.id.get_chunk_info(dataset.id.get_num_chunks() - 1)
+    with query.open("r+b") as file:
+        file.seek(place.byte_offset)
+        file.write(b"\xff" * place.size)
+    refused(query, space, "/X/data cannot be read: .*; the file is damaged")
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            lambda file: file["X/indices"].__setitem__(0, 10**6),
+            "the stored matrix is damaged: .*copy or export it again",
+        ),
+        (lambda file: file["X/indptr"].__setitem__(3, 0), "the stored matrix is damaged"),
+        (lambda file: file["X"].attrs.__setitem__("shape", (29, file["X"].attrs["shape"][1])), "X in .* has shape"),
+        (lambda file: file.__delitem__("obs"), "no table of cells"),
+        (lambda file: file["var"].attrs.__delitem__("_index"), "no table of cells"),
+    ],
+)
+def test_contradictions_in_a_file(query, space, change, text):
+    with h5py.File(query, "a") as file:
+        change(file)
+    refused(query, space, text)
+
+
+@pytest.mark.parametrize("kind", ["strings", "empty", "one dimension"])
+def test_what_is_no_matrix_of_numbers(counts, query, space, kind):
+    with h5py.File(query, "a") as file:
+        del file["X"]
+        if kind == "strings":
+            file["X"] = np.full(counts.shape, b"3", dtype="S1")
+        elif kind == "empty":
+            file["X"] = h5py.Empty("f4")
+        else:
+            file["X"] = np.ones(30, np.float32)
+    refused(query, space, "numbers are needed|has shape|no values|has no X")
+
+
+def test_no_cells(counts, tmp_path, space):
+    counts[:0].write_h5ad(tmp_path / "query.h5ad")
+    refused(tmp_path / "query.h5ad", space, "the query has no cells")
+
+
+def test_compression_that_cannot_be_undone_says_what_to_install(query, space, monkeypatch):
+    with h5py.File(query, "a") as file:
+        data = file["X/data"][:]
+        del file["X/data"]
+        file["X"].create_dataset("data", data=data, **hdf5plugin.Zstd())
+    monkeypatch.setattr(codecs, "_unavailable", lambda _dataset: [32015])
+    monkeypatch.setattr(codecs, "_load_plugins", lambda _numbers: False)
+    refused(query, space, r"compressed with zstd, .*pip install 'smile-zoo\[codecs\]'", DependencyError)
+
+
+def test_cut_off_file(query, space):
+    with query.open("r+b") as file:
+        file.truncate(query.stat().st_size - 100)
+    refused(query, space, r"cannot be read as h5ad: .*truncated")
+
+
+@pytest.mark.filterwarnings("ignore:Observation names are not unique")
+def test_repeated_names_of_cells_are_kept(counts, tmp_path, space):
+    counts.obs_names = ["same"] * 30
+    counts.write_h5ad(tmp_path / "query.h5ad")
+    project_file(tmp_path / "query.h5ad", space, tmp_path / "out.h5ad", only_embedding=True)
+    assert anndata.read_h5ad(tmp_path / "out.h5ad").obs_names.tolist() == ["same"] * 30

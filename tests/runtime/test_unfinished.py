@@ -1,0 +1,205 @@
+"""Projections that are interrupted: what is kept, and how it is gone on with."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pytest
+import scipy
+
+from smile_runtime import OutputError, QueryError, project_file
+from smile_runtime import projection_file as projection_file_module
+from smile_runtime import unfinished as unfinished_module
+
+
+@pytest.fixture
+def query(counts, tmp_path) -> Path:
+    counts.write_h5ad(tmp_path / "query.h5ad")
+    return tmp_path / "query.h5ad"
+
+
+@pytest.fixture
+def output(tmp_path) -> Path:
+    return tmp_path / "out.h5ad"
+
+
+@pytest.fixture(autouse=True)
+def few_rows_at_once(monkeypatch):
+    monkeypatch.setattr(projection_file_module, "rows_at_once", lambda _matrix: 7)
+
+
+@pytest.fixture
+def always_marked(monkeypatch):
+    """What is done is safe after every chunk."""
+    monkeypatch.setattr(unfinished_module, "_SECONDS", -1.0)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def interrupted(query, space, output, after=14, **options) -> None:
+    """Project, and interrupt that once some cells are done."""
+    n_done = 0
+
+    def progress(n_cells, _total):
+        nonlocal n_done
+        n_done += n_cells
+        if n_done >= after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        project_file(query, space, output, progress=progress, **options)
+
+
+@pytest.fixture
+def left(query, space, output, always_marked) -> Path:
+    """The folder that an interrupted projection leaves."""
+    interrupted(query, space, output)
+    return output.with_name("out.h5ad.unfinished")
+
+
+def test_what_is_done_is_kept_and_gone_on_with(counts, query, space, output, left, caplog):
+    assert names(output.parent) == ["out.h5ad.unfinished", "query.h5ad"]
+    (said,) = [record.getMessage() for record in caplog.get_records("setup")]
+    assert said == f"what was done is kept in {left}; go on with the same command and --resume"
+    done = []
+    project_file(query, space, output, resume=True, progress=lambda *numbers: done.append(numbers))
+    assert done == [(14, 30), (7, 30), (7, 30), (2, 30)]
+    assert names(output.parent) == ["out.h5ad", "query.h5ad"]
+    resumed = anndata.read_h5ad(output)
+    project_file(query, space, output, force=True)
+    whole = anndata.read_h5ad(output)
+    np.testing.assert_allclose(resumed.obsm["X_smile"], whole.obsm["X_smile"], atol=1e-6)
+    assert resumed.obs["smile_label"].tolist() == whole.obs["smile_label"].tolist()
+
+
+def test_little_is_not_kept(query, space, output):
+    interrupted(query, space, output)
+    assert names(output.parent) == ["query.h5ad"]
+
+
+def test_unfinished_results_are_not_thrown_away_unasked(query, space, output, left):
+    with pytest.raises(OutputError, match=rf"{left} holds the results .* --resume, or begin anew with --force"):
+        project_file(query, space, output)
+    assert left.is_dir()
+    done = []
+    project_file(query, space, output, force=True, progress=lambda n, _total: done.append(n))
+    assert done == [7, 7, 7, 7, 2]
+    assert names(output.parent) == ["out.h5ad", "query.h5ad"]
+
+
+@pytest.mark.parametrize("changed", ["query", "options", "state"])
+def test_results_of_another_projection_are_not_gone_on_with(counts, query, space, output, left, changed):
+    options = {"unknown_rate": 0.2} if changed == "options" else {}
+    if changed == "query":
+        counts[::-1].copy().write_h5ad(query)
+    elif changed == "state":
+        (left / "state.json").write_text("{")
+    with pytest.raises(OutputError, match=r"is of another projection|cannot be gone on from"):
+        project_file(query, space, output, resume=True, **options)
+    assert left.is_dir()
+    project_file(query, space, output, force=True, **options)
+    assert names(output.parent) == ["out.h5ad", "query.h5ad"]
+
+
+def test_resume_without_anything_to_go_on_with(query, space, output):
+    project_file(query, space, output, resume=True)
+    assert names(output.parent) == ["out.h5ad", "query.h5ad"]
+
+
+def test_records_after_the_last_mark_are_projected_again(query, space, output, left):
+    with (left / "records.bin").open("ab") as file:
+        file.write(b"\xff" * 1000)
+    project_file(query, space, output, resume=True)
+    embedding = anndata.read_h5ad(output).obsm["X_smile"]
+    np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, atol=1e-5)
+
+
+def test_interruption_of_the_last_step_is_gone_on_from_there(query, space, output, always_marked, monkeypatch):
+    def interrupt(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(projection_file_module, "write_output", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            project_file(query, space, output)
+    done = []
+    project_file(query, space, output, resume=True, progress=lambda *numbers: done.append(numbers))
+    assert done == [(30, 30)]
+    assert anndata.read_h5ad(output).obsm["X_smile"].shape[0] == 30
+
+
+def test_full_disk_at_the_end_keeps_what_is_done(query, space, output, always_marked, monkeypatch):
+    def full(*_arguments, **_options):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(projection_file_module, "write_output", full)
+        with pytest.raises(OutputError, match="No space left on device; what was done is kept"):
+            project_file(query, space, output)
+    project_file(query, space, output, resume=True)
+    assert names(output.parent) == ["out.h5ad", "query.h5ad"]
+
+
+def test_errors_of_the_query_leave_nothing(counts, space, output, always_marked):
+    X = np.zeros((3000, counts.n_vars), np.float32)
+    X[:] = counts.X[0].toarray()
+    X[700] = -1  # not among the cells that are looked at first
+    anndata.AnnData(scipy.sparse.csr_matrix(X), var=counts.var).write_h5ad(output.with_name("query.h5ad"))
+    with pytest.raises(QueryError, match="negative"):
+        project_file(output.with_name("query.h5ad"), space, output)
+    assert names(output.parent) == ["query.h5ad"]
+
+
+KILLED = """
+import sys
+from smile_runtime import open_space, project_file
+from smile_runtime import projection_file, unfinished
+unfinished._SECONDS = -1.0
+projection_file.rows_at_once = lambda matrix: 7
+query, space, output = sys.argv[1:]
+def progress(n, total):
+    print(n, flush=True)
+    sys.stdin.readline()
+project_file(query, open_space(space, device="cpu"), output, progress=progress)
+"""
+
+
+def test_killed_process_leaves_no_output_and_is_gone_on_with(query, space, output):
+    command = [sys.executable, "-c", KILLED, str(query), str(space.path), str(output)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, env=environment, **pipes) as process:
+        assert process.stdout.readline() == "7\n"
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "7\n"
+        process.send_signal(signal.SIGKILL)
+    assert names(output.parent) == ["out.h5ad.unfinished", "query.h5ad"]
+    state = json.loads((output.with_name("out.h5ad.unfinished") / "state.json").read_text())
+    assert state["n_done"] == 14
+    done = []
+    project_file(query, space, output, resume=True, progress=lambda n, _total: done.append(n))
+    assert done == [14, 7, 7, 2]
+    assert names(output.parent) == ["out.h5ad", "query.h5ad"]
+
+
+def test_marks_are_made_every_few_seconds(query, space, output, monkeypatch):
+    now = 0.0
+
+    def clock():
+        nonlocal now
+        now += 6.0  # at every look: twice a chunk where a mark is made, once otherwise
+        return now
+
+    monkeypatch.setattr(time, "monotonic", clock)
+    interrupted(query, space, output, after=21)
+    state = json.loads((output.with_name("out.h5ad.unfinished") / "state.json").read_text())
+    assert state["n_done"] == 14
