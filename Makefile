@@ -1,8 +1,7 @@
 # Each target sets up what it needs in a virtual environment of its own; only Python >= 3.11, make and gcc are assumed,
 # and node for the JavaScript example.
 PYTHON ?= python3
-# Without byte code, which Python writes by itself for what is imported: a small part of what is installed.
-PIP = -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+PIP = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # As many tests at a time as there are processors, one thread each; those of one file share what they train.
 PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 # Threads that spin while they wait stall one another on a busy machine.
@@ -28,7 +27,7 @@ test-base: .venv-base/base.stamp  ## what must work without torch
 	$(call PYTEST,.venv-base) tests/runtime tests/zoo
 
 test-hub: .venv-base/base.stamp  ## the Hub's client in the oldest version that is allowed
-	.venv-base/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --upgrade \
+	.venv-base/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target .hub-oldest --requirement tests/hub/oldest.txt
 	PYTHONPATH=.hub-oldest $(call PYTEST,.venv-base) tests/hub
 
@@ -59,14 +58,15 @@ test-browser: .venv/dev.stamp  ## the HTML report in Chromium, where there is on
 	.venv/bin/python $(PIP) --editable '.[cpu,plot]'
 	touch $@
 
+# No byte code from here on: Python writes it by itself for what is imported, a small part of what is installed.
 .venv/dev.stamp: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
-	.venv/bin/python $(PIP) --editable '.[dev]'
+	.venv/bin/python $(PIP) --no-compile --editable '.[dev]'
 	touch $@
 
 .venv-base/base.stamp: pyproject.toml constraints.txt
 	test -d .venv-base || $(PYTHON) -m venv .venv-base
-	.venv-base/bin/python $(PIP) --editable '.[cpu,plot,test]'
+	.venv-base/bin/python $(PIP) --no-compile --editable '.[cpu,plot,test]'
 	touch $@
 
 # Without its scripts: that of onnxruntime-node downloads CUDA, from elsewhere than the registry.
