@@ -16,7 +16,7 @@ from smile_runtime.preparation import place_in
 from smile_runtime.projector import Projector
 from smile_runtime.reading import OtherReadingError, Reader, Reading
 from smile_runtime.results import Records, Results, record_type
-from smile_runtime.session import Device
+from smile_runtime.session import Device, Precision
 from smile_runtime.space import Space, open_space
 from smile_runtime.streaming import Progress
 
@@ -28,6 +28,7 @@ class _Plan:
     space: Path
     manifest_sha256: str
     device: Device
+    precision: Precision
     modality: str
     unknown_rate: float
     match: FeatureMatch
@@ -36,7 +37,9 @@ class _Plan:
 
     def projector(self) -> Projector:
         """Return the projector, in a space that this worker opens once."""
-        encoder, placement = _opened(self.space, self.manifest_sha256, self.device, self.modality, self.unknown_rate)
+        encoder, placement = _opened(
+            self.space, self.manifest_sha256, self.device, self.precision, self.modality, self.unknown_rate
+        )
         return Projector(encoder, self.match, self.reader, placement, self.batch_size)
 
 
@@ -69,6 +72,7 @@ def project_dask(array: Any, projector: Projector, space: Space, results: Result
         space.path.resolve(),
         space.manifest_sha256,
         space.device,
+        space.precision,
         projector.encoder.modality,
         projector.placement.unknown_rate,
         projector.match,
@@ -93,9 +97,9 @@ def _project_block(block: Matrix, plan: _Plan, reading: Reading) -> Records:
 
 @lru_cache(maxsize=4)
 def _opened(
-    path: Path, manifest_sha256: str, device: Device, modality: str, unknown_rate: float
+    path: Path, manifest_sha256: str, device: Device, precision: Precision, modality: str, unknown_rate: float
 ) -> tuple[Encoder, Placement]:
-    space = open_space(path, device=device)
+    space = open_space(path, device=device, precision=precision)
     if space.manifest_sha256 != manifest_sha256:
         raise IntegrityError(f"{path} on this worker is not the space that the query is projected into; copy it there")
     return space.encoder(modality), place_in(space, modality, unknown_rate)

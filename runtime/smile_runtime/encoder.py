@@ -13,7 +13,7 @@ from smile_runtime.features import FeatureTable
 from smile_runtime.manifest import EncoderRecord
 from smile_runtime.matrix import Matrix, dense, sliceable
 from smile_runtime.preprocessing import Preprocessing
-from smile_runtime.session import Device, open_session
+from smile_runtime.session import Device, Precision, open_session
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -37,6 +37,8 @@ class Encoder:
         Its ONNX file.
     device
         Where it shall run.
+    precision
+        What its graph computes in.
     """
 
     modality: str
@@ -44,6 +46,7 @@ class Encoder:
     features: FeatureTable
     graph: Path
     device: Device = "auto"
+    precision: Precision = "float32"
 
     @cached_property
     def session(self) -> "onnxruntime.InferenceSession":

@@ -13,6 +13,7 @@
     ├── UnknownModalityError (LookupError) the space has no such encoder
     ├── DependencyError (ImportError)      an optional package is missing or broken
     ├── DeviceError (RuntimeError)         the device asked for does not work
+    ├── PrecisionError (LookupError)       the space has no graph of that precision
     ├── OutputError (OSError)              a result cannot be written
     ├── RecipeError (ValueError)           a recipe, or the data it names, cannot be trained
     └── TrainingError (RuntimeError)       training ran and gave nothing usable
@@ -63,6 +64,10 @@ class DependencyError(SmileError, ImportError):
 
 class DeviceError(SmileError, RuntimeError):
     """The device that was asked for does not work here."""
+
+
+class PrecisionError(SmileError, LookupError):
+    """The space has no graph of that precision."""
 
 
 class OutputError(SmileError, OSError):

@@ -12,6 +12,7 @@ import msgspec
 
 from smile_runtime.errors import FormatVersionError, SpaceError, SpaceNotFoundError
 from smile_runtime.preprocessing import Scaling
+from smile_runtime.session import Precision
 from smile_runtime.values import Taken
 
 MANIFEST_NAME = "config.json"
@@ -64,6 +65,21 @@ class SimilarityRecord(Record, frozen=True):
     n_cells: int
 
 
+class Int8Record(Record, frozen=True):
+    """An encoder's int8 graph, and how near it comes to the float32 graph."""
+
+    graph: str
+    mean_cosine: float
+    """Between both embeddings of a cell, over reference cells that did not set the scales of the integers."""
+    lowest_cosine: float
+    label_agreement: float | None
+    """Share of these cells that get the same label, or ``unknown``, by both; None for a reference without labels."""
+    n_cells: int
+    """How many these were."""
+    parity_cosine: float
+    """Lowest cosine to torch's embedding of the parity rows, at export: what it must reach on every machine."""
+
+
 class EncoderRecord(Record, frozen=True):
     """One modality's encoder: its files, shapes and preprocessing."""
 
@@ -84,11 +100,20 @@ class EncoderRecord(Record, frozen=True):
     """Of the confidence in transferred labels, by label column; empty for a reference without labels."""
     similarity: SimilarityRecord | None = None
     """Of the similarity to the reference; None where nothing was left out of training."""
+    int8: Int8Record | msgspec.UnsetType = msgspec.UNSET
+    """Of the int8 graph; unset where it has none."""
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files without which it cannot run."""
-        return (self.graph, self.features, self.parity)
+        """The files that are its own, without the torch weights."""
+        int8 = [self.int8.graph] if self.int8 else []
+        return (self.graph, self.features, self.parity, *int8)
+
+    def graph_of(self, precision: Precision) -> str | None:
+        """Return its graph of a precision; None where it has none."""
+        if precision == "float32":
+            return self.graph
+        return self.int8.graph if self.int8 else None
 
 
 class LabelColumn(Record, frozen=True):

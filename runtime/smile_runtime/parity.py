@@ -11,6 +11,7 @@ from smile_runtime.encoder import Encoder
 from smile_runtime.errors import IntegrityError
 
 TOLERANCE = 1e-5
+COSINE_TOLERANCE = 1e-4
 
 
 def write_parity(
@@ -28,6 +29,18 @@ def parity_difference(encoder: Encoder, path: Path) -> float:
     IntegrityError
         If the file holds no such rows.
     """
+    ours, torchs = _embeddings(encoder, path)
+    return float(np.abs(ours - torchs).max())
+
+
+def parity_cosine(encoder: Encoder, path: Path) -> float:
+    """Return the lowest cosine of a parity row's embedding here to torch's; errors as `parity_difference`."""
+    ours, torchs = _embeddings(encoder, path)
+    return float((ours * torchs).sum(axis=1).min())
+
+
+def _embeddings(encoder: Encoder, path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the embedding of the parity rows on this machine, and torch's."""
     try:
         rows = load_file(path)
         X, size_factor, expected = rows["X"], rows["size_factor"], rows["embedding"]
@@ -37,7 +50,7 @@ def parity_difference(encoder: Encoder, path: Path) -> float:
         raise IntegrityError(
             f"{path} holds {len(X)} rows and embeddings of shape {expected.shape}; build the space again"
         )
-    return float(np.abs(encoder.encode(X, size_factor) - expected).max())
+    return encoder.encode(X, size_factor), expected
 
 
 def require_parity(encoder: Encoder, path: Path) -> float:
@@ -55,3 +68,23 @@ def require_parity(encoder: Encoder, path: Path) -> float:
             f"(at most {TOLERANCE:g} is allowed) with {encoder.provider}; report this, and use --device cpu"
         )
     return difference
+
+
+def require_int8_parity(encoder: Encoder, path: Path) -> float:
+    """Return the lowest cosine to torch's embedding of an encoder's int8 graph, or refuse one lower than at export.
+
+    Integers are multiplied and added exactly: what differs between machines is the rounding of the logarithms before.
+
+    Raises
+    ------
+    IntegrityError
+        If it is more than ``COSINE_TOLERANCE`` below what the manifest states.
+    """
+    assert encoder.record.int8
+    stated, cosine = encoder.record.int8.parity_cosine, parity_cosine(encoder, path)
+    if not cosine >= stated - COSINE_TOLERANCE:
+        raise IntegrityError(
+            f"the {encoder.modality} encoder's int8 graph gives embeddings of cosine {cosine:.5f} to torch's, the "
+            f"manifest says {stated:.5f}; report this, and use --precision float32"
+        )
+    return cosine

@@ -122,6 +122,7 @@ def _results(folder: Path, query: StoredQuery, space: Space, options: Options, p
         status.st_size,
         status.st_mtime_ns,
         space.manifest_sha256,
+        space.precision,
         asdict(options),
         metadata.version("smile-zoo"),
     ]

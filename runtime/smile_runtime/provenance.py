@@ -29,6 +29,7 @@ def provenance(space: Space, projector: Projector, reading: Reading) -> dict[str
         "features_missing": np.array(match.missing, dtype=object),
         "features": match.report.as_uns(),
         "provider": projector.encoder.provider,
+        "precision": projector.encoder.precision,
         "unknown_rate": projector.placement.unknown_rate,
         "versions": {**versions, **installed_packages(), "python": platform.python_version()},
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal, get_args
 
-from smile_runtime.errors import DependencyError, DeviceError, SpaceError
+from smile_runtime.errors import DependencyError, DeviceError, PrecisionError, SpaceError
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 Device = Literal["auto", "cpu", "cuda"]
 DEVICES = get_args(Device)
+Precision = Literal["float32", "int8"]
+PRECISIONS = get_args(Precision)
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -77,6 +79,33 @@ def require_device(device: str) -> None:
     """
     if device not in DEVICES:
         raise DeviceError(f"there is no device {device!r}; choose one of: {', '.join(DEVICES)}")
+
+
+def device_for(device: Device, precision: Precision) -> Device:
+    """Return where a graph of a precision runs: int8 always on the CPU, float32 where it is asked to.
+
+    ONNX Runtime has no CUDA kernels for these integers: it would copy to and fro between the few nodes that it has them
+    for and all others.
+
+    Raises
+    ------
+    DeviceError
+        If there is no such device, or CUDA is asked for and the graph cannot run there.
+    PrecisionError
+        If there is no such precision.
+    """
+    require_device(device)
+    if precision not in PRECISIONS:
+        raise PrecisionError(f"there is no precision {precision!r}; choose one of: {', '.join(PRECISIONS)}")
+    if precision == "float32":
+        return device
+    if device == "cuda":
+        raise DeviceError(
+            "int8 graphs run on the CPU alone, CUDA was asked for; use --device cpu, or --precision float32 on the GPU"
+        )
+    if device == "auto" and "onnxruntime-gpu" in installed_packages():
+        logger.warning("int8 graphs run on the CPU; --precision float32 takes the GPU, --device cpu says you know")
+    return "cpu"
 
 
 def open_session(graph: Path, device: Device = "auto") -> "onnxruntime.InferenceSession":

@@ -5,12 +5,12 @@ from functools import cached_property
 from pathlib import Path
 
 from smile_runtime.encoder import Encoder
-from smile_runtime.errors import IntegrityError, UnknownModalityError
+from smile_runtime.errors import IntegrityError, PrecisionError, UnknownModalityError
 from smile_runtime.features import FeatureTable
 from smile_runtime.hashes import FileHashes
 from smile_runtime.manifest import MANIFEST_NAME, FileRecord, Manifest, read_manifest
 from smile_runtime.reference import Reference, read_points
-from smile_runtime.session import Device, require_device
+from smile_runtime.session import Device, Precision, device_for
 
 
 @dataclass(eq=False)
@@ -29,6 +29,8 @@ class Space:
         Where its encoders run.
     revision
         Where its directory came from, for provenance.
+    precision
+        What its encoders compute in.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class Space:
     manifest_sha256: str
     device: Device
     revision: str
+    precision: Precision = "float32"
 
     @property
     def name(self) -> str:
@@ -44,16 +47,21 @@ class Space:
 
     @cached_property
     def encoders(self) -> dict[str, Encoder]:
-        """Its encoders by modality, those whose files are here."""
+        """Its encoders by modality, those whose files are here and that have a graph of the precision."""
         encoders = {}
         for modality in encoders_here(self.path, self.manifest):
             record = self.manifest.encoders[modality]
+            graph = record.graph_of(self.precision)
+            if graph is None:
+                continue
             features = FeatureTable.from_tsv(self.path / record.features)
             if len(features) != record.n_features:
                 raise IntegrityError(
                     f"{self.path / record.features} has {len(features)} features, the manifest says {record.n_features}"
                 )
-            encoders[modality] = Encoder(modality, record, features, self.path / record.graph, self.device)
+            encoders[modality] = Encoder(
+                modality, record, features, self.path / graph, self.device, precision=self.precision
+            )
         return encoders
 
     @cached_property
@@ -81,23 +89,33 @@ class Space:
         ------
         UnknownModalityError
             If there is none of that name, or several to choose from.
+        PrecisionError
+            If it has no graph of the space's precision.
         """
-        known = ", ".join(self.encoders)
+        here = encoders_here(self.path, self.manifest)
+        known = ", ".join(here)
         if modality is None:
-            if len(self.encoders) > 1:
+            if len(here) > 1:
                 raise UnknownModalityError(
                     f"the space {self.name} has several encoders: {known}; say which (--modality)"
                 )
-            return next(iter(self.encoders.values()))
-        if modality not in self.encoders and modality in self.manifest.encoders:
-            raise absent_encoder(modality, self.name, list(self.encoders))
-        if modality not in self.encoders:
+            modality = here[0]
+        if modality not in here and modality in self.manifest.encoders:
+            raise absent_encoder(modality, self.name, here)
+        if modality not in here:
             raise UnknownModalityError(f"the space {self.name} has no {modality!r} encoder; it has: {known}")
+        if modality not in self.encoders:
+            raise absent_graph(self.precision, f"the {modality} encoder of the space {self.name}")
         return self.encoders[modality]
 
 
 def open_space(
-    path: Path | str, *, device: Device = "auto", revision: str = "local", hash_memory: Path | None = None
+    path: Path | str,
+    *,
+    device: Device = "auto",
+    precision: Precision = "float32",
+    revision: str = "local",
+    hash_memory: Path | None = None,
 ) -> Space:
     """Open a space directory, after checking the sha256 of every file in it.
 
@@ -107,6 +125,8 @@ def open_space(
         The directory.
     device
         Where its encoders run: ``auto``, ``cpu`` or ``cuda``.
+    precision
+        What they compute in: ``float32``, or ``int8`` where the space has such graphs, on the CPU.
     revision
         Where the directory came from, to be recorded with every projection.
     hash_memory
@@ -120,7 +140,9 @@ def open_space(
     Raises
     ------
     DeviceError
-        If there is no such device.
+        If there is no such device, or graphs of the precision cannot run there.
+    PrecisionError
+        If there is no such precision, or the space has no graph of it.
     SpaceNotFoundError
         If there is no space directory.
     FormatVersionError, SpaceError
@@ -128,14 +150,16 @@ def open_space(
     IntegrityError
         If a file is missing or was changed.
     """
-    require_device(device)
+    device = device_for(device, precision)
     path = Path(path)
     manifest = read_manifest(path)
+    if all(record.graph_of(precision) is None for record in manifest.encoders.values()):
+        raise absent_graph(precision, f"the space {manifest.name}")
     hashes = FileHashes(path, hash_memory)
     verify_files(path, manifest, hashes)
     manifest_sha256 = hashes.sha256(MANIFEST_NAME)
     hashes.save()
-    return Space(path, manifest, manifest_sha256, device, revision)
+    return Space(path, manifest, manifest_sha256, device, revision, precision)
 
 
 def encoders_here(path: Path, manifest: Manifest) -> list[str]:
@@ -152,6 +176,14 @@ def absent_encoder(modality: str, space: str, here: list[str]) -> UnknownModalit
     return UnknownModalityError(
         f"the {modality} encoder of the space {space} was not pulled, only: {', '.join(here)}; "
         f"get it with: smile-zoo pull SPACE --modality {modality}"
+    )
+
+
+def absent_graph(precision: Precision, what: str) -> PrecisionError:
+    """Return the error of a space or encoder that has no graph of a precision."""
+    return PrecisionError(
+        f"{what} has no {precision} graph; use --precision float32, or build the space again with {precision} = true "
+        "under [export] in its recipe"
     )
 
 

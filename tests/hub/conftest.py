@@ -164,6 +164,11 @@ class SpaceFiles:
         """What a pull brings beside the manifest: all but the weights for training."""
         return [name for name in self.files if name != "config.json" and not name.startswith("training/")]
 
+    @property
+    def size(self) -> int:
+        """The bytes of those."""
+        return sum(len(self.files[name]) for name in self.wanted)
+
     def changed(
         self, files: dict[str, bytes] | None = None, change: Callable[[dict[str, Any]], object] = lambda _manifest: None
     ) -> dict[str, bytes]:

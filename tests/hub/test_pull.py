@@ -13,9 +13,11 @@ from pathlib import Path
 
 import anndata
 import pytest
+from tqdm import tqdm
 
 import smile_zoo
 from smile_runtime import SmileError, SpaceNotFoundError, open_space
+from smile_zoo.console import size_text
 
 GRAPH = "onnx/rna.onnx"
 OFFLINE = {"HF_HUB_OFFLINE": "1"}
@@ -60,7 +62,7 @@ def test_pull_of_a_repo(hub, machine, pbmc, commit):
     assert done.stdout == f"{snapshot(machine, commit)}\n"
     assert done.stderr.splitlines() == [
         f"org/pbmc@main is commit {commit}",
-        f"pbmc is here, verified: 7 files downloaded, 1.0 MB (org/pbmc@{commit})",
+        f"pbmc is here, verified: 7 files downloaded, {size_text(pbmc.size)} (org/pbmc@{commit})",
     ]
     wanted = {name: pbmc.files[name] for name in ("config.json", *pbmc.wanted)}
     assert files_in(snapshot(machine, commit)) == wanted
@@ -233,8 +235,8 @@ def test_dry_run_fetches_the_manifest_alone(hub, machine, pbmc, commit):
     header, *rows = [line.split() for line in done.stdout.splitlines()]
     assert header == ["FILE", "SIZE", "STATE"]
     assert [row[0] for row in rows] == pbmc.wanted
-    assert ["map.png", "41.9", "kB", "download"] in rows
-    assert f"1.0 MB to download (org/pbmc@{commit})" in done.stderr
+    assert ["map.png", *size_text(len(pbmc.files["map.png"])).split(), "download"] in rows
+    assert f"{size_text(pbmc.size)} to download (org/pbmc@{commit})" in done.stderr
     assert list(files_in(snapshot(machine, commit))) == ["config.json"]
     assert {request.path.rpartition("/")[2] for request in machine.requests} == {"main", "config.json"}
     assert not (machine.folder / "copy").exists()
@@ -300,7 +302,8 @@ def test_one_bar_for_all_files(machine, pbmc, commit):
     assert {line.partition(":")[0] for line in bars} == {"pulling"}
     assert b"\x1b" not in shown  # nor does it move up, to a second one
     assert bars[-1].startswith("pulling: 100%|")
-    assert "1.01M/1.01M" in bars[-1]
+    size = tqdm.format_sizeof(pbmc.size)
+    assert f"{size}/{size}" in bars[-1]
 
 
 @pytest.mark.parametrize("command", ["show", "verify", "project"])
@@ -423,9 +426,8 @@ print(space.revision, space.manifest_sha256, space.encoder().provider)
 """
     done = python(machine, script, HF_ENDPOINT=closed)
     assert done.returncode == 0, done.stderr
-    size = sum(len(pbmc.files[name]) for name in pbmc.wanted)
     assert done.stdout.splitlines() == [
-        f"cache/models--org--secret/snapshots/{commit} org/secret@{commit} {size} {{{size}}}",
+        f"cache/models--org--secret/snapshots/{commit} org/secret@{commit} {pbmc.size} {{{pbmc.size}}}",
         f"org/secret@{commit} {pbmc.sha256} CPUExecutionProvider",
     ]
     assert {request.headers.get("authorization") for request in machine.requests} == {None, "Bearer hf_owner"}

@@ -114,6 +114,7 @@ def test_provenance(counts, pbmc_path):
         "n_features_matched": len(space.encoder().features) - 3,
         "unknown_rate": 0.05,
         "provider": "CPUExecutionProvider",
+        "precision": "float32",
     }
     assert versions["python"] == platform.python_version()
     assert {name: versions[name] for name in ("smile-zoo", "numpy", "anndata")} == {

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from smile_runtime.preprocessing import Preprocessing
-from smile_training.export import export_onnx, torch_embedding
-from smile_training.graph import PreprocessingGraph
+from smile_training.export import export_integer_graph, export_onnx, torch_embedding
+from smile_training.graph import EncoderGraph, IntegerGraph, PreprocessingGraph
 from smile_training.network import SmileNetwork
 from smile_training.recipe import Network
 from smile_training.trained import TrainedEncoder
@@ -80,3 +80,22 @@ def test_an_exported_encoder_embeds_as_the_trained_one(kind: str, stem: bool, tm
     np.testing.assert_allclose(embedding, expected, atol=1e-5)
     np.testing.assert_allclose(pseudo_type, types, atol=1e-5)
     np.testing.assert_allclose(torch_embedding(graph, X, size_factor), embedding, atol=1e-5)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize(("kind", "stem"), [*((kind, True) for kind in KINDS), ("expression", False)])
+def test_the_form_that_is_rounded_to_integers_gives_the_same(
+    kind: str, stem: bool, missing: bool, tmp_path: Path
+) -> None:
+    directions = np.random.default_rng(1).standard_normal((D, 5)).astype(np.float32) if stem else None
+    network = SmileNetwork(D, Network(hidden=[16], n_latent=8), directions)
+    network.initialise(torch.Generator().manual_seed(0))
+    encoder = TrainedEncoder(tuple(f"f{each}" for each in range(D)), fitted(kind), network.eval())
+    X, size_factor = rows(missing=missing)
+    expected = torch_embedding(EncoderGraph(encoder).eval(), X, size_factor)
+    ours = torch_embedding(IntegerGraph(encoder).eval(), X, size_factor)
+    np.testing.assert_allclose(ours, expected, atol=2e-5)
+
+    export_integer_graph(encoder, tmp_path / "encoder.onnx", {})
+    session = onnxruntime.InferenceSession(tmp_path / "encoder.onnx", providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(session.run(None, {"X": X, "size_factor": size_factor})[0], ours, atol=1e-5)

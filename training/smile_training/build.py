@@ -206,6 +206,7 @@ def _parts(
         calibrations={} if evaluation is None else evaluation.calibrations,
         similarities={} if evaluation is None else evaluation.similarities,
         metrics=metrics,
+        cells=dataset.cells,
         sha256=workshop.sha256,
         onto=onto,
     )

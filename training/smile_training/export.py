@@ -1,4 +1,4 @@
-"""Export of a trained encoder as one self-contained ONNX graph."""
+"""Export of a trained encoder as self-contained ONNX graphs."""
 
 import contextlib
 import io
@@ -11,9 +11,10 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from smile_runtime.errors import TrainingError
-from smile_training.graph import EncoderGraph
+from smile_training.graph import EncoderGraph, IntegerGraph
 from smile_training.trained import TrainedEncoder
 
 OPSET = 20
@@ -40,27 +41,40 @@ def export_onnx(encoder: TrainedEncoder, path: Path, metadata: dict[str, str]) -
         The module that was exported, for parity.
     """
     graph = EncoderGraph(encoder).eval()
-    example = (torch.ones(_CHECKED_ROWS, len(encoder.features)), torch.ones(_CHECKED_ROWS, 1))
+    _export(graph, {"X": len(encoder.features), "size_factor": 1}, path, metadata)
+    return graph
+
+
+def export_integer_graph(encoder: TrainedEncoder, path: Path, metadata: dict[str, str]) -> None:
+    """Write an encoder as `export_onnx` does, in the form that `smile_training.quantise` rounds to integers."""
+    _export(IntegerGraph(encoder).eval(), {"X": len(encoder.features), "size_factor": 1}, path, metadata)
+
+
+def _export(module: nn.Module, widths: dict[str, int], path: Path, metadata: dict[str, str]) -> None:
+    """Write a module as an ONNX graph whose inputs have these names and widths."""
     rows = torch.export.Dim("n", min=1)
     with _quiet_exporter():
         program = torch.onnx.export(
-            graph,
-            example,
+            module,
+            tuple(torch.ones(_CHECKED_ROWS, width) for width in widths.values()),
             dynamo=True,
             external_data=False,
             verbose=False,
             opset_version=OPSET,
-            input_names=["X", "size_factor"],
+            input_names=list(widths),
             output_names=["embedding", "pseudo_type"],
-            dynamic_shapes={"X": {0: rows}, "size_factor": {0: rows}},
+            dynamic_shapes={name: {0: rows} for name in widths},
         )
     assert program is not None
-    model = program.model_proto
+    write_model(program.model_proto, path, metadata)
+
+
+def write_model(model: onnx.ModelProto, path: Path, metadata: dict[str, str]) -> None:
+    """Check a graph and write it, with nothing in it of the machine."""
     _strip(model)
     onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
-    return graph
 
 
 @contextlib.contextmanager
@@ -80,15 +94,24 @@ def _quiet_exporter() -> Iterator[None]:
 def _strip(model: onnx.ModelProto) -> None:
     """Remove what torch writes of the machine: stack traces with local paths, in every metadata field."""
     model.doc_string = ""
-    for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
-        del part.metadata_props[:]
-        part.doc_string = ""
-    for value in (*model.graph.input, *model.graph.output):
-        del value.metadata_props[:]
+    del model.metadata_props[:]
+    _strip_graph(model.graph)
     if any(tensor.external_data for tensor in model.graph.initializer):
         raise TrainingError(
             "the exported graph keeps its weights in another file; export with onnx>=1.21 and torch>=2.6"
         )
+
+
+def _strip_graph(graph: onnx.GraphProto) -> None:
+    for part in (graph, *graph.node, *graph.value_info, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for value in (*graph.input, *graph.output):
+        del value.metadata_props[:]
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:  # the two ways of a condition
+                _strip_graph(attribute.g)
 
 
 @torch.inference_mode()

@@ -199,6 +199,13 @@ class Reference(Section, frozen=True):
     """How often that cross-validation is repeated, with another seed each time."""
 
 
+class Export(Section, frozen=True):
+    """What is written beside the float32 graphs; it changes no figure."""
+
+    int8: bool = False
+    """Whether encoders get an int8 graph too, where that comes near enough to float32."""
+
+
 class Recipe(Section, frozen=True):
     """Everything that decides what a space becomes."""
 
@@ -220,6 +227,7 @@ class Recipe(Section, frozen=True):
     """Of each further modality in a composition."""
     reference: Reference = Reference()
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+    export: Export | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def simulated(self) -> tuple[str, ...]:
@@ -290,7 +298,8 @@ def _modality_error(resolved: dict[str, Any]) -> str | None:
 
 def fingerprint(recipe: Recipe) -> str:
     """Return the sha256 of a resolved recipe: of every setting that its figures depend on."""
-    return hashlib.sha256(msgspec.json.encode(recipe)).hexdigest()
+    trained = msgspec.structs.replace(recipe, export=msgspec.UNSET)
+    return hashlib.sha256(msgspec.json.encode(trained)).hexdigest()
 
 
 def _with_defaults(fields: dict[str, Any]) -> dict[str, Any]:

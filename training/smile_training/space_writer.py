@@ -35,7 +35,9 @@ from smile_runtime.parity import require_parity, write_parity
 from smile_runtime.preprocessing import Preprocessing
 from smile_runtime.reference import Reference, write_points
 from smile_runtime.space import Space
+from smile_training.cells import Cells
 from smile_training.export import export_onnx, torch_embedding
+from smile_training.int8_writer import write_int8
 from smile_training.pictures import draw_loss_curves
 from smile_training.recipe import Recipe
 from smile_training.trained import TrainedEncoder
@@ -65,6 +67,8 @@ class Parts:
         Of the similarity, by modality; empty where nothing was left out.
     metrics
         Measured figures.
+    cells
+        Of each modality.
     sha256
         Of the data of each modality, one for each file.
     onto
@@ -78,6 +82,7 @@ class Parts:
     calibrations: Mapping[str, dict[str, CalibrationRecord]]
     similarities: Mapping[str, SimilarityRecord]
     metrics: list[MetricRecord]
+    cells: Mapping[str, Cells]
     sha256: Mapping[str, list[str]]
     onto: Space | None = None
 
@@ -171,7 +176,7 @@ def _sources(recipe: Recipe, sha256: Mapping[str, list[str]]) -> list[SourceReco
 
 
 def _copy_encoder(folder: Path, modality: str, record: EncoderRecord, source: Path) -> EncoderRecord:
-    for name in (record.graph, record.features, record.parity, weights_name(modality)):
+    for name in (*record.files, weights_name(modality)):
         shutil.copyfile(source / name, folder / name)
     return record
 
@@ -215,7 +220,12 @@ def _write_encoder(folder: Path, recipe: Recipe, modality: str, encoder: Trained
     X, size_factor = _parity_rows(encoder.preprocessing, np.random.default_rng(recipe.seed))
     write_parity(folder / record.parity, X, size_factor, torch_embedding(graph, X, size_factor))
     exported = Encoder(modality, record, features, folder / record.graph, "cpu")
-    return msgspec.structs.replace(record, parity_difference=require_parity(exported, folder / record.parity))
+    record = msgspec.structs.replace(record, parity_difference=require_parity(exported, folder / record.parity))
+    if recipe.export and recipe.export.int8:
+        points = parts.points.of(record.voters)
+        int8 = write_int8(folder, exported, encoder, parts.cells[modality], points, recipe, about)
+        record = msgspec.structs.replace(record, int8=int8 or msgspec.UNSET)
+    return record
 
 
 def _parity_rows(

@@ -3,6 +3,7 @@
 import getpass
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from smile_runtime.cards.card import CARD_NAME
 from smile_runtime.hashes import FileHashes
 from smile_runtime.manifest import MANIFEST_NAME, Manifest
-from smile_runtime.parity import require_parity
+from smile_runtime.parity import require_int8_parity, require_parity
 from smile_runtime.space import Space, verify_files
 from smile_zoo.errors import PublishError
 
@@ -64,8 +65,11 @@ def _require_whole(path: Path, manifest: Manifest) -> None:
     files = {name: record for name, record in manifest.files.items() if name != CARD_NAME}
     without_card = msgspec.structs.replace(manifest, files=files)
     verify_files(path, without_card, FileHashes(path))
-    for modality, encoder in Space(path, without_card, "", "cpu", "local").encoders.items():
-        require_parity(encoder, path / manifest.encoders[modality].parity)
+    space = Space(path, without_card, "", "cpu", "local")
+    for encoder in space.encoders.values():
+        require_parity(encoder, path / encoder.record.parity)
+    for encoder in replace(space, precision="int8").encoders.values():
+        require_int8_parity(encoder, path / encoder.record.parity)
 
 
 def _unlisted(path: Path, manifest: Manifest) -> Iterator[str]:

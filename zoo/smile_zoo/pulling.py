@@ -8,7 +8,7 @@ from pathlib import Path
 from smile_runtime.files import atomic_directory, require_free
 from smile_runtime.hashes import FileHashes
 from smile_runtime.manifest import MANIFEST_NAME, read_manifest
-from smile_runtime.session import Device
+from smile_runtime.session import Device, Precision
 from smile_runtime.space import Space, absent_encoder, encoders_here, open_space, require_pinned
 from smile_zoo.fetching import Progress, no_progress
 from smile_zoo.hub import Hub
@@ -103,6 +103,7 @@ def load(
     name: str | Path,
     *,
     device: Device = "auto",
+    precision: Precision = "float32",
     modalities: Collection[str] | None = None,
     cache_dir: Path | None = None,
     endpoint: str | None = None,
@@ -117,6 +118,8 @@ def load(
         As in `pull`.
     device
         Where its encoders run: ``auto``, ``cpu`` or ``cuda``.
+    precision
+        What they compute in: ``float32``, or ``int8`` where the space has such graphs.
 
     Returns
     -------
@@ -128,7 +131,9 @@ def load(
         As `pull` and `smile_runtime.open_space`.
     """
     pulled = pull(name, modalities=modalities, cache_dir=cache_dir, endpoint=endpoint, token=token, progress=progress)
-    return open_space(pulled.path, device=device, revision=pulled.revision, hash_memory=hash_memory())
+    return open_space(
+        pulled.path, device=device, precision=precision, revision=pulled.revision, hash_memory=hash_memory()
+    )
 
 
 def _opened(space: LocalSpace) -> Pulled:

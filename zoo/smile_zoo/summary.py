@@ -71,6 +71,7 @@ def summary_json(summary: Summary, provenance: Mapping[str, Any]) -> dict[str, A
         "modality": provenance["modality"],
         "values": provenance["values"],
         "provider": provenance["provider"],
+        "precision": provenance["precision"],
         "n_features_matched": provenance["n_features_matched"],
         "n_features_missing": len(provenance["features_missing"]),
         "weight_matched": provenance["weight_matched"],

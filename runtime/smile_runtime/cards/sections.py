@@ -31,6 +31,12 @@ them for the other half:
 """
 
 
+_INT8 = """\
+The int8 graph (`--precision int8`, on the CPU) against the float32 graph, on reference cells that did not set the
+scales of its integers:
+"""
+
+
 def about(manifest: Manifest) -> str:
     """Return title, description and facts."""
     reference = manifest.reference
@@ -140,9 +146,9 @@ def _plain(value: object) -> str:
 
 
 def figures(manifest: Manifest) -> str:
-    """Return every figure beside its peers', how it was measured, and how well the confidence is calibrated."""
+    """Return every figure beside its peers', how it was measured, how well the confidence is calibrated, and int8."""
     table = metric_table(manifest.metrics) if manifest.metrics else "Nothing was measured.\n"
-    return f"{_repeats(manifest)}\n{MEASURED}\n{table}{_calibration(manifest)}"
+    return f"{_repeats(manifest)}\n{MEASURED}\n{table}{_calibration(manifest)}{_int8(manifest)}"
 
 
 def _repeats(manifest: Manifest) -> str:
@@ -159,6 +165,18 @@ def _calibration(manifest: Manifest) -> str:
         for column, calibration in record.calibrations.items()
     ]
     return f"\n{_CALIBRATED}\n{markdown_table(['modality', 'labels', 'error', 'cells'], rows)}" if rows else ""
+
+
+def _int8(manifest: Manifest) -> str:
+    rows = []
+    for name, record in manifest.encoders.items():
+        if record.int8:
+            agreement = record.int8.label_agreement
+            cosines = [f"{record.int8.mean_cosine:.5f}", f"{record.int8.lowest_cosine:.5f}"]
+            same = "" if agreement is None else f"{agreement:.2%}"
+            rows.append([escaped(name), *cosines, same, f"{record.int8.n_cells:,}"])
+    header = ["modality", "mean cosine", "lowest cosine", "same label", "cells"]
+    return f"\n{_INT8}\n{markdown_table(header, rows)}" if rows else ""
 
 
 def pictures(manifest: Manifest) -> str:

@@ -44,6 +44,7 @@ from smile_zoo.summary import Summary, summary_json
     help="Cells that run through the encoder together; changes speed, not results.",
 )
 @options.device
+@options.precision
 @click.option(
     "--report",
     "reports",
@@ -77,6 +78,7 @@ def project(
     unknown_rate: float,
     batch_size: int,
     device: options.DeviceName,
+    precision: options.PrecisionName,
     reports: tuple[Path, ...],
     batches: tuple[str, ...],
     key_added: str,
@@ -104,7 +106,8 @@ def project(
         require_drawable(report)
         require_writable(report)
     with progress_bar("pulling", unit="B") as pulling:
-        opened = load(space, device=device, modalities=None if modality is None else [modality], progress=pulling)
+        modalities = None if modality is None else [modality]
+        opened = load(space, device=device, precision=precision, modalities=modalities, progress=pulling)
     with progress_bar("projecting") as progress:
         overview = project_file(
             query,

@@ -44,6 +44,11 @@ def _fields(pulled: Pulled) -> list[tuple[str, str]]:
         (f"encoder {modality}", f"{record.n_features:,} features -> {record.n_latent} dimensions")
         for modality, record in manifest.encoders.items()
     ]
+    rows += [
+        (f"int8 {modality}", f"cosine to float32 {record.int8.mean_cosine:.5f}, lowest {record.int8.lowest_cosine:.5f}")
+        for modality, record in manifest.encoders.items()
+        if record.int8
+    ]
     rows += [("reference", f"{reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells")]
     rows += [(f"labels, {column.name}", ", ".join(column.labels)) for column in reference.label_columns]
     rows += [] if reference.label_columns else [("labels", "none")]

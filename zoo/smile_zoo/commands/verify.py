@@ -1,9 +1,11 @@
 """``smile-zoo verify``."""
 
+from dataclasses import replace
+
 import click
 
 from smile_runtime import open_space
-from smile_runtime.parity import TOLERANCE, require_parity
+from smile_runtime.parity import TOLERANCE, require_int8_parity, require_parity
 from smile_zoo import options
 from smile_zoo.console import print_json, progress_bar
 from smile_zoo.pulling import pull
@@ -18,7 +20,7 @@ def verify(space: str, *, device: options.DeviceName, as_json: bool) -> None:
 
     SPACE is a catalogue name, a Hub repo or a directory; it is pulled if it is not here. Every file is compared with
     the sha256 in the manifest; then the rows that travel with each encoder are embedded here and compared with what
-    torch gave for them.
+    torch gave for them. An int8 graph must come as near to it as the manifest says.
 
     \b
     Example:
@@ -37,13 +39,21 @@ def verify(space: str, *, device: options.DeviceName, as_json: bool) -> None:
         }
         for modality, encoder in opened.encoders.items()
     ]
+    int8_checks = [
+        {"encoder": modality, "lowest_cosine": require_int8_parity(encoder, opened.path / encoder.record.parity)}
+        for modality, encoder in replace(opened, precision="int8", device="cpu").encoders.items()
+    ]
     here = [name for name in opened.manifest.files if (opened.path / name).is_file()]
     if as_json:
-        print_json({"space": opened.name, "files": here, "parity": checks})
+        print_json({"space": opened.name, "files": here, "parity": checks, "int8_parity": int8_checks})
         return
     click.echo(f"{len(here)} of {len(opened.manifest.files)} files are here, and are what the manifest pins")
     for check in checks:
         click.echo(
             f"{check['encoder']}: largest difference from torch {check['largest_difference']:.1e} "
             f"(at most {TOLERANCE:.0e}) with {check['provider']}"
+        )
+    for check in int8_checks:
+        click.echo(
+            f"{check['encoder']}, int8: lowest cosine to torch {check['lowest_cosine']:.5f}, as the manifest says"
         )
