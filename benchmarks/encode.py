@@ -20,18 +20,14 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-import torch
 
 from machine import cpu_model
-from simulation import N_FEATURES, feature_names, recipe
-from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
+from simulation import N_FEATURES, feature_names, random_network, recipe
+from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, SparseFiles
 from smile_runtime.features import FeatureTable
-from smile_runtime.manifest import EncoderRecord, PreprocessingRecord
-from smile_runtime.preprocessing import Preprocessing
-from smile_training.export import export_onnx
-from smile_training.network import SmileNetwork
-from smile_training.recipe import Network
-from smile_training.trained import TrainedEncoder
+from smile_runtime.first_layer import write_first_layer
+from smile_runtime.manifest import EncoderRecord, PreprocessingRecord, SparseRecord
+from smile_training.export import export_onnx, export_trunk
 
 NETWORKS = {
     "2000-1000-512-128": (None, [1000, 512]),
@@ -40,18 +36,20 @@ NETWORKS = {
 """Number of stem components, or none, and the hidden layers."""
 
 
-def make_encoder(folder: Path, stem_size: int | None, hidden: list[int]) -> Encoder:
-    """Export a random network into a folder and return its encoder."""
+def make_encoder(folder: Path, stem_size: int | None, hidden: list[int], n_features: int = N_FEATURES) -> Encoder:
+    """Export a random network into a folder and return its encoder; sparse rows may go through it as they are."""
     sizes = recipe(network={"hidden": hidden}).network
-    trained = random_network(stem_size, sizes)
-    graph = folder / "rna.onnx"
-    export_onnx(trained, graph, {})
+    trained = random_network(stem_size, sizes, feature_names(n_features))
+    graph, sparse = folder / "rna.onnx", SparseFiles(folder / "first.safetensors", folder / "rna.trunk.onnx")
+    exported = export_onnx(trained, graph, {})
+    export_trunk(exported, sparse.trunk, {})
+    write_first_layer(sparse.first, exported.first_weight)
     preprocessing = trained.preprocessing
     record = EncoderRecord(
         graph="rna.onnx",
         features="",
         parity="",
-        n_features=N_FEATURES,
+        n_features=n_features,
         n_latent=sizes.n_latent,
         n_pseudo_types=sizes.n_pseudo_types,
         preprocessing=PreprocessingRecord(
@@ -64,20 +62,16 @@ def make_encoder(folder: Path, stem_size: int | None, hidden: list[int]) -> Enco
         parity_difference=0.0,
         voters=["rna"],
         calibrations={},
+        sparse=SparseRecord(
+            first=sparse.first.name,
+            trunk=sparse.trunk.name,
+            width=exported.first.out_features,
+            parity_difference=0.0,
+        ),
     )
     weight = trained.network.feature_weight.double().numpy()
     features = FeatureTable(trained.features, preprocessing.mean, preprocessing.std, weight)
-    return Encoder("rna", record, features, graph, "cpu")
-
-
-def random_network(stem_size: int | None, sizes: Network) -> TrainedEncoder:
-    """Return an encoder that was never trained."""
-    rng = np.random.default_rng(0)
-    mean, std = rng.uniform(0.0, 1.0, (2, N_FEATURES))
-    stem = None if stem_size is None else rng.standard_normal((N_FEATURES, stem_size), np.float32)
-    network = SmileNetwork(N_FEATURES, sizes, stem)
-    network.initialise(torch.Generator().manual_seed(0))
-    return TrainedEncoder(feature_names(), Preprocessing(1e4, True, "sd", mean, std), network.eval())
+    return Encoder("rna", record, features, graph, "cpu", sparse=sparse)
 
 
 def open_own_session(encoder: Encoder, threads: int) -> None:

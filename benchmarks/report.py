@@ -37,7 +37,6 @@ def simulated_cells(n_cells: int) -> ShownCells:
         n_cells=n_cells,
         names=np.array([f"AAACCTGAGAAACCAT-{row}" for row in range(n_cells)]),
         map=(centres[label] + rng.normal(0, 1, (n_cells, 2))).astype(np.float32),
-        embedding=np.zeros((n_cells, 2), np.float32),
         label={"label": Categories([f"cell type {number}" for number in range(N_LABELS)], label)},
         confidence={"label": rng.random(n_cells, np.float32)},
         similarity=rng.random(n_cells, np.float32),

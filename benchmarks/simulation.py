@@ -1,13 +1,23 @@
-"""Simulated cells, and a recipe for them."""
+"""Simulated cells, a recipe for them, and encoders and spaces that were never trained."""
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import scipy
+import torch
 
-from smile_runtime.preprocessing import size_factors
+from smile_runtime.manifest import LabelColumn, SimilarityRecord
+from smile_runtime.preprocessing import Preprocessing, size_factors
+from smile_runtime.reference import Reference
 from smile_training.cells import Cells
-from smile_training.recipe import Recipe, resolve_recipe
+from smile_training.network import SmileNetwork
+from smile_training.recipe import Network, Recipe, resolve_recipe
+from smile_training.space_writer import Parts, write_space
+from smile_training.trained import TrainedEncoder
 
 N_FEATURES = 2000
+_N_LANDMARKS = 1000
 _N_KINDS = 8
 _MEAN_COUNT = 0.12  # about one value in ten is not zero, as in the highly variable genes of a droplet data set
 
@@ -29,9 +39,9 @@ def simulated_cells(n_cells: int, seed: int = 0) -> Cells:
     )
 
 
-def feature_names() -> tuple[str, ...]:
-    """Return 2,000 names."""
-    return tuple(f"gene{number}" for number in range(N_FEATURES))
+def feature_names(n_features: int = N_FEATURES) -> tuple[str, ...]:
+    """Return as many names."""
+    return tuple(f"gene{number}" for number in range(n_features))
 
 
 def recipe(**fields: object) -> Recipe:
@@ -40,3 +50,43 @@ def recipe(**fields: object) -> Recipe:
     data = {"path": "simulated.h5ad", "source": {"name": "simulated", "licence": "none"}}
     modalities = {"rna": {"data": data}}
     return resolve_recipe({"name": "benchmark", **about, "modalities": modalities, **fields}, "of the benchmark")
+
+
+def random_network(stem_size: int | None, sizes: Network, features: Sequence[str]) -> TrainedEncoder:
+    """Return an encoder of some features that was never trained."""
+    rng, n_features = np.random.default_rng(0), len(features)
+    mean, std = rng.uniform(0.0, 1.0, (2, n_features))
+    stem = None if stem_size is None else rng.standard_normal((n_features, stem_size), np.float32)
+    network = SmileNetwork(n_features, sizes, stem)
+    network.initialise(torch.Generator().manual_seed(0))
+    return TrainedEncoder(tuple(features), Preprocessing(1e4, True, "sd", mean, std), network.eval())
+
+
+def simulated_space(folder: Path, features: Sequence[str], stem_size: int | None, hidden: list[int]) -> None:
+    """Write a space with a random encoder of some features and 1,000 random landmarks of ten labels."""
+    settings = recipe(network={"hidden": hidden}, reference={"n_landmarks": _N_LANDMARKS})
+    rng = np.random.default_rng(1)
+    embedding = rng.standard_normal((_N_LANDMARKS, settings.network.n_latent), np.float32)
+    column = LabelColumn(name="type", labels=[f"type {number}" for number in range(10)])
+    points = Reference(
+        embedding / np.linalg.norm(embedding, axis=1, keepdims=True),
+        np.full(_N_LANDMARKS, 100, np.float32),
+        rng.standard_normal((_N_LANDMARKS, 2), np.float32),
+        rng.integers(10, size=(_N_LANDMARKS, 1)),
+        np.zeros(_N_LANDMARKS, np.int64),
+        (column,),
+        ("rna",),
+    )
+    parts = Parts(
+        encoders={"rna": random_network(stem_size, settings.network, features)},
+        points=points,
+        n_cells=100 * _N_LANDMARKS,
+        voters={"rna": ["rna"]},
+        calibrations={},
+        similarities={"rna": SimilarityRecord(distance=[0.0, 2.0], n_cells=1)},
+        metrics=[],
+        cells={},
+        sha256={"rna": [""]},
+    )
+    folder.mkdir()
+    write_space(folder, settings, parts)

@@ -1,6 +1,7 @@
 """One modality's encoder: raw values in, embedding out."""
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,17 +9,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from smile_runtime.crossover import is_thin
+from smile_runtime.dense_path import DensePath
 from smile_runtime.errors import IntegrityError, QueryError
 from smile_runtime.features import FeatureTable
+from smile_runtime.first_layer import read_first_layer
 from smile_runtime.manifest import EncoderRecord
-from smile_runtime.matrix import Matrix, dense, sliceable
+from smile_runtime.matrix import Matrix, is_sparse, sliceable
 from smile_runtime.preprocessing import Preprocessing
-from smile_runtime.session import Device, Precision, open_session
+from smile_runtime.session import CPU, Device, Precision, may_run_cuda, open_session
+from smile_runtime.sparse_path import SparsePath
 
 if TYPE_CHECKING:
     import onnxruntime
 
+logger = logging.getLogger(__name__)
+
 DEFAULT_BATCH_SIZE = 512
+
+
+@dataclass(frozen=True)
+class SparseFiles:
+    """The files by which sparse rows go through an encoder; the manifest's `SparseRecord` says what is in them."""
+
+    first: Path
+    trunk: Path
 
 
 @dataclass(eq=False)
@@ -39,6 +54,8 @@ class Encoder:
         Where it shall run.
     precision
         What its graph computes in.
+    sparse
+        Its files for sparse rows; None: they are made dense.
     """
 
     modality: str
@@ -47,16 +64,21 @@ class Encoder:
     graph: Path
     device: Device = "auto"
     precision: Precision = "float32"
+    sparse: SparseFiles | None = None
+    _last: DensePath | SparsePath | None = field(default=None, init=False, repr=False)
 
     @cached_property
     def session(self) -> "onnxruntime.InferenceSession":
-        """The ONNX Runtime session."""
-        session = open_session(self.graph, self.device)
+        """The ONNX Runtime session of the whole graph."""
+        return self._open(self.graph, self.device, self.record.n_features)
+
+    def _open(self, graph: Path, device: Device, n_inputs: int) -> "onnxruntime.InferenceSession":
+        session = open_session(graph, device)
         widths = session.get_inputs()[0].shape[1], *(output.shape[1] for output in session.get_outputs())
-        stated = self.record.n_features, self.record.n_latent, self.record.n_pseudo_types
+        stated = n_inputs, self.record.n_latent, self.record.n_pseudo_types
         if widths != stated:
             raise IntegrityError(
-                f"{self.graph} takes and gives {widths} numbers a cell, the manifest says {stated}; "
+                f"{graph} takes and gives {widths} numbers a cell, the manifest says {stated}; "
                 "pull or build the space again"
             )
         return session
@@ -64,8 +86,23 @@ class Encoder:
     @property
     def provider(self) -> str:
         """The execution provider that runs it: what ONNX Runtime chose, not what was asked for."""
-        provider: str = self.session.get_providers()[0]
+        session = self.session if self._last is None else self._last.session
+        provider: str = session.get_providers()[0]
         return provider
+
+    @cached_property
+    def dense_path(self) -> DensePath:
+        """The way that all rows can take: through the whole graph."""
+        return DensePath(self.session)
+
+    @cached_property
+    def sparse_path(self) -> SparsePath | None:
+        """The way of thin sparse rows, on the CPU; None where the space has none."""
+        if self.sparse is None or not self.record.sparse:
+            return None
+        width = self.record.sparse.width
+        layer = read_first_layer(self.sparse.first, self.features, width)
+        return SparsePath(self.preprocessing, layer, self._open(self.sparse.trunk, "cpu", width))
 
     @cached_property
     def preprocessing(self) -> Preprocessing:
@@ -89,24 +126,26 @@ class Encoder:
         X: Matrix,
         size_factor: ArrayLike | None = None,
         *,
-        measured: NDArray[np.bool_] | None = None,
+        measured: ArrayLike | None = None,
         batch_size: int = DEFAULT_BATCH_SIZE,
     ) -> NDArray[np.float32]:
         """Embed cells.
 
-        A cell's embedding does not depend on the cells beside it, nor on the batch size.
+        Sparse rows are not made dense where that is faster. A cell's embedding does not depend on that, nor on the
+        cells beside it, nor on the batch size.
 
         Parameters
         ----------
         X
-            Raw values in the encoder's feature order, dense or sparse, shape ``(n, n_features)``; NaN for a feature
-            that was not measured.
+            Raw values in the encoder's feature order, dense or sparse, shape ``(n, n_features)``; NaN for a value that
+            was not measured.
         size_factor
             What each cell is multiplied by before the logarithm, shape ``(n,)`` or ``(n, 1)``; for counts
             ``target_sum / total``, the total taken over all features that were measured. None: 1, for values that
             already have that scale.
         measured
-            Which features were measured in this data, shape ``(n_features,)``; None: all.
+            Which features were measured at all, shape ``(n_features,)``, bool; sparse rows hold nothing of the others,
+            and what dense rows hold of them is not looked at. None: all.
         batch_size
             Rows that run through the graph together.
 
@@ -117,26 +156,24 @@ class Encoder:
         Raises
         ------
         QueryError
-            If a shape does not fit.
+            If a shape does not fit, or sparse rows hold values of features that were not measured.
         DependencyError, DeviceError
             If ONNX Runtime, or the device, does not work.
         SpaceError
             If this ONNX Runtime cannot run the graph.
         """
-        if measured is not None:
-            X = dense(X).astype(np.float32)
-            X[:, ~measured] = np.nan
-        return self._run("embedding", self.record.n_latent, X, size_factor, batch_size)
+        return self._run("embedding", self.record.n_latent, X, size_factor, measured, batch_size)
 
     def pseudo_types(
         self,
         X: Matrix,
         size_factor: ArrayLike | None = None,
         *,
+        measured: ArrayLike | None = None,
         batch_size: int = DEFAULT_BATCH_SIZE,
     ) -> NDArray[np.float32]:
         """Return the probabilities of the K pseudo cell types, shape ``(n, K)``; arguments as `encode`."""
-        return self._run("pseudo_type", self.record.n_pseudo_types, X, size_factor, batch_size)
+        return self._run("pseudo_type", self.record.n_pseudo_types, X, size_factor, measured, batch_size)
 
     def _run(
         self,
@@ -144,24 +181,70 @@ class Encoder:
         width: int,
         X: Matrix,
         size_factor: ArrayLike | None,
+        measured: ArrayLike | None,
         batch_size: int,
     ) -> NDArray[np.float32]:
         matrix = sliceable(X)
-        n = matrix.shape[0]
-        if matrix.shape != (n, len(self.features)):
+        n, n_features = matrix.shape[0], len(self.features)
+        if matrix.shape != (n, n_features):
             raise QueryError(
-                f"the {self.modality} encoder takes an array of shape (n, {len(self.features)}), got {matrix.shape}; "
+                f"the {self.modality} encoder takes an array of shape (n, {n_features}), got {matrix.shape}; "
                 "bring the columns into the order of encoder.features.ids, or use smile_runtime.project"
             )
         if batch_size < 1:
             raise QueryError(f"batch_size is {batch_size}, it must be at least 1")
-        factor = np.ones(n, np.float32) if size_factor is None else np.asarray(size_factor, np.float32)
-        if factor.shape not in ((n,), (n, 1)) or not np.isfinite(factor).all():
-            raise QueryError(f"size_factor has shape {factor.shape} for {n} rows; give one finite number for each row")
-        factor = factor.reshape(n, 1)
+        factor = _checked_factor(size_factor, n)
+        mask = None if measured is None else _checked_mask(measured, n_features)
+        if mask is not None and is_sparse(matrix):
+            _require_empty(matrix, mask)
+        slices = [slice(start, min(start + batch_size, n)) for start in range(0, n, batch_size)]
+        path = self._path(matrix)
         result = np.empty((n, width), np.float32)
-        for start in range(0, n, batch_size):
-            batch = slice(start, start + batch_size)
-            inputs = {"X": dense(matrix[batch]).astype(np.float32, copy=False), "size_factor": factor[batch]}
-            result[batch] = self.session.run([output], inputs)[0]
+        batches = ((matrix[rows], factor[rows]) for rows in slices)
+        for rows, values in zip(slices, path.run(output, batches, mask), strict=True):
+            result[rows] = values
         return result
+
+    def _path(self, matrix: Matrix) -> DensePath | SparsePath:
+        """Choose the faster path for some rows, and say so where it is not the last one."""
+        sparse = self.sparse_path if self._takes_sparse(matrix) else None
+        path = self.dense_path if sparse is None else sparse
+        if path is not self._last:
+            logger.info("cells go through the %s encoder %s", self.modality, path)
+            self._last = path
+        return path
+
+    def _takes_sparse(self, matrix: Matrix) -> bool:
+        """Say whether rows are thin, without NaN, and not bound for CUDA."""
+        if self.sparse is None or not self.record.sparse:
+            return False
+        if not is_sparse(matrix) or not is_thin(matrix, self.record.sparse.width):
+            return False
+        if np.isnan(matrix.data).any():
+            return False
+        return not may_run_cuda(self.device) or self.session.get_providers()[0] == CPU
+
+
+def _checked_factor(size_factor: ArrayLike | None, n: int) -> NDArray[np.float32]:
+    """Return size factors, shape ``(n, 1)``, or refuse them."""
+    factor = np.ones(n, np.float32) if size_factor is None else np.asarray(size_factor, np.float32)
+    if factor.shape not in ((n,), (n, 1)) or not np.isfinite(factor).all():
+        raise QueryError(f"size_factor has shape {factor.shape} for {n} rows; give one finite number for each row")
+    return factor.reshape(n, 1)
+
+
+def _checked_mask(measured: ArrayLike, n_features: int) -> NDArray[np.bool_]:
+    """Return which features were measured, shape ``(n_features,)``, or refuse it."""
+    mask = np.asarray(measured)
+    if mask.shape != (n_features,) or mask.dtype != bool:
+        raise QueryError(
+            f"measured is of type {mask.dtype} and shape {mask.shape}; give True or False for each of the "
+            f"{n_features} features"
+        )
+    return mask
+
+
+def _require_empty(matrix: Matrix, measured: NDArray[np.bool_]) -> None:
+    """Refuse sparse rows that hold values of features that were not measured."""
+    if not measured.all() and (n := np.count_nonzero(matrix.data[~measured[matrix.indices]])):
+        raise QueryError(f"{n} values are of features that `measured` says were not; leave these columns empty")

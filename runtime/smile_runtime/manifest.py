@@ -80,6 +80,18 @@ class Int8Record(Record, frozen=True):
     """Lowest cosine to torch's embedding of the parity rows, at export: what it must reach on every machine."""
 
 
+class SparseRecord(Record, frozen=True):
+    """How sparse rows go through an encoder without being made dense."""
+
+    first: str
+    """File with the first linear map: ``weight``, shape ``(n_features, width)``, float32, the scale folded in."""
+    trunk: str
+    """Graph of all that follows: from ``first``, shape ``(n, width)``, to the outputs of the whole graph."""
+    width: int
+    parity_difference: float
+    """As that of the whole graph."""
+
+
 class EncoderRecord(Record, frozen=True):
     """One modality's encoder: its files, shapes and preprocessing."""
 
@@ -102,12 +114,15 @@ class EncoderRecord(Record, frozen=True):
     """Of the similarity to the reference; None where nothing was left out of training."""
     int8: Int8Record | msgspec.UnsetType = msgspec.UNSET
     """Of the int8 graph; unset where it has none."""
+    sparse: SparseRecord | msgspec.UnsetType = msgspec.UNSET
+    """Of sparse rows; unset where all rows go through the whole graph."""
 
     @property
     def files(self) -> tuple[str, ...]:
         """The files that are its own, without the torch weights."""
         int8 = [self.int8.graph] if self.int8 else []
-        return (self.graph, self.features, self.parity, *int8)
+        sparse = [self.sparse.first, self.sparse.trunk] if self.sparse else []
+        return (self.graph, self.features, self.parity, *int8, *sparse)
 
     def graph_of(self, precision: Precision) -> str | None:
         """Return its graph of a precision; None where it has none."""

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file, save
 
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import IntegrityError
+from smile_runtime.session import CPU
 
 TOLERANCE = 1e-5
 COSINE_TOLERANCE = 1e-4
@@ -29,28 +30,36 @@ def parity_difference(encoder: Encoder, path: Path) -> float:
     IntegrityError
         If the file holds no such rows.
     """
-    ours, torchs = _embeddings(encoder, path)
-    return float(np.abs(ours - torchs).max())
+    X, size_factor, expected = _read_parity(encoder, path)
+    return float(np.abs(encoder.encode(X, size_factor) - expected).max())
 
 
 def parity_cosine(encoder: Encoder, path: Path) -> float:
     """Return the lowest cosine of a parity row's embedding here to torch's; errors as `parity_difference`."""
-    ours, torchs = _embeddings(encoder, path)
-    return float((ours * torchs).sum(axis=1).min())
+    X, size_factor, expected = _read_parity(encoder, path)
+    return float((encoder.encode(X, size_factor) * expected).sum(axis=1).min())
 
 
-def _embeddings(encoder: Encoder, path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the embedding of the parity rows on this machine, and torch's."""
-    try:
-        rows = load_file(path)
-        X, size_factor, expected = rows["X"], rows["size_factor"], rows["embedding"]
-    except (SafetensorError, KeyError) as error:
-        raise IntegrityError(f"{path} holds no parity rows: {error}; pull or build the space again") from error
-    if len(X) == 0 or expected.shape != (len(X), encoder.record.n_latent):
-        raise IntegrityError(
-            f"{path} holds {len(X)} rows and embeddings of shape {expected.shape}; build the space again"
-        )
-    return encoder.encode(X, size_factor), expected
+def sparse_parity_difference(encoder: Encoder, path: Path) -> float:
+    """Return the same, of each row alone as a sparse one, without the features that it lacks.
+
+    Raises
+    ------
+    IntegrityError
+        If the file holds no such rows, or the encoder takes no sparse ones.
+    """
+    from scipy import sparse  # at the first matrix, not at `import smile_runtime`
+
+    if encoder.sparse_path is None:
+        raise IntegrityError(f"the {encoder.modality} encoder has no files for sparse rows; build the space again")
+    X, size_factor, expected = _read_parity(encoder, path)
+    differences = []
+    for row in range(len(X)):
+        rows = sparse.csr_array(np.nan_to_num(X[row : row + 1]))
+        batches = [(rows, size_factor[row : row + 1])]
+        (embedding,) = encoder.sparse_path.run("embedding", batches, ~np.isnan(X[row]))
+        differences.append(np.abs(embedding[0] - expected[row]).max())
+    return float(np.max(differences))
 
 
 def require_parity(encoder: Encoder, path: Path) -> float:
@@ -61,11 +70,32 @@ def require_parity(encoder: Encoder, path: Path) -> float:
     IntegrityError
         If this machine's embedding differs by more.
     """
-    difference = parity_difference(encoder, path)
+    return _required(parity_difference(encoder, path), f"the {encoder.modality} encoder", encoder.provider)
+
+
+def require_sparse_parity(encoder: Encoder, path: Path) -> float:
+    """Return the largest difference of sparse rows, or refuse one above ``TOLERANCE``, as `require_parity`."""
+    return _required(sparse_parity_difference(encoder, path), f"the {encoder.modality} encoder of sparse rows", CPU)
+
+
+def _read_parity(encoder: Encoder, path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    try:
+        rows = load_file(path)
+        X, size_factor, expected = rows["X"], rows["size_factor"], rows["embedding"]
+    except (SafetensorError, KeyError) as error:
+        raise IntegrityError(f"{path} holds no parity rows: {error}; pull or build the space again") from error
+    if len(X) == 0 or expected.shape != (len(X), encoder.record.n_latent):
+        raise IntegrityError(
+            f"{path} holds {len(X)} rows and embeddings of shape {expected.shape}; build the space again"
+        )
+    return X, size_factor, expected
+
+
+def _required(difference: float, what: str, provider: str) -> float:
     if not difference <= TOLERANCE:
         raise IntegrityError(
-            f"the {encoder.modality} encoder gives embeddings that differ from torch's by {difference:.2g} "
-            f"(at most {TOLERANCE:g} is allowed) with {encoder.provider}; report this, and use --device cpu"
+            f"{what} gives embeddings that differ from torch's by {difference:.2g} "
+            f"(at most {TOLERANCE:g} is allowed) with {provider}; report this, and use --device cpu"
         )
     return difference
 

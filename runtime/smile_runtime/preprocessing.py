@@ -97,7 +97,9 @@ class Preprocessing:
         """Return each cell's scale, shape ``(n, 1)``, from its total over all features, shape ``(n,)``."""
         return size_factors(totals, self.target_sum)
 
-    def transform(self, raw: Matrix, size_factor: NDArray[np.float32]) -> Matrix:
+    def transform(
+        self, raw: Matrix, size_factor: NDArray[np.float32], measured: NDArray[np.bool_] | None = None
+    ) -> Matrix:
         """Apply every step before centring.
 
         Parameters
@@ -107,12 +109,15 @@ class Preprocessing:
             CSR.
         size_factor
             Each cell's scale, shape ``(n, 1)``.
+        measured
+            Which features of a sparse matrix were measured, shape ``(n_features,)``; it holds nothing of the others.
+            None: all.
 
         Returns
         -------
             float32, of the shape and kind of ``raw``: a sparse matrix stays sparse.
         """
-        rows = Rows(raw)
+        rows = Rows(raw, measured)
         if self.binarise:
             rows.map(_presence)
         rows.scale_rows(size_factor[:, 0])

@@ -1,6 +1,7 @@
 """Rows of values, dense or sparse, changed in place: what a preprocessing needs of them, and no more.
 
-A sparse row holds a zero wherever it holds nothing; a dense one holds NaN where a value was not measured.
+A dense row holds NaN where a value was not measured. A sparse one holds a zero wherever it holds nothing, unless the
+feature is said not to have been measured.
 """
 
 from collections.abc import Callable
@@ -21,15 +22,19 @@ class Rows:
     ----------
     matrix
         ndarray or scipy sparse matrix, shape ``(n, n_features)``.
+    measured
+        Which features were measured in sparse rows, shape ``(n_features,)``; None: all.
     """
 
-    def __init__(self, matrix: Matrix) -> None:
+    def __init__(self, matrix: Matrix, measured: NDArray[np.bool_] | None = None) -> None:
         self._sparse = is_sparse(matrix)
+        self._measured = measured
         self.matrix: Matrix
         if not self._sparse:
             self.matrix = np.array(matrix, np.float32)
         else:
             self.matrix = matrix.tocsr().astype(np.float32, copy=True)
+            self.matrix.sum_duplicates()  # a value may stand there in parts
             self._row = np.repeat(np.arange(matrix.shape[0]), np.diff(self.matrix.indptr))
 
     def map(self, function: Elementwise) -> None:
@@ -75,6 +80,7 @@ class Rows:
     def measured(self, weight: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the weight, shape ``(n_features,)``, of what was measured in each row, shape ``(n,)``."""
         if self._sparse:
-            return np.full(self.matrix.shape[0], float(weight.sum()))
+            known = weight if self._measured is None else weight[self._measured]
+            return np.full(self.matrix.shape[0], float(known.sum()))
         sums: NDArray[np.float64] = (~np.isnan(self.matrix)) @ weight.astype(np.float64)
         return sums

@@ -108,6 +108,11 @@ def device_for(device: Device, precision: Precision) -> Device:
     return "cpu"
 
 
+def may_run_cuda(device: Device) -> bool:
+    """Say whether a session could come to run on CUDA; which it does, only an open one tells."""
+    return device != "cpu" and (device == "cuda" or CUDA in import_onnxruntime().get_available_providers())
+
+
 def open_session(graph: Path, device: Device = "auto") -> "onnxruntime.InferenceSession":
     """Open a graph on a device.
 
@@ -165,7 +170,7 @@ def _open_cuda(ort: ModuleType, graph: Path, *, required: bool) -> "onnxruntime.
 
 def _open(ort: ModuleType, graph: Path, providers: list[str]) -> "onnxruntime.InferenceSession":
     options = ort.SessionOptions()
-    options.intra_op_num_threads = _usable_cores()
+    options.intra_op_num_threads = usable_cores()
     options.inter_op_num_threads = 1
     # A graph is whole in itself: data beside it has no sha256. It would be looked for in the graph's own file, as if
     # that were a folder, and not be found.
@@ -177,7 +182,8 @@ def _open(ort: ModuleType, graph: Path, providers: list[str]) -> "onnxruntime.In
     return session
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Return how many cores this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from smile_runtime.encoder import Encoder
+from smile_runtime.encoder import Encoder, SparseFiles
 from smile_runtime.errors import IntegrityError, PrecisionError, UnknownModalityError
 from smile_runtime.features import FeatureTable
 from smile_runtime.hashes import FileHashes
-from smile_runtime.manifest import MANIFEST_NAME, FileRecord, Manifest, read_manifest
+from smile_runtime.manifest import MANIFEST_NAME, EncoderRecord, FileRecord, Manifest, read_manifest
 from smile_runtime.reference import Reference, read_points
 from smile_runtime.session import Device, Precision, device_for
 
@@ -60,9 +60,19 @@ class Space:
                     f"{self.path / record.features} has {len(features)} features, the manifest says {record.n_features}"
                 )
             encoders[modality] = Encoder(
-                modality, record, features, self.path / graph, self.device, precision=self.precision
+                modality,
+                record,
+                features,
+                self.path / graph,
+                self.device,
+                self.precision,
+                self._sparse_files(record) if self.precision == "float32" else None,
             )
         return encoders
+
+    def _sparse_files(self, record: EncoderRecord) -> SparseFiles | None:
+        sparse = record.sparse
+        return SparseFiles(self.path / sparse.first, self.path / sparse.trunk) if sparse else None
 
     @cached_property
     def reference(self) -> Reference:

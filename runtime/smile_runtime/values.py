@@ -17,6 +17,7 @@ Taken = Literal["expression", "counts", "presence", "levels", "numbers"]
 """What an encoder takes: counts or log-normalised values; or the one kind of that name."""
 
 _LARGEST_LOG = 20.0  # log1p of a count of 485 million: larger values are no logarithms
+_LARGEST = float(np.finfo(np.float32).max)
 _SAME_TOTAL = 0.01
 _USUAL_TOTALS = (1e4, 1e5, 1e6, 1e3)
 
@@ -32,7 +33,7 @@ class ValueScan:
     integral
         Whether all values are whole numbers.
     n_nan, n_infinite, n_negative
-        How many values are not numbers, infinite, below zero.
+        How many values are not numbers, infinite as float32, below zero.
     """
 
     largest: float = 0.0
@@ -65,8 +66,8 @@ def scan_rows(rows: Matrix) -> ValueScan:
         return ValueScan()
     smallest, largest = float(values.min()), float(values.max())  # either is NaN where any value is
     n_nan = n_infinite = 0
-    if not np.isfinite(smallest + largest):
-        n_nan, n_infinite = int(np.count_nonzero(np.isnan(values))), int(np.count_nonzero(np.isinf(values)))
+    if not (smallest >= -_LARGEST and largest <= _LARGEST):
+        n_nan, n_infinite = int(np.count_nonzero(np.isnan(values))), int(np.count_nonzero(np.abs(values) > _LARGEST))
         largest = float(np.fmax.reduce(values, axis=None))
     n_negative = 0 if smallest >= 0 else int(np.count_nonzero(values < 0))
     integral = values.dtype.kind != "f" or bool(np.array_equal(values, np.rint(values)))
@@ -122,7 +123,9 @@ def recognise_values(scan: ValueScan, stated: ValueKind | None = None, taken: Ta
 def _require_numbers(scan: ValueScan, taken: Taken) -> None:
     """Refuse infinite values, and levels outside 0 to 1; NaN is a value that was not measured."""
     if scan.n_infinite:
-        raise ValueKindError(f"{scan.n_infinite:,} values are infinite; set what was not measured to NaN")
+        raise ValueKindError(
+            f"{scan.n_infinite:,} values are infinite, or beyond float32; set what was not measured to NaN"
+        )
     if taken == "levels" and (scan.n_negative or scan.largest > 1):
         raise ValueKindError(
             f"levels from 0 to 1 are needed, NaN where there is none; the largest value is {scan.largest:,.4g} and "
@@ -134,16 +137,14 @@ def _require_amounts(scan: ValueScan) -> None:
     """Refuse what cannot be counts or their logarithms."""
     if scan.n_nan or scan.n_infinite:
         raise ValueKindError(
-            f"{scan.n_nan:,} values are NaN and {scan.n_infinite:,} infinite; counts or log-normalised values are "
-            "needed: drop these cells or features, or choose another --layer"
+            f"{scan.n_nan:,} values are NaN and {scan.n_infinite:,} infinite, or beyond float32; counts or "
+            "log-normalised values are needed: drop these cells or features, or choose another --layer"
         )
     if scan.n_negative:
         raise ValueKindError(
             f"{scan.n_negative:,} values are negative, so these are scaled or corrected values; raw counts or "
             "log-normalised values are needed: choose the layer that holds them (--layer)"
         )
-    if scan.largest > np.finfo(np.float32).max:
-        raise ValueKindError(f"the largest value is {scan.largest:.3g}, beyond float32; these are no counts of a cell")
 
 
 def _counts_or_lognorm(scan: ValueScan, stated: ValueKind | None) -> ValueKind:

@@ -62,9 +62,21 @@ def show_map(page: Chrome) -> None:
     page.execute_script("document.getElementById('map').scrollIntoView()")
 
 
+def tables(page: Chrome, name: str) -> list[list[list[str]]]:
+    """The rows of all tables of one kind."""
+    script = """
+        const texts = (nodes) => [...nodes].map((node) => node.innerText.trim());
+        return [...document.querySelectorAll(arguments[0])].map((table) => [...table.tBodies[0].rows].map(
+            (row) => texts(row.cells)))
+    """
+    found: list[list[list[str]]] = page.execute_script(script, f"table.{name}")
+    return found
+
+
 def table(page: Chrome, name: str) -> list[list[str]]:
-    rows = page.find_elements(By.CSS_SELECTOR, f"table.{name} tbody tr")
-    return [[cell.text for cell in row.find_elements(By.CSS_SELECTOR, "th, td")] for row in rows]
+    """The rows of the only table of a kind."""
+    (rows,) = tables(page, name)
+    return rows
 
 
 def test_nothing_is_asked_of_a_network_or_offered_to_one(page: Chrome) -> None:
@@ -123,8 +135,10 @@ def test_hover_shows_the_cell(page: Chrome, projected: anndata.AnnData) -> None:
     cell = projected.obs.iloc[row]
     assert lines == [
         projected.obs_names[row],
-        f"label: {cell['smile_label']}",
+        f"cell_type: {cell['smile_label']}",
         f"confidence: {cell['smile_confidence']:.3f}",
+        f"cell_type_broad: {cell['smile_label_cell_type_broad']}",
+        f"confidence of cell_type_broad: {cell['smile_confidence_cell_type_broad']:.3f}",
         f"similarity: {cell['smile_similarity']:.3f}",
         f"donor: {cell['donor']}",
     ]
@@ -161,9 +175,9 @@ def test_a_click_in_the_legend_hides_a_label(page: Chrome) -> None:
 
 
 def test_tables_say_what_was_found(page: Chrome, projected: anndata.AnnData) -> None:
-    counts = projected.obs["smile_label"].value_counts()
-    assert {row[0]: int(row[1]) for row in table(page, "labels")} == counts.to_dict()
-    assert sum(float(row[2].rstrip("%")) for row in table(page, "labels")) == pytest.approx(100, abs=0.5)
+    for rows, column in zip(tables(page, "labels"), ["smile_label", "smile_label_cell_type_broad"], strict=True):
+        assert {row[0]: int(row[1]) for row in rows} == projected.obs[column].value_counts().to_dict()
+        assert sum(float(row[2].rstrip("%")) for row in rows) == pytest.approx(100, abs=0.5)
     donors = {row[0]: row[1:] for row in table(page, "batches")}
     unknown = (projected.obs["smile_label"] == "unknown").groupby(projected.obs["donor"], observed=True).mean()
     assert donors["<i>one</i>"][:2] == ["50", f"{unknown['<i>one</i>']:.1%}"]

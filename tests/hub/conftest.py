@@ -200,7 +200,9 @@ def two(pbmc_copy: Path, tmp_path: Path) -> SpaceFiles:
         manifest["files"][other] = manifest["files"][name]
     record = manifest["encoders"]["rna"]
     names = ("graph", "features", "parity")
-    manifest["encoders"]["adt"] = {**record, **{name: record[name].replace("rna", "adt") for name in names}}
+    sparse = {**record["sparse"], "first": "first/adt.safetensors", "trunk": "onnx/adt.trunk.onnx"}
+    renamed = {name: record[name].replace("rna", "adt") for name in names}
+    manifest["encoders"]["adt"] = {**record, **renamed, "sparse": sparse}
     manifest["name"] = "two"
     (path / "config.json").write_text(json.dumps(manifest), "utf-8")
     return SpaceFiles(path)

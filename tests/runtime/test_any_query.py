@@ -3,11 +3,12 @@
 import anndata
 import numpy as np
 import pandas as pd
+import pytest
 import scipy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from smile_runtime import FeatureMatchError, SmileError, project
+from smile_runtime import FeatureMatchError, SmileError, ValueKindError, project, project_file
 
 SETTINGS = settings(
     max_examples=40,
@@ -33,12 +34,18 @@ def queries(draw):
     }
 
 
-def make(genes, n_obs, share, n_others, mean, dtype, form, log, seed) -> anndata.AnnData:
+BAD = {"nan": np.nan, "infinite": np.inf, "negative": -1.0, "half": 0.5, "beyond float32": 1e39}
+
+
+def make(genes, n_obs, share, n_others, mean, dtype, form, log, seed, bad=None) -> anndata.AnnData:
     rng = np.random.default_rng(seed)
     wanted = rng.choice(genes, int(share * len(genes)), replace=False).tolist()
     names = rng.permutation([*wanted, *(f"OTHER{i}" for i in range(n_others))])
     X = rng.poisson(mean, (n_obs, len(names)))
     X = np.log1p(X.astype(np.float32)) if log else X.astype(dtype)
+    if bad is not None and X.size:
+        X = X.astype(np.float64)
+        X[rng.integers(len(X)), rng.integers(X.shape[1])] = BAD[bad]
     obs = pd.DataFrame(index=[f"c{i}" for i in range(n_obs)])
     return anndata.AnnData(form(X), obs=obs, var=pd.DataFrame(index=pd.Index(names, dtype=object)))
 
@@ -55,8 +62,12 @@ def outcome(query, space) -> SmileError | None:
 @given(queries())
 def test_any_query_is_projected_or_refused(space, pbmc_genes, how):
     query = make(pbmc_genes, **how)
-    record = space.encoder().record
     error = outcome(query, space)
+    assert_projected_or_refused(query, error, space, how)
+
+
+def assert_projected_or_refused(query, error, space, how) -> None:
+    record = space.encoder().record
     features = space.encoder().features
     known = np.isin(features.ids, query.var_names)
     if not known.any() or features.weight[known].sum() < record.min_matched:
@@ -73,3 +84,35 @@ def test_any_query_is_projected_or_refused(space, pbmc_genes, how):
     assert query.obs["smile_confidence"].between(0, 1).all()
     assert query.obs["smile_similarity"].between(0, 1).all()
     assert set(query.obs["smile_label"]) <= {*space.reference.label_columns[0].labels, "unknown"}
+
+
+@SETTINGS
+@given(queries(), st.sampled_from(sorted(BAD)))
+def test_any_odd_value_is_projected_or_refused(space, pbmc_genes, how, bad):
+    query = make(pbmc_genes, **how, bad=bad)
+    error = outcome(query, space)
+    if error is None:
+        assert bad == "half" or query.n_vars == 0
+        assert np.isfinite(query.obsm["X_smile"]).all()
+    else:
+        assert isinstance(error, ValueKindError | FeatureMatchError)
+        assert list(query.obsm) == []
+
+
+@settings(SETTINGS, max_examples=20)
+@given(queries(), st.sampled_from([None, *sorted(BAD)]))
+def test_any_file_gives_what_memory_gives(space, pbmc_genes, tmp_path_factory, how, bad):
+    query = make(pbmc_genes, **how, bad=bad)
+    folder = tmp_path_factory.mktemp("any")
+    query.write_h5ad(folder / "query.h5ad")
+    error = outcome(query, space)
+    if error is not None:
+        with pytest.raises(type(error)) as caught:
+            project_file(folder / "query.h5ad", space, folder / "out.h5ad")
+        assert str(caught.value) == str(error)
+        assert [path.name for path in folder.iterdir()] == ["query.h5ad"]
+        return
+    project_file(folder / "query.h5ad", space, folder / "out.h5ad")
+    written = anndata.read_h5ad(folder / "out.h5ad")
+    np.testing.assert_allclose(written.obsm["X_smile"], query.obsm["X_smile"], atol=1e-6)
+    assert written.obs["smile_label"].tolist() == query.obs["smile_label"].tolist()

@@ -157,6 +157,9 @@ def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, rec
     assert record.preprocessing.values == "expression"
     assert record.voters == ["rna"]
     assert 0 <= record.parity_difference <= 1e-5
+    assert record.sparse
+    assert record.sparse.width == 8
+    assert 0 <= record.sparse.parity_difference <= 1e-5
     (source,) = manifest.sources
     assert source.sha256 == sha256_file(counts_folder / "counts.h5ad")
     assert (source.name, source.licence) == ("A simulation", "CC0-1.0")
@@ -185,9 +188,11 @@ def test_the_manifest_lists_every_file_and_only_allowed_ones_are_there(built: Pa
         "README.md",
         "config.json",
         "features/rna.tsv",
+        "first/rna.safetensors",
         "loss.png",
         "map.png",
         "onnx/rna.onnx",
+        "onnx/rna.trunk.onnx",
         "parity/rna.safetensors",
         "reference/points.safetensors",
         "training/rna.safetensors",

@@ -1,4 +1,4 @@
-"""Export of a trained encoder as self-contained ONNX graphs."""
+"""Export of a trained encoder as self-contained ONNX graphs: the whole, and its trunk alone for sparse rows."""
 
 import contextlib
 import io
@@ -48,6 +48,14 @@ def export_onnx(encoder: TrainedEncoder, path: Path, metadata: dict[str, str]) -
 def export_integer_graph(encoder: TrainedEncoder, path: Path, metadata: dict[str, str]) -> None:
     """Write an encoder as `export_onnx` does, in the form that `smile_training.quantise` rounds to integers."""
     _export(IntegerGraph(encoder).eval(), {"X": len(encoder.features), "size_factor": 1}, path, metadata)
+
+
+def export_trunk(graph: EncoderGraph, path: Path, metadata: dict[str, str]) -> None:
+    """Write all that follows the first linear map as an ONNX graph, for sparse rows.
+
+    Input ``first`` (n, width), the first linear map's result divided by the measured share; outputs as `export_onnx`.
+    """
+    _export(graph.trunk, {"first": graph.first.out_features}, path, metadata)
 
 
 def _export(module: nn.Module, widths: dict[str, int], path: Path, metadata: dict[str, str]) -> None:

@@ -6,9 +6,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smile_runtime.preprocessing import SMALLEST_SHARE, Preprocessing
+from smile_training.network import SmileNetwork
 from smile_training.trained import TrainedEncoder
 
 _SMALLEST_NORM = 1e-12
+Layer = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Weight and bias."""
 
 
 class PreprocessingGraph(nn.Module):
@@ -56,11 +59,41 @@ class PreprocessingGraph(nn.Module):
         return t
 
 
+class Trunk(nn.Module):
+    """All that follows the first linear map: its bias where there is no stem, Linear and ReLU layers, the outputs.
+
+    Parameters
+    ----------
+    bias
+        What is added to the first linear map's result, shape ``(width,)``; None where it is a stem.
+    layers
+        Weight and bias of each further layer, batch norms folded in.
+    network
+        Gives the activation and the head of pseudo-types.
+    """
+
+    def __init__(self, bias: NDArray[np.float64] | None, layers: list[Layer], network: SmileNetwork) -> None:
+        super().__init__()
+        self.bias: Tensor | None
+        self.register_buffer("bias", None if bias is None else torch.from_numpy(bias.astype(np.float32)))
+        self.layers = nn.ModuleList(_linear(*layer) for layer in layers)
+        self.activation = network.encoder[2]
+        self.pseudo_types = network.pseudo_types
+
+    def forward(self, first: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``embedding`` (n, n_latent), L2-normalised, and ``pseudo_type`` (n, K), from (n, width)."""
+        t = first if self.bias is None else self.activation(first + self.bias)
+        for layer in self.layers:
+            t = self.activation(layer(t))
+        norm = t.square().sum(dim=1, keepdim=True).sqrt().clamp_min(_SMALLEST_NORM)
+        return t / norm, self.pseudo_types(t)
+
+
 class EncoderGraph(nn.Module):
     """What an ONNX graph computes, from a trained encoder.
 
-    The preprocessing, missing features made up for, then Linear and ReLU layers. Scale, stem and batch norms are folded
-    into their weights, in float64; centring is not, for the difference of large sums loses digits.
+    The preprocessing, missing features made up for, the first linear map, then the trunk. Scale, stem and batch norms
+    are folded into the weights, in float64; centring is not, for the difference of large sums loses digits.
 
     Parameters
     ----------
@@ -80,21 +113,18 @@ class EncoderGraph(nn.Module):
         layers = [_folded(linear, norm) for linear, norm in zip(blocks[::3], blocks[1::3], strict=True)]
         weight, bias = layers.pop(0) if network.stem is None else (network.stem.double().numpy().T, None)
         self.first = _linear(weight * preprocessing.scale)
-        self.first_bias: Tensor | None
-        self.register_buffer("first_bias", None if bias is None else torch.from_numpy(bias.astype(np.float32)))
-        self.layers = nn.ModuleList(_linear(*layer) for layer in layers)
-        self.activation = blocks[2]
-        self.pseudo_types = network.pseudo_types
+        self.trunk = Trunk(bias, layers, network)
 
     def forward(self, X: Tensor, size_factor: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``embedding`` (n, n_latent), L2-normalised, and ``pseudo_type`` (n, K), from raw values."""
-        t = self.project(self.preprocessing(X, size_factor))  # (n, n_components), or the width of the first layer
-        if self.first_bias is not None:
-            t = self.activation(t + self.first_bias)
-        for layer in self.layers:
-            t = self.activation(layer(t))
-        norm = t.square().sum(dim=1, keepdim=True).sqrt().clamp_min(_SMALLEST_NORM)
-        return t / norm, self.pseudo_types(t)
+        outputs: tuple[Tensor, Tensor] = self.trunk(self.project(self.preprocessing(X, size_factor)))
+        return outputs
+
+    @property
+    def first_weight(self) -> NDArray[np.float32]:
+        """Weight of the first linear map, shape ``(n_features, width)``."""
+        weight: NDArray[np.float32] = self.first.weight.detach().numpy().T
+        return weight
 
     def project(self, t: Tensor) -> Tensor:
         """Return what the first linear map makes of transformed values, (n, n_features), missing ones made up for."""
@@ -149,7 +179,7 @@ def _row(values: NDArray[np.float64] | None) -> Tensor | None:
     return None if values is None else torch.from_numpy(values.astype(np.float32))[None]
 
 
-def _folded(linear: nn.Module, norm: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _folded(linear: nn.Module, norm: nn.Module) -> Layer:
     """Return weight and bias of a linear layer followed by a batch norm in evaluation mode."""
     if not (isinstance(linear, nn.Linear) and isinstance(norm, nn.BatchNorm1d)):
         raise TypeError(f"expected Linear and BatchNorm1d, got {type(linear).__name__} and {type(norm).__name__}")

@@ -40,6 +40,7 @@ from smile_training.export import export_onnx, torch_embedding
 from smile_training.int8_writer import write_int8
 from smile_training.pictures import draw_loss_curves
 from smile_training.recipe import Recipe
+from smile_training.sparse_writer import write_sparse
 from smile_training.trained import TrainedEncoder
 
 _PARITY_ROWS = 16
@@ -177,6 +178,7 @@ def _sources(recipe: Recipe, sha256: Mapping[str, list[str]]) -> list[SourceReco
 
 def _copy_encoder(folder: Path, modality: str, record: EncoderRecord, source: Path) -> EncoderRecord:
     for name in (*record.files, weights_name(modality)):
+        (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(source / name, folder / name)
     return record
 
@@ -220,7 +222,9 @@ def _write_encoder(folder: Path, recipe: Recipe, modality: str, encoder: Trained
     X, size_factor = _parity_rows(encoder.preprocessing, np.random.default_rng(recipe.seed))
     write_parity(folder / record.parity, X, size_factor, torch_embedding(graph, X, size_factor))
     exported = Encoder(modality, record, features, folder / record.graph, "cpu")
-    record = msgspec.structs.replace(record, parity_difference=require_parity(exported, folder / record.parity))
+    difference = require_parity(exported, folder / record.parity)
+    sparse = None if settings.values == "levels" else write_sparse(folder, exported, graph, about)
+    record = msgspec.structs.replace(record, parity_difference=difference, sparse=sparse or msgspec.UNSET)
     if recipe.export and recipe.export.int8:
         points = parts.points.of(record.voters)
         int8 = write_int8(folder, exported, encoder, parts.cells[modality], points, recipe, about)

@@ -15,7 +15,6 @@ def shown_cells(overview: Overview) -> ShownCells:
         n_cells=overview.n_cells,
         names=overview.sample_names.astype(str),
         map=sample["map"],
-        embedding=sample["embedding"],
         label={column.name: Categories(column.labels, sample["label"][:, place]) for place, column in columns},
         confidence={column.name: sample["confidence"][:, place] for place, column in columns},
         similarity=sample["similarity"] if overview.tells_similarity else None,

@@ -11,7 +11,7 @@ import msgspec
 from smile_runtime.cards.card import CARD_NAME
 from smile_runtime.hashes import FileHashes
 from smile_runtime.manifest import MANIFEST_NAME, Manifest
-from smile_runtime.parity import require_int8_parity, require_parity
+from smile_runtime.parity import require_int8_parity, require_parity, require_sparse_parity
 from smile_runtime.space import Space, verify_files
 from smile_zoo.errors import PublishError
 
@@ -68,6 +68,8 @@ def _require_whole(path: Path, manifest: Manifest) -> None:
     space = Space(path, without_card, "", "cpu", "local")
     for encoder in space.encoders.values():
         require_parity(encoder, path / encoder.record.parity)
+        if encoder.record.sparse:
+            require_sparse_parity(encoder, path / encoder.record.parity)
     for encoder in replace(space, precision="int8").encoders.values():
         require_int8_parity(encoder, path / encoder.record.parity)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from smile_runtime.similarity import UNKNOWN
 
 MOST_SHOWN = 50_000
-"""Cells that a report draws; of more, a sample (`ShownCells.sample`)."""
+"""Cells that a report draws; of more, a sample."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +32,6 @@ class Categories:
         places = np.unique(self.ids).tolist()
         return [place for place in places if place >= 0] + [place for place in places if place < 0]
 
-    def of(self, rows: NDArray[np.intp]) -> "Categories":
-        """Return what some cells are."""
-        return Categories(self.names, self.ids[rows])
-
     def name(self, place: int) -> str:
         """Return the name at a place."""
         return UNKNOWN if place < 0 else self.names[place]
@@ -43,7 +39,7 @@ class Categories:
 
 @dataclass(frozen=True, eq=False)
 class ShownCells:
-    """Cells of a query, and what was found of them; a report draws `MOST_SHOWN` at most.
+    """Cells of a query, at most `MOST_SHOWN`, and what was found of them.
 
     Attributes
     ----------
@@ -53,8 +49,6 @@ class ShownCells:
         Their names, shape ``(m,)``.
     map
         Position on the reference map, shape ``(m, 2)``.
-    embedding
-        L2-normalised, shape ``(m, n_latent)``.
     label
         Label columns, the first one first; empty for a reference without labels.
     confidence
@@ -68,7 +62,6 @@ class ShownCells:
     n_cells: int
     names: NDArray[np.str_]
     map: NDArray[np.float32]
-    embedding: NDArray[np.float32]
     label: Mapping[str, Categories]
     confidence: Mapping[str, NDArray[np.float32]]
     similarity: NDArray[np.float32] | None
@@ -83,19 +76,3 @@ class ShownCells:
         if len(self) == self.n_cells:
             return f"{self.n_cells:,} query cells"
         return f"{len(self):,} of {self.n_cells:,} query cells"
-
-    def sample(self, *, seed: int = 0) -> "ShownCells":
-        """Return these cells, or `MOST_SHOWN` of them in their order."""
-        if len(self) <= MOST_SHOWN:
-            return self
-        rows = np.sort(np.random.default_rng(seed).choice(len(self), MOST_SHOWN, replace=False))
-        return ShownCells(
-            n_cells=self.n_cells,
-            names=self.names[rows],
-            map=self.map[rows],
-            embedding=self.embedding[rows],
-            label={name: column.of(rows) for name, column in self.label.items()},
-            confidence={name: values[rows] for name, values in self.confidence.items()},
-            similarity=None if self.similarity is None else self.similarity[rows],
-            batch={name: column.of(rows) for name, column in self.batch.items()},
-        )
