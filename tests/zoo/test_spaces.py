@@ -51,8 +51,7 @@ def test_verify(run, pbmc_copy: Path) -> None:
     (pbmc_copy / "training/rna.safetensors").unlink()
     done = run("verify", pbmc_copy)
     n_files = len(verified["files"])
-    assert f"{n_files - 1} of {n_files} files are here, and are what the manifest pins
-" in done.stdout
+    assert f"{n_files - 1} of {n_files} files are here, and are what the manifest pins\n" in done.stdout
     graph = pbmc_copy / "onnx/rna.onnx"
     content = bytearray(graph.read_bytes())
     content[len(content) // 2] ^= 1
