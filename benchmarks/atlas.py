@@ -1,7 +1,7 @@
 """Wall time and peak memory of `smile-zoo project` on a large file, beside scanpy, StandardScaler and torch.
 
 The file is an h5ad of simulated counts of 20,000 genes, CSR, 8% of the values not zero, compressed with gzip: rows
-drawn from a pool of 5,000 simulated cells. The network is the published one, 2,000 of these genes -> 1000 -> 512 -> 128,
+drawn from a pool of 5,000 simulated cells. The network is the published one, 2,000 of the genes -> 1000 -> 512 -> 128,
 random: its values decide nothing about speed.
 
 *ours* is the whole command in a process of its own: it reads and checks the values, embeds, labels and places all cells

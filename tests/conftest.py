@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -29,6 +30,19 @@ def data_folder() -> Path:
 def pbmc_copy(tmp_path: Path) -> Path:
     """A copy of the packaged space that a test may damage."""
     return Path(shutil.copytree(PBMC, tmp_path / "pbmc"))
+
+
+@pytest.fixture
+def int8_copy(pbmc_copy: Path) -> Path:
+    """A copy of the packaged space that states an int8 graph; a copy of the float32 graph stands in its place."""
+    name = "onnx/rna.int8.onnx"
+    shutil.copyfile(pbmc_copy / "onnx/rna.onnx", pbmc_copy / name)
+    document = json.loads((pbmc_copy / "config.json").read_text("utf-8"))
+    figures = {"mean_cosine": 0.9995, "lowest_cosine": 0.9912, "label_agreement": 0.9971, "n_cells": 388}
+    document["encoders"]["rna"]["int8"] = {"graph": name, **figures, "parity_cosine": 0.99991}
+    document["files"][name] = document["files"]["onnx/rna.onnx"]
+    (pbmc_copy / "config.json").write_text(json.dumps(document), "utf-8")
+    return pbmc_copy
 
 
 @pytest.fixture(scope="session")

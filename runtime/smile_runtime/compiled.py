@@ -23,7 +23,7 @@ def compiled_kernel() -> Kernel | None:
     try:
         import numba
     except ImportError as error:  # numba also refuses a numpy that is too new for it with one
-        logger.debug("no compiled first layer: %s", error)
+        logger.info("without numba (%s) wide encoders are slower; it comes with: pip install 'smile-zoo[fast]'", error)
         return None
     return _compiled(numba)
 

@@ -70,7 +70,8 @@ def _inner_products(
 ) -> Iterator[NDArray[np.float32]]:
     """Yield inner products of some cells with all points, shape ``(rows, block, n_blocks)``.
 
-    A block is not of points beside one another, but of every ``n_blocks``-th: so its maximum is one of whole rows.
+    A block is not of points beside one another, but of every ``n_blocks``-th: so its maximum is one of whole rows. What
+    is yielded is overwritten when the next is asked for.
     """
     m = len(points)
     block = int(np.clip(m // (_BLOCKS_PER_NEIGHBOUR * k), 1, _BLOCK))

@@ -106,6 +106,8 @@ def test_menu_colours_by_fractions(page: Chrome, projected: anndata.AnnData, col
     (trace,) = traces(page).values()
     np.testing.assert_allclose(trace["marker"]["color"], projected.obs[f"smile_{column}"], atol=1e-3)
     assert (trace["marker"]["cmin"], trace["marker"]["cmax"]) == (0, 1)
+    assert page.find_elements(By.CSS_SELECTOR, "#map .colorbar")
+    assert page.find_elements(By.CSS_SELECTOR, "#map .legend") == []  # it would lie on the other
 
 
 def test_menu_colours_by_batch_and_the_pixels_change(page: Chrome) -> None:

@@ -1,5 +1,6 @@
 """The first linear map, by scipy and by numba, against its definition in float64."""
 
+import logging
 import sys
 
 import numpy as np
@@ -110,12 +111,14 @@ def test_numba_is_for_wide_layers(width: int, name: str) -> None:
     assert FirstLayer(weights(width), np.zeros(D), np.full(D, 1 / D)).product.name == name
 
 
-def test_without_numba_scipy_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_numba_scipy_does_it(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setitem(sys.modules, "numba", None)
     compiled_kernel.cache_clear()
     try:
-        assert compiled_kernel() is None
-        assert FirstLayer(weights(), np.zeros(D), np.full(D, 1 / D)).product.name == "scipy"
+        with caplog.at_level(logging.INFO, "smile_runtime"):
+            assert compiled_kernel() is None
+            assert FirstLayer(weights(), np.zeros(D), np.full(D, 1 / D)).product.name == "scipy"
+        assert caplog.text.count("pip install 'smile-zoo[fast]'") == 1
     finally:
         compiled_kernel.cache_clear()
 

@@ -72,9 +72,9 @@ def test_a_reference_of_one_point_many_times(monkeypatch):
 
 @pytest.mark.parametrize("values", [1, 900 * 7, 900 * 29])
 def test_chunks_change_no_bit(monkeypatch, values):
-    points = unit(900, 1)
+    points = unit(900, 1, 128)
     points = np.concatenate([points, points[:300], np.nextafter(points[:300], 2)])  # ties, and what is nearly one
-    embedding = np.concatenate([points[:40], unit(40, 0)])
+    embedding = np.concatenate([points[:40], unit(40, 0, 128)])
     whole = nearest_neighbours(embedding, points, 6)
     monkeypatch.setattr(module, "_CHUNK_VALUES", values)
     chunked = nearest_neighbours(embedding, points, 6)

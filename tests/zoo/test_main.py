@@ -43,7 +43,7 @@ sys.exit(", ".join(loaded) or 0)
         (["project", "query.h5ad", "pbmc"], "Missing option '-o'"),
         (["project", "query.h5ad", "pbmc", "-o", "out.h5ad", "--device", "tpu"], "'tpu' is not one of"),
         (["project", "query.h5ad", "pbmc", "-o", "out.h5ad", "--batch-size", "0"], "0 is not in the range x>=1"),
-        (["project", "query.h5ad", "pbmc", "-o", "out.h5ad", "--report", "map.pdf"], "does not end in .png"),
+        (["project", "query.h5ad", "pbmc", "-o", "out.h5ad", "--report", "map.pdf"], "does not end in .html or .png"),
     ],
 )
 def test_wrong_usage_exits_with_2(run, arguments: list[str], text: str) -> None:

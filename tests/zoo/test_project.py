@@ -36,10 +36,11 @@ def test_json_summary_is_all_that_stands_on_stdout(run, query: Path) -> None:
     assert summary["n_features_matched"] == 1767
     assert summary["n_features_missing"] == 0
     assert summary["values"] == "counts"
-    assert sum(row["n_cells"] for row in summary["labels"]["label"]) == 30
-    assert sum(row["fraction"] for row in summary["labels"]["label"]) == pytest.approx(1)
+    assert sum(row["n_cells"] for row in summary["labels"]["cell_type"]) == 30
+    assert sum(row["fraction"] for row in summary["labels"]["cell_type"]) == pytest.approx(1)
+    assert list(summary["labels"]) == ["cell_type", "cell_type_broad"]
     assert summary["batches"] == {}
-    n_cells = {row["label"]: row["n_cells"] for row in summary["labels"]["label"]}
+    n_cells = {row["label"]: row["n_cells"] for row in summary["labels"]["cell_type"]}
     assert summary["fraction_unknown"] == pytest.approx(n_cells.get("unknown", 0) / 30)
 
 
@@ -63,7 +64,7 @@ def test_batches_are_counted_and_their_mixing_measured(run, data_folder: Path, t
 @pytest.mark.parametrize(
     ("column", "texts"),
     [
-        ("donor", ["no column 'donor' in obs", "(--batch): sample, depth"]),
+        ("donor", ["no column 'donor' in obs", "its columns are: 'sample', 'depth'"]),
         ("depth", ["600 different values", "500 at most"]),
     ],
 )
@@ -74,19 +75,18 @@ def test_what_is_no_batch_is_refused_before_any_work(run, query: Path, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["query.h5ad"]
 
 
-def test_report_of_another_kind_is_wrong_usage(run, query: Path, tmp_path: Path) -> None:
-    done = run("project", query, "pbmc", "-o", "out.h5ad", "--report", "map.pdf")
-    assert done.returncode == 2
-    assert "map.pdf does not end in .html or .png" in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["query.h5ad"]
-
-
 def test_batch_size_changes_nothing(run, query: Path, tmp_path: Path) -> None:
     for size in (1, 7, 512):
         assert run("project", query, "pbmc", "-o", f"{size}.h5ad", "--batch-size", str(size)).returncode == 0
     one, seven, many = (anndata.read_h5ad(tmp_path / f"{size}.h5ad").obsm["X_smile"] for size in (1, 7, 512))
     np.testing.assert_allclose(one, many, atol=1e-6)
     np.testing.assert_allclose(seven, many, atol=1e-6)
+
+
+def test_precision_is_recorded(run, query: Path, int8_copy: Path) -> None:
+    done = run("project", query, int8_copy, "-o", "out.h5ad", "--precision", "int8", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["precision"] == "int8"
 
 
 def test_demo(run, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def rename_features(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "arguments", "texts"),
     [
-        (Path.unlink, [], ["there is no file", "give the path of an .h5ad file"]),
+        (Path.unlink, [], ["there is no file", "give the path of an .h5ad"]),
         (cut, [], ["cannot be read as h5ad", "truncated"]),
         (lambda path: path.write_text("gene,cell\n"), [], ["cannot be read as h5ad"]),
         (without_x, [], ["has no X", "(--layer)", "'counts'"]),
@@ -155,6 +155,7 @@ def rename_features(path: Path) -> None:
         (change_values(lambda data: data.__imul__(30.5)), [], ["neither counts nor log-normalised", "--values counts"]),
         (rename_features, [], ["only 0 of the space's 1,767 features", "'NM_000000'", "adata.var_names"]),
         (None, ["--device", "cuda"], ["CUDA was asked for", "--device cpu"]),
+        (None, ["--precision", "int8"], ["the space pbmc has no int8 graph", "--precision float32"]),
     ],
 )
 def test_bad_query_is_refused_and_nothing_is_written(
@@ -210,7 +211,7 @@ def test_interrupted_run_leaves_nothing(pbmc_genes: list[str], tmp_path: Path, s
     many.write_h5ad(tmp_path / "query.h5ad")
     command = [Path(sys.executable).with_name("smile-zoo"), "project", "query.h5ad", "pbmc", "-o", "out.h5ad"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-        while not list(tmp_path.glob(".out*")) and process.poll() is None:  # it writes: interrupt it there
+        while not list(tmp_path.glob("out.h5ad.unfinished")) and process.poll() is None:  # it works: interrupt it there
             time.sleep(0.005)
         process.send_signal(sent)
         stderr = process.communicate()[1]

@@ -112,7 +112,11 @@ def test_plot_holds_every_cell_and_column(written, make_shown: ShownMaker, space
     assert data["cells"]["name"] == shown.names.tolist()
     np.testing.assert_allclose(np.stack([data["cells"]["x"], data["cells"]["y"]], axis=1), shown.map, atol=1e-3)
     assert len(data["reference"]["x"]) == len(space.reference)
-    assert {place["name"] for place in data["reference"]["labels"]} == set(space.reference.label_columns[0].labels)
+    labels, position = space.reference.label_columns[0].labels, space.reference.map
+    assert {place["name"] for place in data["reference"]["labels"]} == set(labels)
+    for place in data["reference"]["labels"]:  # on a point of its own
+        own = position[space.reference.label[:, 0] == labels.index(place["name"])]
+        assert np.abs(own - [place["x"], place["y"]]).max(axis=1).min() < 1e-6
     assert [column["name"] for column in data["columns"]] == ["label", "confidence", "similarity", "donor"]
     label, confidence, similarity, donor = data["columns"]
     assert label["values"] == [-1, 0, 1, 2, -1]
@@ -168,7 +172,8 @@ def test_tables_and_figures(written, make_shown: ShownMaker) -> None:
         "LYZ 1.23%",
         "type 0 3 60.0% 0.900",
         "donor: mixing 0.250",
-        "5 40.0% 0.750 0.625 60.0% 40.0%",
+        "mean similarity type 0",
+        "5 40.0% 0.750 0.625 60.0% Features",
         "manifest sha256 " + "0" * 64,
         "versions smile-zoo 0.1.0",
     ):

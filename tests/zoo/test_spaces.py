@@ -9,7 +9,7 @@ import pytest
 
 import smile_runtime
 import smile_zoo
-from smile_runtime import IntegrityError
+from smile_runtime import IntegrityError, PrecisionError
 from smile_zoo.console import size_text
 
 
@@ -61,6 +61,21 @@ def test_verify(run, pbmc_copy: Path) -> None:
     assert "rna.onnx was changed: its sha256 is" in done.stderr
 
 
+def test_verify_and_show_know_an_int8_graph(run, int8_copy: Path) -> None:
+    done = run("verify", int8_copy, "--json")
+    (check,) = json.loads(done.stdout)["int8_parity"]
+    assert check["encoder"] == "rna"
+    assert check["lowest_cosine"] == pytest.approx(1, abs=1e-5)
+    assert "rna, int8: lowest cosine to torch 1.00000" in run("verify", int8_copy).stdout
+    assert "cosine to float32 0.99950, lowest 0.99120" in run("show", int8_copy).stdout
+
+    manifest = int8_copy / "config.json"
+    manifest.write_text(manifest.read_text("utf-8").replace("0.99991", "1.5"), "utf-8")
+    done = run("verify", int8_copy)
+    assert done.returncode == 1
+    assert "the rna encoder's int8 graph gives embeddings of cosine 1.00000" in done.stderr
+
+
 def test_doctor(run, home: Path) -> None:
     done = run("doctor", "--json")
     assert done.returncode == 0
@@ -78,6 +93,8 @@ def test_load(counts: anndata.AnnData, pbmc_copy: Path, home: Path) -> None:
     assert counts.obsm["X_smile"].shape == (30, 128)
     np.testing.assert_allclose(np.linalg.norm(counts.obsm["X_smile"], axis=1), 1, atol=1e-5)
     assert smile_zoo.load(pbmc_copy).revision == "local"
+    with pytest.raises(PrecisionError, match="no int8 graph"):
+        smile_zoo.load("pbmc", precision="int8")
     (pbmc_copy / "map.png").write_bytes(b"another picture")
     with pytest.raises(IntegrityError, match=r"map\.png has 15 bytes, the manifest says"):
         smile_zoo.load(str(pbmc_copy))

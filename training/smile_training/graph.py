@@ -167,7 +167,7 @@ class IntegerGraph(EncoderGraph):
         return result
 
     def _complete(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        return t * self.scale, torch.ones_like(t[:, :1])
+        return t * self.scale, t.new_ones(len(t), 1)
 
     def _incomplete(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """Missing values take the mean, which the bias then takes away."""

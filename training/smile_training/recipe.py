@@ -346,9 +346,9 @@ def _require_simulated_names(recipe: Recipe, origin: str) -> None:
 def further_columns(recipe: Recipe) -> tuple[list[str], list[str]]:
     """Return the label columns of any modality beside the primary one: levels, the coarsest first, and others."""
     data = [modality.data for modality in recipe.modalities.values()]
-    return next((each.levels for each in data if each.levels), []), list(
-        dict.fromkeys(name for each in data for name in each.more_labels)
-    )
+    levels = next((each.levels for each in data if each.levels), [])
+    more = dict.fromkeys(name for each in data for name in each.more_labels)
+    return levels, list(more)
 
 
 def _require_label_columns(recipe: Recipe, origin: str) -> None:

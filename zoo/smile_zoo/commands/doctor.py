@@ -16,7 +16,7 @@ from smile_zoo.hub import Hub, is_offline
 from smile_zoo.places import hub_cache
 from smile_zoo.pulling import load
 
-_PACKAGES = ("smile-zoo", "numpy", "scipy", "anndata", "huggingface-hub", "torch", "matplotlib", "plotly")
+_PACKAGES = ("smile-zoo", "numpy", "scipy", "anndata", "huggingface-hub", "torch", "numba", "matplotlib", "plotly")
 _SMALL_SPACE = "pbmc"
 _WORKS = "works"
 

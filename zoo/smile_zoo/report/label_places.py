@@ -6,13 +6,14 @@ from smile_runtime import Reference
 
 
 def label_places(reference: Reference) -> dict[str, tuple[float, float]]:
-    """Return the position on the map of each label of the first column that has points: their mean."""
+    """Return where to write each label of the first column that has points: on that nearest to their mean."""
     if not reference.label_columns:
         return {}
     places = {}
     for number, name in enumerate(reference.label_columns[0].labels):
-        points = reference.label[:, 0] == number
-        if points.any():
-            x, y = np.average(reference.map[points], axis=0, weights=reference.weight[points])
+        points = np.flatnonzero(reference.label[:, 0] == number)
+        if len(points):
+            mean = np.average(reference.map[points], axis=0, weights=reference.weight[points])
+            x, y = reference.map[points[np.square(reference.map[points] - mean).sum(axis=1).argmin()]]
             places[name] = (float(x), float(y))
     return places

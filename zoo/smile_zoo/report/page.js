@@ -42,7 +42,7 @@ function categoryTraces(column) {
 function fractionTrace(column) {
   const colorbar = { title: { text: escaped(column.name) }, thickness: 14, outlinewidth: 0 };
   const marker = { color: column.values, colorscale: "Cividis", cmin: 0, cmax: 1, colorbar };
-  return cellTrace(allRows, { name: escaped(column.name), marker, showlegend: false });
+  return cellTrace(allRows, { name: escaped(column.name), marker });
 }
 
 const referenceTrace = {
@@ -60,6 +60,7 @@ function layout(column) {
     annotations: data.reference.labels.map(({ name, x, y }) => ({
       text: escaped(name), x, y, showarrow: false, bgcolor: "rgba(255, 255, 255, 0.6)",
     })),
+    showlegend: column?.kind === "categories",
     legend: { title: { text: column === undefined ? "" : escaped(column.name) }, itemsizing: "constant" },
     margin: { l: 40, r: 10, t: 36, b: 40 },
     hovermode: "closest", dragmode: "zoom", uirevision: "zoom stays",

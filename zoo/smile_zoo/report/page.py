@@ -9,6 +9,7 @@ from typing import Any
 from smile_runtime import Space
 from smile_runtime.files import atomic_path
 from smile_runtime.mixing import MOST_CELLS
+from smile_runtime.similarity import UNKNOWN
 from smile_zoo.report.plot_data import plot_data
 from smile_zoo.report.rows import feature_rows, provenance_rows
 from smile_zoo.report.shown import ShownCells
@@ -49,7 +50,7 @@ def write_report(
         summary=summary,
         shown=shown,
         columns=[column["name"] for column in drawn["columns"]],
-        labels=sorted({label for batch in summary.batches.values() for row in batch.batches for label in row.labels}),
+        labels=_known_labels(summary),
         most_mixed=MOST_CELLS,
         features=feature_rows(provenance),
         provenance=provenance_rows(provenance),
@@ -60,6 +61,12 @@ def write_report(
     )
     with atomic_path(path) as partial:
         partial.write_text(page, "utf-8")
+
+
+def _known_labels(summary: Summary) -> list[str]:
+    """Return the labels that cells of any batch have, but for ``unknown``."""
+    rows = [row for batch in summary.batches.values() for row in batch.batches]
+    return sorted({label for row in rows for label in row.labels} - {UNKNOWN})
 
 
 def _part(name: str) -> str:
