@@ -2,6 +2,8 @@
 # and node for the JavaScript example.
 PYTHON ?= python3
 PIP = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# As many tests at a time as there are processors, one thread each; those of one file share what they train.
+PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 # Threads that spin while they wait stall one another on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 # Nothing where there is no npm: the test then says so. The file is the last that npm writes.
@@ -13,7 +15,7 @@ demo: .venv/demo.stamp  ## project the packaged query into the pbmc space: demo.
 	.venv/bin/smile-zoo demo
 
 test: .venv/dev.stamp  ## all tests
-	.venv/bin/python -m pytest
+	$(call PYTEST,.venv)
 
 lint: .venv/dev.stamp  ## style, types, import contracts
 	.venv/bin/ruff check .
@@ -22,12 +24,12 @@ lint: .venv/dev.stamp  ## style, types, import contracts
 	.venv/bin/lint-imports
 
 test-base: .venv-base/base.stamp  ## what must work without torch
-	.venv-base/bin/python -m pytest tests/runtime tests/zoo
+	$(call PYTEST,.venv-base) tests/runtime tests/zoo
 
 test-hub: .venv-base/base.stamp  ## the Hub's client in the oldest version that is allowed
 	.venv-base/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target .hub-oldest --requirement tests/hub/oldest.txt
-	PYTHONPATH=.hub-oldest .venv-base/bin/python -m pytest tests/hub
+	PYTHONPATH=.hub-oldest $(call PYTEST,.venv-base) tests/hub
 
 test-wheel: pyproject.toml  ## the built wheel, in an environment that has nothing else
 	rm -rf dist .venv-wheel
@@ -56,14 +58,15 @@ test-browser: .venv/dev.stamp  ## the HTML report in Chromium, where there is on
 	.venv/bin/python $(PIP) --editable '.[cpu,plot]'
 	touch $@
 
+# No byte code from here on: Python writes it by itself for what is imported, a small part of what is installed.
 .venv/dev.stamp: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
-	.venv/bin/python $(PIP) --editable '.[dev]'
+	.venv/bin/python $(PIP) --no-compile --editable '.[dev]'
 	touch $@
 
 .venv-base/base.stamp: pyproject.toml constraints.txt
 	test -d .venv-base || $(PYTHON) -m venv .venv-base
-	.venv-base/bin/python $(PIP) --editable '.[cpu,plot,test]'
+	.venv-base/bin/python $(PIP) --no-compile --editable '.[cpu,plot,test]'
 	touch $@
 
 # Without its scripts: that of onnxruntime-node downloads CUDA, from elsewhere than the registry.

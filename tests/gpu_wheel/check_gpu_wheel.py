@@ -47,7 +47,7 @@ version = metadata.version("onnxruntime-gpu")
 assert (done.returncode, done.stderr) == (0, ""), done
 assert findings["onnxruntime packages"] == {"onnxruntime-gpu": version}, findings
 assert "CUDAExecutionProvider" in findings["providers built in"], findings
-assert findings["device cpu"] == "works", findings
+assert findings["device cpu"] == "works, with CPUExecutionProvider", findings
 assert findings["device cuda"].startswith(REFUSED), findings
 
 done = run("verify", "pbmc")  # compares the embedding with torch's, as it does for the CPU build

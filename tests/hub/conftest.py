@@ -42,14 +42,14 @@ class Machine:
     env: dict[str, str]
     hub: Hub
 
-    def start(self, *arguments: str | Path, **env: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str | Path, stderr: int = subprocess.PIPE, **env: str) -> subprocess.Popen[str]:
         """Start ``smile-zoo``."""
         return subprocess.Popen(
             [COMMAND, *map(str, arguments)],
             cwd=self.folder,
             env={**self.env, **env},
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
 
@@ -163,6 +163,11 @@ class SpaceFiles:
     def wanted(self) -> list[str]:
         """What a pull brings beside the manifest: all but the weights for training."""
         return [name for name in self.files if name != "config.json" and not name.startswith("training/")]
+
+    @property
+    def size(self) -> int:
+        """The bytes of those."""
+        return sum(len(self.files[name]) for name in self.wanted)
 
     def changed(
         self, files: dict[str, bytes] | None = None, change: Callable[[dict[str, Any]], object] = lambda _manifest: None

@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub import snapshot_download
 
 import smile_zoo
-from smile_runtime import SpaceNotFoundError
+from smile_runtime import OutputError, SpaceNotFoundError
 from smile_runtime.manifest import MANIFEST_NAME
 from smile_zoo.bundles import pack, unpack
 from smile_zoo.cached_spaces import cached_path, list_cached, remove_cached
@@ -142,6 +142,17 @@ def test_digits_that_several_commits_begin_with_remove_none(machine, commits: di
         remove_cached(f"{REPO}@{old[:7]}")
     assert (snapshots / old / "config.json").is_file()
     assert (snapshots / twin / "config.json").is_file()
+
+
+def test_what_this_user_may_not_remove(machine, commits: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(path)  # of which the client says nothing
+
+    monkeypatch.setattr("shutil.rmtree", refuse)
+    with pytest.raises(
+        OutputError, match=f"{commits['two']} could not be removed; remove it as a user who may write to it"
+    ):
+        remove_cached("org/two")
 
 
 def test_path(machine, pbmc, commits: dict[str, str]) -> None:

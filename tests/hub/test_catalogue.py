@@ -1,6 +1,7 @@
 """The catalogue as it comes from the Hub, ``smile-zoo list`` and ``search``, and what ``doctor`` says of the Hub."""
 
 import json
+import re
 import time
 from typing import Any
 
@@ -206,12 +207,15 @@ def test_search_of_the_hub(hub, machine, catalogue) -> None:
     assert table[0].split() == ["REPO", "DOWNLOADS", "CHANGED", "TAGS", "CATALOGUED"]
     assert table[1].split() == ["org/skin-3", "0", "2026-01-01", "rna,", "tag3", "yes"]
     assert len(table) == 2
+    nothing = machine.run("search", "liver", "--hub")
+    assert (nothing.returncode, len(nothing.stdout.splitlines())) == (0, 1)
+    assert f"no repo at {hub.endpoint} with library_name: smile-zoo has 'liver' in its name\n" in nothing.stderr
 
 
 def test_search_of_a_hub_that_is_not_there(machine, closed: str) -> None:
     start = time.monotonic()
     error = machine.refused("search", "--hub", HF_ENDPOINT=closed)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20  # the client itself tries for longer
     assert f"{closed} was not reached" in error
     assert "check the network, the proxy" in error
     error = machine.refused("search", "--hub", HF_HUB_OFFLINE="1")
@@ -225,7 +229,7 @@ def test_doctor_says_whether_the_hub_answers(hub, machine, pbmc, closed: str) ->
     hub.create("org/pbmc", pbmc.files)
     machine.json("pull", "org/pbmc")
     found = machine.json("doctor")
-    assert found["endpoint"].startswith(f"{hub.endpoint} answers in 0.")
+    assert re.fullmatch(rf"{hub.endpoint} answers in \d+\.\d\d s", found["endpoint"])
     pulled = sum(len(pbmc.files[name]) for name in ("config.json", *pbmc.wanted))
     assert (found["cache"], found["cache size"]) == (str(machine.cache), size_text(pulled))
     found = machine.json("doctor", HF_ENDPOINT=closed)

@@ -593,7 +593,7 @@ def test_a_stall_is_left_after_the_clients_timeout(
     fault = hub.fault(Fault("stall", path="onnx/rna.onnx", after=10))
     started = time.monotonic()
     assert fetch(api, tmp_path) == ONNX
-    assert 0.2 < time.monotonic() - started < 5
+    assert 0.2 < time.monotonic() - started < 20  # the stall would last 30 s
     assert fault.hits == 1
 
 
@@ -668,7 +668,7 @@ def test_each_answer_can_be_late(hub: Hub, api: HfApi) -> None:
     started = time.monotonic()
     api.whoami()
     api.whoami()
-    assert 0.2 <= time.monotonic() - started < 3
+    assert time.monotonic() - started >= 0.2
 
 
 # The log, and the end
@@ -697,7 +697,7 @@ def test_closing_does_not_wait_for_clients(capfd: pytest.CaptureFixture[str]) ->
         while CARD[:10] not in stalled.recv(1000):
             pass
         started = time.monotonic()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 20  # the stall would last 30 s
     assert threading.active_count() == threads
     assert idle.recv(1) == stalled.recv(1) == b""
     idle.close()

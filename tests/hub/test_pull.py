@@ -1,16 +1,23 @@
 """Pulling as it goes when nothing fails: by every name, in part, again, offline, and who is let in."""
 
+import os
+import pty
+import re
 import subprocess
 import sys
+import termios
 import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 import anndata
 import pytest
+from tqdm import tqdm
 
 import smile_zoo
 from smile_runtime import SmileError, SpaceNotFoundError, open_space
+from smile_zoo.console import size_text
 
 GRAPH = "onnx/rna.onnx"
 OFFLINE = {"HF_HUB_OFFLINE": "1"}
@@ -55,7 +62,7 @@ def test_pull_of_a_repo(hub, machine, pbmc, commit):
     assert done.stdout == f"{snapshot(machine, commit)}\n"
     assert done.stderr.splitlines() == [
         f"org/pbmc@main is commit {commit}",
-        f"pbmc is here, verified: 7 files downloaded, 1.0 MB (org/pbmc@{commit})",
+        f"pbmc is here, verified: {len(pbmc.wanted)} files downloaded, {size_text(pbmc.size)} (org/pbmc@{commit})",
     ]
     wanted = {name: pbmc.files[name] for name in ("config.json", *pbmc.wanted)}
     assert files_in(snapshot(machine, commit)) == wanted
@@ -73,6 +80,8 @@ def test_branch_stands_until_it_is_updated(hub, machine, pbmc, commit):
         assert again["revision"] == f"org/pbmc@{commit}"
         assert downloaded(again) == []
     assert machine.requests == []
+    stderr = machine.refused("pull", "org/pbmc", "--update", **OFFLINE)
+    assert "an update of org/pbmc@main needs the network, and HF_HUB_OFFLINE is set; unset it" in stderr
     updated = machine.json("pull", "org/pbmc", "--update")
     assert updated["revision"] == f"org/pbmc@{later}"
     assert {request.path.rpartition("/")[2] for request in machine.requests if request.method == "GET"} == {
@@ -193,7 +202,7 @@ def test_one_modality_and_then_the_rest(hub, machine, two):
     assert downloaded(machine.json("pull", "org/two", "--modality", "adt")) == []
     assert machine.requests == []
     rest = machine.json("pull", "org/two")
-    assert downloaded(rest) == ["features/rna.tsv", GRAPH, "parity/rna.safetensors"]
+    assert downloaded(rest) == [name for name in two.wanted if "rna" in name]
     assert not [request for request in machine.requests if "adt" in request.path or "points" in request.path]
     assert sorted(file["name"] for file in rest["files"]) == sorted(two.wanted)
 
@@ -226,9 +235,8 @@ def test_dry_run_fetches_the_manifest_alone(hub, machine, pbmc, commit):
     header, *rows = [line.split() for line in done.stdout.splitlines()]
     assert header == ["FILE", "SIZE", "STATE"]
     assert [row[0] for row in rows] == pbmc.wanted
-    size = len(pbmc.files["map.png"]) / 1000
-    assert ["map.png", f"{size:.1f}", "kB", "download"] in rows
-    assert f"1.0 MB to download (org/pbmc@{commit})" in done.stderr
+    assert ["map.png", *size_text(len(pbmc.files["map.png"])).split(), "download"] in rows
+    assert f"{size_text(pbmc.size)} to download (org/pbmc@{commit})" in done.stderr
     assert list(files_in(snapshot(machine, commit))) == ["config.json"]
     assert {request.path.rpartition("/")[2] for request in machine.requests} == {"main", "config.json"}
     assert not (machine.folder / "copy").exists()
@@ -274,9 +282,28 @@ def test_several_files_come_at_once(hub, machine, pbmc):
     hub.delay = 0.1
     many = {f"cards/{number}.md": b"# Card %d" % number for number in range(16)}
     hub.create("org/pbmc", pbmc.changed(many))
-    assert len(downloaded(machine.json("pull", "org/pbmc"))) == 23
+    assert len(downloaded(machine.json("pull", "org/pbmc"))) == len(many) + len(pbmc.wanted)
     gaps = [after - before for before, after in pairwise(sorted(when))]
     assert sum(gap < hub.delay / 2 for gap in gaps) > len(gaps) / 2  # in turn, each would be that delay at least
+
+
+def test_one_bar_for_all_files(machine, pbmc, commit):
+    terminal, stderr = pty.openpty()
+    termios.tcsetwinsize(stderr, (40, 100))
+    process = machine.start("pull", "org/pbmc", stderr=stderr)
+    os.close(stderr)
+    shown = b""
+    with os.fdopen(terminal, "rb", 0) as said, suppress(OSError):  # which ends a terminal that nobody writes to
+        while chunk := said.read(1000):
+            shown += chunk
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    bars = [line for line in re.split(r"[\r\n]+", shown.decode()) if "%|" in line]
+    assert {line.partition(":")[0] for line in bars} == {"pulling"}
+    assert b"\x1b" not in shown  # nor does it move up, to a second one
+    assert bars[-1].startswith("pulling: 100%|")
+    size = tqdm.format_sizeof(pbmc.size)
+    assert f"{size}/{size}" in bars[-1]
 
 
 @pytest.mark.parametrize("command", ["show", "verify", "project"])
@@ -399,9 +426,8 @@ print(space.revision, space.manifest_sha256, space.encoder().provider)
 """
     done = python(machine, script, HF_ENDPOINT=closed)
     assert done.returncode == 0, done.stderr
-    size = sum(len(pbmc.files[name]) for name in pbmc.wanted)
     assert done.stdout.splitlines() == [
-        f"cache/models--org--secret/snapshots/{commit} org/secret@{commit} {size} {{{size}}}",
+        f"cache/models--org--secret/snapshots/{commit} org/secret@{commit} {pbmc.size} {{{pbmc.size}}}",
         f"org/secret@{commit} {pbmc.sha256} CPUExecutionProvider",
     ]
     assert {request.headers.get("authorization") for request in machine.requests} == {None, "Bearer hf_owner"}

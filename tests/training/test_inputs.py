@@ -66,8 +66,8 @@ def test_the_generator_decides(known: tuple[np.ndarray, MakeInput]) -> None:
 
 
 def test_wide_data_is_made_dense_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Never all at once: 2,000 cells of 60,000 peaks would be half a gigabyte."""
-    n_cells, n_peaks = 2_000, 60_000
+    """Never all at once: 500 cells of 60,000 peaks would be 30 million values."""
+    n_cells, n_peaks = 500, 60_000
     wide = scipy.sparse.random(n_cells, n_peaks, density=0.001, format="csr", dtype=np.float32, random_state=0)
     seen: list[tuple[int, ...]] = []
     original = Preprocessing.centred

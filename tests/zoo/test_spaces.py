@@ -42,11 +42,16 @@ def test_show(run) -> None:
 
 
 def test_verify(run, pbmc_copy: Path) -> None:
-    done = run("verify", "pbmc", "--json")
-    checks = json.loads(done.stdout)["parity"]
+    verified = json.loads(run("verify", "pbmc", "--json").stdout)
+    checks = verified["parity"]
     assert [check["rows"] for check in checks] == ["dense", "sparse"]
     assert all(0 < check["largest_difference"] <= 1e-5 for check in checks)
     assert {check["provider"] for check in checks} == {"CPUExecutionProvider"}
+    assert "training/rna.safetensors" in verified["files"]
+    (pbmc_copy / "training/rna.safetensors").unlink()
+    done = run("verify", pbmc_copy)
+    n_files = len(verified["files"])
+    assert f"{n_files - 1} of {n_files} files are here, and are what the manifest pins\n" in done.stdout
     graph = pbmc_copy / "onnx/rna.onnx"
     content = bytearray(graph.read_bytes())
     content[len(content) // 2] ^= 1
@@ -75,7 +80,7 @@ def test_doctor(run, home: Path) -> None:
     done = run("doctor", "--json")
     assert done.returncode == 0
     found = json.loads(done.stdout)
-    assert found["device cpu"] == "works"
+    assert found["device cpu"] == "works, with CPUExecutionProvider"
     assert found["device cuda"].startswith("CUDA was asked for, but")
     assert found["endpoint"] == "offline: HF_HUB_OFFLINE is set"
     assert (found["cache"], found["cache size"]) == (str(home / "hub"), "0 B")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smile_runtime.errors import SmileError, SpaceNotFoundError
+from smile_runtime.errors import OutputError, SmileError, SpaceNotFoundError
 from smile_runtime.manifest import MANIFEST_NAME, read_manifest
 from smile_runtime.space import encoders_here
 from smile_zoo.names import LocalSpace, parse_name
@@ -73,6 +73,8 @@ def remove_cached(name: str) -> tuple[list[CachedSpace], int]:
     ------
     SpaceNotFoundError
         If it is not in the cache, or could be several of its commits.
+    OutputError
+        If this user may not remove it.
     """
     space = parse_name(name)
     if isinstance(space, LocalSpace):
@@ -92,7 +94,10 @@ def remove_cached(name: str) -> tuple[list[CachedSpace], int]:
         commits = ", ".join(cached.commit[:10] for cached in chosen)
         raise SpaceNotFoundError(f"{name} could be any of the commits {commits}; give more digits")
     strategy = info.delete_revisions(*(cached.commit for cached in chosen))
-    strategy.execute()
+    with RepoCache(hub_cache(), space.repo).locked():
+        strategy.execute()
+    if left := [cached.path for cached in chosen if cached.path.exists()]:  # the client passes over them
+        raise OutputError(f"{left[0]} could not be removed; remove it as a user who may write to it")
     return chosen, strategy.expected_freed_size
 
 

@@ -158,8 +158,8 @@ class Hub:
 
         self.call("the Hub", lambda: get_session().head(self.endpoint, timeout=5), tries=1)
 
-    def search(self, text: str, *, limit: int = 100) -> list[FoundRepo]:
-        """Return the model repos with ``library_name: smile-zoo``, those with this text in their name.
+    def search(self, text: str) -> list[FoundRepo]:
+        """Return all model repos with ``library_name: smile-zoo``, those with this text in their name.
 
         Raises
         ------
@@ -170,7 +170,7 @@ class Hub:
         self.answers()  # at once; the client tries for long
         models = self.call(
             f"the search at {self.endpoint}",
-            lambda: list(self.api.list_models(filter=LIBRARY, search=text or None, full=True, limit=limit)),
+            lambda: list(self.api.list_models(filter=LIBRARY, search=text or None, full=True)),
             tries=1,
         )
         return [

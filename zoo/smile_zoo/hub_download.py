@@ -8,7 +8,7 @@ from smile_runtime.hashes import FileHashes
 from smile_runtime.manifest import MANIFEST_NAME, FileRecord, parse_manifest
 from smile_runtime.space import require_pinned
 from smile_zoo.fetching import Progress, fetch_content, fetch_files
-from smile_zoo.hub import Commit, Hub, is_offline
+from smile_zoo.hub import Commit, Hub, is_offline, require_online
 from smile_zoo.hub_errors import offline_error
 from smile_zoo.names import HubSpace
 from smile_zoo.places import hash_memory
@@ -62,6 +62,8 @@ class Download:
             return self._look_up()[1]
 
     def _require_online(self) -> None:
+        if self._update:
+            require_online(f"an update of {self._space}")
         if is_offline():
             raise offline_error(str(self._space))
 

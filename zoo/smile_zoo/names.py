@@ -9,7 +9,8 @@ from smile_runtime import SpaceNotFoundError
 from smile_zoo.catalogue import CatalogueEntry, list_spaces
 
 DEFAULT_REVISION = "main"
-_REPO = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[\w.-]+?)(@(?P<revision>(?!.*\.\.)\w[\w./+-]*))?")
+_REVISION = r"(?!.*\.\.)\w[\w./+-]*"
+_REPO = re.compile(rf"(?P<repo>[A-Za-z0-9][\w.-]*/[\w.-]+?)(@(?P<revision>{_REVISION}))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _FORMS = "give a catalogue name (smile-zoo list), a Hub repo (org/name, org/name@revision) or a directory (./{})"
 
@@ -23,6 +24,11 @@ def is_repo(name: str) -> bool:
     """Return whether this can be the name of a Hub repo: ``org/name``."""
     match = _REPO.fullmatch(name)
     return match is not None and match["revision"] is None
+
+
+def is_revision(name: str) -> bool:
+    """Return whether this can be the name of a branch or tag, as it stands in ``org/name@revision``."""
+    return re.fullmatch(_REVISION, name) is not None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ SECONDS = 20.0
 TRIES = 5
 
 _LONGEST_WAIT = 60.0
+_SECONDS_IN_SILENCE = 5.0
 _PASSING = {408, 429, 500, 502, 503, 504}
 _REOPENINGS = 2  # without a byte in between
 _OURS = "smile_zoo_goes_on"  # marks a request of ours, which continues another
@@ -121,7 +122,13 @@ def _wait(state: "RetryCallState") -> float:
 
 def _say_that_it_waits(state: "RetryCallState") -> None:
     error = state.outcome.exception() if state.outcome else None
-    logger.info("trying again in %.1f s: %s", state.upcoming_sleep, str(error).partition("\n")[0])
+    silence = (state.seconds_since_start or 0) + state.upcoming_sleep
+    logger.log(
+        logging.WARNING if silence > _SECONDS_IN_SILENCE else logging.INFO,
+        "trying again in %.1f s: %s",
+        state.upcoming_sleep,
+        str(error).partition("\n")[0],
+    )
 
 
 def _prepare_session() -> None:

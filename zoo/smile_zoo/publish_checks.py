@@ -16,7 +16,8 @@ from smile_runtime.space import Space, verify_files
 from smile_zoo.errors import PublishError
 
 _UNSTATED = ("unspecified", "unknown", "not stated", "none", "other", "tbd")
-_PLACES = re.compile(rb"(/(home|Users|root|tmp|mnt|scratch|work|private)/[\w.-]+|[A-Za-z]:\\\\?Users\\\\?[\w.-]+)")
+_ROOTS = rb"home|Users|root|tmp|mnt|scratch|work|private|data|media|nfs|lustre|gpfs|srv|var|Volumes"
+_PLACES = re.compile(rb"(/(?:%s)/[\w.-]+|[A-Za-z]:\\\\?Users\\\\?[\w.-]+)" % _ROOTS)
 _IN_A_WORD = re.compile(rb"[\w.:/~-]")
 """What stands before a path that is part of an address, or of a longer path; in binary files it may be a length."""
 _BINARY = (".onnx", ".safetensors", ".png")
@@ -56,18 +57,19 @@ def require_publishable(path: Path, manifest: Manifest, repo: str) -> None:
 
 
 def _require_whole(path: Path, manifest: Manifest) -> None:
+    if missing := [name for name in manifest.files if not (path / name).is_file()]:
+        raise PublishError(
+            f"{path} lacks {', '.join(missing)}; build the space again, or pull it whole: smile-zoo pull SPACE "
+            "--with-training --to DIR"
+        )
     files = {name: record for name, record in manifest.files.items() if name != CARD_NAME}
-    if not (path / CARD_NAME).is_file():
-        raise PublishError(f"{path} lacks its {CARD_NAME}; pull or build the space whole")
     without_card = msgspec.structs.replace(manifest, files=files)
     verify_files(path, without_card, FileHashes(path))
     space = Space(path, without_card, "", "cpu", "local")
-    for modality, record in manifest.encoders.items():
-        if modality not in space.encoders:
-            raise PublishError(f"{path} lacks its {modality} encoder; pull or build the space whole")
-        require_parity(space.encoders[modality], path / record.parity)
-        if record.sparse:
-            require_sparse_parity(space.encoders[modality], path / record.parity)
+    for encoder in space.encoders.values():
+        require_parity(encoder, path / encoder.record.parity)
+        if encoder.record.sparse:
+            require_sparse_parity(encoder, path / encoder.record.parity)
     for encoder in replace(space, precision="int8").encoders.values():
         require_int8_parity(encoder, path / encoder.record.parity)
 

@@ -15,7 +15,7 @@ from smile_zoo.catalogue import CatalogueEntry, entry_of
 from smile_zoo.errors import PublishError, RepoNotFoundError
 from smile_zoo.fetching import fetch_content
 from smile_zoo.hub import Commit, Hub, require_online
-from smile_zoo.names import DEFAULT_REVISION, is_repo
+from smile_zoo.names import DEFAULT_REVISION, is_repo, is_revision
 from smile_zoo.patience import is_conflict, may_pass
 from smile_zoo.publish_checks import require_publishable
 from smile_zoo.repo_cache import RepoCache
@@ -123,6 +123,8 @@ def publish(
     path = Path(folder_path)
     if not is_repo(repo_id):
         raise PublishError(f"{repo_id!r} is no name of a Hub repo; give org/name")
+    if tag is not None and not is_revision(tag):
+        raise PublishError(f"{tag!r} is no name of a tag; give letters, digits, `.`, `-` and `_`, as in v1.0")
     if tag is not None and create_pr:
         raise PublishError("a pull request is not tagged; publish without --tag, and tag once it is merged")
     require_online(f"publishing to {repo_id}")

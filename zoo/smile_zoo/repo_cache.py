@@ -5,9 +5,10 @@
 """
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from smile_runtime.errors import OutputError
@@ -17,6 +18,10 @@ from smile_zoo.catalogue import CatalogueEntry
 from smile_zoo.hub import git_sha1
 from smile_zoo.names import DEFAULT_REVISION, is_commit
 from smile_zoo.places import hub_cache
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_IN_SILENCE = 1.0
 
 
 def is_local(entry: CatalogueEntry) -> bool:
@@ -64,25 +69,38 @@ class RepoCache:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from pulling the same repo.
+        """Keep other processes from pulling the same repo, once those that are at it are done.
 
         Raises
         ------
         OutputError
             If the cache cannot be written to.
         """
-        from huggingface_hub.utils import WeakFileLock
+        with ExitStack() as stack:
+            with self._explained():
+                self._locks.mkdir(parents=True, exist_ok=True)
+                self._take(self._locks / "smile-zoo.lock", stack)
+            yield
 
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            self._locks.mkdir(parents=True, exist_ok=True)
-            lock = WeakFileLock(self._locks / "smile-zoo.lock")
+            yield
         except OSError as error:
             raise OutputError(
                 f"cannot write to {self.path.parent}: {error.strerror or error}; set HF_HUB_CACHE to a place that you "
                 "can write to"
             ) from error
-        with lock:
-            yield
+
+    def _take(self, lock: Path, stack: ExitStack) -> None:
+        from filelock import Timeout
+        from huggingface_hub.utils import WeakFileLock
+
+        try:
+            stack.enter_context(WeakFileLock(lock, timeout=_SECONDS_IN_SILENCE))
+        except Timeout:
+            logger.warning("another process is busy with %s; waiting until it is done", self.repo)
+            stack.enter_context(WeakFileLock(lock))
 
     def is_as_named(self, path: Path, content: bytes) -> bool:
         """Return whether the content of a file is what its blob is named after: its sha256, or git's sha1 of it.
@@ -105,13 +123,20 @@ class RepoCache:
         file.replace(target)
 
     def evict(self, commit: str, name: str) -> None:
-        """Remove a file, and the blob that it is a link to."""
+        """Remove a file, and the blob that it is a link to.
+
+        Raises
+        ------
+        OutputError
+            If the cache cannot be written to.
+        """
         path = self.snapshot(commit) / name
         links = [path]
         while links[-1].is_symlink():
             links.append(links[-1].parent / links[-1].readlink())
-        for link in links:
-            link.unlink(missing_ok=True)
+        with self._explained():
+            for link in links:
+                link.unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """Remove what killed processes left; a download that another process is busy with is locked, and stays."""

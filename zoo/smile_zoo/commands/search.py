@@ -28,7 +28,8 @@ def search(text: str, *, on_hub: bool, as_json: bool) -> None:
     if not on_hub:
         print_entries(list_spaces(text=text), as_json=as_json)
         return
-    found = Hub().search(text)
+    hub = Hub()
+    found = hub.search(text)
     catalogued = {entry.repo for entry in list_spaces()}
     if as_json:
         print_json([{**asdict(repo), "catalogued": repo.repo in catalogued} for repo in found])
@@ -47,3 +48,5 @@ def search(text: str, *, on_hub: bool, as_json: bool) -> None:
             for repo in found
         ],
     )
+    if not found:
+        click.echo(f"no repo at {hub.endpoint} with library_name: smile-zoo has {text!r} in its name", err=True)

@@ -40,11 +40,11 @@ def verify(space: str, *, device: options.DeviceName, as_json: bool) -> None:
         {"encoder": modality, "lowest_cosine": require_int8_parity(encoder, opened.path / encoder.record.parity)}
         for modality, encoder in replace(opened, precision="int8", device="cpu").encoders.items()
     ]
+    here = [name for name in opened.manifest.files if (opened.path / name).is_file()]
     if as_json:
-        files = len(opened.manifest.files)
-        print_json({"space": opened.name, "n_files": files, "parity": checks, "int8_parity": int8_checks})
+        print_json({"space": opened.name, "files": here, "parity": checks, "int8_parity": int8_checks})
         return
-    click.echo(f"{len(opened.manifest.files)} files are what the manifest pins")
+    click.echo(f"{len(here)} of {len(opened.manifest.files)} files are here, and are what the manifest pins")
     for check in checks:
         click.echo(
             f"{check['encoder']}, {check['rows']} rows: largest difference from torch "
