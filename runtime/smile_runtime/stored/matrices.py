@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import QueryError
+from smile_runtime.stored.inflating import InflatedArray, is_gzip
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -103,7 +104,7 @@ class StoredRows:
     """
 
     def __init__(self, group: Group) -> None:
-        self._data, self._indices, self._indptr = (group[name] for name in ("data", "indices", "indptr"))
+        self._data, self._indices, self._indptr = (_opened(group[name]) for name in ("data", "indices", "indptr"))
         self.shape = _shape(group)
         self.dtype = self._data.dtype
 
@@ -179,6 +180,10 @@ class TurnedRows:
         order = np.argsort(found["row"], kind="stable")  # columns are in order already
         indptr = np.append(0, np.cumsum(np.bincount(found["row"], minlength=n_rows)))
         return _csr(found["value"][order], found["column"][order], indptr, self.shape[1])
+
+
+def _opened(array: Array) -> Array:
+    return InflatedArray(array) if is_gzip(array) else array
 
 
 def _shape(group: Group) -> tuple[int, int]:

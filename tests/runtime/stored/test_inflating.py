@@ -1,0 +1,87 @@
+"""Datasets compressed by gzip give what HDF5 gives, whoever inflates them."""
+
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from smile_runtime.stored import inflating
+from smile_runtime.stored.inflating import InflatedArray, is_gzip
+
+VALUES = np.arange(1000, dtype=np.float32)
+
+
+@pytest.fixture
+def file(tmp_path):
+    with h5py.File(tmp_path / "file.h5", "w") as file:
+        yield file
+
+
+@pytest.fixture(params=["isal", "zlib"])
+def library(request, monkeypatch):
+    inflating._inflate.cache_clear()
+    if request.param == "zlib":
+        monkeypatch.setitem(sys.modules, "isal", None)
+    yield request.param
+    inflating._inflate.cache_clear()
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f8", "<i4", "<u2"])
+@pytest.mark.usefixtures("library")
+def test_any_part_is_what_hdf5_reads(file, dtype):
+    dataset = file.create_dataset("x", data=VALUES.astype(dtype), chunks=(64,), compression="gzip")
+    assert is_gzip(dataset)
+    array = InflatedArray(dataset)
+    assert (array.shape, array.dtype) == ((1000,), dataset.dtype)
+    for part in (
+        slice(0, 1000),
+        slice(0, 0),
+        slice(3, 5),
+        slice(60, 70),
+        slice(64, 128),
+        slice(999, 1000),
+        slice(990, 2000),
+    ):
+        np.testing.assert_array_equal(array[part], dataset[part])
+
+
+def test_the_library_is_the_fast_one_where_it_is_there(library):
+    assert inflating._inflate().__module__ == {"isal": "isal.isal_zlib", "zlib": "zlib"}[library]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"chunks": (64,)},
+        {"chunks": (64,), "compression": "lzf"},
+        {"chunks": (64,), "compression": "gzip", "shuffle": True},
+        {"chunks": (64,), "compression": "gzip", "fletcher32": True},
+    ],
+)
+def test_others_are_left_to_hdf5(file, options):
+    assert not is_gzip(file.create_dataset("x", data=VALUES, **options))
+
+
+def test_two_dimensions_and_missing_chunks_are_left_to_hdf5(file):
+    assert not is_gzip(file.create_dataset("x", data=VALUES.reshape(10, 100), compression="gzip"))
+    partly = file.create_dataset("y", (1000,), "f4", chunks=(64,), compression="gzip")
+    partly[:500] = 1
+    assert not is_gzip(partly)
+
+
+def test_chunks_that_were_stored_as_they_are(file):
+    dataset = file.create_dataset("x", (128,), "f4", chunks=(64,), compression="gzip")
+    dataset[64:] = VALUES[64:128]
+    dataset.id.write_direct_chunk((0,), VALUES[:64].tobytes(), filter_mask=1)
+    np.testing.assert_array_equal(InflatedArray(dataset)[0:128], VALUES[:128])
+
+
+def test_a_damaged_chunk_is_told_of(file):
+    dataset = file.create_dataset("x", data=VALUES, chunks=(64,), compression="gzip")
+    dataset.id.write_direct_chunk((64,), b"damaged")
+    array = InflatedArray(dataset)
+    np.testing.assert_array_equal(array[0:64], VALUES[:64])
+    with pytest.raises(ValueError, match="chunk 1 cannot be inflated"):
+        array[0:100]
