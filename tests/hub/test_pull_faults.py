@@ -538,7 +538,7 @@ def test_interrupted_while_the_hub_is_silent(hub, machine, pbmc, commit):
 
     hub.answer = answer_and_fall_silent
     with running(machine, HF_HUB_ETAG_TIMEOUT="1") as process:
-        wait_until(lambda: any(request.path.endswith(GRAPH) for request in hub.requests))
+        wait_until(lambda: any(request.path.endswith("map.png") for request in hub.requests))
         process.send_signal(signal.SIGINT)
         started = time.monotonic()
         process.communicate(timeout=60)
