@@ -46,7 +46,9 @@ class InflatedArray:
             If it is damaged.
         """
         if number != self._last[0]:
-            skipped, raw = self._dataset.id.read_direct_chunk((number * self._length,))
+            place = (number * self._length,)
+            skipped = self._dataset.id.get_chunk_info_by_coord(place).filter_mask  # where it would not have shrunk
+            _, raw = self._dataset.id.read_direct_chunk(place)
             try:
                 content = raw if skipped else _inflate()(raw)
             except Exception as error:
