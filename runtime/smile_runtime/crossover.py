@@ -26,6 +26,7 @@ def crossover(n_features: int, width: int) -> float:
     """Return the density below which sparse rows are faster as they are."""
     if not is_wide(width):
         return 0.25
+    cached = 4 * n_features * width <= _CACHED
     if compiled_kernel() is None:
-        return 0.02
-    return 0.2 if 4 * n_features * width <= _CACHED else 0.1
+        return 0.04 if cached else 0.01
+    return 0.2 if cached else 0.1
