@@ -102,8 +102,9 @@ def compare(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
         return path
 
     def ours(n_cells: int) -> Run:
-        output = ["-o", str(folder / "out.h5ad"), "--force"]
-        return measured([str(command), "project", str(query(n_cells)), str(space), *output], threads)
+        output = folder / "out.h5ad"
+        output.unlink(missing_ok=True)
+        return measured([str(command), "project", str(query(n_cells)), str(space), "-o", str(output)], threads)
 
     def theirs(n_cells: int) -> Run:
         return measured([sys.executable, "-c", THEIRS, str(query(n_cells)), str(genes)], threads)

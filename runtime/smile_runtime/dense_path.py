@@ -1,12 +1,14 @@
 """Dense rows through an encoder: ONNX Runtime runs the whole graph."""
 
-from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.matrix import dense
+from smile_runtime.session import runs_on_cuda
 from smile_runtime.sparse_path import Batch
 
 if TYPE_CHECKING:
@@ -24,16 +26,17 @@ class DensePath:
 
     def __init__(self, graph: "onnxruntime.InferenceSession") -> None:
         self.session = graph
+        self._turn = Lock() if runs_on_cuda(graph) else nullcontext()  # a GPU takes one batch after the other
 
     def __str__(self) -> str:
         return "as dense rows, through the whole graph"
 
-    def run(
-        self, output: str, batches: Iterable[Batch], measured: NDArray[np.bool_] | None
-    ) -> Iterator[NDArray[np.float32]]:
-        """Yield an output of the graph for each batch; arguments as `SparsePath.run`."""
-        for rows, size_factor in batches:
-            X = dense(rows).astype(np.float32, copy=False)
-            if measured is not None:
-                X = np.where(measured, X, np.float32(np.nan))
-            yield self.session.run([output], {"X": X, "size_factor": size_factor})[0]
+    def run(self, output: str, batch: Batch, measured: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+        """Return an output of the graph for a batch; arguments as `SparsePath.run`."""
+        rows, size_factor = batch
+        X = dense(rows).astype(np.float32, copy=False)
+        if measured is not None:
+            X = np.where(measured, X, np.float32(np.nan))
+        with self._turn:
+            result: NDArray[np.float32] = self.session.run([output], {"X": X, "size_factor": size_factor})[0]
+        return result

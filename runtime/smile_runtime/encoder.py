@@ -1,9 +1,11 @@
 """One modality's encoder: raw values in, embedding out."""
 
 import logging
+from collections import deque
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +19,9 @@ from smile_runtime.first_layer import read_first_layer
 from smile_runtime.manifest import EncoderRecord
 from smile_runtime.matrix import Matrix, is_sparse, sliceable
 from smile_runtime.preprocessing import Preprocessing
-from smile_runtime.session import CPU, Device, Precision, may_run_cuda, open_session
+from smile_runtime.session import Device, Precision, may_run_cuda, open_session, runs_on_cuda
 from smile_runtime.sparse_path import SparsePath
+from smile_runtime.threads import in_order, usable_cores
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DEFAULT_BATCH_SIZE = 512
+_FEWEST = 64  # rows that are worth a thread
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Encoder:
     precision: Precision = "float32"
     sparse: SparseFiles | None = None
     _last: DensePath | SparsePath | None = field(default=None, init=False, repr=False)
+    _opening: Lock = field(default_factory=Lock, init=False, repr=False)
 
     @cached_property
     def session(self) -> "onnxruntime.InferenceSession":
@@ -128,11 +133,12 @@ class Encoder:
         *,
         measured: ArrayLike | None = None,
         batch_size: int = DEFAULT_BATCH_SIZE,
+        n_threads: int | None = None,
     ) -> NDArray[np.float32]:
         """Embed cells.
 
         Sparse rows are not made dense where that is faster. A cell's embedding does not depend on that, nor on the
-        cells beside it, nor on the batch size.
+        cells beside it, the batch size or the threads.
 
         Parameters
         ----------
@@ -147,7 +153,9 @@ class Encoder:
             Which features were measured at all, shape ``(n_features,)``, bool; sparse rows hold nothing of the others,
             and what dense rows hold of them is not looked at. None: all.
         batch_size
-            Rows that run through the graph together.
+            Rows that run through the graph together, at most.
+        n_threads
+            Threads that work at a time, on the CPU; None: one a core, or as many as OMP_NUM_THREADS says.
 
         Returns
         -------
@@ -162,7 +170,7 @@ class Encoder:
         SpaceError
             If this ONNX Runtime cannot run the graph.
         """
-        return self._run("embedding", self.record.n_latent, X, size_factor, measured, batch_size)
+        return self._run("embedding", self.record.n_latent, X, size_factor, measured, batch_size, n_threads)
 
     def pseudo_types(
         self,
@@ -171,9 +179,10 @@ class Encoder:
         *,
         measured: ArrayLike | None = None,
         batch_size: int = DEFAULT_BATCH_SIZE,
+        n_threads: int | None = None,
     ) -> NDArray[np.float32]:
         """Return the probabilities of the K pseudo cell types, shape ``(n, K)``; arguments as `encode`."""
-        return self._run("pseudo_type", self.record.n_pseudo_types, X, size_factor, measured, batch_size)
+        return self._run("pseudo_type", self.record.n_pseudo_types, X, size_factor, measured, batch_size, n_threads)
 
     def _run(
         self,
@@ -183,6 +192,7 @@ class Encoder:
         size_factor: ArrayLike | None,
         measured: ArrayLike | None,
         batch_size: int,
+        n_threads: int | None,
     ) -> NDArray[np.float32]:
         matrix = sliceable(X)
         n, n_features = matrix.shape[0], len(self.features)
@@ -197,21 +207,29 @@ class Encoder:
         mask = None if measured is None else _checked_mask(measured, n_features)
         if mask is not None and is_sparse(matrix):
             _require_empty(matrix, mask)
-        slices = [slice(start, min(start + batch_size, n)) for start in range(0, n, batch_size)]
         path = self._path(matrix)
+        if runs_on_cuda(path.session):
+            n_threads, batch = 1, batch_size
+        else:
+            n_threads = usable_cores() if n_threads is None else n_threads
+            batch = min(batch_size, max(_FEWEST, -(-n // n_threads)))
         result = np.empty((n, width), np.float32)
-        batches = ((matrix[rows], factor[rows]) for rows in slices)
-        for rows, values in zip(slices, path.run(output, batches, mask), strict=True):
-            result[rows] = values
+
+        def fill(start: int) -> None:
+            rows = slice(start, min(start + batch, n))
+            result[rows] = path.run(output, (matrix[rows], factor[rows]), mask)
+
+        deque(in_order(fill, range(0, n, batch), n_threads), maxlen=0)
         return result
 
     def _path(self, matrix: Matrix) -> DensePath | SparsePath:
-        """Choose the faster path for some rows, and say so where it is not the last one."""
-        sparse = self.sparse_path if self._takes_sparse(matrix) else None
-        path = self.dense_path if sparse is None else sparse
-        if path is not self._last:
-            logger.info("cells go through the %s encoder %s", self.modality, path)
-            self._last = path
+        """Choose the faster path for some rows, and say so where it is not the last one; one thread opens it."""
+        with self._opening:
+            sparse = self.sparse_path if self._takes_sparse(matrix) else None
+            path = self.dense_path if sparse is None else sparse
+            if path is not self._last:
+                logger.info("cells go through the %s encoder %s", self.modality, path)
+                self._last = path
         return path
 
     def _takes_sparse(self, matrix: Matrix) -> bool:
@@ -222,7 +240,7 @@ class Encoder:
             return False
         if np.isnan(matrix.data).any():
             return False
-        return not may_run_cuda(self.device) or self.session.get_providers()[0] == CPU
+        return not may_run_cuda(self.device) or not runs_on_cuda(self.session)
 
 
 def _checked_factor(size_factor: ArrayLike | None, n: int) -> NDArray[np.float32]:

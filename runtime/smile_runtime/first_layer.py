@@ -7,7 +7,6 @@ In a sparse row only the values that it holds meet their weights. Centring, whic
 each sum over the measured features. The difference of large sums loses digits: both are added up in float64.
 """
 
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -83,12 +82,8 @@ class FirstLayer:
         self._weight = self._lines[:, : self.width]
         self._mean, self._share = mean, share
         self._behind: tuple[NDArray[np.bool_], NDArray[np.float64], float] | None = None
-
-    @cached_property
-    def product(self) -> Product:
-        """What multiplies: numba where it pays and is there, else scipy."""
-        kernel = compiled_kernel() if is_wide(self.width) else None
-        return ScipyProduct(self._weight) if kernel is None else CompiledProduct(self._lines, kernel)
+        kernel = compiled_kernel() if is_wide(self.width) else None  # numba where it pays and is there, else scipy
+        self.product: Product = ScipyProduct(self._weight) if kernel is None else CompiledProduct(self._lines, kernel)
 
     def __call__(self, rows: Matrix, measured: NDArray[np.bool_], result: NDArray[np.float32]) -> None:
         """Write what goes into the trunk.

@@ -57,6 +57,14 @@ def row_chunks(matrix: Matrix) -> Iterator[tuple[slice, Matrix]]:
         yield rows, matrix[rows]
 
 
+def row_bytes(matrix: Matrix) -> float:
+    """Return what a row takes in memory, in the mean."""
+    if is_sparse(matrix):
+        return float((matrix.data.nbytes + matrix.indices.nbytes) / max(1, matrix.shape[0]))
+    stated = getattr(matrix, "row_bytes", None)  # of a matrix in a file
+    return float(matrix.shape[1] * matrix.dtype.itemsize if stated is None else stated)
+
+
 def dense(rows: Matrix) -> NDArray[Any]:
     """Return rows as ndarray."""
     return rows.toarray() if is_sparse(rows) else np.asarray(rows)
@@ -70,7 +78,14 @@ def stored_values(rows: Matrix) -> NDArray[Any]:
 
 def row_sums(rows: Matrix) -> NDArray[np.float64]:
     """Return the sum of each row, shape ``(n,)``, added up in float64."""
-    sums: NDArray[np.float64] = rows @ np.ones(rows.shape[1])  # a sparse matrix's own sum adds up in its own type
+    if not is_sparse(rows):
+        dense_sums: NDArray[np.float64] = rows @ np.ones(rows.shape[1])
+        return dense_sums
+    sums = np.zeros(rows.shape[0])
+    held = np.diff(rows.indptr) > 0
+    if held.any():  # a sparse matrix's own sum adds up in its own type
+        values = rows.data[: rows.indptr[-1]]
+        sums[held] = np.add.reduceat(values, rows.indptr[:-1][held], dtype=np.float64)
     return sums
 
 

@@ -56,8 +56,7 @@ def sparse_parity_difference(encoder: Encoder, path: Path) -> float:
     differences = []
     for row in range(len(X)):
         rows = sparse.csr_array(np.nan_to_num(X[row : row + 1]))
-        batches = [(rows, size_factor[row : row + 1])]
-        (embedding,) = encoder.sparse_path.run("embedding", batches, ~np.isnan(X[row]))
+        embedding = encoder.sparse_path.run("embedding", (rows, size_factor[row : row + 1]), ~np.isnan(X[row]))
         differences.append(np.abs(embedding[0] - expected[row]).max())
     return float(np.max(differences))
 

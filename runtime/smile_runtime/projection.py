@@ -8,14 +8,14 @@ from smile_runtime.annotation import write_fields
 from smile_runtime.dask_arrays import project_dask
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.errors import QueryError
-from smile_runtime.matrix import CHUNK, DaskRows
+from smile_runtime.matrix import DaskRows
 from smile_runtime.preparation import Options, Prepared, prepare
 from smile_runtime.provenance import provenance
 from smile_runtime.query import AnnDataQuery, Place, warn_of_empty
 from smile_runtime.results import MemoryResults, Projection, Results
 from smile_runtime.similarity import UNKNOWN_RATE
 from smile_runtime.space import Space
-from smile_runtime.streaming import Progress, project_rows
+from smile_runtime.streaming import Progress, project_rows, rows_at_once
 from smile_runtime.values import ValueKind
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def project(
     if isinstance(prepared.matrix, DaskRows):
         project_dask(prepared.matrix.array, prepared.projector, space, results, progress)
     else:
-        project_rows(prepared.matrix, prepared.projector, results, progress, CHUNK)
+        project_rows(prepared.matrix, prepared.projector, results, progress, rows_at_once(prepared.matrix))
     target = adata.copy() if copy else adata
     write_fields(target, finish(space, prepared, results), key_added)
     return target if copy else None

@@ -15,7 +15,7 @@ from smile_runtime.results import Records
 
 @dataclass(frozen=True, eq=False)
 class Projector:
-    """Projects rows of a query. A row's record depends on that row alone.
+    """Projects rows of a query, on one thread. A row's record depends on that row alone.
 
     Attributes
     ----------
@@ -59,7 +59,9 @@ class Projector:
         if reading.kind == "lognorm":
             raw = expm1(raw)
         size_factor = self.encoder.preprocessing.size_factors(totals)
-        embedding = self.encoder.encode(raw, size_factor, measured=self.match.measured, batch_size=self.batch_size)
+        embedding = self.encoder.encode(
+            raw, size_factor, measured=self.match.measured, batch_size=self.batch_size, n_threads=1
+        )
         if not np.isfinite(embedding).all():
             raise ValueKindError(
                 f"{int((~np.isfinite(embedding).all(axis=1)).sum()):,} cells have values too large for the encoder; "

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import logging
-import os
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal, get_args
@@ -113,6 +112,11 @@ def may_run_cuda(device: Device) -> bool:
     return device != "cpu" and (device == "cuda" or CUDA in import_onnxruntime().get_available_providers())
 
 
+def runs_on_cuda(session: "onnxruntime.InferenceSession") -> bool:
+    """Say whether a session came to run on CUDA."""
+    return bool(session.get_providers()[0] == CUDA)
+
+
 def open_session(graph: Path, device: Device = "auto") -> "onnxruntime.InferenceSession":
     """Open a graph on a device.
 
@@ -155,7 +159,7 @@ def _open_cuda(ort: ModuleType, graph: Path, *, required: bool) -> "onnxruntime.
         session = _open(ort, graph, [CUDA, CPU])
     finally:
         ort.set_default_logger_severity(_ERRORS_ONLY)
-    if session.get_providers()[0] == CUDA:
+    if runs_on_cuda(session):
         return session
     if required:
         raise DeviceError(
@@ -170,7 +174,7 @@ def _open_cuda(ort: ModuleType, graph: Path, *, required: bool) -> "onnxruntime.
 
 def _open(ort: ModuleType, graph: Path, providers: list[str]) -> "onnxruntime.InferenceSession":
     options = ort.SessionOptions()
-    options.intra_op_num_threads = usable_cores()
+    options.intra_op_num_threads = 1  # several threads of ours run it, each on cells of its own
     options.inter_op_num_threads = 1
     # A graph is whole in itself: data beside it has no sha256. It would be looked for in the graph's own file, as if
     # that were a folder, and not be found.
@@ -180,10 +184,3 @@ def _open(ort: ModuleType, graph: Path, providers: list[str]) -> "onnxruntime.In
     except Exception as error:
         raise SpaceError(f"{graph} is not a graph that ONNX Runtime {ort.__version__} can run: {error}") from error
     return session
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

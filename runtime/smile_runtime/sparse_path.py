@@ -1,8 +1,6 @@
 """Sparse rows through an encoder: the first linear map takes them as they are, ONNX Runtime the rest."""
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +9,9 @@ from numpy.typing import NDArray
 from smile_runtime.first_layer import FirstLayer
 from smile_runtime.matrix import Matrix
 from smile_runtime.preprocessing import Preprocessing
-from smile_runtime.session import usable_cores
 
 if TYPE_CHECKING:
     import onnxruntime
-
-_LEAST_ROWS = 64  # for which a thread pays
 
 Batch = tuple[Matrix, NDArray[np.float32]]
 """Raw values, shape ``(n, n_features)``, and size factors, shape ``(n, 1)``."""
@@ -38,45 +33,33 @@ class SparsePath:
     def __init__(self, preprocessing: Preprocessing, layer: FirstLayer, trunk: "onnxruntime.InferenceSession") -> None:
         self.session = trunk
         self.layer, self._preprocessing = layer, preprocessing
+        self._kept = threading.local()
 
     def __str__(self) -> str:
         return f"as sparse rows, the first layer by {self.layer.product.name}"
 
-    def run(
-        self, output: str, batches: Iterable[Batch], measured: NDArray[np.bool_] | None
-    ) -> Iterator[NDArray[np.float32]]:
-        """Yield an output of the graph for each batch of CSR rows.
+    def run(self, output: str, batch: Batch, measured: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+        """Return an output of the graph for a batch of CSR rows; several threads may run at a time.
 
         Parameters
         ----------
         output
             Name of the output.
-        batches
+        batch
             The rows, each value once and in the order of the features.
         measured
             Which features were measured, shape ``(n_features,)``; None: all.
         """
-        known = np.ones(self.layer.n_features, bool) if measured is None else measured
-        memory = np.empty((0, self.layer.width), np.float32)  # of one batch after the other: it stays in the cache
-        with ThreadPoolExecutor(usable_cores()) as threads:
-            for batch in batches:
-                n = len(batch[1])
-                if len(memory) < n:
-                    memory = np.empty((n, self.layer.width), np.float32)
-                self._fill(memory[:n], batch, known, threads)
-                yield self.session.run([output], {"first": memory[:n]})[0]
-
-    def _fill(
-        self, first: NDArray[np.float32], batch: Batch, measured: NDArray[np.bool_], threads: ThreadPoolExecutor
-    ) -> None:
-        """Write what goes into the trunk, shape ``(n, width)``, each thread some of it."""
         rows, size_factor = batch
+        known = np.ones(self.layer.n_features, bool) if measured is None else measured
+        first = self._memory(len(size_factor))
+        self.layer(self._preprocessing.transform(rows, size_factor, known), known, first)
+        result: NDArray[np.float32] = self.session.run([output], {"first": first})[0]
+        return result
 
-        def fill(part: slice) -> None:
-            transformed = self._preprocessing.transform(rows[part], size_factor[part], measured)
-            self.layer(transformed, measured, first[part])
-
-        n_parts = max(1, min(usable_cores(), len(first) // _LEAST_ROWS))
-        edges = np.linspace(0, len(first), n_parts + 1, dtype=int)
-        parts = [slice(*edge) for edge in pairwise(edges.tolist())]
-        list(map(fill, parts) if n_parts == 1 else threads.map(fill, parts))
+    def _memory(self, n: int) -> NDArray[np.float32]:
+        """Return room for what goes into the trunk, shape ``(n, width)``: a thread's own, which stays in the cache."""
+        memory: NDArray[np.float32] | None = getattr(self._kept, "memory", None)
+        if memory is None or len(memory) < n:
+            memory = self._kept.memory = np.empty((n, self.layer.width), np.float32)
+        return memory[:n]

@@ -25,6 +25,7 @@ class InflatedArray:
 
     def __init__(self, dataset: "h5py.Dataset") -> None:
         self._dataset, self._length = dataset, int(dataset.chunks[0])
+        self._room = self._length * dataset.dtype.itemsize + 1  # with one byte less it would be doubled at the end
         self.shape, self.dtype, self.name = dataset.shape, dataset.dtype, dataset.name
         self._last: tuple[int, NDArray[Any]] = (-1, np.empty(0, self.dtype))
 
@@ -50,7 +51,7 @@ class InflatedArray:
             skipped = self._dataset.id.get_chunk_info_by_coord(place).filter_mask  # where it would not have shrunk
             _, raw = self._dataset.id.read_direct_chunk(place)
             try:
-                content = raw if skipped else _inflate()(raw)
+                content = raw if skipped else _inflate()(raw, bufsize=self._room)
             except Exception as error:
                 raise ValueError(f"chunk {number} cannot be inflated ({error})") from error
             self._last = (number, np.frombuffer(content, self.dtype))
@@ -67,10 +68,10 @@ def is_gzip(array: Any) -> bool:  # noqa: ANN401 (a dataset of h5py or an array 
 
 
 @cache
-def _inflate() -> Callable[[bytes], bytes]:
+def _inflate() -> Callable[..., bytes]:
     try:
         from isal import isal_zlib
     except ImportError:
         return zlib.decompress
-    function: Callable[[bytes], bytes] = isal_zlib.decompress
+    function: Callable[..., bytes] = isal_zlib.decompress
     return function
