@@ -10,7 +10,6 @@ ratio is the median over rounds of the time of bare divided by the time of encod
 
 import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -74,18 +73,6 @@ def make_encoder(folder: Path, stem_size: int | None, hidden: list[int], n_featu
     return Encoder("rna", record, features, graph, "cpu", sparse=sparse)
 
 
-def open_own_session(encoder: Encoder, threads: int) -> None:
-    """Let the encoder open its session, which takes a thread for each core that the process may run on."""
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, sorted(cores)[:threads])
-    try:
-        opened = encoder.session.get_session_options().intra_op_num_threads
-    finally:
-        os.sched_setaffinity(0, cores)
-    if opened != threads:
-        raise SystemExit(f"the encoder opened its session with {opened} threads instead of {threads}")
-
-
 def bare_session(graph: Path, threads: int) -> onnxruntime.InferenceSession:
     """Open a graph with ONNX Runtime alone."""
     options = onnxruntime.SessionOptions()
@@ -110,12 +97,11 @@ def seconds(call: Callable[[], object]) -> float:
 
 def compare(encoder: Encoder, X: np.ndarray, *, batch_size: int, threads: int, rounds: int) -> dict[str, Any]:
     """Time both in turns on rows ``(n, n_features)`` and return median cells a second and the ratio."""
-    open_own_session(encoder, threads)
     bare = bare_session(encoder.graph, threads)
     size_factor = np.ones((len(X), 1), np.float32)
 
     def ours() -> object:
-        return encoder.encode(X, size_factor, batch_size=batch_size)
+        return encoder.encode(X, size_factor, batch_size=batch_size, n_threads=threads)
 
     def theirs() -> object:
         return run_bare(bare, X, size_factor, batch_size)

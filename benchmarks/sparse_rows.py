@@ -99,9 +99,8 @@ def embed_sparse(encoder: Encoder, rows: Rows) -> None:
     assert encoder.sparse_path is not None
     starts = range(0, rows.X.shape[0], DEFAULT_BATCH_SIZE)
     slices = [slice(start, start + DEFAULT_BATCH_SIZE) for start in starts]
-    batches = ((rows.X[each], rows.size_factor[each]) for each in slices)
-    for _ in encoder.sparse_path.run("embedding", batches, None):
-        pass
+    for each in slices:
+        encoder.sparse_path.run("embedding", (rows.X[each], rows.size_factor[each]), None)
 
 
 def seconds(call: Callable[[], object]) -> float:

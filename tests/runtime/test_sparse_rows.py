@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy
 
-from smile_runtime import Encoder, IntegrityError, QueryError, Space, sparse_path
+from smile_runtime import Encoder, IntegrityError, QueryError, Space
 from smile_runtime import encoder as encoder_module
 from smile_runtime.crossover import crossover, is_thin
 from smile_runtime.encoder import SparseFiles
@@ -102,15 +102,15 @@ def test_types_change_nothing(fresh, thin, value_type, index_type):
     assert took_sparse(fresh)
 
 
-@pytest.mark.parametrize("cores", [1, 2, 5])
+@pytest.mark.parametrize("form", [csr, np.asarray])
+@pytest.mark.parametrize("n_threads", [1, 2, 5])
 @pytest.mark.parametrize("batch_size", [1, 7, 200, 512])
-def test_neither_threads_nor_batches_change_anything(fresh, thin, monkeypatch, cores, batch_size):
+def test_neither_threads_nor_batches_change_anything(fresh, thin, monkeypatch, form, n_threads, batch_size):
     X, factors = np.tile(thin[0], (10, 1)), np.tile(thin[1], 10)
-    expected = fresh.encode(csr(X), factors)
-    monkeypatch.setattr(sparse_path, "usable_cores", lambda: cores)
-    monkeypatch.setattr(sparse_path, "_LEAST_ROWS", 16)
+    expected = fresh.encode(form(X), factors, n_threads=1)
+    monkeypatch.setattr(encoder_module, "_FEWEST", 16)
     order = np.random.default_rng(5).permutation(len(X))
-    embedding = fresh.encode(csr(X[order]), factors[order], batch_size=batch_size)
+    embedding = fresh.encode(form(X[order]), factors[order], batch_size=batch_size, n_threads=n_threads)
     np.testing.assert_allclose(embedding, expected[order], atol=1e-6)
 
 

@@ -177,11 +177,11 @@ def test_sparse_rows_go_through_it_as_dense_ones_do(kind: str, stem: bool, tmp_p
     for measured in (np.ones(D, bool), np.arange(D) % 3 > 0, np.arange(D) == 7):
         batch = scipy.sparse.csr_matrix(np.where(measured, X, 0)), size_factor
         for output in ("embedding", "pseudo_type"):
-            (dense,) = encoder.dense_path.run(output, [batch], measured)
+            dense = encoder.dense_path.run(output, batch, measured)
             assert np.ptp(dense, axis=0).max() > 1e-3
             for product in (ScipyProduct(path.layer._weight), CompiledProduct(path.layer._lines, kernel)):
                 path.layer.product = product
-                (sparse,) = path.run(output, [batch], measured)
+                sparse = path.run(output, batch, measured)
                 np.testing.assert_allclose(sparse, dense, atol=1e-5)
 
 
