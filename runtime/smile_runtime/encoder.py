@@ -1,7 +1,7 @@
 """One modality's encoder: raw values in, embedding out."""
 
 import logging
-from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from smile_runtime.matrix import Matrix, is_sparse, sliceable
 from smile_runtime.preprocessing import Preprocessing
 from smile_runtime.session import Device, Precision, may_run_cuda, open_session, runs_on_cuda
 from smile_runtime.sparse_path import SparsePath
-from smile_runtime.threads import in_order, usable_cores
+from smile_runtime.threads import usable_cores
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -219,7 +219,13 @@ class Encoder:
             rows = slice(start, min(start + batch, n))
             result[rows] = path.run(output, (matrix[rows], factor[rows]), mask)
 
-        deque(in_order(fill, range(0, n, batch), n_threads), maxlen=0)
+        starts = range(0, n, batch)
+        if n_threads == 1 or len(starts) == 1:
+            for start in starts:
+                fill(start)
+        else:
+            with ThreadPoolExecutor(n_threads) as threads:
+                list(threads.map(fill, starts))
         return result
 
     def _path(self, matrix: Matrix) -> DensePath | SparsePath:

@@ -1,8 +1,7 @@
-"""Rows of a query, read ahead and projected as they come, by several threads at a time."""
+"""Rows of a query, read by one thread and projected by others."""
 
 import logging
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 from smile_runtime.matrix import Matrix, row_bytes
 from smile_runtime.projector import Projector
@@ -14,41 +13,38 @@ logger = logging.getLogger(__name__)
 
 _BYTES, _MOST_BYTES = 12_000_000, 2**29
 _FEWEST, _MOST = 64, 4096
-_MOST_THREADS = 8  # each holds rows; one thread reads them, and is not faster than a few that project them
+_MOST_THREADS = 8  # that project; each holds rows, and the one that reads is not faster than a few of them
 
 Progress = Callable[[int, int], object]
 """Called with the number of cells done now, and of all cells, each time some are done."""
 
 
 def rows_at_once(matrix: Matrix) -> int:
-    """Return how many rows of a matrix are projected together: some 12 MB, or what is stored together anyway."""
-    bytes_of_one = row_bytes(matrix)
-    rows = int(_BYTES / max(1.0, bytes_of_one))
+    """Return how many rows of a matrix are read together: some 12 MB, or what is stored together anyway."""
+    rows = _rows_that_fit(matrix)
     together = getattr(matrix, "chunk_rows", 1)
-    if rows < together and together * bytes_of_one <= _MOST_BYTES:
+    if rows < together and together * row_bytes(matrix) <= _MOST_BYTES:
         return int(together)
-    rows = min(max(rows, _FEWEST), _MOST)
     return rows - rows % together if rows > together else rows
 
 
-def read_ahead(matrix: Matrix, start: int, chunk: int) -> Iterator[Matrix]:
-    """Yield the rows of a matrix from ``start`` on, ``chunk`` at a time; the next ones are read meanwhile."""
-    n = matrix.shape[0]
+def _rows_that_fit(matrix: Matrix) -> int:
+    return min(max(int(_BYTES / max(1.0, row_bytes(matrix))), _FEWEST), _MOST)
 
-    def read(first: int) -> Matrix:
-        return matrix[first : min(first + chunk, n)]
 
-    with ThreadPoolExecutor(1, thread_name_prefix="smile-reader") as reader:
-        coming = reader.submit(read, start)
-        for first in range(start, n, chunk):
-            rows = coming.result()
-            if first + chunk < n:
-                coming = reader.submit(read, first + chunk)
+def read_rows(matrix: Matrix, start: int, at_once: int) -> Iterator[Matrix]:
+    """Yield the rows of a matrix from ``start`` on, ``at_once`` read together, in parts that one thread projects."""
+    n, part = matrix.shape[0], _rows_that_fit(matrix)
+    for first in range(start, n, at_once):
+        rows = matrix[first : min(first + at_once, n)]
+        if at_once <= part:
             yield rows
+        else:
+            yield from (rows[low : low + part] for low in range(0, rows.shape[0], part))
 
 
-def project_rows(matrix: Matrix, projector: Projector, results: Results, progress: Progress, chunk: int) -> None:
-    """Project the rows of a matrix that have no results yet, one thread each chunk.
+def project_rows(matrix: Matrix, projector: Projector, results: Results, progress: Progress, at_once: int) -> None:
+    """Project the rows of a matrix that have no results yet, each part of them by one of several threads.
 
     Parameters
     ----------
@@ -60,8 +56,8 @@ def project_rows(matrix: Matrix, projector: Projector, results: Results, progres
         What is done already, and where the rest goes; what the values are taken for, which may turn out otherwise.
     progress
         Told how far it is; backwards where all is read again.
-    chunk
-        Rows that are read and projected together; changes memory and speed, not results.
+    at_once
+        Rows that are read together; changes memory and speed, not results.
 
     Raises
     ------
@@ -77,7 +73,7 @@ def project_rows(matrix: Matrix, projector: Projector, results: Results, progres
     while len(results) < n:
         try:
             with single_threaded_blas():
-                for records in in_order(project, read_ahead(matrix, len(results), chunk), n_threads):
+                for records in in_order(project, read_rows(matrix, len(results), at_once), n_threads):
                     results.append(records)
                     progress(len(records), n)
         except OtherReadingError as other:

@@ -22,17 +22,14 @@ def usable_cores() -> int:
 def in_order(function: Callable[[_Piece], _Done], pieces: Iterable[_Piece], n_threads: int) -> Iterator[_Done]:
     """Yield what a function gives of each piece, in their order, ``n_threads`` of them being worked on.
 
-    Pieces are taken as they are needed: one at most waits for a thread.
+    The calling thread makes the pieces meanwhile, as they are needed: two at most wait for a thread.
     """
-    if n_threads == 1:
-        yield from map(function, pieces)
-        return
     with ThreadPoolExecutor(n_threads, thread_name_prefix="smile-worker") as threads:
         coming: deque[Future[_Done]] = deque()
         try:
             for piece in pieces:
                 coming.append(threads.submit(function, piece))
-                if len(coming) > n_threads:
+                if len(coming) > n_threads + 1:
                     yield coming.popleft().result()
             while coming:
                 yield coming.popleft().result()

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 _RECORDS, _STATE = "records.bin", "state.json"
 _SECONDS = 10.0
-_BLOCK = 16384  # records that are read together
+_BLOCK = 4096  # records that are read together
 
 
 class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -135,6 +135,9 @@ class TurnedRows:
         Folder in which the buckets are; None: the system's.
     """
 
+    chunk_rows = _BUCKET
+    """Rows that are stored together, and are read together at no more cost."""
+
     def __init__(self, group: Group, scratch: Path | None = None) -> None:
         self.shape = _shape(group)
         self.dtype = group["data"].dtype

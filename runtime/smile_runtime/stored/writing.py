@@ -1,6 +1,6 @@
 """A projection written into an open h5ad, h5mu or zarr file, a block of cells at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -12,7 +12,7 @@ from smile_runtime.manifest import LabelColumn
 from smile_runtime.results import Projection, Records
 from smile_runtime.stored.matrices import Group
 
-_ROWS = 65536  # stored together
+_BYTES = 2**20  # that are stored together: what HDF5 keeps until it is whole
 
 Field = Callable[[Records], NDArray[Any]]
 
@@ -60,14 +60,28 @@ def _write_array(group: Group, key: str, projection: Projection, field: Field) -
     blocks = projection.results.blocks()
     first = field(next(blocks))
     shape = (len(projection.results), *first.shape[1:])
-    chunks = (min(_ROWS, len(projection.results)), *first.shape[1:])
+    together = max(1, _BYTES // first[0].nbytes)
+    chunks = (min(together, len(projection.results)), *first.shape[1:])
     create = getattr(group, "create_array", None) or group.create_dataset  # zarr's name for it, and h5py's
     array = create(key, shape=shape, dtype=first.dtype, chunks=chunks)
     array.attrs["encoding-type"], array.attrs["encoding-version"] = "array", "0.2.0"
     start = 0
-    for values in chain([first], map(field, blocks)):
+    for values in _regrouped(chain([first], map(field, blocks)), together):
         array[start : start + len(values)] = values
         start += len(values)
+
+
+def _regrouped(blocks: Iterable[NDArray[Any]], n_rows: int) -> Iterator[NDArray[Any]]:
+    """Yield all rows of some blocks, multiples of ``n_rows`` at a time but for the last ones."""
+    held: list[NDArray[Any]] = []
+    for block in blocks:
+        held.append(block.copy())  # it may be a view of much more
+        if (n := sum(map(len, held))) >= n_rows:
+            rows = np.concatenate(held)
+            yield rows[: n - n % n_rows]
+            held = [rows[n - n % n_rows :].copy()]
+    if any(map(len, held)):
+        yield np.concatenate(held)
 
 
 def _write_labels(group: Group, key: str, projection: Projection, column: LabelColumn, place: int) -> None:
