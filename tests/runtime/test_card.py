@@ -279,13 +279,13 @@ def test_limits_and_citation(card):
 def test_examples_name_the_folder_or_the_repository(pbmc, several):
     (shell,), (python, _) = examples(render_card(pbmc), "bash"), examples(render_card(pbmc), "python")
     assert "pull" not in shell
-    assert "smile-zoo project query.h5ad ./pbmc -o out.h5ad --report map.png\n" in shell
+    assert "smile-zoo project query.h5ad ./pbmc -o out.h5ad --report report.html\n" in shell
     assert 'space = smile_zoo.load("./pbmc")\n' in python
     published = render_card(several, repo="lab/several")
     (shell,), (python, _) = examples(published, "bash"), examples(published, "python")
     assert shell.splitlines()[1:] == [
         "smile-zoo pull lab/several",
-        "smile-zoo project query.h5ad lab/several --modality rna -o out.h5ad --report map.png",
+        "smile-zoo project query.h5ad lab/several --modality rna -o out.h5ad --report report.html",
     ]
     assert 'space = smile_zoo.load("lab/several")\n' in python
     assert 'smile_runtime.project(adata, space, modality="rna")  # obsm["X_smile"], obs["smile_label"]' in python

@@ -9,7 +9,7 @@ from smile_runtime.manifest import EncoderRecord, Manifest
 _SHELL = """\
 ```bash
 pip install 'smile-zoo[cpu,plot]'
-{pull}smile-zoo project query.h5ad {place}{option} -o out.h5ad --report map.png
+{pull}smile-zoo project query.h5ad {place}{option} -o out.h5ad --report report.html
 ```
 """
 
