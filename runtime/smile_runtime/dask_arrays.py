@@ -19,6 +19,7 @@ from smile_runtime.results import Records, Results, record_type
 from smile_runtime.session import Device, Precision
 from smile_runtime.space import Space, open_space
 from smile_runtime.streaming import Progress
+from smile_runtime.threads import single_threaded_blas
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,8 @@ def project_dask(array: Any, projector: Projector, space: Space, results: Result
 
 def _project_block(block: Matrix, plan: _Plan, reading: Reading) -> Records:
     projector = plan.projector()
-    return np.concatenate([projector(rows, reading) for _, rows in row_chunks(sliceable(block))])
+    with single_threaded_blas():
+        return np.concatenate([projector(rows, reading) for _, rows in row_chunks(sliceable(block))])
 
 
 @lru_cache(maxsize=4)
