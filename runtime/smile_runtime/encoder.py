@@ -1,7 +1,6 @@
 """One modality's encoder: raw values in, embedding out."""
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +20,7 @@ from smile_runtime.matrix import Matrix, is_sparse, sliceable
 from smile_runtime.preprocessing import Preprocessing
 from smile_runtime.session import Device, Precision, may_run_cuda, open_session, runs_on_cuda
 from smile_runtime.sparse_path import SparsePath
-from smile_runtime.threads import usable_cores
+from smile_runtime.threads import call_each, usable_cores
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -201,31 +200,24 @@ class Encoder:
                 f"the {self.modality} encoder takes an array of shape (n, {n_features}), got {matrix.shape}; "
                 "bring the columns into the order of encoder.features.ids, or use smile_runtime.project"
             )
-        if batch_size < 1:
-            raise QueryError(f"batch_size is {batch_size}, it must be at least 1")
+        n_threads = usable_cores() if n_threads is None else n_threads
+        for name, number in (("batch_size", batch_size), ("n_threads", n_threads)):
+            if number < 1:
+                raise QueryError(f"{name} is {number}, it must be at least 1")
         factor = _checked_factor(size_factor, n)
         mask = None if measured is None else _checked_mask(measured, n_features)
         if mask is not None and is_sparse(matrix):
             _require_empty(matrix, mask)
         path = self._path(matrix)
-        if runs_on_cuda(path.session):
-            n_threads, batch = 1, batch_size
-        else:
-            n_threads = usable_cores() if n_threads is None else n_threads
-            batch = min(batch_size, max(_FEWEST, -(-n // n_threads)))
+        n_threads = 1 if runs_on_cuda(path.session) else n_threads
+        batch = min(batch_size, max(_FEWEST, -(-n // n_threads)))
         result = np.empty((n, width), np.float32)
 
         def fill(start: int) -> None:
             rows = slice(start, min(start + batch, n))
             result[rows] = path.run(output, (matrix[rows], factor[rows]), mask)
 
-        starts = range(0, n, batch)
-        if n_threads == 1 or len(starts) == 1:
-            for start in starts:
-                fill(start)
-        else:
-            with ThreadPoolExecutor(n_threads) as threads:
-                list(threads.map(fill, starts))
+        call_each(fill, range(0, n, batch), n_threads)
         return result
 
     def _path(self, matrix: Matrix) -> DensePath | SparsePath:

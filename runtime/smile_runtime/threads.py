@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock
@@ -17,6 +17,16 @@ def usable_cores() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     stated = os.environ.get("OMP_NUM_THREADS", "")
     return min(cores, int(stated)) if stated.isdecimal() and int(stated) > 0 else cores
+
+
+def call_each(function: Callable[[_Piece], object], pieces: Sequence[_Piece], n_threads: int) -> None:
+    """Call a function with each piece, ``n_threads`` of them at a time."""
+    if n_threads == 1 or len(pieces) == 1:
+        for piece in pieces:
+            function(piece)
+    else:
+        with ThreadPoolExecutor(n_threads, thread_name_prefix="smile-worker") as threads:
+            list(threads.map(function, pieces))
 
 
 def in_order(function: Callable[[_Piece], _Done], pieces: Iterable[_Piece], n_threads: int) -> Iterator[_Done]:

@@ -137,10 +137,11 @@ def test_size_factor_of_another_shape_is_refused(encoder, raw_values):
         encoder.encode(raw_values[0], np.ones((20, 2)))
 
 
-@pytest.mark.parametrize("batch_size", [0, -1])
-def test_batch_size_must_be_positive(encoder, raw_values, batch_size):
-    with pytest.raises(QueryError, match=f"batch_size is {batch_size}, it must be at least 1"):
-        encoder.encode(*raw_values, batch_size=batch_size)
+@pytest.mark.parametrize("name", ["batch_size", "n_threads"])
+@pytest.mark.parametrize("number", [0, -1])
+def test_batches_and_threads_must_be_positive(encoder, raw_values, name, number):
+    with pytest.raises(QueryError, match=f"{name} is {number}, it must be at least 1"):
+        encoder.encode(*raw_values, **{name: number})
 
 
 def test_preprocessing_is_that_of_manifest_and_table(encoder):

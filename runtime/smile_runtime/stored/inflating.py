@@ -46,7 +46,8 @@ class InflatedArray:
         ValueError
             If it is damaged.
         """
-        if number != self._last[0]:
+        last = self._last  # looked at once: several threads may read
+        if number != last[0]:
             place = (number * self._length,)
             skipped = self._dataset.id.get_chunk_info_by_coord(place).filter_mask  # where it would not have shrunk
             _, raw = self._dataset.id.read_direct_chunk(place)
@@ -54,8 +55,8 @@ class InflatedArray:
                 content = raw if skipped else _inflate()(raw, bufsize=self._room)
             except Exception as error:
                 raise ValueError(f"chunk {number} cannot be inflated ({error})") from error
-            self._last = (number, np.frombuffer(content, self.dtype))
-        return self._last[1]
+            last = self._last = (number, np.frombuffer(content, self.dtype))
+        return last[1]
 
 
 def is_gzip(array: Any) -> bool:  # noqa: ANN401 (a dataset of h5py or an array of zarr)
