@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from smile_runtime.arguments import checked_factor, checked_mask, require_empty, require_positive
 from smile_runtime.crossover import is_thin
 from smile_runtime.dense_path import DensePath
 from smile_runtime.errors import IntegrityError, QueryError
@@ -201,13 +202,11 @@ class Encoder:
                 "bring the columns into the order of encoder.features.ids, or use smile_runtime.project"
             )
         n_threads = usable_cores() if n_threads is None else n_threads
-        for name, number in (("batch_size", batch_size), ("n_threads", n_threads)):
-            if number < 1:
-                raise QueryError(f"{name} is {number}, it must be at least 1")
-        factor = _checked_factor(size_factor, n)
-        mask = None if measured is None else _checked_mask(measured, n_features)
+        require_positive(batch_size=batch_size, n_threads=n_threads)
+        factor = checked_factor(size_factor, n)
+        mask = None if measured is None else checked_mask(measured, n_features)
         if mask is not None and is_sparse(matrix):
-            _require_empty(matrix, mask)
+            require_empty(matrix, mask)
         path = self._path(matrix)
         n_threads = 1 if runs_on_cuda(path.session) else n_threads
         batch = min(batch_size, max(_FEWEST, -(-n // n_threads)))
@@ -239,28 +238,3 @@ class Encoder:
         if np.isnan(matrix.data).any():
             return False
         return not may_run_cuda(self.device) or not runs_on_cuda(self.session)
-
-
-def _checked_factor(size_factor: ArrayLike | None, n: int) -> NDArray[np.float32]:
-    """Return size factors, shape ``(n, 1)``, or refuse them."""
-    factor = np.ones(n, np.float32) if size_factor is None else np.asarray(size_factor, np.float32)
-    if factor.shape not in ((n,), (n, 1)) or not np.isfinite(factor).all():
-        raise QueryError(f"size_factor has shape {factor.shape} for {n} rows; give one finite number for each row")
-    return factor.reshape(n, 1)
-
-
-def _checked_mask(measured: ArrayLike, n_features: int) -> NDArray[np.bool_]:
-    """Return which features were measured, shape ``(n_features,)``, or refuse it."""
-    mask = np.asarray(measured)
-    if mask.shape != (n_features,) or mask.dtype != bool:
-        raise QueryError(
-            f"measured is of type {mask.dtype} and shape {mask.shape}; give True or False for each of the "
-            f"{n_features} features"
-        )
-    return mask
-
-
-def _require_empty(matrix: Matrix, measured: NDArray[np.bool_]) -> None:
-    """Refuse sparse rows that hold values of features that were not measured."""
-    if not measured.all() and (n := np.count_nonzero(matrix.data[~measured[matrix.indices]])):
-        raise QueryError(f"{n} values are of features that `measured` says were not; leave these columns empty")
