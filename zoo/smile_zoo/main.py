@@ -112,8 +112,7 @@ def main() -> None:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of uploads; ours hide by themselves
     logging.basicConfig(format="%(message)s", level=logging.ERROR)
     _log_warnings()
-    gc.set_threshold(1_000_000)  # what a command makes stays, most of it in libraries: looking for garbage takes 0.1 s
-    atexit.register(gc.freeze)  # and another 0.2 s at the end
+    atexit.register(gc.freeze)  # a last look for garbage, in all that the libraries made, would take 0.2 s
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
