@@ -1,6 +1,6 @@
 """Where dense, sparse and backed matrices differ: in this module, so that nothing else need ask."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,13 @@ def row_sums(rows: Matrix) -> NDArray[np.float64]:
     return sums
 
 
+def mapped(rows: Matrix, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Matrix:
+    """Return rows with a function of all values, under which zero stays zero; a sparse matrix stays sparse."""
+    if not is_sparse(rows):
+        return function(np.asarray(rows))
+    return type(rows)((function(rows.data), rows.indices, rows.indptr), shape=rows.shape)
+
+
 def expm1(rows: Matrix) -> Matrix:
-    """Return ``exp(value) - 1``; a sparse matrix stays sparse."""
-    return rows.expm1() if is_sparse(rows) else np.expm1(rows)
+    """Return ``exp(value) - 1``, in float32 at least; a sparse matrix stays sparse."""
+    return mapped(rows, lambda values: np.expm1(values, dtype=np.promote_types(values.dtype, np.float32)))

@@ -5,18 +5,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_runtime.errors import ValueKindError
 from smile_runtime.matrix import Matrix, row_sums
 from smile_runtime.values import (
     Taken,
     ValueKind,
     ValueScan,
-    all_near,
-    common_total,
+    add_up_alike,
     lognorm_totals,
     recognise_values,
+    refuse_whole_cells,
     scan_rows,
 )
 
+_MANY_FEATURES = 10_000  # what is left by a selection of variable features is less
+_ROUNDED, _ODD = 1.05, 0.01  # how much more a cell may add up to, and how many cells more than that
 _LOOKED_AT = 256  # cells at the beginning, in the middle and at the end
 
 
@@ -29,14 +32,11 @@ class Reading:
     kind
         What they are.
     total
-        What each log-normalised cell was scaled to; None for other kinds.
-    told
-        Whether the cells themselves tell that total.
+        What log-normalised cells were scaled to, where they do not tell; None: what each cell adds up to.
     """
 
     kind: ValueKind
     total: float | None = None
-    told: bool = False
 
 
 class OtherReadingError(Exception):
@@ -56,14 +56,18 @@ class Reader:
     taken
         What the encoder takes.
     target_sum
-        The total that log-normalised values are taken to have where they do not tell; None: 1.
+        The total that the encoder scales cells to, and that log-normalised ones are taken to have where they do not
+        tell; None: it does not matter.
     stated
         What the values are, where the user says so.
+    stated_sum
+        What log-normalised cells were scaled to, where the user says so.
     """
 
     taken: Taken
     target_sum: float | None
     stated: ValueKind | None = None
+    stated_sum: float | None = None
 
     def first_reading(self, matrix: Matrix) -> Reading:
         """Say what values are from some cells, which depend on the number of cells alone.
@@ -95,21 +99,35 @@ class Reader:
             If all must be read again, as something else.
         """
         scan = scan_rows(rows)
-        if reading.kind == "lognorm":  # cells whose logarithms are all whole numbers are few, and no counts
+        if reading.kind == "lognorm":  # in some cells all logarithms may be whole numbers
             scan = replace(scan, integral=False)
         kind = recognise_values(scan, self.stated, self.taken)
         if kind != reading.kind:
             raise OtherReadingError(self._lognorm([rows]))
-        if reading.total is None:
+        if kind != "lognorm":
             return row_sums(rows)
-        if reading.told and not all_near(lognorm_totals(rows), reading.total):
-            raise OtherReadingError(self._untold)
-        return np.where(row_sums(rows) > 0, reading.total, 0.0)
+        if self.stated is None:
+            refuse_whole_cells(rows)
+        sums = lognorm_totals(rows)
+        if reading.total is None:
+            return sums
+        return np.where(sums > 0, np.maximum(sums, reading.total), 0.0)  # no cell adds up to more than it had
 
     def _lognorm(self, looked_at: list[Matrix]) -> Reading:
-        total = common_total(np.concatenate([lognorm_totals(rows) for rows in looked_at]))
-        return self._untold if total is None else Reading("lognorm", total, told=True)
+        """Say what log-normalised cells were scaled to.
 
-    @property
-    def _untold(self) -> Reading:
-        return Reading("lognorm", self.target_sum or 1.0)
+        Cells with all their features tell by themselves, each for itself: their sum is what a cell of counts is divided
+        by, too. Where features were taken away after normalisation, only the user can tell.
+        """
+        if self.stated_sum is not None:
+            return Reading("lognorm", self.stated_sum)
+        sums = np.concatenate([lognorm_totals(rows) for rows in looked_at])
+        if looked_at[0].shape[1] >= _MANY_FEATURES or self.target_sum is None or add_up_alike(sums):
+            return Reading("lognorm")
+        if np.mean(sums > _ROUNDED * self.target_sum) > _ODD:
+            raise ValueKindError(
+                f"the log-normalised cells were cut down to {looked_at[0].shape[1]:,} features, and still add up to as "
+                f"much as {sums.max():,.0f}, so they were scaled to more than the usual {self.target_sum:,.0f}: say to "
+                "what with --target-sum, or give raw counts or all features"
+            )
+        return Reading("lognorm", self.target_sum)

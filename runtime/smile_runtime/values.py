@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import QueryError, ValueKindError
-from smile_runtime.matrix import Matrix, expm1, row_sums, stored_values
+from smile_runtime.matrix import Matrix, expm1, mapped, row_sums, stored_values
 
 ValueKind = Literal["counts", "lognorm", "presence", "levels", "numbers"]
 """What values are: raw counts; ``log(1 + count * target_sum / total)``; anything of which only zero or not matters;
@@ -19,7 +19,9 @@ Taken = Literal["expression", "counts", "presence", "levels", "numbers"]
 _LARGEST_LOG = 20.0  # log1p of a count of 485 million: larger values are no logarithms
 _LARGEST = float(np.finfo(np.float32).max)
 _SAME_TOTAL = 0.01
+_ALIKE = 0.95  # share of the cells: a few that are odd take nothing from the others
 _USUAL_TOTALS = (1e4, 1e5, 1e6, 1e3)
+_MANY_VALUES = 10  # that are no whole numbers by chance, be they rounded to a digit or two
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,8 @@ def _counts_or_lognorm(scan: ValueScan, stated: ValueKind | None) -> ValueKind:
         return "lognorm"
     raise ValueKindError(
         f"the values are not whole numbers and go up to {scan.largest:,.1f}: neither counts nor log-normalised; "
-        "say which with --values counts (estimated counts, say) or choose another --layer"
+        "say so with --values counts if they are estimated counts, choose another --layer, or project cells with "
+        "counts and log-normalised ones apart if both are there"
     )
 
 
@@ -170,25 +173,39 @@ def lognorm_totals(rows: Matrix) -> NDArray[np.float64]:
     return row_sums(expm1(rows))
 
 
-def common_total(totals: NDArray[np.float64]) -> float | None:
-    """Return the total that log-normalised cells were scaled to; None where their features do not tell.
+def add_up_alike(totals: NDArray[np.float64]) -> bool:
+    """Say whether log-normalised cells still add up to what they were scaled to.
 
-    Cells that still have all their features add up to one and the same total once the logarithm is undone. Cells that
-    were cut down to some features after normalisation do not, and nothing is known. A cell alone tells as much as it
-    does among others where it adds up to a total that is usual.
+    Cells that have all their features add up to one and the same total, but for a few odd ones. Those that were cut
+    down to some features after normalisation do not. A cell alone tells as much where it adds up to a usual total.
 
     Parameters
     ----------
     totals
-        What the cells add up to (`lognorm_totals`), shape ``(n,)``.
+        What some cells add up to (`lognorm_totals`), shape ``(n,)``.
     """
     totals = totals[totals > 0]
     if len(totals) == 0:
-        return None
-    candidates = _USUAL_TOTALS if len(totals) == 1 else (float(np.median(totals)),)
-    return next((total for total in candidates if all_near(totals, total)), None)
+        return False
+    candidates = np.array(_USUAL_TOTALS) if len(totals) == 1 else np.median(totals, keepdims=True)
+    near = np.abs(totals - candidates[:, None]) <= _SAME_TOTAL * candidates[:, None]  # (candidates, n)
+    return bool(near.mean(axis=1).max() >= _ALIKE)
 
 
-def all_near(totals: NDArray[np.float64], total: float) -> bool:
-    """Say whether all cells that have any value add up to a total, but for rounding."""
-    return bool(np.all((totals == 0) | (np.abs(totals - total) <= _SAME_TOTAL * total)))
+def refuse_whole_cells(rows: Matrix) -> None:
+    """Refuse log-normalised cells among which there are counts: cells of many values, whole numbers all.
+
+    Raises
+    ------
+    ValueKindError
+        If there are any.
+    """
+    n_values = row_sums(mapped(rows, lambda values: values != 0))
+    n_broken = row_sums(mapped(rows, lambda values: values != np.rint(values)))
+    n_whole = int(np.count_nonzero((n_values >= _MANY_VALUES) & (n_broken == 0)))
+    if n_whole:
+        raise ValueKindError(
+            f"{n_whole:,} of {len(n_values):,} cells hold whole numbers alone, as counts do, and others log-normalised "
+            "values; counts and log-normalised cells cannot be told apart one by one: project them as two queries, or "
+            "choose a --layer that holds one of both"
+        )

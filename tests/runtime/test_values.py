@@ -6,9 +6,10 @@ import scipy
 
 from smile_runtime import QueryError, ValueKindError
 from smile_runtime import matrix as matrix_module
+from smile_runtime import reading as reading_module
 from smile_runtime.query import read_values
 from smile_runtime.reading import OtherReadingError, Reader, Reading
-from smile_runtime.values import ValueScan, common_total, lognorm_totals, recognise_values, scan_rows
+from smile_runtime.values import ValueScan, add_up_alike, lognorm_totals, recognise_values, scan_rows
 
 COUNTS = np.array([[0, 3, 1, 6], [0, 0, 0, 0], [2, 0, 0, 3]])
 
@@ -130,36 +131,41 @@ def test_unknown_kind_is_refused():
         recognise(COUNTS, "tpm")
 
 
-def lognorm_total(X):
-    return common_total(lognorm_totals(X))
+def alike(X):
+    return add_up_alike(lognorm_totals(X))
 
 
 @pytest.mark.parametrize("target", [1e4, 1e6, 2371.0])
-def test_constant_total_is_found(shape, target):
-    assert lognorm_total(shape(lognorm(target))) == pytest.approx(target, rel=1e-4)
+def test_cells_with_all_features_add_up_alike(shape, target):
+    np.testing.assert_allclose(lognorm_totals(shape(lognorm(target))), target, rtol=1e-4)
+    assert alike(shape(lognorm(target)))
 
 
-def test_cells_cut_down_to_some_features_tell_no_total(shape):
-    assert lognorm_total(shape(lognorm(1e4)[:, :20])) is None
+def test_cells_cut_down_to_some_features_do_not(shape):
+    assert not alike(shape(lognorm(1e4)[:, :20]))
 
 
-@pytest.mark.parametrize(("target", "alone"), [(1e4, 1e4), (1e6, 1e6), (2371.0, None)])
-def test_a_cell_alone_tells_a_usual_total(shape, target, alone):
-    total = lognorm_total(shape(lognorm(target, n=1)))
-    assert total == (alone if alone is None else pytest.approx(alone))
+@pytest.mark.parametrize(("target", "tells"), [(1e4, True), (1e6, True), (2371.0, False)])
+def test_a_cell_alone_tells_a_usual_total(shape, target, tells):
+    assert alike(shape(lognorm(target, n=1))) == tells
 
 
-def test_one_odd_cell_is_enough_to_tell_no_total(shape):
-    X = lognorm(1e4)
-    X[5, X[5].argmax()] = 0
-    assert lognorm_total(shape(X)) is None
+@pytest.mark.parametrize(("n_odd", "tells"), [(1, True), (3, False)])
+def test_a_few_odd_cells_take_nothing_from_the_others(shape, n_odd, tells):
+    X = lognorm(1e4, n=40)
+    X[:n_odd] *= 0.9
+    assert alike(shape(X)) == tells
 
 
 def test_cells_without_values_are_passed_over(shape):
     X = lognorm(1e4)
     X[3] = 0
-    assert lognorm_total(shape(X)) == pytest.approx(1e4, rel=1e-4)
-    assert lognorm_total(shape(np.zeros_like(X))) is None
+    assert alike(shape(X))
+    assert not alike(shape(np.zeros_like(X)))
+
+
+def test_half_precision_does_not_overflow():
+    np.testing.assert_allclose(lognorm_totals(lognorm(1e6).astype(np.float16)), 1e6, rtol=0.01)
 
 
 def test_totals_of_counts_are_sums(shape, caplog):
@@ -177,9 +183,34 @@ def test_totals_of_logarithms_are_what_they_were_normalised_to(shape):
     np.testing.assert_allclose(query.totals, np.full(6, 1e6), rtol=1e-4)
 
 
-def test_total_that_does_not_tell_is_the_spaces(shape):
-    np.testing.assert_array_equal(read_values(shape(lognorm(1e6)[:, :20]), 1e4).totals, np.full(6, 1e4))
-    np.testing.assert_array_equal(read_values(shape(lognorm(1e6)[:, :20]), None).totals, np.ones(6))
+def test_each_cell_tells_its_own_total(shape):
+    X = lognorm(1e6, n=40)
+    expected = np.full(40, 1e6)
+    X[7] = np.log1p(np.expm1(X[7]) / 300)
+    expected[7] /= 300
+    np.testing.assert_allclose(read_values(shape(X), 1e4).totals, expected, rtol=1e-4)
+
+
+def test_total_that_does_not_tell_is_the_usual_one(shape):
+    X = lognorm(1e4)[:, :20]
+    np.testing.assert_array_equal(read_values(shape(X), 1e4).totals, np.full(6, 1e4))
+    np.testing.assert_allclose(read_values(shape(X), None).totals, lognorm_totals(X))  # nothing is divided by them
+
+
+def test_a_total_that_cannot_be_the_usual_one_is_refused(shape):
+    X = lognorm(1e6)[:, :20]
+    with pytest.raises(ValueKindError, match=r"cut down to 20 features, and still add up to as much as .*--target-sum"):
+        read_values(shape(X), 1e4)
+    reader = Reader("expression", 1e4, stated_sum=1e6)
+    assert reader.first_reading(shape(X)) == Reading("lognorm", 1e6)
+    np.testing.assert_array_equal(reader.totals(shape(X), Reading("lognorm", 1e6)), np.full(6, 1e6))
+
+
+def test_cells_of_many_features_tell_by_themselves(shape, monkeypatch):
+    monkeypatch.setattr(reading_module, "_MANY_FEATURES", 20)
+    X = lognorm(1e6)[:, :20]
+    np.testing.assert_allclose(read_values(shape(X), 1e4).totals, lognorm_totals(X))
+    np.testing.assert_allclose(read_values(shape(X[:1]), 1e4).totals, lognorm_totals(X[:1]))
 
 
 def test_cells_without_values_are_told_of_in_logarithms(shape, caplog):
@@ -205,26 +236,37 @@ def test_first_reading_looks_at_three_places(shape):
 def test_later_cells_may_show_that_all_are_logarithms(shape):
     with pytest.raises(OtherReadingError) as caught:
         READER.totals(shape(lognorm(1e6)), Reading("counts"))
-    assert caught.value.reading.told
-    assert caught.value.reading.total == pytest.approx(1e6)
+    assert caught.value.reading == Reading("lognorm")
     with pytest.raises(OtherReadingError) as caught:
-        READER.totals(shape(lognorm(1e6)[:, :20]), Reading("counts"))
-    assert caught.value.reading == Reading("lognorm", 1e4, told=False)
+        READER.totals(shape(lognorm(1e4)[:, :20]), Reading("counts"))
+    assert caught.value.reading == Reading("lognorm", 1e4)
 
 
-def test_later_cells_may_show_that_features_are_missing(shape):
-    reading = Reading("lognorm", 1e4, told=True)
-    np.testing.assert_array_equal(READER.totals(shape(lognorm(1e4)), reading), np.full(6, 1e4))
-    with pytest.raises(OtherReadingError) as caught:
-        READER.totals(shape(lognorm(1e4)[:, :20]), reading)
-    assert caught.value.reading == Reading("lognorm", 1e4, told=False)
+def test_no_cell_adds_up_to_more_than_it_had(shape):
+    X = np.vstack([lognorm(1e4)[:1, :20], lognorm(1e6)[1:2, :20], np.zeros((1, 20), np.float32)])
+    totals = READER.totals(shape(X), Reading("lognorm", 1e4))
+    assert totals[0] == 1e4
+    assert totals[1] == pytest.approx(lognorm_totals(X)[1])
+    assert totals[2] == 0
 
 
-def test_whole_numbers_among_logarithms_are_no_counts(shape):
+def test_whole_numbers_among_logarithms_may_be_chance(shape):
     X = np.array([[2.0, 1.0], [0.0, 0.0]], np.float32)
     np.testing.assert_array_equal(READER.totals(shape(X), Reading("lognorm", 500.0)), [500.0, 0.0])
     with pytest.raises(ValueKindError, match="not whole numbers and go up to 300"):
         READER.totals(shape(X * 150), Reading("lognorm", 500.0))
+
+
+@pytest.mark.parametrize("first", ["counts", "logarithms"])
+def test_counts_among_logarithms_are_refused(shape, first, monkeypatch):
+    monkeypatch.setattr("smile_runtime.matrix.CHUNK", 100)
+    X = np.tile(np.array([1, 2, 3, 0, 1] * 10, np.float32), (1800, 1))
+    X[300:600] = lognorm(1e4, n=300)
+    if first == "logarithms":
+        X = np.roll(X, -300, axis=0)
+    with pytest.raises(ValueKindError, match=r"cells hold whole numbers alone, as counts do.*as two queries"):
+        read_values(shape(X), 1e4)
+    assert read_values(shape(X), 1e4, "lognorm").kind == "lognorm"
 
 
 @pytest.mark.parametrize("odd", [5, 600])
