@@ -107,6 +107,7 @@ class StoredRows:
         self._data, self._indices, self._indptr = (_opened(group[name]) for name in ("data", "indices", "indptr"))
         self.shape = _shape(group)
         self.dtype = self._data.dtype
+        _require_entries(group, self.shape[0])
 
     @property
     def row_bytes(self) -> float:
@@ -151,11 +152,16 @@ class TurnedRows:
         return self._folder / f"{number}.bin"
 
     def _turn(self, group: Group) -> None:
+        _require_entries(group, self.shape[1])
         indptr = read_part(group["indptr"], slice(None))
+        if indptr[0] != 0 or (np.diff(indptr) < 0).any():
+            raise _damaged("its columns do not follow one another")
         n_entries = int(indptr[-1])
         for start in range(0, n_entries, _ENTRIES):
             entries = slice(start, min(start + _ENTRIES, n_entries))
             row = read_part(group["indices"], entries)
+            if row.min() < 0 or row.max() >= self.shape[0]:
+                raise _damaged(f"it has entries in rows {row.min():,} to {row.max():,} of {self.shape[0]:,}")
             order = np.argsort(row, kind="stable")
             row = row[order]
             found = np.empty(len(row), self._entry)
@@ -194,6 +200,26 @@ def _shape(group: Group) -> tuple[int, int]:
     return int(n_rows), int(n_columns)
 
 
+def _require_entries(group: Group, n: int) -> None:
+    """Refuse a sparse matrix of ``n`` compressed rows or columns whose entries are not where they are said to be.
+
+    Raises
+    ------
+    QueryError
+        If they are not.
+    """
+    n_edges, n_values, n_indices = (int(group[name].shape[0]) for name in ("indptr", "data", "indices"))
+    if n_edges != n + 1:
+        raise _damaged(f"indptr has {n_edges:,} numbers for {n:,} rows or columns")
+    last = int(read_part(group["indptr"], slice(n, n + 1))[0])
+    if last > n_values or n_indices != n_values or (last == 0 and n_values):  # there may be room behind the last entry
+        raise _damaged(f"indptr tells of {last:,} entries, there are {n_values:,} values and {n_indices:,} indices")
+
+
+def _damaged(reason: object) -> QueryError:
+    return QueryError(f"the stored matrix is damaged: {reason}; copy or export it again")
+
+
 def _csr(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], n_columns: int) -> "csr_matrix":
     from scipy.sparse import csr_matrix
 
@@ -202,5 +228,7 @@ def _csr(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], n_colu
         result = csr_matrix((np.asarray(data), np.asarray(indices), indptr), shape=shape)
         result.check_format(full_check=True)
     except ValueError as error:
-        raise QueryError(f"the stored matrix is damaged: {error}; copy or export it again") from error
+        raise _damaged(error) from error
+    if np.diff(indptr).max(initial=0) > n_columns:  # as where the beginning of indptr was lost
+        raise _damaged("a row has more entries than there are columns")
     return result

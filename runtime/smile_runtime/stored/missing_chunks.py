@@ -38,6 +38,22 @@ def require_chunks(stored: Any, path: Path) -> None:  # noqa: ANN401 (a group or
             )
 
 
+def require_names(index: Any, path: Path) -> None:  # noqa: ANN401 (an array of zarr or a dataset of h5py)
+    """Refuse a table some of whose names are missing.
+
+    Raises
+    ------
+    QueryError
+        If a chunk of them is.
+    """
+    n_missing = _n_missing(index)
+    if n_missing:
+        raise QueryError(
+            f"{n_missing} of {index.nchunks} chunks of {index.name} in {path} are missing, and so are names; "
+            "copy or export it again"
+        )
+
+
 def _n_missing(array: Any) -> int:  # noqa: ANN401 (an array of zarr or a dataset of h5py)
     """Return how many chunks are missing; none in an HDF5 file, which is whole or cannot be read."""
     if not hasattr(array, "nchunks_initialized"):

@@ -18,7 +18,7 @@ from smile_runtime.matrix import Matrix
 from smile_runtime.query import Place
 from smile_runtime.stored.codecs import require_filters
 from smile_runtime.stored.matrices import Array, Group, stored_matrix
-from smile_runtime.stored.missing_chunks import require_chunks
+from smile_runtime.stored.missing_chunks import require_chunks, require_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -223,13 +223,13 @@ def _require_table(query: StoredQuery) -> None:
     Raises
     ------
     QueryError
-        If ``obs`` or ``var`` is missing or cannot be read.
+        If ``obs`` or ``var`` is missing or cannot be read, or names of it are missing.
     """
     try:
         for name in ("obs", "var"):
             if query.group[name].attrs["encoding-type"] != "dataframe":
                 raise KeyError(name)
-            _index(query.group[name])
+            require_names(_index(query.group[name]), query.path)
     except KeyError as error:
         raise unreadable(query.path, KeyError(f"it has no table of cells ({error})"), query.kind) from error
 

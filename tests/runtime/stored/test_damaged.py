@@ -5,6 +5,7 @@ import h5py
 import hdf5plugin
 import numpy as np
 import pytest
+import scipy
 import zarr
 
 from smile_runtime import DependencyError, QueryError, project_file
@@ -41,6 +42,29 @@ def chunks(store, name):
 def test_missing_chunks_of_a_zarr_store(store, space, part):
     chunks(store, f"X/{part}")[0].unlink()
     refused(store, space, rf"1 of \d+ chunks of /X/{part} in .*query\.zarr are missing; copy or export it again")
+
+
+def test_a_missing_indptr(store, space):
+    chunks(store, "X/indptr")[0].unlink()
+    refused(store, space, r"the stored matrix is damaged: indptr tells of 0 entries, there are [\d,]+ values and")
+
+
+def test_a_missing_beginning_of_indptr(counts, tmp_path, space):
+    counts.X = np.ones(counts.shape, np.float32)
+    counts.X = scipy.sparse.csr_matrix(counts.X)
+    counts.write_zarr(tmp_path / "query.zarr")
+    group = zarr.open_group(tmp_path / "query.zarr")["X"]
+    values = group["indptr"][:]
+    values[:20] = 0
+    group["indptr"][:] = values
+    refused(tmp_path / "query.zarr", space, "a row has more entries than there are columns")
+
+
+@pytest.mark.parametrize("table", ["obs", "var"])
+def test_missing_names(store, space, table):
+    index = zarr.open_group(store, mode="r")[table].attrs["_index"]
+    chunks(store, f"{table}/{index}")[0].unlink()
+    refused(store, space, rf"1 of 1 chunks of /{table}/{index} in .* are missing, and so are names")
 
 
 def test_missing_chunks_of_a_dense_zarr_store_are_told_of(counts, space, tmp_path, caplog):
@@ -89,7 +113,11 @@ def test_values_cut_off_in_the_middle(query, space):
             "the stored matrix is damaged: .*copy or export it again",
         ),
         (lambda file: file["X/indptr"].__setitem__(3, 0), "the stored matrix is damaged"),
-        (lambda file: file["X"].attrs.__setitem__("shape", (29, file["X"].attrs["shape"][1])), "X in .* has shape"),
+        (
+            lambda file: file["X"].attrs.__setitem__("shape", (29, file["X"].attrs["shape"][1])),
+            "indptr has 31 numbers for 29",
+        ),
+        (lambda file: file["X"].attrs.__setitem__("shape", (30, 10**6)), "X in .* has shape"),
         (lambda file: file.__delitem__("obs"), "no table of cells"),
         (lambda file: file["var"].attrs.__delitem__("_index"), "no table of cells"),
     ],
@@ -98,6 +126,23 @@ def test_contradictions_in_a_file(query, space, change, text):
     with h5py.File(query, "a") as file:
         change(file)
     refused(query, space, text)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda file: file["X/indices"].__setitem__(0, 10**6), "it has entries in rows 0 to 1,000,000 of 30"),
+        (lambda file: file["X/indices"].__setitem__(0, -5), "it has entries in rows -5 to 29 of 30"),
+        (lambda file: file["X/indptr"].__setitem__(3, 0), "its columns do not follow one another"),
+        (lambda file: file["X/indptr"].__setitem__(-1, 10**6), "indptr tells of 1,000,000 entries, there are"),
+    ],
+)
+def test_contradictions_in_a_matrix_stored_by_columns(counts, tmp_path, space, change, text):
+    counts.X = scipy.sparse.csc_matrix(counts.X)
+    counts.write_h5ad(tmp_path / "query.h5ad")
+    with h5py.File(tmp_path / "query.h5ad", "a") as file:
+        change(file)
+    refused(tmp_path / "query.h5ad", space, f"the stored matrix is damaged: {text}")
 
 
 @pytest.mark.parametrize("kind", ["strings", "empty", "one dimension"])
