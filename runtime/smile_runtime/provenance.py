@@ -11,7 +11,10 @@ from smile_runtime.space import Space
 
 
 def provenance(space: Space, projector: Projector, reading: Reading) -> dict[str, Any]:
-    """Return space, versions, features, kind of values and provider, as ``uns`` holds them."""
+    """Return space, versions, features, kind of values and provider, as ``uns`` holds them.
+
+    ``target_sum`` is what log-normalised cells were taken to have been scaled to, where they do not tell by themselves.
+    """
     import platform
     from importlib import metadata
 
@@ -23,6 +26,7 @@ def provenance(space: Space, projector: Projector, reading: Reading) -> dict[str
         "manifest_sha256": space.manifest_sha256,
         "modality": projector.encoder.modality,
         "values": reading.kind,
+        **({} if reading.total is None else {"target_sum": reading.total}),
         "n_features_matched": match.n_matched,
         "weight_matched": match.weight,
         "label_columns": np.array([column.name for column in projector.placement.columns], dtype=object),
