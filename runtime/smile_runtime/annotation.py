@@ -62,10 +62,12 @@ def require_key(key_added: str) -> None:
     Raises
     ------
     QueryError
-        If it is empty or has a slash.
+        If it is empty, has a slash, or stands for a group itself or the one above.
     """
-    if not key_added or "/" in key_added:
-        raise QueryError(f"fields cannot be named after {key_added!r}; give a name without a slash (--key-added)")
+    if key_added in ("", ".", "..") or "/" in key_added:
+        raise QueryError(
+            f"fields cannot be named after {key_added!r}; give a name, not . or .., without a slash (--key-added)"
+        )
 
 
 def require_free(query: Query, key_added: str, columns: Sequence[str]) -> None:

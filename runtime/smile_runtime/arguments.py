@@ -1,4 +1,6 @@
-"""What `Encoder.encode` is given, brought into one form or refused."""
+"""What `project` and `Encoder.encode` are given, brought into one form or refused."""
+
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -7,11 +9,33 @@ from smile_runtime.errors import QueryError
 from smile_runtime.matrix import Matrix
 
 
-def require_positive(**numbers: int) -> None:
-    """Refuse numbers, by their names, that are not at least 1."""
+def require_positive(**numbers: object) -> None:
+    """Refuse numbers, by their names, that are not whole or not at least 1."""
     for name, number in numbers.items():
+        if not isinstance(number, int | np.integer):
+            raise QueryError(f"{name} is {number!r}, it must be a whole number, at least 1")
         if number < 1:
             raise QueryError(f"{name} is {number}, it must be at least 1")
+
+
+def require_cells(adata: object, *, copy: bool) -> None:
+    """Refuse what is no AnnData, or one that results cannot be written into."""
+    from anndata import AnnData
+
+    if isinstance(adata, str | Path):
+        raise QueryError(
+            f"an AnnData is needed, got the path {str(adata)!r}; give anndata.read_h5ad(...) of it, or take "
+            "smile_runtime.project_file, which reads files itself"
+        )
+    if not isinstance(adata, AnnData):
+        raise QueryError(
+            f"an AnnData is needed, got {type(adata).__name__}; make one of values and names: "
+            "anndata.AnnData(X, var=pandas.DataFrame(index=genes))"
+        )
+    if adata.isbacked and adata.is_view:
+        raise QueryError("a view of a backed AnnData cannot be written into; give a copy of it: adata[...].to_memory()")
+    if adata.isbacked and copy:
+        raise QueryError("a backed AnnData cannot be copied in memory; leave out copy, or give adata.to_memory()")
 
 
 def checked_factor(size_factor: ArrayLike | None, n: int) -> NDArray[np.float32]:

@@ -3,11 +3,15 @@
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from smile_runtime.errors import OutputError
+
+_FILES = {".h5ad", ".h5mu", ".html", ".parquet", ".png", ".tar"}
+_STORE, _SPACE = ("zarr.json", ".zgroup", ".zattrs"), ("config.json",)
 
 
 def sha256_file(path: Path) -> str:
@@ -22,26 +26,69 @@ def require_writable(target: Path) -> None:
     Raises
     ------
     OutputError
-        If the folder of ``target`` does not exist or is read-only.
+        If ``target`` has no name or too long a one, or its folder does not exist or is read-only.
     """
     folder = target.parent
-    if not folder.is_dir():
+    if target.name in ("", ".."):
+        raise OutputError(f"cannot write {target}: it has no name of its own; give one, such as {target / 'out.h5ad'}")
+    status = _status(folder, target)
+    if status is None or not stat.S_ISDIR(status.st_mode):
         raise OutputError(f"cannot write {target}: the folder {folder} does not exist; create it first")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"cannot write {target}: the folder {folder} is read-only; choose another place")
+    longest = folder / f".{target.name}.{os.getpid()}.unfinished"  # as long as what is written beside it gets
+    _status(longest, target)
 
 
 def require_free(target: Path, *, force: bool) -> None:
     """Refuse, before any work is done, a place that is taken or cannot be written to.
+
+    Not even ``force`` replaces what cannot be an earlier output: of folders only a zarr store, by a name in ``.zarr``,
+    and a space, by a name that is not one of a file.
 
     Raises
     ------
     OutputError
         If ``target`` exists and may not be replaced, or as `require_writable`.
     """
-    if target.exists() and not force:
-        raise OutputError(f"{target} exists; choose another name or allow it to be replaced (--force)")
     require_writable(target)
+    status = _status(target, target)
+    if status is None:
+        return
+    if other := _no_output(target, status):
+        raise OutputError(
+            f"{target} exists; it is {other}, which --force does not replace; choose another name or remove it yourself"
+        )
+    if not force:
+        raise OutputError(f"{target} exists; choose another name or allow it to be replaced (--force)")
+
+
+def _no_output(target: Path, status: os.stat_result) -> str:
+    """Say what stands at a place if that cannot be an earlier output; empty if it can."""
+    if stat.S_ISREG(status.st_mode):
+        return ""
+    if not stat.S_ISDIR(status.st_mode):
+        return "neither a file nor a folder"
+    if target.suffix in _FILES:
+        return "a folder"
+    kind, marks = ("zarr store", _STORE) if target.suffix == ".zarr" else ("space", _SPACE)
+    return "" if any((target / mark).is_file() for mark in marks) else f"a folder that is no {kind}"
+
+
+def _status(path: Path, target: Path) -> os.stat_result | None:
+    """Return what the system says of a place; None where nothing is.
+
+    Raises
+    ------
+    OutputError
+        If it cannot say, as of too long a name; then ``target`` cannot be written.
+    """
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise cannot_write(target, error, "choose another name") from error
 
 
 @contextmanager
@@ -89,9 +136,9 @@ def replace_path(new: Path, target: Path, aside: Path) -> None:
     target
         The place that it takes.
     aside
-        Where a folder that stood there goes, for a folder cannot be replaced in one step.
+        Where what stood there goes if it or the new one is a folder, which cannot be replaced in one step.
     """
-    if not target.is_dir():
+    if not target.is_dir() and not (new.is_dir() and os.path.lexists(target)):
         new.replace(target)
         return
     target.rename(aside)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_INTERVAL = re.compile(r"(?:chr)?(.+?)[:_-](\d{1,10})[_-](\d{1,10})", re.IGNORECASE)
+_NUMBER = r"(\d{1,10}|\d{1,3}(?:,\d{3}){1,2}|\d(?:,\d{3}){3})"  # with commas, no more digits either
+_INTERVAL = re.compile(rf"(?:chr)?(.+?)[:_-]{_NUMBER}[_-]{_NUMBER}", re.IGNORECASE)
 _MOST = 0.9
 _LOOKED = 1000
 _APART = 2**40  # between chromosomes laid end to end; longer than any
@@ -25,12 +26,12 @@ class Interval(NamedTuple):
 
 
 def parse_interval(name: str) -> Interval | None:
-    """Read ``chr1:100-200``, ``chr1_100_200``, ``chr1-100-200``, ``1:100-200``, ...; None for anything else."""
+    """Read ``chr1:1000-2000``, ``chr1_1000_2000``, ``1-1000-2000``, ``1:1,000-2,000``, ...; None for anything else."""
     found = _INTERVAL.fullmatch(name)
-    if found is None or int(found[2]) >= int(found[3]):
+    if found is None:
         return None
-    chrom = found[1].upper()
-    return Interval("MT" if chrom == "M" else chrom, int(found[2]), int(found[3]))
+    chrom, (start, end) = found[1].upper(), (int(number.replace(",", "")) for number in found.groups()[1:])
+    return Interval("MT" if chrom == "M" else chrom, start, end) if start < end else None
 
 
 def respelled(name: str) -> str:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 
 from smile_runtime.annotation import require_free, require_key
-from smile_runtime.encoder import DEFAULT_BATCH_SIZE
-from smile_runtime.matching import match_query, require_summable
+from smile_runtime.arguments import require_positive
+from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
+from smile_runtime.errors import FeatureMatchError
+from smile_runtime.matching import FeatureMatch, find_match, match_query, require_summable
 from smile_runtime.matrix import Matrix
 from smile_runtime.placement import Placement
 from smile_runtime.projector import Projector
@@ -35,10 +37,11 @@ class Options:
         Raises
         ------
         QueryError
-            If the key or the rate is none.
+            If the key, the rate or the batch size is none.
         """
         require_key(self.key_added)
         require_rate(self.unknown_rate)
+        require_positive(batch_size=self.batch_size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +68,32 @@ def prepare(query: Query, space: Space, options: Options) -> Prepared:
     if not options.overwrite:
         require_free(query, options.key_added, [column.name for column in placement.columns])
     matrix = select_values(query, options.place)
-    match = match_query(
-        query.var(options.place), encoder, space.manifest.organism, features=options.features, overlap=options.overlap
-    )
+    match = _match(query, encoder, space.manifest.organism, options)
     settings = encoder.record.preprocessing
     reader = Reader(settings.values, settings.target_sum, options.values)
     reading = first_reading(query, reader, options.place, matrix)
     require_summable(match, reading.kind)
     return Prepared(matrix, Projector(encoder, match, reader, placement, options.batch_size), reading)
+
+
+def _match(query: Query, encoder: Encoder, organism: str, options: Options) -> FeatureMatch:
+    """Match the features of a query; an error says if those of ``raw``, or of ``X``, would do."""
+    try:
+        return match_query(
+            query.var(options.place), encoder, organism, features=options.features, overlap=options.overlap
+        )
+    except FeatureMatchError as error:
+        other = Place() if options.place.use_raw else Place(use_raw=True)
+        if other.use_raw and not query.has_raw:
+            raise
+        try:
+            found = find_match(query.var(other), encoder, organism, features=options.features, overlap=options.overlap)
+        except FeatureMatchError:
+            raise error from None
+        way = other.option if other.use_raw else "leave out --raw"
+        raise FeatureMatchError(
+            f"{error}. In this query {other} has {found.n_matched:,} of the features ({way})"
+        ) from error
 
 
 def place_in(space: Space, modality: str, unknown_rate: float) -> Placement:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smile_runtime.annotation import write_fields
+from smile_runtime.arguments import require_cells
 from smile_runtime.dask_arrays import project_dask
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
-from smile_runtime.errors import QueryError
 from smile_runtime.matrix import DaskRows
 from smile_runtime.preparation import Options, Prepared, prepare
 from smile_runtime.provenance import provenance
@@ -111,8 +111,7 @@ def project(
     place = Place(layer, use_raw)
     options = Options(modality, place, values, features, overlap, unknown_rate, batch_size, key_added, overwrite)
     options.check()
-    if copy and adata.isbacked:
-        raise QueryError("a backed AnnData cannot be copied in memory; leave out copy, or give adata.to_memory()")
+    require_cells(adata, copy=copy)
     prepared = prepare(AnnDataQuery(adata), space, options)
     results = MemoryResults(prepared.reading)
     if isinstance(prepared.matrix, DaskRows):

@@ -144,6 +144,13 @@ def test_batches_and_threads_must_be_positive(encoder, raw_values, name, number)
         encoder.encode(*raw_values, **{name: number})
 
 
+@pytest.mark.parametrize("name", ["batch_size", "n_threads"])
+@pytest.mark.parametrize("number", [2.5, "8", np.float32(2)])
+def test_batches_and_threads_must_be_whole_numbers(encoder, raw_values, name, number):
+    with pytest.raises(QueryError, match=f"{name} is .*, it must be a whole number, at least 1"):
+        encoder.encode(*raw_values, **{name: number})
+
+
 def test_preprocessing_is_that_of_manifest_and_table(encoder):
     settings, preprocessing = encoder.record.preprocessing, encoder.preprocessing
     assert (preprocessing.target_sum, preprocessing.log1p, preprocessing.scaling) == (

@@ -18,6 +18,19 @@ def test_spellings_of_one_interval(name):
 
 
 @pytest.mark.parametrize(
+    ("name", "start", "end"),
+    [
+        ("chr1:100,200-300,400", 100_200, 300_400),
+        ("1-999-1,000", 999, 1000),
+        ("chr1_1,234,567_9,999,999,999", 1_234_567, 9_999_999_999),
+    ],
+)
+def test_commas_between_thousands(name, start, end):
+    assert parse_interval(name) == Interval("1", start, end)
+    assert respelled(name) == f"1:{start}-{end}"
+
+
+@pytest.mark.parametrize(
     ("name", "chrom"),
     [
         ("chrM:1-2", "MT"),
@@ -45,6 +58,10 @@ def test_chromosomes(name, chrom):
         "chr1:0-1Mb",
         "1-2",
         "chr1:1-99999999999",
+        "chr1:1-99,999,999,999",
+        "chr1:1-10,00",
+        "chr1:1,-2,000",
+        "chr1:1,2-3,4",
     ],
 )
 def test_what_is_no_interval(name):

@@ -112,6 +112,36 @@ def test_report_is_written_to_h5ad(counts, space, tmp_path):
     assert stored["n_features"] == len(features)
 
 
+def without_genes(adata):
+    """The same cells, whose genes only ``raw`` has."""
+    other = anndata.AnnData(np.ones((adata.n_obs, 3), np.float32), obs=adata.obs.copy())
+    other.var_names = ["a", "b", "c"]
+    other.raw = adata
+    return other
+
+
+def test_error_says_that_raw_has_the_features(counts, space, caplog):
+    query = without_genes(counts)
+    with pytest.raises(FeatureMatchError, match=r"only 0 of .*In this query raw has 1,767 of the features \(--raw\)$"):
+        project(query, space)
+    assert caplog.records == []
+    assert_same(projected(query, space, use_raw=True), projected(counts, space))
+
+
+def test_error_says_that_x_has_the_features(counts, space):
+    counts.raw = without_genes(counts)
+    with pytest.raises(FeatureMatchError, match=r"In this query X has 1,767 of the features \(leave out --raw\)$"):
+        project(counts, space, use_raw=True)
+
+
+def test_error_is_silent_of_raw_that_lacks_them_too(counts, space):
+    query = without_genes(counts)
+    query.raw = query.copy()
+    with pytest.raises(FeatureMatchError) as caught:
+        project(query, space)
+    assert "In this query" not in str(caught.value)
+
+
 # Several columns of one feature
 
 

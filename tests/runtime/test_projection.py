@@ -3,6 +3,7 @@
 import logging
 import platform
 from importlib import metadata
+from pathlib import Path
 
 import anndata
 import numpy as np
@@ -228,9 +229,9 @@ def test_key_added_renames_all(counts, space):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("key_added", ["a/b", ""])
+@pytest.mark.parametrize("key_added", ["a/b", "", ".", ".."])
 def test_impossible_key_is_refused(counts, space, key_added):
-    with pytest.raises(QueryError):
+    with pytest.raises(QueryError, match=f"cannot be named after '{key_added}'; give a name, not . or .., without a"):
         project(counts, space, key_added=key_added)
 
 
@@ -354,6 +355,39 @@ def test_copy_of_backed_is_refused_or_works(counts, space, tmp_path):
         assert "to_memory" in str(error)  # noqa: PT017
     finally:
         backed.file.close()
+
+
+@pytest.mark.parametrize("copy", [True, False])
+def test_view_of_backed_is_refused(counts, space, tmp_path, copy):
+    counts.write_h5ad(tmp_path / "query.h5ad")
+    backed = anndata.read_h5ad(tmp_path / "query.h5ad", backed="r")
+    with pytest.raises(QueryError, match=r"a view of a backed AnnData .*adata\[\.\.\.\]\.to_memory\(\)"):
+        project(backed[:5], space, copy=copy)
+    loaded = backed[:5].to_memory()
+    project(loaded, space)
+    assert loaded.obsm["X_smile"].shape[0] == 5
+    backed.file.close()
+
+
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        (None, r"an AnnData is needed, got NoneType; make one"),
+        (np.ones((2, 3)), r"an AnnData is needed, got ndarray; .*anndata\.AnnData\(X, var="),
+        ("query.h5ad", r"got the path 'query\.h5ad'; .*smile_runtime\.project_file"),
+        (Path("query.h5ad"), r"got the path 'query\.h5ad'; .*smile_runtime\.project_file"),
+    ],
+)
+def test_what_is_no_anndata_is_refused(space, cells, text):
+    with pytest.raises(QueryError, match=text):
+        project(cells, space)
+
+
+@pytest.mark.parametrize("batch_size", [2.5, 0])
+def test_impossible_batch_size_is_refused_before_anything_is_read(counts, space, batch_size):
+    counts.X = None
+    with pytest.raises(QueryError, match=f"batch_size is {batch_size}, it must be"):
+        project(counts, space, batch_size=batch_size)
 
 
 def test_shuffled_columns_agree(counts, space):

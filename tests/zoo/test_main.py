@@ -44,6 +44,17 @@ sys.exit(", ".join(loaded) or 0)
         (["project", "query.h5ad", "pbmc", "-o", "out.h5ad", "--device", "tpu"], "'tpu' is not one of"),
         (["project", "query.h5ad", "pbmc", "-o", "out.h5ad", "--batch-size", "0"], "0 is not in the range x>=1"),
         (["project", "query.h5ad", "pbmc", "-o", "out.h5ad", "--report", "map.pdf"], "does not end in .html or .png"),
+        (
+            ["project", "query.h5ad", "pbmc", "-o", "out.csv"],
+            "-o: out.csv does not end in .h5ad or .h5mu or .zarr or",
+        ),
+        (["project", "query.h5ad", "pbmc", "-o", "out"], "out does not end in .h5ad"),
+        (["project", "query.h5ad", "pbmc", "-o", ".", "--force"], ". does not end in .h5ad"),
+        (["project", "query.h5ad", "pbmc", "-o", "x.html", "--report", "x.html"], "x.html does not end in .h5ad"),
+        (
+            ["project", "query.h5ad", "pbmc", "-o", "x.h5ad", "--report", "x.html", "--report", "no/../x.html"],
+            "--report: x.html is given twice",
+        ),
     ],
 )
 def test_wrong_usage_exits_with_2(run, arguments: list[str], text: str) -> None:

@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
+
+from smile_runtime.values import ValueKind
 
 PNG = b"\x89PNG"
 
@@ -194,6 +197,46 @@ def test_output_folder_must_exist_and_be_writable(run, query: Path) -> None:
     refused(run("project", query, "pbmc", "-o", "nowhere/out.h5ad"), "the folder nowhere does not exist")
     refused(run("project", query, "pbmc", "-o", "/proc/out.h5ad"), "cannot write /proc/out.h5ad")
     refused(run("project", query, "pbmc", "-o", "out.h5ad", "--report", "nowhere/map.png"), "nowhere does not exist")
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_folder_is_never_replaced_by_a_file(run, query: Path, tmp_path: Path, force: list[str]) -> None:
+    for name in ("out.h5ad", "out.zarr", "map.png"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "notes.txt").write_text("mine")
+    for name in ("out.h5ad", "out.zarr"):
+        refused(run("project", query, "pbmc", "-o", name, *force), f"{name} exists; it is a folder", "another name")
+    done = run("project", query, "pbmc", "-o", "new.h5ad", "--report", "map.png", *force)
+    refused(done, "map.png exists; it is a folder")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(
+        ["map.png", "out.h5ad", "out.zarr", "query.h5ad", *["notes.txt"] * 3]
+    )
+
+
+@pytest.mark.parametrize("name", ["report.html", "map.png"])
+def test_report_is_never_replaced_unasked(run, query: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    arguments = ["project", query, "pbmc", "-o", "out.h5ad", "--report", name]
+    refused(run(*arguments), f"{name} exists", "--force")
+    assert (tmp_path / name).read_text() == "mine"
+    assert not (tmp_path / "out.h5ad").exists()
+    assert run(*arguments, "--force").returncode == 0
+    assert (tmp_path / name).stat().st_size > 1000
+
+
+@pytest.mark.parametrize("length", [248, 300])
+def test_too_long_a_name_is_refused(run, query: Path, length: int) -> None:
+    done = run("project", query, "pbmc", "-o", f"{'x' * (length - 5)}.h5ad")
+    refused(done, "File name too long; choose another name")
+
+
+def test_every_kind_of_values_can_be_stated(run, query: Path) -> None:
+    for kind in get_args(ValueKind):
+        done = run("project", query, "pbmc", "-o", "out.h5ad", "--values", kind, "--force")
+        if kind == "counts":
+            assert done.returncode == 0, done.stderr
+        elif kind != "lognorm":
+            refused(done, f"said to be '{kind}', this encoder takes counts or lognorm")
 
 
 def test_full_disk_leaves_nothing(query: Path, tmp_path: Path) -> None:

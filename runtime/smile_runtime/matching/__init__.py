@@ -2,7 +2,7 @@
 
 from smile_runtime.matching.candidates import id_candidates
 from smile_runtime.matching.found import FeatureMatch, require_summable
-from smile_runtime.matching.match import WARNING_LEVEL, match_features, match_query
+from smile_runtime.matching.match import WARNING_LEVEL, find_match, match_features, match_query
 from smile_runtime.matching.names import FeatureNames, Found, Way
 from smile_runtime.matching.report import FeatureReport
 
@@ -13,6 +13,7 @@ __all__ = [
     "FeatureReport",
     "Found",
     "Way",
+    "find_match",
     "id_candidates",
     "match_features",
     "match_query",

@@ -54,10 +54,19 @@ def match_query(
     FeatureMatchError
         As `match_features`, and if there is no such column.
     """
+    match = find_match(var, encoder, organism, features=features, overlap=overlap)
+    _tell_of(match)
+    return match
+
+
+def find_match(
+    var: "pd.DataFrame", encoder: "Encoder", organism: str, *, features: str | None = None, overlap: bool = False
+) -> FeatureMatch:
+    """Match as `match_query` does, and say nothing of it."""
     record = encoder.record
     genes_of = "" if record.preprocessing.clr else organism  # antibodies are named after genes, and are none
     candidates = id_candidates(var, features)
-    return match_features(candidates, encoder.features, record.min_matched, organism=genes_of, overlap=overlap)
+    return _find(candidates, encoder.features, record.min_matched, organism=genes_of, overlap=overlap)
 
 
 def match_features(
@@ -89,6 +98,14 @@ def match_features(
     FeatureMatchError
         If too little is found, if the ids are those of another species, or there are no intervals to overlap.
     """
+    match = _find(candidates, features, min_weight, organism=organism, overlap=overlap)
+    _tell_of(match)
+    return match
+
+
+def _find(
+    candidates: Mapping[str, Sequence[str]], features: FeatureTable, min_weight: float, *, organism: str, overlap: bool
+) -> FeatureMatch:
     organism = latin(organism)
     names = FeatureNames(features, organism)
     if overlap:
@@ -99,13 +116,18 @@ def match_features(
         _refuse_strangers(candidates, organism)
     if not report.n_matched or report.weight < min_weight - _ROUNDING:
         raise FeatureMatchError(little_error(report, candidates, features, min_weight, overlap=overlap))
+    order = np.lexsort((found.columns, found.positions))
+    missing = tuple(np.delete(np.array(features.ids, object), found.positions).tolist())
+    return FeatureMatch(found.columns[order], found.positions[order], len(features), missing, report)
+
+
+def _tell_of(match: FeatureMatch) -> None:
+    """Log how features were found, and warn where few were."""
+    report = match.report
     logger.info("%s", found_line(report))
     for warning in (little_warning(report) if report.weight < WARNING_LEVEL else "", case_warning(report)):
         if warning:
             logger.warning("%s", warning)
-    order = np.lexsort((found.columns, found.positions))
-    missing = tuple(np.delete(np.array(features.ids, object), found.positions).tolist())
-    return FeatureMatch(found.columns[order], found.positions[order], len(features), missing, report)
 
 
 def _best(

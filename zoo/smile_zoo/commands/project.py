@@ -1,17 +1,19 @@
 """``smile-zoo project``."""
 
 import gc
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 import click
 
 from smile_runtime import project_file
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
-from smile_runtime.files import require_writable
+from smile_runtime.files import require_free
 from smile_runtime.similarity import UNKNOWN_RATE
+from smile_runtime.values import ValueKind
 from smile_zoo import options
 from smile_zoo.console import print_json, print_table, progress_bar
 from smile_zoo.projected import shown_cells, summarise_overview
@@ -19,15 +21,24 @@ from smile_zoo.pulling import load
 from smile_zoo.report import MOST_SHOWN, SUFFIXES, draw_map, require_drawable, write_report
 from smile_zoo.summary import Summary, summary_json
 
+_OUTPUTS = (".h5ad", ".h5mu", ".zarr", ".parquet")
+
 
 @click.command()
 @click.argument("query", type=click.Path(path_type=Path))
 @click.argument("space")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file to write.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help=f"The file to write: {', '.join(_OUTPUTS)}."
+)
 @click.option("--modality", help="Which encoder; not needed where the space has one.")
 @click.option("--layer", help="Layer that holds the values [default: X].")
 @click.option("--raw", "use_raw", is_flag=True, help="The values are those of raw, with its features.")
-@click.option("--values", type=click.Choice(["counts", "lognorm"]), help="What the values are [default: recognised].")
+@click.option(
+    "--values",
+    type=click.Choice(get_args(ValueKind)),
+    help="What the values are: counts or lognorm (RNA), counts (antibodies), presence (peaks), levels (from 0 to 1, of "
+    "methylation), numbers (of any kind) [default: recognised].",
+)
 @click.option("--features", help="Where the ids are: var_names, or a column of var [default: where they fit best].")
 @click.option("--overlap", is_flag=True, help="Peaks and bins go to those of the space that they overlap most.")
 @click.option(
@@ -62,7 +73,9 @@ from smile_zoo.summary import Summary, summary_json
 @click.option("--key-added", default="smile", show_default=True, help="Stem of the names of the fields written.")
 @click.option("--overwrite", is_flag=True, help="Replace fields that the query already has.")
 @click.option("--only-embedding", is_flag=True, help="Write the results alone, as .h5ad or .parquet.")
-@click.option("--force", is_flag=True, help="Replace OUTPUT if it exists, and what an interrupted run left.")
+@click.option(
+    "--force", is_flag=True, help="Replace OUTPUT and reports if they exist, and what an interrupted run left."
+)
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
 @options.as_json
 def project(
@@ -73,7 +86,7 @@ def project(
     modality: str | None,
     layer: str | None,
     use_raw: bool,
-    values: Literal["counts", "lognorm"] | None,
+    values: ValueKind | None,
     features: str | None,
     overlap: bool,
     unknown_rate: float,
@@ -102,11 +115,10 @@ def project(
       smile-zoo project query.h5ad pbmc -o out.h5ad --report report.html
     """
     gc.set_threshold(1_000_000)  # nearly all that is made are libraries, which stay: looking for garbage takes 0.2 s
+    _require_outputs(output, reports)
     for report in reports:
-        if report.suffix not in SUFFIXES:
-            raise click.BadParameter(f"{report} does not end in .html or .png", param_hint="--report")
         require_drawable(report)
-        require_writable(report)
+        require_free(report, force=force)
     with progress_bar("pulling", unit="B") as pulling:
         modalities = None if modality is None else [modality]
         opened = load(space, device=device, precision=precision, modalities=modalities, progress=pulling)
@@ -145,6 +157,19 @@ def project(
         print_summary(summary, provenance)
         for path in (output, *reports):
             click.echo(f"wrote {path}", err=True)
+
+
+def _require_outputs(output: Path, reports: Sequence[Path]) -> None:
+    """Refuse names that tell no kind of file, and reports of the same place."""
+    if output.suffix not in _OUTPUTS:
+        raise click.BadParameter(f"{output} does not end in {' or '.join(_OUTPUTS)}", param_hint="-o")
+    for report in reports:
+        if report.suffix not in SUFFIXES:
+            raise click.BadParameter(f"{report} does not end in {' or '.join(SUFFIXES)}", param_hint="--report")
+    places = [(os.path.realpath(report.parent), report.name) for report in reports]
+    for report, place in zip(reports, places, strict=True):
+        if places.count(place) > 1:
+            raise click.BadParameter(f"{report} is given twice; name each report differently", param_hint="--report")
 
 
 def print_summary(summary: Summary, provenance: Mapping[str, Any]) -> None:
