@@ -72,7 +72,15 @@ def _no_output(target: Path, status: os.stat_result) -> str:
     if target.suffix in _FILES:
         return "a folder"
     kind, marks = ("zarr store", _STORE) if target.suffix == ".zarr" else ("space", _SPACE)
-    return "" if any((target / mark).is_file() for mark in marks) else f"a folder that is no {kind}"
+    found = any((target / mark).is_file() for mark in marks)
+    return "" if found or _is_empty(target) else f"a folder that is no {kind}"
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not any(folder.iterdir())
+    except OSError:  # it cannot be looked into
+        return False
 
 
 def _status(path: Path, target: Path) -> os.stat_result | None:

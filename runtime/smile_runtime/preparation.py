@@ -1,11 +1,12 @@
 """What is settled before any cell is projected: features, kind of values, names of fields."""
 
+import math
 from dataclasses import dataclass, field
 
 from smile_runtime.annotation import require_free, require_key
 from smile_runtime.arguments import require_positive
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
-from smile_runtime.errors import FeatureMatchError
+from smile_runtime.errors import FeatureMatchError, QueryError, ValueKindError
 from smile_runtime.matching import FeatureMatch, find_match, match_query, require_summable
 from smile_runtime.matrix import Matrix
 from smile_runtime.placement import Placement
@@ -24,6 +25,7 @@ class Options:
     modality: str | None = None
     place: Place = field(default_factory=Place)
     values: ValueKind | None = None
+    target_sum: float | None = None
     features: str | None = None
     overlap: bool = False
     unknown_rate: float = UNKNOWN_RATE
@@ -37,11 +39,13 @@ class Options:
         Raises
         ------
         QueryError
-            If the key, the rate or the batch size is none.
+            If the key, the rate, the batch size or the target sum is none.
         """
         require_key(self.key_added)
         require_rate(self.unknown_rate)
         require_positive(batch_size=self.batch_size)
+        if self.target_sum is not None and not 0 < self.target_sum < math.inf:
+            raise QueryError(f"the target sum is what each cell adds up to, more than 0, got {self.target_sum}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +74,13 @@ def prepare(query: Query, space: Space, options: Options) -> Prepared:
     matrix = select_values(query, options.place)
     match = _match(query, encoder, space.manifest.organism, options)
     settings = encoder.record.preprocessing
-    reader = Reader(settings.values, settings.target_sum, options.values)
+    reader = Reader(settings.values, settings.target_sum, options.values, options.target_sum)
     reading = first_reading(query, reader, options.place, matrix)
+    if options.target_sum is not None and reading.kind != "lognorm":
+        raise ValueKindError(
+            f"the target sum (--target-sum) is that of log-normalised values, and these are {reading.kind}; "
+            "leave it out"
+        )
     require_summable(match, reading.kind)
     return Prepared(matrix, Projector(encoder, match, reader, placement, options.batch_size), reading)
 

@@ -1,5 +1,6 @@
 """Projection: from query cells to embedding, label, confidence and position on the map."""
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
+logger = logging.getLogger(__name__)
+
+
 def project(
     adata: "AnnData",
     space: Space,
@@ -30,6 +34,7 @@ def project(
     layer: str | None = None,
     use_raw: bool = False,
     values: ValueKind | None = None,
+    target_sum: float | None = None,
     features: str | None = None,
     overlap: bool = False,
     unknown_rate: float = UNKNOWN_RATE,
@@ -56,6 +61,9 @@ def project(
         Whether the values are those of ``raw``, which may have more features.
     values
         What they are; None: recognised.
+    target_sum
+        What log-normalised cells were scaled to before the logarithm; None: what each adds up to, or the encoder's own
+        where features were taken away since.
     features
         Where the ids of the features are: ``var_names`` or a column of ``var``; None: where they fit best.
     overlap
@@ -109,7 +117,9 @@ def project(
         If this ONNX Runtime cannot run the encoder.
     """
     place = Place(layer, use_raw)
-    options = Options(modality, place, values, features, overlap, unknown_rate, batch_size, key_added, overwrite)
+    options = Options(
+        modality, place, values, target_sum, features, overlap, unknown_rate, batch_size, key_added, overwrite
+    )
     options.check()
     require_cells(adata, copy=copy)
     prepared = prepare(AnnDataQuery(adata), space, options)
@@ -127,6 +137,12 @@ def finish(space: Space, prepared: Prepared, results: Results) -> Projection:
     """Return a projection that is done, and say what is odd about it."""
     n_empty = sum(int(np.count_nonzero(records["total"] == 0)) for records in results.blocks())
     warn_of_empty(n_empty, len(results), results.reading.kind)
+    if results.reading.total is not None and prepared.projector.reader.stated_sum is None:
+        logger.warning(
+            "the log-normalised cells do not tell what they were scaled to, as after a selection of features; %s is "
+            "assumed: say otherwise with --target-sum, or give raw counts or all features",
+            f"{results.reading.total:,.0f}",
+        )
     placement = prepared.projector.placement
     return Projection(
         results,

@@ -573,3 +573,40 @@ def test_training_cells_get_their_broad_labels_back(data_folder, space):
     assert right[fine].all()
     claimed = query.obs["smile_confidence_cell_type_broad"].mean()
     assert claimed >= query.obs["smile_confidence"].mean()
+
+
+def test_cells_cut_down_to_some_features_are_told_of(lognorm, space, caplog):
+    """Scaled to 10,000 they are taken as before the cut; scaled to more, the total must be said."""
+    cut = lognorm[:, ~lognorm.var_names.str.startswith("OTHER")].copy()
+    expected = projected(lognorm, space)
+    assert "target_sum" not in expected.uns["smile"]
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    result = projected(cut, space)
+    np.testing.assert_allclose(result.obsm["X_smile"], expected.obsm["X_smile"], atol=1e-5)
+    assert result.uns["smile"]["target_sum"] == 1e4
+    assert "do not tell what they were scaled to" in caplog.text
+    assert "10,000 is assumed: say otherwise with --target-sum" in caplog.text
+
+
+def test_the_target_sum_can_be_said(lognorm, space, caplog):
+    cut = lognorm[:, ~lognorm.var_names.str.startswith("OTHER")].copy()
+    cut.X = np.log1p(100 * np.expm1(cut.X.toarray()))
+    with pytest.raises(ValueKindError, match="--target-sum"):
+        projected(cut, space)
+    result = projected(cut, space, target_sum=1e6)
+    np.testing.assert_allclose(result.obsm["X_smile"], projected(lognorm, space).obsm["X_smile"], atol=1e-4)
+    assert result.uns["smile"]["target_sum"] == 1e6
+    assert "assumed" not in caplog.text
+
+
+@pytest.mark.parametrize("target_sum", [0, -1e4, np.nan, np.inf])
+def test_a_target_sum_is_more_than_nothing(lognorm, space, target_sum):
+    with pytest.raises(QueryError, match="the target sum is what each cell adds up to, more than 0"):
+        projected(lognorm, space, target_sum=target_sum)
+
+
+def test_counts_have_no_target_sum(counts, space):
+    with pytest.raises(
+        ValueKindError, match=r"\(--target-sum\) is that of log-normalised values, and these are counts"
+    ):
+        projected(counts, space, target_sum=1e4)

@@ -39,6 +39,12 @@ _OUTPUTS = (".h5ad", ".h5mu", ".zarr", ".parquet")
     help="What the values are: counts or lognorm (RNA), counts (antibodies), presence (peaks), levels (from 0 to 1, of "
     "methylation), numbers (of any kind) [default: recognised].",
 )
+@click.option(
+    "--target-sum",
+    type=click.FloatRange(min=0, min_open=True),
+    help="What log-normalised cells were scaled to before the logarithm [default: what each adds up to, or 10,000 "
+    "where features were taken away since].",
+)
 @click.option("--features", help="Where the ids are: var_names, or a column of var [default: where they fit best].")
 @click.option("--overlap", is_flag=True, help="Peaks and bins go to those of the space that they overlap most.")
 @click.option(
@@ -87,6 +93,7 @@ def project(
     layer: str | None,
     use_raw: bool,
     values: ValueKind | None,
+    target_sum: float | None,
     features: str | None,
     overlap: bool,
     unknown_rate: float,
@@ -131,6 +138,7 @@ def project(
             layer=layer,
             use_raw=use_raw,
             values=values,
+            target_sum=target_sum,
             features=features,
             overlap=overlap,
             unknown_rate=unknown_rate,
