@@ -18,7 +18,7 @@ from smile_runtime.query import Place
 from smile_runtime.results import record_type
 from smile_runtime.similarity import UNKNOWN_RATE
 from smile_runtime.space import Space
-from smile_runtime.stored.opening import StoredQuery, open_query
+from smile_runtime.stored.opening import open_query
 from smile_runtime.stored.outputs import require_apart, require_kind, write_output
 from smile_runtime.streaming import Progress, project_rows, rows_at_once
 from smile_runtime.unfinished import UnfinishedResults, unfinished_folder
@@ -104,7 +104,7 @@ def project_file(
         require_kind(stored, output, only_embedding=only_embedding)
         batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}
         prepared = prepare(stored, space, options)
-        with _results(folder, stored, space, options, prepared) as results:
+        with _results(folder, query, space, options, prepared) as results:
             matrix = prepared.matrix
             if len(results):
                 progress(len(results), matrix.shape[0])
@@ -115,12 +115,12 @@ def project_file(
     return overview
 
 
-def _results(folder: Path, query: StoredQuery, space: Space, options: Options, prepared: Prepared) -> UnfinishedResults:
+def _results(folder: Path, query: Path, space: Space, options: Options, prepared: Prepared) -> UnfinishedResults:
     """Return what is done already of this very projection, or nothing yet."""
     placement = prepared.projector.placement
     dtype = record_type(prepared.projector.encoder.record.n_latent, len(placement.columns))
     depends_on = [
-        sorted(_files(query.path.resolve())),
+        sorted(_files(query.resolve())),
         space.manifest_sha256,
         space.precision,
         asdict(options),

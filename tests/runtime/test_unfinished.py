@@ -11,6 +11,7 @@ from pathlib import Path
 
 import anndata
 import filelock
+import h5py
 import numpy as np
 import pytest
 import scipy
@@ -279,6 +280,18 @@ def test_interrupted_copy_of_a_zarr_query_is_gone_on_from(zarr_query, space, tmp
             project_file(zarr_query, space, tmp_path / "out.zarr")
     project_file(zarr_query, space, tmp_path / "out.zarr", resume=True)
     assert anndata.read_zarr(tmp_path / "out.zarr").obsm["X_smile"].shape[0] == 30
+
+
+def test_query_of_an_old_form_is_gone_on_with(counts, query, space, output, always_marked):
+    with h5py.File(query, "w") as file:
+        for name, frame in (("obs", counts.obs[[]]), ("var", counts.var[[]])):
+            index = frame.index.to_numpy("S")
+            file[name] = np.array(list(zip(index, strict=True)), dtype=[("index", index.dtype)])
+        file["X"] = counts.X.toarray()
+    interrupted(query, space, output)
+    done = []
+    project_file(query, space, output, resume=True, progress=lambda n, _total: done.append(n))
+    assert done == [14, 7, 7, 2]
 
 
 KILLED = """
