@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from smile_runtime.errors import QueryError
 from smile_runtime.files import atomic_path
+from smile_runtime.interruption import interruptions_wait
 
 if TYPE_CHECKING:
     import h5py
@@ -54,6 +55,9 @@ def write_h5ad(adata: "AnnData", path: Path) -> None:
 def patient_file(path: Path, mode: Literal["w", "r+"]) -> "Iterator[h5py.File]":
     """Open an HDF5 file to write in, such that an error of the system is raised once, and harms nothing else.
 
+    Interruptions wait until it is closed: HDF5 calls Python to write, and crashes, or forgets them, if one is raised
+    there.
+
     Raises
     ------
     OSError
@@ -61,7 +65,7 @@ def patient_file(path: Path, mode: Literal["w", "r+"]) -> "Iterator[h5py.File]":
     """
     import h5py
 
-    with _PatientFile(path, {"w": "w+", "r+": "r+"}[mode]) as file:
+    with interruptions_wait(), _PatientFile(path, {"w": "w+", "r+": "r+"}[mode]) as file:
         try:
             with h5py.File(file, mode) as h5:
                 yield h5

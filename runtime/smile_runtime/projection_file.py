@@ -1,7 +1,8 @@
 """Projection of a file into another: streamed, and written whole or not at all."""
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
-from smile_runtime.files import replace_path, require_free
+from smile_runtime.files import require_free
 from smile_runtime.overview import Overview, make_batches, make_overview
 from smile_runtime.preparation import Options, Prepared, prepare
 from smile_runtime.projection import finish
@@ -17,8 +18,8 @@ from smile_runtime.query import Place
 from smile_runtime.results import record_type
 from smile_runtime.similarity import UNKNOWN_RATE
 from smile_runtime.space import Space
-from smile_runtime.stored.opening import StoredQuery, open_query
-from smile_runtime.stored.outputs import require_kind, write_output
+from smile_runtime.stored.opening import open_query
+from smile_runtime.stored.outputs import require_apart, require_kind, write_output
 from smile_runtime.streaming import Progress, project_rows, rows_at_once
 from smile_runtime.unfinished import UnfinishedResults, unfinished_folder
 from smile_runtime.values import ValueKind
@@ -87,40 +88,39 @@ def project_file(
     DependencyError, DeviceError, SpaceError
         If ONNX Runtime, the device or the encoder does not work, or a package that the file needs is missing.
     OutputError
-        If ``output`` exists or cannot be written. Nothing is left half-written.
+        If ``output`` exists, is being written by another projection, lies within the query, or cannot be written.
+        Nothing is left half-written.
     """
     query, output, place = Path(query), Path(output), Place(layer, use_raw)
     options = Options(modality, place, values, features, overlap, unknown_rate, batch_size, key_added, overwrite)
     options.check()
+    require_apart(query, output)
     require_free(output, force=force)
     table = space.encoder(modality).modality
-    with unfinished_folder(output, resume=resume, force=force) as folder:
-        new = folder / output.name
-        with open_query(query, table, folder) as stored:
-            require_kind(stored, output, only_embedding=only_embedding)
-            batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}
-            prepared = prepare(stored, space, options)
-            with _results(folder, stored, space, options, prepared) as results:
-                matrix = prepared.matrix
-                if len(results):
-                    progress(len(results), matrix.shape[0])
-                project_rows(matrix, prepared.projector, results, progress, rows_at_once(matrix))
-                projection = finish(space, prepared, results)
-                overview = make_overview(projection, stored.obs_names, batches, n_sample)
-                write_output(stored, projection, key_added, new, only_embedding=only_embedding)
-        replace_path(new, output, folder / "old")
+    with (
+        unfinished_folder(output, resume=resume, force=force) as folder,
+        open_query(query, table, folder) as stored,
+    ):
+        require_kind(stored, output, only_embedding=only_embedding)
+        batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}
+        prepared = prepare(stored, space, options)
+        with _results(folder, query, space, options, prepared) as results:
+            matrix = prepared.matrix
+            if len(results):
+                progress(len(results), matrix.shape[0])
+            project_rows(matrix, prepared.projector, results, progress, rows_at_once(matrix))
+            projection = finish(space, prepared, results)
+            overview = make_overview(projection, stored.obs_names, batches, n_sample)
+            write_output(stored, projection, key_added, folder / output.name, only_embedding=only_embedding)
     return overview
 
 
-def _results(folder: Path, query: StoredQuery, space: Space, options: Options, prepared: Prepared) -> UnfinishedResults:
+def _results(folder: Path, query: Path, space: Space, options: Options, prepared: Prepared) -> UnfinishedResults:
     """Return what is done already of this very projection, or nothing yet."""
     placement = prepared.projector.placement
     dtype = record_type(prepared.projector.encoder.record.n_latent, len(placement.columns))
-    status = query.path.stat()
     depends_on = [
-        str(query.path.resolve()),
-        status.st_size,
-        status.st_mtime_ns,
+        sorted(_files(query.resolve())),
         space.manifest_sha256,
         space.precision,
         asdict(options),
@@ -128,3 +128,17 @@ def _results(folder: Path, query: StoredQuery, space: Space, options: Options, p
     ]
     fingerprint = hashlib.sha256(msgspec.json.encode(depends_on)).hexdigest()
     return UnfinishedResults(folder, dtype, fingerprint, prepared.reading)
+
+
+def _files(path: Path | os.DirEntry[str]) -> Iterator[tuple[str, int, int]]:
+    """Yield path, size and time of the last change of a file, or of every file in a folder.
+
+    Those of the folder itself do not change with what is written to the files in it.
+    """
+    if path.is_dir():
+        with os.scandir(path) as entries:
+            for entry in entries:
+                yield from _files(entry)
+    else:
+        status = path.stat()
+        yield os.fspath(path), status.st_size, status.st_mtime_ns

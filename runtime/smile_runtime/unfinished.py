@@ -3,21 +3,26 @@
 import logging
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from smile_runtime.errors import OutputError, SmileError
-from smile_runtime.files import atomic_path, cannot_write, remove_path
+from smile_runtime.errors import OutputError, QueryError, SmileError
+from smile_runtime.files import atomic_path, cannot_write, remove_path, replace_path
+from smile_runtime.interruption import interruptions_wait, let_interruptions_through
 from smile_runtime.reading import Reading
 from smile_runtime.results import Records
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
 logger = logging.getLogger(__name__)
 
-_RECORDS, _STATE = "records.bin", "state.json"
+_LOCK, _RECORDS, _STATE = "lock", "records.bin", "state.json"
 _SECONDS = 10.0
 _BLOCK = 4096  # records that are read together
 
@@ -34,8 +39,10 @@ class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def unfinished_folder(output: Path, *, resume: bool, force: bool) -> Iterator[Path]:
     """Give a folder beside an output, for all that is written before the output takes its place.
 
-    It is removed at the end. It stays after an interruption, or where the system refuses a write, if any results in it
-    are safe.
+    At the end what has the output's name in it takes that place, and the folder is removed. After an interruption, a
+    write that the system refused, or any other error, it stays if results in it are safe. Only where the query is
+    refused are those of this run not kept: the same command would be refused again, and another one cannot use them.
+    Those that an earlier run left are kept then too, for an option of this one may be mistyped.
 
     Parameters
     ----------
@@ -49,39 +56,81 @@ def unfinished_folder(output: Path, *, resume: bool, force: bool) -> Iterator[Pa
     Raises
     ------
     OutputError
-        If there are results in it and neither is allowed, or the system refuses a write.
+        If there are results in it and neither is allowed, another process uses it, or the system refuses a write.
     """
     folder = output.with_name(f"{output.name}.unfinished")
     state = folder / _STATE
-    if state.exists() and not (resume or force):
-        raise OutputError(
-            f"{folder} holds the results of a projection that was interrupted; go on with --resume, or begin anew "
-            "with --force"
-        )
-    if not (resume and state.exists()):
-        remove_path(folder)
+    with _alone_in(folder, output):
+        if state.exists() and not (resume or force):
+            raise OutputError(
+                f"{folder} holds the results of a projection that was interrupted; go on with --resume, or begin anew "
+                "with --force"
+            )
+        resumed = resume and state.exists()
+        try:
+            _clear(folder, {_LOCK, _RECORDS, _STATE} if resumed else {_LOCK})
+            yield folder
+            with interruptions_wait():  # or one could find the output in its place, and the folder still there
+                replace_path(folder / output.name, output, folder / "old")
+                remove_path(folder)
+        except QueryError:
+            if not resumed:
+                state.unlink(missing_ok=True)
+            raise
+        except OSError as error:
+            if isinstance(error, SmileError):
+                raise
+            safe = f"what was done is kept in {folder}, go on with --resume"
+            raise cannot_write(output, error, safe if state.exists() else "nothing was left behind") from error
+        except BaseException:
+            if state.exists():
+                logger.warning("what was done is kept in %s; go on with the same command and --resume", folder)
+            raise
+
+
+@contextmanager
+def _alone_in(folder: Path, output: Path) -> Iterator[None]:
+    """Make a folder and let no other process use it; in the end remove it, unless results in it are safe."""
+    with ExitStack() as stack:
+        with interruptions_wait():
+            lock = _lock(folder, output)
+            stack.callback(_unlock, lock, folder)
+        yield
+
+
+def _lock(folder: Path, output: Path) -> "FileLock":
+    """Lock a folder; the system ends that with the process, however it ends."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / _LOCK, timeout=0)
     try:
         folder.mkdir(exist_ok=True)
-        yield folder
-    except KeyboardInterrupt:
-        if state.exists():
-            logger.warning("what was done is kept in %s; go on with the same command and --resume", folder)
-        else:
-            remove_path(folder)
-        raise
     except OSError as error:
-        if not state.exists():
-            remove_path(folder)
-        if isinstance(error, SmileError):
-            raise
-        left = (
-            f"what was done is kept in {folder}, go on with --resume" if state.exists() else "nothing was left behind"
-        )
-        raise cannot_write(output, error, left) from error
-    except BaseException:
+        raise cannot_write(output, error, "nothing was left behind") from error
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise OutputError(
+            f"another projection into {output} is running; wait for its end, or choose another name"
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        logger.info("%s cannot be locked: %s", folder, error)  # some file systems of clusters have no locks
+    return lock
+
+
+def _unlock(lock: "FileLock", folder: Path) -> None:
+    if not (folder / _STATE).exists():
         remove_path(folder)
-        raise
-    remove_path(folder)
+    lock.release()
+    with suppress(OSError):  # Windows removes no folder with an open file in it
+        folder.rmdir()
+
+
+def _clear(folder: Path, kept: Collection[str]) -> None:
+    """Remove what is in a folder, but for some names."""
+    for path in folder.iterdir():
+        if path.name not in kept:
+            remove_path(path)
 
 
 class UnfinishedResults:
@@ -139,10 +188,11 @@ class UnfinishedResults:
         self._n = 0
 
     def blocks(self) -> Iterator[Records]:
-        """Yield all records, some at a time."""
+        """Yield all records, some at a time; an interruption need not wait longer than for one of them."""
         self._file.flush()
         with (self._folder / _RECORDS).open("rb") as file:
             while len(block := np.fromfile(file, self._dtype, _BLOCK)):
+                let_interruptions_through()
                 yield block
 
     def _mark(self) -> None:

@@ -6,16 +6,21 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import anndata
+import filelock
+import h5py
 import numpy as np
 import pytest
 import scipy
 
-from smile_runtime import OutputError, QueryError, project_file
+from smile_runtime import DeviceError, OutputError, QueryError, project_file
 from smile_runtime import projection_file as projection_file_module
 from smile_runtime import unfinished as unfinished_module
+from smile_runtime.files import replace_path
+from smile_runtime.stored import outputs as outputs_module
 
 
 @pytest.fixture
@@ -148,6 +153,40 @@ def test_full_disk_at_the_end_keeps_what_is_done(query, space, output, always_ma
     assert names(output.parent) == ["out.h5ad", "query.h5ad"]
 
 
+@pytest.mark.parametrize("error", [AttributeError("unforeseen"), MemoryError(), DeviceError("the device is lost")])
+def test_unforeseen_error_keeps_what_is_done(query, space, output, always_marked, monkeypatch, caplog, error):
+    def fail(*_arguments, **_options):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(projection_file_module, "write_output", fail)
+        with pytest.raises(type(error)):
+            project_file(query, space, output)
+    assert "out.h5ad.unfinished; go on with the same command and --resume" in caplog.text
+    done = []
+    project_file(query, space, output, resume=True, progress=lambda *numbers: done.append(numbers))
+    assert done == [(30, 30)]
+
+
+def test_unforeseen_error_before_anything_is_safe_leaves_nothing(query, space, output, monkeypatch, caplog):
+    def fail(*_arguments, **_options):
+        raise AttributeError
+
+    monkeypatch.setattr(projection_file_module, "write_output", fail)
+    with pytest.raises(AttributeError):
+        project_file(query, space, output)
+    assert names(output.parent) == ["query.h5ad"]
+    assert caplog.text == ""
+
+
+def test_mistyped_option_does_not_remove_what_an_earlier_run_left(query, space, output, left):
+    with pytest.raises(QueryError, match="conuts"):
+        project_file(query, space, output, resume=True, layer="conuts")
+    done = []
+    project_file(query, space, output, resume=True, progress=lambda n, _total: done.append(n))
+    assert done == [14, 7, 7, 2]
+
+
 def test_errors_of_the_query_leave_nothing(counts, space, output, always_marked):
     X = np.zeros((3000, counts.n_vars), np.float32)
     X[:] = counts.X[0].toarray()
@@ -156,6 +195,103 @@ def test_errors_of_the_query_leave_nothing(counts, space, output, always_marked)
     with pytest.raises(QueryError, match="negative"):
         project_file(output.with_name("query.h5ad"), space, output)
     assert names(output.parent) == ["query.h5ad"]
+
+
+def test_second_projection_into_an_output_is_refused(query, space, output):
+    refused = []
+
+    def begin_again(_n_cells, _total):
+        for options in ({}, {"resume": True}, {"force": True}):
+            with pytest.raises(OutputError) as caught:
+                project_file(query, space, output, **options)
+            refused.append(str(caught.value))
+
+    project_file(query, space, output, progress=begin_again)  # not a result of it is safe as yet
+    assert set(refused) == {
+        f"another projection into {output} is running; wait for its end, or choose another name",
+    }
+    assert names(output.parent) == ["out.h5ad", "query.h5ad"]
+    assert anndata.read_h5ad(output).obsm["X_smile"].shape[0] == 30
+
+
+@pytest.mark.parametrize("error", [OSError(95, "Operation not supported"), NotImplementedError("no flock here")])
+def test_file_system_without_locks_is_written_to(query, space, output, monkeypatch, error):
+    def refuse(_lock):
+        raise error
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    project_file(query, space, output)
+    assert names(output.parent) == ["out.h5ad", "query.h5ad"]
+
+
+def test_interruption_once_the_output_is_there_leaves_no_folder(query, space, output, monkeypatch):
+    def replace(new, target, aside):
+        replace_path(new, target, aside)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(unfinished_module, "replace_path", replace)
+    with pytest.raises(KeyboardInterrupt):
+        project_file(query, space, output)
+    assert names(output.parent) == ["out.h5ad", "query.h5ad"]
+
+
+def test_interruption_while_the_folder_is_locked_leaves_nothing(query, space, output, monkeypatch):
+    acquire = filelock.FileLock.acquire
+
+    def interrupted_acquire(lock):
+        signal.raise_signal(signal.SIGINT)
+        return acquire(lock)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", interrupted_acquire)
+    with pytest.raises(KeyboardInterrupt):
+        project_file(query, space, output)
+    assert names(output.parent) == ["query.h5ad"]
+
+
+@pytest.fixture
+def zarr_query(counts, tmp_path) -> Path:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of zarr, about version 3
+        counts.write_zarr(tmp_path / "query.zarr")
+    return tmp_path / "query.zarr"
+
+
+def test_changed_file_in_a_zarr_query_is_seen(zarr_query, space, tmp_path, always_marked):
+    output = tmp_path / "out.zarr"
+    interrupted(zarr_query, space, output)
+    changed = next(path for path in sorted(zarr_query.glob("X/data/**/*")) if path.is_file() and path.name[0] != ".")
+    before, folder = changed.stat(), zarr_query.stat().st_mtime_ns
+    os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert zarr_query.stat().st_mtime_ns == folder
+    with pytest.raises(OutputError, match="query, space or options have changed"):
+        project_file(zarr_query, space, output, resume=True)
+    os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns))
+    project_file(zarr_query, space, output, resume=True)
+    assert names(tmp_path) == ["out.zarr", "query.zarr"]
+
+
+def test_interrupted_copy_of_a_zarr_query_is_gone_on_from(zarr_query, space, tmp_path, always_marked, monkeypatch):
+    def interrupt(*_arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outputs_module, "write_stored", interrupt)  # the copy is there by then
+        with pytest.raises(KeyboardInterrupt):
+            project_file(zarr_query, space, tmp_path / "out.zarr")
+    project_file(zarr_query, space, tmp_path / "out.zarr", resume=True)
+    assert anndata.read_zarr(tmp_path / "out.zarr").obsm["X_smile"].shape[0] == 30
+
+
+def test_query_of_an_old_form_is_gone_on_with(counts, query, space, output, always_marked):
+    with h5py.File(query, "w") as file:
+        for name, frame in (("obs", counts.obs[[]]), ("var", counts.var[[]])):
+            index = frame.index.to_numpy("S")
+            file[name] = np.array(list(zip(index, strict=True)), dtype=[("index", index.dtype)])
+        file["X"] = counts.X.toarray()
+    interrupted(query, space, output)
+    done = []
+    project_file(query, space, output, resume=True, progress=lambda n, _total: done.append(n))
+    assert done == [14, 7, 7, 2]
 
 
 KILLED = """

@@ -125,7 +125,7 @@ def main() -> None:
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted: nothing was left half-written.", err=True)
-        os._exit(130)  # an orderly exit would have HDF5 finish the file that was given up, and complain
+        os._exit(130)  # an orderly exit would wait for threads that are still at work
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -144,9 +144,9 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _once_interrupted(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Raise the interruption again where Python had to drop it, as in a callback after a long write in HDF5.
+    """Raise the interruption again where Python had to drop it, as when something was just being torn down.
 
-    What files say that are torn down unfinished is dropped.
+    What is said by other things that are torn down unfinished is dropped.
     """
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         threading.Timer(0.01, _thread.interrupt_main).start()  # a moment later, or it would hit this hook itself

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from smile_runtime.errors import OutputError
 from smile_runtime.h5ad import patient_file
+from smile_runtime.interruption import let_interruptions_through
 from smile_runtime.results import Projection
 from smile_runtime.stored.opening import StoredQuery
 from smile_runtime.stored.parquet import require_pyarrow, write_parquet
@@ -50,6 +51,23 @@ def require_kind(query: StoredQuery, output: Path, *, only_embedding: bool) -> N
         )
 
 
+def require_apart(query: Path, output: Path) -> None:
+    """Refuse, before anything is written, an output that lies in its query, or has its query in it.
+
+    The copy would be copied into itself, or the query replaced along with the folder that it is in.
+
+    Raises
+    ------
+    OutputError
+        If one of them, a zarr store, contains the other.
+    """
+    source, target = query.resolve(), output.parent.resolve() / output.name
+    if source in target.parents:
+        raise OutputError(f"{output} lies within the query {query}; choose a place outside of it")
+    if target in source.parents:
+        raise OutputError(f"{output} would replace the query {query}, which lies within it; choose another name")
+
+
 def write_output(
     query: StoredQuery, projection: Projection, key_added: str, path: Path, *, only_embedding: bool
 ) -> None:
@@ -84,13 +102,23 @@ def write_output(
 def _write_zarr(query: StoredQuery, projection: Projection, key_added: str, path: Path) -> None:
     import zarr
 
-    shutil.copytree(query.path, path)
+    _copy_folder(query.path, path)
     root = zarr.open_group(path, mode="r+", use_consolidated=False)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "zarr v3 autosharding|Consolidated metadata")  # what they plan for version 3
         write_stored(root, projection, key_added)
         if query.root.metadata.consolidated_metadata is not None:
             zarr.consolidate_metadata(path)
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder without its modes, for into the copy of one that is read-only nothing could be written."""
+    target.mkdir()
+    for path in source.iterdir():
+        if path.is_dir():
+            _copy_folder(path, target / path.name)
+        else:
+            shutil.copyfile(path, target / path.name)
 
 
 def _write_results(query: StoredQuery, projection: Projection, key_added: str, path: Path) -> None:
@@ -115,5 +143,6 @@ def _write_names(obs: "h5py.Group", query: StoredQuery) -> None:
     )
     names.attrs.update(attributes)
     for start in range(0, n, _NAMES_AT_ONCE):
+        let_interruptions_through()
         rows = slice(start, min(start + _NAMES_AT_ONCE, n))
         names[rows] = query.obs_names(rows)

@@ -1,7 +1,10 @@
 """What is written instead of a full copy, and what cannot be written."""
 
 import json
+import signal
+import stat
 import sys
+import warnings
 
 import anndata
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 from pyarrow import parquet
 
 from smile_runtime import DependencyError, OutputError, project, project_file
+from smile_runtime import h5ad as h5ad_module
 from smile_runtime import unfinished as unfinished_module
 
 
@@ -73,4 +77,70 @@ def test_parquet_without_pyarrow_says_what_to_install(query, space, tmp_path, mo
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(DependencyError, match=r"pip install 'smile-zoo\[parquet\]'"):
         project_file(query, space, tmp_path / "out.parquet", only_embedding=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["query.h5ad"]
+
+
+@pytest.fixture
+def zarr_query(counts, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of zarr, about version 3
+        counts.write_zarr(tmp_path / "query.zarr")
+    return tmp_path / "query.zarr"
+
+
+def test_copy_of_a_read_only_zarr_store_can_be_written_to(zarr_query, space, tmp_path):
+    everything = [zarr_query, *zarr_query.rglob("*")]
+    for path in everything:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    project_file(zarr_query, space, tmp_path / "out.zarr")
+    copied = [tmp_path / "out.zarr" / path.relative_to(zarr_query) for path in everything]
+    assert [path for path in copied if not path.stat().st_mode & stat.S_IWUSR] == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.zarr", "query.zarr"]
+    for path in everything:
+        path.chmod(0o755)
+
+
+def test_output_within_its_query_is_refused(zarr_query, space, tmp_path):
+    before = sorted(zarr_query.rglob("*"))
+    for output in (zarr_query / "out.zarr", zarr_query / "X/out.zarr", tmp_path / "query.zarr/../query.zarr/out.zarr"):
+        with pytest.raises(OutputError, match=r"out\.zarr lies within the query .*; choose a place outside of it"):
+            project_file(zarr_query, space, output)
+    assert sorted(zarr_query.rglob("*")) == before
+
+
+def test_output_that_holds_its_query_is_refused(zarr_query, space, tmp_path):
+    inner = tmp_path / "all.zarr/mod/rna"
+    inner.parent.mkdir(parents=True)
+    zarr_query.rename(inner)
+    with pytest.raises(OutputError, match=r"all\.zarr would replace the query .*rna, which lies within it"):
+        project_file(inner, space, tmp_path / "all.zarr", force=True)
+    assert (inner / "X").is_dir()
+
+
+@pytest.mark.parametrize("only_embedding", [True, False])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interruption_in_a_write_of_hdf5_is_raised_once_that_is_over(
+    query, space, tmp_path, monkeypatch, only_embedding, sent
+):
+    written = []
+    write = h5ad_module._PatientFile.write
+
+    def interrupted_write(file, data):
+        written.append(len(data))
+        signal.raise_signal(sent)
+        return write(file, data)
+
+    def interrupt(_number, _frame):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(h5ad_module._PatientFile, "write", interrupted_write)
+    before = [signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            project_file(query, space, tmp_path / "out.h5ad", only_embedding=only_embedding)
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == [interrupt, interrupt]
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(number, handler)
+    assert written
     assert [path.name for path in tmp_path.iterdir()] == ["query.h5ad"]
