@@ -34,6 +34,7 @@ def project_file(
     layer: str | None = None,
     use_raw: bool = False,
     values: ValueKind | None = None,
+    target_sum: float | None = None,
     features: str | None = None,
     overlap: bool = False,
     unknown_rate: float = UNKNOWN_RATE,
@@ -60,7 +61,7 @@ def project_file(
         An open space.
     output
         The file to write: all that the query holds, in the same kind of file, and the fields that `project` writes.
-    modality, layer, use_raw, values, features, overlap, unknown_rate, batch_size, key_added, overwrite
+    modality, layer, use_raw, values, target_sum, features, overlap, unknown_rate, batch_size, key_added, overwrite
         As `project`.
     only_embedding
         Whether the output holds the results alone, as ``.h5ad`` or ``.parquet``.
@@ -92,7 +93,9 @@ def project_file(
         Nothing is left half-written.
     """
     query, output, place = Path(query), Path(output), Place(layer, use_raw)
-    options = Options(modality, place, values, features, overlap, unknown_rate, batch_size, key_added, overwrite)
+    options = Options(
+        modality, place, values, target_sum, features, overlap, unknown_rate, batch_size, key_added, overwrite
+    )
     options.check()
     require_apart(query, output)
     require_free(output, force=force)

@@ -606,7 +606,5 @@ def test_a_target_sum_is_more_than_nothing(lognorm, space, target_sum):
 
 
 def test_counts_have_no_target_sum(counts, space):
-    with pytest.raises(
-        ValueKindError, match=r"\(--target-sum\) is that of log-normalised values, and these are counts"
-    ):
+    with pytest.raises(ValueKindError, match=r"\(--target-sum\) is that of log-normalised values, .* counts"):
         projected(counts, space, target_sum=1e4)
