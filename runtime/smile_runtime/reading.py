@@ -12,6 +12,7 @@ from smile_runtime.values import (
     ValueKind,
     ValueScan,
     add_up_alike,
+    hold_logged_counts,
     lognorm_totals,
     recognise_values,
     refuse_whole_cells,
@@ -117,12 +118,15 @@ class Reader:
         """Say what log-normalised cells were scaled to.
 
         Cells with all their features tell by themselves, each for itself: their sum is what a cell of counts is divided
-        by, too. Where features were taken away after normalisation, only the user can tell.
+        by, too; and so do those that were logged alone. Where features were taken away after normalisation, only the
+        user can tell.
         """
         if self.stated_sum is not None:
             return Reading("lognorm", self.stated_sum)
+        if looked_at[0].shape[1] >= _MANY_FEATURES or self.target_sum is None:
+            return Reading("lognorm")
         sums = np.concatenate([lognorm_totals(rows) for rows in looked_at])
-        if looked_at[0].shape[1] >= _MANY_FEATURES or self.target_sum is None or add_up_alike(sums):
+        if add_up_alike(sums) or all(map(hold_logged_counts, looked_at)):
             return Reading("lognorm")
         if np.mean(sums > _ROUNDED * self.target_sum) > _ODD:
             raise ValueKindError(

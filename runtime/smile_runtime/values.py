@@ -192,6 +192,12 @@ def add_up_alike(totals: NDArray[np.float64]) -> bool:
     return bool(near.mean(axis=1).max() >= _ALIKE)
 
 
+def hold_logged_counts(rows: Matrix) -> bool:
+    """Say whether cells hold logarithms of counts as they were, not normalised, but for rounding in float32."""
+    values = stored_values(expm1(rows))
+    return bool(np.all(np.abs(values - np.rint(values)) <= 1e-3 + 1e-5 * values))
+
+
 def refuse_whole_cells(rows: Matrix) -> None:
     """Refuse log-normalised cells among which there are counts: cells of many values, whole numbers all.
 

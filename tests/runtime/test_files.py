@@ -217,6 +217,8 @@ def test_links_are_what_they_lead_to(tmp_path):
     require_free(tmp_path / "link.h5ad", force=True)
     (tmp_path / "folder").mkdir()
     (tmp_path / "link.zarr").symlink_to("folder")
+    require_free(tmp_path / "link.zarr", force=True)  # it is empty
+    (tmp_path / "folder" / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match="no zarr store"):
         require_free(tmp_path / "link.zarr", force=True)
     (tmp_path / "round.h5ad").symlink_to("round.h5ad")

@@ -206,6 +206,11 @@ def test_a_total_that_cannot_be_the_usual_one_is_refused(shape):
     np.testing.assert_array_equal(reader.totals(shape(X), Reading("lognorm", 1e6)), np.full(6, 1e6))
 
 
+def test_counts_that_were_logged_alone_are_counts(shape):
+    X = np.random.default_rng(1).poisson(200.0, (30, 60)).astype(np.float32)
+    np.testing.assert_allclose(read_values(shape(np.log1p(X)), 1e4).totals, X.sum(axis=1), rtol=1e-5)
+
+
 def test_cells_of_many_features_tell_by_themselves(shape, monkeypatch):
     monkeypatch.setattr(reading_module, "_MANY_FEATURES", 20)
     X = lognorm(1e6)[:, :20]

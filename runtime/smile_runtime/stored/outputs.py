@@ -17,13 +17,22 @@ if TYPE_CHECKING:
     import h5py
 
 OutputKind = Literal["h5ad", "h5mu", "zarr", "parquet"]
-_BY_SUFFIX: dict[str, OutputKind] = {".h5mu": "h5mu", ".zarr": "zarr", ".parquet": "parquet"}
+OUTPUTS: dict[str, OutputKind] = {".h5ad": "h5ad", ".h5mu": "h5mu", ".zarr": "zarr", ".parquet": "parquet"}
+"""Kinds of files that are written, by the ends of their names."""
 _NAMES_AT_ONCE = 65536
 
 
 def output_kind(output: Path) -> OutputKind:
-    """Return the kind of file that a name ends in; h5ad for any other."""
-    return _BY_SUFFIX.get(output.suffix, "h5ad")
+    """Return the kind of file that a name ends in.
+
+    Raises
+    ------
+    OutputError
+        If it ends in none.
+    """
+    if output.suffix not in OUTPUTS:
+        raise OutputError(f"{output} does not end in {' or '.join(OUTPUTS)}; choose another name")
+    return OUTPUTS[output.suffix]
 
 
 def require_kind(query: StoredQuery, output: Path, *, only_embedding: bool) -> None:

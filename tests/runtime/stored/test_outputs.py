@@ -64,6 +64,8 @@ def test_results_alone_as_parquet(query, expected, space, tmp_path):
     [
         ("out.zarr", False, r"out\.zarr would be zarr, but a full copy of query\.h5ad is h5ad; end its name in \.h5ad"),
         ("out.parquet", False, "or write the results alone"),
+        ("out.csv", False, r"out\.csv does not end in \.h5ad or \.h5mu or \.zarr or \.parquet"),
+        ("out", True, r"out does not end in"),
         ("out.zarr", True, r"alone is written as \.h5ad or \.parquet, got out\.zarr"),
     ],
 )

@@ -13,6 +13,7 @@ from smile_runtime import project_file
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.files import require_free
 from smile_runtime.similarity import UNKNOWN_RATE
+from smile_runtime.stored.outputs import OUTPUTS
 from smile_runtime.values import ValueKind
 from smile_zoo import options
 from smile_zoo.console import print_json, print_table, progress_bar
@@ -21,14 +22,12 @@ from smile_zoo.pulling import load
 from smile_zoo.report import MOST_SHOWN, SUFFIXES, draw_map, require_drawable, write_report
 from smile_zoo.summary import Summary, summary_json
 
-_OUTPUTS = (".h5ad", ".h5mu", ".zarr", ".parquet")
-
 
 @click.command()
 @click.argument("query", type=click.Path(path_type=Path))
 @click.argument("space")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help=f"The file to write: {', '.join(_OUTPUTS)}."
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help=f"The file to write: {', '.join(OUTPUTS)}."
 )
 @click.option("--modality", help="Which encoder; not needed where the space has one.")
 @click.option("--layer", help="Layer that holds the values [default: X].")
@@ -169,8 +168,8 @@ def project(
 
 def _require_outputs(output: Path, reports: Sequence[Path]) -> None:
     """Refuse names that tell no kind of file, and reports of the same place."""
-    if output.suffix not in _OUTPUTS:
-        raise click.BadParameter(f"{output} does not end in {' or '.join(_OUTPUTS)}", param_hint="-o")
+    if output.suffix not in OUTPUTS:
+        raise click.BadParameter(f"{output} does not end in {' or '.join(OUTPUTS)}", param_hint="-o")
     for report in reports:
         if report.suffix not in SUFFIXES:
             raise click.BadParameter(f"{report} does not end in {' or '.join(SUFFIXES)}", param_hint="--report")
