@@ -9,9 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from smile_runtime.errors import OutputError
+from smile_runtime.manifest import FORMAT, MANIFEST_NAME
 
 _FILES = {".h5ad", ".h5mu", ".html", ".parquet", ".png", ".tar"}
-_STORE, _SPACE = ("zarr.json", ".zgroup", ".zattrs"), ("config.json",)
+_STORE = ("zarr.json", ".zgroup", ".zattrs")
 
 
 def sha256_file(path: Path) -> str:
@@ -71,16 +72,15 @@ def _no_output(target: Path, status: os.stat_result) -> str:
         return "neither a file nor a folder"
     if target.suffix in _FILES:
         return "a folder"
-    kind, marks = ("zarr store", _STORE) if target.suffix == ".zarr" else ("space", _SPACE)
-    found = any((target / mark).is_file() for mark in marks)
-    return "" if found or _is_empty(target) else f"a folder that is no {kind}"
-
-
-def _is_empty(folder: Path) -> bool:
     try:
-        return not any(folder.iterdir())
-    except OSError:  # it cannot be looked into
-        return False
+        if not any(target.iterdir()):
+            return ""
+        if target.suffix == ".zarr":
+            return "" if any((target / mark).is_file() for mark in _STORE) else "a folder that is no zarr store"
+        manifest = target / MANIFEST_NAME  # models of other kinds have a file of that name, too
+        return "" if manifest.is_file() and FORMAT.encode() in manifest.read_bytes() else "a folder that is no space"
+    except OSError:
+        return "a folder that cannot be looked into"
 
 
 def _status(path: Path, target: Path) -> os.stat_result | None:

@@ -159,10 +159,10 @@ def test_what_exists_is_replaced_only_by_force(tmp_path, name):
     assert target.read_text() == "mine"
 
 
-def folder_with(target: Path, *files: str) -> Path:
+def folder_with(target: Path, *files: str, text: str = '{"format": "smile-space"}') -> Path:
     target.mkdir()
     for name in files:
-        (target / name).write_text("keep")
+        (target / name).write_text(text)
     return target
 
 
@@ -203,6 +203,12 @@ def test_any_other_folder_is_kept_even_by_force(tmp_path, name, mark, text, forc
     with pytest.raises(OutputError) as caught:
         require_free(target, force=force)
     assert str(caught.value) == expected
+
+
+def test_a_model_of_another_kind_is_kept_even_by_force(tmp_path):
+    target = folder_with(tmp_path / "model", "config.json", text='{"model_type": "bert"}')
+    with pytest.raises(OutputError, match="a folder that is no space"):
+        require_free(target, force=True)
 
 
 def test_what_is_neither_file_nor_folder_is_kept_even_by_force(tmp_path):

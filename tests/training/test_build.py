@@ -325,7 +325,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_done(
 def test_force_replaces_a_space_by_a_whole_one_only(recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "tiny"
     output.mkdir()
-    (output / "config.json").touch()
+    (output / "config.json").write_text('{"format": "smile-space"}')
     (output / "old").touch()
     bad = recipe_of(("epochs = 12", "epochs = 12\noptimiser = {lr = 1e20}"))
     with pytest.raises(TrainingError, match="the loss is nan"):

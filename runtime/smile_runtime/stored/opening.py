@@ -70,7 +70,7 @@ class StoredQuery:
     @property
     def has_raw(self) -> bool:
         """Whether there is a ``raw``."""
-        return "raw" in self.group
+        return all(name in self.group for name in ("raw", "raw/X", "raw/var"))
 
     def var(self, place: Place) -> "pd.DataFrame":
         """Return the features that the values of a place are of, a row each."""
