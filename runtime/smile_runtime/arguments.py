@@ -1,5 +1,6 @@
 """What `project` and `Encoder.encode` are given, brought into one form or refused."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,17 @@ from smile_runtime.matrix import Matrix
 def require_positive(**numbers: object) -> None:
     """Refuse numbers, by their names, that are not whole or not at least 1."""
     for name, number in numbers.items():
-        if not isinstance(number, int | np.integer):
+        if not isinstance(number, int | np.integer) or isinstance(number, bool):
             raise QueryError(f"{name} is {number!r}, it must be a whole number, at least 1")
         if number < 1:
             raise QueryError(f"{name} is {number}, it must be at least 1")
+
+
+def require_total(total: object) -> None:
+    """Refuse what cells cannot add up to."""
+    number = isinstance(total, int | float | np.integer | np.floating) and not isinstance(total, bool)
+    if not number or not 0 < total < math.inf:  # type: ignore[operator]
+        raise QueryError(f"the target sum is what each cell adds up to, a number more than 0, got {total!r}")
 
 
 def require_cells(adata: object, *, copy: bool) -> None:

@@ -1,12 +1,11 @@
 """What is settled before any cell is projected: features, kind of values, names of fields."""
 
-import math
 from dataclasses import dataclass, field
 
 from smile_runtime.annotation import require_free, require_key
-from smile_runtime.arguments import require_positive
+from smile_runtime.arguments import require_positive, require_total
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
-from smile_runtime.errors import FeatureMatchError, QueryError, ValueKindError
+from smile_runtime.errors import FeatureMatchError, ValueKindError
 from smile_runtime.matching import FeatureMatch, find_match, match_query, require_summable
 from smile_runtime.matrix import Matrix
 from smile_runtime.placement import Placement
@@ -44,8 +43,8 @@ class Options:
         require_key(self.key_added)
         require_rate(self.unknown_rate)
         require_positive(batch_size=self.batch_size)
-        if self.target_sum is not None and not 0 < self.target_sum < math.inf:
-            raise QueryError(f"the target sum is what each cell adds up to, more than 0, got {self.target_sum}")
+        if self.target_sum is not None:
+            require_total(self.target_sum)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.files import require_free
@@ -129,7 +130,7 @@ def _results(folder: Path, query: Path, space: Space, options: Options, prepared
         asdict(options),
         metadata.version("smile-zoo"),
     ]
-    fingerprint = hashlib.sha256(msgspec.json.encode(depends_on)).hexdigest()
+    fingerprint = hashlib.sha256(msgspec.json.encode(depends_on, enc_hook=np.generic.item)).hexdigest()
     return UnfinishedResults(folder, dtype, fingerprint, prepared.reading)
 
 

@@ -19,7 +19,7 @@ from smile_runtime.values import (
     scan_rows,
 )
 
-_MANY_FEATURES = 10_000  # what is left by a selection of variable features is less
+_MANY_FEATURES = 7_000  # what is left by a selection of variable features is less
 _ROUNDED, _ODD = 1.05, 0.01  # how much more a cell may add up to, and how many cells more than that
 _LOOKED_AT = 256  # cells at the beginning, in the middle and at the end
 
@@ -121,17 +121,31 @@ class Reader:
         by, too; and so do those that were logged alone. Where features were taken away after normalisation, only the
         user can tell.
         """
-        if self.stated_sum is not None:
-            return Reading("lognorm", self.stated_sum)
-        if looked_at[0].shape[1] >= _MANY_FEATURES or self.target_sum is None:
-            return Reading("lognorm")
+        if self.stated is None:
+            for rows in looked_at:
+                refuse_whole_cells(rows)
+        n_features = looked_at[0].shape[1]
         sums = np.concatenate([lognorm_totals(rows) for rows in looked_at])
-        if add_up_alike(sums) or all(map(hold_logged_counts, looked_at)):
+        tell = add_up_alike(sums) or all(map(hold_logged_counts, looked_at))
+        if self.stated_sum is not None:
+            self._require_agreement(sums, alike=tell)
+            return Reading("lognorm", float(self.stated_sum))
+        if self.target_sum is None or tell or n_features >= _MANY_FEATURES:
             return Reading("lognorm")
         if np.mean(sums > _ROUNDED * self.target_sum) > _ODD:
             raise ValueKindError(
-                f"the log-normalised cells were cut down to {looked_at[0].shape[1]:,} features, and still add up to as "
-                f"much as {sums.max():,.0f}, so they were scaled to more than the usual {self.target_sum:,.0f}: say to "
-                "what with --target-sum, or give raw counts or all features"
+                f"the log-normalised cells do not add up to one total over their {n_features:,} features, as where "
+                f"others were taken away, and to as much as {sums.max():,.0f}: they were scaled to more than the usual "
+                f"{self.target_sum:,.0f}. Say to what with --target-sum, or give raw counts or all features"
             )
         return Reading("lognorm", self.target_sum)
+
+    def _require_agreement(self, sums: NDArray[np.float64], *, alike: bool) -> None:
+        """Refuse a total that the user states and the cells contradict: they add up to another one, or to more."""
+        stated = self.stated_sum or 0.0
+        others = (sums > 0) & ((sums > _ROUNDED * stated) | (alike & (sums < stated / _ROUNDED)))
+        if np.mean(others) > _ODD:
+            raise ValueKindError(
+                f"the log-normalised cells add up to {sums[others].min():,.0f} to {sums[others].max():,.0f}, so they "
+                f"were not scaled to {stated:,.0f}; leave --target-sum out, or say what they were scaled to"
+            )

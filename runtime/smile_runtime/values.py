@@ -20,6 +20,7 @@ _LARGEST_LOG = 20.0  # log1p of a count of 485 million: larger values are no log
 _LARGEST = float(np.finfo(np.float32).max)
 _SAME_TOTAL = 0.01
 _ALIKE = 0.95  # share of the cells: a few that are odd take nothing from the others
+_GROUP, _IN_GROUP = 1e-3, 10  # how wide a group of equal totals is, and how many cells it has at least in the mean
 _USUAL_TOTALS = (1e4, 1e5, 1e6, 1e3)
 _MANY_VALUES = 10  # that are no whole numbers by chance, be they rounded to a digit or two
 
@@ -176,8 +177,9 @@ def lognorm_totals(rows: Matrix) -> NDArray[np.float64]:
 def add_up_alike(totals: NDArray[np.float64]) -> bool:
     """Say whether log-normalised cells still add up to what they were scaled to.
 
-    Cells that have all their features add up to one and the same total, but for a few odd ones. Those that were cut
-    down to some features after normalisation do not. A cell alone tells as much where it adds up to a usual total.
+    Cells that have all their features add up to one and the same total, but for a few odd ones, or to a few totals
+    where they were scaled in several groups. Those that were cut down to some features after normalisation do not. A
+    cell alone tells as much where it adds up to a usual total.
 
     Parameters
     ----------
@@ -189,7 +191,8 @@ def add_up_alike(totals: NDArray[np.float64]) -> bool:
         return False
     candidates = np.array(_USUAL_TOTALS) if len(totals) == 1 else np.median(totals, keepdims=True)
     near = np.abs(totals - candidates[:, None]) <= _SAME_TOTAL * candidates[:, None]  # (candidates, n)
-    return bool(near.mean(axis=1).max() >= _ALIKE)
+    n_groups = len(np.unique(np.rint(np.log(totals) / _GROUP)))
+    return bool(near.mean(axis=1).max() >= _ALIKE or n_groups * _IN_GROUP <= len(totals))
 
 
 def hold_logged_counts(rows: Matrix) -> bool:

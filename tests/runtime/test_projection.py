@@ -599,9 +599,9 @@ def test_the_target_sum_can_be_said(lognorm, space, caplog):
     assert "assumed" not in caplog.text
 
 
-@pytest.mark.parametrize("target_sum", [0, -1e4, np.nan, np.inf])
+@pytest.mark.parametrize("target_sum", [0, -1e4, np.nan, np.inf, "10000", True])
 def test_a_target_sum_is_more_than_nothing(lognorm, space, target_sum):
-    with pytest.raises(QueryError, match="the target sum is what each cell adds up to, more than 0"):
+    with pytest.raises(QueryError, match="the target sum is what each cell adds up to, a number more than 0"):
         projected(lognorm, space, target_sum=target_sum)
 
 

@@ -215,3 +215,10 @@ def test_full_disk_is_told_in_one_line_and_the_process_lives(query, output, spac
     assert "\n" not in json.loads(run.stdout)
     assert run.returncode == 0
     assert run.stderr == ""
+
+
+def test_numbers_of_numpy_are_numbers(lognorm, output, space, tmp_path):
+    lognorm.write_h5ad(tmp_path / "lognorm.h5ad")
+    options = {"target_sum": np.float64(1e4), "unknown_rate": np.float32(0.1), "batch_size": np.int64(64)}
+    project_file(tmp_path / "lognorm.h5ad", space, output, **options)
+    assert anndata.read_h5ad(output).uns["smile"]["target_sum"] == 1e4

@@ -154,7 +154,7 @@ class TurnedRows:
     def _turn(self, group: Group) -> None:
         _require_entries(group, self.shape[1])
         indptr = read_part(group["indptr"], slice(None))
-        if indptr[0] != 0 or (np.diff(indptr) < 0).any():
+        if (np.diff(indptr) < 0).any():
             raise _damaged("its columns do not follow one another")
         n_entries = int(indptr[-1])
         for start in range(0, n_entries, _ENTRIES):
@@ -211,7 +211,9 @@ def _require_entries(group: Group, n: int) -> None:
     n_edges, n_values, n_indices = (int(group[name].shape[0]) for name in ("indptr", "data", "indices"))
     if n_edges != n + 1:
         raise _damaged(f"indptr has {n_edges:,} numbers for {n:,} rows or columns")
-    last = int(read_part(group["indptr"], slice(n, n + 1))[0])
+    first, last = (int(read_part(group["indptr"], slice(place, place + 1))[0]) for place in (0, n))
+    if first != 0:
+        raise _damaged(f"indptr begins with {first:,} instead of 0")
     if last > n_values or n_indices != n_values or (last == 0 and n_values):  # there may be room behind the last entry
         raise _damaged(f"indptr tells of {last:,} entries, there are {n_values:,} values and {n_indices:,} indices")
 

@@ -113,6 +113,7 @@ def test_values_cut_off_in_the_middle(query, space):
             "the stored matrix is damaged: .*copy or export it again",
         ),
         (lambda file: file["X/indptr"].__setitem__(3, 0), "the stored matrix is damaged"),
+        (lambda file: file["X/indptr"].__setitem__(0, 3), "the stored matrix is damaged: indptr begins with 3"),
         (
             lambda file: file["X"].attrs.__setitem__("shape", (29, file["X"].attrs["shape"][1])),
             "indptr has 31 numbers for 29",
