@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_BATCH_SIZE = 512
 _FEWEST = 64  # rows that are worth a thread
+_opening = Lock()  # of no encoder, so that one that is not open yet can be pickled
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,6 @@ class Encoder:
     precision: Precision = "float32"
     sparse: SparseFiles | None = None
     _last: DensePath | SparsePath | None = field(default=None, init=False, repr=False)
-    _opening: Lock = field(default_factory=Lock, init=False, repr=False)
 
     @cached_property
     def session(self) -> "onnxruntime.InferenceSession":
@@ -221,7 +221,7 @@ class Encoder:
 
     def _path(self, matrix: Matrix) -> DensePath | SparsePath:
         """Choose the faster path for some rows, and say so where it is not the last one; one thread opens it."""
-        with self._opening:
+        with _opening:
             sparse = self.sparse_path if self._takes_sparse(matrix) else None
             path = self.dense_path if sparse is None else sparse
             if path is not self._last:

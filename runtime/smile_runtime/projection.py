@@ -1,6 +1,5 @@
 """Projection: from query cells to embedding, label, confidence and position on the map."""
 
-import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,9 +20,6 @@ from smile_runtime.values import ValueKind
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-
-logger = logging.getLogger(__name__)
 
 
 def project(
@@ -137,12 +133,7 @@ def finish(space: Space, prepared: Prepared, results: Results) -> Projection:
     """Return a projection that is done, and say what is odd about it."""
     n_empty = sum(int(np.count_nonzero(records["total"] == 0)) for records in results.blocks())
     warn_of_empty(n_empty, len(results), results.reading.kind)
-    if results.reading.total is not None and prepared.projector.reader.stated_sum is None:
-        logger.warning(
-            "the log-normalised cells do not tell what they were scaled to, as after a selection of features; %s is "
-            "assumed: say otherwise with --target-sum, or give raw counts or all features",
-            f"{results.reading.total:,.0f}",
-        )
+    prepared.projector.reader.warn_of_assumption(results.reading)
     placement = prepared.projector.placement
     return Projection(
         results,

@@ -1,5 +1,6 @@
 """What the values of a query are taken for: decided on a few of its cells, checked on every one."""
 
+import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +19,8 @@ from smile_runtime.values import (
     refuse_whole_cells,
     scan_rows,
 )
+
+logger = logging.getLogger(__name__)
 
 _MANY_FEATURES = 7_000  # what is left by a selection of variable features is less
 _ROUNDED, _ODD = 1.05, 0.01  # how much more a cell may add up to, and how many cells more than that
@@ -113,6 +116,15 @@ class Reader:
         if reading.total is None:
             return sums
         return np.where(sums > 0, np.maximum(sums, reading.total), 0.0)  # no cell adds up to more than it had
+
+    def warn_of_assumption(self, reading: Reading) -> None:
+        """Say what log-normalised cells were taken to have been scaled to, where neither they nor the user tell."""
+        if reading.total is not None and self.stated_sum is None:
+            logger.warning(
+                "the log-normalised cells do not tell what they were scaled to, as after a selection of features; "
+                "%s is assumed: say otherwise with --target-sum, or give raw counts or all features",
+                f"{reading.total:,.0f}",
+            )
 
     def _lognorm(self, looked_at: list[Matrix]) -> Reading:
         """Say what log-normalised cells were scaled to.

@@ -1,5 +1,8 @@
 """The encoder on its own: arrays in, arrays out."""
 
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 import scipy
@@ -149,6 +152,11 @@ def test_batches_and_threads_must_be_positive(encoder, raw_values, name, number)
 def test_batches_and_threads_must_be_whole_numbers(encoder, raw_values, name, number):
     with pytest.raises(QueryError, match=f"{name} is .*, it must be a whole number, at least 1"):
         encoder.encode(*raw_values, **{name: number})
+
+
+def test_an_encoder_that_is_not_open_yet_goes_to_another_process(encoder, raw_values):
+    sent = pickle.loads(pickle.dumps(dataclasses.replace(encoder)))
+    np.testing.assert_array_equal(sent.encode(*raw_values), encoder.encode(*raw_values))
 
 
 def test_preprocessing_is_that_of_manifest_and_table(encoder):
