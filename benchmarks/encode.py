@@ -22,11 +22,11 @@ import onnxruntime
 
 from machine import cpu_model
 from simulation import N_FEATURES, feature_names, random_network, recipe
-from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, SparseFiles
-from smile_runtime.features import FeatureTable
-from smile_runtime.first_layer import write_first_layer
+from smile_runtime.encoder.encoder import DEFAULT_BATCH_SIZE, Encoder, SparseFiles
+from smile_runtime.encoder.first_layer import write_first_layer
+from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.manifest import EncoderRecord, PreprocessingRecord, SparseRecord
-from smile_training.export import export_onnx, export_trunk
+from smile_training.export.onnx_export import export_onnx, export_trunk
 
 NETWORKS = {
     "2000-1000-512-128": (None, [1000, 512]),

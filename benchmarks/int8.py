@@ -30,11 +30,11 @@ from machine import cpu_model
 from simulation import recipe, simulated_cells
 from smile_runtime import open_space, project
 from smile_training.build import build_space
-from smile_training.dataset import Dataset
-from smile_training.export import export_onnx
-from smile_training.quantise import quantise
-from smile_training.recipe import Export, Recipe, read_recipe, resolve_recipe
-from smile_training.train import Run, train_encoders
+from smile_training.data.dataset import Dataset
+from smile_training.export.onnx_export import export_onnx
+from smile_training.export.quantization import quantise
+from smile_training.loop.train import Run, train_encoders
+from smile_training.recipe.recipe import Export, Recipe, read_recipe, resolve_recipe
 
 NETWORKS: dict[str, tuple[dict[str, Any], int | None]] = {
     "2000-1000-512-128": ({}, None),

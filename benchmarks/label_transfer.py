@@ -16,11 +16,11 @@ import msgspec
 import torch
 
 from smile_runtime.manifest import MetricRecord
-from smile_training.dataset import Dataset, read_dataset
-from smile_training.evaluation import evaluate
-from smile_training.figures import ACCURACY, BATCH, MACRO_F1, SMILE
-from smile_training.recipe import Recipe, read_recipe, resolve_recipe
-from smile_training.train import Encoders, Run, train_encoders
+from smile_training.data.dataset import Dataset, read_dataset
+from smile_training.evaluation.cross_validation import evaluate
+from smile_training.evaluation.metric_log import ACCURACY, BATCH, MACRO_F1, SMILE
+from smile_training.loop.train import Encoders, Run, train_encoders
+from smile_training.recipe.recipe import Recipe, read_recipe, resolve_recipe
 
 RECIPE = Path(__file__).parents[1] / "training/recipes/pbmc.toml"
 LONG = {"epochs": 300}

@@ -28,10 +28,10 @@ import numpy as np
 
 from machine import cpu_model
 from smile_runtime import Reference
-from smile_runtime.calibration import confidence
-from smile_runtime.labels import neighbour_weights, transfer_labels
 from smile_runtime.manifest import CalibrationRecord, LabelColumn
-from smile_runtime.neighbours import Neighbours, nearest_neighbours
+from smile_runtime.mapping.calibration import confidence
+from smile_runtime.mapping.label_transfer import neighbour_weights, transfer_labels
+from smile_runtime.mapping.nearest_neighbors import Neighbours, nearest_neighbours
 
 N_CELLS, N_LATENT, K, GOAL = 50_000, 128, 15, 20.0
 SIZES = {"100,000 cells": 100_000, "1,000 landmarks": 1_000}

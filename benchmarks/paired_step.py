@@ -23,11 +23,11 @@ import scipy
 import torch
 
 from machine import cpu_model
-from smile_training.cells import Cells
-from smile_training.dataset import Dataset
-from smile_training.fitting import fit_preprocessing
-from smile_training.recipe import Recipe, resolve_recipe
-from smile_training.train import Run, train_encoders
+from smile_training.data.cells import Cells
+from smile_training.data.dataset import Dataset
+from smile_training.loop.train import Run, train_encoders
+from smile_training.model.preprocessing_fit import fit_preprocessing
+from smile_training.recipe.recipe import Recipe, resolve_recipe
 from training_step import EpochClock, in_turns, load_published, without_cuda
 
 N_GENES, N_PEAKS = 2_000, 20_000

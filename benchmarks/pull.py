@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from machine import cpu_model
-from smile_runtime.hashes import FileHashes
 from smile_runtime.manifest import parse_manifest, read_manifest
-from smile_runtime.space import verify_files
+from smile_runtime.space.file_hashes import FileHashes
+from smile_runtime.space.space import verify_files
 from smile_zoo.catalogue import list_spaces
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/hub"))

@@ -20,9 +20,10 @@ from selenium.webdriver.chrome.service import Service
 
 import smile_zoo
 from machine import cpu_model
-from smile_runtime.tally import Tally
-from smile_zoo.report import MOST_SHOWN, Categories, ShownCells, write_report
-from smile_zoo.summary import summarise
+from smile_runtime.results.label_counts import Tally
+from smile_zoo.report.page import write_report
+from smile_zoo.report.shown import MOST_SHOWN, Categories, ShownCells
+from smile_zoo.report.summary import summarise
 
 N_LABELS, N_BATCHES = 40, 8
 ARGUMENTS = ("--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")

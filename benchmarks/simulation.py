@@ -7,14 +7,14 @@ import numpy as np
 import scipy
 import torch
 
+from smile_runtime.encoder.preprocessing import Preprocessing, size_factors
 from smile_runtime.manifest import LabelColumn, SimilarityRecord
-from smile_runtime.preprocessing import Preprocessing, size_factors
-from smile_runtime.reference import Reference
-from smile_training.cells import Cells
-from smile_training.network import SmileNetwork
-from smile_training.recipe import Network, Recipe, resolve_recipe
-from smile_training.space_writer import Parts, write_space
-from smile_training.trained import TrainedEncoder
+from smile_runtime.mapping.reference import Reference
+from smile_training.data.cells import Cells
+from smile_training.export.space_writer import Parts, write_space
+from smile_training.model.network import SmileNetwork
+from smile_training.model.trained_encoder import TrainedEncoder
+from smile_training.recipe.recipe import Network, Recipe, resolve_recipe
 
 N_FEATURES = 2000
 _N_LANDMARKS = 1000

@@ -8,7 +8,7 @@ stem are compared with what the published architecture (1000-512-128, no stem) m
 The runs alternate; the ratio is the median over rounds. Times are the processor's, not the clock's: all of it runs on
 one thread, and on a shared machine the clock counts other work too. Where the time of sparse rows goes is measured on
 its own. ``--crossover`` finds instead, for every kernel and width, the density at which both take the same time, for
-``smile_runtime.crossover``. Runs on Linux.
+``smile_runtime.encoder.crossover``. Runs on Linux.
 
     python benchmarks/sparse_rows.py
     python benchmarks/sparse_rows.py --crossover      (about 3 minutes)
@@ -34,9 +34,9 @@ from scipy import sparse
 
 from encode import bare_session, make_encoder, run_bare
 from machine import cpu_model
-from smile_runtime import first_layer
-from smile_runtime.crossover import is_thin
-from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
+from smile_runtime.encoder import first_layer
+from smile_runtime.encoder.crossover import is_thin
+from smile_runtime.encoder.encoder import DEFAULT_BATCH_SIZE, Encoder
 
 PUBLISHED, STEM = (None, [1000, 512]), (50, [256])
 """Number of stem components, or none, and the hidden layers."""

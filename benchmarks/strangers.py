@@ -17,15 +17,15 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from smile_runtime import project
-from smile_runtime.neighbours import nearest_neighbours
-from smile_runtime.similarity import UNKNOWN_RATE, mean_distance, similarity
-from smile_training.calibrating import calibrate_similarity
-from smile_training.dataset import read_dataset
-from smile_training.degrading import degraded
-from smile_training.folds import folds
-from smile_training.recipe import read_recipe
-from smile_training.summary import summarise
-from smile_training.train import Run, train_encoders
+from smile_runtime.mapping.nearest_neighbors import nearest_neighbours
+from smile_runtime.mapping.similarity import UNKNOWN_RATE, mean_distance, similarity
+from smile_training.data.dataset import read_dataset
+from smile_training.data.degradation import degraded
+from smile_training.data.folds import folds
+from smile_training.evaluation.calibration_fit import calibrate_similarity
+from smile_training.loop.train import Run, train_encoders
+from smile_training.recipe.recipe import read_recipe
+from smile_training.reference.summary import summarise
 from smile_zoo import load
 
 RECIPE = Path(__file__).parents[1] / "training/recipes/pbmc.toml"

@@ -37,12 +37,12 @@ import torch
 
 from machine import cpu_model
 from simulation import N_FEATURES, recipe, simulated_cells
-from smile_training import losses
-from smile_training.cells import Cells
-from smile_training.dataset import Dataset
-from smile_training.devices import choose_device
-from smile_training.fitting import fit_preprocessing
-from smile_training.train import Run, train_encoders
+from smile_training.data.cells import Cells
+from smile_training.data.dataset import Dataset
+from smile_training.loop.devices import choose_device
+from smile_training.loop.train import Run, train_encoders
+from smile_training.model import losses
+from smile_training.model.preprocessing_fit import fit_preprocessing
 
 N_PSEUDO_TYPES = 25
 OURS_PER_PUBLISHED = 8

@@ -20,12 +20,12 @@ import torch
 
 from label_transfer import RECIPE
 from machine import cpu_model
-from smile_training.dataset import Dataset, read_dataset
-from smile_training.evaluation import evaluate
-from smile_training.export import export_onnx
-from smile_training.figures import ACCURACY, MACRO_F1, SMILE
-from smile_training.recipe import Recipe, read_recipe
-from smile_training.train import Encoders, Run, train_encoders
+from smile_training.data.dataset import Dataset, read_dataset
+from smile_training.evaluation.cross_validation import evaluate
+from smile_training.evaluation.metric_log import ACCURACY, MACRO_F1, SMILE
+from smile_training.export.onnx_export import export_onnx
+from smile_training.loop.train import Encoders, Run, train_encoders
+from smile_training.recipe.recipe import Recipe, read_recipe
 
 TRUNKS: list[list[int]] = [[1000, 512], [512], [256], []]
 BATCH, N_BATCHES, ROUNDS = 512, 8, 5

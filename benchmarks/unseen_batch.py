@@ -12,14 +12,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from smile_runtime.labels import transfer_labels
-from smile_runtime.neighbours import nearest_neighbours
-from smile_training import metrics, peers
-from smile_training.dataset import Dataset, read_dataset
-from smile_training.peer_values import peer_values
-from smile_training.recipe import Recipe, read_recipe
-from smile_training.summary import summarise
-from smile_training.train import Run, train_encoders
+from smile_runtime.mapping.label_transfer import transfer_labels
+from smile_runtime.mapping.nearest_neighbors import nearest_neighbours
+from smile_training.data.dataset import Dataset, read_dataset
+from smile_training.evaluation import baselines as peers
+from smile_training.evaluation import metrics
+from smile_training.evaluation.baseline_inputs import peer_values
+from smile_training.loop.train import Run, train_encoders
+from smile_training.recipe.recipe import Recipe, read_recipe
+from smile_training.reference.summary import summarise
 
 RECIPES = Path(__file__).parents[1] / "training/recipes"
 NAMES = ("lung-cell-lines", "pancreas", "pbmc")

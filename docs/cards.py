@@ -7,14 +7,14 @@ from figures import ROOT, about, committed
 
 from smile_runtime.cards.card import CARD_NAME, CITATION_TEXT, LIMITS_TEXT, render_card, write_card
 from smile_runtime.cards.markdown import escaped
-from smile_runtime.cards.merge import merge_card, require_complete
 from smile_runtime.cards.sections import MEASURED, source_list
 from smile_runtime.cards.tables import OWN, is_choice, markdown_table, metric_table, with_spread
-from smile_runtime.files import sha256_file
+from smile_runtime.io.atomic_files import sha256_file
 from smile_runtime.manifest import MANIFEST_NAME, Manifest, MetricRecord, SourceRecord, read_manifest
-from smile_training.recipe import Recipe
+from smile_training.recipe.recipe import Recipe
 from smile_zoo.catalogue import PACKAGED as CATALOGUE
 from smile_zoo.catalogue import CatalogueEntry, encode_catalogue, entry_of, parse_catalogue
+from smile_zoo.transfer.card import merge_card, require_complete
 
 SPACES = ROOT / "zoo/smile_zoo/spaces"
 ZOO_CARD = ROOT / "MODEL_CARD.md"

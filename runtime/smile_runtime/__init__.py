@@ -19,10 +19,9 @@ from smile_runtime.errors import (
     ValueKindError,
 )
 from smile_runtime.manifest import Manifest, read_manifest
-from smile_runtime.overview import Overview
-from smile_runtime.projection import project
-from smile_runtime.projection_file import project_file
-from smile_runtime.reference import Reference
+from smile_runtime.mapping import Reference
+from smile_runtime.projection import project, project_file
+from smile_runtime.results import Overview
 from smile_runtime.space import Space, open_space
 
 __all__ = [

@@ -6,20 +6,35 @@ calibrated, and the sha256 and size of every other file.
 
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from smile_runtime.errors import FormatVersionError, SpaceError, SpaceNotFoundError
-from smile_runtime.preprocessing import Scaling
-from smile_runtime.session import Precision
-from smile_runtime.values import Taken
 
 MANIFEST_NAME = "config.json"
 FORMAT = "smile-space"
 FORMAT_VERSION = 1
 ON_REQUEST = "training/"  # weights to train on; a space is whole without them
 FILE_TYPES = (".onnx", ".json", ".md", ".tsv", ".safetensors", ".png")
+
+ValueKind = Literal["counts", "lognorm", "presence", "levels", "numbers"]
+"""What values are: raw counts; ``log(1 + count * target_sum / total)``; anything of which only zero or not matters;
+levels from 0 to 1; numbers of any kind."""
+
+Taken = Literal["expression", "counts", "presence", "levels", "numbers"]
+"""What an encoder takes: counts or log-normalised values; or the one kind of that name."""
+
+Scaling = Literal["sd", "sqrt_sd", "none"]
+"""What a centred feature is divided by: its standard deviation (z-score), the root of it, or one."""
+
+Device = Literal["auto", "cpu", "cuda"]
+
+DEVICES = get_args(Device)
+
+Precision = Literal["float32", "int8"]
+
+PRECISIONS = get_args(Precision)
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -34,7 +49,7 @@ class FileRecord(Record, frozen=True):
 
 
 class PreprocessingRecord(Record, frozen=True):
-    """The settings of `smile_runtime.preprocessing.Preprocessing`; its statistics are in the feature table."""
+    """The settings of `smile_runtime.encoder.preprocessing.Preprocessing`; its statistics are in the feature table."""
 
     values: Taken
     """What the encoder takes."""

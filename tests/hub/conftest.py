@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hub_server import Blob, Hub, Request
 
-from smile_runtime.files import sha256_file
+from smile_runtime.io.atomic_files import sha256_file
 
 COMMAND = Path(sys.executable).with_name("smile-zoo")
 FAST = """\

@@ -18,9 +18,9 @@ import pytest
 import smile_runtime
 from smile_runtime import OutputError, SmileError, UnknownModalityError
 from smile_zoo import pull
-from smile_zoo.bundles import pack, unpack
-from smile_zoo.console import size_text
+from smile_zoo.cli.console import size_text
 from smile_zoo.errors import BundleError
+from smile_zoo.transfer.bundle import pack, unpack
 
 COMMAND = Path(sys.executable).with_name("smile-zoo")
 REPO, COMMIT = "org/pbmc", "c" * 40

@@ -9,9 +9,9 @@ from huggingface_hub import snapshot_download
 import smile_zoo
 from smile_runtime import OutputError, SpaceNotFoundError
 from smile_runtime.manifest import MANIFEST_NAME
-from smile_zoo.bundles import pack, unpack
-from smile_zoo.cached_spaces import cached_path, list_cached, remove_cached
-from smile_zoo.console import size_text
+from smile_zoo.cli.console import size_text
+from smile_zoo.transfer.bundle import pack, unpack
+from smile_zoo.transfer.cached_spaces import cached_path, list_cached, remove_cached
 
 REPO = "org/pbmc"
 

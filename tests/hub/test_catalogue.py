@@ -9,7 +9,7 @@ import pytest
 from hub_server import OWNER_TOKEN, Fault
 
 import smile_zoo.catalogue
-from smile_zoo.console import size_text
+from smile_zoo.cli.console import size_text
 
 REPO = "smile-zoo/catalogue"
 LINE = json.loads(smile_zoo.catalogue.PACKAGED.read_text("utf-8").splitlines()[0])

@@ -15,9 +15,9 @@ from safetensors.numpy import load_file, save
 import smile_zoo
 from smile_runtime import SmileError
 from smile_runtime.cards.card import END, START, render_card, with_card
-from smile_runtime.cards.merge import merge_card
 from smile_runtime.manifest import encode_manifest, read_manifest
-from smile_zoo.console import size_text
+from smile_zoo.cli.console import size_text
+from smile_zoo.transfer.card import merge_card
 
 REPO = f"{ORG}/pbmc"
 PICTURE = b"another picture"

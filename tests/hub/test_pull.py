@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 import smile_zoo
 from smile_runtime import SmileError, SpaceNotFoundError, open_space
-from smile_zoo.console import size_text
+from smile_zoo.cli.console import size_text
 
 GRAPH = "onnx/rna.onnx"
 OFFLINE = {"HF_HUB_OFFLINE": "1"}

@@ -19,7 +19,7 @@ from hub_server import Fault
 import smile_zoo
 from smile_runtime import IntegrityError, OutputError, SpaceError, open_space
 from smile_zoo.errors import HubConnectionError
-from smile_zoo.repo_cache import RepoCache
+from smile_zoo.hub.repo_cache import RepoCache
 
 GRAPH = "onnx/rna.onnx"
 MIB = 1 << 20
@@ -264,10 +264,10 @@ def test_hub_that_is_not_there(hub, machine, pbmc, commit, closed, fast):
 @pytest.mark.parametrize(("silence", "n_told"), [(60.0, 0), (0.0, 4)])
 def test_hub_that_is_silent_is_given_up(hub, machine, commit, monkeypatch, caplog, silence, n_told):
     hub.delay = 30
-    monkeypatch.setattr("smile_zoo.hub.SECONDS", 0.1)
-    monkeypatch.setattr("smile_zoo.patience._SECONDS_IN_SILENCE", silence)
+    monkeypatch.setattr("smile_zoo.hub.client.SECONDS", 0.1)
+    monkeypatch.setattr("smile_zoo.hub.retry._SECONDS_IN_SILENCE", silence)
     failed = []
-    monkeypatch.setattr("smile_zoo.patience._wait", lambda state: failed.append(state.attempt_number) or 0.0)
+    monkeypatch.setattr("smile_zoo.hub.retry._wait", lambda state: failed.append(state.attempt_number) or 0.0)
     with pytest.raises(HubConnectionError, match=r"org/pbmc@main: .* was not reached \(timed out\); check the network"):
         smile_zoo.pull("org/pbmc", endpoint=hub.endpoint, cache_dir=machine.cache, token=False)
     assert failed == [1, 2, 3, 4, 5]

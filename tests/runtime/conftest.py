@@ -11,7 +11,7 @@ import pytest
 import scipy
 
 from smile_runtime import Encoder, Space, open_space
-from smile_runtime.files import sha256_file
+from smile_runtime.io.atomic_files import sha256_file
 
 PBMC = Path(__file__).parents[2] / "zoo/smile_zoo/spaces/pbmc"
 

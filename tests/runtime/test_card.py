@@ -15,8 +15,8 @@ from huggingface_hub.repocard_data import eval_results_to_model_index, model_ind
 from smile_runtime import Manifest, Space, SpaceError, open_space, project, read_manifest
 from smile_runtime.cards.card import END, START, render_card, write_card
 from smile_runtime.cards.markdown import escaped
-from smile_runtime.cards.merge import merge_card, require_complete
 from smile_runtime.manifest import FileRecord, MetricRecord, SourceRecord
+from smile_zoo.transfer.card import merge_card, require_complete
 
 replace = msgspec.structs.replace
 

@@ -61,7 +61,7 @@ def test_cluster_agrees_with_memory(counts, space, client):
     lazily = lazy(counts)
     project(lazily, space)
     assert_same(lazily, project(counts, space, copy=True))
-    workers = client.run(lambda: __import__("smile_runtime.dask_arrays").dask_arrays._opened.cache_info().currsize)
+    workers = client.run(lambda: __import__("smile_runtime.projection.dask").dask_arrays._opened.cache_info().currsize)
     assert sorted(workers.values()) == [1, 1] or sorted(workers.values()) == [0, 1]  # one space each, at most
 
 

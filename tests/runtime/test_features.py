@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smile_runtime import IntegrityError
-from smile_runtime.features import FeatureTable
+from smile_runtime.features.feature_table import FeatureTable
 
 
 def read(tmp_path, content: str | bytes) -> FeatureTable:

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from smile_runtime import OutputError
-from smile_runtime.files import atomic_directory, atomic_path, replace_path, require_free, require_writable, sha256_file
+from smile_runtime.io.atomic_files import (
+    atomic_directory,
+    atomic_path,
+    replace_path,
+    require_free,
+    require_writable,
+    sha256_file,
+)
 
 
 def write_half(target: Path, error: type[BaseException] | BaseException) -> None:

@@ -9,9 +9,7 @@ import scipy
 from safetensors.numpy import save_file
 
 from smile_runtime import IntegrityError
-from smile_runtime.compiled import compiled_kernel
-from smile_runtime.features import FeatureTable
-from smile_runtime.first_layer import (
+from smile_runtime.encoder.first_layer import (
     CompiledProduct,
     FirstLayer,
     Product,
@@ -20,6 +18,8 @@ from smile_runtime.first_layer import (
     read_first_layer,
     write_first_layer,
 )
+from smile_runtime.encoder.numba_kernel import compiled_kernel
+from smile_runtime.features.feature_table import FeatureTable
 
 N, D, WIDTH = 40, 60, 300
 

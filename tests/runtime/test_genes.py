@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
-from smile_runtime.genes import ensembl_species, find_strangers, gene_table, latin, unversioned
+from smile_runtime.features.gene_ids import ensembl_species, unversioned
+from smile_runtime.features.gene_table import gene_table, latin
+from smile_runtime.features.species import find_strangers
 
 HUMAN, MOUSE = "Homo sapiens", "Mus musculus"
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from smile_runtime import hashes
-from smile_runtime.hashes import FileHashes
+from smile_runtime.space import file_hashes as hashes
+from smile_runtime.space.file_hashes import FileHashes
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_memory_with_unknown_fields_is_made_anew(folder, memory, read):
 @pytest.mark.parametrize("place", ["/proc/memory", "{folder}/map.png", "{folder}/map.png/memory"])
 def test_memory_that_cannot_be_written_is_done_without(folder, place, read, caplog):
     memory = folder.joinpath(place.format(folder=folder))
-    with caplog.at_level("INFO", logger="smile_runtime.hashes"):
+    with caplog.at_level("INFO", logger="smile_runtime.space.file_hashes"):
         for _ in range(2):
             assert remembered(folder, memory) == sha256(b"map.png")
     assert read == ["map.png"] * 2

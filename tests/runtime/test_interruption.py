@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from smile_runtime.interruption import interruptions_wait, let_interruptions_through
+from smile_runtime.io.signals import interruptions_wait, let_interruptions_through
 
 
 def interrupt() -> None:

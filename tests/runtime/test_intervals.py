@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smile_runtime.intervals import Interval, are_intervals, most_overlapping, parse_interval, respelled
+from smile_runtime.features.intervals import Interval, are_intervals, most_overlapping, parse_interval, respelled
 
 SETTINGS = settings(max_examples=150, deadline=None, database=None, derandomize=True)
 SPELLINGS = ["chr1:100-200", "chr1_100_200", "chr1-100-200", "1-100-200", "1:100-200", "Chr1:100-200", "CHR1:0100-200"]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from smile_runtime import Reference
-from smile_runtime.calibration import confidence
-from smile_runtime.labels import neighbour_weights, transfer_labels
 from smile_runtime.manifest import CalibrationRecord, LabelColumn
-from smile_runtime.neighbours import Neighbours, nearest_neighbours
+from smile_runtime.mapping.calibration import confidence
+from smile_runtime.mapping.label_transfer import neighbour_weights, transfer_labels
+from smile_runtime.mapping.nearest_neighbors import Neighbours, nearest_neighbours
 
 REFERENCE = Reference(
     embedding=np.eye(4, dtype=np.float32),

@@ -9,8 +9,9 @@ import pytest
 import scipy
 
 from smile_runtime import FeatureMatchError, project
-from smile_runtime.genes import gene_table
-from smile_runtime.matching import id_candidates, match_query
+from smile_runtime.features.gene_table import gene_table
+from smile_runtime.features.id_candidates import id_candidates
+from smile_runtime.features.matching import match_query
 
 HUMAN = "Homo sapiens"
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from smile_runtime import FeatureMatchError
-from smile_runtime.features import FeatureTable
-from smile_runtime.matching import FeatureMatch, match_features, require_summable
+from smile_runtime.features.feature_match import FeatureMatch, require_summable
+from smile_runtime.features.feature_table import FeatureTable
+from smile_runtime.features.matching import match_features
 
 HUMAN, MOUSE = "Homo sapiens", "Mus musculus"
 GENES = ("CD3D", "MS4A1", "ATP5F1A", "LYZ", "MARCH1")  # the last one by its former symbol

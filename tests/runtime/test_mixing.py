@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 from scipy.optimize import brentq
 
-from smile_runtime.mixing import batch_mixing, inverse_simpson, perplexity_weights
+from smile_runtime.mapping.batch_mixing import batch_mixing, inverse_simpson, perplexity_weights
 
 
 def cells_around(centres: np.ndarray, seed: int = 0) -> np.ndarray:

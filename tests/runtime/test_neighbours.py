@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from smile_runtime import neighbours as module
-from smile_runtime.neighbours import nearest_neighbours
+from smile_runtime.mapping import nearest_neighbors as module
+from smile_runtime.mapping.nearest_neighbors import nearest_neighbours
 
 
 def unit(n: int, seed: int, width: int = 16) -> np.ndarray:

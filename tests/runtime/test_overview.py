@@ -6,8 +6,9 @@ import pytest
 
 from smile_runtime import QueryError
 from smile_runtime.manifest import LabelColumn
-from smile_runtime.overview import MOST_BATCHES, Batches, make_batches, make_overview
-from smile_runtime.results import MemoryResults, Projection, record_type
+from smile_runtime.mapping.records import record_type
+from smile_runtime.results.projection_summary import MOST_BATCHES, Batches, make_batches, make_overview
+from smile_runtime.results.results import MemoryResults, Projection
 
 N_CELLS, N_SAMPLE = 1000, 300
 COLUMNS = (LabelColumn(name="cell_type", labels=["B", "T"]), LabelColumn(name="lineage", labels=["lymphoid"]))

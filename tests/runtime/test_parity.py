@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from smile_runtime import IntegrityError, SmileError
-from smile_runtime.parity import TOLERANCE, parity_difference, require_parity, write_parity
+from smile_runtime.space.parity import TOLERANCE, parity_difference, require_parity, write_parity
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from safetensors.numpy import load_file, save_file
 
 from smile_runtime import DeviceError, IntegrityError, PrecisionError, open_space, project, read_manifest
 from smile_runtime.cards.card import render_card
+from smile_runtime.encoder.session import CPU
 from smile_runtime.manifest import encode_manifest
-from smile_runtime.parity import parity_cosine, require_int8_parity
-from smile_runtime.session import CPU
+from smile_runtime.space.parity import parity_cosine, require_int8_parity
 
 GRAPH = "onnx/rna.int8.onnx"
 

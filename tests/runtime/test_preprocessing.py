@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from smile_runtime.preprocessing import Preprocessing
+from smile_runtime.encoder.preprocessing import Preprocessing
 
 MEAN = np.array([0.5, 0.0, 2.0])
 STD = np.array([4.0, 0.0, 0.25])

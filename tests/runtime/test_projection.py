@@ -13,11 +13,11 @@ import scipy
 from safetensors.numpy import load_file, save_file
 
 from smile_runtime import FeatureMatchError, QueryError, UnknownModalityError, ValueKindError, open_space, project
-from smile_runtime import matrix as matrix_module
-from smile_runtime import projection as projection_module
-from smile_runtime.calibration import confidence
-from smile_runtime.labels import neighbour_weights, transfer_labels
-from smile_runtime.neighbours import nearest_neighbours
+from smile_runtime.arrays import matrix as matrix_module
+from smile_runtime.mapping.calibration import confidence
+from smile_runtime.mapping.label_transfer import neighbour_weights, transfer_labels
+from smile_runtime.mapping.nearest_neighbors import nearest_neighbours
+from smile_runtime.projection import project as projection_module
 
 FIELDS = {
     ("obsm", "X_smile"),

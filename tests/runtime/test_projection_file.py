@@ -13,8 +13,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from smile_runtime import OutputError, QueryError, ValueKindError, project, project_file
-from smile_runtime import projection_file as projection_file_module
-from smile_runtime.stored import outputs as outputs_module
+from smile_runtime.projection import project_file as projection_file_module
+from smile_runtime.results import output_file as outputs_module
 
 
 @pytest.fixture

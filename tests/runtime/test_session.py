@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 
 from smile_runtime import DependencyError, DeviceError, SpaceError, open_space, project
-from smile_runtime.session import CPU, CUDA, import_onnxruntime, installed_packages, open_session
+from smile_runtime.encoder.session import CPU, CUDA, import_onnxruntime, installed_packages, open_session
 
 
 class FakeSession:

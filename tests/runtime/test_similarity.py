@@ -6,8 +6,8 @@ import pytest
 
 from smile_runtime import QueryError, open_space, project
 from smile_runtime.manifest import SimilarityRecord
-from smile_runtime.neighbours import Neighbours
-from smile_runtime.similarity import mean_distance, similarity
+from smile_runtime.mapping.nearest_neighbors import Neighbours
+from smile_runtime.mapping.similarity import mean_distance, similarity
 
 RECORD = SimilarityRecord(distance=[0.1, 0.2, 0.4, 0.5, 0.9], n_cells=10)
 

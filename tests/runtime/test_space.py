@@ -18,7 +18,7 @@ from smile_runtime import (
     project,
     read_manifest,
 )
-from smile_runtime.files import sha256_file
+from smile_runtime.io.atomic_files import sha256_file
 
 
 def flip(file: Path) -> None:

@@ -8,11 +8,11 @@ import pytest
 import scipy
 
 from smile_runtime import Encoder, IntegrityError, QueryError, Space
-from smile_runtime import encoder as encoder_module
-from smile_runtime.crossover import crossover, is_thin
-from smile_runtime.encoder import SparseFiles
-from smile_runtime.parity import require_sparse_parity
-from smile_runtime.session import CPU, CUDA
+from smile_runtime.encoder import encoder as encoder_module
+from smile_runtime.encoder.crossover import crossover, is_thin
+from smile_runtime.encoder.encoder import SparseFiles
+from smile_runtime.encoder.session import CPU, CUDA
+from smile_runtime.space.parity import require_sparse_parity
 
 csr = scipy.sparse.csr_matrix
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy
 
-from smile_runtime.streaming import read_rows, rows_at_once
+from smile_runtime.projection.streaming import read_rows, rows_at_once
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from smile_runtime.tally import BatchCount, LabelCount, Tally
+from smile_runtime.results.label_counts import BatchCount, LabelCount, Tally
 
 LABELS = ("B", "T")
 

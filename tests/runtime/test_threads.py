@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from smile_runtime import projection as projection_module
-from smile_runtime import streaming
-from smile_runtime.projection import project
-from smile_runtime.threads import in_order, single_threaded_blas, usable_cores
+from smile_runtime.io.threads import in_order, single_threaded_blas, usable_cores
+from smile_runtime.projection import project as projection_module
+from smile_runtime.projection import streaming
+from smile_runtime.projection.project import project
 
 
 def blas_threads() -> set[int]:

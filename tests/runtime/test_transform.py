@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy
 
-from smile_runtime.preprocessing import Preprocessing
+from smile_runtime.encoder.preprocessing import Preprocessing
 
 N, D = 40, 25
 

@@ -17,10 +17,10 @@ import pytest
 import scipy
 
 from smile_runtime import DeviceError, OutputError, QueryError, project_file
-from smile_runtime import projection_file as projection_file_module
-from smile_runtime import unfinished as unfinished_module
-from smile_runtime.files import replace_path
-from smile_runtime.stored import outputs as outputs_module
+from smile_runtime.io.atomic_files import replace_path
+from smile_runtime.projection import project_file as projection_file_module
+from smile_runtime.results import output_file as outputs_module
+from smile_runtime.results import resumable_results as unfinished_module
 
 
 @pytest.fixture

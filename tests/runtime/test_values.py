@@ -5,11 +5,11 @@ import pytest
 import scipy
 
 from smile_runtime import QueryError, ValueKindError
-from smile_runtime import matrix as matrix_module
-from smile_runtime import reading as reading_module
-from smile_runtime.query import read_values
-from smile_runtime.reading import OtherReadingError, Reader, Reading
-from smile_runtime.values import ValueScan, add_up_alike, lognorm_totals, recognise_values, scan_rows
+from smile_runtime.arrays import matrix as matrix_module
+from smile_runtime.query import value_interpretation as reading_module
+from smile_runtime.query.query import read_values
+from smile_runtime.query.value_interpretation import OtherReadingError, Reader, Reading
+from smile_runtime.query.value_kind import ValueScan, add_up_alike, lognorm_totals, recognise_values, scan_rows
 
 COUNTS = np.array([[0, 3, 1, 6], [0, 0, 0, 0], [2, 0, 0, 3]])
 
@@ -284,7 +284,7 @@ def test_whole_numbers_among_logarithms_may_be_chance(shape):
 
 @pytest.mark.parametrize("first", ["counts", "logarithms"])
 def test_counts_among_logarithms_are_refused(shape, first, monkeypatch):
-    monkeypatch.setattr("smile_runtime.matrix.CHUNK", 100)
+    monkeypatch.setattr("smile_runtime.arrays.matrix.CHUNK", 100)
     X = np.tile(np.array([1, 2, 3, 0, 1] * 10, np.float32), (1800, 1))
     X[300:600] = lognorm(1e4, n=300)
     if first == "logarithms":
@@ -296,7 +296,7 @@ def test_counts_among_logarithms_are_refused(shape, first, monkeypatch):
 
 @pytest.mark.parametrize("odd", [5, 600])
 def test_whatever_cells_show_it_the_reading_is_the_same(shape, odd, monkeypatch):
-    monkeypatch.setattr("smile_runtime.matrix.CHUNK", 100)
+    monkeypatch.setattr("smile_runtime.arrays.matrix.CHUNK", 100)
     X = np.zeros((1800, 50), np.float32)
     X[odd : odd + 6] = lognorm(1e6)
     query = read_values(shape(X), 1e4)

@@ -11,8 +11,8 @@ import pytest
 import scipy
 import torch
 
-from smile_training.cells import Cells, read_cells
-from smile_training.recipe import Recipe, resolve_recipe
+from smile_training.data.cells import Cells, read_cells
+from smile_training.recipe.recipe import Recipe, resolve_recipe
 
 MakeRecipe = Callable[..., Recipe]
 

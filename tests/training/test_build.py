@@ -13,13 +13,13 @@ from safetensors.numpy import load_file
 
 import smile_runtime
 from smile_runtime.errors import OutputError, RecipeError, TrainingError
-from smile_runtime.files import sha256_file
-from smile_runtime.parity import parity_difference
+from smile_runtime.io.atomic_files import sha256_file
+from smile_runtime.space.parity import parity_difference
 from smile_training import build, build_space, read_recipe
-from smile_training.checkpoint import Checkpoint
-from smile_training.loop import Progress
-from smile_training.recipe import Recipe, resolve_recipe
-from smile_training.train import Stage
+from smile_training.loop.checkpoint import Checkpoint
+from smile_training.loop.train import Stage
+from smile_training.loop.training_loop import Progress
+from smile_training.recipe.recipe import Recipe, resolve_recipe
 
 RECIPE = """\
 name = "tiny"

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from smile_runtime.calibration import confidence
-from smile_training.calibrating import calibrate
+from smile_runtime.mapping.calibration import confidence
+from smile_training.evaluation.calibration_fit import calibrate
 
 
 def simulate_votes(probability: Callable[[np.ndarray], np.ndarray], n: int = 4000) -> tuple[np.ndarray, np.ndarray]:

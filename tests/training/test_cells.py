@@ -12,9 +12,9 @@ import pytest
 import scipy
 
 from smile_runtime.errors import QueryError, RecipeError, ValueKindError
-from smile_training.cells import Cells, read_cells
-from smile_training.fitting import fit_preprocessing
-from smile_training.recipe import Data, Modality, PreprocessingSettings, Source
+from smile_training.data.cells import Cells, read_cells
+from smile_training.model.preprocessing_fit import fit_preprocessing
+from smile_training.recipe.recipe import Data, Modality, PreprocessingSettings, Source
 
 COUNTS = np.array([[1, 3, 0, 6], [0, 0, 5, 0], [2, 2, 2, 2]], np.float32)
 

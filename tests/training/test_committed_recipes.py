@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from smile_runtime import open_space, read_manifest
-from smile_runtime.files import sha256_file
+from smile_runtime.io.atomic_files import sha256_file
 from smile_training import read_recipe
-from smile_training.recipe import fingerprint
+from smile_training.recipe.recipe import fingerprint
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "training/recipes").glob("*.toml"))

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from smile_runtime.errors import RecipeError
-from smile_training.contacts import bands, parse_pairs, read_contacts, within_distance
+from smile_training.data.contacts import bands, parse_pairs, read_contacts, within_distance
 
 SIZES = {"chr2": 5_000_000, "chr10": 2_500_000}  # bins 0-4 and 5-7
 Pixels = list[tuple[int, int, float]]

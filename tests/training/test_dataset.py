@@ -12,8 +12,8 @@ import pytest
 
 from smile_runtime.errors import RecipeError
 from smile_runtime.manifest import LabelColumn
-from smile_training.dataset import Dataset, read_dataset
-from smile_training.recipe import Recipe, resolve_recipe
+from smile_training.data.dataset import Dataset, read_dataset
+from smile_training.recipe.recipe import Recipe, resolve_recipe
 
 SOURCE = {"name": "simulated", "licence": "CC0-1.0"}
 ABOUT = dict.fromkeys(("name", "title", "description", "organism", "tissue", "licence"), "x")

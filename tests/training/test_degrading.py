@@ -3,8 +3,8 @@
 import numpy as np
 import scipy.sparse
 
-from smile_training.cells import Cells
-from smile_training.degrading import N_DRAWS, degraded
+from smile_training.data.cells import Cells
+from smile_training.data.degradation import N_DRAWS, degraded
 
 
 def make_cells(raw: np.ndarray | scipy.sparse.csr_matrix, size_factor: float = 2.0) -> Cells:

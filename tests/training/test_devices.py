@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from smile_runtime.errors import DeviceError
-from smile_training.devices import choose_device
+from smile_training.loop.devices import choose_device
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -9,12 +9,12 @@ import pytest
 import scipy
 
 from smile_runtime.manifest import LabelColumn, MetricRecord
-from smile_training.cells import Cells
-from smile_training.dataset import Dataset
-from smile_training.evaluation import evaluate, structure_records
-from smile_training.figures import metric_record
-from smile_training.labels import Labels
-from smile_training.recipe import Recipe
+from smile_training.data.cells import Cells
+from smile_training.data.dataset import Dataset
+from smile_training.data.label_columns import Labels
+from smile_training.evaluation.cross_validation import evaluate, structure_records
+from smile_training.evaluation.metric_log import metric_record
+from smile_training.recipe.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 

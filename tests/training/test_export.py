@@ -12,13 +12,13 @@ import onnxruntime
 import pytest
 import torch
 
-from smile_training.cells import Cells
-from smile_training.dataset import Dataset
-from smile_training.export import export_onnx, torch_embedding
-from smile_training.graph import EncoderGraph
-from smile_training.recipe import Recipe
-from smile_training.train import Run, train_encoders
-from smile_training.trained import TrainedEncoder
+from smile_training.data.cells import Cells
+from smile_training.data.dataset import Dataset
+from smile_training.export.graph import EncoderGraph
+from smile_training.export.onnx_export import export_onnx, torch_embedding
+from smile_training.loop.train import Run, train_encoders
+from smile_training.model.trained_encoder import TrainedEncoder
+from smile_training.recipe.recipe import Recipe
 
 METADATA = {"space": "tiny", "modality": "rna", "licence": "MIT", "made_with": "smile-zoo"}
 N_FEATURES = 60  # of 90: the size factor counts those that the graph does not see too

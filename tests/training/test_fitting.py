@@ -8,11 +8,11 @@ import pytest
 import scipy
 from sklearn.preprocessing import StandardScaler
 
+from smile_runtime.encoder.preprocessing import size_factors
 from smile_runtime.errors import RecipeError
-from smile_runtime.preprocessing import size_factors
-from smile_training.cells import Cells
-from smile_training.fitting import fit_preprocessing, select_features
-from smile_training.recipe import Data, PreprocessingSettings, Source
+from smile_training.data.cells import Cells
+from smile_training.model.preprocessing_fit import fit_preprocessing, select_features
+from smile_training.recipe.recipe import Data, PreprocessingSettings, Source
 
 
 def as_cells(raw: np.ndarray, batches: Sequence[int] | None = None, target_sum: float | None = None) -> Cells:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from smile_runtime.errors import RecipeError
-from smile_training.folds import folds
+from smile_training.data.folds import folds
 
 LABELS = np.array([0] * 20 + [1] * 13 + [-1] * 7 + [2] * 5)
 

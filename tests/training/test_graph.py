@@ -10,20 +10,20 @@ import scipy
 import torch
 
 from smile_runtime import IntegrityError
-from smile_runtime.compiled import compiled_kernel
-from smile_runtime.encoder import Encoder, SparseFiles
-from smile_runtime.features import FeatureTable
-from smile_runtime.first_layer import CompiledProduct, ScipyProduct, write_first_layer
+from smile_runtime.encoder.encoder import Encoder, SparseFiles
+from smile_runtime.encoder.first_layer import CompiledProduct, ScipyProduct, write_first_layer
+from smile_runtime.encoder.numba_kernel import compiled_kernel
+from smile_runtime.encoder.preprocessing import Preprocessing
+from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.manifest import EncoderRecord, PreprocessingRecord
-from smile_runtime.parity import write_parity
-from smile_runtime.preprocessing import Preprocessing
-from smile_training import sparse_writer
-from smile_training.export import export_integer_graph, export_onnx, torch_embedding
-from smile_training.graph import EncoderGraph, IntegerGraph, PreprocessingGraph
-from smile_training.network import SmileNetwork
-from smile_training.recipe import Network
-from smile_training.sparse_writer import write_sparse
-from smile_training.trained import TrainedEncoder
+from smile_runtime.space.parity import write_parity
+from smile_training.export import sparse_writer
+from smile_training.export.graph import EncoderGraph, IntegerGraph, PreprocessingGraph
+from smile_training.export.onnx_export import export_integer_graph, export_onnx, torch_embedding
+from smile_training.export.sparse_writer import write_sparse
+from smile_training.model.network import SmileNetwork
+from smile_training.model.trained_encoder import TrainedEncoder
+from smile_training.recipe.recipe import Network
 
 N, D = 30, 24
 

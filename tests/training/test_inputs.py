@@ -7,13 +7,13 @@ import pytest
 import scipy
 import torch
 
-from smile_runtime.preprocessing import Preprocessing
-from smile_training.cells import Cells
-from smile_training.fitting import fit_preprocessing
-from smile_training.inputs import EncoderInput
-from smile_training.network import SmileNetwork
-from smile_training.recipe import Network, Noise, PreprocessingSettings, Stem
-from smile_training.stem import fit_stem
+from smile_runtime.encoder.preprocessing import Preprocessing
+from smile_training.data.cells import Cells
+from smile_training.model.encoder_input import EncoderInput
+from smile_training.model.network import SmileNetwork
+from smile_training.model.preprocessing_fit import fit_preprocessing
+from smile_training.model.stem import fit_stem
+from smile_training.recipe.recipe import Network, Noise, PreprocessingSettings, Stem
 
 ROWS = np.array([17, 3, 3, 101])
 

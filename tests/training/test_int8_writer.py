@@ -11,9 +11,10 @@ import pytest
 
 import smile_runtime
 from smile_runtime.manifest import encode_manifest
-from smile_runtime.parity import require_int8_parity
-from smile_training import build_space, int8_writer
-from smile_training.recipe import Recipe, fingerprint, resolve_recipe
+from smile_runtime.space.parity import require_int8_parity
+from smile_training import build_space
+from smile_training.export import int8_writer
+from smile_training.recipe.recipe import Recipe, fingerprint, resolve_recipe
 
 GRAPH = "onnx/rna.int8.onnx"
 MakeRecipe = Callable[..., Recipe]
@@ -113,12 +114,12 @@ def test_a_graph_that_is_not_near_enough_is_not_written(
     bound: str,
 ) -> None:
     monkeypatch.setattr(int8_writer, bound, 1.01)
-    with caplog.at_level(logging.WARNING, "smile_training.int8_writer"):
+    with caplog.at_level(logging.WARNING, "smile_training.export.int8_writer"):
         manifest = build_space(recipe, tmp_path / "tiny", data_folder=counts_folder, device="cpu")
     assert not manifest.encoders["rna"].int8
     assert "int8" not in json.loads(encode_manifest(manifest))["encoders"]["rna"]
     assert sorted(file.name for file in (tmp_path / "tiny/onnx").iterdir()) == ["rna.onnx", "rna.trunk.onnx"]
-    (line,) = [record.getMessage() for record in caplog.records if record.name == "smile_training.int8_writer"]
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "smile_training.export.int8_writer"]
     assert line.startswith("the rna encoder gets no int8 graph: cosine to float32 0.99")
     assert "of labels the same, on 90 reference cells; needed are " in line
     assert "1.01" in line or "101.0%" in line

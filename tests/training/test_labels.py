@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from smile_runtime.errors import RecipeError
-from smile_training.labels import Labels, merged, nested, read_labels
-from smile_training.recipe import Data, Source
+from smile_training.data.label_columns import Labels, merged, nested, read_labels
+from smile_training.recipe.recipe import Data, Source
 
 DATA = Data(
     path="x.h5ad",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from smile_runtime.manifest import LabelColumn
-from smile_runtime.reference import Reference
-from smile_training.landmarks import fit_landmarks
+from smile_runtime.mapping.reference import Reference
+from smile_training.reference.landmarks import fit_landmarks
 
 
 def reference(sizes: list[int], seed: int = 0) -> Reference:

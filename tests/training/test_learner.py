@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from smile_runtime.errors import RecipeError
-from smile_training.cells import Cells
-from smile_training.learner import new_learner
-from smile_training.recipe import Recipe
+from smile_training.data.cells import Cells
+from smile_training.loop.learner import new_learner
+from smile_training.recipe.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 

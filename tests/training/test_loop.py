@@ -13,18 +13,18 @@ import torch
 from sklearn.metrics import silhouette_score
 
 from smile_runtime.errors import RecipeError, TrainingError
-from smile_training.cells import Cells
-from smile_training.checkpoint import Checkpoint
-from smile_training.collapse import require_spread
-from smile_training.dataset import Dataset
-from smile_training.fitting import fit_preprocessing
-from smile_training.labels import Labels
-from smile_training.loop import Progress
-from smile_training.network import SmileNetwork
-from smile_training.recipe import Recipe, Stem
-from smile_training.stem import fit_stem
-from smile_training.train import Run, train_encoders
-from smile_training.trained import TrainedEncoder
+from smile_training.data.cells import Cells
+from smile_training.data.dataset import Dataset
+from smile_training.data.label_columns import Labels
+from smile_training.loop.checkpoint import Checkpoint
+from smile_training.loop.collapse import require_spread
+from smile_training.loop.train import Run, train_encoders
+from smile_training.loop.training_loop import Progress
+from smile_training.model.network import SmileNetwork
+from smile_training.model.preprocessing_fit import fit_preprocessing
+from smile_training.model.stem import fit_stem
+from smile_training.model.trained_encoder import TrainedEncoder
+from smile_training.recipe.recipe import Recipe, Stem
 
 STEM = {"stem": {"n_components": 8}, "preprocessing": {"scaling": "sqrt_sd"}, "noise": {"gaussian": 0.15}}
 

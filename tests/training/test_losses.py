@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from smile_training.losses import nt_xent, pseudo_type_loss, supervised_nt_xent
+from smile_training.model.losses import nt_xent, pseudo_type_loss, supervised_nt_xent
 
 
 @pytest.fixture(scope="module")

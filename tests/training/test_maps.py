@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from smile_runtime.errors import RecipeError
-from smile_training.maps import fit_map
+from smile_training.reference.layout import fit_map
 
 
 def groups(n: int = 60) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from smile_runtime.errors import RecipeError
-from smile_training import metrics
+from smile_training.evaluation import metrics
 
 
 def two_groups(n: int = 60) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import pytest
 import scipy
 
 from smile_runtime.errors import RecipeError
-from smile_training.mudata_file import read_modality
+from smile_training.data.mudata import read_modality
 
 
 @pytest.fixture

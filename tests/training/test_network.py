@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from smile_training.network import SmileNetwork
-from smile_training.recipe import Network
+from smile_training.model.network import SmileNetwork
+from smile_training.recipe.recipe import Network
 
 
 def test_the_published_network() -> None:

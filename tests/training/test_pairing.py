@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from smile_training.pairing import neighbour_partners, self_partners
+from smile_training.model.pairing import neighbour_partners, self_partners
 
 
 def test_a_cell_is_its_own_partner() -> None:

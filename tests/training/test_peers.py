@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy
 
-from smile_training.metrics import foscttm, silhouette
-from smile_training.peers import cca, harmony, logistic_regression, nearest_neighbour_labels, pca
+from smile_training.evaluation.baselines import cca, harmony, logistic_regression, nearest_neighbour_labels, pca
+from smile_training.evaluation.metrics import foscttm, silhouette
 
 
 @pytest.fixture

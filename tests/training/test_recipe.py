@@ -7,8 +7,8 @@ import pytest
 
 from smile_runtime.errors import RecipeError
 from smile_training import read_recipe
-from smile_training.presets import KINDS, PRESETS
-from smile_training.recipe import further_columns, resolve_recipe
+from smile_training.recipe.presets import KINDS, PRESETS
+from smile_training.recipe.recipe import further_columns, resolve_recipe
 
 RECIPES = Path(__file__).parents[2] / "training/recipes"
 

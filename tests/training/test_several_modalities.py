@@ -12,10 +12,10 @@ from click.testing import CliRunner
 
 import smile_runtime
 from smile_runtime.errors import RecipeError
-from smile_runtime.files import sha256_file
+from smile_runtime.io.atomic_files import sha256_file
 from smile_training.build import build_space
-from smile_training.commands import evaluate
-from smile_training.recipe import Recipe, resolve_recipe
+from smile_training.cli import evaluate
+from smile_training.recipe.recipe import Recipe, resolve_recipe
 
 ABOUT = dict.fromkeys(("title", "description", "organism", "tissue", "licence"), "x")
 SOURCE = {"name": "simulated", "licence": "CC0-1.0"}

@@ -8,7 +8,7 @@ import pytest
 import scipy
 
 from smile_runtime.errors import QueryError, RecipeError
-from smile_training.simulation import simulate_mark, simulate_methylation
+from smile_training.data.simulation import simulate_mark, simulate_methylation
 
 Simulate = Callable[..., anndata.AnnData]
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from smile_runtime.errors import RecipeError
-from smile_runtime.files import sha256_file
-from smile_training.recipe import Contacts, Data, Source
-from smile_training.sources import open_sources, source_sha256
+from smile_runtime.io.atomic_files import sha256_file
+from smile_training.data.files import open_sources, source_sha256
+from smile_training.recipe.recipe import Contacts, Data, Source
 
 
 def data(**fields: object) -> Data:

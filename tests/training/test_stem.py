@@ -5,10 +5,10 @@ import pytest
 from sklearn.decomposition import PCA
 
 from smile_runtime.errors import RecipeError
-from smile_training.cells import Cells
-from smile_training.fitting import fit_preprocessing
-from smile_training.recipe import PreprocessingSettings, Stem
-from smile_training.stem import fit_stem
+from smile_training.data.cells import Cells
+from smile_training.model.preprocessing_fit import fit_preprocessing
+from smile_training.model.stem import fit_stem
+from smile_training.recipe.recipe import PreprocessingSettings, Stem
 
 
 @pytest.mark.parametrize("scaling", ["sd", "sqrt_sd", "none"])

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from smile_runtime.manifest import LabelColumn
-from smile_training.cells import Cells
-from smile_training.dataset import Dataset
-from smile_training.labels import Labels
-from smile_training.recipe import Reference
-from smile_training.summary import summarise
+from smile_training.data.cells import Cells
+from smile_training.data.dataset import Dataset
+from smile_training.data.label_columns import Labels
+from smile_training.recipe.recipe import Reference
+from smile_training.reference.summary import summarise
 
 LABELS = np.array([0] * 20 + [1] * 13 + [-1] * 7 + [2] * 5)
 EMBEDDING = np.eye(4, dtype=np.float32)[LABELS]

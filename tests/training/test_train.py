@@ -10,14 +10,14 @@ import scipy
 import torch
 
 from smile_runtime.errors import RecipeError
-from smile_training.cells import Cells
-from smile_training.checkpoint import Checkpoint
-from smile_training.dataset import Dataset
-from smile_training.labels import Labels
-from smile_training.metrics import foscttm
-from smile_training.recipe import Recipe, resolve_recipe
-from smile_training.train import Run, train_encoders
-from smile_training.trained import TrainedEncoder
+from smile_training.data.cells import Cells
+from smile_training.data.dataset import Dataset
+from smile_training.data.label_columns import Labels
+from smile_training.evaluation.metrics import foscttm
+from smile_training.loop.checkpoint import Checkpoint
+from smile_training.loop.train import Run, train_encoders
+from smile_training.model.trained_encoder import TrainedEncoder
+from smile_training.recipe.recipe import Recipe, resolve_recipe
 
 N_CELLS = 160
 SOURCE = {"path": "x.h5ad", "source": {"name": "simulated", "licence": "CC0-1.0"}}

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import smile_runtime
 from smile_runtime.errors import OutputError, RecipeError
-from smile_training.commands import train
+from smile_training.cli import train
 
 RECIPE = """\
 name = "quick"

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from smile_runtime.errors import RecipeError
-from smile_training.cells import Cells
-from smile_training.dataset import Dataset
-from smile_training.recipe import Recipe
-from smile_training.train import Run, train_encoders
-from smile_training.trained import TrainedEncoder
+from smile_training.data.cells import Cells
+from smile_training.data.dataset import Dataset
+from smile_training.loop.train import Run, train_encoders
+from smile_training.model.trained_encoder import TrainedEncoder
+from smile_training.recipe.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from smile_training import variants
-from smile_training.recipe import Loss, Noise, Pairing, Training, resolve_recipe
-from smile_training.variants import Encoded, Phase, View
+from smile_training.model import variants
+from smile_training.model.variants import Encoded, Phase, View
+from smile_training.recipe.recipe import Loss, Noise, Pairing, Training, resolve_recipe
 
 PAIRED = Training(loss=Loss(temperature=0.1, pseudo_type_temperature=1.0, mse_weight=1.0), epochs=20)
 

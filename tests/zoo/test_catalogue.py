@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import smile_zoo
-from smile_runtime.files import sha256_file
+from smile_runtime.io.atomic_files import sha256_file
 from smile_runtime.manifest import read_manifest
 from smile_zoo.catalogue import PACKAGED, encode_catalogue, entry_of, parse_catalogue
 from smile_zoo.errors import CatalogueError
@@ -145,7 +145,7 @@ def test_list_needs_neither_the_network_nor_the_client_of_the_hub(home: Path) ->
     write(home, line(**MOUSE))
     code = """
 import socket, sys
-from smile_zoo.main import cli
+from smile_zoo.cli.main import cli
 def refuse(*arguments): raise AssertionError("the network was used")
 socket.socket.connect = socket.getaddrinfo = refuse
 cli.main(["list"], standalone_mode=False)
@@ -180,7 +180,7 @@ sys.exit(", ".join(loaded) or 0)
 def test_cache_is_that_of_the_client_of_the_hub(tmp_path: Path, places: dict[str, str]) -> None:
     code = """
 from huggingface_hub import constants
-from smile_zoo.places import hub_cache, updated_catalogue
+from smile_zoo.hub.paths import hub_cache, updated_catalogue
 print(constants.HF_HUB_CACHE, hub_cache(), constants.HF_HOME, updated_catalogue().parents[1], sep="\\n")
 """
     env = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING", "XDG_"))}

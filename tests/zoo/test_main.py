@@ -7,7 +7,7 @@ import click
 import pytest
 
 from smile_runtime import DependencyError
-from smile_zoo.main import BUILT_IN, TRAINING, cli
+from smile_zoo.cli.main import BUILT_IN, TRAINING, cli
 
 
 def test_help_lists_every_command(run) -> None:
@@ -27,7 +27,7 @@ def test_each_command_shows_an_example_and_its_line_of_help(name: str) -> None:
 def test_help_loads_neither_anndata_nor_onnxruntime_nor_torch() -> None:
     code = """
 import sys
-from smile_zoo.main import cli
+from smile_zoo.cli.main import cli
 cli.main(["--help"], standalone_mode=False)
 loaded = {"anndata", "onnxruntime", "torch", "pandas", "matplotlib", "huggingface_hub"} & set(sys.modules)
 sys.exit(", ".join(loaded) or 0)
@@ -65,6 +65,6 @@ def test_wrong_usage_exits_with_2(run, arguments: list[str], text: str) -> None:
 
 
 def test_a_subcommand_that_an_older_installation_lacks_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smile_zoo.main.metadata.entry_points", lambda **_selection: ())
+    monkeypatch.setattr("smile_zoo.cli.main.metadata.entry_points", lambda **_selection: ())
     with pytest.raises(DependencyError, match=r"`smile-zoo evaluate` is not part of this installation.*pip install"):
         cli.main(["evaluate", "x.toml"], standalone_mode=False)

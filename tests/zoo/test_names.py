@@ -7,7 +7,8 @@ import pytest
 
 import smile_zoo.catalogue
 from smile_runtime import SpaceNotFoundError
-from smile_zoo.names import HubSpace, LocalSpace, is_repo, parse_name
+from smile_zoo.hub.repo_id import is_repo
+from smile_zoo.transfer.names import HubSpace, LocalSpace, parse_name
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LINE = json.loads(smile_zoo.catalogue.PACKAGED.read_text("utf-8").splitlines()[0])

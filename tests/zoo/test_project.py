@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smile_runtime.values import ValueKind
+from smile_runtime.manifest import ValueKind
 
 PNG = b"\x89PNG"
 

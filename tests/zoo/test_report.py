@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from smile_runtime import DependencyError, OutputError, Space, open_space
-from smile_runtime.tally import BatchCount, LabelCount
-from smile_zoo.report import Categories, ShownCells, draw_map, require_drawable, write_report
+from smile_runtime.results.label_counts import BatchCount, LabelCount
+from smile_zoo.report.page import write_report
+from smile_zoo.report.picture import draw_map
+from smile_zoo.report.requirements import require_drawable
+from smile_zoo.report.shown import Categories, ShownCells
 from smile_zoo.report.styles import style_of
-from smile_zoo.summary import BatchSummary, Summary
+from smile_zoo.report.summary import BatchSummary, Summary
 
 MARKUP = "</script><script>throw 1</script>"
 ShownMaker = Callable[..., ShownCells]

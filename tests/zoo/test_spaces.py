@@ -10,7 +10,7 @@ import pytest
 import smile_runtime
 import smile_zoo
 from smile_runtime import IntegrityError, PrecisionError
-from smile_zoo.console import size_text
+from smile_zoo.cli.console import size_text
 
 
 def test_list(run) -> None:

@@ -10,22 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import RecipeError
-from smile_runtime.files import atomic_directory, require_free
+from smile_runtime.io import atomic_directory, require_free
 from smile_runtime.manifest import Manifest, MetricRecord
 from smile_runtime.space import Space
-from smile_training.checkpoint import Checkpoint
-from smile_training.dataset import Dataset, read_dataset
-from smile_training.devices import choose_device
+from smile_training.data import Dataset, read_dataset, require_folds, source_sha256
 from smile_training.evaluation import Evaluation, evaluate, structure_records
-from smile_training.folds import require_folds
-from smile_training.map_picture import draw_fold
-from smile_training.maps import fit_map, require_enough_cells
+from smile_training.export import Parts, write_space
+from smile_training.loop import Checkpoint, Encoders, Run, Stage, choose_device, silent, train_encoders
+from smile_training.model import restore_encoders
+from smile_training.plots import draw_fold
 from smile_training.recipe import Recipe
-from smile_training.restore import restore_encoders
-from smile_training.sources import source_sha256
-from smile_training.space_writer import Parts, write_space
-from smile_training.summary import summarise
-from smile_training.train import Encoders, Run, Stage, silent, train_encoders
+from smile_training.reference import fit_map, require_enough_cells, summarise
 
 
 class Workshop:

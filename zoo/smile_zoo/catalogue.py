@@ -12,7 +12,7 @@ import msgspec
 
 from smile_runtime.manifest import Manifest, MetricRecord
 from smile_zoo.errors import CatalogueError
-from smile_zoo.places import updated_catalogue
+from smile_zoo.hub import updated_catalogue
 
 logger = logging.getLogger(__name__)
 

@@ -1,1 +1,30 @@
-"""The card of a space: what its README.md says, made from the manifest."""
+"""Model cards, rendered from a manifest."""
+
+from smile_runtime.cards.card import (
+    CARD_NAME,
+    CITATION,
+    END,
+    LIMITS,
+    TRAINING_DATA,
+    USE,
+    render_card,
+    with_card,
+    write_card,
+)
+from smile_runtime.cards.front_matter import join_front, split_front
+from smile_runtime.cards.tables import metric_table
+
+__all__ = [
+    "CARD_NAME",
+    "CITATION",
+    "END",
+    "LIMITS",
+    "TRAINING_DATA",
+    "USE",
+    "join_front",
+    "metric_table",
+    "render_card",
+    "split_front",
+    "with_card",
+    "write_card",
+]

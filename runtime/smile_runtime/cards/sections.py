@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from smile_runtime.annotation import label_keys
 from smile_runtime.cards.markdown import code, escaped
 from smile_runtime.cards.tables import markdown_table, metric_table
 from smile_runtime.cards.usage import TAKEN
 from smile_runtime.manifest import LabelColumn, Manifest, PreprocessingRecord, ReferenceRecord, SourceRecord
+from smile_runtime.results import label_keys
 
 _SIMULATED = "\n\n**Some modalities of this space are simulated: it shows a method and must not be published or used.**"
 _SIMULATED_FROM = "simulated, from: "

@@ -9,7 +9,7 @@ import scipy
 import zarr
 
 from smile_runtime import DependencyError, QueryError, project_file
-from smile_runtime.stored import codecs
+from smile_runtime.query import hdf5_filters as codecs
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from smile_runtime.stored import inflating
-from smile_runtime.stored.inflating import InflatedArray, is_gzip
+from smile_runtime.arrays import gzip_chunks as inflating
+from smile_runtime.arrays.gzip_chunks import InflatedArray, is_gzip
 
 VALUES = np.arange(1000, dtype=np.float32)
 

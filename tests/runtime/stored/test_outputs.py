@@ -13,8 +13,8 @@ import pytest
 from pyarrow import parquet
 
 from smile_runtime import DependencyError, OutputError, project, project_file
-from smile_runtime import h5ad as h5ad_module
-from smile_runtime import unfinished as unfinished_module
+from smile_runtime.io import h5ad as h5ad_module
+from smile_runtime.results import resumable_results as unfinished_module
 
 
 @pytest.fixture

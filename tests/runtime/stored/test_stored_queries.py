@@ -11,7 +11,7 @@ import zarr
 from pandas.testing import assert_frame_equal
 
 from smile_runtime import QueryError, ValueKindError, project, project_file
-from smile_runtime import projection_file as projection_file_module
+from smile_runtime.projection import project_file as projection_file_module
 
 ZARR_FORMATS = pytest.mark.filterwarnings("ignore:((Writing )?zarr v|Consolidated metadata):UserWarning")
 FILTERS = {

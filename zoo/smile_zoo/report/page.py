@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from smile_runtime import Space
-from smile_runtime.files import atomic_path
-from smile_runtime.mixing import MOST_CELLS
-from smile_runtime.similarity import UNKNOWN
+from smile_runtime.io import atomic_path
+from smile_runtime.mapping import MOST_CELLS, UNKNOWN
 from smile_zoo.report.plot_data import plot_data
 from smile_zoo.report.rows import feature_rows, provenance_rows
 from smile_zoo.report.shown import ShownCells
-from smile_zoo.summary import Summary
+from smile_zoo.report.summary import Summary
 
 
 def write_report(

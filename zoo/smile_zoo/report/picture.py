@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from smile_runtime import Reference, Space
-from smile_runtime.files import atomic_path
-from smile_zoo.report.label_places import label_places
+from smile_runtime.io import atomic_path
+from smile_zoo.report.label_positions import label_places
 from smile_zoo.report.shown import Categories, ShownCells
 from smile_zoo.report.styles import REFERENCE_GREY, style_of
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime import Space
-from smile_zoo.report.label_places import label_places
+from smile_zoo.report.label_positions import label_places
 from smile_zoo.report.shown import Categories, ShownCells
 from smile_zoo.report.styles import REFERENCE_GREY, style_of
 

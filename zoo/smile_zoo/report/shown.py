@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.similarity import UNKNOWN
+from smile_runtime.mapping import UNKNOWN
 
 MOST_SHOWN = 50_000
 """Cells that a report draws; of more, a sample."""

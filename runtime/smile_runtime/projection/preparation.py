@@ -1,0 +1,109 @@
+"""What is settled before any cell is projected: features, kind of values, names of fields."""
+
+from dataclasses import dataclass, field
+
+from smile_runtime.arrays import Matrix
+from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, require_positive
+from smile_runtime.errors import FeatureMatchError, ValueKindError
+from smile_runtime.features import FeatureMatch, find_match, match_query, require_summable
+from smile_runtime.manifest import ValueKind
+from smile_runtime.mapping import UNKNOWN_RATE, Placement, require_rate
+from smile_runtime.projection.checks import require_total
+from smile_runtime.projection.projector import Projector
+from smile_runtime.query import Place, Query, Reader, Reading, first_reading, select_values
+from smile_runtime.results import require_free, require_key
+from smile_runtime.space import Space
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a query is projected; `smile_runtime.project` says what each of them is."""
+
+    modality: str | None = None
+    place: Place = field(default_factory=Place)
+    values: ValueKind | None = None
+    target_sum: float | None = None
+    features: str | None = None
+    overlap: bool = False
+    unknown_rate: float = UNKNOWN_RATE
+    batch_size: int = DEFAULT_BATCH_SIZE
+    key_added: str = "smile"
+    overwrite: bool = False
+
+    def check(self) -> None:
+        """Refuse what can be refused before anything is read.
+
+        Raises
+        ------
+        QueryError
+            If the key, the rate, the batch size or the target sum is none.
+        """
+        require_key(self.key_added)
+        require_rate(self.unknown_rate)
+        require_positive(batch_size=self.batch_size)
+        if self.target_sum is not None:
+            require_total(self.target_sum)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A query that can be projected."""
+
+    matrix: Matrix
+    projector: Projector
+    reading: Reading
+
+
+def prepare(query: Query, space: Space, options: Options) -> Prepared:
+    """Settle all that must be before cells are projected.
+
+    Raises
+    ------
+    QueryError, FeatureMatchError, ValueKindError
+        If the cells cannot be projected.
+    UnknownModalityError
+        If the space has no such encoder.
+    """
+    encoder = space.encoder(options.modality)
+    placement = place_in(space, encoder.modality, options.unknown_rate)
+    if not options.overwrite:
+        require_free(query, options.key_added, [column.name for column in placement.columns])
+    matrix = select_values(query, options.place)
+    match = _match(query, encoder, space.manifest.organism, options)
+    settings = encoder.record.preprocessing
+    reader = Reader(settings.values, settings.target_sum, options.values, options.target_sum)
+    reading = first_reading(query, reader, options.place, matrix)
+    if options.target_sum is not None and reading.kind != "lognorm":
+        raise ValueKindError(
+            f"the target sum (--target-sum) is that of log-normalised values, and these are {reading.kind}; "
+            "leave it out"
+        )
+    require_summable(match, reading.kind)
+    return Prepared(matrix, Projector(encoder, match, reader, placement, options.batch_size), reading)
+
+
+def _match(query: Query, encoder: Encoder, organism: str, options: Options) -> FeatureMatch:
+    """Match the features of a query; an error says if those of ``raw``, or of ``X``, would do."""
+    try:
+        return match_query(
+            query.var(options.place), encoder, organism, features=options.features, overlap=options.overlap
+        )
+    except FeatureMatchError as error:
+        other = Place() if options.place.use_raw else Place(use_raw=True)
+        if other.use_raw and not query.has_raw:
+            raise
+        try:
+            found = find_match(query.var(other), encoder, organism, features=options.features, overlap=options.overlap)
+        except FeatureMatchError:
+            raise error from None
+        way = other.option if other.use_raw else "leave out --raw"
+        raise FeatureMatchError(
+            f"{error}. In this query {other} has {found.n_matched:,} of the features ({way})"
+        ) from error
+
+
+def place_in(space: Space, modality: str, unknown_rate: float) -> Placement:
+    """Return what places the cells of a modality in a space."""
+    record = space.encoder(modality).record
+    reference = space.reference.of(record.voters)
+    return Placement(reference, record, space.manifest.reference.n_neighbors, unknown_rate)

@@ -1,0 +1,78 @@
+"""The results of a projection as a Parquet file: a row a cell."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from smile_runtime.errors import DependencyError
+from smile_runtime.mapping import UNKNOWN, Records
+from smile_runtime.query import StoredQuery
+from smile_runtime.results.anndata_fields import label_keys
+from smile_runtime.results.results import Projection
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def require_pyarrow() -> None:
+    """Refuse, before any work is done, to write Parquet without pyarrow.
+
+    Raises
+    ------
+    DependencyError
+        If it is not installed.
+    """
+    try:
+        import pyarrow as pa  # noqa: F401
+    except ImportError as error:
+        raise DependencyError(
+            "writing .parquet needs pyarrow; install it with: pip install 'smile-zoo[parquet]', or write .h5ad"
+        ) from error
+
+
+def write_parquet(query: StoredQuery, projection: Projection, key_added: str, path: Path) -> None:
+    """Write the results of all cells: ``obs_names``, the columns of ``obs``, the map's two, the embedding as lists.
+
+    The provenance stands in the schema's metadata as JSON, under ``key_added``.
+    """
+    from pyarrow import parquet
+
+    tables = _tables(query, projection, key_added)
+    first = next(tables)
+    provenance = json.dumps(projection.provenance, default=np.ndarray.tolist)
+    schema = first.schema.with_metadata({key_added: provenance})
+    with parquet.ParquetWriter(path, schema) as writer:
+        writer.write_table(first.replace_schema_metadata(schema.metadata))
+        for table in tables:
+            writer.write_table(table.replace_schema_metadata(schema.metadata))
+
+
+def _tables(query: StoredQuery, projection: Projection, key_added: str) -> "Iterator[pa.Table]":
+    import pyarrow as pa
+
+    start = 0
+    for records in projection.results.blocks():
+        names = query.obs_names(slice(start, start + len(records)))
+        yield pa.table({"obs_names": pa.array(names, pa.string()), **_columns(records, projection, key_added)})
+        start += len(records)
+
+
+def _columns(records: Records, projection: Projection, key_added: str) -> "dict[str, pa.Array[Any]]":
+    import pyarrow as pa
+
+    result: dict[str, pa.Array[Any]] = {}
+    keys = label_keys(key_added, projection.column_names)
+    for place, (column, (label, score)) in enumerate(zip(projection.columns, keys, strict=False)):
+        names = np.array([*column.labels, UNKNOWN], dtype=object)
+        result[label] = pa.array(names[records["label"][:, place]], pa.string())
+        result[score] = pa.array(records["confidence"][:, place])
+    if projection.tells_similarity:
+        result[f"{key_added}_similarity"] = pa.array(records["similarity"])
+    for axis in (0, 1):
+        result[f"X_{key_added}_map_{axis + 1}"] = pa.array(records["map"][:, axis])
+    flat = pa.array(np.ascontiguousarray(records["embedding"]).ravel())
+    result[f"X_{key_added}"] = pa.FixedSizeListArray.from_arrays(flat, records["embedding"].shape[1])
+    return result

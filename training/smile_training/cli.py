@@ -1,0 +1,120 @@
+"""The commands that train and measure; they join the ``smile-zoo`` command."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+from tqdm import tqdm
+
+from smile_runtime.cards import metric_table
+from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
+from smile_runtime.space import open_space
+from smile_training.build import Workshop, build_space
+from smile_training.loop import Progress
+from smile_training.recipe import Recipe, fingerprint, read_recipe
+
+_data = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    envvar="SMILE_ZOO_DATA",
+    help="Folder of the data [default: the recipe's].",
+)
+_device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+_json = click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Space directory to write [default: ./NAME].")
+@_data
+@_device
+@click.option("--onto", type=click.Path(path_type=Path), help="Space to add the recipe's further modalities to.")
+@click.option("--resume", is_flag=True, help="Go on where a run that was cut off stopped.")
+@click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@_json
+def train(
+    recipe: Path,
+    output: Path | None,
+    data: Path | None,
+    device: str,
+    onto: Path | None,
+    resume: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Train a space from a RECIPE, measure it, and write its directory.
+
+    \b
+    Example:
+      smile-zoo train training/recipes/pbmc.toml --data ~/data -o pbmc
+      smile-zoo train with-adt.toml --onto ./rna-space -o rna-and-adt
+    """
+    settings = read_recipe(recipe)
+    output = output or Path(settings.name)
+    try:
+        manifest = build_space(
+            settings,
+            output,
+            data_folder=data or recipe.parent,
+            device=device,
+            resume=resume,
+            force=force,
+            onto=None if onto is None else open_space(onto, device="cpu"),
+            stage=_progress_bar,
+        )
+    except KeyboardInterrupt:
+        click.echo("the same command with --resume goes on from the last checkpoint", err=True)
+        raise
+    _show({"space": str(output), "recipe_sha256": fingerprint(settings)}, manifest.metrics, as_json=as_json)
+    click.echo(f"wrote {output}", err=True)
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@_data
+@_device
+@_json
+def evaluate(recipe: Path, data: Path | None, device: str, as_json: bool) -> None:
+    """Measure a RECIPE, or the recipe of a space directory, on cells left out of training, beside its peers.
+
+    \b
+    Example:
+      smile-zoo evaluate training/recipes/pbmc.toml --data ~/data
+      smile-zoo evaluate ./pbmc --data ~/data --json
+    """
+    settings = _recipe_of(recipe)
+    workshop = Workshop(settings, data or recipe.parent, device=device, stage=_progress_bar)
+    evaluation = workshop.measure()
+    if evaluation is None:
+        raise click.UsageError(
+            f"{recipe} has neither labels nor pairs, so left-out cells show nothing; name a column as data.label_key"
+        )
+    _show({"recipe": settings.name, "recipe_sha256": fingerprint(settings)}, evaluation.metrics, as_json=as_json)
+
+
+def _recipe_of(path: Path) -> Recipe:
+    if (path / MANIFEST_NAME).is_file():
+        return msgspec.convert(read_manifest(path).recipe, Recipe)
+    return read_recipe(path)
+
+
+def _show(about: dict[str, str], metrics: Sequence[MetricRecord], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({**about, "metrics": msgspec.to_builtins(metrics)}, indent=2))
+        return
+    click.echo(metric_table(metrics), nl=False)
+
+
+@contextmanager
+def _progress_bar(name: str, n_cells: int) -> Iterator[Progress]:
+    with tqdm(total=n_cells, desc=name, unit="cells", unit_scale=True) as bar:
+
+        def update(n: int, loss: float | None) -> None:
+            bar.update(n)
+            if loss is not None:
+                bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+
+        yield update

@@ -1,0 +1,231 @@
+"""The cells of one modality: read, checked, kept sparse."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import scipy
+from numpy.typing import NDArray
+
+from smile_runtime.arrays import Matrix, is_sparse
+from smile_runtime.encoder import size_factors
+from smile_runtime.errors import QueryError, RecipeError
+from smile_runtime.query import read_values, select_matrix
+from smile_training.data.contacts import parse_pairs, within_distance
+from smile_training.data.files import open_sources
+from smile_training.data.label_columns import Labels, column_of, ids_of, merged, read_labels
+from smile_training.recipe import Data, Modality, PreprocessingSettings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Cells of one modality: what an exported graph takes of them, and what is known of each.
+
+    Attributes
+    ----------
+    raw
+        Raw values, float32, shape ``(n_cells, n_features)``: CSR, or ndarray with NaN where not measured.
+    size_factor
+        Each cell's scale, shape ``(n_cells, 1)``.
+    features
+        Feature ids, ``n_features`` of them.
+    names
+        Cell names, all different, shape ``(n_cells,)``.
+    batches
+        Batch ids, shape ``(n_cells,)``: places in ``batch_names``; all 0 without a batch column.
+    batch_names
+        Names of the batches, sorted.
+    columns
+        Label columns: the primary one, its levels from fine to coarse, others; empty for cells without labels.
+    """
+
+    raw: Matrix
+    size_factor: NDArray[np.float32]
+    features: tuple[str, ...]
+    names: NDArray[np.object_]
+    batches: NDArray[np.int64]
+    batch_names: tuple[str, ...]
+    columns: tuple[Labels, ...]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Label ids of the primary column, shape ``(n_cells,)``: places in ``label_names``, -1 for no label."""
+        return self.columns[0].ids if self.columns else np.full(len(self), -1)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the labels of the primary column, sorted."""
+        return tuple(self.columns[0].column.labels) if self.columns else ()
+
+    @property
+    def label_ids(self) -> NDArray[np.int64]:
+        """Label ids of all columns, shape ``(n_cells, n_columns)``."""
+        return np.array([labels.ids for labels in self.columns], np.int64).reshape(len(self.columns), len(self)).T
+
+    def __len__(self) -> int:
+        return int(self.raw.shape[0])
+
+    def subset(self, rows: NDArray[np.intp]) -> "Cells":
+        """Return the cells of some rows, in that order."""
+        return replace(
+            self,
+            raw=self.raw[rows],
+            size_factor=self.size_factor[rows],
+            names=self.names[rows],
+            batches=self.batches[rows],
+            columns=tuple(labels.subset(rows) for labels in self.columns),
+        )
+
+    def with_features(self, columns: NDArray[np.intp]) -> "Cells":
+        """Return the same cells with some features, in that order."""
+        raw = self.raw[:, columns]
+        return replace(
+            self,
+            raw=raw.tocsr() if is_sparse(raw) else raw,
+            features=tuple(self.features[column] for column in columns),
+        )
+
+
+def read_cells(name: str, modality: Modality, folder: Path) -> Cells:
+    """Read the cells of one modality that a recipe names.
+
+    Cells without any value are left out, and the log says how many.
+
+    Parameters
+    ----------
+    name
+        The modality.
+    modality
+        The recipe's section on it.
+    folder
+        Where relative paths start.
+
+    Raises
+    ------
+    RecipeError
+        If a file is missing or damaged, or lacks a column, or has repeated names.
+    ValueKindError, QueryError
+        If its values cannot be used.
+    """
+    data = modality.data
+    paths = [data.path] if isinstance(data.path, str) else data.path
+    parts = [
+        _from_adata(adata, folder / path, data, modality.preprocessing)
+        for path, adata in zip(paths, open_sources(name, data, folder), strict=True)
+    ]
+    cells = _without_empty(parts[0] if len(parts) == 1 else _joined(parts, [Path(path).stem for path in paths]))
+    _say_empty_features(cells)
+    return cells
+
+
+def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: PreprocessingSettings) -> Cells:
+    for kind, names in (("feature", adata.var_names), ("cell", adata.obs_names)):
+        if not names.is_unique:
+            twice = names[names.duplicated()][0]
+            raise RecipeError(
+                f"{path} has repeated {kind} names, {twice!r} for one; "
+                + ("sum or drop the repeated columns first" if kind == "feature" else "make adata.obs_names unique")
+            )
+    if broken := [name for name in adata.var_names if any(character in str(name) for character in "\t\n\r")]:
+        raise RecipeError(f"{path} has a feature named {broken[0]!r}; a name cannot hold tabs or line breaks")
+    try:
+        values = read_values(select_matrix(adata, data.layer), settings.total, data.values, settings.values)
+    except QueryError as error:
+        raise type(error)(f"{path}: {error} (in the recipe: data.layer, data.values)") from error
+    batches, batch_names = _ids(adata, data.batch_key, path)
+    if data.batch_key is not None and (without := int((batches < 0).sum())):
+        raise RecipeError(
+            f"{without:,} cells of {path} have no value in the batch column {data.batch_key!r}; fill it in"
+        )
+    cells = Cells(
+        raw=_raw(values.matrix, settings, lognorm=values.kind == "lognorm"),
+        size_factor=size_factors(values.totals, settings.total),
+        features=tuple(map(str, adata.var_names)),
+        names=adata.obs_names.to_numpy(dtype=object),
+        batches=np.maximum(batches, 0),
+        batch_names=batch_names or ("all",),
+        columns=read_labels(adata, data, path),
+    )
+    if data.contacts.max_distance is not None:
+        near = within_distance(parse_pairs(cells.features), data.contacts.max_distance)
+        cells = cells.with_features(np.flatnonzero(near))
+    return cells
+
+
+def _raw(matrix: Matrix, settings: PreprocessingSettings, *, lognorm: bool) -> Matrix:
+    """Return raw values: CSR, but dense where a zero is a value like any other, as levels and numbers have it."""
+    if settings.values in ("levels", "numbers"):
+        return np.asarray(matrix.toarray() if is_sparse(matrix) else matrix, dtype=np.float32)
+    raw = scipy.sparse.csr_matrix(matrix, dtype=np.float32)
+    raw = raw.expm1() if lognorm else raw
+    raw.eliminate_zeros()
+    return raw
+
+
+def _ids(adata: anndata.AnnData, key: str | None, path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    if key is None:
+        return np.full(adata.n_obs, -1), ()
+    ids, names = ids_of(column_of(adata, key, path))
+    return ids, tuple(names)
+
+
+def _joined(parts: Sequence[Cells], titles: Sequence[str]) -> Cells:
+    """Return the cells of several files as one: features of any, NaN where a file lacks one; a batch for each file.
+
+    A cell that several files have under one name is one cell, with what each measured of it.
+    """
+    features = tuple(dict.fromkeys(feature for part in parts for feature in part.features))
+    names = np.array(list(dict.fromkeys(name for part in parts for name in part.names)), dtype=object)
+    column, row = pd.Index(features), pd.Index(names)
+    batch_names = [f"{title}, {batch}" for part, title in zip(parts, titles, strict=True) for batch in part.batch_names]
+    raw = np.full((len(names), len(features)), np.nan, np.float32)
+    size_factor = np.ones((len(names), 1), np.float32)
+    batches = np.zeros(len(names), np.int64)
+    places = [row.get_indexer(part.names) for part in parts]
+    first_batch = len(batch_names)
+    for part, rows in zip(reversed(parts), reversed(places), strict=True):  # the first file says batch and scale
+        raw[np.ix_(rows, column.get_indexer(pd.Index(part.features)))] = (
+            part.raw.toarray() if is_sparse(part.raw) else part.raw
+        )
+        first_batch -= len(part.batch_names)
+        batches[rows] = part.batches + first_batch
+        size_factor[rows] = part.size_factor
+    order = np.argsort(batch_names)
+    whole = raw if np.isnan(raw).any() else scipy.sparse.csr_matrix(raw)
+    columns = tuple(
+        merged(list(zip(same, places, strict=True)), len(names))
+        for same in zip(*(part.columns for part in parts), strict=True)
+    )
+    return Cells(whole, size_factor, features, names, np.argsort(order)[batches], tuple(sorted(batch_names)), columns)
+
+
+def _filled(cells: Cells) -> NDArray[np.bool_]:
+    filled: NDArray[np.bool_]
+    if is_sparse(cells.raw):
+        filled = np.diff(cells.raw.indptr) > 0
+        return filled
+    filled = ~np.isnan(cells.raw).all(axis=1)
+    return filled
+
+
+def _without_empty(cells: Cells) -> Cells:
+    filled = np.flatnonzero(_filled(cells))
+    if len(filled) < len(cells):
+        logger.warning("%d of %d cells have no values and are left out", len(cells) - len(filled), len(cells))
+        cells = cells.subset(filled)
+    if len(cells) < 2:
+        raise RecipeError(f"{len(cells)} cells with values are too few to train on; at least 2 are needed")
+    return cells
+
+
+def _say_empty_features(cells: Cells) -> None:
+    if is_sparse(cells.raw) and (empty := int((cells.raw.getnnz(axis=0) == 0).sum())):
+        logger.warning(
+            "%d of %d features are zero in all cells: nothing is learned of them", empty, len(cells.features)
+        )

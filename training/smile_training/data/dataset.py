@@ -1,0 +1,172 @@
+"""Cells of one or more modalities, tied together by their names."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from smile_runtime.errors import RecipeError
+from smile_runtime.manifest import LabelColumn
+from smile_training.data.cells import Cells, read_cells
+from smile_training.data.label_columns import Labels, merged, nested
+from smile_training.recipe import Recipe, further_columns
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Cells by modality; a cell that two modalities measured has the same name in both.
+
+    Attributes
+    ----------
+    cells
+        The cells of each modality; label ids mean the same in all.
+    """
+
+    cells: dict[str, Cells]
+
+    @property
+    def first(self) -> str:
+        """The first modality: the anchor of a pair, the teacher of a composition."""
+        return next(iter(self.cells))
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the labels."""
+        return self.cells[self.first].label_names
+
+    @property
+    def label_columns(self) -> tuple[LabelColumn, ...]:
+        """What the label columns of the cells are, the primary one first."""
+        return tuple(labels.column for labels in self.cells[self.first].columns)
+
+    def names(self) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+        """Return the names of all cells of any modality, in order of first appearance, and the label id of each."""
+        names = np.concatenate([cells.names for cells in self.cells.values()])
+        labels = np.concatenate([cells.labels for cells in self.cells.values()])
+        series = pd.Series(labels, index=names)
+        series = series[~series.index.duplicated()]
+        return series.index.to_numpy(dtype=object), series.to_numpy(dtype=np.int64)
+
+    def pairs(self, first: str, second: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the rows of the cells that both modalities measured: in one, and in the other, alike in order."""
+        place = pd.Index(self.cells[second].names).get_indexer(pd.Index(self.cells[first].names))
+        rows = np.flatnonzero(place >= 0)
+        return rows, place[rows]
+
+    def subset(self, names: NDArray[np.object_]) -> "Dataset":
+        """Return the cells of these names, modality by modality, in their order here."""
+        return Dataset({name: cells.subset(rows_of(cells, names)) for name, cells in self.cells.items()})
+
+    def of(self, modalities: Iterable[str]) -> "Dataset":
+        """Return some of the modalities."""
+        return Dataset({name: self.cells[name] for name in modalities})
+
+
+def rows_of(cells: Cells, names: NDArray[np.object_]) -> NDArray[np.intp]:
+    """Return the rows of the cells that have one of these names."""
+    return np.flatnonzero(pd.Index(cells.names).isin(names))
+
+
+def read_dataset(recipe: Recipe, folder: Path) -> Dataset:
+    """Read the cells of every modality of a recipe.
+
+    Raises
+    ------
+    RecipeError
+        If a file cannot be used, or two modalities that should be paired share no cell.
+    ValueKindError, QueryError
+        If values cannot be used.
+    """
+    read = {name: read_cells(name, modality, folder) for name, modality in recipe.modalities.items()}
+    dataset = Dataset(_with_common_labels(read, recipe))
+    first = dataset.first
+    _require_labels(dataset, recipe)
+    for name in list(read)[1:]:
+        _require_pairs(dataset, first, name, recipe)
+    return dataset
+
+
+def _require_labels(dataset: Dataset, recipe: Recipe) -> None:
+    """Refuse pairing by labels that the cells do not have."""
+    pairings = {"training": recipe.training.pairing}
+    if recipe.variant == "composition":
+        pairings["students"] = recipe.students.pairing
+    labelled = [name for name, cells in dataset.cells.items() if (cells.labels >= 0).any()]
+    for section, pairing in pairings.items():
+        by_label = pairing.kind in ("label", "label_neighbour")
+        needed = list(dataset.cells) if pairing.unpaired else [dataset.first] if by_label else []
+        if missing := [name for name in needed if name not in labelled]:
+            raise RecipeError(
+                f"{section}.pairing is by label, and the cells of {missing[0]} have none; "
+                "name their column as data.label_key, or pair by neighbour"
+            )
+
+
+def _require_pairs(dataset: Dataset, first: str, second: str, recipe: Recipe) -> None:
+    rows, _ = dataset.pairs(first, second)
+    n_first, n_second = len(dataset.cells[first]), len(dataset.cells[second])
+    training = recipe.students if recipe.variant == "composition" else recipe.training
+    if len(rows) < 2:
+        raise RecipeError(
+            f"{first} and {second} share {len(rows)} cells: no pair to learn from; the names of {first} are like "
+            f"{_sample(dataset.cells[first])}, those of {second} like {_sample(dataset.cells[second])}: give the two "
+            "measurements of a cell the same name (adata.obs_names)"
+        )
+    logger.info(
+        "%s and %s: %d cells are paired; %d of %s and %d of %s are not",
+        *(first, second, len(rows), n_first - len(rows), first, n_second - len(rows), second),
+    )
+    if len(rows) < training.batch_size:
+        logger.warning(
+            "%d pairs of %s and %s are fewer than a batch of %d: every batch takes them all",
+            *(len(rows), first, second, training.batch_size),
+        )
+    if recipe.variant in ("psmile", "mpsmile") and len(rows) < max(n_first, n_second):
+        logger.info(
+            "the unpaired cells help to fit preprocessing and stem, the %s encoders see the pairs", recipe.variant
+        )
+
+
+def _sample(cells: Cells) -> str:
+    return ", ".join(repr(str(name)) for name in cells.names[:2])
+
+
+def _with_common_labels(read: dict[str, Cells], recipe: Recipe) -> dict[str, Cells]:
+    """Let label ids mean the same in all modalities; a cell without a label takes that of its partner."""
+    index = pd.Index(list(dict.fromkeys(name for cells in read.values() for name in cells.names)))
+    rows = {name: index.get_indexer(pd.Index(cells.names)) for name, cells in read.items()}
+    if not any(cells.label_names for cells in read.values()):
+        return {name: replace(cells, columns=()) for name, cells in read.items()}
+    levels, more = further_columns(recipe)
+    whole = [
+        merged([(labels, rows[name]) for name, cells in read.items() for labels in _column(cells, key)], len(index))
+        for key in (None, *reversed(levels), *more)
+    ]
+    for place in range(len(levels)):
+        whole[place], whole[place + 1] = nested(whole[place], whole[place + 1])
+    for name, cells in read.items():
+        read[name] = replace(cells, columns=tuple(labels.subset(rows[name]) for labels in whole))
+        _require_all_labels(name, read[name])
+    return read
+
+
+def _column(cells: Cells, key: str | None) -> list[Labels]:
+    """Return the label column of a name, for None the primary one, whatever its name; empty where there is none."""
+    if key is None:
+        return list(cells.columns[:1])
+    return [labels for labels in cells.columns[1:] if labels.column.name == key]
+
+
+def _require_all_labels(name: str, cells: Cells) -> None:
+    """Refuse cells that lack a label of another column than the primary one, for they are to vote in all."""
+    for labels in cells.columns[1:]:
+        if without := int(((labels.ids < 0) & (cells.labels >= 0)).sum()):
+            raise RecipeError(
+                f"{without:,} labelled cells of {name} have no label in the column {labels.column.name!r}; fill it in"
+            )

@@ -1,0 +1,48 @@
+"""Which cells are left out of training: each once in a repeat, labels spread evenly."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from smile_runtime.errors import RecipeError
+from smile_training.data.dataset import Dataset
+
+
+def require_folds(labels: NDArray[np.int64], n_folds: int) -> None:
+    """Refuse labels of which none can be spread over all folds.
+
+    Raises
+    ------
+    RecipeError
+        If no label has as many cells as there are folds.
+    """
+    most = int(np.bincount(labels[labels >= 0]).max(initial=0))
+    if most < n_folds:
+        raise RecipeError(
+            f"the most frequent label has {most} cells, too few for reference.folds = {n_folds}; "
+            "merge labels, set reference.folds lower, or leave out data.label_key"
+        )
+
+
+def folds(labels: NDArray[np.int64], n_folds: int, seed: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield the rows to train on and the rows left out, labels spread evenly; unlabelled cells are never left out."""
+    require_folds(labels, n_folds)
+    labelled = np.flatnonzero(labels >= 0)
+    unlabelled = np.flatnonzero(labels < 0)
+    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a label with fewer cells than folds is left out whole at times
+        for train, left_out in splitter.split(labelled, labels[labelled]):
+            yield np.sort(np.concatenate([labelled[train], unlabelled])), labelled[left_out]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The cells of one fold: to train on, and left out."""
+
+    train: Dataset
+    left_out: Dataset

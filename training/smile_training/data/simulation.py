@@ -1,0 +1,154 @@
+"""Simulated modalities, for cells whose real measurement cannot be had: they show a path, and nothing of biology."""
+
+import anndata
+import numpy as np
+import pandas as pd
+import scipy
+from numpy.typing import NDArray
+
+from smile_runtime.arrays import Matrix, row_chunks, row_sums
+from smile_runtime.encoder import size_factors
+from smile_runtime.errors import RecipeError
+from smile_runtime.query import select_matrix
+
+_N_COMPONENTS = 20
+_BIN = 200_000
+_MEAN_READS = 0.07
+"""Simulated reads of a mark for each cell and bin; a little less is the share of bins with any."""
+_MOUSE_CHROMS = (*(f"chr{number}" for number in range(1, 20)), "chrX")
+_MOUSE_BINS = (977, 910, 800, 782, 759, 748, 727, 647, 622, 653, 610, 600, 602, 624, 520, 491, 474, 453, 307, 855)
+"""Whole bins of each chromosome of the mouse (mm10)."""
+
+
+def simulate_mark(adata: anndata.AnnData, *, n_features: int = 3000, n_groups: int = 16, seed: int) -> anndata.AnnData:
+    """Simulate reads of a histone mark for cells whose RNA was measured.
+
+    Bins fall into groups that rise and fall together, each by a random function of the cells' RNA components; reads are
+    Poisson draws, with a depth for each cell.
+
+    Parameters
+    ----------
+    adata
+        The cells, with raw RNA counts in ``X``, shape ``(n_cells, n_genes)``.
+    n_features
+        How many simulated bins of 200 kb are drawn from the mouse genome.
+    n_groups
+        How many groups they fall into: the rank of the simulated rates.
+    seed
+        Seed of bins, rates and reads.
+
+    Returns
+    -------
+        The same cells with simulated reads: ``X`` CSR float32, shape ``(n_cells, n_features)``, 5 to 10 % of it filled,
+        and ``uns["simulated"]``.
+
+    Raises
+    ------
+    RecipeError
+        If the cells are too few to have components, or the genome has fewer bins.
+    QueryError
+        If ``adata`` has no ``X``.
+    """
+    rng = np.random.default_rng(seed)
+    names = _some_bins(n_features, rng)
+    group = _random_functions(_components(adata, seed), n_groups, rng)  # (n_cells, n_groups)
+    loading = rng.uniform(0.3, 1.7, n_features)
+    group_of = rng.integers(n_groups, size=n_features)
+    base = rng.normal(0.0, 0.6, n_features)
+    depth = n_features * _MEAN_READS * rng.lognormal(0.0, 0.35, (len(group), 1))
+    reads = []
+    for _, rows in row_chunks(np.concatenate([group, depth], axis=1)):
+        rate = np.exp(base + loading * rows[:, group_of])  # (rows, n_features)
+        rate *= rows[:, -1:] / rate.sum(axis=1, keepdims=True)
+        reads.append(scipy.sparse.csr_matrix(rng.poisson(rate), dtype=np.float32))
+    return _simulated(scipy.sparse.vstack(reads, format="csr"), adata, names)
+
+
+def simulate_methylation(
+    adata: anndata.AnnData, *, n_features: int = 1000, coverage: float = 0.3, seed: int
+) -> anndata.AnnData:
+    """Simulate methylation levels for cells of which something else was counted, Hi-C contacts for one.
+
+    Each bin's level is the logistic of a random linear function of a few functions of the cells' components; what is
+    seen of it are a few reads, where there are any.
+
+    Parameters
+    ----------
+    adata
+        The cells, with raw counts in ``X``, shape ``(n_cells, n_counted)``.
+    n_features
+        How many bins are simulated.
+    coverage
+        Share of bins that a cell has reads of, from 0 to 1.
+    seed
+        Seed of levels and reads.
+
+    Returns
+    -------
+        The same cells with simulated methylation levels: ``X`` ndarray float32, shape ``(n_cells, n_features)``, from
+        0 to 1, NaN where there are no reads; and ``uns["simulated"]``.
+
+    Raises
+    ------
+    RecipeError
+        If the cells are too few to have components.
+    QueryError
+        If ``adata`` has no ``X``.
+    """
+    rng = np.random.default_rng(seed)
+    factors = _random_functions(_components(adata, seed), 10, rng)  # (n_cells, 10)
+    loading = rng.normal(0.0, 0.7, (10, n_features))
+    logit = rng.normal(0.8, 1.0, n_features) + factors @ loading  # (n_cells, n_features)
+    n_reads = 1 + rng.poisson(3.0, logit.shape)
+    methylated = rng.binomial(n_reads, 1 / (1 + np.exp(-logit)))
+    covered = rng.random(logit.shape) < coverage
+    levels = np.where(covered, methylated / n_reads, np.nan).astype(np.float32)
+    return _simulated(levels, adata, [f"simulated_bin_{column}" for column in range(n_features)])
+
+
+def _components(adata: anndata.AnnData, seed: int) -> NDArray[np.float64]:
+    """Return components of log-normalised counts, shape ``(n_cells, n_components)``, the first of unit variance.
+
+    The others are divided so that they keep the root of what they had of the first one's spread.
+    """
+    from sklearn.decomposition import PCA
+
+    counts = select_matrix(adata)
+    n_components = min(_N_COMPONENTS, min(counts.shape) - 1)
+    if n_components < 1:
+        raise RecipeError(
+            f"nothing can be simulated for {counts.shape[0]} cells with {counts.shape[1]} features; "
+            "at least 2 of both are needed"
+        )
+    counts = scipy.sparse.csr_matrix(counts, dtype=np.float64)
+    scaled = scipy.sparse.csr_matrix(counts.multiply(size_factors(row_sums(counts), 1e4)))
+    pca = PCA(n_components, svd_solver="arpack", random_state=seed)
+    components: NDArray[np.float64] = pca.fit_transform(scaled.log1p())
+    spread = np.maximum(components.std(axis=0), 1e-9)
+    weighted: NDArray[np.float64] = components / np.sqrt(spread * spread[0])
+    return weighted
+
+
+def _random_functions(
+    components: NDArray[np.float64], n_functions: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return random bounded functions of components, shape ``(n_cells, n_functions)``, each from -1.5 to 1.5."""
+    direction = rng.normal(size=(components.shape[1], n_functions))
+    mixed = components @ direction + rng.normal(0.0, 0.5, n_functions)
+    functions: NDArray[np.float64] = 1.5 * np.tanh(mixed / np.maximum(mixed.std(axis=0), 1e-9))
+    return functions
+
+
+def _some_bins(n_features: int, rng: np.random.Generator) -> list[str]:
+    """Return names of some bins of the mouse genome, in its order."""
+    bins = [(chrom, _BIN * place) for chrom, n in zip(_MOUSE_CHROMS, _MOUSE_BINS, strict=True) for place in range(n)]
+    if n_features > len(bins):
+        raise RecipeError(
+            f"{n_features:,} bins cannot be simulated; the mouse genome has {len(bins):,} of {_BIN // 1000} kb"
+        )
+    chosen = np.sort(rng.choice(len(bins), n_features, replace=False))
+    return [f"{chrom}_{start}_{start + _BIN}" for chrom, start in (bins[place] for place in chosen)]
+
+
+def _simulated(X: Matrix, adata: anndata.AnnData, names: list[str]) -> anndata.AnnData:
+    return anndata.AnnData(X, obs=adata.obs.copy(), var=pd.DataFrame(index=names), uns={"simulated": True})

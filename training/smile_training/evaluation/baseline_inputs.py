@@ -1,0 +1,31 @@
+"""The values that the peers are given: each modality's usual preprocessing, fitted on the training cells."""
+
+import numpy as np
+import scipy
+
+from smile_runtime.arrays import Matrix, is_sparse
+from smile_runtime.encoder import Preprocessing
+from smile_training.data import Cells
+from smile_training.evaluation.baselines import Values
+from smile_training.model import fit_preprocessing, select_features
+from smile_training.recipe import Modality
+
+
+def peer_values(train: Cells, left_out: Cells, modality: Modality) -> tuple[Values, Values]:
+    """Return z-scores of training and left-out cells.
+
+    Sparse values are scaled and not centred, which stays to be done by whoever needs it.
+    """
+    selected = select_features(train, modality.data, modality.preprocessing)
+    fitted = fit_preprocessing(selected, modality.preprocessing)
+    fitted = Preprocessing(**{**vars(fitted), "scaling": "sd"})
+    place = {name: column for column, name in enumerate(left_out.features)}
+    known = left_out.with_features(np.array([place[name] for name in selected.features]))
+    return _scaled(selected, fitted), _scaled(known, fitted)
+
+
+def _scaled(cells: Cells, fitted: Preprocessing) -> Values:
+    transformed: Matrix = fitted.transform(cells.raw, cells.size_factor)
+    if is_sparse(transformed):
+        return scipy.sparse.csr_matrix(transformed.multiply(fitted.scale), dtype=np.float64)
+    return np.nan_to_num(fitted.centred(transformed))

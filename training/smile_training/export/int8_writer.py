@@ -1,0 +1,125 @@
+"""The int8 graph of an encoder in a space: written where its cells come out as those of the float32 graph do."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_runtime.encoder import Encoder
+from smile_runtime.manifest import EncoderRecord, Int8Record
+from smile_runtime.mapping import (
+    UNKNOWN_RATE,
+    Reference,
+    mean_distance,
+    nearest_neighbours,
+    similarity,
+    transfer_labels,
+)
+from smile_runtime.space import parity_cosine
+from smile_training.data import Cells
+from smile_training.export.quantization import quantise
+from smile_training.model import TrainedEncoder
+from smile_training.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+MEAN_COSINE, LOWEST_COSINE, LABEL_AGREEMENT = 0.999, 0.99, 0.995
+"""What the embeddings of reference cells must reach: on the whole, each alone, and in what they are called."""
+_CALIBRATION_CELLS = 512
+_MEASURED_CELLS = 10_000
+_UNKNOWN = -1
+
+
+def write_int8(
+    folder: Path,
+    exported: Encoder,
+    encoder: TrainedEncoder,
+    cells: Cells,
+    points: Reference,
+    recipe: Recipe,
+    metadata: dict[str, str],
+) -> Int8Record | None:
+    """Write the int8 graph of an encoder, and measure it on cells that did not set its scales.
+
+    512 reference cells, or half of fewer, set the scales; the others, 10,000 at most, are measured.
+
+    Parameters
+    ----------
+    folder
+        The space directory.
+    exported
+        The encoder as it stands there in float32, with its parity rows.
+    encoder
+        The same as it was trained.
+    cells
+        Reference cells of its modality.
+    points
+        Those of the reference that give its queries their labels.
+    recipe
+        Gives the seed, and how many neighbours vote.
+    metadata
+        What the graph says of itself.
+
+    Returns
+    -------
+        What it reached; None where that is too little: then the graph is not written, and the log tells.
+    """
+    cells = encoder.known(cells)
+    order = np.random.default_rng(recipe.seed).permutation(len(cells))[: _CALIBRATION_CELLS + _MEASURED_CELLS]
+    calibration, measured = np.split(order, [min(_CALIBRATION_CELLS, len(cells) // 2)])
+    name = f"onnx/{exported.modality}.int8.onnx"
+    rounded = replace(exported, graph=folder / name, precision="int8")
+    quantise(encoder, cells.subset(calibration), rounded.graph, metadata)
+    rows = cells.subset(measured)
+    embeddings = [each.encode(rows.raw, rows.size_factor) for each in (exported, rounded)]
+    cosine = (embeddings[0] * embeddings[1]).sum(axis=1)
+    record = Int8Record(
+        graph=name,
+        mean_cosine=float(cosine.mean()),
+        lowest_cosine=float(cosine.min()),
+        label_agreement=_agreement(embeddings, exported.record, points, recipe.reference.n_neighbors),
+        n_cells=len(rows),
+        parity_cosine=parity_cosine(rounded, folder / exported.record.parity),
+    )
+    return _accepted(record, rounded)
+
+
+def _agreement(
+    embeddings: list[NDArray[np.float32]], record: EncoderRecord, points: Reference, n_neighbors: int
+) -> float | None:
+    """Return the share of cells that get the same primary label by both embeddings; None where cells get none."""
+    if not points.label_columns:
+        return None
+    called = []
+    for embedding in embeddings:
+        neighbours = nearest_neighbours(embedding, points.embedding, n_neighbors)
+        label = transfer_labels(neighbours, points)[0].label
+        if record.similarity is not None:
+            label[similarity(mean_distance(neighbours), record.similarity) < UNKNOWN_RATE] = _UNKNOWN
+        called.append(label)
+    return float(np.mean(called[0] == called[1]))
+
+
+def _accepted(record: Int8Record, encoder: Encoder) -> Int8Record | None:
+    """Return what an int8 graph reached; if that is too little, remove it, tell, and return None."""
+    agreement = 1.0 if record.label_agreement is None else record.label_agreement
+    near = record.mean_cosine >= MEAN_COSINE and record.lowest_cosine >= LOWEST_COSINE
+    told = (
+        f"cosine to float32 {record.mean_cosine:.5f} on average, {record.lowest_cosine:.5f} at least, "
+        f"{agreement:.2%} of labels the same, on {record.n_cells:,} reference cells"
+    )
+    if near and agreement >= LABEL_AGREEMENT:
+        logger.info("int8 graph of %s: %s", encoder.modality, told)
+        return record
+    encoder.graph.unlink()
+    logger.warning(
+        "the %s encoder gets no int8 graph: %s; needed are %s, %s and %s",
+        encoder.modality,
+        told,
+        MEAN_COSINE,
+        LOWEST_COSINE,
+        f"{LABEL_AGREEMENT:.1%}",
+    )
+    return None

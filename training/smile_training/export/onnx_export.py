@@ -1,0 +1,132 @@
+"""Export of a trained encoder as self-contained ONNX graphs: the whole, and its trunk alone for sparse rows."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from smile_runtime.errors import TrainingError
+from smile_training.export.graph import EncoderGraph, IntegerGraph
+from smile_training.model import TrainedEncoder
+
+OPSET = 20
+_CHECKED_ROWS = 4
+
+
+def export_onnx(encoder: TrainedEncoder, path: Path, metadata: dict[str, str]) -> EncoderGraph:
+    """Write an encoder as an ONNX graph.
+
+    Inputs ``X`` (n, n_features) and ``size_factor`` (n, 1); outputs ``embedding`` (n, n_latent) and ``pseudo_type``
+    (n, K); all float32, n free. No external data, and nothing in it that names this machine.
+
+    Parameters
+    ----------
+    encoder
+        The trained encoder.
+    path
+        The file to write.
+    metadata
+        What the model says of itself (``metadata_props``).
+
+    Returns
+    -------
+        The module that was exported, for parity.
+    """
+    graph = EncoderGraph(encoder).eval()
+    _export(graph, {"X": len(encoder.features), "size_factor": 1}, path, metadata)
+    return graph
+
+
+def export_integer_graph(encoder: TrainedEncoder, path: Path, metadata: dict[str, str]) -> None:
+    """Write an encoder as `export_onnx` does, in the form that `smile_training.export.quantization` rounds to integers."""
+    _export(IntegerGraph(encoder).eval(), {"X": len(encoder.features), "size_factor": 1}, path, metadata)
+
+
+def export_trunk(graph: EncoderGraph, path: Path, metadata: dict[str, str]) -> None:
+    """Write all that follows the first linear map as an ONNX graph, for sparse rows.
+
+    Input ``first`` (n, width), the first linear map's result divided by the measured share; outputs as `export_onnx`.
+    """
+    _export(graph.trunk, {"first": graph.first.out_features}, path, metadata)
+
+
+def _export(module: nn.Module, widths: dict[str, int], path: Path, metadata: dict[str, str]) -> None:
+    """Write a module as an ONNX graph whose inputs have these names and widths."""
+    rows = torch.export.Dim("n", min=1)
+    with _quiet_exporter():
+        program = torch.onnx.export(
+            module,
+            tuple(torch.ones(_CHECKED_ROWS, width) for width in widths.values()),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+            opset_version=OPSET,
+            input_names=list(widths),
+            output_names=["embedding", "pseudo_type"],
+            dynamic_shapes={name: {0: rows} for name in widths},
+        )
+    assert program is not None
+    write_model(program.model_proto, path, metadata)
+
+
+def write_model(model: onnx.ModelProto, path: Path, metadata: dict[str, str]) -> None:
+    """Check a graph and write it, with nothing in it of the machine."""
+    _strip(model)
+    onnx.helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+@contextlib.contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Silence what torch's exporter prints, logs and warns about its own internals."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Remove what torch writes of the machine: stack traces with local paths, in every metadata field."""
+    model.doc_string = ""
+    del model.metadata_props[:]
+    _strip_graph(model.graph)
+    if any(tensor.external_data for tensor in model.graph.initializer):
+        raise TrainingError(
+            "the exported graph keeps its weights in another file; export with onnx>=1.21 and torch>=2.6"
+        )
+
+
+def _strip_graph(graph: onnx.GraphProto) -> None:
+    for part in (graph, *graph.node, *graph.value_info, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for value in (*graph.input, *graph.output):
+        del value.metadata_props[:]
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:  # the two ways of a condition
+                _strip_graph(attribute.g)
+
+
+@torch.inference_mode()
+def torch_embedding(
+    graph: EncoderGraph, X: NDArray[np.float32], size_factor: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return what torch makes of raw values, shape ``(n, n_features)``, for the parity file."""
+    embedding, _ = graph(torch.from_numpy(X), torch.from_numpy(size_factor))
+    result: NDArray[np.float32] = embedding.numpy()
+    return result

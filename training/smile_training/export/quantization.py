@@ -1,0 +1,89 @@
+"""The int8 graph: an encoder whose linear layers multiply integers, by ONNX Runtime's own static quantisation.
+
+The scales are fixed beforehand, by the smallest and largest value that reference cells bring to each layer, so that a
+cell's embedding depends on that cell alone. Weights have a scale for each unit, and 7 bits: with 8, a processor without
+VNNI could overflow the 16 bits in which it adds two products, and give another embedding than the rest. Preprocessing,
+the shares of missing features, the head of pseudo types and what a layer gives stay float32.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from smile_runtime.arrays import dense
+from smile_runtime.encoder import import_onnxruntime
+from smile_training.data import Cells
+from smile_training.export.onnx_export import export_integer_graph, write_model
+from smile_training.model import TrainedEncoder, rows_at_once
+
+_PREPARED = {"onnx.quant.pre_process": "onnxruntime.quant"}
+"""What a model says of itself that needs no simplifying before quantisation: torch's exporter has done it."""
+_LAYERS = ("first.", "layers.")
+_LINEAR = "Gemm"
+
+
+class _Reader:
+    """Cells, batch by batch, as ONNX Runtime's calibration asks for them."""
+
+    def __init__(self, cells: Cells) -> None:
+        self._batches = _inputs(cells)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        """Return the next inputs of the graph; None where there are no more."""
+        return next(self._batches, None)
+
+
+def quantise(encoder: TrainedEncoder, cells: Cells, path: Path, metadata: dict[str, str]) -> None:
+    """Write an encoder as an ONNX graph of int8 layers, inputs and outputs as in `smile_training.export.onnx_export.export_onnx`.
+
+    Parameters
+    ----------
+    encoder
+        The trained encoder.
+    cells
+        Reference cells with its features, in its order; they set the scales.
+    path
+        The file to write.
+    metadata
+        What the model says of itself (``metadata_props``).
+    """
+    import_onnxruntime()
+    from onnxruntime import quantization
+
+    with tempfile.TemporaryDirectory() as scratch:
+        exported, rounded = Path(scratch, "float32.onnx"), Path(scratch, "int8.onnx")
+        export_integer_graph(encoder, exported, _PREPARED)
+        quantization.quantize_static(
+            exported,
+            rounded,
+            _Reader(cells),
+            quant_format=quantization.QuantFormat.QDQ,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+            calibrate_method=quantization.CalibrationMethod.MinMax,
+            nodes_to_quantize=_linear_layers(onnx.load(exported)),
+            extra_options={"OpTypesToExcludeOutputQuantization": [_LINEAR]},
+        )
+        write_model(onnx.load(rounded), path, metadata)
+
+
+def _inputs(cells: Cells) -> Iterator[dict[str, NDArray[np.float32]]]:
+    step = rows_at_once(len(cells.features))
+    for start in range(0, len(cells), step):
+        rows = slice(start, start + step)
+        yield {"X": dense(cells.raw[rows]).astype(np.float32, copy=False), "size_factor": cells.size_factor[rows]}
+
+
+def _linear_layers(model: onnx.ModelProto) -> list[str]:
+    """Return the nodes that are layers of the encoder, and not the shares of features or the head of pseudo types."""
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type == _LINEAR and any(layer in node.input[1] for layer in _LAYERS)
+    ]

@@ -1,0 +1,270 @@
+"""A space directory, from everything that training made."""
+
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.torch import save
+
+from smile_runtime.cards import render_card, write_card
+from smile_runtime.encoder import Encoder, Preprocessing
+from smile_runtime.features import FeatureTable
+from smile_runtime.io import sha256_file
+from smile_runtime.manifest import (
+    FORMAT,
+    FORMAT_VERSION,
+    CalibrationRecord,
+    EncoderRecord,
+    FileRecord,
+    Manifest,
+    MetricRecord,
+    PreprocessingRecord,
+    ReferenceRecord,
+    SimilarityRecord,
+    SourceRecord,
+    weights_name,
+)
+from smile_runtime.mapping import Reference, write_points
+from smile_runtime.space import Space, require_parity, write_parity
+from smile_training.data import Cells
+from smile_training.export.int8_writer import write_int8
+from smile_training.export.onnx_export import export_onnx, torch_embedding
+from smile_training.export.sparse_writer import write_sparse
+from smile_training.model import TrainedEncoder
+from smile_training.plots import draw_loss_curves
+from smile_training.recipe import Recipe
+
+_PARITY_ROWS = 16
+_BUILT_WITH = ("smile-zoo", "torch", "onnx", "scikit-learn", "scanpy", "umap-learn", "numpy", "anndata")
+POINTS = "reference/points.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a space directory is made of.
+
+    Attributes
+    ----------
+    encoders
+        Every encoder, by modality.
+    points
+        The reference.
+    n_cells
+        Cells that the reference stands for.
+    voters
+        For each modality, the modalities whose points give its queries their labels.
+    calibrations
+        Of the confidence, by modality and label column; empty without labels.
+    similarities
+        Of the similarity, by modality; empty where nothing was left out.
+    metrics
+        Measured figures.
+    cells
+        Of each modality.
+    sha256
+        Of the data of each modality, one for each file.
+    onto
+        A space whose encoders and reference are taken as they are; None: all is new.
+    """
+
+    encoders: Mapping[str, TrainedEncoder]
+    points: Reference
+    n_cells: int
+    voters: Mapping[str, list[str]]
+    calibrations: Mapping[str, dict[str, CalibrationRecord]]
+    similarities: Mapping[str, SimilarityRecord]
+    metrics: list[MetricRecord]
+    cells: Mapping[str, Cells]
+    sha256: Mapping[str, list[str]]
+    onto: Space | None = None
+
+
+def write_space(folder: Path, recipe: Recipe, parts: Parts) -> Manifest:
+    """Write every file of a space into a folder, the card, which shows the pictures, and the manifest last.
+
+    Parameters
+    ----------
+    folder
+        A folder that holds pictures at most.
+    recipe
+        What the space was built from.
+    parts
+        What it is made of.
+
+    Returns
+    -------
+        The manifest.
+
+    Raises
+    ------
+    IntegrityError
+        If ONNX Runtime's embedding of the parity rows differs from torch's by more than 1e-5.
+    """
+    for name in ("onnx", "features", "reference", "parity", "training"):
+        (folder / name).mkdir()
+    kept = {} if parts.onto is None else parts.onto.manifest.encoders
+    encoders = {}
+    for modality, encoder in parts.encoders.items():
+        if parts.onto is not None and modality in kept:
+            encoders[modality] = _copy_encoder(folder, modality, kept[modality], parts.onto.path)
+        else:
+            encoders[modality] = _write_encoder(folder, recipe, modality, encoder, parts)
+    if parts.onto is None:
+        write_points(parts.points, folder / POINTS)
+    else:
+        shutil.copyfile(parts.onto.path / parts.onto.manifest.reference.points, folder / POINTS)
+    curves = {name: encoder.loss_curve for name, encoder in parts.encoders.items() if encoder.loss_curve}
+    draw_loss_curves(curves, recipe.title, folder / "loss.png")
+    manifest = Manifest(
+        format=FORMAT,
+        format_version=FORMAT_VERSION,
+        name=recipe.name,
+        title=recipe.title,
+        description=recipe.description,
+        organism=recipe.organism,
+        tissue=recipe.tissue,
+        licence=recipe.licence,
+        variant=recipe.variant,
+        sources=_sources(recipe, parts.sha256),
+        encoders=encoders,
+        reference=_reference_record(recipe, parts),
+        metrics=parts.metrics,
+        recipe=_plain(recipe),
+        versions={
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in _BUILT_WITH},
+        },
+        files=_file_records(folder),
+    )
+    return write_card(folder, manifest, render_card(manifest))
+
+
+def _reference_record(recipe: Recipe, parts: Parts) -> ReferenceRecord:
+    if parts.onto is not None:
+        return msgspec.structs.replace(parts.onto.manifest.reference, points=POINTS)
+    return ReferenceRecord(
+        kind=recipe.reference.kind,
+        points=POINTS,
+        label_columns=list(parts.points.label_columns),
+        modalities=list(parts.points.modalities),
+        n_points=len(parts.points),
+        n_cells=parts.n_cells,
+        n_neighbors=recipe.reference.n_neighbors,
+        map_method=recipe.reference.map_method,
+    )
+
+
+def _sources(recipe: Recipe, sha256: Mapping[str, list[str]]) -> list[SourceRecord]:
+    """Return the sources of all modalities, each file once."""
+    records: dict[str, SourceRecord] = {}
+    for name, modality in recipe.modalities.items():
+        source, simulated = modality.data.source, modality.data.simulate is not None
+        for digest in sha256[name]:
+            record = SourceRecord(
+                name=source.name, licence=source.licence, url=source.url, sha256=digest, simulated=simulated
+            )
+            records.setdefault(f"{digest}{simulated}", record)
+    return list(records.values())
+
+
+def _copy_encoder(folder: Path, modality: str, record: EncoderRecord, source: Path) -> EncoderRecord:
+    for name in (*record.files, weights_name(modality)):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source / name, folder / name)
+    return record
+
+
+def _write_encoder(folder: Path, recipe: Recipe, modality: str, encoder: TrainedEncoder, parts: Parts) -> EncoderRecord:
+    preprocessing, settings = encoder.preprocessing, recipe.modalities[modality].preprocessing
+    bands = preprocessing.band_mean
+    record = EncoderRecord(
+        graph=f"onnx/{modality}.onnx",
+        features=f"features/{modality}.tsv",
+        parity=f"parity/{modality}.safetensors",
+        n_features=len(encoder.features),
+        n_latent=recipe.network.n_latent,
+        n_pseudo_types=recipe.network.n_pseudo_types if recipe.network.heads else recipe.network.n_latent,
+        preprocessing=PreprocessingRecord(
+            values=settings.values,
+            target_sum=preprocessing.target_sum,
+            log1p=preprocessing.log1p,
+            scaling=preprocessing.scaling,
+            binarise=preprocessing.binarise,
+            clr=preprocessing.clr,
+            tfidf=preprocessing.idf is not None,
+            band_mean=None if bands is None else [float(value) for value in bands],
+        ),
+        min_matched=recipe.reference.min_matched,
+        parity_difference=0.0,
+        voters=parts.voters[modality],
+        calibrations=parts.calibrations.get(modality, {}),
+        similarity=parts.similarities.get(modality),
+    )
+    weight = encoder.network.feature_weight.double().numpy()
+    features = FeatureTable(
+        encoder.features, preprocessing.mean, preprocessing.std, weight, preprocessing.idf, preprocessing.band
+    )
+    (folder / record.features).write_text(features.to_tsv(), "utf-8")
+    (folder / weights_name(modality)).write_bytes(
+        save({name: value.clone() for name, value in encoder.network.state_dict().items()})
+    )
+    about = {"space": recipe.name, "modality": modality, "licence": recipe.licence, "made_with": "smile-zoo"}
+    graph = export_onnx(encoder, folder / record.graph, about)
+    X, size_factor = _parity_rows(encoder.preprocessing, np.random.default_rng(recipe.seed))
+    write_parity(folder / record.parity, X, size_factor, torch_embedding(graph, X, size_factor))
+    exported = Encoder(modality, record, features, folder / record.graph, "cpu")
+    difference = require_parity(exported, folder / record.parity)
+    sparse = None if settings.values == "levels" else write_sparse(folder, exported, graph, about)
+    record = msgspec.structs.replace(record, parity_difference=difference, sparse=sparse or msgspec.UNSET)
+    if recipe.export and recipe.export.int8:
+        points = parts.points.of(record.voters)
+        int8 = write_int8(folder, exported, encoder, parts.cells[modality], points, recipe, about)
+        record = msgspec.structs.replace(record, int8=int8 or msgspec.UNSET)
+    return record
+
+
+def _parity_rows(
+    preprocessing: Preprocessing, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Draw cells from each feature's mean and spread, some values not measured: like cells, but nobody's cells."""
+    shape = (_PARITY_ROWS, len(preprocessing.mean))
+    t = preprocessing.mean + preprocessing.std * rng.standard_normal(shape)
+    size_factor = np.ones((_PARITY_ROWS, 1))
+    if preprocessing.target_sum is not None:
+        size_factor = rng.uniform(0.5, 5.0, (_PARITY_ROWS, 1))
+    if preprocessing.log1p:
+        X = np.expm1(np.maximum(t, 0.0)) / size_factor
+    elif preprocessing.binarise:
+        X = (t > preprocessing.mean + preprocessing.std).astype(float)
+    else:
+        X = t
+    X[rng.random(shape) < 0.05] = np.nan
+    return X.astype(np.float32), size_factor.astype(np.float32)
+
+
+def _plain(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe as the manifest holds it, without the folders of this machine."""
+    plain: dict[str, Any] = msgspec.to_builtins(recipe)
+    for modality in plain["modalities"].values():
+        path = modality["data"]["path"]
+        modality["data"]["path"] = _bare(path) if isinstance(path, str) else [_bare(each) for each in path]
+    return plain
+
+
+def _bare(path: str) -> str:
+    return Path(path).name if Path(path).is_absolute() else path
+
+
+def _file_records(folder: Path) -> dict[str, FileRecord]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): FileRecord(sha256=sha256_file(path), size=path.stat().st_size)
+        for path in files
+    }

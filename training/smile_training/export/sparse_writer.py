@@ -1,0 +1,53 @@
+"""The files by which sparse rows go through an encoder."""
+
+from pathlib import Path
+
+import msgspec
+
+from smile_runtime.encoder import Encoder, SparseFiles, write_first_layer
+from smile_runtime.manifest import SparseRecord
+from smile_runtime.space import require_sparse_parity
+from smile_training.export.graph import EncoderGraph
+from smile_training.export.onnx_export import export_trunk
+
+
+def write_sparse(folder: Path, exported: Encoder, graph: EncoderGraph, metadata: dict[str, str]) -> SparseRecord:
+    """Write the first linear map and the graph of all that follows.
+
+    Parameters
+    ----------
+    folder
+        The space directory.
+    exported
+        The encoder, as it was exported; its parity file is there.
+    graph
+        The module that was exported.
+    metadata
+        What the graph says of itself.
+
+    Raises
+    ------
+    IntegrityError
+        If the embedding of the parity rows as sparse rows differs from torch's by more than 1e-5.
+    """
+    modality = exported.modality
+    record = SparseRecord(
+        first=f"first/{modality}.safetensors",
+        trunk=f"onnx/{modality}.trunk.onnx",
+        width=graph.first.out_features,
+        parity_difference=0.0,
+    )
+    files = SparseFiles(folder / record.first, folder / record.trunk)
+    files.first.parent.mkdir(exist_ok=True)
+    write_first_layer(files.first, graph.first_weight)
+    export_trunk(graph, files.trunk, metadata)
+    encoder = Encoder(
+        modality,
+        msgspec.structs.replace(exported.record, sparse=record),
+        exported.features,
+        exported.graph,
+        exported.device,
+        sparse=files,
+    )
+    difference = require_sparse_parity(encoder, folder / exported.record.parity)
+    return msgspec.structs.replace(record, parity_difference=difference)

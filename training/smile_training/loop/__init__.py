@@ -1,0 +1,8 @@
+"""The training loop, its learner and its checkpoints."""
+
+from smile_training.loop.checkpoint import Checkpoint
+from smile_training.loop.devices import choose_device
+from smile_training.loop.train import Encoders, Run, Stage, silent, train_encoders
+from smile_training.loop.training_loop import Progress
+
+__all__ = ["Checkpoint", "Encoders", "Progress", "Run", "Stage", "choose_device", "silent", "train_encoders"]

@@ -1,0 +1,132 @@
+"""One modality in training: what was fitted for it, its network, and what the network is fed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from smile_runtime.arrays import Matrix, is_sparse
+from smile_runtime.encoder import Preprocessing
+from smile_runtime.errors import RecipeError
+from smile_training.data import Cells
+from smile_training.model import (
+    EncoderInput,
+    SmileNetwork,
+    TrainedEncoder,
+    fit_preprocessing,
+    fit_stem,
+    neighbour_partners,
+    select_features,
+    self_partners,
+)
+from smile_training.recipe import Modality, Network, Noise, Pairing, Stem
+
+_PAIRING_COMPONENTS = 50
+
+
+@dataclass(eq=False)
+class Learner:
+    """One modality in training.
+
+    Attributes
+    ----------
+    cells
+        All of its cells, with the features that the network takes.
+    preprocessing
+        Fitted on them.
+    transformed
+        Their values after every step before centring, shape ``(n_cells, n_features)``.
+    network
+        The network.
+    noise
+        What makes views differ.
+    frozen
+        Whether it only shows what it knows: a teacher.
+    """
+
+    cells: Cells
+    preprocessing: Preprocessing
+    transformed: Matrix
+    network: SmileNetwork
+    noise: Noise
+    frozen: bool = False
+
+    def inputs(self) -> EncoderInput:
+        """Return what the network is fed, on the device where the network is."""
+        return EncoderInput(self.transformed, self.preprocessing, self.network, self.noise)
+
+    def partners(self, rows: NDArray[np.intp], pairing: Pairing, seed: int) -> NDArray[np.intp]:
+        """Return the partners of some cells among themselves: places in ``rows``, shape ``(n, n_partners)``.
+
+        Raises
+        ------
+        RecipeError
+            If labels are needed and there are none.
+        """
+        labels = self.cells.labels[rows]
+        if pairing.kind in ("label", "label_neighbour") and not (labels >= 0).any():
+            raise RecipeError(
+                "pairing by label needs labels; name their column as data.label_key, or pair by neighbour"
+            )
+        if pairing.kind in ("self", "label"):
+            return self_partners(len(rows))
+        components = self._components(seed)[rows]
+        by_label = labels if pairing.kind == "label_neighbour" else None
+        return neighbour_partners(components, self.cells.batches[rows], pairing.n_neighbors, by_label)
+
+    def _components(self, seed: int) -> NDArray[np.float32]:
+        """Return what near cells are found by, shape ``(n_cells, n_components)``; not centred where that is dense."""
+        directions = self.network.stem
+        if directions is not None:
+            stem = directions.cpu().numpy()
+        elif min(self.transformed.shape) > _PAIRING_COMPONENTS:
+            stem = fit_stem(self.transformed, self.preprocessing, Stem(n_components=_PAIRING_COMPONENTS), seed)
+        else:
+            stem = np.eye(len(self.cells.features), dtype=np.float32)
+        if is_sparse(self.transformed):  # a shift of all cells alike changes no distance
+            return np.asarray(self.transformed @ (self.preprocessing.scale[:, None] * stem), dtype=np.float32)
+        return np.asarray(np.nan_to_num(self.preprocessing.centred(self.transformed)) @ stem, dtype=np.float32)
+
+    def trained(self, loss_curve: list[float]) -> TrainedEncoder:
+        """Return the encoder that came of it, on the CPU and in evaluation mode."""
+        return TrainedEncoder(self.cells.features, self.preprocessing, self.network.cpu().eval(), loss_curve)
+
+
+def new_learner(
+    cells: Cells,
+    modality: Modality,
+    sizes: Network,
+    *,
+    device: torch.device,
+    seed: int,
+    heads_of: Learner | None = None,
+) -> Learner:
+    """Fit what comes before the network on all cells of a modality, and draw the network's weights.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe does not fit these cells.
+    """
+    cells = select_features(cells, modality.data, modality.preprocessing)
+    preprocessing = fit_preprocessing(cells, modality.preprocessing)
+    transformed = preprocessing.transform(cells.raw, cells.size_factor)
+    stem = None if modality.stem is None else fit_stem(transformed, preprocessing, modality.stem, seed)
+    network = SmileNetwork(len(cells.features), sizes, stem, None if heads_of is None else heads_of.network)
+    network.initialise(torch.Generator().manual_seed(seed))
+    return Learner(cells, preprocessing, transformed, network.to(device).train(), modality.noise)
+
+
+def teacher(encoder: TrainedEncoder, cells: Cells, *, device: torch.device, noise: Noise) -> Learner:
+    """Return a trained encoder as one that others learn from: frozen, in evaluation mode.
+
+    Raises
+    ------
+    RecipeError
+        If the cells lack a feature that it takes.
+    """
+    known = encoder.known(cells)
+    transformed = encoder.preprocessing.transform(known.raw, known.size_factor)
+    network = encoder.network.to(device).eval()
+    return Learner(known, encoder.preprocessing, transformed, network, noise, frozen=True)

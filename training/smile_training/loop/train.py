@@ -1,0 +1,197 @@
+"""Training a whole space: the encoders of every modality of a recipe, as its variant has it."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from smile_training.data import Dataset
+from smile_training.loop.checkpoint import Checkpoint
+from smile_training.loop.collapse import require_spread
+from smile_training.loop.learner import Learner, new_learner, teacher
+from smile_training.loop.training_loop import Progress, Stream, run, steps_of
+from smile_training.model import Phase, TrainedEncoder, matched, variants
+from smile_training.recipe import Recipe, Training
+
+logger = logging.getLogger(__name__)
+
+Encoders = Mapping[str, TrainedEncoder]
+"""Trained encoders by modality."""
+
+Stage = Callable[[str, int], AbstractContextManager[Progress]]
+"""Opens a stage of the work, by name and number of cells that its steps take, and gives what is told of each step."""
+
+
+def silent(_name: str, _n_cells: int) -> AbstractContextManager[Progress]:
+    """Tell nobody."""
+    return nullcontext(lambda _n_cells, _loss: None)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where and how a run of training happens.
+
+    Attributes
+    ----------
+    device
+        Where networks are trained.
+    seed
+        Seeds weights, order and noise.
+    name
+        Names the run in progress and checkpoints.
+    checkpoint
+        Gives the checkpoint of a part of the run, by name; None: nothing is saved.
+    stage
+        Told of each stage and step.
+    """
+
+    device: torch.device
+    seed: int
+    name: str = "training"
+    checkpoint: Callable[[str], Checkpoint | None] = field(default=lambda _name: None)
+    stage: Stage = silent
+
+
+def train_encoders(
+    dataset: Dataset, recipe: Recipe, how: Run, given: Encoders | None = None
+) -> dict[str, TrainedEncoder]:
+    """Train the encoders of a recipe.
+
+    Parameters
+    ----------
+    dataset
+        The cells to learn from.
+    recipe
+        All settings.
+    how
+        Device, seed, checkpoints, progress.
+    given
+        Encoders of a composition that are trained already; they stay as they are.
+
+    Returns
+    -------
+        An encoder for each modality, in the recipe's order.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe cannot be trained on these cells.
+    TrainingError
+        If the loss is not finite, or an embedding collapses.
+    """
+    if recipe.variant == "composition":
+        return _compose(dataset, recipe, how, dict(given or {}))
+    names = list(recipe.modalities)
+    learners: dict[str, Learner] = {}
+    for name in names:
+        learners[name] = _learner(dataset, recipe, how, name, learners.get(names[0]))
+    phases = _phases(recipe, names)
+    if len(names) == 1:
+        together = [_stream(learners, {names[0]: _all(dataset, names[0])}, recipe.training, how.seed)]
+    else:
+        pairs = matched(dataset, names[0], names[1], recipe.training.pairing, how.seed)
+        together = [_stream(learners, pairs, recipe.training, how.seed)]
+    alone = [
+        _stream(learners, {name: _all(dataset, name)}, recipe.training, how.seed)
+        for name in (names if any(not phase.paired for phase in phases) else ())
+    ]
+    staged = [(phase, together if phase.paired else alone) for phase in phases]
+    return _run(learners, staged, recipe.training, how, how.name)
+
+
+def _phases(recipe: Recipe, names: Sequence[str]) -> list[Phase]:
+    training = recipe.training
+    if recipe.variant == "smile":
+        return variants.smile(names[0], training)
+    if recipe.variant == "reference":
+        return variants.reference(names[0], names[1], training)
+    declare = variants.psmile if recipe.variant == "psmile" else variants.mpsmile
+    return declare(names[0], names[1], training)
+
+
+def _compose(
+    dataset: Dataset, recipe: Recipe, how: Run, encoders: dict[str, TrainedEncoder]
+) -> dict[str, TrainedEncoder]:
+    """Train the teacher on all of its cells, then each student on the pairs that it has with the teacher."""
+    first, *others = recipe.modalities
+    # All are fitted before the first is trained: what does not fit is said at once.
+    new = {name: _learner(dataset, recipe, how, name, None) for name in recipe.modalities if name not in encoders}
+    if first not in encoders:
+        learners = {first: new[first]}
+        stream = _stream(learners, {first: _all(dataset, first)}, recipe.training, how.seed)
+        phases = [(phase, [stream]) for phase in variants.smile(first, recipe.training)]
+        encoders |= _run(learners, phases, recipe.training, how, f"{how.name}-{first}")
+    noise = recipe.modalities[first].noise
+    for name in (each for each in others if each in new):
+        learners = {
+            first: teacher(encoders[first], dataset.cells[first], device=how.device, noise=noise),
+            name: new[name],
+        }
+        pairs = matched(dataset, first, name, recipe.students.pairing, how.seed)
+        stream = _stream(learners, pairs, recipe.students, how.seed)
+        phases = [(phase, [stream]) for phase in variants.student(first, name, recipe.students)]
+        encoders |= _run(learners, phases, recipe.students, how, f"{how.name}-{name}")
+    return {name: encoders[name] for name in recipe.modalities}
+
+
+def _all(dataset: Dataset, name: str) -> NDArray[np.intp]:
+    return np.arange(len(dataset.cells[name]))[:, None]
+
+
+def _learner(dataset: Dataset, recipe: Recipe, how: Run, name: str, heads_of: Learner | None) -> Learner:
+    return new_learner(
+        dataset.cells[name],
+        recipe.modalities[name],
+        recipe.network,
+        device=how.device,
+        seed=how.seed,
+        heads_of=heads_of,
+    )
+
+
+def _stream(
+    learners: Mapping[str, Learner], rows: Mapping[str, NDArray[np.intp]], training: Training, seed: int
+) -> Stream:
+    """Return cells that are drawn together, with the partners given by the first modality that measured them all."""
+    anchor = next((name for name in rows if rows[name].shape[1] == 1), next(iter(rows)))
+    learner, chosen = learners[anchor], rows[anchor][:, 0]
+    labels = torch.from_numpy(learner.cells.labels[chosen]) if training.pairing.kind == "label" else None
+    return Stream(rows, learner.partners(chosen, training.pairing, seed), labels)
+
+
+def _run(
+    learners: Mapping[str, Learner],
+    phases: Sequence[tuple[Phase, Sequence[Stream]]],
+    training: Training,
+    how: Run,
+    name: str,
+) -> dict[str, TrainedEncoder]:
+    n_cells = 0
+    for phase, streams in phases:
+        n_steps, batch_size = steps_of(streams, training.batch_size)
+        if batch_size < training.batch_size:
+            logger.warning(
+                "%d cells are fewer than a batch of %d: every batch takes them all", batch_size, training.batch_size
+            )
+        n_cells += phase.epochs * n_steps * batch_size * len(streams)
+    with how.stage(name, n_cells) as progress:
+        curve = run(
+            learners,
+            phases,
+            training,
+            device=how.device,
+            seed=how.seed,
+            checkpoint=how.checkpoint(name),
+            progress=progress,
+        )
+    encoders = {}
+    for modality, learner in learners.items():
+        encoder = learner.trained(curve)
+        if not learner.frozen:
+            require_spread(torch.from_numpy(encoder.embed(learner.cells)), "after training, on clean cells")
+            encoders[modality] = encoder
+    return encoders

@@ -1,0 +1,74 @@
+"""What an encoder is fed: rows of the sparse data, made dense a batch at a time."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from smile_runtime.arrays import Matrix, dense, is_sparse
+from smile_runtime.encoder import Preprocessing
+from smile_training.model.network import SmileNetwork
+from smile_training.recipe import Noise
+
+_MOST_ROWS, _MOST_VALUES = 4096, 16_000_000
+
+
+def rows_at_once(n_features: int) -> int:
+    """Return how many sparse rows are made dense together: at most 64 MB of them."""
+    return max(1, min(_MOST_ROWS, _MOST_VALUES // n_features))
+
+
+class EncoderInput:
+    """The input of an encoder for any cells, with noise or clean.
+
+    Behind a frozen stem a cell's components never change: unless features are to be hidden before the stem, they are
+    computed once for all cells, ``n_components`` numbers each.
+
+    Parameters
+    ----------
+    transformed
+        What the preprocessing's `transform` made of the cells, shape ``(n_cells, n_features)``.
+    preprocessing
+        Gives mean and scale.
+    network
+        Gives stem and imputation, and the device.
+    noise
+        What makes views differ.
+    """
+
+    def __init__(self, transformed: Matrix, preprocessing: Preprocessing, network: SmileNetwork, noise: Noise) -> None:
+        self._transformed = transformed
+        self._preprocessing = preprocessing
+        self._network = network
+        self._noise = noise
+        self._complete = is_sparse(transformed) or not np.isnan(transformed).any()
+        self._components: Tensor | None = None
+        if network.stem is not None and noise.masking == 0:
+            chunk = rows_at_once(transformed.shape[1])
+            parts = np.split(np.arange(len(self)), range(chunk, len(self), chunk))
+            self._components = torch.cat([self.clean(rows) for rows in parts])
+
+    def __len__(self) -> int:
+        return int(self._transformed.shape[0])
+
+    def clean(self, rows: NDArray[np.intp]) -> Tensor:
+        """Return the input of some cells, ``(n, n_components)`` or ``(n, n_features)`` without a stem."""
+        if self._components is not None:
+            return self._components[rows]
+        x = self._features(rows)
+        return self._network.components(x if self._complete else self._network.impute(x, ~x.isnan()))
+
+    def view(self, rows: NDArray[np.intp], generator: torch.Generator) -> Tensor:
+        """Return a noisy view, shaped as `clean`: features hidden as if not measured, then Gaussian noise."""
+        if self._noise.masking > 0:
+            x = self._features(rows)  # (n, n_features)
+            measured = torch.rand(x.shape, generator=generator, device=x.device) >= self._noise.masking
+            view = self._network.components(self._network.impute(x, measured & ~x.isnan()))
+        else:
+            view = self.clean(rows)
+        noise = torch.randn(view.shape, generator=generator, device=view.device)
+        return torch.add(view, noise, alpha=self._noise.gaussian, out=noise)
+
+    def _features(self, rows: NDArray[np.intp]) -> Tensor:
+        centred = self._preprocessing.centred(dense(self._transformed[rows]))
+        return torch.from_numpy(centred).to(self._network.feature_weight.device)

@@ -1,0 +1,89 @@
+"""The SMILE network: an optional frozen stem, an encoder, and two heads."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from smile_runtime.encoder import SMALLEST_SHARE
+from smile_training.recipe import recipe as recipes
+
+
+class SmileNetwork(nn.Module):
+    """Encoder with its two heads, as published: Linear, BatchNorm, ReLU blocks; 32-d projection; K probabilities.
+
+    Parameters
+    ----------
+    n_features
+        Number of centred, scaled features that come in.
+    sizes
+        Layer sizes.
+    stem
+        Components of a linear stem, shape ``(n_features, n_components)``; None for none. It is frozen.
+    heads_of
+        The network whose heads it shares; None: it has its own.
+    """
+
+    stem: Tensor | None
+    feature_weight: Tensor
+
+    def __init__(
+        self,
+        n_features: int,
+        sizes: recipes.Network,
+        stem: NDArray[np.float32] | None = None,
+        heads_of: "SmileNetwork | None" = None,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("stem", None if stem is None else torch.from_numpy(stem))
+        self.register_buffer("feature_weight", _feature_weight(n_features, self.stem))
+        first = n_features if stem is None else stem.shape[1]
+        self.encoder = _blocks([first, *sizes.hidden, sizes.n_latent], sizes.negative_slope)
+        self.projection: nn.Module
+        self.pseudo_types: nn.Sequential
+        if heads_of is not None:
+            self.projection, self.pseudo_types = heads_of.projection, heads_of.pseudo_types
+        elif sizes.heads:
+            self.projection = nn.Linear(sizes.n_latent, sizes.n_projection)
+            self.pseudo_types = nn.Sequential(nn.Linear(sizes.n_latent, sizes.n_pseudo_types), nn.Softmax(dim=1))
+        else:
+            self.projection, self.pseudo_types = nn.Identity(), nn.Sequential(nn.Softmax(dim=1))
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw Xavier-uniform weights and zero the biases of every linear layer."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight, generator=generator)
+                nn.init.zeros_(module.bias)
+
+    def impute(self, x: Tensor, measured: Tensor) -> Tensor:
+        """Return centred features, ``(n, n_features)``, with those that were not ``measured`` made up for.
+
+        They take the reference mean, which is 0; the measured ones grow by the weight that is missing, so that a cell
+        with half of its features measured does not look like half a cell.
+        """
+        share = measured.float() @ self.feature_weight[:, None]  # (n, 1)
+        return torch.where(measured, x, 0.0) / share.clamp_min(SMALLEST_SHARE)
+
+    def components(self, x: Tensor) -> Tensor:
+        """Return the encoder's input, ``(n, n_components)``, from centred features, ``(n, n_features)``."""
+        return x if self.stem is None else x @ self.stem
+
+
+def _feature_weight(n_features: int, stem: Tensor | None) -> Tensor:
+    """Return the share of each feature in what comes behind the first linear map, shape ``(n_features,)``; sum 1."""
+    if stem is None:
+        return torch.full((n_features,), 1 / n_features)
+    directions = torch.nn.functional.normalize(stem, dim=0)
+    return directions.square().mean(dim=1)
+
+
+def _blocks(sizes: Sequence[int], negative_slope: float) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for n_in, n_out in itertools.pairwise(sizes):
+        activation = nn.LeakyReLU(negative_slope) if negative_slope else nn.ReLU()
+        layers += [nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), activation]
+    return nn.Sequential(*layers)

@@ -1,0 +1,79 @@
+"""Which cell the second view of a positive pair shows."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+
+from smile_training.data import Dataset
+from smile_training.recipe import Pairing
+
+_CHOICES = 64
+
+
+def self_partners(n_cells: int) -> NDArray[np.intp]:
+    """Return each cell as its own only partner, shape ``(n_cells, 1)``: the published pairing, and the one by label."""
+    return np.arange(n_cells)[:, None]
+
+
+def matched(dataset: Dataset, first: str, second: str, pairing: Pairing, seed: int) -> dict[str, NDArray[np.intp]]:
+    """Return the pairs of two modalities: for each, its rows, alike in order, shape ``(n_pairs, n_choices)``.
+
+    They are the cells that both measured. With ``pairing.unpaired`` each further labelled cell of the second follows,
+    with cells of its label in the first to choose from.
+    """
+    rows, others = dataset.pairs(first, second)
+    if not pairing.unpaired:
+        return {first: rows[:, None], second: others[:, None]}
+    rng = np.random.default_rng(seed)
+    labels = dataset.cells[first].labels
+    alone = np.setdiff1d(np.flatnonzero(np.isin(dataset.cells[second].labels, labels[labels >= 0])), others)
+    stand_ins = [rng.choice(np.flatnonzero(labels == label), _CHOICES) for label in dataset.cells[second].labels[alone]]
+    choices = np.concatenate(
+        [np.repeat(rows[:, None], _CHOICES, axis=1), np.reshape(stand_ins, (-1, _CHOICES)).astype(np.intp)]
+    )
+    return {first: choices, second: np.concatenate([others, alone])[:, None]}
+
+
+def neighbour_partners(
+    components: NDArray[np.float32],
+    batches: NDArray[np.int64],
+    n_neighbors: int,
+    labels: NDArray[np.int64] | None = None,
+) -> NDArray[np.intp]:
+    """Return each cell's nearest cells in every batch, its own batch included.
+
+    Parameters
+    ----------
+    components
+        Principal components of all cells, shape ``(n_cells, n_components)``; distances are Euclidean.
+    batches
+        Batch ids, shape ``(n_cells,)``.
+    n_neighbors
+        How many cells are taken from each batch; from fewer candidates, all of them with repeats.
+    labels
+        Label ids, shape ``(n_cells,)``: only cells of one label are partners, where a batch has none of them the cell
+        itself; a cell without label (-1) takes any. None: all take any.
+
+    Returns
+    -------
+        Row numbers of the partners, shape ``(n_cells, n_batches * n_neighbors)``.
+    """
+    labels = np.full(len(components), -1) if labels is None else labels
+    tables = []
+    for batch in np.unique(batches):
+        table = np.repeat(self_partners(len(components)), n_neighbors, axis=1)
+        for label in np.unique(labels):
+            cells = np.flatnonzero(labels == label)
+            candidates = np.flatnonzero((batches == batch) & ((labels == label) | (label < 0)))
+            if len(candidates):
+                table[cells] = _nearest(components, cells, candidates, n_neighbors)
+        tables.append(table)
+    return np.hstack(tables)
+
+
+def _nearest(
+    components: NDArray[np.float32], cells: NDArray[np.intp], candidates: NDArray[np.intp], n: int
+) -> NDArray[np.intp]:
+    search = NearestNeighbors(n_neighbors=min(n, len(candidates))).fit(components[candidates])
+    nearest = candidates[search.kneighbors(components[cells], return_distance=False)]  # (cells, <= n)
+    return np.resize(nearest.T, (n, len(cells))).T  # repeats where there are fewer candidates

@@ -1,0 +1,56 @@
+"""Trained encoders taken from a space directory: a teacher for further modalities."""
+
+import msgspec
+from safetensors.torch import load_file
+
+from smile_runtime.errors import RecipeError
+from smile_runtime.manifest import weights_name
+from smile_runtime.space import Space
+from smile_training.model.network import SmileNetwork
+from smile_training.model.trained_encoder import TrainedEncoder
+from smile_training.recipe import Network, Recipe
+
+
+def restore_encoders(space: Space, recipe: Recipe) -> dict[str, TrainedEncoder]:
+    """Return the encoders of a space that a composition goes on from.
+
+    Parameters
+    ----------
+    space
+        An open space: all of its files were checked.
+    recipe
+        What is to become of it.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe is no composition that goes on from this space, or the space lacks its torch weights.
+    """
+    first = next(iter(recipe.modalities))
+    if recipe.variant != "composition" or first not in space.encoders:
+        raise RecipeError(
+            f"the space {space.name} has the encoders {', '.join(space.encoders)}; a recipe that adds to it has "
+            f"variant = 'composition' and one of them as its first modality, got {recipe.variant!r} and {first!r}"
+        )
+    if unknown := [name for name in space.encoders if name not in recipe.modalities]:
+        raise RecipeError(
+            f"the space {space.name} has the encoder {unknown[0]!r}, the recipe lacks it; keep its table in the recipe"
+        )
+    if not set(recipe.modalities) - set(space.encoders):
+        raise RecipeError(
+            f"the space {space.name} has all modalities of the recipe already; add a table [modalities.NAME]"
+        )
+    return {name: _restore(space, name) for name in recipe.modalities if name in space.encoders}
+
+
+def _restore(space: Space, modality: str) -> TrainedEncoder:
+    path = space.path / weights_name(modality)
+    if not path.is_file():
+        raise RecipeError(f"the space {space.name} lacks {path}, its torch weights; take a copy that has them")
+    encoder = space.encoders[modality]
+    sizes = msgspec.convert(space.manifest.recipe["network"], Network)
+    state = load_file(path)
+    stem = state["stem"].numpy() if "stem" in state else None
+    network = SmileNetwork(len(encoder.features), sizes, stem)
+    network.load_state_dict(state)
+    return TrainedEncoder(encoder.features.ids, encoder.preprocessing, network.eval())

@@ -1,0 +1,61 @@
+"""The linear stem: components of all cells of a modality, fitted without labels."""
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA, TruncatedSVD
+
+from smile_runtime.arrays import Matrix, is_sparse
+from smile_runtime.encoder import Preprocessing
+from smile_runtime.errors import RecipeError
+from smile_training.recipe import Stem
+
+
+def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, seed: int) -> NDArray[np.float32]:
+    """Fit a stem on cells whose values are transformed but not yet centred.
+
+    Parameters
+    ----------
+    transformed
+        What `Preprocessing.transform` gave, shape ``(n_cells, n_features)``; NaN counts as the feature's mean.
+    preprocessing
+        Gives the per-feature mean and scale.
+    settings
+        Kind and number of components.
+    seed
+        Seed of the solver's starting vector.
+
+    Returns
+    -------
+        Shape ``(n_features, n_components)``: centred, scaled features times this are the components, divided by the
+        standard deviation of the first one.
+
+    Raises
+    ------
+    RecipeError
+        If there are not more cells and features than components.
+    """
+    n_components = settings.n_components + (settings.kind == "lsi")
+    if n_components >= min(transformed.shape):
+        n_cells, n_features = transformed.shape
+        raise RecipeError(
+            f"a stem of {settings.n_components} components needs more than {n_components} cells and features, "
+            f"the data has {n_cells:,} cells and {n_features:,} features; set stem.n_components below both"
+        )
+    scaled = _scaled(transformed, preprocessing)
+    if settings.kind == "lsi":
+        directions = TruncatedSVD(n_components, algorithm="arpack", random_state=seed).fit(scaled).components_[1:].T
+    else:
+        pca = PCA(n_components, svd_solver="arpack", random_state=seed)  # centres without making rows dense
+        directions = pca.fit(scaled).components_.T
+    spread = np.std(scaled @ directions[:, :1])
+    stem: NDArray[np.float32] = (directions / spread).astype(np.float32)
+    return np.ascontiguousarray(stem)
+
+
+def _scaled(transformed: Matrix, preprocessing: Preprocessing) -> Matrix:
+    """Return values times the features' scale, in float64, not centred; for a sparse matrix sparse."""
+    if is_sparse(transformed):
+        return scipy.sparse.csr_matrix(transformed.multiply(preprocessing.scale), dtype=np.float64)
+    filled = np.where(np.isnan(transformed), preprocessing.mean, transformed.astype(np.float64))
+    return filled * preprocessing.scale

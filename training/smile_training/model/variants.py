@@ -1,0 +1,152 @@
+"""The variants of SMILE: which views of a cell are taken, and which terms pull them together or push them apart.
+
+Source: Xu, Das & McCord (2022), Bioinformatics 38(2):476; reference SMILE is of the authors' later public code.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from smile_training.model import losses
+from smile_training.recipe import Loss, Training
+
+
+@dataclass(frozen=True)
+class View:
+    """One look at the cells of a batch.
+
+    Attributes
+    ----------
+    modality
+        Through which encoder.
+    partner
+        Whether at each cell's partner instead of the cell itself.
+    noisy
+        Whether with noise.
+    """
+
+    modality: str
+    partner: bool = False
+    noisy: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A view, encoded.
+
+    Attributes
+    ----------
+    encoding
+        Shape ``(batch, n_latent)``.
+    projection
+        Shape ``(batch, n_projection)``.
+    pseudo_type
+        Probabilities, shape ``(batch, K)``.
+    labels
+        Label ids where cells are paired by label, shape ``(batch,)``; else None.
+    """
+
+    encoding: Tensor
+    projection: Tensor
+    pseudo_type: Tensor
+    labels: Tensor | None = None
+
+
+Term = Callable[[list[Encoded]], Tensor]
+"""A part of the loss, from the encoded views."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training with the same views and terms.
+
+    Attributes
+    ----------
+    views
+        What is taken of each batch.
+    terms
+        What is added up to the loss.
+    epochs
+        How long.
+    paired
+        Whether a batch holds the same cells in all modalities; else each modality's own.
+    """
+
+    views: tuple[View, ...]
+    terms: tuple[Term, ...]
+    epochs: int
+    paired: bool = True
+
+
+def smile(modality: str, training: Training) -> list[Phase]:
+    """Return SMILE's training: a cell with itself under noise, or with its partner."""
+    views = (View(modality), View(modality, partner=True))
+    return [Phase(views, (contrast(0, 1, training.loss),), training.epochs)]
+
+
+def psmile(a: str, b: str, training: Training) -> list[Phase]:
+    """Return pSMILE's training: what one modality sees of a cell with what the other sees of it."""
+    loss, views = training.loss, (View(a), View(b, partner=True))
+    return [Phase(views, (contrast(0, 1, loss), near(0, 1, loss)), training.epochs)]
+
+
+def mpsmile(a: str, b: str, training: Training) -> list[Phase]:
+    """Return mpSMILE's training: as pSMILE, and the first modality with itself."""
+    loss, views = training.loss, (View(a), View(b, partner=True), View(a, partner=True))
+    terms = (contrast(0, 1, loss), contrast(0, 2, loss), near(0, 1, loss))
+    return [Phase(views, terms, training.epochs)]
+
+
+def student(teacher: str, modality: str, training: Training) -> list[Phase]:
+    """Return a student's training in a composition: pSMILE with a teacher that stands still."""
+    return psmile(teacher, modality, training)
+
+
+def reference(a: str, b: str, training: Training) -> list[Phase]:
+    """Return reference SMILE's training: each modality with itself, on all of its cells; then the pairs."""
+    loss = training.loss
+    looks = (View(a), View(a, partner=True), View(b), View(b, partner=True))
+    alone = (contrast(0, 1, loss, pseudo_types=False), contrast(2, 3, loss, pseudo_types=False), certainty(0, 2, loss))
+    clean = (View(a, noisy=False), View(b, noisy=False))
+    together = (attraction(0, 1), certainty(0, 1, loss))
+    return [
+        Phase(looks, alone, training.pretraining_epochs, paired=False),
+        Phase(clean, together, training.epochs),
+    ]
+
+
+def contrast(i: int, j: int, loss: Loss, *, pseudo_types: bool = True) -> Term:
+    """Return the contrastive term of two views: of their projections, and of their pseudo types."""
+
+    def term(views: list[Encoded]) -> Tensor:
+        a, b = views[i], views[j]
+        if a.labels is None:
+            value = losses.nt_xent(a.projection, b.projection, loss.temperature)
+        else:
+            value = losses.supervised_nt_xent(a.projection, b.projection, a.labels, loss.temperature)
+        if not pseudo_types:
+            return value
+        return value + losses.pseudo_type_loss(a.pseudo_type, b.pseudo_type, loss.pseudo_type_temperature)
+
+    return term
+
+
+def near(i: int, j: int, loss: Loss) -> Term:
+    """Return the term that brings the encodings of two views to one place."""
+    return lambda views: loss.mse_weight * losses.squared_distance(views[i].encoding, views[j].encoding)
+
+
+def attraction(i: int, j: int) -> Term:
+    """Return the term that turns the encodings of two views into one direction."""
+    return lambda views: losses.attraction(views[i].encoding, views[j].encoding)
+
+
+def certainty(i: int, j: int, loss: Loss) -> Term:
+    """Return the term that keeps the entropies of two views' encodings low."""
+    weight_a, weight_b = loss.entropy_weights
+
+    def term(views: list[Encoded]) -> Tensor:
+        return weight_a * losses.entropy(views[i].encoding) + weight_b * losses.entropy(views[j].encoding)
+
+    return term

@@ -1,0 +1,133 @@
+"""The picture of a space: its map by cell type, by batch and by modality, with left-out cells on it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_runtime.mapping import Reference, nearest_neighbours, neighbour_weights
+from smile_training.data import Dataset
+from smile_training.loop import Encoders
+from smile_training.recipe import Recipe
+from smile_training.reference import fit_map
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from smile_training.data import Split
+
+_MOST_NAMES = 24
+
+
+def draw_fold(path: Path, recipe: Recipe, split: "Split", encoders: Encoders) -> None:
+    """Draw the cells that a fold was trained on, and on their map the cells that it left out.
+
+    A left-out cell stands where its nearest cells of the reference stand, as a query does.
+
+    Parameters
+    ----------
+    path
+        The PNG to write.
+    recipe
+        Names the space and the kind of map.
+    split
+        The cells.
+    encoders
+        Trained on the first part of them.
+    """
+    from matplotlib.figure import Figure
+
+    known = np.concatenate([encoders[name].embed(cells) for name, cells in split.train.cells.items()])
+    others = np.concatenate([encoders[name].embed(cells) for name, cells in split.left_out.cells.items()])
+    position = fit_map(known, recipe.reference.map_method, recipe.seed)
+    placed = _placed(others, known, position, recipe.reference.n_neighbors)
+    panels = [panel for panel in _panels(split.train, split.left_out) if len(panel[1]) > 1]
+    figure = Figure(figsize=(6.5 * max(len(panels), 1), 5.5), layout="constrained")
+    for axes, (title, names, ids, left_out_ids) in zip(
+        np.ravel(figure.subplots(1, max(len(panels), 1))), panels, strict=False
+    ):
+        _draw(axes, names, position, ids, small=True)
+        _draw(axes, names, placed, left_out_ids, small=False)
+        axes.set(title=title, xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+        axes.legend(
+            loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=7, ncols=1 + (len(names) > _MOST_NAMES)
+        )
+    figure.suptitle(f"{recipe.title}: {len(known):,} measurements trained on (dots), {len(others):,} left out (ringed)")
+    figure.savefig(path, dpi=80)
+
+
+def _placed(
+    others: NDArray[np.float32], known: NDArray[np.float32], position: NDArray[np.float32], k: int
+) -> NDArray[np.float32]:
+    """Return where cells stand on a map by their neighbours, shape ``(n, 2)``."""
+    n = len(known)
+    no_labels, modality = np.empty((n, 0), np.int64), np.zeros(n, np.int64)
+    points = Reference(known, np.ones(n, np.float32), position, no_labels, modality, (), ("all",))
+    neighbours = nearest_neighbours(others, known, k)
+    placed: NDArray[np.float32] = np.einsum(
+        "nk,nkc->nc", neighbour_weights(neighbours, points), position[neighbours.indices]
+    )
+    return placed
+
+
+def _panels(train: Dataset, left_out: Dataset) -> list[tuple[str, Sequence[str], NDArray[np.int64], NDArray[np.int64]]]:
+    """Return title, names, and ids of both parts, for each way to colour the cells."""
+    batch_names = tuple(sorted({name for cells in train.cells.values() for name in cells.batch_names}))
+
+    def batches(part: Dataset) -> NDArray[np.int64]:
+        places = {
+            name: np.array([batch_names.index(each) for each in cells.batch_names])
+            for name, cells in part.cells.items()
+        }
+        return np.concatenate([places[name][cells.batches] for name, cells in part.cells.items()])
+
+    def labels(part: Dataset) -> NDArray[np.int64]:
+        return np.concatenate([cells.labels for cells in part.cells.values()])
+
+    def modalities(part: Dataset) -> NDArray[np.int64]:
+        return np.repeat(np.arange(len(part.cells)), [len(cells) for cells in part.cells.values()])
+
+    return [
+        ("cell type", train.label_names, labels(train), labels(left_out)),
+        ("batch", batch_names, batches(train), batches(left_out)),
+        ("modality", tuple(train.cells), modalities(train), modalities(left_out)),
+    ]
+
+
+def _draw(
+    axes: "Axes", names: Sequence[str], position: NDArray[np.float32], ids: NDArray[np.int64], *, small: bool
+) -> None:
+    from matplotlib import colormaps
+
+    palette = next((name for name, most in (("tab10", 10), ("tab20", 20)) if len(names) <= most), None)
+    for number, name in enumerate(names):
+        x, y = position[ids == number].T
+        colour = colormaps["turbo"](number / len(names)) if palette is None else colormaps[palette](number)
+        if small:
+            axes.scatter(x, y, s=6, color=colour, linewidths=0, label=name)
+        else:
+            axes.scatter(x, y, s=16, color=colour, edgecolors="black", linewidths=0.4)
+
+
+_FEW = 20
+
+
+def draw_loss_curves(curves: Mapping[str, Sequence[float]], title: str, path: Path) -> None:
+    """Draw the mean loss of each epoch of each encoder as a PNG; encoders that learned together share a curve."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axes = figure.add_subplot()
+    together: dict[tuple[float, ...], list[str]] = {}
+    for name, losses in curves.items():
+        together.setdefault(tuple(losses), []).append(name)
+    for losses, names in together.items():
+        marker = "." if len(losses) < _FEW else None
+        axes.plot(range(1, len(losses) + 1), losses, marker=marker, label=" and ".join(names))
+    axes.set(xlabel="epoch", ylabel="loss", title=title)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=100)

@@ -1,0 +1,53 @@
+"""Landmarks: a few weighted points that stand for the reference cells, so that no cell need be published."""
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import normalize
+
+from smile_runtime.mapping import Reference
+
+
+def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
+    """Summarise a reference of cells by the centres of k-means within each label, or pair of labels of two columns.
+
+    Parameters
+    ----------
+    cells
+        The cells of one modality, each of weight 1.
+    n_landmarks
+        About how many points: each group of cells of the same labels gets its share of them, rounded, and one at least;
+        never more than cells.
+    seed
+        Seed of k-means.
+
+    Returns
+    -------
+        Centres (L2-normalised), the number of cells of each, their mean position on the map.
+    """
+    share = n_landmarks / len(cells)
+    parts = []
+    for labels in sorted(set(map(tuple, cells.label))):
+        members = np.flatnonzero((cells.label == labels).all(axis=1))
+        k = min(max(1, round(share * len(members))), len(members))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # of equal cells, which share a landmark
+            cluster = KMeans(k, n_init=4, random_state=seed).fit_predict(cells.embedding[members])
+        parts.append(_centres(cells, members, cluster))
+    embedding, weight, position, label = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    modality = np.full(len(weight), cells.modality[0], np.int64)
+    return Reference(embedding, weight, position, label, modality, cells.label_columns, cells.modalities)
+
+
+def _centres(
+    cells: Reference, members: NDArray[np.intp], cluster: NDArray[np.int32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    of_cluster = (cluster[:, None] == np.unique(cluster)).astype(np.float32)  # (members, clusters)
+    weight = of_cluster.sum(axis=0)
+    mean = (of_cluster.T @ cells.embedding[members]) / weight[:, None]
+    position = (of_cluster.T @ cells.map[members]) / weight[:, None]
+    label = np.repeat(cells.label[members[:1]], len(weight), axis=0)
+    return normalize(mean).astype(np.float32), weight, position.astype(np.float32), label

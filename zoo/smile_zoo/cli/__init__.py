@@ -1,0 +1,1 @@
+"""The ``smile-zoo`` command, one module a subcommand."""

@@ -1,0 +1,43 @@
+"""``smile-zoo bundle``."""
+
+from pathlib import Path
+
+import click
+
+from smile_zoo.cli import options
+from smile_zoo.cli.console import print_json, progress_bar, size_text
+from smile_zoo.transfer import pack
+
+
+@click.command()
+@click.argument("space")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The .tar file to write.")
+@options.modalities
+@options.with_training
+@click.option("--force", is_flag=True, help="Replace OUTPUT if it exists.")
+@options.as_json
+def bundle(
+    space: str, *, output: Path, modalities: tuple[str, ...], with_training: bool, force: bool, as_json: bool
+) -> None:
+    """Pack a SPACE into one file, for a machine without a network.
+
+    There, `smile-zoo pull FILE.tar` checks it and puts it where its name finds it.
+
+    \b
+    Example:
+      smile-zoo bundle org/name -o space.tar
+    """
+    with progress_bar("pulling", unit="B") as progress:
+        packed = pack(
+            space,
+            output,
+            modalities=modalities or None,
+            with_training=with_training,
+            force=force,
+            progress=progress,
+        )
+    size = output.stat().st_size
+    if as_json:
+        print_json({"space": packed.manifest.name, "revision": packed.revision, "output": str(output), "size": size})
+        return
+    click.echo(f"wrote {output}, {size_text(size)} ({packed.manifest.name}, {packed.revision})", err=True)

@@ -1,0 +1,75 @@
+"""``smile-zoo cache``."""
+
+from dataclasses import asdict
+
+import click
+
+from smile_zoo.cli import options
+from smile_zoo.cli.console import print_json, print_table, size_text
+from smile_zoo.hub import hub_cache
+from smile_zoo.transfer import cached_path, list_cached, remove_cached
+
+
+@click.group()
+def cache() -> None:
+    """List and remove the spaces that were pulled.
+
+    They are kept in the cache of the Hub's client, which HF_HUB_CACHE or HF_HOME moves.
+
+    \b
+    Example:
+      smile-zoo cache list
+    """
+
+
+@cache.command("list")
+@options.as_json
+def list_(*, as_json: bool) -> None:
+    """List the spaces in the cache.
+
+    \b
+    Example:
+      smile-zoo cache list
+    """
+    spaces = list_cached()
+    if as_json:
+        print_json([{**asdict(space), "path": str(space.path)} for space in spaces])
+        return
+    rows = [
+        [space.repo, space.commit[:10], ", ".join(space.revisions), ", ".join(space.modalities), size_text(space.size)]
+        for space in spaces
+    ]
+    print_table(["REPO", "COMMIT", "REVISIONS", "MODALITIES", "SIZE"], rows)
+
+
+@cache.command()
+@click.argument("repo")
+@options.as_json
+def remove(repo: str, *, as_json: bool) -> None:
+    """Remove REPO from the cache, or one commit of it (REPO@COMMIT, as many digits as are needed).
+
+    A catalogue name stands for its repo at its commit.
+
+    \b
+    Example:
+      smile-zoo cache remove org/name
+    """
+    removed, freed = remove_cached(repo)
+    if as_json:
+        print_json({"removed": [f"{space.repo}@{space.commit}" for space in removed], "freed": freed})
+        return
+    for space in removed:
+        click.echo(f"removed {space.repo}@{space.commit[:10]}", err=True)
+    click.echo(f"{size_text(freed)} freed", err=True)
+
+
+@cache.command()
+@click.argument("space", required=False)
+def path(space: str | None) -> None:
+    """Print where the cache is, or the directory of a SPACE that is here.
+
+    \b
+    Example:
+      smile-zoo cache path pbmc
+    """
+    click.echo(str(hub_cache() if space is None else cached_path(space)))

@@ -1,0 +1,37 @@
+"""``smile-zoo catalogue``."""
+
+import click
+
+from smile_zoo.cli import options
+from smile_zoo.cli.console import print_json
+from smile_zoo.transfer import DEFAULT_REPO, update_catalogue
+
+
+@click.group()
+def catalogue() -> None:
+    """Update the catalogue.
+
+    \b
+    Example:
+      smile-zoo catalogue update
+    """
+
+
+@catalogue.command()
+@click.option("--repo", default=DEFAULT_REPO, show_default=True, help="Hub repo that holds catalogue.jsonl.")
+@click.option("--revision", default="main", show_default=True, help="Its branch, tag or commit.")
+@options.as_json
+def update(*, repo: str, revision: str, as_json: bool) -> None:
+    """Take the newest catalogue from the Hub.
+
+    It is checked whole before it takes the place of the one before. Spaces that come with the package stay as they are.
+
+    \b
+    Example:
+      smile-zoo catalogue update
+    """
+    updated = update_catalogue(repo, revision=revision)
+    if as_json:
+        print_json({"repo": repo, "commit": updated.commit, "spaces": updated.names, "new": updated.new})
+        return
+    click.echo(f"{len(updated.names)} spaces, {len(updated.new)} of them new: {', '.join(updated.new)}", err=True)

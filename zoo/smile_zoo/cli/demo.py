@@ -1,0 +1,38 @@
+"""``smile-zoo demo``."""
+
+from pathlib import Path
+
+import click
+
+import smile_zoo
+from smile_zoo.cli import options
+from smile_zoo.cli.project import project
+
+_QUERY = Path(smile_zoo.__file__).parent / "demo" / "query.h5ad"
+
+
+@click.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="Where the three files are written [default: here].",
+)
+@options.as_json
+@click.pass_context
+def demo(ctx: click.Context, folder: Path, *, as_json: bool) -> None:
+    """Project the cells that come with the package into the pbmc space.
+
+    200 immune cells that no space was trained on are embedded, labelled and drawn: demo.h5ad, the report demo.html and
+    the picture demo.png, replaced if they exist. Needs no network.
+
+    \b
+    Example:
+      smile-zoo demo
+    """
+    arguments = [str(_QUERY), "pbmc", "-o", str(folder / "demo.h5ad"), "--force"]
+    for name in ("demo.html", "demo.png"):
+        arguments += ["--report", str(folder / name)]
+    if as_json:
+        arguments.append("--json")
+    project.main(arguments, standalone_mode=False, parent=ctx.parent)

@@ -1,0 +1,51 @@
+"""``smile-zoo list`` and what else prints the catalogue."""
+
+from collections.abc import Sequence
+
+import click
+import msgspec
+
+from smile_zoo.catalogue import CatalogueEntry, list_spaces
+from smile_zoo.cli import options
+from smile_zoo.cli.console import print_json, print_table, size_text
+from smile_zoo.transfer import is_local
+
+
+@click.command("list")
+@click.option("--organism", help="Only spaces whose organism has this in it.")
+@click.option("--tissue", help="Only spaces whose tissue has this in it.")
+@click.option("--modality", help="Only spaces with an encoder of this modality.")
+@options.as_json
+def list_(*, organism: str | None, tissue: str | None, modality: str | None, as_json: bool) -> None:
+    """List the spaces of the catalogue.
+
+    \b
+    Example:
+      smile-zoo list --organism "mus musculus" --modality atac
+      smile-zoo list --json
+    """
+    print_entries(list_spaces(organism=organism, tissue=tissue, modality=modality), as_json=as_json)
+
+
+def print_entries(entries: Sequence[CatalogueEntry], *, as_json: bool) -> None:
+    """Print entries of the catalogue, and which of them are on this machine."""
+    if as_json:
+        print_json([{**msgspec.to_builtins(entry), "local": is_local(entry)} for entry in entries])
+        return
+    header = ["NAME", "TITLE", "ORGANISM", "TISSUE", "MODALITIES", "CELLS", "SIZE", "LOCAL"]
+    print_table(header, [_row(entry) for entry in entries])
+    if not entries:
+        click.echo("no space of the catalogue is so; smile-zoo catalogue update may bring more", err=True)
+
+
+def _row(entry: CatalogueEntry) -> list[object]:
+    return [
+        entry.name,
+        entry.title,
+        entry.organism,
+        entry.tissue,
+        ", ".join(entry.modalities),
+        entry.n_cells,
+        size_text(entry.size),
+        "yes" if is_local(entry) else "",
+    ]

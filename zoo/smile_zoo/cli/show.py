@@ -1,0 +1,61 @@
+"""``smile-zoo show``."""
+
+import click
+import msgspec
+
+from smile_zoo.cli import options
+from smile_zoo.cli.console import print_fields, print_json, size_text
+from smile_zoo.transfer import Pulled, pull_manifest
+
+
+@click.command()
+@click.argument("space")
+@options.as_json
+def show(space: str, *, as_json: bool) -> None:
+    """Show what a SPACE is made of.
+
+    \b
+    Example:
+      smile-zoo show pbmc
+    """
+    pulled = pull_manifest(space)
+    if as_json:
+        print_json(msgspec.to_builtins(pulled.manifest))
+        return
+    print_fields(_fields(pulled))
+
+
+def _fields(pulled: Pulled) -> list[tuple[str, str]]:
+    manifest = pulled.manifest
+    reference = manifest.reference
+    rows = [
+        ("name", manifest.name),
+        ("title", manifest.title),
+        ("organism", manifest.organism),
+        ("tissue", manifest.tissue),
+        ("variant", manifest.variant),
+        ("licence", manifest.licence),
+        ("revision", pulled.revision),
+        ("directory", str(pulled.path)),
+        ("manifest sha256", pulled.manifest_sha256),
+    ]
+    rows += [
+        (f"encoder {modality}", f"{record.n_features:,} features -> {record.n_latent} dimensions")
+        for modality, record in manifest.encoders.items()
+    ]
+    rows += [
+        (f"int8 {modality}", f"cosine to float32 {record.int8.mean_cosine:.5f}, lowest {record.int8.lowest_cosine:.5f}")
+        for modality, record in manifest.encoders.items()
+        if record.int8
+    ]
+    rows += [("reference", f"{reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells")]
+    rows += [(f"labels, {column.name}", ", ".join(column.labels)) for column in reference.label_columns]
+    rows += [] if reference.label_columns else [("labels", "none")]
+    rows += [("source", f"{source.name} ({source.licence})") for source in manifest.sources]
+    rows += [
+        (f"{metric.name}, {metric.modality}", f"{metric.mean:.3f} ± {metric.std:.3f}")
+        for metric in manifest.metrics
+        if metric.method == "smile"
+    ]
+    size = sum(file.size for file in manifest.files.values())
+    return [*rows, ("files", f"{len(manifest.files)}, {size_text(size)}")]

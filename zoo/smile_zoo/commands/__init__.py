@@ -1,1 +1,0 @@
-"""The subcommands of ``smile-zoo``: each parses, calls one function and formats."""

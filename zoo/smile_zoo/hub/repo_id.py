@@ -1,0 +1,33 @@
+"""Repo ids and revisions of the Hub, as they are written."""
+
+import re
+
+DEFAULT_REVISION = "main"
+
+_REVISION = r"(?!.*\.\.)\w[\w./+-]*"
+
+_REPO = re.compile(rf"(?P<repo>[A-Za-z0-9][\w.-]*/[\w.-]+?)(@(?P<revision>{_REVISION}))?")
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def is_commit(revision: str) -> bool:
+    """Return whether this is a commit, and not a branch or tag."""
+    return _COMMIT.fullmatch(revision) is not None
+
+
+def is_repo(name: str) -> bool:
+    """Return whether this can be the name of a Hub repo: ``org/name``."""
+    match = _REPO.fullmatch(name)
+    return match is not None and match["revision"] is None
+
+
+def is_revision(name: str) -> bool:
+    """Return whether this can be the name of a branch or tag, as it stands in ``org/name@revision``."""
+    return re.fullmatch(_REVISION, name) is not None
+
+
+def split_repo_id(name: str) -> tuple[str, str] | None:
+    """Split ``org/name`` or ``org/name@revision`` into repo and revision; None if the name is neither."""
+    match = _REPO.fullmatch(name)
+    return None if match is None else (match["repo"], match["revision"] or DEFAULT_REVISION)

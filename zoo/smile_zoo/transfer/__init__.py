@@ -1,0 +1,27 @@
+"""Spaces on their way from and to the Hub: pull, bundle and publish."""
+
+from smile_zoo.transfer.bundle import pack, unpack
+from smile_zoo.transfer.cached_spaces import cache_size, cached_path, is_local, list_cached, remove_cached
+from smile_zoo.transfer.catalogue_update import DEFAULT_REPO, update_catalogue
+from smile_zoo.transfer.publish import Published, publish
+from smile_zoo.transfer.pull import load, pull, pull_manifest
+from smile_zoo.transfer.pulled_space import Pulled, PulledFile
+
+__all__ = [
+    "DEFAULT_REPO",
+    "Published",
+    "Pulled",
+    "PulledFile",
+    "cache_size",
+    "cached_path",
+    "is_local",
+    "list_cached",
+    "load",
+    "pack",
+    "publish",
+    "pull",
+    "pull_manifest",
+    "remove_cached",
+    "unpack",
+    "update_catalogue",
+]

@@ -1,0 +1,97 @@
+"""How a space is named: by catalogue name, by Hub repo, or by directory."""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from smile_runtime import SpaceNotFoundError
+from smile_zoo.catalogue import CatalogueEntry, list_spaces
+from smile_zoo.hub import DEFAULT_REVISION, is_commit, split_repo_id
+
+_FORMS = "give a catalogue name (smile-zoo list), a Hub repo (org/name, org/name@revision) or a directory (./{})"
+
+
+@dataclass(frozen=True)
+class LocalSpace:
+    """A space directory on this machine; ``packaged`` says that it came with the package."""
+
+    path: Path
+    packaged: bool = False
+
+
+@dataclass(frozen=True)
+class HubSpace:
+    """A space on the Hub; one of the catalogue has the sha256 that its manifest must have."""
+
+    repo: str
+    revision: str = DEFAULT_REVISION
+    manifest_sha256: str | None = None
+
+    @property
+    def commit(self) -> str | None:
+        """The commit, where the revision is one and not a branch or tag."""
+        return self.revision if is_commit(self.revision) else None
+
+    def __str__(self) -> str:
+        """Return the name as a user writes it."""
+        return f"{self.repo}@{self.revision}"
+
+
+def parse_name(name: str | Path) -> LocalSpace | HubSpace:
+    """Return what a name stands for.
+
+    Parameters
+    ----------
+    name
+        A catalogue name (``pbmc``), a Hub repo (``org/name``, ``org/name@revision``), or a directory, which starts with
+        ``./``, ``../``, ``/`` or ``~``. A `Path` is a directory.
+
+    Raises
+    ------
+    SpaceNotFoundError
+        If it is none of the three or could be two of them; the message gives the valid forms, and names that are near.
+    """
+    if isinstance(name, Path) or _is_directory(name):
+        return LocalSpace(Path(name).expanduser())
+    if "/" in name:
+        return _hub_space(name)
+    entries = {entry.name: entry for entry in list_spaces()}
+    if name not in entries:
+        raise SpaceNotFoundError(f"there is no space named {name!r}; {_hint(name, entries)}{_FORMS.format(name)}")
+    return _catalogued(entries[name])
+
+
+def _is_directory(name: str) -> bool:
+    return name in {".", ".."} or name.startswith(("./", "../", "~")) or Path(name).is_absolute() or "\\" in name
+
+
+def _hub_space(name: str) -> HubSpace:
+    repo_id = split_repo_id(name)
+    is_directory = Path(name).is_dir()
+    if repo_id is None:
+        hint = f"for the directory of that name write ./{name}; " if is_directory else ""
+        raise SpaceNotFoundError(f"{name!r} names no space; {hint}{_FORMS.format(name)}")
+    repo, revision = repo_id
+    if is_directory:
+        raise SpaceNotFoundError(
+            f"{name!r} could be a directory here or a repo on the Hub; write ./{name} for the directory, "
+            f"{repo}@{revision} for the repo"
+        )
+    return HubSpace(repo, revision)
+
+
+def _catalogued(entry: CatalogueEntry) -> LocalSpace | HubSpace:
+    if entry.packaged is not None:
+        return LocalSpace(entry.packaged, packaged=True)
+    assert entry.repo is not None
+    assert entry.revision is not None
+    return HubSpace(entry.repo, entry.revision, entry.manifest_sha256)
+
+
+def _hint(name: str, entries: dict[str, CatalogueEntry]) -> str:
+    if "@" in name:
+        return "a revision goes with a Hub repo only; "
+    if Path(name).is_dir():
+        return f"for the directory of that name write ./{name}; "
+    near = difflib.get_close_matches(name, entries, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}? " if near else f"the catalogue has: {', '.join(entries) or 'nothing'}; "
