@@ -59,7 +59,7 @@ def make_encoder(folder: Path, stem_size: int | None, hidden: list[int], n_featu
         ),
         min_matched=0.0,
         parity_difference=0.0,
-        voters=["rna"],
+        label_modalities=["rna"],
         calibrations={},
         sparse=SparseRecord(
             first=sparse.first.name,

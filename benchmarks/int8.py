@@ -32,7 +32,7 @@ from smile_runtime import open_space, project
 from smile_training.build import build_space
 from smile_training.data.dataset import Dataset
 from smile_training.export.onnx_export import export_onnx
-from smile_training.export.quantization import quantise
+from smile_training.export.quantization import quantize
 from smile_training.loop.train import Run, train_encoders
 from smile_training.recipe.recipe import Export, Recipe, read_recipe, resolve_recipe
 
@@ -58,7 +58,7 @@ def speed(fields: dict[str, Any], missing: int | None, rounds: int) -> dict[str,
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("float32.onnx", "int8.onnx")]
         export_onnx(encoder, paths[0], {})
-        quantise(encoder, cells.subset(np.arange(BATCH)), paths[1], {})
+        quantize(encoder, cells.subset(np.arange(BATCH)), paths[1], {})
         sessions = [bare_session(path, threads=1) for path in paths]
         sizes = [path.stat().st_size / 1e6 for path in paths]
     X, factor = cells.raw.toarray(), cells.size_factor

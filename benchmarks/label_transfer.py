@@ -1,7 +1,7 @@
 """Label transfer to left-out PBMC under different settings, beside simple peers on the same folds.
 
-Each cell of the data is left out once a repeat (stratified folds); an encoder is trained on the others, summarised by
-landmarks, and the left-out cells are labelled through the runtime's own functions. The silhouette by batch is that of
+Each cell of the data is left out once a repeat (stratified folds); an encoder is trained on the others, summarized by
+landmarks, and the left-out cells are labeled through the runtime's own functions. The silhouette by batch is that of
 the cells trained on, averaged over folds (0: well mixed).
 
     python benchmarks/label_transfer.py --data FOLDER      (about 15 minutes on one core)
@@ -25,17 +25,17 @@ from smile_training.recipe.recipe import Recipe, read_recipe, resolve_recipe
 RECIPE = Path(__file__).parents[1] / "training/recipes/pbmc.toml"
 LONG = {"epochs": 300}
 LABEL = {"pairing": {"kind": "label"}, "loss": {"temperature": 0.2}}
-LABEL_NEIGHBOUR = {"pairing": {"kind": "label_neighbour", "n_neighbors": 15}}
+LABEL_NEIGHBOR = {"pairing": {"kind": "label_neighbour", "n_neighbors": 15}}
 SETTINGS: dict[str, dict[str, Any]] = {
     "published settings, 5 epochs": {"preset": "published"},
     "published settings, 300 epochs": {"preset": "published", "training": LONG},
     "stem, pairing self": {"preset": "stem", "training": {"pairing": {"kind": "self"}}},
-    "stem, pairing neighbour": {"preset": "stem", "training": {"pairing": {"kind": "neighbour", "n_neighbors": 15}}},
+    "stem, pairing neighbor": {"preset": "stem", "training": {"pairing": {"kind": "neighbour", "n_neighbors": 15}}},
     "stem, pairing label": {"preset": "stem", "training": LABEL},
-    "stem, pairing label_neighbour": {"preset": "stem", "training": LABEL_NEIGHBOUR},
+    "stem, pairing label_neighbour": {"preset": "stem", "training": LABEL_NEIGHBOR},
     "the same, half of the features hidden": {
         "preset": "stem",
-        "training": LABEL_NEIGHBOUR,
+        "training": LABEL_NEIGHBOR,
         "modality": {"noise": {"masking": 0.5}},
     },
 }
@@ -88,8 +88,8 @@ def main() -> None:
     for name, changes in SETTINGS.items():
         metrics = measure(settings_from(shipped, changes), dataset)
         if not results:
-            peers = sorted({record.method for record in metrics} - {SMILE})
-            results = {method: figures(metrics, method) for method in peers}
+            baselines = sorted({record.method for record in metrics} - {SMILE})
+            results = {method: figures(metrics, method) for method in baselines}
         results[name] = figures(metrics, SMILE)
     if arguments.json:
         print(json.dumps(results, indent=2))

@@ -1,13 +1,13 @@
 """Time of labelling 50,000 cells by 100,000 reference cells, and by 1,000 landmarks; beside other exact searches.
 
-Cells and reference are 40 groups of unit vectors of 128 dimensions, 15 neighbours, two threads. *Whole* is the label
-transfer of a projection: neighbours, votes in two levels of 40 and 8 labels, confidence, position on the map. The
-others find neighbours alone: ours, `numpy.argpartition` of all inner products, and faiss (IndexFlatIP; skipped where
+Cells and reference are 40 groups of unit vectors of 128 dimensions, 15 neighbors, two threads. *Whole* is the label
+transfer of a projection: neighbors, votes in two levels of 40 and 8 labels, confidence, position on the map. The
+others find neighbors alone: ours, `numpy.argpartition` of all inner products, and faiss (IndexFlatIP; skipped where
 it is not installed: pip install faiss-cpu). All take turns; the ratio is the median over rounds of the time of ours
 divided by the other's in the same round. CPU seconds are of both threads: where other work keeps the machine busy,
 seconds grow and they hardly do. Memory is the peak of the arrays that ours makes.
 
-    python benchmarks/neighbours.py      (about 4 minutes on two free cores)
+    python benchmarks/neighbors.py      (about 4 minutes on two free cores)
 """
 
 import argparse
@@ -30,8 +30,8 @@ from machine import cpu_model
 from smile_runtime import Reference
 from smile_runtime.manifest import CalibrationRecord, LabelColumn
 from smile_runtime.mapping.calibration import confidence
-from smile_runtime.mapping.label_transfer import neighbour_weights, transfer_labels
-from smile_runtime.mapping.nearest_neighbors import Neighbours, nearest_neighbours
+from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
+from smile_runtime.mapping.nearest_neighbors import NearestNeighbors, find_nearest_neighbors
 
 N_CELLS, N_LATENT, K, GOAL = 50_000, 128, 15, 20.0
 SIZES = {"100,000 cells": 100_000, "1,000 landmarks": 1_000}
@@ -42,16 +42,16 @@ _CALIBRATION = CalibrationRecord(
 )
 
 
-def grouped(n: int, rng: np.random.Generator, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return unit vectors around some centres, and which centre each is from."""
-    kind = rng.integers(len(centres), size=n)
-    X = centres[kind] + 0.7 * rng.standard_normal((n, centres.shape[1]))
+def grouped(n: int, rng: np.random.Generator, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return unit vectors around some centers, and which center each is from."""
+    kind = rng.integers(len(centers), size=n)
+    X = centers[kind] + 0.7 * rng.standard_normal((n, centers.shape[1]))
     return (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32), kind
 
 
-def make_reference(n: int, rng: np.random.Generator, centres: np.ndarray) -> Reference:
+def make_reference(n: int, rng: np.random.Generator, centers: np.ndarray) -> Reference:
     """Return a reference of two levels of labels."""
-    points, kind = grouped(n, rng, centres)
+    points, kind = grouped(n, rng, centers)
     parents = (np.arange(_N_TYPES) % _N_LINEAGES).tolist()
     return Reference(
         embedding=points,
@@ -69,14 +69,14 @@ def make_reference(n: int, rng: np.random.Generator, centres: np.ndarray) -> Ref
 
 def whole(cells: np.ndarray, reference: Reference) -> None:
     """Label cells, and place them on the map."""
-    found = nearest_neighbours(cells, reference.embedding, K)
+    found = find_nearest_neighbors(cells, reference.embedding, K)
     for transfer in transfer_labels(found, reference):
         confidence(transfer.share, _CALIBRATION)
-    np.einsum("nk,nkc->nc", neighbour_weights(found, reference), reference.map[found.indices])
+    np.einsum("nk,nkc->nc", neighbor_weights(found, reference), reference.map[found.indices])
 
 
 def argpartition(cells: np.ndarray, reference: Reference) -> np.ndarray:
-    """Return neighbours by a partition of all inner products, the usual way in numpy."""
+    """Return neighbors by a partition of all inner products, the usual way in numpy."""
     indices = np.empty((len(cells), K), np.intp)
     for start in range(0, len(cells), _ROWS):
         cosine = cells[start : start + _ROWS] @ reference.embedding.T
@@ -87,7 +87,7 @@ def argpartition(cells: np.ndarray, reference: Reference) -> np.ndarray:
 
 
 def faiss_flat(cells: np.ndarray, reference: Reference) -> np.ndarray:
-    """Return neighbours by faiss, exact."""
+    """Return neighbors by faiss, exact."""
     import faiss
 
     faiss.omp_set_num_threads(2)
@@ -96,9 +96,9 @@ def faiss_flat(cells: np.ndarray, reference: Reference) -> np.ndarray:
     return index.search(cells, K)[1]
 
 
-def ours(cells: np.ndarray, reference: Reference) -> Neighbours:
-    """Return neighbours as a projection finds them."""
-    return nearest_neighbours(cells, reference.embedding, K)
+def ours(cells: np.ndarray, reference: Reference) -> NearestNeighbors:
+    """Return neighbors as a projection finds them."""
+    return find_nearest_neighbors(cells, reference.embedding, K)
 
 
 def timed(call: Callable[[np.ndarray, Reference], Any], cells: np.ndarray, reference: Reference) -> tuple[float, float]:
@@ -120,8 +120,8 @@ def peak_memory(cells: np.ndarray, reference: Reference) -> float:
 def measure(n_points: int, n_cells: int, rounds: int) -> dict[str, Any]:
     """Run all in turns, and compare what they find on some cells."""
     rng = np.random.default_rng(0)
-    centres = rng.standard_normal((_N_TYPES, N_LATENT))
-    reference, (cells, _) = make_reference(n_points, rng, centres), grouped(n_cells, rng, centres)
+    centers = rng.standard_normal((_N_TYPES, N_LATENT))
+    reference, (cells, _) = make_reference(n_points, rng, centers), grouped(n_cells, rng, centers)
     some = cells[:2000]
     found = ours(some, reference).indices
     others = {"argpartition": argpartition}
@@ -158,11 +158,11 @@ def main() -> None:
         print(json.dumps({"cpu": cpu_model(), "goal_s": GOAL, "cells": arguments.cells, "results": results}, indent=2))
         return
     print(f"{cpu_model()}, 2 threads, {arguments.cells:,} cells; goal: whole, 100,000 reference cells, <= {GOAL:g} s\n")
-    print("| reference | search | seconds | CPU seconds | ours / it | same neighbours |\n|---|---|---|---|---|---|")
+    print("| reference | search | seconds | CPU seconds | ours / it | same neighbors |\n|---|---|---|---|---|---|")
     for size, result in results.items():
         for name, value in result["seconds"].items():
             ratio = f"{result['ratio'][name]:.2f}" if name in result["ratio"] else ""
-            same = f"{result['same_neighbours'][name]:.2%}" if name in result["same_neighbours"] else ""
+            same = f"{result['same_neighbors'][name]:.2%}" if name in result["same_neighbours"] else ""
             print(f"| {size} | {name} | {value:.1f} | {result['cpu_seconds'][name]:.1f} | {ratio} | {same} |")
     for size, result in results.items():
         print(f"\nMemory of ours, {size}: {result['memory_mb']:.0f} MB")

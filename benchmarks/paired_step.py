@@ -102,7 +102,7 @@ def compare(published: ModuleType, batch_size: int, *, steps: int, rounds: int) 
     values = []
     for name, cells in dataset.cells.items():
         fitted = fit_preprocessing(cells, settings.modalities[name].preprocessing)
-        values.append(fitted.centred(fitted.transform(cells.raw, cells.size_factor).toarray()))
+        values.append(fitted.centered(fitted.transform(cells.raw, cells.size_factor).toarray()))
     times = in_turns(
         lambda: time_ours(dataset, batch_size, 4),
         lambda: time_published(published, values, batch_size, 2),

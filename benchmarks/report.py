@@ -1,4 +1,4 @@
-"""Size of an HTML report of 50,000 simulated cells, and how long it takes to write, to open and to colour anew.
+"""Size of an HTML report of 50,000 simulated cells, and how long it takes to write, to open and to color anew.
 
 The cells have 40 labels, confidence, similarity and 8 batches. The page is opened in Chromium without a window or a
 graphics card (SwiftShader draws); what is timed there ends when plotly.js is done, the median of several rounds.
@@ -20,24 +20,24 @@ from selenium.webdriver.chrome.service import Service
 
 import smile_zoo
 from machine import cpu_model
-from smile_runtime.results.label_counts import Tally
+from smile_runtime.results.label_counts import LabelCounts
 from smile_zoo.report.page import write_report
 from smile_zoo.report.shown import MOST_SHOWN, Categories, ShownCells
-from smile_zoo.report.summary import summarise
+from smile_zoo.report.summary import summarize
 
 N_LABELS, N_BATCHES = 40, 8
 ARGUMENTS = ("--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 
 
 def simulated_cells(n_cells: int) -> ShownCells:
-    """Return cells that lie around their labels' centres."""
+    """Return cells that lie around their labels' centers."""
     rng = np.random.default_rng(0)
     label = rng.integers(-1, N_LABELS, n_cells)
-    centres = rng.normal(0, 10, (N_LABELS + 1, 2))
+    centers = rng.normal(0, 10, (N_LABELS + 1, 2))
     return ShownCells(
         n_cells=n_cells,
         names=np.array([f"AAACCTGAGAAACCAT-{row}" for row in range(n_cells)]),
-        map=(centres[label] + rng.normal(0, 1, (n_cells, 2))).astype(np.float32),
+        map=(centers[label] + rng.normal(0, 1, (n_cells, 2))).astype(np.float32),
         label={"label": Categories([f"cell type {number}" for number in range(N_LABELS)], label)},
         confidence={"label": rng.random(n_cells, np.float32)},
         similarity=rng.random(n_cells, np.float32),
@@ -52,9 +52,9 @@ def simulated_cells(n_cells: int) -> ShownCells:
 def write(path: Path, shown: ShownCells) -> float:
     """Write the report and return the seconds that it took."""
     label = shown.label["label"]
-    tally = Tally(label.names)
-    tally.add(label.ids, shown.confidence["label"], shown.similarity)
-    summary = summarise({"label": tally}, {}, {}, n_cells=shown.n_cells)
+    counts = LabelCounts(label.names)
+    counts.add(label.ids, shown.confidence["label"], shown.similarity)
+    summary = summarize({"label": counts}, {}, {}, n_cells=shown.n_cells)
     words = dict.fromkeys(
         ("space", "revision", "manifest_sha256", "modality", "values", "provider", "unknown_rate"), "-"
     )
@@ -68,7 +68,7 @@ def write(path: Path, shown: ShownCells) -> float:
 
 
 def time_in_browser(path: Path, repeats: int) -> dict[str, float]:
-    """Return the seconds of opening the page, and of colouring by each column."""
+    """Return the seconds of opening the page, and of coloring by each column."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or sys.exit("there is no chromium")
     for argument in ARGUMENTS:
@@ -84,7 +84,7 @@ def time_in_browser(path: Path, repeats: int) -> dict[str, float]:
             for place, name in enumerate(names):
                 start = time.perf_counter()
                 browser.execute_script("menu.value = arguments[0]; return draw().then(() => 0)", place)
-                rounds.setdefault(f"colour by {name}", []).append(time.perf_counter() - start)
+                rounds.setdefault(f"color by {name}", []).append(time.perf_counter() - start)
     finally:
         browser.quit()
     return {name: statistics.median(times) for name, times in rounds.items()}

@@ -11,7 +11,7 @@ from smile_runtime.encoder.preprocessing import Preprocessing, size_factors
 from smile_runtime.manifest import LabelColumn, SimilarityRecord
 from smile_runtime.mapping.reference import Reference
 from smile_training.data.cells import Cells
-from smile_training.export.space_writer import Parts, write_space
+from smile_training.export.space_writer import SpaceContents, write_space
 from smile_training.model.network import SmileNetwork
 from smile_training.model.trained_encoder import TrainedEncoder
 from smile_training.recipe.recipe import Network, Recipe, resolve_recipe
@@ -58,7 +58,7 @@ def random_network(stem_size: int | None, sizes: Network, features: Sequence[str
     mean, std = rng.uniform(0.0, 1.0, (2, n_features))
     stem = None if stem_size is None else rng.standard_normal((n_features, stem_size), np.float32)
     network = SmileNetwork(n_features, sizes, stem)
-    network.initialise(torch.Generator().manual_seed(0))
+    network.initialize(torch.Generator().manual_seed(0))
     return TrainedEncoder(tuple(features), Preprocessing(1e4, True, "sd", mean, std), network.eval())
 
 
@@ -77,11 +77,11 @@ def simulated_space(folder: Path, features: Sequence[str], stem_size: int | None
         (column,),
         ("rna",),
     )
-    parts = Parts(
+    parts = SpaceContents(
         encoders={"rna": random_network(stem_size, settings.network, features)},
         points=points,
         n_cells=100 * _N_LANDMARKS,
-        voters={"rna": ["rna"]},
+        label_modalities={"rna": ["rna"]},
         calibrations={},
         similarities={"rna": SimilarityRecord(distance=[0.0, 2.0], n_cells=1)},
         metrics=[],

@@ -17,15 +17,15 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from smile_runtime import project
-from smile_runtime.mapping.nearest_neighbors import nearest_neighbours
-from smile_runtime.mapping.similarity import UNKNOWN_RATE, mean_distance, similarity
+from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
+from smile_runtime.mapping.similarity import UNKNOWN_RATE, mean_distance
 from smile_training.data.dataset import read_dataset
 from smile_training.data.degradation import degraded
-from smile_training.data.folds import folds
+from smile_training.data.folds import split_folds
 from smile_training.evaluation.calibration_fit import calibrate_similarity
 from smile_training.loop.train import Run, train_encoders
 from smile_training.recipe.recipe import read_recipe
-from smile_training.reference.summary import summarise
+from smile_training.reference.summary import summarize
 from smile_zoo import load
 
 RECIPE = Path(__file__).parents[1] / "training/recipes/pbmc.toml"
@@ -44,13 +44,13 @@ def left_out_similarity(folder: Path) -> np.ndarray:
     dataset = read_dataset(recipe, folder)
     names, labels = dataset.names()
     distances = []
-    for rows, left_out in folds(labels, recipe.reference.folds, recipe.seed):
+    for rows, left_out in split_folds(labels, recipe.reference.folds, recipe.seed):
         train, others = dataset.subset(names[rows]), dataset.subset(names[left_out]).cells["rna"]
         encoder = train_encoders(train, recipe, Run(torch.device("cpu"), recipe.seed))["rna"]
-        points = summarise(train, {"rna": encoder.embed(train.cells["rna"])}, recipe.reference, recipe.seed).embedding
+        points = summarize(train, {"rna": encoder.embed(train.cells["rna"])}, recipe.reference, recipe.seed).embedding
         looked_at = [encoder.embed(cells) for cells in degraded(others, recipe.seed)]
         k = recipe.reference.n_neighbors
-        distances.append([mean_distance(nearest_neighbours(each, points, k)) for each in looked_at])
+        distances.append([mean_distance(find_nearest_neighbors(each, points, k)) for each in looked_at])
     found = []
     for number, (clean, *_) in enumerate(distances):
         rest = [each for other, fold in enumerate(distances) if other != number for each in fold]

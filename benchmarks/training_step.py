@@ -1,6 +1,6 @@
 """Time of one training step: ours against the published trainer, which you fetch yourself.
 
-The published code has no licence, so none of it is here: it is imported from a checkout of the public repository
+The published code has no license, so none of it is here: it is imported from a checkout of the public repository
 rpmccordlab/SMILE, and its own ``SMILE_trainer`` is what runs.
 
 What is timed, for both in the same way: whole epochs of ``--steps`` steps, from the end of one epoch to the end of the
@@ -46,7 +46,7 @@ from smile_training.model.preprocessing_fit import fit_preprocessing
 
 N_PSEUDO_TYPES = 25
 OURS_PER_PUBLISHED = 8
-"""Epochs of ours to one of theirs: ours are so short that a neighbour on the machine could spoil all of a few."""
+"""Epochs of ours to one of theirs: ours are so short that a neighbor on the machine could spoil all of a few."""
 
 
 class EpochClock(io.TextIOBase):
@@ -132,7 +132,7 @@ def compare(
     """Time both trainers in turns on ``batch_size * steps`` cells and return median seconds a step and the ratio."""
     cells = simulated_cells(batch_size * steps)
     preprocessing = fit_preprocessing(cells, recipe().modalities["rna"].preprocessing)
-    X = preprocessing.centred(preprocessing.transform(cells.raw, cells.size_factor).toarray())  # (n, n_features)
+    X = preprocessing.centered(preprocessing.transform(cells.raw, cells.size_factor).toarray())  # (n, n_features)
     times = in_turns(
         lambda: time_ours(cells, batch_size, OURS_PER_PUBLISHED * epochs + 1),
         lambda: time_published(published, X, batch_size, epochs + 1),

@@ -1,7 +1,7 @@
 """Label transfer to a batch that nobody trained on: each batch of a recipe's data is left out once, with 3 seeds.
 
 As in the cross-validation of a space, labels go through landmarks and the runtime's own functions; the peers are 15
-nearest neighbours among 30 principal components, and logistic regression, both on z-scores of the same cells.
+nearest neighbors among 30 principal components, and logistic regression, both on z-scores of the same cells.
 
     python benchmarks/unseen_batch.py --data FOLDER      (about 10 minutes on one core)
 """
@@ -13,14 +13,14 @@ import numpy as np
 import torch
 
 from smile_runtime.mapping.label_transfer import transfer_labels
-from smile_runtime.mapping.nearest_neighbors import nearest_neighbours
+from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_training.data.dataset import Dataset, read_dataset
-from smile_training.evaluation import baselines as peers
+from smile_training.evaluation import baselines as baselines
 from smile_training.evaluation import metrics
-from smile_training.evaluation.baseline_inputs import peer_values
+from smile_training.evaluation.baseline_inputs import baseline_values
 from smile_training.loop.train import Run, train_encoders
 from smile_training.recipe.recipe import Recipe, read_recipe
-from smile_training.reference.summary import summarise
+from smile_training.reference.summary import summarize
 
 RECIPES = Path(__file__).parents[1] / "training/recipes"
 NAMES = ("lung-cell-lines", "pancreas", "pbmc")
@@ -32,14 +32,14 @@ def predictions(train: Dataset, left_out: Dataset, recipe: Recipe, seed: int) ->
     """Return the labels that each method gives to the left-out cells."""
     ((name, known),), ((_, others),) = train.cells.items(), left_out.cells.items()
     encoder = train_encoders(train, recipe, Run(torch.device("cpu"), seed))[name]
-    points = summarise(train, {name: encoder.embed(known)}, recipe.reference, recipe.seed)
-    neighbours = nearest_neighbours(encoder.embed(others), points.embedding, recipe.reference.n_neighbors)
-    fitted, projected = peer_values(known, others, recipe.modalities[name])
-    components = peers.pca(fitted, projected, seed=seed)
+    points = summarize(train, {name: encoder.embed(known)}, recipe.reference, recipe.seed)
+    neighbors = find_nearest_neighbors(encoder.embed(others), points.embedding, recipe.reference.n_neighbors)
+    fitted, projected = baseline_values(known, others, recipe.modalities[name])
+    components = baselines.pca(fitted, projected, seed=seed)
     return {
-        "smile": transfer_labels(neighbours, points)[0].label,
-        "pca": peers.nearest_neighbour_labels(components[0], known.labels, components[1]),
-        "logistic regression": peers.logistic_regression(fitted, known.labels, projected),
+        "smile": transfer_labels(neighbors, points)[0].label,
+        "pca": baselines.nearest_neighbor_labels(components[0], known.labels, components[1]),
+        "logistic regression": baselines.logistic_regression(fitted, known.labels, projected),
     }
 
 

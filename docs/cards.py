@@ -97,7 +97,7 @@ def zoo_card() -> str:
 
 
 def _row(recipe: Recipe, metrics: list[MetricRecord], manifest: Manifest | None) -> list[str]:
-    licences = dict.fromkeys(modality.data.source.licence for modality in recipe.modalities.values())
+    licenses = dict.fromkeys(modality.data.source.license for modality in recipe.modalities.values())
     kind = f"[packaged](zoo/smile_zoo/spaces/{recipe.name})" if manifest else "recipe"
     own = {record.modality: record for record in metrics if record.method == OWN and record.name == _HEADLINE}
     measured = [name for name in recipe.modalities if name in own and name not in recipe.simulated]
@@ -109,7 +109,7 @@ def _row(recipe: Recipe, metrics: list[MetricRecord], manifest: Manifest | None)
         ", ".join(map(escaped, recipe.modalities)),
         f"{manifest.reference.n_cells:,}" if manifest else "",
         recipe.variant,
-        "; ".join(map(escaped, licences)),
+        "; ".join(map(escaped, licenses)),
         f"{kind}, simulated" if recipe.simulated else kind,
         "; ".join(f"{escaped(name)} {with_spread(own[name])}" for name in measured),
     ]
@@ -129,7 +129,7 @@ def _sources(recipe: Recipe) -> list[SourceRecord]:
     return [
         SourceRecord(
             name=modality.data.source.name,
-            licence=modality.data.source.licence,
+            license=modality.data.source.license,
             url=modality.data.source.url,
             simulated=modality.data.simulate is not None,
         )

@@ -20,7 +20,7 @@ seeds, mean ± standard deviation over the seeds. Label transfer and FOSCTTM (fr
 match; 0.5 is chance) are of left-out cells, silhouettes and ARI (k-means with as many clusters as labels) of the cells
 trained on. The peers saw the same cells: 30 principal components of z-scores, Harmony on them (run until it settles,
 left-out cells included), canonical correlation analysis of them, logistic regression on all z-scores; labels by 15
-nearest neighbours. `atac from rna` are labels that cells got by their ATAC from cells known by their RNA; under `atac`
+nearest neighbors. `atac from rna` are labels that cells got by their ATAC from cells known by their RNA; under `atac`
 alone stand those from the space's own choice of whose labels to take. Settings and that choice were made by such
 cross-validations. Where a recipe pairs by label, its silhouettes and ARI have seen the labels, the peers' have not.
 

@@ -21,7 +21,7 @@ from smile_runtime.errors import (
 from smile_runtime.manifest import Manifest, read_manifest
 from smile_runtime.mapping import Reference
 from smile_runtime.projection import project, project_file
-from smile_runtime.results import Overview
+from smile_runtime.results import ProjectionSummary
 from smile_runtime.space import Space, open_space
 
 __all__ = [
@@ -33,8 +33,8 @@ __all__ = [
     "IntegrityError",
     "Manifest",
     "OutputError",
-    "Overview",
     "PrecisionError",
+    "ProjectionSummary",
     "QueryError",
     "RecipeError",
     "Reference",

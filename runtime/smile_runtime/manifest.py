@@ -22,11 +22,11 @@ ValueKind = Literal["counts", "lognorm", "presence", "levels", "numbers"]
 """What values are: raw counts; ``log(1 + count * target_sum / total)``; anything of which only zero or not matters;
 levels from 0 to 1; numbers of any kind."""
 
-Taken = Literal["expression", "counts", "presence", "levels", "numbers"]
-"""What an encoder takes: counts or log-normalised values; or the one kind of that name."""
+AcceptedValues = Literal["expression", "counts", "presence", "levels", "numbers"]
+"""What an encoder takes: counts or log-normalized values; or the one kind of that name."""
 
 Scaling = Literal["sd", "sqrt_sd", "none"]
-"""What a centred feature is divided by: its standard deviation (z-score), the root of it, or one."""
+"""What a centered feature is divided by: its standard deviation (z-score), the root of it, or one."""
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -51,12 +51,12 @@ class FileRecord(Record, frozen=True):
 class PreprocessingRecord(Record, frozen=True):
     """The settings of `smile_runtime.encoder.preprocessing.Preprocessing`; its statistics are in the feature table."""
 
-    values: Taken
+    values: AcceptedValues
     """What the encoder takes."""
     target_sum: float | None
     log1p: bool
     scaling: Scaling
-    binarise: bool = False
+    binarize: bool = msgspec.field(default=False, name="binarise")
     clr: bool = False
     tfidf: bool = False
     band_mean: list[float] | None = None
@@ -121,7 +121,7 @@ class EncoderRecord(Record, frozen=True):
     """Share of what the encoder looks at (the features' weights) below which a query is refused."""
     parity_difference: float
     """Largest difference between torch and ONNX Runtime on the parity rows, at export."""
-    voters: list[str]
+    label_modalities: list[str] = msgspec.field(name="voters")
     """Modalities whose points give this encoder's queries their labels and place on the map."""
     calibrations: dict[str, CalibrationRecord]
     """Of the confidence in transferred labels, by label column; empty for a reference without labels."""
@@ -178,7 +178,7 @@ class SourceRecord(Record, frozen=True):
     """One data set that the space was trained on."""
 
     name: str
-    licence: str
+    license: str = msgspec.field(name="licence")
     url: str = ""
     sha256: str = ""
     simulated: bool = False
@@ -208,7 +208,7 @@ class Manifest(Record, frozen=True):
     description: str
     organism: str
     tissue: str
-    licence: str
+    license: str = msgspec.field(name="licence")
     variant: str
     sources: list[SourceRecord]
     encoders: dict[str, EncoderRecord]

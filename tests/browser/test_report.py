@@ -23,7 +23,7 @@ def traces(page: Chrome) -> dict[str, dict[str, Any]]:
     return {trace["name"]: trace for trace in cells}
 
 
-def colour_by(page: Chrome, column: str) -> None:
+def color_by(page: Chrome, column: str) -> None:
     Select(page.find_element(By.ID, "colour-by")).select_by_visible_text(column)
 
 
@@ -31,10 +31,10 @@ def axis_range(page: Chrome) -> tuple[float, float]:
     return tuple(page.execute_script("return document.getElementById('map')._fullLayout.xaxis.range"))
 
 
-def pixels_like(page: Chrome, colour: str) -> int:
-    """How many pixels of the plot's canvas have about a colour; the legend is not looked at."""
+def pixels_like(page: Chrome, color: str) -> int:
+    """How many pixels of the plot's canvas have about a color; the legend is not looked at."""
     picture = Image.open(io.BytesIO(page.find_element(By.CSS_SELECTOR, "#map .nsewdrag").screenshot_as_png))
-    wanted = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+    wanted = [int(color[place : place + 2], 16) for place in (1, 3, 5)]
     difference = np.asarray(picture.convert("RGB")).astype(int) - wanted
     return int((np.abs(difference).max(axis=2) < 30).sum())
 
@@ -101,8 +101,8 @@ def test_all_cells_are_drawn_by_label(page: Chrome, projected: anndata.AnnData) 
 
 
 @pytest.mark.parametrize("column", ["confidence", "similarity"])
-def test_menu_colours_by_fractions(page: Chrome, projected: anndata.AnnData, column: str) -> None:
-    colour_by(page, column)
+def test_menu_colors_by_fractions(page: Chrome, projected: anndata.AnnData, column: str) -> None:
+    color_by(page, column)
     (trace,) = traces(page).values()
     np.testing.assert_allclose(trace["marker"]["color"], projected.obs[f"smile_{column}"], atol=1e-3)
     assert (trace["marker"]["cmin"], trace["marker"]["cmax"]) == (0, 1)
@@ -110,10 +110,10 @@ def test_menu_colours_by_fractions(page: Chrome, projected: anndata.AnnData, col
     assert page.find_elements(By.CSS_SELECTOR, "#map .legend") == []  # it would lie on the other
 
 
-def test_menu_colours_by_batch_and_the_pixels_change(page: Chrome) -> None:
+def test_menu_colors_by_batch_and_the_pixels_change(page: Chrome) -> None:
     show_map(page)
     assert pixels_like(page, SKY) > 200  # the monocytes
-    colour_by(page, "donor")
+    color_by(page, "donor")
     donors = traces(page)
     assert {name: len(trace["x"]) for name, trace in donors.items()} == {
         "&lt;i&gt;one&lt;/i&gt; (50)": 50,
@@ -146,7 +146,7 @@ def test_hover_shows_the_cell(page: Chrome, projected: anndata.AnnData) -> None:
     ]
 
 
-def test_zoom_stays_when_the_colour_changes_and_goes_back(page: Chrome) -> None:
+def test_zoom_stays_when_the_color_changes_and_goes_back(page: Chrome) -> None:
     show_map(page)
     whole = axis_range(page)
     width = whole[1] - whole[0]
@@ -160,7 +160,7 @@ def test_zoom_stays_when_the_colour_changes_and_goes_back(page: Chrome) -> None:
     drag.perform()
     zoomed = WebDriverWait(page, 5).until(lambda page: axis_range(page) != whole and axis_range(page))
     np.testing.assert_allclose(zoomed, [whole[0] + 0.3 * width, whole[0] + 0.6 * width], atol=0.01 * width)
-    colour_by(page, "confidence")
+    color_by(page, "confidence")
     assert axis_range(page) == zoomed
     page.find_element(By.CSS_SELECTOR, '.modebar-btn[data-val="reset"]').click()
     WebDriverWait(page, 5).until(

@@ -337,8 +337,8 @@ def test_every_problem_is_listed(hub, machine, pbmc) -> None:
         [
             "- .DS_Store is not in the manifest; take it out of the directory",
             "- cells.h5ad is not in the manifest; take it out of the directory",
-            "- the licence is not stated; set `licence` in the recipe and build the space again",
-            "- the licence of the source 'GSE1' is not stated; set it in the recipe, and build again",
+            "- the license is not stated; set `licence` in the recipe and build the space again",
+            "- the license of the source 'GSE1' is not stated; set it in the recipe, and build again",
             "- the url of the source 'GSE1' is not stated; set it in the recipe, and build again",
             "- values of 'GSE1' were simulated; a space of them shows a method and is not published",
             "- config.json has the path /home/grzegorz of a machine in it; build again without",

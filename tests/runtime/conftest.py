@@ -43,17 +43,17 @@ def raw_values(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture
 def lognorm(counts: anndata.AnnData) -> anndata.AnnData:
-    """The cells of `counts`, normalised over all their genes to 10,000 and logged, as scanpy does."""
-    return normalised(counts, 1e4)
+    """The cells of `counts`, normalized over all their genes to 10,000 and logged, as scanpy does."""
+    return normalized(counts, 1e4)
 
 
 @pytest.fixture
 def median_lognorm(counts: anndata.AnnData) -> anndata.AnnData:
-    """The cells of `counts`, normalised to their median total and logged: scanpy's default."""
-    return normalised(counts, float(np.median(counts.X.toarray().sum(axis=1))))
+    """The cells of `counts`, normalized to their median total and logged: scanpy's default."""
+    return normalized(counts, float(np.median(counts.X.toarray().sum(axis=1))))
 
 
-def normalised(cells: anndata.AnnData, target: float) -> anndata.AnnData:
+def normalized(cells: anndata.AnnData, target: float) -> anndata.AnnData:
     X = cells.X.toarray().astype(np.float64)
     X = np.log1p(X * (target / X.sum(axis=1, keepdims=True))).astype(np.float32)
     return anndata.AnnData(scipy.sparse.csr_matrix(X), obs=cells.obs.copy(), var=cells.var.copy())

@@ -155,14 +155,14 @@ def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, rec
     assert (record.n_features, record.n_latent, record.n_pseudo_types) == (70, 16, 5)
     assert record.preprocessing.scaling == "sqrt_sd"
     assert record.preprocessing.values == "expression"
-    assert record.voters == ["rna"]
+    assert record.label_modalities == ["rna"]
     assert 0 <= record.parity_difference <= 1e-5
     assert record.sparse
     assert record.sparse.width == 8
     assert 0 <= record.sparse.parity_difference <= 1e-5
     (source,) = manifest.sources
     assert source.sha256 == sha256_file(counts_folder / "counts.h5ad")
-    assert (source.name, source.licence) == ("A simulation", "CC0-1.0")
+    assert (source.name, source.license) == ("A simulation", "CC0-1.0")
     own = {metric.name: metric for metric in manifest.metrics if metric.method == "smile"}
     assert list(own) == [
         "ARI of clusters",
@@ -327,7 +327,7 @@ def test_force_replaces_a_space_by_a_whole_one_only(recipe_of: ReadRecipe, count
     output.mkdir()
     (output / "config.json").write_text('{"format": "smile-space"}')
     (output / "old").touch()
-    bad = recipe_of(("epochs = 12", "epochs = 12\noptimiser = {lr = 1e20}"))
+    bad = recipe_of(("epochs = 12", "epochs = 12\noptimizer = {lr = 1e20}"))
     with pytest.raises(TrainingError, match="the loss is nan"):
         build_space(bad, output, data_folder=counts_folder, device="cpu", force=True)
     assert (output / "old").exists()
@@ -378,7 +378,7 @@ def test_without_labels_and_batches(
     assert told == [("space", 0)]  # nothing to leave out
     assert manifest.reference.label_columns == []
     assert manifest.encoders["rna"].calibrations == {}
-    assert manifest.encoders["rna"].voters == ["rna"]
+    assert manifest.encoders["rna"].label_modalities == ["rna"]
     assert manifest.metrics == []
     assert not (tmp_path / "tiny/map.png").exists()
     assert (manifest.reference.n_points, manifest.reference.n_cells) == (20, 180)
@@ -420,11 +420,11 @@ def test_with_levels_and_further_labels(
 def test_published_settings_with_umap_and_cells_of_which_some_have_no_label(
     recipe_of: ReadRecipe, simulated: Callable[..., anndata.AnnData], tmp_path: Path
 ) -> None:
-    """The reference are the labelled cells themselves."""
+    """The reference are the labeled cells themselves."""
     cells = simulated()
-    labelled = np.arange(180) % 3 > 0
+    labeled = np.arange(180) % 3 > 0
     adata = cells.copy()
-    adata.obs["cell_type"] = adata.obs["cell_type"].where(labelled)
+    adata.obs["cell_type"] = adata.obs["cell_type"].where(labeled)
     adata.write_h5ad(tmp_path / "counts.h5ad")
     recipe = recipe_of(
         ('preset = "stem"', 'preset = "published"'),
@@ -446,9 +446,9 @@ def test_published_settings_with_umap_and_cells_of_which_some_have_no_label(
     result = project(cells, tmp_path / "tiny")
     reference = smile_runtime.open_space(tmp_path / "tiny", device="cpu").reference
     assert np.all(reference.weight == 1)
-    np.testing.assert_allclose(result.obsm["X_smile"][labelled], reference.embedding, atol=1e-5)
+    np.testing.assert_allclose(result.obsm["X_smile"][labeled], reference.embedding, atol=1e-5)
     names = np.array(reference.label_columns[0].labels)[reference.label[:, 0]]
-    np.testing.assert_array_equal(names, cells.obs["cell_type"][labelled])
+    np.testing.assert_array_equal(names, cells.obs["cell_type"][labeled])
 
 
 def test_an_absolute_data_path_does_not_stand_in_the_space(

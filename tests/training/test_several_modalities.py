@@ -85,8 +85,8 @@ def test_queries_of_each_modality_land_among_their_kind(two: Path, folder: Path)
 
 def test_votes_are_of_the_modalities_that_the_manifest_names(two: Path) -> None:
     space = smile_runtime.open_space(two, device="cpu")
-    assert space.manifest.encoders["rna"].voters == ["rna"]
-    assert set(space.manifest.encoders["adt"].voters) <= {"rna", "adt"}
+    assert space.manifest.encoders["rna"].label_modalities == ["rna"]
+    assert set(space.manifest.encoders["adt"].label_modalities) <= {"rna", "adt"}
     weights = [space.reference.of([name]).weight.sum() for name in ("rna", "adt")]
     assert weights == [120, 80]
     assert space.manifest.reference.n_cells == 120
@@ -107,7 +107,8 @@ def test_every_figure_stands_in_the_manifest(two: Path) -> None:
         assert ("ARI of clusters", "all", method) in figures
     assert figures["ARI of clusters", "all", "smile"] > 0.2
     chosen = max(
-        figures["label transfer accuracy", f"adt from {voters}", "smile"] for voters in ("adt", "rna", "rna and adt")
+        figures["label transfer accuracy", f"adt from {label_modalities}", "smile"]
+        for label_modalities in ("adt", "rna", "rna and adt")
     )
     assert figures["label transfer accuracy", "adt", "smile"] == chosen
 
@@ -141,7 +142,7 @@ def test_a_student_added_later_touches_nothing(two: Path, folder: Path, tmp_path
     grown = smile_runtime.open_space(tmp_path / "three", device="cpu")
     assert list(grown.encoders) == ["rna", "adt", "atac"]
     assert grown.manifest.encoders["adt"] == space.manifest.encoders["adt"]
-    assert grown.manifest.encoders["atac"].voters == ["rna"]
+    assert grown.manifest.encoders["atac"].label_modalities == ["rna"]
     assert grown.manifest.metrics[: len(space.manifest.metrics)] == space.manifest.metrics
     assert {metric.modality for metric in grown.manifest.metrics} >= {"atac", "atac and rna"}
     adata = anndata.read_h5ad(folder / "atac.h5ad")

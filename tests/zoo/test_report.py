@@ -200,7 +200,7 @@ def test_picture(tmp_path: Path, space: Space, make_shown: ShownMaker) -> None:
     draw_map(tmp_path / "none.png", space, make_shown(label={}, confidence={}))
     few, many, none = (imread(tmp_path / f"{name}.png") for name in ("few", "many", "none"))
     assert many.shape[1] > few.shape[1] > none.shape[1]  # by their legends
-    first = tuple(int(style_of(0).colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    first = tuple(int(style_of(0).color[place : place + 2], 16) / 255 for place in (1, 3, 5))
     assert (np.abs(few[..., :3] - first).max(axis=2) < 0.02).sum() > 100
     assert (np.abs(none[..., :3] - first).max(axis=2) < 0.02).sum() == 0
 

@@ -15,15 +15,15 @@ from smile_runtime.manifest import Manifest, MetricRecord
 from smile_runtime.space import Space
 from smile_training.data import Dataset, read_dataset, require_folds, source_sha256
 from smile_training.evaluation import Evaluation, evaluate, structure_records
-from smile_training.export import Parts, write_space
+from smile_training.export import SpaceContents, write_space
 from smile_training.loop import Checkpoint, Encoders, Run, Stage, choose_device, silent, train_encoders
 from smile_training.model import restore_encoders
-from smile_training.plots import draw_fold
+from smile_training.plots import draw_fold, draw_loss_curves
 from smile_training.recipe import Recipe
-from smile_training.reference import fit_map, require_enough_cells, summarise
+from smile_training.reference import fit_map, require_enough_cells, summarize
 
 
-class Workshop:
+class SpaceBuilder:
     """Where one recipe is trained: its cells, its device, its checkpoints.
 
     Parameters
@@ -158,34 +158,36 @@ def build_space(
     """
     require_free(output, force=force)
     checkpoints = output.with_name(output.name + ".checkpoint")
-    workshop = Workshop(recipe, data_folder, device=device, checkpoints=checkpoints, stage=stage, onto=onto)
+    builder = SpaceBuilder(recipe, data_folder, device=device, checkpoints=checkpoints, stage=stage, onto=onto)
     if not resume:
         shutil.rmtree(checkpoints, ignore_errors=True)
-    dataset = workshop.dataset
-    encoders = workshop.train(dataset, recipe.seed, "space")
-    evaluation = workshop.measure()
+    dataset = builder.dataset
+    encoders = builder.train(dataset, recipe.seed, "space")
+    evaluation = builder.measure()
     embedding = {name: encoders[name].embed(cells) for name, cells in dataset.cells.items()}
     with atomic_directory(output) as partial:
+        curves = {name: encoder.loss_curve for name, encoder in encoders.items() if encoder.loss_curve}
+        draw_loss_curves(curves, recipe.title, partial / "loss.png")
         if evaluation is not None:
             draw_fold(partial / "map.png", recipe, *evaluation.example)
-        manifest = write_space(partial, recipe, _parts(workshop, encoders, evaluation, embedding, onto))
+        manifest = write_space(partial, recipe, _parts(builder, encoders, evaluation, embedding, onto))
     shutil.rmtree(checkpoints, ignore_errors=True)
     return manifest
 
 
 def _parts(
-    workshop: Workshop,
+    builder: SpaceBuilder,
     encoders: Encoders,
     evaluation: Evaluation | None,
     embedding: Mapping[str, NDArray[np.float32]],
     onto: Space | None,
-) -> Parts:
-    recipe, dataset = workshop.recipe, workshop.dataset
+) -> SpaceContents:
+    recipe, dataset = builder.recipe, builder.dataset
     if onto is not None:
         points, n_cells = onto.reference, onto.manifest.reference.n_cells
     else:
         position = _positions(embedding, recipe)
-        points = summarise(dataset, embedding, recipe.reference, recipe.seed, position)
+        points = summarize(dataset, embedding, recipe.reference, recipe.seed, position)
         names, labels = dataset.names()
         n_cells = int((labels >= 0).sum()) if dataset.label_names else len(names)
     metrics: list[MetricRecord] = [] if onto is None else list(onto.manifest.metrics)
@@ -193,16 +195,18 @@ def _parts(
         metrics += structure_records(dataset, embedding, recipe.seed)
     else:
         metrics += evaluation.metrics
-    return Parts(
+    return SpaceContents(
         encoders=encoders,
         points=points,
         n_cells=n_cells,
-        voters={name: [name] for name in recipe.modalities} if evaluation is None else evaluation.voters,
+        label_modalities={name: [name] for name in recipe.modalities}
+        if evaluation is None
+        else evaluation.label_modalities,
         calibrations={} if evaluation is None else evaluation.calibrations,
         similarities={} if evaluation is None else evaluation.similarities,
         metrics=metrics,
         cells=dataset.cells,
-        sha256=workshop.sha256,
+        sha256=builder.sha256,
         onto=onto,
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.mapping import Reference, nearest_neighbours, neighbour_weights
+from smile_runtime.mapping import Reference, find_nearest_neighbors, neighbor_weights
 from smile_training.data import Dataset
 from smile_training.loop import Encoders
 from smile_training.recipe import Recipe
@@ -62,19 +62,19 @@ def draw_fold(path: Path, recipe: Recipe, split: "Split", encoders: Encoders) ->
 def _placed(
     others: NDArray[np.float32], known: NDArray[np.float32], position: NDArray[np.float32], k: int
 ) -> NDArray[np.float32]:
-    """Return where cells stand on a map by their neighbours, shape ``(n, 2)``."""
+    """Return where cells stand on a map by their neighbors, shape ``(n, 2)``."""
     n = len(known)
     no_labels, modality = np.empty((n, 0), np.int64), np.zeros(n, np.int64)
     points = Reference(known, np.ones(n, np.float32), position, no_labels, modality, (), ("all",))
-    neighbours = nearest_neighbours(others, known, k)
+    neighbors = find_nearest_neighbors(others, known, k)
     placed: NDArray[np.float32] = np.einsum(
-        "nk,nkc->nc", neighbour_weights(neighbours, points), position[neighbours.indices]
+        "nk,nkc->nc", neighbor_weights(neighbors, points), position[neighbors.indices]
     )
     return placed
 
 
 def _panels(train: Dataset, left_out: Dataset) -> list[tuple[str, Sequence[str], NDArray[np.int64], NDArray[np.int64]]]:
-    """Return title, names, and ids of both parts, for each way to colour the cells."""
+    """Return title, names, and ids of both parts, for each way to color the cells."""
     batch_names = tuple(sorted({name for cells in train.cells.values() for name in cells.batch_names}))
 
     def batches(part: Dataset) -> NDArray[np.int64]:
@@ -105,11 +105,11 @@ def _draw(
     palette = next((name for name, most in (("tab10", 10), ("tab20", 20)) if len(names) <= most), None)
     for number, name in enumerate(names):
         x, y = position[ids == number].T
-        colour = colormaps["turbo"](number / len(names)) if palette is None else colormaps[palette](number)
+        color = colormaps["turbo"](number / len(names)) if palette is None else colormaps[palette](number)
         if small:
-            axes.scatter(x, y, s=6, color=colour, linewidths=0, label=name)
+            axes.scatter(x, y, s=6, color=color, linewidths=0, label=name)
         else:
-            axes.scatter(x, y, s=16, color=colour, edgecolors="black", linewidths=0.4)
+            axes.scatter(x, y, s=16, color=color, edgecolors="black", linewidths=0.4)
 
 
 _FEW = 20

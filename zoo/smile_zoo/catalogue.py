@@ -37,7 +37,7 @@ class CatalogueEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         The Hub repo and the commit; None for a space that only comes with the package.
     manifest_sha256
         The sha256 of its manifest.
-    title, organism, tissue, licence
+    title, organism, tissue, license
         What its manifest says.
     modalities
         Its encoders.
@@ -59,7 +59,7 @@ class CatalogueEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     modalities: list[str]
     n_cells: int
     size: int
-    licence: str
+    license: str = msgspec.field(name="licence")
     metrics: list[MetricRecord]
 
     @property
@@ -84,7 +84,7 @@ def entry_of(
         modalities=list(manifest.encoders),
         n_cells=manifest.reference.n_cells,
         size=sum(record.size for record in manifest.select().values()),
-        licence=manifest.licence,
+        license=manifest.license,
         metrics=[metric for metric in manifest.metrics if metric.method == "smile"],
     )
 
@@ -122,7 +122,7 @@ def list_spaces(
 
 
 def _searchable(entry: CatalogueEntry) -> str:
-    fields = (entry.name, entry.repo or "", entry.title, entry.organism, entry.tissue, *entry.modalities, entry.licence)
+    fields = (entry.name, entry.repo or "", entry.title, entry.organism, entry.tissue, *entry.modalities, entry.license)
     return " ".join(fields).lower()
 
 

@@ -14,7 +14,7 @@ from smile_runtime.arrays.matrix import (
     stored_values,
 )
 from smile_runtime.arrays.row_transform import Rows
-from smile_runtime.arrays.stored_matrix import Array, Group, stored_matrix
+from smile_runtime.arrays.stored_matrix import Array, Group, open_stored_matrix
 
 __all__ = [
     "Array",
@@ -26,10 +26,10 @@ __all__ = [
     "expm1",
     "is_sparse",
     "mapped",
+    "open_stored_matrix",
     "row_bytes",
     "row_chunks",
     "row_sums",
     "sliceable",
-    "stored_matrix",
     "stored_values",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays.stored_matrix import stored_matrix
+from smile_runtime.arrays.stored_matrix import open_stored_matrix
 
 CHUNK = 4096
 """Rows that are looked at together; bounds the memory that a pass over a matrix takes."""
@@ -27,7 +27,7 @@ def sliceable(matrix: Matrix) -> Matrix:
     if is_sparse(matrix):
         return matrix.tocsr()
     if hasattr(matrix, "group"):  # a sparse matrix in a file, as anndata has it
-        return stored_matrix(matrix.group)
+        return open_stored_matrix(matrix.group)
     if type(matrix).__module__.partition(".")[0] == "dask":
         return DaskRows(matrix)
     return matrix if hasattr(matrix, "shape") else np.asarray(matrix)

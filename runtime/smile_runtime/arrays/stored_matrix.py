@@ -24,7 +24,7 @@ _ENTRIES = 2**22  # of a column-wise matrix that are turned round together: 64 M
 _BUCKET = 4096  # rows that a column-wise matrix is cut into
 
 
-def stored_matrix(stored: Group | Array, scratch: Path | None = None) -> Any:  # noqa: ANN401 (any sliceable matrix)
+def open_stored_matrix(stored: Group | Array, scratch: Path | None = None) -> Any:  # noqa: ANN401 (any sliceable matrix)
     """Return a stored matrix in a form whose rows can be sliced.
 
     Parameters

@@ -13,7 +13,7 @@ LIBRARY = "smile-zoo"
 
 _FENCED = re.compile(r"\A\s*---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _GENOMIC = {"rna", "atac", "histone", "methylation", "hic"}
-_LICENCES = frozenset(  # a name a word, not a name a line
+_LICENSES = frozenset(  # a name a word, not a name a line
     """
     afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 c-uda cc cc-by-2.0
     cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0
@@ -23,7 +23,7 @@ _LICENCES = frozenset(  # a name a word, not a name a line
     pddl postgresql unknown unlicense wtfpl zlib
     """.split()  # noqa: SIM905
 )
-"""The Hub's identifiers of general licences: https://huggingface.co/docs/hub/repositories-licenses."""
+"""The Hub's identifiers of general licenses: https://huggingface.co/docs/hub/repositories-licenses."""
 
 _METRIC_TYPES = {
     "label transfer accuracy": "accuracy",
@@ -36,8 +36,8 @@ _STRUCTURE = ("feature-extraction", "Embedding of the cells trained on")
 
 
 def front_matter(manifest: Manifest) -> dict[str, Any]:
-    """Return the front matter of a space: library, licence, tags, and its own figures as a model index."""
-    fields: dict[str, Any] = {"library_name": LIBRARY, **_licence(manifest.licence), "tags": _tags(manifest)}
+    """Return the front matter of a space: library, license, tags, and its own figures as a model index."""
+    fields: dict[str, Any] = {"library_name": LIBRARY, **_license(manifest.license), "tags": _tags(manifest)}
     if results := _results(manifest):
         fields["model-index"] = [{"name": manifest.name, "results": results}]
     return fields
@@ -86,9 +86,9 @@ def _parsed(text: str) -> dict[str, Any]:
     return fields
 
 
-def _licence(licence: str) -> dict[str, str]:
-    name = _slug(licence)
-    return {"license": name} if name in _LICENCES else {"license": "other", "license_name": name or "unspecified"}
+def _license(text: str) -> dict[str, str]:
+    name = _slug(text)
+    return {"license": name} if name in _LICENSES else {"license": "other", "license_name": name or "unspecified"}
 
 
 def _tags(manifest: Manifest) -> list[str]:

@@ -50,7 +50,7 @@ def about(manifest: Manifest) -> str:
         f"- Encoders: {encoders}\n"
         f"- Reference: {reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells\n"
         f"{_labels(reference)}"
-        f"- Licence: {escaped(manifest.licence)}\n"
+        f"- Licence: {escaped(manifest.license)}\n"
     )
 
 
@@ -76,10 +76,10 @@ def is_simulated(manifest: Manifest) -> bool:
 
 
 def source_list(sources: Iterable[SourceRecord]) -> str:
-    """Return sources, each once, with licence and address."""
+    """Return sources, each once, with license and address."""
     lines = [
         f"- {_SIMULATED_FROM if source.simulated else ''}{escaped(source.name)} "
-        f"(licence: {escaped(source.licence)}) {escaped(source.url)}".rstrip()
+        f"(licence: {escaped(source.license)}) {escaped(source.url)}".rstrip()
         for source in sources
     ]
     return "\n".join(dict.fromkeys(lines)) + "\n"
@@ -97,13 +97,13 @@ def preprocessing(manifest: Manifest) -> str:
 def _steps(record: PreprocessingRecord) -> str:
     spread = {"sd": "its standard deviation", "sqrt_sd": "the root of its standard deviation", "none": None}
     steps = {
-        "set to present or absent": record.binarise,
+        "set to present or absent": record.binarize,
         f"scaled to a total of {record.target_sum or 0:,.12g} a cell": record.target_sum is not None,
         "divided by the cell's geometric mean (CLR)": record.clr,
         "each band of distances scaled to what it holds in the reference": record.band_mean is not None,
         "log(1 + value)": record.log1p,
         "TF-IDF, rows of length 1": record.tfidf,
-        "each feature centred on its mean in the reference": True,
+        "each feature centered on its mean in the reference": True,
         f"and divided by {spread[record.scaling]}": spread[record.scaling] is not None,
     }
     return f"{TAKEN[record.values]}; " + ", ".join(step for step, taken in steps.items() if taken)

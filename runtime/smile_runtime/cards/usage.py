@@ -47,7 +47,7 @@ size_factor = ({target:g} / np.where(total > 0, total, {target:g})).astype(np.fl
 _NO_TOTAL = "size_factor = np.ones((len(values), 1), np.float32)"
 
 TAKEN = {
-    "expression": "raw counts or log-normalised values",
+    "expression": "raw counts or log-normalized values",
     "counts": "raw counts",
     "presence": "counts or presence, of which only zero or not matters",
     "levels": "levels from 0 to 1, NaN where there is none",

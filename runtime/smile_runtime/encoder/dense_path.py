@@ -12,7 +12,7 @@ from smile_runtime.encoder.session import runs_on_cuda
 from smile_runtime.encoder.sparse_path import Batch
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from smile_runtime.encoder.session import InferenceSession
 
 
 class DensePath:
@@ -24,7 +24,7 @@ class DensePath:
         A session of the whole graph.
     """
 
-    def __init__(self, graph: "onnxruntime.InferenceSession") -> None:
+    def __init__(self, graph: "InferenceSession") -> None:
         self.session = graph
         self._turn = Lock() if runs_on_cuda(graph) else nullcontext()  # a GPU takes one batch after the other
 

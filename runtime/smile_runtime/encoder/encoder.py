@@ -24,7 +24,7 @@ from smile_runtime.io import call_each, usable_cores
 from smile_runtime.manifest import Device, EncoderRecord, Precision
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from smile_runtime.encoder.session import InferenceSession
 
 logger = logging.getLogger(__name__)
 
@@ -73,11 +73,11 @@ class Encoder:
     _last: DensePath | SparsePath | None = field(default=None, init=False, repr=False)
 
     @cached_property
-    def session(self) -> "onnxruntime.InferenceSession":
+    def session(self) -> "InferenceSession":
         """The ONNX Runtime session of the whole graph."""
         return self._open(self.graph, self.device, self.record.n_features)
 
-    def _open(self, graph: Path, device: Device, n_inputs: int) -> "onnxruntime.InferenceSession":
+    def _open(self, graph: Path, device: Device, n_inputs: int) -> "InferenceSession":
         session = open_session(graph, device)
         widths = session.get_inputs()[0].shape[1], *(output.shape[1] for output in session.get_outputs())
         stated = n_inputs, self.record.n_latent, self.record.n_pseudo_types
@@ -119,7 +119,7 @@ class Encoder:
             scaling=settings.scaling,
             mean=table.mean,
             std=table.std,
-            binarise=settings.binarise,
+            binarize=settings.binarize,
             clr=settings.clr,
             idf=table.idf if settings.tfidf else None,
             band=table.band if settings.band_mean is not None else None,
@@ -159,7 +159,7 @@ class Encoder:
 
         Returns
         -------
-            L2-normalised embedding, float32, shape ``(n, n_latent)``, rows in the order of ``X``.
+            L2-normalized embedding, float32, shape ``(n, n_latent)``, rows in the order of ``X``.
 
         Raises
         ------

@@ -2,7 +2,7 @@
 
 In a sparse row only the values that it holds meet their weights. Centring, which would fill it, comes behind them::
 
-    sum of (t - mean) * weight  =  t @ weight - centre,    centre = sum of mean * weight
+    sum of (t - mean) * weight  =  t @ weight - center,    center = sum of mean * weight
 
 each sum over the measured features. The difference of large sums loses digits: both are added up in float64.
 """
@@ -30,8 +30,8 @@ class Product(Protocol):
 
     name: str
 
-    def __call__(self, rows: Matrix, centre: NDArray[np.float64], factor: float, result: NDArray[np.float32]) -> None:
-        """Write ``(rows @ weight - centre) * factor`` into ``result``, shape ``(n, width)``."""
+    def __call__(self, rows: Matrix, center: NDArray[np.float64], factor: float, result: NDArray[np.float32]) -> None:
+        """Write ``(rows @ weight - center) * factor`` into ``result``, shape ``(n, width)``."""
         ...
 
 
@@ -43,10 +43,10 @@ class ScipyProduct:
     def __init__(self, weight: NDArray[np.float32]) -> None:
         self._weight = weight.astype(np.float64)
 
-    def __call__(self, rows: Matrix, centre: NDArray[np.float64], factor: float, result: NDArray[np.float32]) -> None:
+    def __call__(self, rows: Matrix, center: NDArray[np.float64], factor: float, result: NDArray[np.float32]) -> None:
         """Multiply, as `Product`."""
         sums: NDArray[np.float64] = rows.astype(np.float64) @ self._weight  # (n, width)
-        sums -= centre
+        sums -= center
         np.multiply(sums, factor, out=result, casting="same_kind")
 
 
@@ -58,9 +58,9 @@ class CompiledProduct:
     def __init__(self, weight: NDArray[np.float32], kernel: Kernel) -> None:
         self._weight, self._kernel = weight, kernel
 
-    def __call__(self, rows: Matrix, centre: NDArray[np.float64], factor: float, result: NDArray[np.float32]) -> None:
+    def __call__(self, rows: Matrix, center: NDArray[np.float64], factor: float, result: NDArray[np.float32]) -> None:
         """Multiply, as `Product`."""
-        self._kernel(rows.indptr, rows.indices, rows.data, self._weight, centre, factor, result)
+        self._kernel(rows.indptr, rows.indices, rows.data, self._weight, center, factor, result)
 
 
 class FirstLayer:
@@ -71,7 +71,7 @@ class FirstLayer:
     weight
         Shape ``(n_features, width)``, the scale folded in.
     mean
-        What each feature is centred at, shape ``(n_features,)``.
+        What each feature is centered at, shape ``(n_features,)``.
     share
         Share of each feature in what the encoder looks at, shape ``(n_features,)``.
     """
@@ -97,17 +97,17 @@ class FirstLayer:
         result
             Where it is written, float32, shape ``(n, width)``.
         """
-        centre, factor = self._constants(measured)
-        self.product(rows, centre, factor, result)
+        center, factor = self._constants(measured)
+        self.product(rows, center, factor, result)
 
     def _constants(self, measured: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
         """Return what is the same for all rows, computed anew only where other features were measured than before."""
         behind = self._behind
         if behind is None or not np.array_equal(behind[0], measured):
             mean = np.where(measured, self._mean, 0.0)
-            centre = np.einsum("f,fw->w", mean, self._weight, dtype=np.float64)
+            center = np.einsum("f,fw->w", mean, self._weight, dtype=np.float64)
             share = max(1.0 - self._share[~measured].sum(), SMALLEST_SHARE)
-            behind = self._behind = measured.copy(), centre, 1.0 / share
+            behind = self._behind = measured.copy(), center, 1.0 / share
         return behind[1:]
 
 

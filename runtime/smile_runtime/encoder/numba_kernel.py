@@ -50,11 +50,11 @@ def _add_rows(
     indices: NDArray[np.integer],
     values: NDArray[np.float32],
     weight: NDArray[np.float32],
-    centre: NDArray[np.float64],
+    center: NDArray[np.float64],
     factor: float,
     result: NDArray[np.float32],
 ) -> None:
-    """Write ``(rows @ weight - centre) * factor`` into ``result``, shape ``(n, width)``.
+    """Write ``(rows @ weight - center) * factor`` into ``result``, shape ``(n, width)``.
 
     The weights of eight features at a time are added up in float32, and these sums in float64. Rows of the weights may
     be longer than ``width``.
@@ -64,7 +64,7 @@ def _add_rows(
     value, feature = np.empty(8, np.float32), np.empty(8, np.int64)
     for row in range(len(result)):
         for j in range(width):
-            total[j] = -centre[j]
+            total[j] = -center[j]
         stop = indptr[row + 1]
         for start in range(indptr[row], stop, 8):
             for k in range(8):  # the last ones are filled up with zeros

@@ -2,9 +2,9 @@
 
 The same algebra stands here in numpy and, for every language, in the exported graph::
 
-    t = X > 0                             binarise
+    t = X > 0                             binarize
     t = t * size_factor                   per-cell scale: to a total, or one of the two that the cell itself gives:
-        t / exp(mean(log1p(t)))             clr, the centred log ratio of antibody counts
+        t / exp(mean(log1p(t)))             clr, the centered log ratio of antibody counts
         t * band_mean / band_sum            contacts by their distance
     t = log1p(t)
     t = t * idf / |t * idf|               TF-IDF, rows of unit length
@@ -48,12 +48,12 @@ class Preprocessing:
     log1p
         Whether ``log(1 + value)`` is taken after the per-cell scale.
     scaling
-        What centred features are divided by.
+        What centered features are divided by.
     mean
         Mean of each feature over the reference cells after all steps before centring, shape ``(n_features,)``, float64.
     std
         Standard deviation (ddof 0) likewise, shape ``(n_features,)``, float64.
-    binarise
+    binarize
         Whether values count as present or absent.
     clr
         Whether a cell is divided by the geometric mean of its values plus one (Stoeckius et al. 2017).
@@ -70,7 +70,7 @@ class Preprocessing:
     scaling: Scaling
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
-    binarise: bool = False
+    binarize: bool = False
     clr: bool = False
     idf: NDArray[np.float64] | None = None
     band: NDArray[np.int64] | None = None
@@ -78,7 +78,7 @@ class Preprocessing:
 
     @property
     def scale(self) -> NDArray[np.float64]:
-        """What centred features are multiplied by, shape ``(n_features,)``; 1 for a constant feature."""
+        """What centered features are multiplied by, shape ``(n_features,)``; 1 for a constant feature."""
         spread = {"sd": self.std, "sqrt_sd": np.sqrt(self.std), "none": np.ones_like(self.std)}[self.scaling]
         return 1.0 / np.where(spread > 0, spread, 1.0)
 
@@ -114,7 +114,7 @@ class Preprocessing:
             float32, of the shape and kind of ``raw``: a sparse matrix stays sparse.
         """
         rows = Rows(raw, measured)
-        if self.binarise:
+        if self.binarize:
             rows.map(_presence)
         rows.scale_rows(size_factor[:, 0])
         if self.clr:
@@ -130,8 +130,8 @@ class Preprocessing:
             rows.scale_rows(np.divide(1.0, np.sqrt(square), out=np.ones_like(square), where=square > 0))
         return rows.matrix
 
-    def centred(self, transformed: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return centred, scaled features, shape ``(n, n_features)``, from dense values that `transform` gave."""
+    def centered(self, transformed: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return centered, scaled features, shape ``(n, n_features)``, from dense values that `transform` gave."""
         result: NDArray[np.float32] = transformed - self.mean.astype(np.float32)
         result *= self.scale.astype(np.float32)  # in place: a wide batch is a hundred megabytes
         return result

@@ -13,6 +13,8 @@ from smile_runtime.manifest import DEVICES, PRECISIONS, Device, Precision
 if TYPE_CHECKING:
     import onnxruntime
 
+    InferenceSession = onnxruntime.InferenceSession
+
 logger = logging.getLogger(__name__)
 
 

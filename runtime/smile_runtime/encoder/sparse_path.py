@@ -11,7 +11,7 @@ from smile_runtime.encoder.first_layer import FirstLayer
 from smile_runtime.encoder.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from smile_runtime.encoder.session import InferenceSession
 
 Batch = tuple[Matrix, NDArray[np.float32]]
 """Raw values, shape ``(n, n_features)``, and size factors, shape ``(n, 1)``."""
@@ -30,7 +30,7 @@ class SparsePath:
         A session of the graph of all that follows.
     """
 
-    def __init__(self, preprocessing: Preprocessing, layer: FirstLayer, trunk: "onnxruntime.InferenceSession") -> None:
+    def __init__(self, preprocessing: Preprocessing, layer: FirstLayer, trunk: "InferenceSession") -> None:
         self.session = trunk
         self.layer, self._preprocessing = layer, preprocessing
         self._kept = threading.local()

@@ -15,7 +15,7 @@ from smile_runtime.features.intervals import are_intervals, most_overlapping, re
 _MOST = 0.5
 
 
-class Way(IntEnum):
+class MatchRule(IntEnum):
     """How a name led to a feature."""
 
     SAME = 0
@@ -30,12 +30,12 @@ class Way(IntEnum):
     """Its interval overlaps."""
 
 
-Known = dict[str, tuple[int, Way]]
+Known = dict[str, tuple[int, MatchRule]]
 """Position of the feature, and the way that leads there, by name."""
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class FeatureHits:
     """The features that a query's names are.
 
     Attributes
@@ -45,15 +45,15 @@ class Found:
     positions
         Their features' places, shape ``(n_found,)``.
     ways
-        How they were found, values of `Way`, shape ``(n_found,)``.
+        How they were found, values of `MatchRule`, shape ``(n_found,)``.
     """
 
     columns: NDArray[np.intp]
     positions: NDArray[np.intp]
-    ways: NDArray[np.int64]
+    rules: NDArray[np.int64]
 
-    def __getitem__(self, kept: NDArray[np.bool_]) -> "Found":
-        return Found(self.columns[kept], self.positions[kept], self.ways[kept])
+    def __getitem__(self, kept: NDArray[np.bool_]) -> "FeatureHits":
+        return FeatureHits(self.columns[kept], self.positions[kept], self.rules[kept])
 
 
 class FeatureNames:
@@ -76,37 +76,37 @@ class FeatureNames:
         self._known = self._all_names(features)
 
     def _all_names(self, features: FeatureTable) -> Known:
-        known: Known = {name: (place, Way.SAME) for place, name in enumerate(features.ids)}
-        _add(known, ((self._respelled(name), place) for place, name in enumerate(features.ids)), Way.RESPELLED)
+        known: Known = {name: (place, MatchRule.SAME) for place, name in enumerate(features.ids)}
+        _add(known, ((self._respelled(name), place) for place, name in enumerate(features.ids)), MatchRule.RESPELLED)
         for others in (features.ensembl, features.symbol):
             named = ((unversioned(name), place) for place, name in enumerate(others or ()) if name)
-            _add(known, named, Way.OTHER_ID)
+            _add(known, named, MatchRule.OTHER_ID)
         if self.genes is not None:
-            for way in (Way.OTHER_ID, Way.ALIAS):
+            for way in (MatchRule.OTHER_ID, MatchRule.ALIAS):
                 _add(known, _gene_names(features, self.genes, way), way)
         return known
 
-    def find(self, names: Sequence[str]) -> Found:
+    def find(self, names: Sequence[str]) -> FeatureHits:
         """Find the features that names are, whatever way leads there."""
         pairs = [self._find(name) for name in names]
         columns = np.array([column for column, pair in enumerate(pairs) if pair is not None], np.intp)
-        positions, ways = np.array([pair for pair in pairs if pair is not None], np.int64).reshape(-1, 2).T
-        return Found(columns, positions.astype(np.intp), ways)
+        positions, rules = np.array([pair for pair in pairs if pair is not None], np.int64).reshape(-1, 2).T
+        return FeatureHits(columns, positions.astype(np.intp), rules)
 
-    def _find(self, name: str) -> tuple[int, Way] | None:
+    def _find(self, name: str) -> tuple[int, MatchRule] | None:
         if (pair := self._known.get(name)) is not None:
             return pair
         pair = self._known.get(self._respelled(name))
-        return pair and (pair[0], max(pair[1], Way.RESPELLED))
+        return pair and (pair[0], max(pair[1], MatchRule.RESPELLED))
 
-    def find_overlapping(self, names: Sequence[str]) -> Found:
+    def find_overlapping(self, names: Sequence[str]) -> FeatureHits:
         """Find the feature that each interval overlaps most."""
         best = most_overlapping(names, self.ids)
         columns = np.flatnonzero(best >= 0)
         exact = self.find(names)
-        ways = np.full(len(names), int(Way.OVERLAP), np.int64)
-        ways[exact.columns] = exact.ways
-        return Found(columns, best[columns], ways[columns])
+        rules = np.full(len(names), int(MatchRule.OVERLAP), np.int64)
+        rules[exact.columns] = exact.rules
+        return FeatureHits(columns, best[columns], rules[columns])
 
 
 def _ids(features: FeatureTable) -> Iterable[tuple[str, ...]]:
@@ -121,18 +121,18 @@ def _are_genes(features: FeatureTable, table: GeneTable) -> bool:
     return known >= _MOST * len(features)
 
 
-def _gene_names(features: FeatureTable, table: GeneTable, way: Way) -> Iterable[tuple[str, int]]:
+def _gene_names(features: FeatureTable, table: GeneTable, way: MatchRule) -> Iterable[tuple[str, int]]:
     """Return names of the features' genes: current ones of those that go by a current one, or all of all."""
     for place, names in enumerate(_ids(features)):
         gene = next((table.current[name] for name in names if name in table.current), None)
-        if way is Way.ALIAS and gene is None:
+        if way is MatchRule.ALIAS and gene is None:
             gene = next((table.former[name] for name in names if name in table.former), None)
         if gene is not None:
-            former = gene.former if way is Way.ALIAS else ()
+            former = gene.former if way is MatchRule.ALIAS else ()
             yield from ((name, place) for name in (gene.ensembl, gene.symbol, *former) if name)
 
 
-def _add(known: Known, named: Iterable[tuple[str, int]], way: Way) -> None:
+def _add(known: Known, named: Iterable[tuple[str, int]], way: MatchRule) -> None:
     """Add names that are not known yet, but for those of several features."""
     new: dict[str, set[int]] = {}
     for name, place in named:

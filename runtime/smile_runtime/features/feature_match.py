@@ -119,7 +119,7 @@ def require_summable(match: FeatureMatch, kind: ValueKind) -> None:
         more = f", and {len(others):,} more features" if others else ""
         raise FeatureMatchError(
             f"by {place}, the query has the feature {example!r} twice{more}; counts would be added up, {kind} values "
-            "cannot be: add up or drop the repeated columns before normalising, or take ids that do not repeat "
+            "cannot be: add up or drop the repeated columns before normalizing, or take ids that do not repeat "
             "(--features)"
         )
     logger.warning(

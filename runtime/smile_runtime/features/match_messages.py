@@ -6,7 +6,7 @@ from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.features.id_candidates import INDEX
 from smile_runtime.features.intervals import are_intervals
 from smile_runtime.features.match_report import FeatureReport
-from smile_runtime.features.species import Strangers
+from smile_runtime.features.species import SpeciesMismatch
 
 _SHOWN = 3
 _FEW = 0.01
@@ -14,14 +14,14 @@ _FEW = 0.01
 
 def found_line(report: FeatureReport) -> str:
     """Say by which ids features were found, and how many in which way."""
-    ways = {
+    rules = {
         "by their own id": report.n_same,
         "by another spelling" if report.kind == "coordinates" else "by their id without version": report.n_respelled,
         "by Ensembl id and symbol of the same gene": report.n_other_id,
         "by a former name or alias": report.n_alias,
         "by overlap": report.n_overlap,
     }
-    parts = ", ".join(f"{number:,} {way}" for way, number in ways.items() if number)
+    parts = ", ".join(f"{number:,} {way}" for way, number in rules.items() if number)
     return (
         f"{report.n_matched:,} of {report.n_features:,} features found by {report.place} ({report.kind}): "
         f"{parts or 'none'}"
@@ -50,11 +50,11 @@ def case_warning(report: FeatureReport) -> str:
     )
 
 
-def strangers_error(strangers: Strangers, organism: str) -> str:
+def species_mismatch_error(mismatch: SpeciesMismatch, organism: str) -> str:
     """Say whose genes a query's are, and what to do."""
     return (
-        f"the query's features look like {strangers.kind} of {strangers.organism} ({_sample(strangers.examples)}), the "
-        f"space is of {organism}; take a space of {strangers.organism}, or map the genes to their one-to-one orthologs "
+        f"the query's features look like {mismatch.kind} of {mismatch.organism} ({_sample(mismatch.examples)}), the "
+        f"space is of {organism}; take a space of {mismatch.organism}, or map the genes to their one-to-one orthologs "
         "first and name them as the space does"
     )
 

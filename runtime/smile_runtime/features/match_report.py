@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from smile_runtime.features.feature_lookup import Found, Way
+from smile_runtime.features.feature_lookup import FeatureHits, MatchRule
 from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.features.gene_ids import ensembl_species
 from smile_runtime.features.intervals import are_intervals
@@ -83,7 +83,9 @@ class FeatureReport:
         return fields | {name: np.array(fields[name], object) for name in ("case_example", "summed", "missing")}
 
 
-def make_report(source: str, ids: Sequence[str], found: Found, features: FeatureTable, *, genes: bool) -> FeatureReport:
+def make_report(
+    source: str, ids: Sequence[str], found: FeatureHits, features: FeatureTable, *, genes: bool
+) -> FeatureReport:
     """Report what was found.
 
     Parameters
@@ -99,10 +101,10 @@ def make_report(source: str, ids: Sequence[str], found: Found, features: Feature
     genes
         Whether these are genes of a known species.
     """
-    way = np.full(len(features), len(Way))
-    np.minimum.at(way, found.positions, found.ways)
-    number = np.bincount(way, minlength=len(Way) + 1).tolist()
-    absent = np.flatnonzero(way == len(Way))
+    way = np.full(len(features), len(MatchRule))
+    np.minimum.at(way, found.positions, found.rules)
+    number = np.bincount(way, minlength=len(MatchRule) + 1).tolist()
+    absent = np.flatnonzero(way == len(MatchRule))
     heaviest = absent[np.argsort(-features.weight[absent], kind="stable")]
     missing = tuple(features.ids[place] for place in heaviest)
     case = _same_but_for_case(ids, missing)
@@ -110,13 +112,13 @@ def make_report(source: str, ids: Sequence[str], found: Found, features: Feature
     return FeatureReport(
         source=source,
         kind=_kind([ids[column] for column in found.columns] or ids, "symbols" if genes else "names"),
-        weight=float(features.weight[way < len(Way)].sum()),
+        weight=float(features.weight[way < len(MatchRule)].sum()),
         n_features=len(features),
-        n_same=number[Way.SAME],
-        n_respelled=number[Way.RESPELLED],
-        n_other_id=number[Way.OTHER_ID],
-        n_alias=number[Way.ALIAS],
-        n_overlap=number[Way.OVERLAP],
+        n_same=number[MatchRule.SAME],
+        n_respelled=number[MatchRule.RESPELLED],
+        n_other_id=number[MatchRule.OTHER_ID],
+        n_alias=number[MatchRule.ALIAS],
+        n_overlap=number[MatchRule.OVERLAP],
         n_case=len(case),
         case_example=case[0] if case else (),
         summed=tuple(features.ids[place] for place in repeated),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smile_runtime.errors import FeatureMatchError
-from smile_runtime.features.feature_lookup import FeatureNames, Found, Way
+from smile_runtime.features.feature_lookup import FeatureHits, FeatureNames, MatchRule
 from smile_runtime.features.feature_match import FeatureMatch
 from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.features.gene_table import latin
@@ -17,15 +17,15 @@ from smile_runtime.features.match_messages import (
     found_line,
     little_error,
     little_warning,
-    strangers_error,
+    species_mismatch_error,
 )
 from smile_runtime.features.match_report import make_report
-from smile_runtime.features.species import find_strangers
+from smile_runtime.features.species import find_species_mismatch
+from smile_runtime.manifest import EncoderRecord
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from smile_runtime.encoder import Encoder
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,13 @@ _REPEATS = 2.0
 
 
 def match_query(
-    var: "pd.DataFrame", encoder: "Encoder", organism: str, *, features: str | None = None, overlap: bool = False
+    var: "pd.DataFrame",
+    table: FeatureTable,
+    record: EncoderRecord,
+    organism: str,
+    *,
+    features: str | None = None,
+    overlap: bool = False,
 ) -> FeatureMatch:
     """Match the features of a query to an encoder's.
 
@@ -47,8 +53,10 @@ def match_query(
     ----------
     var
         The query's features, a row each: ids are its index (``var_names``) and its columns that hold text.
-    encoder
-        The encoder.
+    table
+        The encoder's features.
+    record
+        The encoder's record in the manifest.
     organism
         The space's organism.
     features
@@ -61,19 +69,24 @@ def match_query(
     FeatureMatchError
         As `match_features`, and if there is no such column.
     """
-    match = find_match(var, encoder, organism, features=features, overlap=overlap)
+    match = find_match(var, table, record, organism, features=features, overlap=overlap)
     _tell_of(match)
     return match
 
 
 def find_match(
-    var: "pd.DataFrame", encoder: "Encoder", organism: str, *, features: str | None = None, overlap: bool = False
+    var: "pd.DataFrame",
+    table: FeatureTable,
+    record: EncoderRecord,
+    organism: str,
+    *,
+    features: str | None = None,
+    overlap: bool = False,
 ) -> FeatureMatch:
     """Match as `match_query` does, and say nothing of it."""
-    record = encoder.record
     genes_of = "" if record.preprocessing.clr else organism  # antibodies are named after genes, and are none
     candidates = id_candidates(var, features)
-    return _find(candidates, encoder.features, record.min_matched, organism=genes_of, overlap=overlap)
+    return _find(candidates, table, record.min_matched, organism=genes_of, overlap=overlap)
 
 
 def match_features(
@@ -96,7 +109,7 @@ def match_features(
     min_weight
         Share of what the encoder looks at, 0 to 1, below which the query is refused.
     organism
-        Whose genes they are: their other names are then known, and other species' genes recognised. Empty: neither.
+        Whose genes they are: their other names are then known, and other species' genes recognized. Empty: neither.
     overlap
         Whether an interval goes to the one that it overlaps most, rather than to the same one alone.
 
@@ -120,7 +133,7 @@ def _find(
     source, found = _best(candidates, names, features, overlap=overlap)
     report = make_report(source, candidates[source], found, features, genes=names.genes is not None)
     if report.weight < WARNING_LEVEL and organism and not names.intervals:
-        _refuse_strangers(candidates, organism)
+        _refuse_other_species(candidates, organism)
     if not report.n_matched or report.weight < min_weight - _ROUNDING:
         raise FeatureMatchError(little_error(report, candidates, features, min_weight, overlap=overlap))
     order = np.lexsort((found.columns, found.positions))
@@ -139,7 +152,7 @@ def _tell_of(match: FeatureMatch) -> None:
 
 def _best(
     candidates: Mapping[str, Sequence[str]], names: FeatureNames, features: FeatureTable, *, overlap: bool
-) -> tuple[str, Found]:
+) -> tuple[str, FeatureHits]:
     """Return the candidate that finds the largest weight, the first among equals, and what it finds."""
     best, best_weight = None, -1.0
     for source, ids in candidates.items():
@@ -154,20 +167,20 @@ def _best(
     return best
 
 
-def _preferred(found: Found, n_features: int) -> Found:
+def _preferred(found: FeatureHits, n_features: int) -> FeatureHits:
     """Keep, of the columns of a feature, those found in the best way; none of several by alias.
 
     Where many features stand there under two ids, data sets with different ids were joined, and both are kept.
     """
-    tier = _TIER[found.ways]
+    tier = _TIER[found.rules]
     by_id, by_other = (np.unique(found.positions[tier == each]) for each in (0, 1))
     if len(np.intersect1d(by_id, by_other)) > _JOINED * len(np.union1d(by_id, by_other)):
         tier = np.where(tier == 1, 0, tier)
-    best = np.full(n_features, len(Way))
+    best = np.full(n_features, len(MatchRule))
     np.minimum.at(best, found.positions, tier)
     kept = tier == best[found.positions]
     number = np.bincount(found.positions[kept], minlength=n_features)
-    ambiguous = (tier == _TIER[Way.ALIAS]) & (number[found.positions] > 1)
+    ambiguous = (tier == _TIER[MatchRule.ALIAS]) & (number[found.positions] > 1)
     return found[kept & ~ambiguous]
 
 
@@ -186,7 +199,7 @@ def _require_intervals(names: FeatureNames) -> None:
         )
 
 
-def _refuse_strangers(candidates: Mapping[str, Sequence[str]], organism: str) -> None:
+def _refuse_other_species(candidates: Mapping[str, Sequence[str]], organism: str) -> None:
     """Refuse the genes of another species.
 
     Raises
@@ -194,6 +207,6 @@ def _refuse_strangers(candidates: Mapping[str, Sequence[str]], organism: str) ->
     FeatureMatchError
         If more names are of another species than of the space's.
     """
-    strangers = find_strangers(list(candidates.values()), organism)
-    if strangers is not None:
-        raise FeatureMatchError(strangers_error(strangers, organism))
+    mismatch = find_species_mismatch(list(candidates.values()), organism)
+    if mismatch is not None:
+        raise FeatureMatchError(species_mismatch_error(mismatch, organism))

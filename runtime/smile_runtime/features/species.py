@@ -1,4 +1,4 @@
-"""Names of another species' genes, recognised: some are equal, and letter case is no map of orthologs."""
+"""Names of another species' genes, recognized: some are equal, and letter case is no map of orthologs."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from smile_runtime.features.gene_table import gene_table, organisms
 _SHARE = 0.5  # of all names
 
 
-class Strangers(NamedTuple):
+class SpeciesMismatch(NamedTuple):
     """Names of another organism's genes: the organism, what kind of names, and three of them."""
 
     organism: str
@@ -18,7 +18,7 @@ class Strangers(NamedTuple):
     examples: tuple[str, ...]
 
 
-def find_strangers(candidates: Sequence[Sequence[str]], organism: str) -> Strangers | None:
+def find_species_mismatch(candidates: Sequence[Sequence[str]], organism: str) -> SpeciesMismatch | None:
     """Return whose the names are, where no candidate names as many genes of the organism as one does of another.
 
     Parameters
@@ -50,7 +50,7 @@ def _species_of_name(name: str) -> str | None:
     return holders[0] if len(holders) == 1 else None
 
 
-def _describe(names: Sequence[str], organism: str) -> Strangers:
+def _describe(names: Sequence[str], organism: str) -> SpeciesMismatch:
     n_ensembl = sum(ensembl_species(name) is not None for name in names)
     kind = "Ensembl ids" if 2 * n_ensembl > len(names) else "gene symbols"
-    return Strangers(organism, kind, tuple(names[:3]))
+    return SpeciesMismatch(organism, kind, tuple(names[:3]))

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours among the points of a reference.
+"""Exact nearest neighbors among the points of a reference.
 
 All inner products are computed, a chunk of cells at a time, and looked at twice: the largest of each block of points
 bounds the k-th largest of all from below, and only what reaches that bound is sorted. What is sorted are distances of
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 _CHUNK_VALUES = 16_000_000  # inner products held at once: 64 MB
 _MOST_ROWS = 512
 _BLOCK = 64  # points of which only the nearest is looked at first
-_BLOCKS_PER_NEIGHBOUR = 4  # at least, so that the bound is a close one
+_BLOCKS_PER_NEIGHBOR = 4  # at least, so that the bound is a close one
 _ROUNDING = 1e-5  # more than an inner product of unit vectors in float32 is off
 _PAIRS = 512  # whose differences are held at once: 0.25 MB of 128 dimensions, which stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbours:
+class NearestNeighbors:
     """The nearest reference points of each query cell, nearest first.
 
     Attributes
@@ -35,7 +35,7 @@ class Neighbours:
     distances: NDArray[np.float32]
 
 
-def nearest_neighbours(embedding: NDArray[np.float32], points: NDArray[np.float32], k: int) -> Neighbours:
+def find_nearest_neighbors(embedding: NDArray[np.float32], points: NDArray[np.float32], k: int) -> NearestNeighbors:
     """Find the ``k`` nearest points of each cell; fewer where the reference is smaller.
 
     Of points at the same distance the first ones of the reference are taken.
@@ -43,11 +43,11 @@ def nearest_neighbours(embedding: NDArray[np.float32], points: NDArray[np.float3
     Parameters
     ----------
     embedding
-        Query cells, L2-normalised, shape ``(n, n_latent)``.
+        Query cells, L2-normalized, shape ``(n, n_latent)``.
     points
-        Reference, L2-normalised, shape ``(m, n_latent)``.
+        Reference, L2-normalized, shape ``(m, n_latent)``.
     k
-        How many neighbours.
+        How many neighbors.
     """
     k = min(k, len(points))
     indices = np.empty((len(embedding), k), np.intp)
@@ -62,7 +62,7 @@ def nearest_neighbours(embedding: NDArray[np.float32], points: NDArray[np.float3
         nearest = order[first[:, None] + np.arange(k)]  # (rows, k)
         indices[chunk], distances[chunk] = column[nearest], distance[nearest]
         start = chunk.stop
-    return Neighbours(indices, distances)
+    return NearestNeighbors(indices, distances)
 
 
 def _inner_products(
@@ -74,7 +74,7 @@ def _inner_products(
     is yielded is overwritten when the next is asked for.
     """
     m = len(points)
-    block = int(np.clip(m // (_BLOCKS_PER_NEIGHBOUR * k), 1, _BLOCK))
+    block = int(np.clip(m // (_BLOCKS_PER_NEIGHBOR * k), 1, _BLOCK))
     n_blocks = -(-m // block)
     rows = int(np.clip(_CHUNK_VALUES // m, 1, _MOST_ROWS))
     products = np.full((rows, block * n_blocks), -np.inf, np.float32)  # beyond m there are no points

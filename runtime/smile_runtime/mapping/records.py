@@ -7,7 +7,7 @@ Records = NDArray[np.void]
 """Records of `record_type`, shape ``(n,)``."""
 
 NO_LABEL = -1
-"""Label id of a cell that is labelled unknown."""
+"""Label id of a cell that is labeled unknown."""
 
 
 def record_type(n_latent: int, n_columns: int) -> np.dtype[np.void]:

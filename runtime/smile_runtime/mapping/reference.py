@@ -22,7 +22,7 @@ class Reference:
     Attributes
     ----------
     embedding
-        L2-normalised, shape ``(m, n_latent)``.
+        L2-normalized, shape ``(m, n_latent)``.
     weight
         Cells that each point stands for, shape ``(m,)``.
     map

@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 
 from smile_runtime.manifest import EncoderRecord, LabelColumn
 from smile_runtime.mapping.calibration import confidence
-from smile_runtime.mapping.label_transfer import neighbour_weights, transfer_labels
-from smile_runtime.mapping.nearest_neighbors import nearest_neighbours
+from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
+from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_runtime.mapping.records import NO_LABEL, Records, record_type
 from smile_runtime.mapping.reference import Reference
-from smile_runtime.mapping.similarity import mean_distance, similarity
+from smile_runtime.mapping.similarity import mean_distance, similarity_from_distance
 
 
 @dataclass(frozen=True, eq=False)
-class Placement:
+class ReferenceMapper:
     """Places cells among the points of a reference. A cell's place depends on that cell alone.
 
     Attributes
@@ -27,7 +27,7 @@ class Placement:
     n_neighbors
         How many points around a cell are looked at.
     unknown_rate
-        Cells whose similarity is below this are labelled unknown.
+        Cells whose similarity is below this are labeled unknown.
     """
 
     reference: Reference
@@ -43,16 +43,16 @@ class Placement:
     def __call__(self, embedding: NDArray[np.float32]) -> Records:
         """Return the records of cells, shape ``(n,)``, from their embedding, shape ``(n, n_latent)``."""
         records = np.zeros(len(embedding), record_type(embedding.shape[1], len(self.columns)))
-        neighbours = nearest_neighbours(embedding, self.reference.embedding, self.n_neighbors)
-        weights = neighbour_weights(neighbours, self.reference)
+        neighbors = find_nearest_neighbors(embedding, self.reference.embedding, self.n_neighbors)
+        weights = neighbor_weights(neighbors, self.reference)
         records["embedding"] = embedding
-        records["map"] = np.einsum("nk,nkc->nc", weights, self.reference.map[neighbours.indices])
+        records["map"] = np.einsum("nk,nkc->nc", weights, self.reference.map[neighbors.indices])
         records["similarity"] = np.nan
-        for place, transfer in enumerate(transfer_labels(neighbours, self.reference)):
+        for place, transfer in enumerate(transfer_labels(neighbors, self.reference)):
             calibration = self.record.calibrations.get(self.columns[place].name)
             records["label"][:, place] = transfer.label
             records["confidence"][:, place] = confidence(transfer.share, calibration)
         if self.record.similarity is not None:
-            records["similarity"] = similarity(mean_distance(neighbours), self.record.similarity)
+            records["similarity"] = similarity_from_distance(mean_distance(neighbors), self.record.similarity)
             records["label"][records["similarity"] < self.unknown_rate] = NO_LABEL
         return records

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.errors import QueryError
 from smile_runtime.manifest import SimilarityRecord
-from smile_runtime.mapping.nearest_neighbors import Neighbours
+from smile_runtime.mapping.nearest_neighbors import NearestNeighbors
 
 UNKNOWN = "unknown"
 """The label of cells that are unlike anything in the reference."""
@@ -13,13 +13,13 @@ UNKNOWN_RATE = 0.05
 """Share of cells of known types that are called unknown, by default."""
 
 
-def mean_distance(neighbours: Neighbours) -> NDArray[np.float32]:
+def mean_distance(neighbors: NearestNeighbors) -> NDArray[np.float32]:
     """Return each cell's mean distance to its nearest points, shape ``(n,)``."""
-    result: NDArray[np.float32] = neighbours.distances.mean(axis=1)
+    result: NDArray[np.float32] = neighbors.distances.mean(axis=1)
     return result
 
 
-def similarity(distance: NDArray[np.float32], record: SimilarityRecord) -> NDArray[np.float32]:
+def similarity_from_distance(distance: NDArray[np.float32], record: SimilarityRecord) -> NDArray[np.float32]:
     """Return how usual a distance is: the share of cells of known types that are farther away, shape ``(n,)``.
 
     These cells were left out of training, as they were measured and degraded as queries are (`SimilarityRecord`). A

@@ -13,11 +13,11 @@ from smile_runtime.errors import IntegrityError
 from smile_runtime.features import FeatureMatch
 from smile_runtime.io import single_threaded_blas
 from smile_runtime.manifest import Device, Precision
-from smile_runtime.mapping import Placement, Records, record_type
-from smile_runtime.projection.preparation import place_in
+from smile_runtime.mapping import Records, ReferenceMapper, record_type
+from smile_runtime.projection.preparation import reference_mapper
 from smile_runtime.projection.projector import Projector
 from smile_runtime.projection.streaming import Progress
-from smile_runtime.query import OtherReadingError, Reader, Reading
+from smile_runtime.query import ReinterpretationError, ValueInterpretation, ValueInterpreter
 from smile_runtime.results import Results
 from smile_runtime.space import Space, open_space
 
@@ -33,15 +33,15 @@ class _Plan:
     modality: str
     unknown_rate: float
     match: FeatureMatch
-    reader: Reader
+    reader: ValueInterpreter
     batch_size: int
 
     def projector(self) -> Projector:
         """Return the projector, in a space that this worker opens once."""
-        encoder, placement = _opened(
+        encoder, mapper = _opened(
             self.space, self.manifest_sha256, self.device, self.precision, self.modality, self.unknown_rate
         )
-        return Projector(encoder, self.match, self.reader, placement, self.batch_size)
+        return Projector(encoder, self.match, self.reader, mapper, self.batch_size)
 
 
 def project_dask(array: Any, projector: Projector, space: Space, results: Results, progress: Progress) -> None:  # noqa: ANN401
@@ -75,23 +75,23 @@ def project_dask(array: Any, projector: Projector, space: Space, results: Result
         space.device,
         space.precision,
         projector.encoder.modality,
-        projector.placement.unknown_rate,
+        projector.mapper.unknown_rate,
         projector.match,
         projector.reader,
         projector.batch_size,
     )
     array = array.rechunk({1: -1})
-    dtype = record_type(projector.encoder.record.n_latent, len(projector.placement.columns))
+    dtype = record_type(projector.encoder.record.n_latent, len(projector.mapper.columns))
     like = {"dtype": dtype, "meta": np.empty(0, dtype), "chunks": (array.chunks[0],), "drop_axis": 1}
     while not len(results):
         try:
             results.append(array.map_blocks(_project_block, plan, results.reading, **like).compute())
-        except OtherReadingError as other:
+        except ReinterpretationError as other:
             results.begin(other.reading)
     progress(len(results), len(results))
 
 
-def _project_block(block: Matrix, plan: _Plan, reading: Reading) -> Records:
+def _project_block(block: Matrix, plan: _Plan, reading: ValueInterpretation) -> Records:
     projector = plan.projector()
     with single_threaded_blas():
         return np.concatenate([projector(rows, reading) for _, rows in row_chunks(sliceable(block))])
@@ -100,8 +100,8 @@ def _project_block(block: Matrix, plan: _Plan, reading: Reading) -> Records:
 @lru_cache(maxsize=4)
 def _opened(
     path: Path, manifest_sha256: str, device: Device, precision: Precision, modality: str, unknown_rate: float
-) -> tuple[Encoder, Placement]:
+) -> tuple[Encoder, ReferenceMapper]:
     space = open_space(path, device=device, precision=precision)
     if space.manifest_sha256 != manifest_sha256:
         raise IntegrityError(f"{path} on this worker is not the space that the query is projected into; copy it there")
-    return space.encoder(modality), place_in(space, modality, unknown_rate)
+    return space.encoder(modality), reference_mapper(space, modality, unknown_rate)

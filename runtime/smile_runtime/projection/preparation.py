@@ -7,10 +7,17 @@ from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, require_positive
 from smile_runtime.errors import FeatureMatchError, ValueKindError
 from smile_runtime.features import FeatureMatch, find_match, match_query, require_summable
 from smile_runtime.manifest import ValueKind
-from smile_runtime.mapping import UNKNOWN_RATE, Placement, require_rate
+from smile_runtime.mapping import UNKNOWN_RATE, ReferenceMapper, require_rate
 from smile_runtime.projection.checks import require_total
 from smile_runtime.projection.projector import Projector
-from smile_runtime.query import Place, Query, Reader, Reading, first_reading, select_values
+from smile_runtime.query import (
+    MatrixLocation,
+    Query,
+    ValueInterpretation,
+    ValueInterpreter,
+    first_reading,
+    select_values,
+)
 from smile_runtime.results import require_free, require_key
 from smile_runtime.space import Space
 
@@ -20,7 +27,7 @@ class Options:
     """How a query is projected; `smile_runtime.project` says what each of them is."""
 
     modality: str | None = None
-    place: Place = field(default_factory=Place)
+    place: MatrixLocation = field(default_factory=MatrixLocation)
     values: ValueKind | None = None
     target_sum: float | None = None
     features: str | None = None
@@ -51,7 +58,7 @@ class Prepared:
 
     matrix: Matrix
     projector: Projector
-    reading: Reading
+    reading: ValueInterpretation
 
 
 def prepare(query: Query, space: Space, options: Options) -> Prepared:
@@ -65,35 +72,47 @@ def prepare(query: Query, space: Space, options: Options) -> Prepared:
         If the space has no such encoder.
     """
     encoder = space.encoder(options.modality)
-    placement = place_in(space, encoder.modality, options.unknown_rate)
+    mapper = reference_mapper(space, encoder.modality, options.unknown_rate)
     if not options.overwrite:
-        require_free(query, options.key_added, [column.name for column in placement.columns])
+        require_free(query, options.key_added, [column.name for column in mapper.columns])
     matrix = select_values(query, options.place)
     match = _match(query, encoder, space.manifest.organism, options)
     settings = encoder.record.preprocessing
-    reader = Reader(settings.values, settings.target_sum, options.values, options.target_sum)
+    reader = ValueInterpreter(settings.values, settings.target_sum, options.values, options.target_sum)
     reading = first_reading(query, reader, options.place, matrix)
     if options.target_sum is not None and reading.kind != "lognorm":
         raise ValueKindError(
-            f"the target sum (--target-sum) is that of log-normalised values, and these are {reading.kind}; "
+            f"the target sum (--target-sum) is that of log-normalized values, and these are {reading.kind}; "
             "leave it out"
         )
     require_summable(match, reading.kind)
-    return Prepared(matrix, Projector(encoder, match, reader, placement, options.batch_size), reading)
+    return Prepared(matrix, Projector(encoder, match, reader, mapper, options.batch_size), reading)
 
 
 def _match(query: Query, encoder: Encoder, organism: str, options: Options) -> FeatureMatch:
     """Match the features of a query; an error says if those of ``raw``, or of ``X``, would do."""
     try:
         return match_query(
-            query.var(options.place), encoder, organism, features=options.features, overlap=options.overlap
+            query.var(options.place),
+            encoder.features,
+            encoder.record,
+            organism,
+            features=options.features,
+            overlap=options.overlap,
         )
     except FeatureMatchError as error:
-        other = Place() if options.place.use_raw else Place(use_raw=True)
+        other = MatrixLocation() if options.place.use_raw else MatrixLocation(use_raw=True)
         if other.use_raw and not query.has_raw:
             raise
         try:
-            found = find_match(query.var(other), encoder, organism, features=options.features, overlap=options.overlap)
+            found = find_match(
+                query.var(other),
+                encoder.features,
+                encoder.record,
+                organism,
+                features=options.features,
+                overlap=options.overlap,
+            )
         except FeatureMatchError:
             raise error from None
         way = other.option if other.use_raw else "leave out --raw"
@@ -102,8 +121,8 @@ def _match(query: Query, encoder: Encoder, organism: str, options: Options) -> F
         ) from error
 
 
-def place_in(space: Space, modality: str, unknown_rate: float) -> Placement:
+def reference_mapper(space: Space, modality: str, unknown_rate: float) -> ReferenceMapper:
     """Return what places the cells of a modality in a space."""
     record = space.encoder(modality).record
-    reference = space.reference.of(record.voters)
-    return Placement(reference, record, space.manifest.reference.n_neighbors, unknown_rate)
+    reference = space.reference.of(record.label_modalities)
+    return ReferenceMapper(reference, record, space.manifest.reference.n_neighbors, unknown_rate)

@@ -8,8 +8,8 @@ from smile_runtime.arrays import Matrix, expm1
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import ValueKindError
 from smile_runtime.features import FeatureMatch
-from smile_runtime.mapping import Placement, Records
-from smile_runtime.query import Reader, Reading
+from smile_runtime.mapping import Records, ReferenceMapper
+from smile_runtime.query import ValueInterpretation, ValueInterpreter
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +32,11 @@ class Projector:
 
     encoder: Encoder
     match: FeatureMatch
-    reader: Reader
-    placement: Placement
+    reader: ValueInterpreter
+    mapper: ReferenceMapper
     batch_size: int
 
-    def __call__(self, rows: Matrix, reading: Reading) -> Records:
+    def __call__(self, rows: Matrix, reading: ValueInterpretation) -> Records:
         """Project rows.
 
         Parameters
@@ -66,6 +66,6 @@ class Projector:
                 f"{int((~np.isfinite(embedding).all(axis=1)).sum()):,} cells have values too large for the encoder; "
                 "look at the largest values of each cell, or choose another --layer"
             )
-        records = self.placement(embedding)
+        records = self.mapper(embedding)
         records["total"] = totals
         return records

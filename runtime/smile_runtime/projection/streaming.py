@@ -7,7 +7,7 @@ from smile_runtime.arrays import Matrix, row_bytes
 from smile_runtime.io import in_order, single_threaded_blas, usable_cores
 from smile_runtime.mapping import Records
 from smile_runtime.projection.projector import Projector
-from smile_runtime.query import OtherReadingError
+from smile_runtime.query import ReinterpretationError
 from smile_runtime.results import Results
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def project_rows(matrix: Matrix, projector: Projector, results: Results, progres
                 for records in in_order(project, read_rows(matrix, len(results), at_once), n_threads):
                     results.append(records)
                     progress(len(records), n)
-        except OtherReadingError as other:
+        except ReinterpretationError as other:
             logger.info("the values are %s after all; beginning again", other.reading.kind)
             progress(-len(results), n)
             results.begin(other.reading)

@@ -3,7 +3,7 @@
 from smile_runtime.query.file_query import StoredQuery, open_query
 from smile_runtime.query.query import (
     AnnDataQuery,
-    Place,
+    MatrixLocation,
     Query,
     first_reading,
     read_values,
@@ -11,16 +11,16 @@ from smile_runtime.query.query import (
     select_values,
     warn_of_empty,
 )
-from smile_runtime.query.value_interpretation import OtherReadingError, Reader, Reading
+from smile_runtime.query.value_interpretation import ReinterpretationError, ValueInterpretation, ValueInterpreter
 
 __all__ = [
     "AnnDataQuery",
-    "OtherReadingError",
-    "Place",
+    "MatrixLocation",
     "Query",
-    "Reader",
-    "Reading",
+    "ReinterpretationError",
     "StoredQuery",
+    "ValueInterpretation",
+    "ValueInterpreter",
     "first_reading",
     "open_query",
     "read_values",

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Array, Group, Matrix, stored_matrix
+from smile_runtime.arrays import Array, Group, Matrix, open_stored_matrix
 from smile_runtime.errors import QueryError
 from smile_runtime.io import read_h5ad, write_h5ad
 from smile_runtime.query.hdf5_filters import require_filters
-from smile_runtime.query.query import Place
+from smile_runtime.query.query import MatrixLocation
 from smile_runtime.query.zarr_chunks import require_chunks, require_names
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class StoredQuery:
         """Whether there is a ``raw``."""
         return all(name in self.group for name in ("raw", "raw/X", "raw/var"))
 
-    def var(self, place: Place) -> "pd.DataFrame":
+    def var(self, place: MatrixLocation) -> "pd.DataFrame":
         """Return the features that the values of a place are of, a row each."""
         frame: pd.DataFrame = self._read("raw/var" if place.use_raw else "var")
         return frame
@@ -98,7 +98,7 @@ class StoredQuery:
         read = names.asstr()[rows] if hasattr(names, "asstr") else names[rows]
         return np.asarray(read, dtype=object)
 
-    def values(self, place: Place) -> Matrix | None:
+    def values(self, place: MatrixLocation) -> Matrix | None:
         """Return the values of a place, rows sliceable, shape ``(n_obs, n_vars)``; None where there are none."""
         name = "raw/X" if place.use_raw else "X" if place.layer is None else f"layers/{place.layer}"
         if name not in self.group or str(self.group[name].attrs.get("encoding-type", "")) == "null":
@@ -107,7 +107,7 @@ class StoredQuery:
         if getattr(stored, "shape", ()) is None:  # HDF5's empty dataset
             return None
         require_chunks(stored, self.path)
-        matrix = stored_matrix(stored, self.scratch)
+        matrix = open_stored_matrix(stored, self.scratch)
         n_vars = len(self.var(place))
         if tuple(matrix.shape) != (self.n_obs, n_vars):
             raise QueryError(

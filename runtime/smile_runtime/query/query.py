@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, row_chunks, sliceable
 from smile_runtime.errors import QueryError, ValueKindError
-from smile_runtime.manifest import Taken, ValueKind
-from smile_runtime.query.value_interpretation import OtherReadingError, Reader, Reading
+from smile_runtime.manifest import AcceptedValues, ValueKind
+from smile_runtime.query.value_interpretation import ReinterpretationError, ValueInterpretation, ValueInterpreter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Place:
+class MatrixLocation:
     """Where the values of a query are: ``X``, a layer, or ``raw.X``, which may have more features."""
 
     layer: str | None = None
@@ -51,10 +51,10 @@ class Query(Protocol):
     def has_raw(self) -> bool:
         """Whether there is a ``raw``."""
 
-    def var(self, place: Place) -> "pd.DataFrame":
+    def var(self, place: MatrixLocation) -> "pd.DataFrame":
         """Return the features that the values of a place are of, a row each."""
 
-    def values(self, place: Place) -> Matrix | None:
+    def values(self, place: MatrixLocation) -> Matrix | None:
         """Return the values of a place, rows sliceable, shape ``(n_obs, n_vars)``; None where there are none."""
 
     def has_field(self, attribute: str, key: str) -> bool:
@@ -82,12 +82,12 @@ class AnnDataQuery:
         """Whether there is a ``raw``."""
         return self.adata.raw is not None
 
-    def var(self, place: Place) -> "pd.DataFrame":
+    def var(self, place: MatrixLocation) -> "pd.DataFrame":
         """Return the features that the values of a place are of, a row each."""
         frame: pd.DataFrame = self.adata.raw.var if place.use_raw else self.adata.var
         return frame
 
-    def values(self, place: Place) -> Matrix | None:
+    def values(self, place: MatrixLocation) -> Matrix | None:
         """Return the values of a place, shape ``(n_obs, n_vars)``; None where there are none."""
         if place.use_raw:
             return self.adata.raw.X
@@ -98,7 +98,7 @@ class AnnDataQuery:
         return key in getattr(self.adata, attribute)
 
 
-def select_values(query: Query, place: Place) -> Matrix:
+def select_values(query: Query, place: MatrixLocation) -> Matrix:
     """Return the values of a query, shape ``(n_obs, n_vars)``, in a form whose rows can be sliced.
 
     Raises
@@ -126,22 +126,22 @@ def select_values(query: Query, place: Place) -> Matrix:
     return sliceable(matrix)
 
 
-def other_places(query: Query, reader: Reader, refused: Place) -> str:
+def other_locations(query: Query, reader: ValueInterpreter, refused: MatrixLocation) -> str:
     """Say in which other places of a query there are values that can be taken; empty where in none."""
-    places = [Place(layer) for layer in query.layers]
+    places = [MatrixLocation(layer) for layer in query.layers]
     if query.has_raw:
-        places.append(Place(use_raw=True))
+        places.append(MatrixLocation(use_raw=True))
     if refused.layer is not None or refused.use_raw:
-        places.append(Place())
+        places.append(MatrixLocation())
     found = []
     for place in places:
         reading = None if place == refused else _reading(query, reader, place)
         if reading is not None:
-            found.append(f"{place} holds {reading.kind}" + (f" ({place.option})" if place != Place() else ""))
+            found.append(f"{place} holds {reading.kind}" + (f" ({place.option})" if place != MatrixLocation() else ""))
     return "; ".join(found)
 
 
-def _reading(query: Query, reader: Reader, place: Place) -> Reading | None:
+def _reading(query: Query, reader: ValueInterpreter, place: MatrixLocation) -> ValueInterpretation | None:
     try:
         return reader.first_reading(select_values(query, place))
     except QueryError:
@@ -150,7 +150,7 @@ def _reading(query: Query, reader: Reader, place: Place) -> Reading | None:
 
 def select_matrix(adata: "AnnData", layer: str | None = None) -> Matrix:
     """Return the values of an AnnData as `select_values` does."""
-    return select_values(AnnDataQuery(adata), Place(layer))
+    return select_values(AnnDataQuery(adata), MatrixLocation(layer))
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +164,7 @@ class QueryValues:
     kind
         What they are.
     totals
-        What each cell adds up to over all features: counts, or the total it was normalised to; shape ``(n,)``.
+        What each cell adds up to over all features: counts, or the total it was normalized to; shape ``(n,)``.
     """
 
     matrix: Matrix
@@ -173,11 +173,11 @@ class QueryValues:
 
 
 def read_values(
-    matrix: Matrix, target_sum: float | None, stated: ValueKind | None = None, taken: Taken = "expression"
+    matrix: Matrix, target_sum: float | None, stated: ValueKind | None = None, taken: AcceptedValues = "expression"
 ) -> QueryValues:
-    """Recognise the values of a matrix and find each cell's total.
+    """Recognize the values of a matrix and find each cell's total.
 
-    Log-normalised cells that have all their features still add up to the total that they were normalised to, all to
+    Log-normalized cells that have all their features still add up to the total that they were normalized to, all to
     the same; that total is then taken. Cells that were cut down to some features are taken to have had ``target_sum``.
 
     Parameters
@@ -185,7 +185,7 @@ def read_values(
     matrix
         Values of all the query's features, shape ``(n, n_vars)``: ndarray, CSR, or a backed matrix.
     target_sum
-        The total that log-normalised values are taken to have where they do not tell.
+        The total that log-normalized values are taken to have where they do not tell.
     stated
         What the values are, where the user says so.
     taken
@@ -196,19 +196,19 @@ def read_values(
     ValueKindError
         If the values are of no kind that can be projected.
     """
-    reader = Reader(taken, target_sum, stated)
+    reader = ValueInterpreter(taken, target_sum, stated)
     reading = reader.first_reading(matrix)
     while True:
         try:
             totals = np.concatenate([reader.totals(rows, reading) for _, rows in row_chunks(matrix)])
-        except OtherReadingError as other:
+        except ReinterpretationError as other:
             reading = other.reading
             continue
         warn_of_empty(int(np.count_nonzero(totals == 0)), len(totals), reading.kind)
         return QueryValues(matrix, reading.kind, totals)
 
 
-def first_reading(query: Query, reader: Reader, place: Place, matrix: Matrix) -> Reading:
+def first_reading(query: Query, reader: ValueInterpreter, place: MatrixLocation, matrix: Matrix) -> ValueInterpretation:
     """Say what the values of a query are from some of its cells; an error says where else to look.
 
     Raises
@@ -219,7 +219,7 @@ def first_reading(query: Query, reader: Reader, place: Place, matrix: Matrix) ->
     try:
         return reader.first_reading(matrix)
     except ValueKindError as error:
-        elsewhere = other_places(query, reader, place)
+        elsewhere = other_locations(query, reader, place)
         if not elsewhere:
             raise
         raise ValueKindError(f"{error}. In this query {elsewhere}") from error

@@ -1,4 +1,4 @@
-"""What the values of a query are: raw counts, log-normalised, or something that cannot be projected."""
+"""What the values of a query are: raw counts, log-normalized, or something that cannot be projected."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, expm1, mapped, row_sums, stored_values
 from smile_runtime.errors import QueryError, ValueKindError
-from smile_runtime.manifest import Taken, ValueKind
+from smile_runtime.manifest import AcceptedValues, ValueKind
 
 _LARGEST_LOG = 20.0  # log1p of a count of 485 million: larger values are no logarithms
 _LARGEST = float(np.finfo(np.float32).max)
@@ -84,7 +84,9 @@ def require_numbers(matrix: Matrix) -> None:
         )
 
 
-def recognise_values(scan: ValueScan, stated: ValueKind | None = None, taken: Taken = "expression") -> ValueKind:
+def recognize_values(
+    scan: ValueScan, stated: ValueKind | None = None, taken: AcceptedValues = "expression"
+) -> ValueKind:
     """Say what the values are, or refuse them.
 
     Parameters
@@ -116,7 +118,7 @@ def recognise_values(scan: ValueScan, stated: ValueKind | None = None, taken: Ta
     return _counts_or_lognorm(scan, stated)
 
 
-def _require_numbers(scan: ValueScan, taken: Taken) -> None:
+def _require_numbers(scan: ValueScan, taken: AcceptedValues) -> None:
     """Refuse infinite values, and levels outside 0 to 1; NaN is a value that was not measured."""
     if scan.n_infinite:
         raise ValueKindError(
@@ -134,12 +136,12 @@ def _require_amounts(scan: ValueScan) -> None:
     if scan.n_nan or scan.n_infinite:
         raise ValueKindError(
             f"{scan.n_nan:,} values are NaN and {scan.n_infinite:,} infinite, or beyond float32; counts or "
-            "log-normalised values are needed: drop these cells or features, or choose another --layer"
+            "log-normalized values are needed: drop these cells or features, or choose another --layer"
         )
     if scan.n_negative:
         raise ValueKindError(
             f"{scan.n_negative:,} values are negative, so these are scaled or corrected values; raw counts or "
-            "log-normalised values are needed: choose the layer that holds them (--layer)"
+            "log-normalized values are needed: choose the layer that holds them (--layer)"
         )
 
 
@@ -147,7 +149,7 @@ def _counts_or_lognorm(scan: ValueScan, stated: ValueKind | None) -> ValueKind:
     if stated == "lognorm" and scan.largest > _LARGEST_LOG:
         raise ValueKindError(
             f"the largest value is {scan.largest:,.0f}, too large for a logarithm; leave out --values lognorm, "
-            "or choose the layer with log-normalised values (--layer)"
+            "or choose the layer with log-normalized values (--layer)"
         )
     if stated is not None:
         return stated
@@ -156,22 +158,22 @@ def _counts_or_lognorm(scan: ValueScan, stated: ValueKind | None) -> ValueKind:
     if scan.largest <= _LARGEST_LOG:
         return "lognorm"
     raise ValueKindError(
-        f"the values are not whole numbers and go up to {scan.largest:,.1f}: neither counts nor log-normalised; "
+        f"the values are not whole numbers and go up to {scan.largest:,.1f}: neither counts nor log-normalized; "
         "say so with --values counts if they are estimated counts, choose another --layer, or project cells with "
-        "counts and log-normalised ones apart if both are there"
+        "counts and log-normalized ones apart if both are there"
     )
 
 
 def lognorm_totals(rows: Matrix) -> NDArray[np.float64]:
-    """Return what log-normalised cells add up to once the logarithm is undone, shape ``(n,)``."""
+    """Return what log-normalized cells add up to once the logarithm is undone, shape ``(n,)``."""
     return row_sums(expm1(rows))
 
 
 def add_up_alike(totals: NDArray[np.float64]) -> bool:
-    """Say whether log-normalised cells still add up to what they were scaled to.
+    """Say whether log-normalized cells still add up to what they were scaled to.
 
     Cells that have all their features add up to one and the same total, but for a few odd ones, or to a few totals
-    where they were scaled in several groups. Those that were cut down to some features after normalisation do not. A
+    where they were scaled in several groups. Those that were cut down to some features after normalization do not. A
     cell alone tells as much where it adds up to a usual total.
 
     Parameters
@@ -189,13 +191,13 @@ def add_up_alike(totals: NDArray[np.float64]) -> bool:
 
 
 def hold_logged_counts(rows: Matrix) -> bool:
-    """Say whether cells hold logarithms of counts as they were, not normalised, but for rounding in float32."""
+    """Say whether cells hold logarithms of counts as they were, not normalized, but for rounding in float32."""
     values = stored_values(expm1(rows))
     return bool(np.all(np.abs(values - np.rint(values)) <= 1e-3 + 1e-5 * values))
 
 
 def refuse_whole_cells(rows: Matrix) -> None:
-    """Refuse log-normalised cells among which there are counts: cells of many values, whole numbers all.
+    """Refuse log-normalized cells among which there are counts: cells of many values, whole numbers all.
 
     Raises
     ------
@@ -207,7 +209,7 @@ def refuse_whole_cells(rows: Matrix) -> None:
     n_whole = int(np.count_nonzero((n_values >= _MANY_VALUES) & (n_broken == 0)))
     if n_whole:
         raise ValueKindError(
-            f"{n_whole:,} of {len(n_values):,} cells hold whole numbers alone, as counts do, and others log-normalised "
-            "values; counts and log-normalised cells cannot be told apart one by one: project them as two queries, or "
+            f"{n_whole:,} of {len(n_values):,} cells hold whole numbers alone, as counts do, and others log-normalized "
+            "values; counts and log-normalized cells cannot be told apart one by one: project them as two queries, or "
             "choose a --layer that holds one of both"
         )

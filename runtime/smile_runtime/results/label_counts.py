@@ -34,7 +34,7 @@ class BatchCount:
     labels: dict[str, int]
 
 
-class Tally:
+class LabelCounts:
     """Counts of one label column, by the batches of one batch column, to which cells are added chunk by chunk.
 
     Parameters

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from smile_runtime.errors import QueryError
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import Records
-from smile_runtime.results.label_counts import Tally
+from smile_runtime.results.label_counts import LabelCounts
 from smile_runtime.results.results import Projection
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Batches:
 
 
 @dataclass(frozen=True, eq=False)
-class Overview:
+class ProjectionSummary:
     """What a projection found.
 
     Attributes
@@ -66,8 +66,8 @@ class Overview:
     columns: tuple[LabelColumn, ...]
     tells_similarity: bool
     provenance: Mapping[str, Any]
-    labels: Mapping[str, Tally]
-    batches: Mapping[str, Tally]
+    labels: Mapping[str, LabelCounts]
+    batches: Mapping[str, LabelCounts]
     sample: Records
     sample_names: NDArray[np.object_]
     sample_batches: Mapping[str, Batches]
@@ -92,14 +92,14 @@ def make_batches(values: "pd.Series[Any]", key: str) -> Batches:
     return Batches(tuple(map(str, names)), ids.astype(np.min_scalar_type(len(names))))
 
 
-def make_overview(
+def summarize_projection(
     projection: Projection,
     names: Callable[[slice], NDArray[np.object_]],
     batches: Mapping[str, Batches],
     n_sample: int,
     *,
     seed: int = 0,
-) -> Overview:
+) -> ProjectionSummary:
     """Count all cells of a projection, and take a sample of them.
 
     Parameters
@@ -117,22 +117,22 @@ def make_overview(
     """
     n, columns = len(projection.results), tuple(projection.columns)
     sampled = np.sort(np.random.default_rng(seed).choice(n, min(n, n_sample), replace=False))
-    labels = {column.name: Tally(column.labels) for column in columns}
-    of_batches = {key: Tally(columns[0].labels if columns else (), each.names) for key, each in batches.items()}
+    labels = {column.name: LabelCounts(column.labels) for column in columns}
+    of_batches = {key: LabelCounts(columns[0].labels if columns else (), each.names) for key, each in batches.items()}
     records, sample_names, start = [], [], 0
     for block in projection.results.blocks():
         rows = slice(start, start + len(block))
-        for place, tally in enumerate(labels.values()):
-            tally.add(block["label"][:, place], block["confidence"][:, place], block["similarity"])
-        for key, tally in of_batches.items():
+        for place, counts in enumerate(labels.values()):
+            counts.add(block["label"][:, place], block["confidence"][:, place], block["similarity"])
+        for key, counts in of_batches.items():
             label, confidence = (block["label"][:, 0], block["confidence"][:, 0]) if columns else (None, None)
-            tally.add(label, confidence, block["similarity"], batch=batches[key].ids[rows])
+            counts.add(label, confidence, block["similarity"], batch=batches[key].ids[rows])
         chosen = sampled[np.searchsorted(sampled, rows.start) : np.searchsorted(sampled, rows.stop)] - start
         if len(chosen):
             records.append(block[chosen])
             sample_names.append(names(rows)[chosen])
         start = rows.stop
-    return Overview(
+    return ProjectionSummary(
         n,
         columns,
         projection.tells_similarity,

@@ -6,13 +6,13 @@ from typing import Any, Protocol
 
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import Records
-from smile_runtime.query import Reading
+from smile_runtime.query import ValueInterpretation
 
 
 class Results(Protocol):
     """Records of all cells of a query, in their order."""
 
-    reading: Reading
+    reading: ValueInterpretation
     """What the values of the query are taken for."""
 
     def __len__(self) -> int:
@@ -21,7 +21,7 @@ class Results(Protocol):
     def append(self, records: Records) -> None:
         """Add the records of the next cells."""
 
-    def begin(self, reading: Reading) -> None:
+    def begin(self, reading: ValueInterpretation) -> None:
         """Forget all records, for the values are something else."""
 
     def blocks(self) -> Iterator[Records]:
@@ -37,7 +37,7 @@ class MemoryResults:
         What the values of the query are taken for at first.
     """
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: ValueInterpretation) -> None:
         self.begin(reading)
 
     def __len__(self) -> int:
@@ -47,7 +47,7 @@ class MemoryResults:
         """Add the records of the next cells."""
         self._parts.append(records)
 
-    def begin(self, reading: Reading) -> None:
+    def begin(self, reading: ValueInterpretation) -> None:
         """Forget all records, for the values are something else."""
         self.reading = reading
         self._parts: list[Records] = []

@@ -21,7 +21,7 @@ from smile_runtime.io import (
     replace_path,
 )
 from smile_runtime.mapping import Records
-from smile_runtime.query import Reading
+from smile_runtime.query import ValueInterpretation
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -37,7 +37,7 @@ class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is done: of which projection, with which reading of the values, how many cells."""
 
     fingerprint: str
-    reading: Reading
+    reading: ValueInterpretation
     n_done: int
 
 
@@ -159,7 +159,7 @@ class UnfinishedResults:
         If the folder is of another projection.
     """
 
-    def __init__(self, folder: Path, dtype: np.dtype[np.void], fingerprint: str, reading: Reading) -> None:
+    def __init__(self, folder: Path, dtype: np.dtype[np.void], fingerprint: str, reading: ValueInterpretation) -> None:
         self._folder, self._dtype, self._fingerprint = folder, dtype, fingerprint
         state = self._read_state()
         self._n, self.reading = (0, reading) if state is None else (state.n_done, state.reading)
@@ -185,7 +185,7 @@ class UnfinishedResults:
         if time.monotonic() - self._marked > _SECONDS:
             self._mark()
 
-    def begin(self, reading: Reading) -> None:
+    def begin(self, reading: ValueInterpretation) -> None:
         """Forget all records, for the values are something else."""
         self.reading = reading
         (self._folder / _STATE).unlink(missing_ok=True)

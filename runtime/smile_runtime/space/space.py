@@ -78,8 +78,8 @@ class Space:
         """Its reference."""
         record = self.manifest.reference
         reference = read_points(self.path / record.points, tuple(record.label_columns), tuple(record.modalities))
-        voters = {name for encoder in self.manifest.encoders.values() for name in encoder.voters}
-        if unknown := voters - set(reference.modalities):
+        label_modalities = {name for encoder in self.manifest.encoders.values() for name in encoder.label_modalities}
+        if unknown := label_modalities - set(reference.modalities):
             raise IntegrityError(
                 f"the manifest lets {min(unknown)} vote, the reference has no such points; build it again"
             )

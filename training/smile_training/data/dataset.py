@@ -97,14 +97,14 @@ def _require_labels(dataset: Dataset, recipe: Recipe) -> None:
     pairings = {"training": recipe.training.pairing}
     if recipe.variant == "composition":
         pairings["students"] = recipe.students.pairing
-    labelled = [name for name, cells in dataset.cells.items() if (cells.labels >= 0).any()]
+    labeled = [name for name, cells in dataset.cells.items() if (cells.labels >= 0).any()]
     for section, pairing in pairings.items():
         by_label = pairing.kind in ("label", "label_neighbour")
         needed = list(dataset.cells) if pairing.unpaired else [dataset.first] if by_label else []
-        if missing := [name for name in needed if name not in labelled]:
+        if missing := [name for name in needed if name not in labeled]:
             raise RecipeError(
                 f"{section}.pairing is by label, and the cells of {missing[0]} have none; "
-                "name their column as data.label_key, or pair by neighbour"
+                "name their column as data.label_key, or pair by neighbor"
             )
 
 
@@ -168,5 +168,5 @@ def _require_all_labels(name: str, cells: Cells) -> None:
     for labels in cells.columns[1:]:
         if without := int(((labels.ids < 0) & (cells.labels >= 0)).sum()):
             raise RecipeError(
-                f"{without:,} labelled cells of {name} have no label in the column {labels.column.name!r}; fill it in"
+                f"{without:,} labeled cells of {name} have no label in the column {labels.column.name!r}; fill it in"
             )

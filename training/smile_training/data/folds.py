@@ -28,16 +28,18 @@ def require_folds(labels: NDArray[np.int64], n_folds: int) -> None:
         )
 
 
-def folds(labels: NDArray[np.int64], n_folds: int, seed: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Yield the rows to train on and the rows left out, labels spread evenly; unlabelled cells are never left out."""
+def split_folds(
+    labels: NDArray[np.int64], n_folds: int, seed: int
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield the rows to train on and the rows left out, labels spread evenly; unlabeled cells are never left out."""
     require_folds(labels, n_folds)
-    labelled = np.flatnonzero(labels >= 0)
-    unlabelled = np.flatnonzero(labels < 0)
+    labeled = np.flatnonzero(labels >= 0)
+    unlabeled = np.flatnonzero(labels < 0)
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a label with fewer cells than folds is left out whole at times
-        for train, left_out in splitter.split(labelled, labels[labelled]):
-            yield np.sort(np.concatenate([labelled[train], unlabelled])), labelled[left_out]
+        for train, left_out in splitter.split(labeled, labels[labeled]):
+            yield np.sort(np.concatenate([labeled[train], unlabeled])), labeled[left_out]
 
 
 @dataclass(frozen=True, eq=False)

@@ -107,7 +107,7 @@ def simulate_methylation(
 
 
 def _components(adata: anndata.AnnData, seed: int) -> NDArray[np.float64]:
-    """Return components of log-normalised counts, shape ``(n_cells, n_components)``, the first of unit variance.
+    """Return components of log-normalized counts, shape ``(n_cells, n_components)``, the first of unit variance.
 
     The others are divided so that they keep the root of what they had of the first one's spread.
     """

@@ -11,10 +11,10 @@ from smile_training.model import fit_preprocessing, select_features
 from smile_training.recipe import Modality
 
 
-def peer_values(train: Cells, left_out: Cells, modality: Modality) -> tuple[Values, Values]:
+def baseline_values(train: Cells, left_out: Cells, modality: Modality) -> tuple[Values, Values]:
     """Return z-scores of training and left-out cells.
 
-    Sparse values are scaled and not centred, which stays to be done by whoever needs it.
+    Sparse values are scaled and not centered, which stays to be done by whoever needs it.
     """
     selected = select_features(train, modality.data, modality.preprocessing)
     fitted = fit_preprocessing(selected, modality.preprocessing)
@@ -28,4 +28,4 @@ def _scaled(cells: Cells, fitted: Preprocessing) -> Values:
     transformed: Matrix = fitted.transform(cells.raw, cells.size_factor)
     if is_sparse(transformed):
         return scipy.sparse.csr_matrix(transformed.multiply(fitted.scale), dtype=np.float64)
-    return np.nan_to_num(fitted.centred(transformed))
+    return np.nan_to_num(fitted.centered(transformed))

@@ -1,6 +1,6 @@
 """Well-known methods on the same cells: what a space is compared with.
 
-Values come scaled, dense or CSR, and need not be centred: each method finds its own centre or intercept. All are fitted
+Values come scaled, dense or CSR, and need not be centered: each method finds its own center or intercept. All are fitted
 on training cells alone, but for Harmony.
 """
 
@@ -127,7 +127,7 @@ def _whitened(train: Floats, left_out: Floats) -> tuple[Floats, Floats]:
     return train / spread, left_out / spread
 
 
-def nearest_neighbour_labels(train: Floats, labels: Ids, left_out: Floats, k: int = 15) -> Ids:
+def nearest_neighbor_labels(train: Floats, labels: Ids, left_out: Floats, k: int = 15) -> Ids:
     """Return the most frequent label among each left-out cell's nearest training cells.
 
     Parameters
@@ -139,7 +139,7 @@ def nearest_neighbour_labels(train: Floats, labels: Ids, left_out: Floats, k: in
     left_out
         Embedding of left-out cells, shape ``(n_left_out, n_latent)``.
     k
-        How many neighbours vote; no more than there are.
+        How many neighbors vote; no more than there are.
 
     Returns
     -------

@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.manifest import CalibrationRecord, MetricRecord, SimilarityRecord
-from smile_runtime.mapping import mean_distance, nearest_neighbours, transfer_labels
-from smile_training.data import Cells, Dataset, Split, degraded, folds
+from smile_runtime.mapping import find_nearest_neighbors, mean_distance, transfer_labels
+from smile_training.data import Cells, Dataset, Split, degraded, split_folds
 from smile_training.evaluation import metrics
-from smile_training.evaluation.baseline_metrics import measure_peers
+from smile_training.evaluation.baseline_metrics import measure_baselines
 from smile_training.evaluation.calibration_fit import calibrate, calibrate_similarity
-from smile_training.evaluation.metric_log import SMILE, Embeddings, Notes, label_source
+from smile_training.evaluation.metric_log import SMILE, Embeddings, MetricLog, label_source
 from smile_training.evaluation.structure import measure_pairs, measure_structure
 from smile_training.loop import Encoders
 from smile_training.recipe import Recipe
-from smile_training.reference import summarise
+from smile_training.reference import summarize
 
 Distances = dict[str, list[NDArray[np.float32]]]
 """Of left-out cells to the reference, by modality and voters, fold by fold."""
@@ -48,7 +48,7 @@ class Evaluation:
     """
 
     metrics: list[MetricRecord]
-    voters: dict[str, list[str]]
+    label_modalities: dict[str, list[str]]
     calibrations: dict[str, dict[str, CalibrationRecord]]
     similarities: dict[str, SimilarityRecord]
     example: tuple[Split, Encoders]
@@ -56,7 +56,7 @@ class Evaluation:
 
 def structure_records(dataset: Dataset, embedding: Embeddings, seed: int) -> list[MetricRecord]:
     """Return how types, batches and modalities lie in one embedding of all cells."""
-    notes = Notes(dataset, n_repeats=1)
+    notes = MetricLog(dataset, n_repeats=1)
     measure_structure(notes, 0, SMILE, dataset, embedding, seed)
     return notes.records()
 
@@ -85,7 +85,7 @@ def evaluate(
     """
     settings, kept = recipe.reference, list(kept) or list(recipe.modalities)
     measured = list(recipe.modalities if measured is None else measured)
-    notes = Notes(dataset, settings.repeats)
+    notes = MetricLog(dataset, settings.repeats)
     distances: Distances = defaultdict(list)
     names, labels = dataset.names()
     if not dataset.label_names:
@@ -93,27 +93,27 @@ def evaluate(
     example: tuple[Split, Encoders] | None = None
     for repeat in range(settings.repeats):
         seed = recipe.seed + repeat
-        for number, (rows, left_out) in enumerate(folds(labels, settings.folds, seed)):
+        for number, (rows, left_out) in enumerate(split_folds(labels, settings.folds, seed)):
             split = Split(dataset.subset(names[rows]), dataset.subset(names[left_out]))
             encoders = train(split.train, seed, f"repeat-{repeat}-fold-{number}")
             example = example or (split, encoders)
             sources = {name: _ways(name, kept) for name in measured}
             _measure_smile(notes, distances, repeat, split, encoders, recipe, sources)
-            measure_peers(notes, repeat, split.train, split.left_out, recipe, seed, measured)
+            measure_baselines(notes, repeat, split.train, split.left_out, recipe, seed, measured)
     assert example is not None
-    voters = {name: [name] if name in kept else [kept[0]] for name in recipe.modalities}
+    label_modalities = {name: [name] if name in kept else [kept[0]] for name in recipe.modalities}
     calibrations = {}
     if dataset.label_names:
         for name in measured:
-            ways = _ways(name, kept)
-            voters[name] = _best_voters(notes, dataset, name, ways)
-            calibrations[name] = _calibrations(notes, dataset.cells[name], name, voters[name])
-            notes.choose(name, voters[name], len(ways))
+            rules = _ways(name, kept)
+            label_modalities[name] = _best_label_modalities(notes, dataset, name, rules)
+            calibrations[name] = _calibrations(notes, dataset.cells[name], name, label_modalities[name])
+            notes.choose(name, label_modalities[name], len(rules))
     similarities = {
-        name: calibrate_similarity(distances[label_source(name, voters[name])], len(dataset.cells[name]))
+        name: calibrate_similarity(distances[label_source(name, label_modalities[name])], len(dataset.cells[name]))
         for name in measured
     }
-    return Evaluation(notes.records(), voters, calibrations, similarities, example)
+    return Evaluation(notes.records(), label_modalities, calibrations, similarities, example)
 
 
 def _ways(modality: str, kept: list[str]) -> list[list[str]]:
@@ -124,22 +124,24 @@ def _ways(modality: str, kept: list[str]) -> list[list[str]]:
     return [[modality], [first], [first, modality]] if modality in kept else [[first]]
 
 
-def _best_voters(notes: Notes, dataset: Dataset, modality: str, ways: list[list[str]]) -> list[str]:
+def _best_label_modalities(notes: MetricLog, dataset: Dataset, modality: str, rules: list[list[str]]) -> list[str]:
     """Return the voters that were right most often."""
     true = dataset.cells[modality].labels
 
-    def score(voters: list[str]) -> float:
-        predicted = notes.votes(modality, voters).predicted
+    def score(label_modalities: list[str]) -> float:
+        predicted = notes.votes(modality, label_modalities).predicted
         return float(np.mean([metrics.accuracy(np.where(row >= 0, true, -1), row) for row in predicted]))
 
-    return max(ways, key=score)
+    return max(rules, key=score)
 
 
-def _calibrations(notes: Notes, cells: Cells, modality: str, voters: list[str]) -> dict[str, CalibrationRecord]:
+def _calibrations(
+    notes: MetricLog, cells: Cells, modality: str, label_modalities: list[str]
+) -> dict[str, CalibrationRecord]:
     """Return the confidence in the labels of each column, calibrated on the cells that were left out."""
     calibrations = {}
     for place, labels in enumerate(cells.columns):
-        votes = notes.votes(modality, voters, place)
+        votes = notes.votes(modality, label_modalities, place)
         known = (votes.predicted >= 0).all(axis=0) & (labels.ids >= 0)
         right = votes.predicted[:, known] == labels.ids[known]
         calibrations[labels.column.name] = calibrate(right, votes.share[:, known])
@@ -147,32 +149,32 @@ def _calibrations(notes: Notes, cells: Cells, modality: str, voters: list[str]) 
 
 
 def _measure_smile(
-    notes: Notes,
+    notes: MetricLog,
     distances: Distances,
     repeat: int,
     split: Split,
     encoders: Encoders,
     recipe: Recipe,
-    ways: dict[str, list[list[str]]],
+    rules: dict[str, list[list[str]]],
 ) -> None:
     settings = recipe.reference
     reference = {name: encoders[name].embed(cells) for name, cells in split.train.cells.items()}
     left_out = {name: encoders[name].embed(cells) for name, cells in split.left_out.cells.items()}
-    points = summarise(split.train, reference, settings, recipe.seed)
-    for name in ways:
+    points = summarize(split.train, reference, settings, recipe.seed)
+    for name in rules:
         worse = degraded(split.left_out.cells[name], recipe.seed + repeat)
         looked_at = [encoders[name].embed(cells) for cells in worse]
-        for voters in ways[name]:
-            chosen = points.of(voters)
+        for label_modalities in rules[name]:
+            chosen = points.of(label_modalities)
             if len(chosen) == 0 or len(left_out[name]) == 0:
                 continue
-            source = label_source(name, voters)
+            source = label_source(name, label_modalities)
             for embedding in looked_at:
-                neighbours = nearest_neighbours(embedding, chosen.embedding, settings.n_neighbors)
-                distances[source].append(mean_distance(neighbours))
+                neighbors = find_nearest_neighbors(embedding, chosen.embedding, settings.n_neighbors)
+                distances[source].append(mean_distance(neighbors))
             if split.train.label_names:
-                neighbours = nearest_neighbours(left_out[name], chosen.embedding, settings.n_neighbors)
-                for place, won in enumerate(transfer_labels(neighbours, chosen)):
+                neighbors = find_nearest_neighbors(left_out[name], chosen.embedding, settings.n_neighbors)
+                for place, won in enumerate(transfer_labels(neighbors, chosen)):
                     notes.vote(repeat, source, SMILE, split.left_out, won.label, won.share, place)
     measure_structure(notes, repeat, SMILE, split.train, reference, recipe.seed)
-    measure_pairs(notes, repeat, SMILE, split.left_out, left_out, list(ways))
+    measure_pairs(notes, repeat, SMILE, split.left_out, left_out, list(rules))

@@ -23,9 +23,9 @@ Embeddings = Mapping[str, metrics.Floats]
 """Embeddings of cells by modality, each ``(n, n_latent)``."""
 
 
-def label_source(modality: str, voters: Iterable[str]) -> str:
+def label_source(modality: str, label_modalities: Iterable[str]) -> str:
     """Return how a figure of a modality's cells is named whose labels come from these modalities."""
-    return f"{modality} from {' and '.join(voters)}"
+    return f"{modality} from {' and '.join(label_modalities)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Votes:
     share: NDArray[np.float32]
 
 
-class Notes:
+class MetricLog:
     """Figures as they come in: values of folds by repeat, and votes by voters."""
 
     def __init__(self, dataset: Dataset, n_repeats: int) -> None:
@@ -88,16 +88,16 @@ class Notes:
         if share is not None:
             votes.share[repeat, rows] = share
 
-    def votes(self, modality: str, voters: list[str], column: int = 0) -> Votes:
+    def votes(self, modality: str, label_modalities: list[str], column: int = 0) -> Votes:
         """Return the labels of a column that a modality's left-out cells got in our space."""
-        return self._votes[label_source(modality, voters), SMILE, column]
+        return self._votes[label_source(modality, label_modalities), SMILE, column]
 
-    def choose(self, modality: str, voters: list[str], n_ways: int) -> None:
+    def choose(self, modality: str, label_modalities: list[str], n_ways: int) -> None:
         """Let the labels from these voters stand under the modality's own name; without a choice, only there."""
         for column in range(len(self._dataset.label_columns)):
-            self._votes[modality, SMILE, column] = self.votes(modality, voters, column)
+            self._votes[modality, SMILE, column] = self.votes(modality, label_modalities, column)
             if n_ways == 1:
-                del self._votes[label_source(modality, voters), SMILE, column]
+                del self._votes[label_source(modality, label_modalities), SMILE, column]
 
     def records(self) -> list[MetricRecord]:
         """Return all figures: votes pooled over the folds of a repeat, the others averaged over them."""

@@ -92,8 +92,8 @@ def foscttm(a: Floats, b: Floats) -> float:
     assert a.shape == b.shape
     if len(a) < 2:
         raise RecipeError(f"FOSCTTM needs at least 2 pairs of cells, got {len(a)}; leave out more cells")
-    centre = b.mean(axis=0, dtype=np.float64)  # distances keep more digits around the origin
-    return (_closer(a - centre, b - centre) + _closer(b - centre, a - centre)) / 2
+    center = b.mean(axis=0, dtype=np.float64)  # distances keep more digits around the origin
+    return (_closer(a - center, b - center) + _closer(b - center, a - center)) / 2
 
 
 def _closer(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -6,11 +6,11 @@ import numpy as np
 
 from smile_training.data import Dataset
 from smile_training.evaluation import metrics
-from smile_training.evaluation.metric_log import ARI, BATCH, FOSCTTM, LABEL, MODALITY, Embeddings, Notes
+from smile_training.evaluation.metric_log import ARI, BATCH, FOSCTTM, LABEL, MODALITY, Embeddings, MetricLog
 
 
 def measure_structure(
-    notes: Notes, repeat: int, method: str, dataset: Dataset, embedding: Embeddings, seed: int
+    notes: MetricLog, repeat: int, method: str, dataset: Dataset, embedding: Embeddings, seed: int
 ) -> None:
     """Note how types, batches and modalities lie, in each modality and, where they share a space, in all."""
     parts = {name: ([name], embedding[name]) for name in embedding}
@@ -27,7 +27,7 @@ def measure_structure(
 
 
 def measure_pairs(
-    notes: Notes, repeat: int, method: str, dataset: Dataset, embedding: Embeddings, measured: Iterable[str]
+    notes: MetricLog, repeat: int, method: str, dataset: Dataset, embedding: Embeddings, measured: Iterable[str]
 ) -> None:
     """Note how near the two halves of pairs with the first modality lie."""
     for name in measured:

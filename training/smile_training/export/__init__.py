@@ -1,5 +1,5 @@
 """Export of trained encoders to ONNX, and of a whole space directory."""
 
-from smile_training.export.space_writer import Parts, write_space
+from smile_training.export.space_writer import SpaceContents, write_space
 
-__all__ = ["Parts", "write_space"]
+__all__ = ["SpaceContents", "write_space"]

@@ -24,7 +24,7 @@ class PreprocessingGraph(nn.Module):
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         super().__init__()
-        self.binarise, self.clr, self.log1p = preprocessing.binarise, preprocessing.clr, preprocessing.log1p
+        self.binarize, self.clr, self.log1p = preprocessing.binarize, preprocessing.clr, preprocessing.log1p
         self.idf: Tensor | None
         self.register_buffer("idf", _row(preprocessing.idf))
         self.power: Tensor | None
@@ -37,7 +37,7 @@ class PreprocessingGraph(nn.Module):
     def forward(self, X: Tensor, size_factor: Tensor) -> Tensor:
         """Return transformed values, (n, n_features), from raw ones."""
         missing = torch.isnan(X)
-        t = torch.where(missing, X, (X > 0).float()) if self.binarise else X
+        t = torch.where(missing, X, (X > 0).float()) if self.binarize else X
         t = t * size_factor
         if self.clr:
             n_measured = (~missing).float().sum(dim=1, keepdim=True).clamp_min(1)  # (n, 1)
@@ -80,7 +80,7 @@ class Trunk(nn.Module):
         self.pseudo_types = network.pseudo_types
 
     def forward(self, first: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``embedding`` (n, n_latent), L2-normalised, and ``pseudo_type`` (n, K), from (n, width)."""
+        """Return ``embedding`` (n, n_latent), L2-normalized, and ``pseudo_type`` (n, K), from (n, width)."""
         t = first if self.bias is None else self.activation(first + self.bias)
         for layer in self.layers:
             t = self.activation(layer(t))
@@ -115,7 +115,7 @@ class EncoderGraph(nn.Module):
         self.trunk = Trunk(bias, layers, network)
 
     def forward(self, X: Tensor, size_factor: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``embedding`` (n, n_latent), L2-normalised, and ``pseudo_type`` (n, K), from raw values."""
+        """Return ``embedding`` (n, n_latent), L2-normalized, and ``pseudo_type`` (n, K), from raw values."""
         outputs: tuple[Tensor, Tensor] = self.trunk(self.project(self.preprocessing(X, size_factor)))
         return outputs
 

@@ -12,14 +12,14 @@ from smile_runtime.manifest import EncoderRecord, Int8Record
 from smile_runtime.mapping import (
     UNKNOWN_RATE,
     Reference,
+    find_nearest_neighbors,
     mean_distance,
-    nearest_neighbours,
-    similarity,
+    similarity_from_distance,
     transfer_labels,
 )
 from smile_runtime.space import parity_cosine
 from smile_training.data import Cells
-from smile_training.export.quantization import quantise
+from smile_training.export.quantization import quantize
 from smile_training.model import TrainedEncoder
 from smile_training.recipe import Recipe
 
@@ -58,7 +58,7 @@ def write_int8(
     points
         Those of the reference that give its queries their labels.
     recipe
-        Gives the seed, and how many neighbours vote.
+        Gives the seed, and how many neighbors vote.
     metadata
         What the graph says of itself.
 
@@ -71,7 +71,7 @@ def write_int8(
     calibration, measured = np.split(order, [min(_CALIBRATION_CELLS, len(cells) // 2)])
     name = f"onnx/{exported.modality}.int8.onnx"
     rounded = replace(exported, graph=folder / name, precision="int8")
-    quantise(encoder, cells.subset(calibration), rounded.graph, metadata)
+    quantize(encoder, cells.subset(calibration), rounded.graph, metadata)
     rows = cells.subset(measured)
     embeddings = [each.encode(rows.raw, rows.size_factor) for each in (exported, rounded)]
     cosine = (embeddings[0] * embeddings[1]).sum(axis=1)
@@ -94,10 +94,10 @@ def _agreement(
         return None
     called = []
     for embedding in embeddings:
-        neighbours = nearest_neighbours(embedding, points.embedding, n_neighbors)
-        label = transfer_labels(neighbours, points)[0].label
+        neighbors = find_nearest_neighbors(embedding, points.embedding, n_neighbors)
+        label = transfer_labels(neighbors, points)[0].label
         if record.similarity is not None:
-            label[similarity(mean_distance(neighbours), record.similarity) < UNKNOWN_RATE] = _UNKNOWN
+            label[similarity_from_distance(mean_distance(neighbors), record.similarity) < UNKNOWN_RATE] = _UNKNOWN
         called.append(label)
     return float(np.mean(called[0] == called[1]))
 

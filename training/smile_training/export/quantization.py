@@ -1,4 +1,4 @@
-"""The int8 graph: an encoder whose linear layers multiply integers, by ONNX Runtime's own static quantisation.
+"""The int8 graph: an encoder whose linear layers multiply integers, by ONNX Runtime's own static quantization.
 
 The scales are fixed beforehand, by the smallest and largest value that reference cells bring to each layer, so that a
 cell's embedding depends on that cell alone. Weights have a scale for each unit, and 7 bits: with 8, a processor without
@@ -21,7 +21,7 @@ from smile_training.export.onnx_export import export_integer_graph, write_model
 from smile_training.model import TrainedEncoder, rows_at_once
 
 _PREPARED = {"onnx.quant.pre_process": "onnxruntime.quant"}
-"""What a model says of itself that needs no simplifying before quantisation: torch's exporter has done it."""
+"""What a model says of itself that needs no simplifying before quantization: torch's exporter has done it."""
 _LAYERS = ("first.", "layers.")
 _LINEAR = "Gemm"
 
@@ -37,7 +37,7 @@ class _Reader:
         return next(self._batches, None)
 
 
-def quantise(encoder: TrainedEncoder, cells: Cells, path: Path, metadata: dict[str, str]) -> None:
+def quantize(encoder: TrainedEncoder, cells: Cells, path: Path, metadata: dict[str, str]) -> None:
     """Write an encoder as an ONNX graph of int8 layers, inputs and outputs as in `smile_training.export.onnx_export.export_onnx`.
 
     Parameters

@@ -38,7 +38,6 @@ from smile_training.export.int8_writer import write_int8
 from smile_training.export.onnx_export import export_onnx, torch_embedding
 from smile_training.export.sparse_writer import write_sparse
 from smile_training.model import TrainedEncoder
-from smile_training.plots import draw_loss_curves
 from smile_training.recipe import Recipe
 
 _PARITY_ROWS = 16
@@ -47,7 +46,7 @@ POINTS = "reference/points.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class SpaceContents:
     """What a space directory is made of.
 
     Attributes
@@ -77,7 +76,7 @@ class Parts:
     encoders: Mapping[str, TrainedEncoder]
     points: Reference
     n_cells: int
-    voters: Mapping[str, list[str]]
+    label_modalities: Mapping[str, list[str]]
     calibrations: Mapping[str, dict[str, CalibrationRecord]]
     similarities: Mapping[str, SimilarityRecord]
     metrics: list[MetricRecord]
@@ -86,7 +85,7 @@ class Parts:
     onto: Space | None = None
 
 
-def write_space(folder: Path, recipe: Recipe, parts: Parts) -> Manifest:
+def write_space(folder: Path, recipe: Recipe, parts: SpaceContents) -> Manifest:
     """Write every file of a space into a folder, the card, which shows the pictures, and the manifest last.
 
     Parameters
@@ -120,8 +119,6 @@ def write_space(folder: Path, recipe: Recipe, parts: Parts) -> Manifest:
         write_points(parts.points, folder / POINTS)
     else:
         shutil.copyfile(parts.onto.path / parts.onto.manifest.reference.points, folder / POINTS)
-    curves = {name: encoder.loss_curve for name, encoder in parts.encoders.items() if encoder.loss_curve}
-    draw_loss_curves(curves, recipe.title, folder / "loss.png")
     manifest = Manifest(
         format=FORMAT,
         format_version=FORMAT_VERSION,
@@ -130,7 +127,7 @@ def write_space(folder: Path, recipe: Recipe, parts: Parts) -> Manifest:
         description=recipe.description,
         organism=recipe.organism,
         tissue=recipe.tissue,
-        licence=recipe.licence,
+        license=recipe.license,
         variant=recipe.variant,
         sources=_sources(recipe, parts.sha256),
         encoders=encoders,
@@ -146,7 +143,7 @@ def write_space(folder: Path, recipe: Recipe, parts: Parts) -> Manifest:
     return write_card(folder, manifest, render_card(manifest))
 
 
-def _reference_record(recipe: Recipe, parts: Parts) -> ReferenceRecord:
+def _reference_record(recipe: Recipe, parts: SpaceContents) -> ReferenceRecord:
     if parts.onto is not None:
         return msgspec.structs.replace(parts.onto.manifest.reference, points=POINTS)
     return ReferenceRecord(
@@ -168,7 +165,7 @@ def _sources(recipe: Recipe, sha256: Mapping[str, list[str]]) -> list[SourceReco
         source, simulated = modality.data.source, modality.data.simulate is not None
         for digest in sha256[name]:
             record = SourceRecord(
-                name=source.name, licence=source.licence, url=source.url, sha256=digest, simulated=simulated
+                name=source.name, license=source.license, url=source.url, sha256=digest, simulated=simulated
             )
             records.setdefault(f"{digest}{simulated}", record)
     return list(records.values())
@@ -181,7 +178,9 @@ def _copy_encoder(folder: Path, modality: str, record: EncoderRecord, source: Pa
     return record
 
 
-def _write_encoder(folder: Path, recipe: Recipe, modality: str, encoder: TrainedEncoder, parts: Parts) -> EncoderRecord:
+def _write_encoder(
+    folder: Path, recipe: Recipe, modality: str, encoder: TrainedEncoder, parts: SpaceContents
+) -> EncoderRecord:
     preprocessing, settings = encoder.preprocessing, recipe.modalities[modality].preprocessing
     bands = preprocessing.band_mean
     record = EncoderRecord(
@@ -196,14 +195,14 @@ def _write_encoder(folder: Path, recipe: Recipe, modality: str, encoder: Trained
             target_sum=preprocessing.target_sum,
             log1p=preprocessing.log1p,
             scaling=preprocessing.scaling,
-            binarise=preprocessing.binarise,
+            binarize=preprocessing.binarize,
             clr=preprocessing.clr,
             tfidf=preprocessing.idf is not None,
             band_mean=None if bands is None else [float(value) for value in bands],
         ),
         min_matched=recipe.reference.min_matched,
         parity_difference=0.0,
-        voters=parts.voters[modality],
+        label_modalities=parts.label_modalities[modality],
         calibrations=parts.calibrations.get(modality, {}),
         similarity=parts.similarities.get(modality),
     )
@@ -215,7 +214,7 @@ def _write_encoder(folder: Path, recipe: Recipe, modality: str, encoder: Trained
     (folder / weights_name(modality)).write_bytes(
         save({name: value.clone() for name, value in encoder.network.state_dict().items()})
     )
-    about = {"space": recipe.name, "modality": modality, "licence": recipe.licence, "made_with": "smile-zoo"}
+    about = {"space": recipe.name, "modality": modality, "licence": recipe.license, "made_with": "smile-zoo"}
     graph = export_onnx(encoder, folder / record.graph, about)
     X, size_factor = _parity_rows(encoder.preprocessing, np.random.default_rng(recipe.seed))
     write_parity(folder / record.parity, X, size_factor, torch_embedding(graph, X, size_factor))
@@ -224,7 +223,7 @@ def _write_encoder(folder: Path, recipe: Recipe, modality: str, encoder: Trained
     sparse = None if settings.values == "levels" else write_sparse(folder, exported, graph, about)
     record = msgspec.structs.replace(record, parity_difference=difference, sparse=sparse or msgspec.UNSET)
     if recipe.export and recipe.export.int8:
-        points = parts.points.of(record.voters)
+        points = parts.points.of(record.label_modalities)
         int8 = write_int8(folder, exported, encoder, parts.cells[modality], points, recipe, about)
         record = msgspec.structs.replace(record, int8=int8 or msgspec.UNSET)
     return record
@@ -241,7 +240,7 @@ def _parity_rows(
         size_factor = rng.uniform(0.5, 5.0, (_PARITY_ROWS, 1))
     if preprocessing.log1p:
         X = np.expm1(np.maximum(t, 0.0)) / size_factor
-    elif preprocessing.binarise:
+    elif preprocessing.binarize:
         X = (t > preprocessing.mean + preprocessing.std).astype(float)
     else:
         X = t

@@ -31,8 +31,8 @@ class Checkpoint:
         self._every = every
         self._saved = time.monotonic()
 
-    def load(self, network: nn.Module, optimiser: torch.optim.SGD) -> list[float]:
-        """Bring network and optimiser to the saved state, if there is one, and return the loss curve so far.
+    def load(self, network: nn.Module, optimizer: torch.optim.SGD) -> list[float]:
+        """Bring network and optimizer to the saved state, if there is one, and return the loss curve so far.
 
         Raises
         ------
@@ -61,16 +61,16 @@ class Checkpoint:
         momentum = _with_prefix(tensors, "momentum.")
         for name, parameter in network.named_parameters():
             if name in momentum:
-                optimiser.state[parameter]["momentum_buffer"] = momentum[name].to(parameter.device)
+                optimizer.state[parameter]["momentum_buffer"] = momentum[name].to(parameter.device)
         return curve
 
-    def save(self, network: nn.Module, optimiser: torch.optim.SGD, loss_curve: list[float], *, last: bool) -> None:
+    def save(self, network: nn.Module, optimizer: torch.optim.SGD, loss_curve: list[float], *, last: bool) -> None:
         """Save the state if it is time, or if this is the ``last`` epoch."""
         if not last and time.monotonic() - self._saved < self._every:
             return
         tensors = {f"network.{key}": value.clone() for key, value in network.state_dict().items()}
         for name, parameter in network.named_parameters():
-            if (momentum := optimiser.state[parameter].get("momentum_buffer")) is not None:
+            if (momentum := optimizer.state[parameter].get("momentum_buffer")) is not None:
                 tensors[f"momentum.{name}"] = momentum.clone()
         tensors["loss_curve"] = torch.tensor(loss_curve, dtype=torch.float64)
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from smile_training.model import (
     TrainedEncoder,
     fit_preprocessing,
     fit_stem,
-    neighbour_partners,
+    neighbor_partners,
     select_features,
     self_partners,
 )
@@ -66,17 +66,15 @@ class Learner:
         """
         labels = self.cells.labels[rows]
         if pairing.kind in ("label", "label_neighbour") and not (labels >= 0).any():
-            raise RecipeError(
-                "pairing by label needs labels; name their column as data.label_key, or pair by neighbour"
-            )
+            raise RecipeError("pairing by label needs labels; name their column as data.label_key, or pair by neighbor")
         if pairing.kind in ("self", "label"):
             return self_partners(len(rows))
         components = self._components(seed)[rows]
         by_label = labels if pairing.kind == "label_neighbour" else None
-        return neighbour_partners(components, self.cells.batches[rows], pairing.n_neighbors, by_label)
+        return neighbor_partners(components, self.cells.batches[rows], pairing.n_neighbors, by_label)
 
     def _components(self, seed: int) -> NDArray[np.float32]:
-        """Return what near cells are found by, shape ``(n_cells, n_components)``; not centred where that is dense."""
+        """Return what near cells are found by, shape ``(n_cells, n_components)``; not centered where that is dense."""
         directions = self.network.stem
         if directions is not None:
             stem = directions.cpu().numpy()
@@ -86,7 +84,7 @@ class Learner:
             stem = np.eye(len(self.cells.features), dtype=np.float32)
         if is_sparse(self.transformed):  # a shift of all cells alike changes no distance
             return np.asarray(self.transformed @ (self.preprocessing.scale[:, None] * stem), dtype=np.float32)
-        return np.asarray(np.nan_to_num(self.preprocessing.centred(self.transformed)) @ stem, dtype=np.float32)
+        return np.asarray(np.nan_to_num(self.preprocessing.centered(self.transformed)) @ stem, dtype=np.float32)
 
     def trained(self, loss_curve: list[float]) -> TrainedEncoder:
         """Return the encoder that came of it, on the CPU and in evaluation mode."""
@@ -114,7 +112,7 @@ def new_learner(
     transformed = preprocessing.transform(cells.raw, cells.size_factor)
     stem = None if modality.stem is None else fit_stem(transformed, preprocessing, modality.stem, seed)
     network = SmileNetwork(len(cells.features), sizes, stem, None if heads_of is None else heads_of.network)
-    network.initialise(torch.Generator().manual_seed(seed))
+    network.initialize(torch.Generator().manual_seed(seed))
     return Learner(cells, preprocessing, transformed, network.to(device).train(), modality.noise)
 
 

@@ -14,7 +14,16 @@ from smile_training.loop.checkpoint import Checkpoint
 from smile_training.loop.collapse import require_spread
 from smile_training.loop.learner import Learner, new_learner, teacher
 from smile_training.loop.training_loop import Progress, Stream, run, steps_of
-from smile_training.model import Phase, TrainedEncoder, matched, variants
+from smile_training.model import (
+    Phase,
+    TrainedEncoder,
+    matched,
+    mpsmile_phases,
+    psmile_phases,
+    reference_phases,
+    smile_phases,
+    student_phases,
+)
 from smile_training.recipe import Recipe, Training
 
 logger = logging.getLogger(__name__)
@@ -106,10 +115,10 @@ def train_encoders(
 def _phases(recipe: Recipe, names: Sequence[str]) -> list[Phase]:
     training = recipe.training
     if recipe.variant == "smile":
-        return variants.smile(names[0], training)
+        return smile_phases(names[0], training)
     if recipe.variant == "reference":
-        return variants.reference(names[0], names[1], training)
-    declare = variants.psmile if recipe.variant == "psmile" else variants.mpsmile
+        return reference_phases(names[0], names[1], training)
+    declare = psmile_phases if recipe.variant == "psmile" else mpsmile_phases
     return declare(names[0], names[1], training)
 
 
@@ -123,7 +132,7 @@ def _compose(
     if first not in encoders:
         learners = {first: new[first]}
         stream = _stream(learners, {first: _all(dataset, first)}, recipe.training, how.seed)
-        phases = [(phase, [stream]) for phase in variants.smile(first, recipe.training)]
+        phases = [(phase, [stream]) for phase in smile_phases(first, recipe.training)]
         encoders |= _run(learners, phases, recipe.training, how, f"{how.name}-{first}")
     noise = recipe.modalities[first].noise
     for name in (each for each in others if each in new):
@@ -133,7 +142,7 @@ def _compose(
         }
         pairs = matched(dataset, first, name, recipe.students.pairing, how.seed)
         stream = _stream(learners, pairs, recipe.students, how.seed)
-        phases = [(phase, [stream]) for phase in variants.student(first, name, recipe.students)]
+        phases = [(phase, [stream]) for phase in student_phases(first, name, recipe.students)]
         encoders |= _run(learners, phases, recipe.students, how, f"{how.name}-{name}")
     return {name: encoders[name] for name in recipe.modalities}
 

@@ -102,11 +102,11 @@ def run(
     networks = {name: learner.network for name, learner in learners.items() if not learner.frozen}
     trained = nn.ModuleList(networks.values())
     heads = next(iter(networks.values()))
-    settings = training.optimiser
-    optimiser = torch.optim.SGD(
+    settings = training.optimizer
+    optimizer = torch.optim.SGD(
         trained.parameters(), settings.lr, settings.momentum, weight_decay=settings.weight_decay, fused=True
     )
-    curve = [] if checkpoint is None else checkpoint.load(trained, optimiser)
+    curve = [] if checkpoint is None else checkpoint.load(trained, optimizer)
     schedule = [phase for phase in phases for _ in range(phase[0].epochs)]
     for epoch in range(len(curve), len(schedule)):
         phase, streams = schedule[epoch]
@@ -134,9 +134,9 @@ def run(
                     views[place] = Encoded(encoding.float(), projection.float(), pseudo_type.float(), labels)
             encoded = [views[place] for place in range(len(phase.views))]
             loss = torch.stack([term(encoded) for term in phase.terms]).sum()
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            optimizer.step()
             total += loss.detach()
             progress(batch_size, None)
         when = f"in epoch {epoch + 1}"
@@ -146,7 +146,7 @@ def run(
                 require_spread(shown.encoding.detach(), when)
         progress(0, curve[-1])
         if checkpoint is not None:
-            checkpoint.save(trained, optimiser, curve, last=epoch + 1 == len(schedule))
+            checkpoint.save(trained, optimizer, curve, last=epoch + 1 == len(schedule))
 
     for stream in phases[-1][1]:
         for name in stream.rows.keys() & networks.keys():
@@ -175,7 +175,7 @@ def _encode(learner: Learner, x: Tensor) -> Tensor:
 def _finite(loss: Tensor, when: str) -> float:
     value = float(loss)
     if not np.isfinite(value):
-        raise TrainingError(f"the loss is {value} {when}; lower optimiser.lr, or set precision = 'float32'")
+        raise TrainingError(f"the loss is {value} {when}; lower optimizer.lr, or set precision = 'float32'")
     return value
 
 

@@ -1,14 +1,21 @@
 """The SMILE network, its losses, variants and pairings, and fitted preprocessing."""
 
-from smile_training.model import variants
 from smile_training.model.encoder_input import EncoderInput, rows_at_once
 from smile_training.model.network import SmileNetwork
-from smile_training.model.pairing import matched, neighbour_partners, self_partners
+from smile_training.model.pairing import matched, neighbor_partners, self_partners
 from smile_training.model.preprocessing_fit import fit_preprocessing, select_features
 from smile_training.model.restore import restore_encoders
 from smile_training.model.stem import fit_stem
 from smile_training.model.trained_encoder import TrainedEncoder
-from smile_training.model.variants import Encoded, Phase
+from smile_training.model.variants import (
+    Encoded,
+    Phase,
+    mpsmile_phases,
+    psmile_phases,
+    reference_phases,
+    smile_phases,
+    student_phases,
+)
 
 __all__ = [
     "Encoded",
@@ -19,10 +26,14 @@ __all__ = [
     "fit_preprocessing",
     "fit_stem",
     "matched",
-    "neighbour_partners",
+    "mpsmile_phases",
+    "neighbor_partners",
+    "psmile_phases",
+    "reference_phases",
     "restore_encoders",
     "rows_at_once",
     "select_features",
     "self_partners",
-    "variants",
+    "smile_phases",
+    "student_phases",
 ]

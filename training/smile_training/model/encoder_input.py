@@ -70,5 +70,5 @@ class EncoderInput:
         return torch.add(view, noise, alpha=self._noise.gaussian, out=noise)
 
     def _features(self, rows: NDArray[np.intp]) -> Tensor:
-        centred = self._preprocessing.centred(dense(self._transformed[rows]))
-        return torch.from_numpy(centred).to(self._network.feature_weight.device)
+        centered = self._preprocessing.centered(dense(self._transformed[rows]))
+        return torch.from_numpy(centered).to(self._network.feature_weight.device)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smile_runtime.encoder import SMALLEST_SHARE
-from smile_training.recipe import recipe as recipes
+from smile_training.recipe import Network as NetworkSettings
 
 
 class SmileNetwork(nn.Module):
@@ -18,7 +18,7 @@ class SmileNetwork(nn.Module):
     Parameters
     ----------
     n_features
-        Number of centred, scaled features that come in.
+        Number of centered, scaled features that come in.
     sizes
         Layer sizes.
     stem
@@ -33,7 +33,7 @@ class SmileNetwork(nn.Module):
     def __init__(
         self,
         n_features: int,
-        sizes: recipes.Network,
+        sizes: NetworkSettings,
         stem: NDArray[np.float32] | None = None,
         heads_of: "SmileNetwork | None" = None,
     ) -> None:
@@ -52,7 +52,7 @@ class SmileNetwork(nn.Module):
         else:
             self.projection, self.pseudo_types = nn.Identity(), nn.Sequential(nn.Softmax(dim=1))
 
-    def initialise(self, generator: torch.Generator) -> None:
+    def initialize(self, generator: torch.Generator) -> None:
         """Draw Xavier-uniform weights and zero the biases of every linear layer."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
@@ -60,7 +60,7 @@ class SmileNetwork(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def impute(self, x: Tensor, measured: Tensor) -> Tensor:
-        """Return centred features, ``(n, n_features)``, with those that were not ``measured`` made up for.
+        """Return centered features, ``(n, n_features)``, with those that were not ``measured`` made up for.
 
         They take the reference mean, which is 0; the measured ones grow by the weight that is missing, so that a cell
         with half of its features measured does not look like half a cell.
@@ -69,7 +69,7 @@ class SmileNetwork(nn.Module):
         return torch.where(measured, x, 0.0) / share.clamp_min(SMALLEST_SHARE)
 
     def components(self, x: Tensor) -> Tensor:
-        """Return the encoder's input, ``(n, n_components)``, from centred features, ``(n, n_features)``."""
+        """Return the encoder's input, ``(n, n_components)``, from centered features, ``(n, n_features)``."""
         return x if self.stem is None else x @ self.stem
 
 

@@ -18,7 +18,7 @@ def self_partners(n_cells: int) -> NDArray[np.intp]:
 def matched(dataset: Dataset, first: str, second: str, pairing: Pairing, seed: int) -> dict[str, NDArray[np.intp]]:
     """Return the pairs of two modalities: for each, its rows, alike in order, shape ``(n_pairs, n_choices)``.
 
-    They are the cells that both measured. With ``pairing.unpaired`` each further labelled cell of the second follows,
+    They are the cells that both measured. With ``pairing.unpaired`` each further labeled cell of the second follows,
     with cells of its label in the first to choose from.
     """
     rows, others = dataset.pairs(first, second)
@@ -34,7 +34,7 @@ def matched(dataset: Dataset, first: str, second: str, pairing: Pairing, seed: i
     return {first: choices, second: np.concatenate([others, alone])[:, None]}
 
 
-def neighbour_partners(
+def neighbor_partners(
     components: NDArray[np.float32],
     batches: NDArray[np.int64],
     n_neighbors: int,

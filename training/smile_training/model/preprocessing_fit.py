@@ -48,7 +48,7 @@ def _cells_of(raw: Matrix) -> NDArray[np.int64]:
 def _by_variation(cells: Cells, n_top: int, settings: PreprocessingSettings) -> NDArray[np.intp]:
     """Return the features that vary most.
 
-    For expression scanpy's ``seurat`` flavour: normalised dispersion of logarithms within each batch, features ranked
+    For expression scanpy's ``seurat`` flavour: normalized dispersion of logarithms within each batch, features ranked
     by the number of batches in which they stand out. For all else the variance.
     """
     nothing = np.zeros((2, len(cells.features)))
@@ -85,7 +85,7 @@ def fit_preprocessing(cells: Cells, settings: PreprocessingSettings) -> Preproce
         scaling=settings.scaling,
         mean=np.zeros(n_features),
         std=np.zeros(n_features),
-        binarise=settings.binarise,
+        binarize=settings.binarize,
         clr=settings.clr,
         idf=np.log1p(len(cells) / np.maximum(_cells_of(cells.raw), 1)) if settings.tfidf else None,
         band=band,

@@ -12,7 +12,7 @@ from smile_training.recipe import Stem
 
 
 def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, seed: int) -> NDArray[np.float32]:
-    """Fit a stem on cells whose values are transformed but not yet centred.
+    """Fit a stem on cells whose values are transformed but not yet centered.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, 
 
     Returns
     -------
-        Shape ``(n_features, n_components)``: centred, scaled features times this are the components, divided by the
+        Shape ``(n_features, n_components)``: centered, scaled features times this are the components, divided by the
         standard deviation of the first one.
 
     Raises
@@ -46,7 +46,7 @@ def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, 
     if settings.kind == "lsi":
         directions = TruncatedSVD(n_components, algorithm="arpack", random_state=seed).fit(scaled).components_[1:].T
     else:
-        pca = PCA(n_components, svd_solver="arpack", random_state=seed)  # centres without making rows dense
+        pca = PCA(n_components, svd_solver="arpack", random_state=seed)  # centers without making rows dense
         directions = pca.fit(scaled).components_.T
     spread = np.std(scaled @ directions[:, :1])
     stem: NDArray[np.float32] = (directions / spread).astype(np.float32)
@@ -54,7 +54,7 @@ def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, 
 
 
 def _scaled(transformed: Matrix, preprocessing: Preprocessing) -> Matrix:
-    """Return values times the features' scale, in float64, not centred; for a sparse matrix sparse."""
+    """Return values times the features' scale, in float64, not centered; for a sparse matrix sparse."""
     if is_sparse(transformed):
         return scipy.sparse.csr_matrix(transformed.multiply(preprocessing.scale), dtype=np.float64)
     filled = np.where(np.isnan(transformed), preprocessing.mean, transformed.astype(np.float64))

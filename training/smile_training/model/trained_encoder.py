@@ -53,7 +53,7 @@ class TrainedEncoder:
 
     @torch.inference_mode()
     def embed(self, cells: Cells, batch_size: int | None = None) -> NDArray[np.float32]:
-        """Return L2-normalised embeddings, shape ``(n_cells, n_latent)``, of cells that have the encoder's features."""
+        """Return L2-normalized embeddings, shape ``(n_cells, n_latent)``, of cells that have the encoder's features."""
         known = self.known(cells)
         batch_size = batch_size or rows_at_once(len(self.features))
         embedding = []

@@ -79,31 +79,31 @@ class Phase:
     paired: bool = True
 
 
-def smile(modality: str, training: Training) -> list[Phase]:
+def smile_phases(modality: str, training: Training) -> list[Phase]:
     """Return SMILE's training: a cell with itself under noise, or with its partner."""
     views = (View(modality), View(modality, partner=True))
     return [Phase(views, (contrast(0, 1, training.loss),), training.epochs)]
 
 
-def psmile(a: str, b: str, training: Training) -> list[Phase]:
+def psmile_phases(a: str, b: str, training: Training) -> list[Phase]:
     """Return pSMILE's training: what one modality sees of a cell with what the other sees of it."""
     loss, views = training.loss, (View(a), View(b, partner=True))
     return [Phase(views, (contrast(0, 1, loss), near(0, 1, loss)), training.epochs)]
 
 
-def mpsmile(a: str, b: str, training: Training) -> list[Phase]:
+def mpsmile_phases(a: str, b: str, training: Training) -> list[Phase]:
     """Return mpSMILE's training: as pSMILE, and the first modality with itself."""
     loss, views = training.loss, (View(a), View(b, partner=True), View(a, partner=True))
     terms = (contrast(0, 1, loss), contrast(0, 2, loss), near(0, 1, loss))
     return [Phase(views, terms, training.epochs)]
 
 
-def student(teacher: str, modality: str, training: Training) -> list[Phase]:
+def student_phases(teacher: str, modality: str, training: Training) -> list[Phase]:
     """Return a student's training in a composition: pSMILE with a teacher that stands still."""
-    return psmile(teacher, modality, training)
+    return psmile_phases(teacher, modality, training)
 
 
-def reference(a: str, b: str, training: Training) -> list[Phase]:
+def reference_phases(a: str, b: str, training: Training) -> list[Phase]:
     """Return reference SMILE's training: each modality with itself, on all of its cells; then the pairs."""
     loss = training.loss
     looks = (View(a), View(a, partner=True), View(b), View(b, partner=True))

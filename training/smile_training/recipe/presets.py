@@ -40,7 +40,7 @@ _STEM_KINDS: dict[str, dict[str, Any]] = {
     "histone": {"preprocessing": {"scaling": "none"}, "stem": {"kind": "lsi"}, "noise": {"gaussian": 0.15}},
     "other": {"stem": {"n_components": 30}, "noise": {"gaussian": 0.15}},
 }
-_BY_NEIGHBOUR: dict[str, Any] = {"pairing": {"kind": "neighbour"}, "epochs": 300}
+_BY_NEIGHBOR: dict[str, Any] = {"pairing": {"kind": "neighbour"}, "epochs": 300}
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "published": {
@@ -51,12 +51,12 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "composition": {"students": _PAIRED},
     },
     "stem": {
-        "smile": {"training": _BY_NEIGHBOUR, "kinds": _STEM_KINDS},
+        "smile": {"training": _BY_NEIGHBOR, "kinds": _STEM_KINDS},
         "psmile": {"training": {**_PAIRED, "epochs": 300}, "kinds": _STEM_KINDS},
         "mpsmile": {"training": {**_PAIRED, "epochs": 300}, "kinds": _STEM_KINDS},
         "reference": {"network": _LITTLE, "training": _REFERENCE, "kinds": _STEM_KINDS},
         "composition": {
-            "training": _BY_NEIGHBOUR,
+            "training": _BY_NEIGHBOR,
             "students": {"loss": {**_PAIRED_LOSS, "mse_weight": 0.1}, "epochs": 300},
             "kinds": _STEM_KINDS,
         },

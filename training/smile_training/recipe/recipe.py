@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from smile_runtime.errors import RecipeError
-from smile_runtime.manifest import Scaling, Taken
+from smile_runtime.manifest import AcceptedValues, Scaling
 from smile_training.recipe.presets import KINDS, PRESETS, Kind, Variant
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -33,7 +33,7 @@ class Source(Section, frozen=True):
     """Where the cells come from, for the manifest and the card."""
 
     name: str
-    licence: str
+    license: str = msgspec.field(name="licence")
     url: str = ""
 
 
@@ -62,7 +62,7 @@ class Data(Section, frozen=True):
     """Name of the modality in an .h5mu file; None: as in the recipe."""
     layer: str | None = None
     values: Literal["counts", "lognorm"] | None = None
-    """What expression values are; None: recognised."""
+    """What expression values are; None: recognized."""
     batch_key: str | None = None
     label_key: str | None = None
     """The column of labels that training pairs by and figures are of: the finest level."""
@@ -84,8 +84,8 @@ class Data(Section, frozen=True):
 class PreprocessingSettings(Section, frozen=True):
     """How raw values become encoder input: the steps of `smile_runtime.encoder.preprocessing`."""
 
-    values: Taken = "expression"
-    binarise: bool = False
+    values: AcceptedValues = "expression"
+    binarize: bool = msgspec.field(default=False, name="binarise")
     target_sum: Positive | Literal["none"] = 1e4
     """What each cell is scaled to; ``none`` for no scale to a total."""
     clr: bool = False
@@ -101,11 +101,11 @@ class PreprocessingSettings(Section, frozen=True):
 
 
 class Stem(Section, frozen=True):
-    """A frozen linear map before the encoder: PCA of the centred, scaled values, or latent semantic indexing."""
+    """A frozen linear map before the encoder: PCA of the centered, scaled values, or latent semantic indexing."""
 
     n_components: Count = 50
     kind: Literal["pca", "lsi"] = "pca"
-    """``lsi``: of values that are not centred, without the first component, which is depth."""
+    """``lsi``: of values that are not centered, without the first component, which is depth."""
 
 
 class Network(Section, frozen=True):
@@ -129,7 +129,7 @@ class Pairing(Section, frozen=True):
     n_neighbors: Count = 5
     """Partners are drawn from this many nearest cells in each batch."""
     unpaired: bool = False
-    """Whether a labelled cell that only the further modality measured learns from cells of its label in the first."""
+    """Whether a labeled cell that only the further modality measured learns from cells of its label in the first."""
 
 
 class Noise(Section, frozen=True):
@@ -152,7 +152,7 @@ class Loss(Section, frozen=True):
     """Of the entropies of both encodings in reference SMILE."""
 
 
-class Optimiser(Section, frozen=True):
+class Optimizer(Section, frozen=True):
     """Stochastic gradient descent."""
 
     lr: Positive = 0.01
@@ -165,7 +165,7 @@ class Training(Section, frozen=True):
 
     pairing: Pairing = Pairing()
     loss: Loss = Loss()
-    optimiser: Optimiser = Optimiser()
+    optimizer: Optimizer = Optimizer()
     batch_size: Annotated[int, msgspec.Meta(ge=2)] = 512
     pretraining_epochs: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Of each modality on its own, in reference SMILE."""
@@ -213,7 +213,7 @@ class Recipe(Section, frozen=True):
     description: str
     organism: str
     tissue: str
-    licence: str
+    license: str = msgspec.field(name="licence")
     modalities: dict[Name, Modality]
     """By name. The first is the one that tells cell types apart best: it is paired with itself in mpSMILE, and is the
     teacher in a composition."""

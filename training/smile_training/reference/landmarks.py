@@ -12,7 +12,7 @@ from smile_runtime.mapping import Reference
 
 
 def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
-    """Summarise a reference of cells by the centres of k-means within each label, or pair of labels of two columns.
+    """Summarize a reference of cells by the centers of k-means within each label, or pair of labels of two columns.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
 
     Returns
     -------
-        Centres (L2-normalised), the number of cells of each, their mean position on the map.
+        Centers (L2-normalized), the number of cells of each, their mean position on the map.
     """
     share = n_landmarks / len(cells)
     parts = []
@@ -36,13 +36,13 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # of equal cells, which share a landmark
             cluster = KMeans(k, n_init=4, random_state=seed).fit_predict(cells.embedding[members])
-        parts.append(_centres(cells, members, cluster))
+        parts.append(_centers(cells, members, cluster))
     embedding, weight, position, label = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     modality = np.full(len(weight), cells.modality[0], np.int64)
     return Reference(embedding, weight, position, label, modality, cells.label_columns, cells.modalities)
 
 
-def _centres(
+def _centers(
     cells: Reference, members: NDArray[np.intp], cluster: NDArray[np.int32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
     of_cluster = (cluster[:, None] == np.unique(cluster)).astype(np.float32)  # (members, clusters)

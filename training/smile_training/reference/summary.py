@@ -11,7 +11,7 @@ from smile_training.recipe import Reference as ReferenceSettings
 from smile_training.reference.landmarks import fit_landmarks
 
 
-def summarise(
+def summarize(
     dataset: Dataset,
     embedding: Mapping[str, NDArray[np.float32]],
     settings: ReferenceSettings,

@@ -23,7 +23,7 @@ _QUERY = Path(smile_zoo.__file__).parent / "demo" / "query.h5ad"
 def demo(ctx: click.Context, folder: Path, *, as_json: bool) -> None:
     """Project the cells that come with the package into the pbmc space.
 
-    200 immune cells that no space was trained on are embedded, labelled and drawn: demo.h5ad, the report demo.html and
+    200 immune cells that no space was trained on are embedded, labeled and drawn: demo.h5ad, the report demo.html and
     the picture demo.png, replaced if they exist. Needs no network.
 
     \b

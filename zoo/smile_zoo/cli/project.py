@@ -24,7 +24,7 @@ from smile_zoo.report import (
     draw_map,
     require_drawable,
     shown_cells,
-    summarise_overview,
+    summarize_cells,
     summary_json,
     write_report,
 )
@@ -44,12 +44,12 @@ from smile_zoo.transfer import load
     "--values",
     type=click.Choice(get_args(ValueKind)),
     help="What the values are: counts or lognorm (RNA), counts (antibodies), presence (peaks), levels (from 0 to 1, of "
-    "methylation), numbers (of any kind) [default: recognised].",
+    "methylation), numbers (of any kind) [default: recognized].",
 )
 @click.option(
     "--target-sum",
     type=click.FloatRange(min=0, min_open=True),
-    help="What log-normalised cells were scaled to before the logarithm [default: what each adds up to, or 10,000 "
+    help="What log-normalized cells were scaled to before the logarithm [default: what each adds up to, or 10,000 "
     "where features were taken away since].",
 )
 @click.option("--features", help="Where the ids are: var_names, or a column of var [default: where they fit best].")
@@ -118,11 +118,11 @@ def project(
 ) -> None:
     """Project the cells of QUERY into SPACE and label them.
 
-    QUERY is an .h5ad, .h5mu or .zarr file of raw counts or log-normalised values, of any size. SPACE is a name that
+    QUERY is an .h5ad, .h5mu or .zarr file of raw counts or log-normalized values, of any size. SPACE is a name that
     `smile-zoo list` shows, a Hub repo (org/name) or a directory (./name); it is pulled if it is not here. All that
     QUERY holds is written to OUTPUT, a file of the same kind, with obsm["X_smile"], obs["smile_label"],
     obs["smile_confidence"], obs["smile_similarity"], obsm["X_smile_map"] and uns["smile"], and likewise every further
-    label column of SPACE. Cells unlike anything in the reference are labelled unknown.
+    label column of SPACE. Cells unlike anything in the reference are labeled unknown.
 
     \b
     Example:
@@ -159,7 +159,7 @@ def project(
             n_sample=MOST_SHOWN if reports or batches else 0,
             progress=progress,
         )
-    shown, summary, provenance = shown_cells(overview), summarise_overview(overview), overview.provenance
+    shown, summary, provenance = shown_cells(overview), summarize_cells(overview), overview.provenance
     for report in reports:
         if report.suffix == ".html":
             write_report(report, opened, provenance=provenance, summary=summary, shown=shown)

@@ -34,7 +34,7 @@ def publish_(
 ) -> None:
     """Put a space DIRECTORY on the Hugging Face Hub as REPO.
 
-    REPO is org/name. Before anything goes: hashes, parity, file types, no path or user name of this machine, licence
+    REPO is org/name. Before anything goes: hashes, parity, file types, no path or user name of this machine, license
     and sources stated, a complete card. It goes as one commit; text that its author gave the card on the Hub is kept.
     Needs a token with write access (HF_TOKEN, or hf auth login). The line for the catalogue is printed on stdout.
 

@@ -7,7 +7,7 @@ import click
 
 from smile_zoo.cli import options
 from smile_zoo.cli.console import print_json, print_table, progress_bar, size_text
-from smile_zoo.transfer import Pulled, pull, unpack
+from smile_zoo.transfer import PulledSpace, pull, unpack
 
 
 @click.command("pull")
@@ -66,7 +66,7 @@ def pull_(
         click.echo(f"{pulled.manifest.name} is here, verified: {_downloaded(pulled)} ({pulled.revision})", err=True)
 
 
-def _record(pulled: Pulled) -> dict[str, object]:
+def _record(pulled: PulledSpace) -> dict[str, object]:
     return {
         "space": pulled.manifest.name,
         "path": str(pulled.path),
@@ -76,13 +76,13 @@ def _record(pulled: Pulled) -> dict[str, object]:
     }
 
 
-def _print_files(pulled: Pulled) -> None:
+def _print_files(pulled: PulledSpace) -> None:
     rows = [[file.name, size_text(file.size), "download" if file.will_download else "here"] for file in pulled.files]
     print_table(["FILE", "SIZE", "STATE"], rows)
     size = sum(file.size for file in pulled.files if file.will_download)
     click.echo(f"{size_text(size)} to download ({pulled.revision})", err=True)
 
 
-def _downloaded(pulled: Pulled) -> str:
+def _downloaded(pulled: PulledSpace) -> str:
     sizes = [file.size for file in pulled.files if file.will_download]
     return f"{len(sizes)} files downloaded, {size_text(sum(sizes))}" if sizes else "nothing had to be downloaded"

@@ -5,7 +5,7 @@ import msgspec
 
 from smile_zoo.cli import options
 from smile_zoo.cli.console import print_fields, print_json, size_text
-from smile_zoo.transfer import Pulled, pull_manifest
+from smile_zoo.transfer import PulledSpace, pull_manifest
 
 
 @click.command()
@@ -25,7 +25,7 @@ def show(space: str, *, as_json: bool) -> None:
     print_fields(_fields(pulled))
 
 
-def _fields(pulled: Pulled) -> list[tuple[str, str]]:
+def _fields(pulled: PulledSpace) -> list[tuple[str, str]]:
     manifest = pulled.manifest
     reference = manifest.reference
     rows = [
@@ -34,7 +34,7 @@ def _fields(pulled: Pulled) -> list[tuple[str, str]]:
         ("organism", manifest.organism),
         ("tissue", manifest.tissue),
         ("variant", manifest.variant),
-        ("licence", manifest.licence),
+        ("licence", manifest.license),
         ("revision", pulled.revision),
         ("directory", str(pulled.path)),
         ("manifest sha256", pulled.manifest_sha256),
@@ -51,7 +51,7 @@ def _fields(pulled: Pulled) -> list[tuple[str, str]]:
     rows += [("reference", f"{reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells")]
     rows += [(f"labels, {column.name}", ", ".join(column.labels)) for column in reference.label_columns]
     rows += [] if reference.label_columns else [("labels", "none")]
-    rows += [("source", f"{source.name} ({source.licence})") for source in manifest.sources]
+    rows += [("source", f"{source.name} ({source.license})") for source in manifest.sources]
     rows += [
         (f"{metric.name}, {metric.modality}", f"{metric.mean:.3f} ± {metric.std:.3f}")
         for metric in manifest.metrics

@@ -2,7 +2,7 @@
 
 from smile_zoo.report.page import write_report
 from smile_zoo.report.picture import draw_map
-from smile_zoo.report.projected import shown_cells, summarise_overview
+from smile_zoo.report.projected import shown_cells, summarize_cells
 from smile_zoo.report.requirements import SUFFIXES, require_drawable
 from smile_zoo.report.shown import MOST_SHOWN, Categories, ShownCells
 from smile_zoo.report.summary import Summary, summary_json
@@ -16,7 +16,7 @@ __all__ = [
     "draw_map",
     "require_drawable",
     "shown_cells",
-    "summarise_overview",
+    "summarize_cells",
     "summary_json",
     "write_report",
 ]

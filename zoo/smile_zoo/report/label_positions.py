@@ -5,7 +5,7 @@ import numpy as np
 from smile_runtime import Reference
 
 
-def label_places(reference: Reference) -> dict[str, tuple[float, float]]:
+def label_positions(reference: Reference) -> dict[str, tuple[float, float]]:
     """Return where to write each label of the first column that has points: on that nearest to their mean."""
     if not reference.label_columns:
         return {}

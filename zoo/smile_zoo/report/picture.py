@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, cast
 
 from smile_runtime import Reference, Space
 from smile_runtime.io import atomic_path
-from smile_zoo.report.label_positions import label_places
+from smile_zoo.report.label_positions import label_positions
 from smile_zoo.report.shown import Categories, ShownCells
-from smile_zoo.report.styles import REFERENCE_GREY, style_of
+from smile_zoo.report.styles import REFERENCE_GRAY, style_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ _MARKERS = {"circle": "o", "diamond": "D", "square": "s", "triangle-up": "^", "c
 
 
 def draw_map(path: Path, space: Space, shown: ShownCells) -> None:
-    """Draw projected cells, coloured by their first label column, over the points of the reference, as PNG.
+    """Draw projected cells, colored by their first label column, over the points of the reference, as PNG.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def draw_map(path: Path, space: Space, shown: ShownCells) -> None:
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.add_subplot()
     area = 30 + 60 * reference.weight / reference.weight.max()
-    axes.scatter(reference.map[:, 0], reference.map[:, 1], s=area, c=REFERENCE_GREY, linewidths=0, rasterized=True)
+    axes.scatter(reference.map[:, 0], reference.map[:, 1], s=area, c=REFERENCE_GRAY, linewidths=0, rasterized=True)
     size = 14.0 if len(shown) <= _MANY_CELLS else 2.0
     if shown.label:
         label = next(iter(shown.label.values()))
@@ -50,7 +50,7 @@ def draw_map(path: Path, space: Space, shown: ShownCells) -> None:
         _name_labels(axes, reference)
         _add_legend(figure, shown.counted, n_columns=1 + len(label.present()) // _LEGEND_ROWS)
     else:
-        axes.scatter(shown.map[:, 0], shown.map[:, 1], s=size, color=style_of(1).colour, linewidths=0)
+        axes.scatter(shown.map[:, 0], shown.map[:, 1], s=size, color=style_of(1).color, linewidths=0)
     axes.set(title=f"{space.manifest.title}: query over reference (grey)", xticks=[], yticks=[])
     method = space.manifest.reference.map_method
     axes.set(xlabel=f"{method} 1", ylabel=f"{method} 2")
@@ -60,7 +60,7 @@ def draw_map(path: Path, space: Space, shown: ShownCells) -> None:
 
 
 def _draw_labels(axes: "Axes", shown: ShownCells, column: Categories, size: float) -> None:
-    """Draw each label's query cells in its colour and shape."""
+    """Draw each label's query cells in its color and shape."""
     for place in column.present():
         chosen = column.ids == place
         style, name = style_of(place), column.name(place)
@@ -69,7 +69,7 @@ def _draw_labels(axes: "Axes", shown: ShownCells, column: Categories, size: floa
             x,
             y,
             s=size,
-            color=style.colour,
+            color=style.color,
             marker=_MARKERS[style.symbol],
             linewidths=0,
             label=f"{name} ({chosen.sum():,})",
@@ -86,5 +86,5 @@ def _add_legend(figure: "Figure", title: str, *, n_columns: int) -> None:
 
 def _name_labels(axes: "Axes", reference: Reference) -> None:
     """Write each label's name where the reference has it."""
-    for name, (x, y) in label_places(reference).items():
+    for name, (x, y) in label_positions(reference).items():
         axes.annotate(name, (x, y), ha="center", va="center", fontsize=9, color="#333333")

@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime import Space
-from smile_zoo.report.label_positions import label_places
+from smile_zoo.report.label_positions import label_positions
 from smile_zoo.report.shown import Categories, ShownCells
-from smile_zoo.report.styles import REFERENCE_GREY, style_of
+from smile_zoo.report.styles import REFERENCE_GRAY, style_of
 
 _LARGEST_REFERENCE_POINT = 14
 
 
 def plot_data(space: Space, shown: ShownCells) -> dict[str, Any]:
-    """Return reference points, cells, and the columns that cells may be coloured by."""
+    """Return reference points, cells, and the columns that cells may be colored by."""
     reference = space.reference
     return {
         "axis": space.manifest.reference.map_method,
@@ -23,8 +23,8 @@ def plot_data(space: Space, shown: ShownCells) -> dict[str, Any]:
             "x": _rounded(reference.map[:, 0]),
             "y": _rounded(reference.map[:, 1]),
             "size": _rounded(4 + (_LARGEST_REFERENCE_POINT - 4) * np.sqrt(reference.weight / reference.weight.max())),
-            "colour": REFERENCE_GREY,
-            "labels": [{"name": name, "x": x, "y": y} for name, (x, y) in label_places(reference).items()],
+            "colour": REFERENCE_GRAY,
+            "labels": [{"name": name, "x": x, "y": y} for name, (x, y) in label_positions(reference).items()],
         },
         "cells": {"name": shown.names.tolist(), "x": _rounded(shown.map[:, 0]), "y": _rounded(shown.map[:, 1])},
         "columns": list(_columns(shown)),
@@ -46,7 +46,7 @@ def _columns(shown: ShownCells) -> Iterator[dict[str, Any]]:
 def _categories(name: str, column: Categories) -> dict[str, Any]:
     styles = {place: style_of(place) for place in column.present()}
     names = [
-        {"id": place, "name": column.name(place), "colour": style.colour, "symbol": style.symbol}
+        {"id": place, "name": column.name(place), "colour": style.color, "symbol": style.symbol}
         for place, style in styles.items()
     ]
     return {"name": name, "kind": "categories", "values": column.ids.tolist(), "categories": names}

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from smile_runtime import Overview
+from smile_runtime import ProjectionSummary
 from smile_runtime.mapping import batch_mixing
 from smile_zoo.report.shown import Categories, ShownCells
-from smile_zoo.report.summary import Summary, summarise
+from smile_zoo.report.summary import Summary, summarize
 
 
-def shown_cells(overview: Overview) -> ShownCells:
+def shown_cells(overview: ProjectionSummary) -> ShownCells:
     """Return the sampled cells of a projection, as a report draws them."""
     sample, columns = overview.sample, list(enumerate(overview.columns))
     return ShownCells(
@@ -22,11 +22,11 @@ def shown_cells(overview: Overview) -> ShownCells:
     )
 
 
-def summarise_overview(overview: Overview) -> Summary:
+def summarize_cells(overview: ProjectionSummary) -> Summary:
     """Return the summary of all cells; mixing is measured on those sampled."""
     label = overview.sample["label"][:, 0] if overview.columns else np.zeros(len(overview.sample), np.intp)
     mixing = {
         key: batch_mixing(overview.sample["embedding"], label, each.ids)
         for key, each in overview.sample_batches.items()
     }
-    return summarise(overview.labels, overview.batches, mixing, n_cells=overview.n_cells)
+    return summarize(overview.labels, overview.batches, mixing, n_cells=overview.n_cells)

@@ -19,7 +19,7 @@ class Categories:
     Attributes
     ----------
     names
-        The names, in an order that does not depend on the cells: colours go by it.
+        The names, in an order that does not depend on the cells: colors go by it.
     ids
         Places among the names, shape ``(m,)``; -1 for ``unknown``.
     """

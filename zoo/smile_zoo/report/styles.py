@@ -1,10 +1,10 @@
-"""Colours and symbols of categories, told apart by people with any colour vision."""
+"""Colors and symbols of categories, told apart by people with any color vision."""
 
 from dataclasses import dataclass
 
-REFERENCE_GREY = "#d9d9d9"
+REFERENCE_GRAY = "#d9d9d9"
 
-_COLOURS = (  # Tol's "muted" scheme, safe for the colour-blind: Paul Tol 2021, SRON/EPS/TN/09-002, issue 3.2
+_COLORS = (  # Tol's "muted" scheme, safe for the color-blind: Paul Tol 2021, SRON/EPS/TN/09-002, issue 3.2
     "#cc6677",
     "#332288",
     "#ddcc77",
@@ -22,7 +22,7 @@ _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
 class Style:
     """How the cells of one category are drawn; the symbol by plotly's name."""
 
-    colour: str
+    color: str
     symbol: str
 
 
@@ -32,8 +32,8 @@ UNKNOWN_STYLE = Style("#444444", "x")
 def style_of(place: int) -> Style:
     """Return the style of a category by its place among the names, -1 for ``unknown``.
 
-    Colours change first, then symbols: 45 categories differ.
+    Colors change first, then symbols: 45 categories differ.
     """
     if place < 0:
         return UNKNOWN_STYLE
-    return Style(_COLOURS[place % len(_COLOURS)], _SYMBOLS[place // len(_COLOURS) % len(_SYMBOLS)])
+    return Style(_COLORS[place % len(_COLORS)], _SYMBOLS[place // len(_COLORS) % len(_SYMBOLS)])

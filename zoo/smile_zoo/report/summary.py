@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from smile_runtime.results import BatchCount, LabelCount, Tally
+from smile_runtime.results import BatchCount, LabelCount, LabelCounts
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,12 @@ class Summary:
     batches: dict[str, BatchSummary]
 
 
-def summarise(
-    labels: Mapping[str, Tally], batches: Mapping[str, Tally], mixing: Mapping[str, float | None], *, n_cells: int
+def summarize(
+    labels: Mapping[str, LabelCounts],
+    batches: Mapping[str, LabelCounts],
+    mixing: Mapping[str, float | None],
+    *,
+    n_cells: int,
 ) -> Summary:
     """Make a summary of what was counted.
 
@@ -59,8 +63,8 @@ def summarise(
     return Summary(
         n_cells,
         None if first is None else first.fraction_unknown,
-        {name: tally.labels() for name, tally in labels.items()},
-        {name: BatchSummary(mixing[name], tally.batches()) for name, tally in batches.items()},
+        {name: counts.labels() for name, counts in labels.items()},
+        {name: BatchSummary(mixing[name], counts.batches()) for name, counts in batches.items()},
     )
 
 

@@ -3,15 +3,15 @@
 from smile_zoo.transfer.bundle import pack, unpack
 from smile_zoo.transfer.cached_spaces import cache_size, cached_path, is_local, list_cached, remove_cached
 from smile_zoo.transfer.catalogue_update import DEFAULT_REPO, update_catalogue
-from smile_zoo.transfer.publish import Published, publish
-from smile_zoo.transfer.pull import load, pull, pull_manifest
-from smile_zoo.transfer.pulled_space import Pulled, PulledFile
+from smile_zoo.transfer.publish_space import Published, publish
+from smile_zoo.transfer.pull_space import load, pull, pull_manifest
+from smile_zoo.transfer.pulled_space import PulledFile, PulledSpace
 
 __all__ = [
     "DEFAULT_REPO",
     "Published",
-    "Pulled",
     "PulledFile",
+    "PulledSpace",
     "cache_size",
     "cached_path",
     "is_local",

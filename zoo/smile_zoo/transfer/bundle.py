@@ -22,8 +22,8 @@ from smile_zoo.catalogue import Commit, Repo, Revision, Sha256, list_spaces
 from smile_zoo.errors import BundleError
 from smile_zoo.hub import Progress, RepoCache, hub_cache, no_progress
 from smile_zoo.transfer.names import HubSpace, parse_name
-from smile_zoo.transfer.pull import pull
-from smile_zoo.transfer.pulled_space import Pulled, PulledFile
+from smile_zoo.transfer.pull_space import pull
+from smile_zoo.transfer.pulled_space import PulledFile, PulledSpace
 
 _LABEL = "bundle.json"
 _MOST_LABEL, _MOST_MANIFEST, _CHUNK = 10_000, 100_000_000, 1_000_000
@@ -54,7 +54,7 @@ def pack(
     with_training: bool = False,
     force: bool = False,
     progress: Progress = no_progress,
-) -> Pulled:
+) -> PulledSpace:
     """Pull a space and pack it into one file; packing the same again gives the same bytes.
 
     Parameters
@@ -106,7 +106,7 @@ def unpack(
     force: bool = False,
     cache_dir: Path | None = None,
     progress: Progress = no_progress,
-) -> Pulled:
+) -> PulledSpace:
     """Take a space from a bundle to the Hub's cache, where its name finds it, or to a plain directory.
 
     Parameters
@@ -196,9 +196,9 @@ class _Bundle:
                 file.write(chunk)
         return digest.hexdigest()
 
-    def pulled(self, folder: Path, files: list[PulledFile]) -> Pulled:
+    def pulled(self, folder: Path, files: list[PulledFile]) -> PulledSpace:
         revision = "local" if self.label.repo is None else f"{self.label.repo}@{self.label.commit}"
-        return Pulled(folder, revision, self.manifest, self.label.manifest_sha256, tuple(files))
+        return PulledSpace(folder, revision, self.manifest, self.label.manifest_sha256, tuple(files))
 
 
 @contextmanager

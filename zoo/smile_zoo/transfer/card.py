@@ -55,7 +55,7 @@ def require_complete(card: str) -> None:
     Raises
     ------
     SpaceError
-        If it lacks library, licence, or a generated section (title, use, training data, limits, citation): all that it
+        If it lacks library, license, or a generated section (title, use, training data, limits, citation): all that it
         lacks is named.
     """
     fields, body = split_front(card)

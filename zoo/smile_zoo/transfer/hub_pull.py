@@ -19,7 +19,7 @@ from smile_zoo.hub import (
     require_online,
 )
 from smile_zoo.transfer.names import HubSpace
-from smile_zoo.transfer.pulled_space import Pulled, Wanted
+from smile_zoo.transfer.pulled_space import FileSelection, PulledSpace
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Download:
         self._cache = RepoCache(hub.cache_dir, space.repo)
         self._update = update and space.commit is None
 
-    def files(self, wanted: Wanted, *, dry_run: bool, progress: Progress) -> Pulled:
+    def files(self, wanted: FileSelection, *, dry_run: bool, progress: Progress) -> PulledSpace:
         """Bring what is missing."""
         if whole := self._whole(wanted):
             return whole
@@ -58,7 +58,7 @@ class Download:
                 fetch_files(self._hub, self._cache, commit.oid, wrong, hashes, progress)
             return pulled.with_files(files, wrong)
 
-    def manifest(self) -> Pulled:
+    def manifest(self) -> PulledSpace:
         """Bring the manifest alone."""
         known = self._known()
         if known is not None:
@@ -73,12 +73,12 @@ class Download:
         if is_offline():
             raise offline_error(str(self._space))
 
-    def _known(self) -> Pulled | None:
+    def _known(self) -> PulledSpace | None:
         """Return the manifest that is here, if it is right; None if not, or if it is to be looked up again."""
         commit = self._space.commit or self._cache.commit_of(self._space.revision)
         return None if commit is None or self._update else self._read(commit)
 
-    def _whole(self, wanted: Wanted) -> Pulled | None:
+    def _whole(self, wanted: FileSelection) -> PulledSpace | None:
         """Return what is here, if it is all that is asked for and right."""
         known = self._known()
         if known is None:
@@ -91,7 +91,7 @@ class Download:
     def _hashes(self, commit: str) -> FileHashes:
         return FileHashes(self._cache.snapshot(commit), hash_memory())
 
-    def _look_up(self) -> tuple[Commit, Pulled]:
+    def _look_up(self) -> tuple[Commit, PulledSpace]:
         """Find out which commit it is, and bring its manifest."""
         known = None if self._update else self._cache.commit_of(self._space.revision)
         commit = self._hub.commit(self._space.repo, known or self._space.revision)
@@ -103,7 +103,7 @@ class Download:
             self._cache.record(self._space.revision, commit.oid)
         return commit, pulled
 
-    def _fetch_manifest(self, commit: Commit) -> Pulled:
+    def _fetch_manifest(self, commit: Commit) -> PulledSpace:
         content = fetch_content(self._hub, self._cache, commit, MANIFEST_NAME)
         if self._is_catalogued(content):
             return self._pulled(commit.oid, content)
@@ -114,7 +114,7 @@ class Download:
             "removed; do not use it, and tell the publisher, or take a newer catalogue: smile-zoo catalogue update"
         )
 
-    def _read(self, commit: str) -> Pulled | None:
+    def _read(self, commit: str) -> PulledSpace | None:
         """Return the manifest of a commit that is here, if it is right."""
         path = self._cache.snapshot(commit) / MANIFEST_NAME
         if not path.is_file():
@@ -127,7 +127,7 @@ class Download:
         """Return whether a manifest is the catalogue's, or the catalogue does not speak of it."""
         return self._space.manifest_sha256 in {None, _sha256(content)}
 
-    def _pulled(self, commit: str, content: bytes) -> Pulled:
+    def _pulled(self, commit: str, content: bytes) -> PulledSpace:
         path = self._cache.snapshot(commit)
         revision = f"{self._space.repo}@{commit}"
         try:
@@ -137,10 +137,10 @@ class Download:
         except SpaceError:
             self._cache.evict(commit, MANIFEST_NAME)
             raise
-        return Pulled(path, revision, manifest, _sha256(content))
+        return PulledSpace(path, revision, manifest, _sha256(content))
 
 
-def _is_right(pulled: Pulled, name: str, record: FileRecord, hashes: FileHashes) -> bool:
+def _is_right(pulled: PulledSpace, name: str, record: FileRecord, hashes: FileHashes) -> bool:
     try:
         require_pinned(pulled.path, name, record, hashes)
     except IntegrityError:

@@ -87,12 +87,12 @@ def _unlisted(path: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _unstated(manifest: Manifest) -> Iterator[str]:
-    if _is_unstated(manifest.licence):
-        yield "the licence is not stated; set `licence` in the recipe and build the space again"
+    if _is_unstated(manifest.license):
+        yield "the license is not stated; set `licence` in the recipe and build the space again"
     if not manifest.sources:
         yield "no data source is stated; name it in the recipe and build the space again"
     for source in manifest.sources:
-        for what, value in (("name", source.name), ("licence", source.licence), ("url", source.url)):
+        for what, value in (("name", source.name), ("licence", source.license), ("url", source.url)):
             if _is_unstated(value):
                 yield f"the {what} of the source {source.name!r} is not stated; set it in the recipe, and build again"
         if source.simulated:

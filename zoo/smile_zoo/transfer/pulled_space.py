@@ -18,7 +18,7 @@ class PulledFile:
 
 
 @dataclass(frozen=True)
-class Pulled:
+class PulledSpace:
     """A space on this machine.
 
     Attributes
@@ -41,14 +41,14 @@ class Pulled:
     manifest_sha256: str
     files: tuple[PulledFile, ...] = ()
 
-    def with_files(self, files: Mapping[str, FileRecord], missing: Collection[str]) -> "Pulled":
+    def with_files(self, files: Mapping[str, FileRecord], missing: Collection[str]) -> "PulledSpace":
         """Return the same with its files, and which of them were missing."""
         listed = (PulledFile(name, record.size, name in missing) for name, record in files.items())
         return replace(self, files=tuple(listed))
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FileSelection:
     """Which files of a space are asked for."""
 
     modalities: Collection[str] | None

@@ -1,0 +1,455 @@
+"""A query's features matched to an encoder's by ids of any kind, and what is said of it."""
+
+import logging
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+
+from smile_runtime import FeatureMatchError
+from smile_runtime.features.feature_match import FeatureMatch, require_summable
+from smile_runtime.features.feature_table import FeatureTable
+from smile_runtime.features.matching import match_features
+
+HUMAN, MOUSE = "Homo sapiens", "Mus musculus"
+GENES = ("CD3D", "MS4A1", "ATP5F1A", "LYZ", "MARCH1")  # the last one by its former symbol
+ENSEMBL = ("ENSG00000167286", "ENSG00000156738", "ENSG00000152234", "ENSG00000090382", "ENSG00000145416")
+PEAKS = ("chr1:100-200", "chr1:300-400", "chr2:100-200", "chrX:5-10")
+
+
+def table(ids="ABCDE", weight=None, **others) -> FeatureTable:
+    n = len(ids)
+    return FeatureTable(tuple(ids), np.zeros(n), np.ones(n), np.array(weight or [1 / n] * n), **others)
+
+
+WEIGHTED = table(weight=(0.1, 0.2, 0.2, 0.2, 0.3))
+
+
+def match(names, features=WEIGHTED, min_weight=0.1, **options) -> FeatureMatch:
+    candidates = names if isinstance(names, dict) else {"var_names": list(names)}
+    return match_features(candidates, features, min_weight, **options)
+
+
+def pairs(found: FeatureMatch) -> list[tuple[int, int]]:
+    """Column and feature of each pair."""
+    return list(zip(found.columns.tolist(), found.positions.tolist(), strict=True))
+
+
+def rules(found: FeatureMatch) -> dict[str, int]:
+    report = found.report
+    numbers = {name: getattr(report, f"n_{name}") for name in ("same", "respelled", "other_id", "alias", "overlap")}
+    return {name: number for name, number in numbers.items() if number}
+
+
+# Names as they are
+
+
+def test_order_is_the_encoders():
+    found = match(["x", "D", "A", "y", "C"])
+    np.testing.assert_array_equal(found.columns, [2, 4, 1])  # of A, C, D
+    np.testing.assert_array_equal(found.positions, [0, 2, 3])
+    assert found.missing == ("B", "E")
+    assert found.n_matched == 3
+    assert not found.repeated
+
+
+def test_full_match_misses_nothing():
+    found = match("EDCBA", min_weight=1.0)
+    np.testing.assert_array_equal(found.columns, [4, 3, 2, 1, 0])
+    assert found.missing == ()
+    assert (found.report.missing, found.report.weight) == ((), pytest.approx(1.0))
+
+
+def test_heaviest_missing_features_come_first_in_the_report():
+    report = match("AC").report
+    assert report.missing == ("E", "B", "D")
+    assert report.missing_weight == pytest.approx((0.3, 0.2, 0.2))
+    assert (report.n_features, report.n_matched, report.weight) == (5, 2, pytest.approx(0.3))
+
+
+def test_none_in_common_shows_names_of_both_sides():
+    with pytest.raises(FeatureMatchError) as caught:
+        match(["ENSG01", "ENSG02", "ENSG03", "ENSG04"])
+    text = str(caught.value)
+    assert "only 0 of the space's 5 features" in text
+    assert "the query's names are like 'ENSG01', 'ENSG02', 'ENSG03', the space's like 'A', 'B', 'C'" in text
+    assert "adata.var_names" in text
+
+
+def test_query_without_features_is_refused():
+    with pytest.raises(FeatureMatchError, match=re.escape("are like (none)")):
+        match([], min_weight=0.0)
+
+
+@pytest.mark.parametrize("min_weight", [0.0, 0.1])
+def test_one_feature_is_always_needed(min_weight):
+    assert match(["A"], min_weight=min_weight).n_matched == 1
+    with pytest.raises(FeatureMatchError, match="only 0 of the space's 5"):
+        match(["x"], min_weight=min_weight)
+
+
+def test_weight_is_what_the_encoder_looks_at_and_not_a_number_of_features():
+    assert match(["D", "x", "E"], min_weight=0.45).weight == pytest.approx(0.5)
+    with pytest.raises(
+        FeatureMatchError, match=re.escape("only 2 of the space's 5 features are in the query, 30.0% of")
+    ):
+        match(["D", "x", "A"], min_weight=0.45)
+
+
+def test_floor_is_inclusive():
+    assert match(["D", "E"], min_weight=0.5).n_matched == 2
+    with pytest.raises(FeatureMatchError, match=re.escape("30.0% of what the encoder looks at (50.0% is needed)")):
+        match(["A", "B"], min_weight=0.5)
+
+
+def test_full_match_is_enough_for_any_floor(tmp_path):
+    path = tmp_path / "rna.tsv"
+    path.write_text(table("ABC", (1 / 3,) * 3).to_tsv())
+    assert match("ABC", FeatureTable.from_tsv(path), 1.0).missing == ()
+
+
+# Ids of genes
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (GENES, {"same": 5}),
+        (ENSEMBL, {"other_id": 4, "alias": 1}),
+        ([f"{name}.7" for name in ENSEMBL], {"other_id": 4, "alias": 1}),
+        (("CD3D", "ENSG00000156738.18", "ATP5A1", "LYZ", "MARCHF1"), {"same": 2, "other_id": 1, "alias": 2}),
+        (("T3D", "CD20", "ATP5A1", "LYZ", "RNF171"), {"same": 1, "alias": 4}),
+    ],
+    ids=["symbols", "Ensembl ids", "with version", "mixed", "aliases"],
+)
+def test_genes_by_any_of_their_names(names, found):
+    result = match(names, table(GENES), 1.0, organism=HUMAN)
+    assert pairs(result) == [(i, i) for i in range(5)]
+    assert rules(result) == found
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (ENSEMBL, {"respelled": 5}),
+        ([f"{name}.4" for name in ENSEMBL], {"same": 5}),
+        ([f"{name}.7" for name in ENSEMBL], {"respelled": 5}),
+        (("CD3D", "MS4A1", "ATP5A1", "LYZ", "MARCHF1"), {"other_id": 4, "alias": 1}),
+    ],
+    ids=["without version", "the same version", "another version", "symbols"],
+)
+def test_a_space_with_ensembl_ids(names, found):
+    result = match(names, table([f"{name}.4" for name in ENSEMBL]), 1.0, organism=HUMAN)
+    assert pairs(result) == [(i, i) for i in range(5)]
+    assert rules(result) == found
+
+
+def test_versions_are_stripped_for_any_organism():
+    assert rules(match(["ENSDARG00000000001.7"], table(["ENSDARG00000000001"]), organism="Danio rerio")) == {
+        "respelled": 1
+    }
+
+
+def test_other_ids_of_the_table_are_known_for_any_organism():
+    features = table(["g1", "g2"], ensembl=("ENSDARG00000000001", ""), symbol=("cd3d", "lyz"))
+    assert rules(match(["lyz", "ENSDARG00000000001.3"], features, organism="Danio rerio")) == {"other_id": 2}
+
+
+def test_other_ids_of_the_table_find_former_names_too():
+    by_id = table(["g1", "g2"], ensembl=("ENSG00000145416.3", ""), symbol=("", "CD3D"))
+    assert pairs(match(["ENSG00000167286", "MARCH1"], by_id, organism=HUMAN)) == [(1, 0), (0, 1)]
+
+
+def test_many_genes_of_which_one_stands_there_by_two_names():
+    genes = ["CD3D", "MS4A1", "LYZ", "CD4", "CD8A", "NKG7", "GNLY", "CD14", "CD19", "CD79A", "FCGR3A", "MARCHF1"]
+    names = ["T3D", "ENSG00000167286", *genes, "MARCH1"]
+    found = match(names, table(genes), organism=HUMAN)
+    assert pairs(found) == [(i + 2, i) for i in range(len(genes))]
+    assert rules(found) == {"same": len(genes)}
+
+
+@pytest.mark.parametrize("organism", ["", "Danio rerio", MOUSE])
+def test_names_of_human_genes_are_those_of_human_spaces_alone(organism):
+    with pytest.raises(FeatureMatchError):
+        match(["ATP5A1", "MARCHF1"], table(GENES), 0.0, organism=organism)
+
+
+def test_antibodies_are_not_found_by_aliases_of_genes():
+    features = table(["CD3", "CD20", "CD56", "CD11c", "IgG1"])
+    assert rules(match(["CD3", "MS4A1", "NCAM1"], features, organism=HUMAN)) == {"same": 1}
+
+
+def test_several_aliases_of_one_feature_are_not_used():
+    found = match(["ATP5A1", "ATP5AL2", "CD3D", "LYZ"], table(GENES), organism=HUMAN)
+    assert found.missing == ("MS4A1", "ATP5F1A", "MARCH1")
+
+
+def test_two_names_of_one_gene_in_the_space_stay_apart():
+    found = match(
+        ["MARCH1", "MARCHF1", "ENSG00000145416", "CD3D"], table(["MARCH1", "MARCHF1", "CD3D"]), organism=HUMAN
+    )
+    assert pairs(found)[:2] == [(0, 0), (1, 1)]
+
+
+def test_joined_data_sets_with_different_ids_are_added_up():
+    found = match([*GENES[:4], *ENSEMBL[:4]], table(GENES), organism=HUMAN)
+    assert pairs(found) == [(0, 0), (4, 0), (1, 1), (5, 1), (2, 2), (6, 2), (3, 3), (7, 3)]
+    assert found.report.summed == GENES[:4]
+
+
+def test_pseudoautosomal_copies_are_added_up():
+    names = ["ENSG00000182378.15", "ENSG00000167286.4", "ENSG00000182378.15_PAR_Y"]
+    found = match(names, table(["ENSG00000182378", "ENSG00000167286"]), organism=HUMAN)
+    assert pairs(found) == [(0, 0), (2, 0), (1, 1)]
+
+
+# Which ids
+
+
+def test_the_column_that_fits_best_is_taken():
+    candidates = {
+        "var_names": ["1", "2", "3"],
+        "feature_types": ["Gene Expression"] * 3,
+        "old": ["A", "x", "y"],
+        "gene": ["E", "D", "C"],
+        "again": ["E", "D", "C"],
+    }
+    found = match(candidates)
+    assert (found.report.source, found.report.place) == ("gene", "var['gene']")
+    assert pairs(found) == [(2, 2), (1, 3), (0, 4)]
+
+
+def test_var_names_come_first_among_equals():
+    assert match({"var_names": ["A", "B"], "gene": ["B", "A"]}).report.source == "var_names"
+
+
+def test_weight_decides_and_not_number():
+    assert match({"var_names": ["A", "B", "x"], "gene": ["D", "E", "x"]}).report.source == "gene"
+    assert (
+        match(
+            {"var_names": ["A", "B", "x"], "gene": ["E", "x", "y"]}, table(weight=[0.1, 0.1, 0.1, 0.1, 0.6])
+        ).report.source
+        == "gene"
+    )
+
+
+def test_annotations_that_repeat_are_no_ids_unless_asked_for():
+    nearest = ["A", "A", "A", "B", "B", "B", "C"]
+    with pytest.raises(FeatureMatchError, match=r"looked for in var_names and the columns 'nearest_gene' of var"):
+        match({"var_names": list("tuvwxyz"), "nearest_gene": nearest})
+    assert match({"nearest_gene": nearest}).report.summed == ("A", "B")
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (GENES, "symbols"),
+        (ENSEMBL, "Ensembl ids"),
+        (("CD3D", *ENSEMBL[1:]), "symbols and Ensembl ids"),
+    ],
+)
+def test_kind_of_ids_in_the_report(names, kind):
+    assert match(names, table(GENES), organism=HUMAN).report.kind == kind
+
+
+def test_names_of_no_known_kind():
+    assert match("ABC").report.kind == "names"
+    assert match(PEAKS, table(PEAKS)).report.kind == "coordinates"
+
+
+# Case and species
+
+
+@pytest.mark.parametrize(
+    ("names", "features", "organism", "whose"),
+    [
+        (["Cd3d", "Ms4a1", "Lyz2", "Atp5f1a"], GENES, HUMAN, "gene symbols of Mus musculus ('Cd3d', 'Ms4a1', 'Lyz2')"),
+        (
+            ["ENSMUSG00000032094.2", "ENSMUSG00000024673"],
+            GENES,
+            HUMAN,
+            "Ensembl ids of Mus musculus ('ENSMUSG00000032094.2'",
+        ),
+        (GENES, ("Cd3d", "Ms4a1", "Lyz2"), MOUSE, "gene symbols of Homo sapiens ('CD3D', 'MS4A1', 'ATP5F1A')"),
+        (ENSEMBL, ("Cd3d", "Ms4a1", "Lyz2"), MOUSE, "Ensembl ids of Homo sapiens"),
+        (["ENSRNOG00000010756"], GENES, HUMAN, "Ensembl ids of Rattus norvegicus"),
+    ],
+)
+def test_other_species_are_refused_by_name(names, features, organism, whose):
+    with pytest.raises(FeatureMatchError) as caught:
+        match(names, table(features), 0.0, organism=organism)
+    assert f"the query's features look like {whose}" in str(caught.value)
+    assert f"the space is of {organism}" in str(caught.value)
+    assert "orthologs" in str(caught.value)
+
+
+def test_other_species_are_refused_for_the_few_symbols_that_are_equal():
+    with pytest.raises(FeatureMatchError, match="of Mus musculus"):
+        match(["C3", "Cd3d", "Ms4a1", "Lyz2"], table([*GENES, "C3"]), 0.0, organism=HUMAN)
+
+
+def test_case_is_reported_and_not_folded(caplog):
+    found = match(["CD3D", "LYZ", "ms4a1", "Atp5f1a"], table(GENES), organism=HUMAN)
+    assert found.n_matched == 2
+    assert (found.report.n_case, found.report.case_example) == (2, ("ms4a1", "MS4A1"))
+    assert (
+        "2 of the space's features would be found but for letter case ('ms4a1', the space has 'MS4A1')" in caplog.text
+    )
+
+
+def test_case_alone_is_refused_with_the_reason():
+    with pytest.raises(FeatureMatchError, match="5 of the space's features would be found but for letter case"):
+        match([name.lower() for name in GENES], table(GENES), organism=HUMAN)
+
+
+# Peaks and bins
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["chr1_100_200", "chr1_300_400", "chr2_100_200", "chrX_5_10"],
+        ["chr1-100-200", "1-300-400", "2:100-200", "x:5-10"],
+        ["CHR1:100-200", "chr1:300_400", "Chr2-100-200", "chrx_5_10"],
+    ],
+)
+def test_peaks_by_coordinates(names):
+    found = match(names, table(PEAKS), 1.0)
+    assert pairs(found) == [(i, i) for i in range(4)]
+    assert rules(found) == {"respelled": 4}
+
+
+def test_peaks_match_exactly_unless_overlap_is_asked_for():
+    names = ["chr1:101-200", "chr1:50-120", "chr1:390-500", "chr3:1-2", "chrX:5-10"]
+    assert pairs(match(names, table(PEAKS))) == [(4, 3)]
+    found = match(names, table(PEAKS), overlap=True)
+    assert pairs(found) == [(0, 0), (1, 0), (2, 1), (4, 3)]
+    assert rules(found) == {"same": 1, "overlap": 2}
+    assert found.report.summed == ("chr1:100-200",)
+
+
+def test_overlap_is_offered_where_peaks_are_others():
+    with pytest.raises(FeatureMatchError, match=r"genome assembly, or take peaks that overlap \(--overlap\)"):
+        match(["chr1:101-200"], table(PEAKS))
+    with pytest.raises(FeatureMatchError, match=r"on its genome assembly$"):
+        match(["chr7:101-200"], table(PEAKS), overlap=True)
+
+
+def test_genes_do_not_overlap():
+    with pytest.raises(FeatureMatchError, match="only peaks and bins overlap, this encoder takes features like 'CD3D'"):
+        match(GENES, table(GENES), overlap=True)
+
+
+def test_contacts_match_exactly():
+    contacts = table(("chr1:100-200", "chr1:100-300"), band=np.array([0, 1]))
+    assert pairs(match(["chr1:100-300", "1:100-200"], contacts)) == [(0, 1)]
+    with pytest.raises(FeatureMatchError, match="only peaks and bins overlap"):
+        match(["chr1:100-300"], contacts, overlap=True)
+
+
+# Selection
+
+
+def test_selected_columns_stand_where_the_encoder_has_them():
+    found = match(["C", "X", "A"])
+    rows = np.array([[7, 8, 9], [1, 2, 0]], np.int32)
+    assert found.measured.tolist() == [True, False, True, False, False]
+    dense = found.select(rows)
+    assert dense.dtype == np.float32
+    np.testing.assert_array_equal(dense, [[9, np.nan, 7, np.nan, np.nan], [0, np.nan, 1, np.nan, np.nan]])
+    sparse = found.select(csr_matrix(rows))
+    assert (sparse.format, sparse.dtype) == ("csr", np.float32)
+    np.testing.assert_array_equal(sparse.toarray(), [[9, 0, 7, 0, 0], [0, 0, 1, 0, 0]])
+
+
+# Several columns
+
+
+@pytest.mark.parametrize("kind", ["counts", "presence"])
+def test_counts_of_several_columns_may_be_added_up(kind, caplog):
+    found = match(["A", "B", "C", "B"])
+    assert pairs(found) == [(0, 0), (1, 1), (3, 1), (2, 2)]
+    assert (found.n_matched, found.repeated, found.report.summed) == (3, True, ("B",))
+    rows = np.array([[1, 2, 3, 254], [0, 200, 9, 200]], np.uint8)
+    np.testing.assert_array_equal(found.select(rows)[:, :3], [[1, 256, 3], [0, 400, 9]])
+    np.testing.assert_array_equal(found.select(csr_matrix(rows)).toarray()[:, :3], [[1, 256, 3], [0, 400, 9]])
+    require_summable(found, kind)
+    assert "the feature 'B' stands in several columns of the query by var_names; the values are added up" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["lognorm", "levels", "numbers"])
+def test_other_values_of_several_columns_are_refused(kind):
+    with pytest.raises(FeatureMatchError, match=f"by var_names, the query has the feature 'B' twice; .* {kind} values"):
+        require_summable(match(["A", "B", "C", "B"]), kind)
+    with pytest.raises(FeatureMatchError, match="'A' twice, and 1 more features"):
+        require_summable(match(["A", "B", "A", "B"]), kind)
+
+
+def test_single_columns_are_fit_for_any_kind(caplog):
+    require_summable(match("ABC"), "lognorm")
+    assert "added up" not in caplog.text
+
+
+def test_unwanted_duplicates_are_let_pass():
+    assert not match(["A", "x", "x", "B"]).repeated
+
+
+# What is said
+
+
+def test_little_is_warned_of_once(caplog):
+    caplog.set_level(logging.WARNING)
+    match("ACD", min_weight=0.1)
+    assert caplog.records == []
+    match("CD", min_weight=0.1)
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0] == (
+        "only 40% of what the encoder looks at was measured (2 of 5 features; missed most: E (30.0%), B (20.0%), "
+        "A (10.0%)), so labels are less certain: give all features that were measured and not a selection, under ids "
+        "that the space knows"
+    )
+
+
+def test_what_was_found_is_told_in_one_line(caplog):
+    caplog.set_level(logging.INFO)
+    match({"var_names": list("vwxyz"), "gene": [*ENSEMBL[:3], "LYZ", "x"]}, table(GENES), organism=HUMAN)
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0] == (
+        "4 of 5 features found by var['gene'] (symbols and Ensembl ids): 1 by their own id, 3 by Ensembl id and symbol "
+        "of the same gene"
+    )
+
+
+# Any query
+
+
+IDS = st.sampled_from([*GENES, *ENSEMBL, *(f"{name}.2" for name in ENSEMBL), "ATP5A1", "MARCHF1", "cd3d", "x", ""])
+
+
+@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@given(st.lists(IDS, max_size=12), st.lists(IDS, max_size=12))
+def test_a_match_is_consistent(names, others):
+    others = (others + [""] * len(names))[: len(names)]
+    features = table(GENES)
+    try:
+        found = match({"var_names": names, "other": others}, features, 0.0, organism=HUMAN)
+    except FeatureMatchError:
+        return
+    report = found.report
+    assert len(found.columns) == len(set(found.columns.tolist()))
+    assert sorted(found.positions.tolist()) == found.positions.tolist()
+    assert set(found.missing) == set(GENES) - {GENES[place] for place in found.positions}
+    assert set(found.missing) == set(report.missing)
+    assert found.n_matched == report.n_matched == sum(rules(found).values()) > 0
+    assert report.weight == pytest.approx(found.n_matched / 5)
+    assert found.repeated == bool(report.summed)
+
+
+@settings(max_examples=80, deadline=None, database=None, derandomize=True)
+@given(st.permutations(range(5)), st.sampled_from([GENES, ENSEMBL]))
+def test_order_of_columns_does_not_matter(order, names):
+    found = match([names[place] for place in order], table(GENES), 1.0, organism=HUMAN)
+    assert [order[column] for column in found.columns] == [0, 1, 2, 3, 4]

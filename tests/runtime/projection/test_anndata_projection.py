@@ -1,0 +1,610 @@
+"""Projection: what it writes, what it leaves alone, and what must not matter."""
+
+import logging
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import scipy
+from safetensors.numpy import load_file, save_file
+
+from smile_runtime import FeatureMatchError, QueryError, UnknownModalityError, ValueKindError, open_space, project
+from smile_runtime.arrays import matrix as matrix_module
+from smile_runtime.mapping.calibration import confidence
+from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
+from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
+from smile_runtime.projection import anndata_projection as projection_module
+
+FIELDS = {
+    ("obsm", "X_smile"),
+    ("obsm", "X_smile_map"),
+    ("obs", "smile_label"),
+    ("obs", "smile_confidence"),
+    ("obs", "smile_label_cell_type_broad"),
+    ("obs", "smile_confidence_cell_type_broad"),
+    ("obs", "smile_similarity"),
+    ("uns", "smile"),
+}
+
+
+def projected(adata, space, **options):
+    """Project a copy, so that one query can be projected twice."""
+    return project(adata, space, copy=True, **options)
+
+
+def assert_same(one, other, atol=1e-5):
+    np.testing.assert_allclose(one.obsm["X_smile"], other.obsm["X_smile"], atol=atol)
+    np.testing.assert_allclose(one.obsm["X_smile_map"], other.obsm["X_smile_map"], atol=0.05)
+    assert one.obs["smile_label"].tolist() == other.obs["smile_label"].tolist()
+    # calibration may be steep in places: a hair's breadth in one cell's share is let pass
+    assert np.abs(one.obs["smile_confidence"].to_numpy() - other.obs["smile_confidence"].to_numpy()).mean() < 0.02
+
+
+def dense_copy(adata):
+    other = adata.copy()
+    other.X = other.X.toarray()
+    return other
+
+
+# What is written
+
+
+def test_fields(counts, space):
+    assert project(counts, space) is None
+    embedding, position = counts.obsm["X_smile"], counts.obsm["X_smile_map"]
+    label, score = counts.obs["smile_label"], counts.obs["smile_confidence"]
+    assert (embedding.shape, embedding.dtype) == ((30, space.encoder().record.n_latent), np.float32)
+    np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, atol=1e-5)
+    assert (position.shape, position.dtype) == ((30, 2), np.float32)
+    assert isinstance(label.dtype, pd.CategoricalDtype)
+    fine, broad = space.manifest.reference.label_columns
+    assert set(label) <= {*fine.labels, "unknown"}
+    assert score.dtype == np.float32
+    assert score.between(0, 1).all()
+    assert set(counts.obs["smile_label_cell_type_broad"]) <= {*broad.labels, "unknown"}
+    assert counts.obs["smile_confidence_cell_type_broad"].between(0, 1).all()
+    assert counts.uns["smile"]["label_columns"].tolist() == ["cell_type", "cell_type_broad"]
+
+
+def test_values_are_those_of_the_parts(counts, space):
+    encoder, reference, record = space.encoder(), space.reference, space.manifest.reference
+    X = counts[:, list(encoder.features.ids)].X.toarray()
+    totals = np.asarray(counts.X.sum(axis=1)).ravel()  # over all genes, not those of the space alone
+    embedding = encoder.encode(X, encoder.preprocessing.target_sum / totals)
+    project(counts, space, unknown_rate=0)
+    np.testing.assert_allclose(counts.obsm["X_smile"], embedding, atol=1e-6)
+    neighbors = find_nearest_neighbors(counts.obsm["X_smile"], reference.embedding, record.n_neighbors)
+    transfers = transfer_labels(neighbors, reference)
+    weights = neighbor_weights(neighbors, reference)
+    for end, column, transfer in zip(("", "_cell_type_broad"), reference.label_columns, transfers, strict=True):
+        assert counts.obs[f"smile_label{end}"].tolist() == [column.labels[i] for i in transfer.label]
+        expected = confidence(transfer.share, encoder.record.calibrations[column.name])
+        np.testing.assert_allclose(counts.obs[f"smile_confidence{end}"], expected, atol=1e-6)
+    expected = (weights[:, :, None] * reference.map[neighbors.indices]).sum(axis=1)
+    np.testing.assert_allclose(counts.obsm["X_smile_map"], expected, atol=1e-4)
+
+
+def test_map_lies_within_the_reference(counts, space):
+    project(counts, space)
+    low, high = space.reference.map.min(axis=0), space.reference.map.max(axis=0)
+    assert (counts.obsm["X_smile_map"] >= low - 1e-4).all()
+    assert (counts.obsm["X_smile_map"] <= high + 1e-4).all()
+
+
+def test_provenance(counts, pbmc_path):
+    space = open_space(pbmc_path, device="cpu", revision="0123abc")
+    missing = list(space.encoder().features.ids[5:8])
+    query = counts[:, ~counts.var_names.isin(missing)].copy()
+    project(query, space)
+    provenance = query.uns["smile"]
+    versions = provenance.pop("versions")
+    assert provenance.pop("features_missing").tolist() == missing
+    assert provenance.pop("features")["source"] == "var_names"
+    assert provenance.pop("label_columns").tolist() == ["cell_type", "cell_type_broad"]
+    assert provenance.pop("weight_matched") == pytest.approx(1 - space.encoder().features.weight[5:8].sum(), abs=1e-6)
+    assert provenance == {
+        "space": "pbmc",
+        "revision": "0123abc",
+        "manifest_sha256": space.manifest_sha256,
+        "modality": "rna",
+        "values": "counts",
+        "n_features_matched": len(space.encoder().features) - 3,
+        "unknown_rate": 0.05,
+        "provider": "CPUExecutionProvider",
+        "precision": "float32",
+    }
+    assert versions["python"] == platform.python_version()
+    assert {name: versions[name] for name in ("smile-zoo", "numpy", "anndata")} == {
+        name: metadata.version(name) for name in ("smile-zoo", "numpy", "anndata")
+    }
+    assert len({"onnxruntime", "onnxruntime-gpu"} & set(versions)) == 1
+
+
+def test_provenance_tells_the_kind_of_values(lognorm, counts, space):
+    assert projected(lognorm, space).uns["smile"]["values"] == "lognorm"
+    assert projected(counts, space, values="lognorm").uns["smile"]["values"] == "lognorm"
+
+
+# What is left alone
+
+
+@pytest.fixture
+def furnished(counts):
+    """A query with something in every place."""
+    rng = np.random.default_rng(3)
+    counts.layers["other"] = counts.X * 2
+    counts.obsm["X_pca"] = rng.normal(size=(30, 5))
+    counts.varm["loadings"] = rng.normal(size=(counts.n_vars, 5))
+    counts.obsp["connectivities"] = scipy.sparse.eye(30, format="csr")
+    counts.obs["label"] = pd.Categorical(["x", "y", "z"] * 10)
+    counts.var["highly_variable"] = True
+    counts.uns["note"] = {"a": np.arange(3), "b": "text"}
+    counts.raw = counts.copy()
+    return counts
+
+
+def assert_rest_equal(after, before):
+    for place in ("obs", "obsm", "uns"):
+        added = {key for where, key in FIELDS if where == place}
+        kept = [key for key in getattr(after, place) if key not in added]
+        assert kept == list(getattr(before, place))
+    pd.testing.assert_frame_equal(after.obs[before.obs.columns], before.obs)
+    pd.testing.assert_frame_equal(after.var, before.var)
+    for one, other in (
+        (after.X, before.X),
+        (after.layers["other"], before.layers["other"]),
+        (after.raw.X, before.raw.X),
+    ):
+        assert type(one) is type(other)
+        assert one.dtype == other.dtype
+        assert (one != other).nnz == 0
+    assert list(after.layers) == list(before.layers)
+    assert list(after.varm) == list(before.varm)
+    np.testing.assert_array_equal(after.obsm["X_pca"], before.obsm["X_pca"])
+    np.testing.assert_array_equal(after.varm["loadings"], before.varm["loadings"])
+    assert (after.obsp["connectivities"] != before.obsp["connectivities"]).nnz == 0
+    np.testing.assert_array_equal(after.uns["note"]["a"], before.uns["note"]["a"])
+    assert after.uns["note"]["b"] == "text"
+
+
+def test_nothing_else_is_touched(furnished, space):
+    before = furnished.copy()
+    project(furnished, space)
+    assert {(place, key) for place, key in FIELDS if key in getattr(furnished, place)} == FIELDS
+    assert_rest_equal(furnished, before)
+
+
+def test_copy_leaves_the_query_alone(furnished, space):
+    before = furnished.copy()
+    result = project(furnished, space, copy=True)
+    assert [key for place, key in FIELDS if key in getattr(furnished, place)] == []
+    assert_rest_equal(furnished, before)
+    assert_rest_equal(result, before)
+    result.X[0, 0] = 77
+    assert furnished.X[0, 0] != 77
+
+
+@pytest.mark.parametrize(("place", "key"), sorted(FIELDS))
+def test_existing_field_is_refused_by_name(counts, space, place, key):
+    value = {"obsm": np.zeros((30, 2)), "obs": 1, "uns": "mine"}[place]
+    getattr(counts, place)[key] = value
+    with pytest.raises(QueryError) as caught:
+        project(counts, space)
+    assert f"already has {place}[{key!r}], which would be overwritten" in str(caught.value)
+    assert "--key-added" in str(caught.value)
+    assert "--overwrite" in str(caught.value)
+    assert sum(name in getattr(counts, where) for where, name in FIELDS) == 1
+    np.testing.assert_array_equal(getattr(counts, place)[key], value)
+
+
+def test_all_existing_fields_are_named_at_once(counts, space):
+    project(counts, space)
+    with pytest.raises(QueryError) as caught:
+        project(counts, space)
+    assert all(f"{place}[{key!r}]" in str(caught.value) for place, key in FIELDS)
+
+
+def test_overwrite_replaces(counts, space):
+    expected = projected(counts, space)
+    counts.obsm["X_smile"] = np.zeros((30, 2))
+    counts.obs["smile_label"] = "mine"
+    counts.uns["smile"] = "mine"
+    project(counts, space, overwrite=True)
+    assert_same(counts, expected)
+    assert counts.uns["smile"]["space"] == "pbmc"
+
+
+def test_key_added_renames_all(counts, space):
+    project(counts, space)
+    project(counts, space, key_added="pbmc2")
+    assert set(counts.obsm) == {"X_smile", "X_smile_map", "X_pbmc2", "X_pbmc2_map"}
+    written = ("label", "confidence", "label_cell_type_broad", "confidence_cell_type_broad", "similarity")
+    assert list(counts.obs) == ["sample", *(f"{key}_{name}" for key in ("smile", "pbmc2") for name in written)]
+    assert set(counts.uns) == {"smile", "pbmc2"}
+    np.testing.assert_array_equal(counts.obsm["X_smile"], counts.obsm["X_pbmc2"])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("key_added", ["a/b", "", ".", ".."])
+def test_impossible_key_is_refused(counts, space, key_added):
+    with pytest.raises(QueryError, match=f"cannot be named after '{key_added}'; give a name, not . or .., without a"):
+        project(counts, space, key_added=key_added)
+
+
+@pytest.fixture
+def with_columns(pbmc_copy, edit_manifest):
+    """Return what opens a space with the first few label columns of the packaged one."""
+
+    def make(n):
+        points = pbmc_copy / "reference/points.safetensors"
+        arrays = load_file(points)
+        save_file({**arrays, "label": np.ascontiguousarray(arrays["label"][:, :n])}, points)
+
+        def forget(document):
+            columns = document["reference"]["label_columns"][:n]
+            document["reference"]["label_columns"] = [{**column, "within": None, "parents": []} for column in columns]
+            if n == 0:
+                document["encoders"]["rna"].update(calibrations={}, similarity=None)
+
+        return open_space(edit_manifest(forget), device="cpu")
+
+    return make
+
+
+def test_overwrite_leaves_no_labels_of_another_space(counts, space, with_columns):
+    project(counts, space)
+    project(counts, with_columns(1), overwrite=True)
+    assert list(counts.obs) == ["sample", "smile_label", "smile_confidence", "smile_similarity"]
+    project(counts, with_columns(0), overwrite=True)
+    assert list(counts.obs) == ["sample"]
+
+
+def test_fields_of_columns_that_nobody_projected_are_left_alone(counts, space, with_columns):
+    counts.obs["smile_label_cell_type_broad"] = "mine"
+    project(counts, with_columns(1))
+    assert set(counts.obs["smile_label_cell_type_broad"]) == {"mine"}
+
+
+def test_reference_without_labels_writes_none(counts, with_columns):
+    project(counts, with_columns(0))
+    assert list(counts.obs) == ["sample"]
+    assert counts.obsm["X_smile_map"].shape == (30, 2)
+
+
+def test_result_can_be_written_and_read(counts, space, tmp_path):
+    query = counts[:, ::2].copy()
+    project(query, space)
+    query.write_h5ad(tmp_path / "out.h5ad")
+    after = anndata.read_h5ad(tmp_path / "out.h5ad")
+    np.testing.assert_array_equal(after.obsm["X_smile"], query.obsm["X_smile"])
+    np.testing.assert_array_equal(after.obsm["X_smile_map"], query.obsm["X_smile_map"])
+    pd.testing.assert_frame_equal(after.obs[list(query.obs)], query.obs)
+    assert after.uns["smile"]["features_missing"].tolist() == query.uns["smile"]["features_missing"].tolist() != []
+    assert after.uns["smile"]["versions"] == query.uns["smile"]["versions"]
+    assert after.uns["smile"]["n_features_matched"] == query.uns["smile"]["n_features_matched"]
+
+
+def test_result_without_missing_features_can_be_written_and_read(counts, space, tmp_path):
+    project(counts, space)
+    counts.write_h5ad(tmp_path / "out.h5ad")
+    assert anndata.read_h5ad(tmp_path / "out.h5ad").uns["smile"]["features_missing"].shape == (0,)
+
+
+# What must not matter
+
+
+@pytest.mark.parametrize("kind", ["lognorm", "median_lognorm"])
+def test_counts_and_logarithms_agree(counts, space, request, kind):
+    assert_same(projected(request.getfixturevalue(kind), space), projected(counts, space), atol=1e-4)
+
+
+@pytest.mark.parametrize("form", ["csc_matrix", "csr_array", "csc_array"])
+@pytest.mark.parametrize("kind", ["counts", "lognorm"])
+def test_sparse_forms_agree(space, request, kind, form):
+    query = request.getfixturevalue(kind)
+    expected = projected(query, space)
+    query.X = getattr(scipy.sparse, form)(query.X)
+    assert_same(projected(query, space), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.uint16])
+def test_dense_agrees(counts, space, dtype):
+    expected = projected(counts, space)
+    counts.X = counts.X.toarray().astype(dtype)
+    assert_same(projected(counts, space), expected, atol=1e-6)
+
+
+def test_dense_logarithms_agree(lognorm, space):
+    assert_same(projected(dense_copy(lognorm), space), projected(lognorm, space), atol=1e-6)
+
+
+def test_layer_agrees(counts, lognorm, space):
+    expected = projected(counts, space)
+    lognorm.layers["counts"] = counts.X
+    result = projected(lognorm, space, layer="counts")
+    assert_same(result, expected, atol=1e-6)
+    assert result.uns["smile"]["values"] == "counts"
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "dense"])
+@pytest.mark.parametrize("kind", ["counts", "lognorm"])
+def test_backed_agrees(space, tmp_path, request, kind, form):
+    query = request.getfixturevalue(kind)
+    expected = projected(query, space)
+    query.X = {"csr": query.X, "csc": query.X.tocsc(), "dense": query.X.toarray()}[form]
+    query.write_h5ad(tmp_path / "query.h5ad")
+    before = (tmp_path / "query.h5ad").read_bytes()
+    backed = anndata.read_h5ad(tmp_path / "query.h5ad", backed="r")
+    project(backed, space)
+    assert backed.isbacked
+    assert_same(backed, expected, atol=1e-6)
+    backed.file.close()
+    assert (tmp_path / "query.h5ad").read_bytes() == before
+
+
+def test_copy_of_backed_is_refused_or_works(counts, space, tmp_path):
+    counts.write_h5ad(tmp_path / "query.h5ad")
+    backed = anndata.read_h5ad(tmp_path / "query.h5ad", backed="r")
+    try:
+        assert project(backed, space, copy=True).obsm["X_smile"].shape[0] == 30
+    except QueryError as error:
+        assert "to_memory" in str(error)  # noqa: PT017
+    finally:
+        backed.file.close()
+
+
+@pytest.mark.parametrize("copy", [True, False])
+def test_view_of_backed_is_refused(counts, space, tmp_path, copy):
+    counts.write_h5ad(tmp_path / "query.h5ad")
+    backed = anndata.read_h5ad(tmp_path / "query.h5ad", backed="r")
+    with pytest.raises(QueryError, match=r"a view of a backed AnnData .*adata\[\.\.\.\]\.to_memory\(\)"):
+        project(backed[:5], space, copy=copy)
+    loaded = backed[:5].to_memory()
+    project(loaded, space)
+    assert loaded.obsm["X_smile"].shape[0] == 5
+    backed.file.close()
+
+
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        (None, r"an AnnData is needed, got NoneType; make one"),
+        (np.ones((2, 3)), r"an AnnData is needed, got ndarray; .*anndata\.AnnData\(X, var="),
+        ("query.h5ad", r"got the path 'query\.h5ad'; .*smile_runtime\.project_file"),
+        (Path("query.h5ad"), r"got the path 'query\.h5ad'; .*smile_runtime\.project_file"),
+    ],
+)
+def test_what_is_no_anndata_is_refused(space, cells, text):
+    with pytest.raises(QueryError, match=text):
+        project(cells, space)
+
+
+@pytest.mark.parametrize("batch_size", [2.5, 0])
+def test_impossible_batch_size_is_refused_before_anything_is_read(counts, space, batch_size):
+    counts.X = None
+    with pytest.raises(QueryError, match=f"batch_size is {batch_size}, it must be"):
+        project(counts, space, batch_size=batch_size)
+
+
+def test_shuffled_columns_agree(counts, space):
+    order = np.random.default_rng(4).permutation(counts.n_vars)
+    assert_same(projected(counts[:, order].copy(), space), projected(counts, space), atol=1e-6)
+
+
+def test_shuffled_cells_agree(counts, space):
+    order = np.random.default_rng(5).permutation(counts.n_obs)
+    assert_same(projected(counts[order].copy(), space), projected(counts, space)[order])
+
+
+@pytest.mark.parametrize("kind", ["counts", "lognorm"])
+def test_one_cell_alone_is_the_same_cell(space, request, kind):
+    query = request.getfixturevalue(kind)
+    whole = projected(query, space)
+    for row in (0, 17):
+        assert_same(projected(query[[row]].copy(), space), whole[[row]])
+
+
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_batch_size_does_not_matter(counts, space, batch_size):
+    assert_same(projected(counts, space, batch_size=batch_size), projected(counts, space))
+
+
+@pytest.mark.parametrize("kind", ["counts", "lognorm"])
+def test_chunks_do_not_matter(space, monkeypatch, request, kind):
+    query = request.getfixturevalue(kind)
+    expected = projected(query, space)
+    monkeypatch.setattr(matrix_module, "CHUNK", 7)
+    monkeypatch.setattr(projection_module, "rows_at_once", lambda _matrix: 7)
+    done = []
+    assert_same(projected(query, space, progress=lambda *numbers: done.append(numbers)), expected)
+    assert done == [(7, 30), (7, 30), (7, 30), (7, 30), (2, 30)]
+
+
+def test_other_genes_matter_by_the_total_alone(counts, space):
+    query = counts.copy()
+    others = np.flatnonzero(query.var_names.str.startswith("OTHER"))
+    X = query.X.toarray()
+    X[:, others] = X[:, np.roll(others, 1)]
+    query.X = X
+    assert_same(projected(query, space), projected(counts, space), atol=1e-6)
+    X[:, others] *= 50
+    query.X = X
+    assert np.abs(projected(query, space).obsm["X_smile"] - projected(counts, space).obsm["X_smile"]).max() > 1e-3
+
+
+def test_half_of_the_genes_is_enough(counts, space):
+    wanted = counts.var_names.isin(space.encoder().features.ids[::2])
+    half = projected(counts[:, wanted].copy(), space)
+    n_features = len(space.encoder().features)
+    assert half.uns["smile"]["n_features_matched"] == wanted.sum() == (n_features + 1) // 2
+    assert half.uns["smile"]["features_missing"].tolist() == list(space.encoder().features.ids[1::2])
+    np.testing.assert_allclose(np.linalg.norm(half.obsm["X_smile"], axis=1), 1, atol=1e-5)
+
+
+def test_missing_gene_is_unknown_not_zero(counts, space):
+    features = space.encoder().features
+    missing = [features.ids[i] for i in np.argsort(features.mean)[-20:]]
+    X = counts.X.toarray()
+    X[:, counts.var_names.isin(missing)] = 0
+    counts.X = X
+    without = projected(counts[:, ~counts.var_names.isin(missing)].copy(), space)
+    assert np.abs(without.obsm["X_smile"] - projected(counts, space).obsm["X_smile"]).max() > 1e-3
+
+
+# What is refused
+
+
+def test_missing_layer_lists_the_layers(counts, space):
+    counts.layers["spliced"] = counts.X
+    with pytest.raises(QueryError, match="has no layer 'raw'; its layers are: 'spliced'"):
+        project(counts, space, layer="raw")
+
+
+def test_missing_x_lists_the_layers(counts, space):
+    query = anndata.AnnData(obs=counts.obs, var=counts.var, layers={"counts": counts.X})
+    with pytest.raises(QueryError, match=r"no X; name the layer.*layers are: 'counts'"):
+        project(query, space)
+    project(query, space, layer="counts")
+    assert "X_smile" in query.obsm
+
+
+def test_no_cells_are_refused(counts, space):
+    with pytest.raises(QueryError, match="no cells"):
+        project(counts[:0].copy(), space)
+
+
+def test_unknown_modality_is_refused(counts, space):
+    with pytest.raises(UnknownModalityError, match="'atac'"):
+        project(counts, space, modality="atac")
+
+
+def test_other_kind_of_gene_names_is_refused(counts, space):
+    counts.var_names = [f"NM_{number:06d}" for number in range(counts.n_vars)]
+    with pytest.raises(FeatureMatchError, match="only 0 of the space's") as caught:
+        project(counts, space)
+    assert "'NM_000000'" in str(caught.value)
+    assert repr(space.encoder().features.ids[0]) in str(caught.value)
+    assert list(counts.obsm) == []
+
+
+def test_floor_is_the_manifests(counts, edit_manifest):
+    space = open_space(
+        edit_manifest(lambda document: document["encoders"]["rna"].update(min_matched=0.6)), device="cpu"
+    )
+    features = space.encoder().features
+    cumulated = features.weight.cumsum()
+    few, many = (counts[:, counts.var_names.isin(np.array(features.ids)[cumulated < s])].copy() for s in (0.58, 0.62))
+    with pytest.raises(FeatureMatchError, match=r"encoder looks at \(60.0% is needed\)"):
+        project(few, space)
+    project(many, space)
+    assert 0.6 <= many.uns["smile"]["weight_matched"] < 0.62
+
+
+def test_scaled_values_are_refused(counts, space):
+    X = counts.X.toarray()
+    counts.X = X - X.mean(axis=0)
+    with pytest.raises(ValueKindError, match="negative"):
+        project(counts, space)
+    assert list(counts.obsm) == []
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_counts_beyond_float32_give_no_nan(counts, space):
+    X = counts.X.toarray().astype(np.float64)
+    X[0, counts.var_names.get_loc(space.encoder().features.ids[0])] = 1e39
+    counts.X = X
+    with pytest.raises(QueryError):
+        project(counts, space)
+
+
+@pytest.mark.parametrize("form", [dense_copy, lambda adata: adata])
+def test_empty_cell_is_warned_of(counts, space, caplog, form):
+    counts.X = counts.X.multiply((np.arange(30) != 4)[:, None]).tocsr()
+    others = np.arange(30) != 4
+    result = projected(form(counts), space)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "1 of 30 cells have no values at all" in caplog.text
+    assert np.isfinite(result.obsm["X_smile"]).all()
+    assert_same(result[others], projected(counts[others].copy(), space))
+
+
+# Real data
+
+
+def test_training_cells_get_their_labels_back(data_folder, space):
+    query = anndata.read_h5ad(data_folder / "pbmc_rna.h5ad")
+    project(query, space)
+    right = query.obs["smile_label"].astype(str) == query.obs["cell_type"].astype(str)
+    score = query.obs["smile_confidence"]
+    assert right.mean() > 0.93
+    assert score.between(0, 1).all()
+    assert score[right].mean() > score[~right].mean() + 0.1
+    assert abs(score.mean() - right.mean()) < 0.1
+    assert query.uns["smile"]["values"] == "lognorm"
+
+
+def test_labels_survive_the_loss_of_half_the_genes(data_folder, space):
+    query = anndata.read_h5ad(data_folder / "pbmc_rna.h5ad")[:, ::2].copy()
+    project(query, space)
+    assert (query.obs["smile_label"].astype(str) == query.obs["cell_type"].astype(str)).mean() > 0.8
+
+
+def test_levels_agree_in_real_cells_too(data_folder, space):
+    query = anndata.read_h5ad(data_folder / "pbmc_3chem_counts_unlabelled.h5ad")[::5].copy()
+    project(query, space)
+    fine, broad = space.reference.label_columns
+    parent = dict(zip(fine.labels, (broad.labels[place] for place in fine.parents), strict=True))
+    expected = [parent.get(label, "unknown") for label in query.obs["smile_label"]]
+    assert query.obs["smile_label_cell_type_broad"].tolist() == expected
+    assert len(set(expected) - {"unknown"}) > 1
+    assert "unknown" in expected
+
+
+def test_training_cells_get_their_broad_labels_back(data_folder, space):
+    query = anndata.read_h5ad(data_folder / "pbmc_rna.h5ad")
+    project(query, space, unknown_rate=0)
+    right = query.obs["smile_label_cell_type_broad"].astype(str) == query.obs["cell_type_broad"].astype(str)
+    assert right.mean() > 0.97
+    fine = query.obs["smile_label"].astype(str) == query.obs["cell_type"].astype(str)
+    assert right[fine].all()
+    claimed = query.obs["smile_confidence_cell_type_broad"].mean()
+    assert claimed >= query.obs["smile_confidence"].mean()
+
+
+def test_cells_cut_down_to_some_features_are_told_of(lognorm, space, caplog):
+    """Scaled to 10,000 they are taken as before the cut; scaled to more, the total must be said."""
+    cut = lognorm[:, ~lognorm.var_names.str.startswith("OTHER")].copy()
+    expected = projected(lognorm, space)
+    assert "target_sum" not in expected.uns["smile"]
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    result = projected(cut, space)
+    np.testing.assert_allclose(result.obsm["X_smile"], expected.obsm["X_smile"], atol=1e-5)
+    assert result.uns["smile"]["target_sum"] == 1e4
+    assert "do not tell what they were scaled to" in caplog.text
+    assert "10,000 is assumed: say otherwise with --target-sum" in caplog.text
+
+
+def test_the_target_sum_can_be_said(lognorm, space, caplog):
+    cut = lognorm[:, ~lognorm.var_names.str.startswith("OTHER")].copy()
+    cut.X = np.log1p(100 * np.expm1(cut.X.toarray()))
+    with pytest.raises(ValueKindError, match="--target-sum"):
+        projected(cut, space)
+    result = projected(cut, space, target_sum=1e6)
+    np.testing.assert_allclose(result.obsm["X_smile"], projected(lognorm, space).obsm["X_smile"], atol=1e-4)
+    assert result.uns["smile"]["target_sum"] == 1e6
+    assert "assumed" not in caplog.text
+
+
+@pytest.mark.parametrize("target_sum", [0, -1e4, np.nan, np.inf, "10000", True])
+def test_a_target_sum_is_more_than_nothing(lognorm, space, target_sum):
+    with pytest.raises(QueryError, match="the target sum is what each cell adds up to, a number more than 0"):
+        projected(lognorm, space, target_sum=target_sum)
+
+
+def test_counts_have_no_target_sum(counts, space):
+    with pytest.raises(ValueKindError, match=r"\(--target-sum\) is that of log-normalized values, .* counts"):
+        projected(counts, space, target_sum=1e4)

@@ -1,0 +1,224 @@
+"""Projection of one file into another: whole, or not at all."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import anndata
+import h5py
+import numpy as np
+import pytest
+from pandas.testing import assert_frame_equal
+
+from smile_runtime import OutputError, QueryError, ValueKindError, project, project_file
+from smile_runtime.projection import file_projection as projection_file_module
+from smile_runtime.results import output_file as outputs_module
+
+
+@pytest.fixture
+def query(counts, tmp_path) -> Path:
+    (tmp_path / "in").mkdir()
+    counts.write_h5ad(tmp_path / "in/query.h5ad", compression="gzip")
+    return tmp_path / "in/query.h5ad"
+
+
+@pytest.fixture
+def output(tmp_path) -> Path:
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out/result.h5ad"
+
+
+def names(path: Path) -> list[str]:
+    return sorted(file.name for file in path.parent.iterdir())
+
+
+def test_output_is_query_and_results(counts, query, output, space):
+    before = query.read_bytes()
+    project_file(str(query), space, str(output))
+    assert names(output) == ["result.h5ad"]
+    assert query.read_bytes() == before
+    written = anndata.read_h5ad(output)
+    expected = project(counts, space, copy=True)
+    np.testing.assert_allclose(written.obsm["X_smile"], expected.obsm["X_smile"], atol=1e-6)
+    assert_frame_equal(written.obs, expected.obs)
+    assert written.uns["smile"]["manifest_sha256"] == space.manifest_sha256
+    assert (written.X != counts.X).nnz == 0
+    assert written.obs["sample"].tolist() == counts.obs["sample"].tolist()
+
+
+def test_options_reach_the_projection(counts, lognorm, query, output, space):
+    lognorm.layers["counts"] = counts.X
+    lognorm.write_h5ad(query)
+    project_file(query, space, output, layer="counts", values="counts", key_added="pbmc", modality="rna", batch_size=3)
+    written = anndata.read_h5ad(output)
+    assert set(written.obsm) == {"X_pbmc", "X_pbmc_map"}
+    assert written.uns["pbmc"]["values"] == "counts"
+    expected = project(counts, space, copy=True)
+    np.testing.assert_allclose(written.obsm["X_pbmc"], expected.obsm["X_smile"], atol=1e-6)
+
+
+def test_progress_tells_done_and_all(query, output, space, monkeypatch):
+    monkeypatch.setattr(projection_file_module, "rows_at_once", lambda _matrix: 12)
+    done = []
+    project_file(query, space, output, progress=lambda *numbers: done.append(numbers))
+    assert done == [(12, 30), (12, 30), (6, 30)]
+
+
+def test_existing_output_is_kept(query, output, space):
+    output.write_text("mine")
+    with pytest.raises(OutputError, match=r"result\.h5ad exists; .*--force"):
+        project_file(query, space, output)
+    assert output.read_text() == "mine"
+
+
+def test_force_replaces(query, output, space):
+    output.write_text("mine")
+    project_file(query, space, output, force=True)
+    assert names(output) == ["result.h5ad"]
+    assert "X_smile" in anndata.read_h5ad(output).obsm
+
+
+def test_output_may_be_the_query(query, space):
+    project_file(query, space, query, force=True)
+    assert names(query) == ["query.h5ad"]
+    assert "X_smile" in anndata.read_h5ad(query).obsm
+    with pytest.raises(QueryError, match="already has"):
+        project_file(query, space, query, force=True)
+    project_file(query, space, query, force=True, overwrite=True)
+
+
+def test_missing_output_folder_is_told_before_reading(tmp_path, space):
+    with pytest.raises(OutputError, match="does not exist; create it first"):
+        project_file(tmp_path / "no query either", space, tmp_path / "none/result.h5ad")
+
+
+def test_missing_query(tmp_path, output, space):
+    with pytest.raises(QueryError, match=rf"no file {tmp_path / 'query.h5ad'}"):
+        project_file(tmp_path / "query.h5ad", space, output)
+    assert names(output) == []
+
+
+def damaged(query: Path, how: str) -> None:
+    content = query.read_bytes()
+    if how == "another h5":
+        with h5py.File(query, "w") as file:
+            file["X"] = "nothing"
+    elif how == "text":
+        query.write_text("gene\tcell1\nCD3E\t4\n")
+    else:
+        query.write_bytes(content[: {"half": len(content) // 2, "all but 1": len(content) - 1, "empty": 0}[how]])
+
+
+@pytest.mark.parametrize("how", ["half", "all but 1", "empty", "text", "another h5"])
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::anndata.OldFormatWarning")
+def test_unreadable_query(query, output, space, how):
+    damaged(query, how)
+    with pytest.raises(QueryError, match=r"query\.h5ad cannot be read as h5ad: .*copy or export it again") as caught:
+        project_file(query, space, output)
+    assert "\n" not in str(caught.value)
+    assert names(output) == []
+
+
+def test_what_only_a_later_anndata_reads_is_kept(counts, query, output, space):
+    counts.uns["later"] = {"a": 1}
+    counts.write_h5ad(query)
+    with h5py.File(query, "a") as file:
+        file["uns/later"].attrs["encoding-type"] = "of-the-future"
+    project_file(query, space, output)
+    with h5py.File(output) as file:
+        assert file["uns/later"].attrs["encoding-type"] == "of-the-future"
+        assert file["obsm/X_smile"].shape[0] == 30
+
+
+def test_values_of_a_later_anndata_are_refused(query, output, space):
+    with h5py.File(query, "a") as file:
+        file["X"].attrs["encoding-type"] = "of-the-future"
+    with pytest.raises(QueryError, match="holds values as 'of-the-future'; store them dense, as CSR or as CSC"):
+        project_file(query, space, output)
+    assert names(output) == []
+
+
+def test_unusable_query_writes_nothing(counts, query, output, space):
+    counts.X = counts.X * -1
+    counts.write_h5ad(query)
+    with pytest.raises(ValueKindError):
+        project_file(query, space, output)
+    assert names(output) == []
+
+
+@pytest.mark.parametrize("older", [True, False])
+def test_interruption_leaves_things_as_they_were(query, output, space, older):
+    if older:
+        output.write_text("mine")
+
+    def interrupt(_done, _total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        project_file(query, space, output, force=True, progress=interrupt)
+    assert names(output) == (["result.h5ad"] if older else [])
+    assert not older or output.read_text() == "mine"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left")])
+def test_interrupted_write_leaves_things_as_they_were(query, output, space, monkeypatch, error):
+    def half_written(table, *_arguments):
+        table["obsm/half"] = 1
+        raise error
+
+    output.write_text("mine")
+    monkeypatch.setattr(outputs_module, "write_stored", half_written)
+    expected = KeyboardInterrupt if error is KeyboardInterrupt else OutputError
+    with pytest.raises(expected):
+        project_file(query, space, output, force=True)
+    assert names(output) == ["result.h5ad"]
+    assert output.read_text() == "mine"
+
+
+FULL_DISK = """
+import json, resource, sys
+from smile_runtime import OutputError, open_space, project_file
+query, space, output, limit = sys.argv[1:]
+space = open_space(space, device="cpu")
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+try:
+    project_file(query, space, output, force=True)
+except OutputError as error:
+    print(json.dumps(str(error)), flush=True)
+"""
+
+
+def full_disk(query: Path, space, output: Path, limit: int) -> subprocess.CompletedProcess:
+    """Project in a process that may write no file above ``limit`` bytes."""
+    pytest.importorskip("resource")
+    command = [sys.executable, "-c", FULL_DISK, str(query), str(space.path), str(output), str(limit)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+
+
+@pytest.mark.parametrize(("limit", "older"), [(0, True), (20_000, True), (20_000, False)])
+def test_full_disk_leaves_things_as_they_were(query, output, space, limit, older):
+    if older:
+        output.write_text("mine")
+    run = full_disk(query, space, output, limit)
+    message = json.loads(run.stdout)
+    assert message.startswith(f"cannot write {output}: ")
+    assert "too large" in message.lower()
+    assert names(output) == (["result.h5ad"] if older else [])
+    assert not older or output.read_text() == "mine"
+
+
+def test_full_disk_is_told_in_one_line_and_the_process_lives(query, output, space):
+    run = full_disk(query, space, output, 20_000)
+    assert "\n" not in json.loads(run.stdout)
+    assert run.returncode == 0
+    assert run.stderr == ""
+
+
+def test_numbers_of_numpy_are_numbers(lognorm, output, space, tmp_path):
+    lognorm.write_h5ad(tmp_path / "lognorm.h5ad")
+    options = {"target_sum": np.float64(1e4), "unknown_rate": np.float32(0.1), "batch_size": np.int64(64)}
+    project_file(tmp_path / "lognorm.h5ad", space, output, **options)
+    assert anndata.read_h5ad(output).uns["smile"]["target_sum"] == 1e4

@@ -1,0 +1,58 @@
+"""Real queries of other laboratories: what their cells are called agrees with the genes that they express."""
+
+import anndata
+import numpy as np
+import pytest
+
+from smile_runtime import project
+
+MARKERS = {
+    "T": ["CD3D", "CD3E", "CD3G", "CD2", "IL7R", "TRAC"],
+    "B": ["MS4A1", "CD79A", "CD79B", "CD74"],
+    "NK": ["GNLY", "NKG7", "KLRD1", "KLRF1", "PRF1", "GZMB"],
+    "Mono": ["LYZ", "CD14", "S100A8", "S100A9", "FCGR3A", "FCN1", "CST3"],
+}
+"""Canonical markers of the lineages of blood; many are not among the genes of the space."""
+
+
+def standardized(values: np.ndarray) -> np.ndarray:
+    spread = values.std(axis=0)
+    return (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+
+
+def lineage_by_markers(adata: anndata.AnnData) -> np.ndarray:
+    """Return the lineage whose markers each cell expresses most, among the cells of its query."""
+    scale = 1e4 / np.asarray(adata.X.sum(axis=1))
+    scores = [
+        standardized(np.log1p(adata[:, adata.var_names.isin(genes)].X.toarray() * scale)).mean(axis=1)
+        for genes in MARKERS.values()
+    ]
+    return np.array(list(MARKERS))[standardized(np.stack(scores, axis=1)).argmax(axis=1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "most_unknown"), [("pbmc_3chem_counts_unlabelled", 0.07), ("pbmc_ifnb_counts_unlabelled", 0.3)]
+)
+def test_labels_of_confident_cells_agree_with_their_markers(data_folder, space, name, most_unknown):
+    query = anndata.read_h5ad(data_folder / f"{name}.h5ad")
+    project(query, space)
+    label = query.obs["smile_label"].astype(str)
+    lineage = label.str.partition("_")[0].to_numpy()
+    confident = np.isin(lineage, list(MARKERS)) & (query.obs["smile_confidence"] >= 0.9).to_numpy()
+    assert confident.mean() > 0.6
+    assert (lineage_by_markers(query)[confident] == lineage[confident]).mean() >= 0.85
+    assert (label == "unknown").mean() <= most_unknown
+    assert set(MARKERS) <= set(lineage)
+
+
+def test_stimulated_cells_keep_their_types(data_folder, space):
+    """Interferon changes thousands of genes; the lineages of the known cells stay in proportion."""
+    query = anndata.read_h5ad(data_folder / "pbmc_ifnb_counts_unlabelled.h5ad")
+    project(query, space)
+    label = query.obs["smile_label"].astype(str)
+    shares = {}
+    for batch in ("kang_ctrl", "kang_stim"):
+        known = label[(query.obs["batch"] == batch) & (label != "unknown")]
+        shares[batch] = known.str.partition("_")[0].value_counts(normalize=True)
+    for lineage in MARKERS:
+        assert abs(shares["kang_ctrl"][lineage] - shares["kang_stim"][lineage]) < 0.1

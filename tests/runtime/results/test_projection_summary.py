@@ -1,0 +1,99 @@
+"""The overview of a projection: counts of all cells and a sample, whatever the blocks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from smile_runtime import QueryError
+from smile_runtime.manifest import LabelColumn
+from smile_runtime.mapping.records import record_type
+from smile_runtime.results.projection_summary import MOST_BATCHES, Batches, make_batches, summarize_projection
+from smile_runtime.results.results import MemoryResults, Projection
+
+N_CELLS, N_SAMPLE = 1000, 300
+COLUMNS = (LabelColumn(name="cell_type", labels=["B", "T"]), LabelColumn(name="lineage", labels=["lymphoid"]))
+NAMES = np.array([f"cell{row}" for row in range(N_CELLS)], object)
+
+
+@pytest.fixture
+def records() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    records = np.zeros(N_CELLS, record_type(8, 2))
+    records["embedding"] = rng.normal(size=(N_CELLS, 8))
+    records["map"] = rng.normal(size=(N_CELLS, 2))
+    records["similarity"] = rng.random(N_CELLS)
+    records["confidence"] = rng.random((N_CELLS, 2))
+    records["label"][:, 0] = rng.integers(-1, 2, N_CELLS)
+    records["label"][:, 1] = np.minimum(records["label"][:, 0], 0)
+    return records
+
+
+@pytest.fixture
+def donors() -> Batches:
+    return Batches(("a", "b"), np.random.default_rng(1).integers(2, size=N_CELLS))
+
+
+def projection(records: np.ndarray, columns: tuple[LabelColumn, ...], block: int) -> Projection:
+    results = MemoryResults(None)
+    for start in range(0, len(records), block):
+        results.append(records[start : start + block])
+    return Projection(results, columns, tells_similarity=True, provenance={"space": "here"})
+
+
+@pytest.mark.parametrize("block", [1, 64, N_CELLS])
+def test_blocks_change_nothing(records, donors: Batches, block: int) -> None:
+    overview = summarize_projection(projection(records, COLUMNS, block), NAMES.__getitem__, {"donor": donors}, N_SAMPLE)
+    rows = [int(name.removeprefix("cell")) for name in overview.sample_names]
+    assert len(set(rows)) == len(overview.sample) == N_SAMPLE
+    assert rows == sorted(rows)
+    assert (overview.sample == records[rows]).all()
+    np.testing.assert_array_equal(overview.sample_batches["donor"].ids, donors.ids[rows])
+    assert overview.n_cells == N_CELLS
+    label = records["label"][:, 0]
+    assert overview.labels["cell_type"].fraction_unknown == pytest.approx((label == -1).mean())
+    assert {row.label: row.n_cells for row in overview.labels["lineage"].labels()} == {
+        "lymphoid": (label >= 0).sum(),
+        "unknown": (label < 0).sum(),
+    }
+    first, second = overview.batches["donor"].batches()
+    assert (first.n_cells, second.n_cells) == ((donors.ids == 0).sum(), (donors.ids == 1).sum())
+    assert first.labels["T"] == ((donors.ids == 0) & (label == 1)).sum()
+    assert second.mean_similarity == pytest.approx(records["similarity"][donors.ids == 1].mean(), rel=1e-5)
+
+
+def test_the_seed_decides_which_cells_are_sampled(records) -> None:
+    samples = [
+        summarize_projection(
+            projection(records, COLUMNS, 64), NAMES.__getitem__, {}, N_SAMPLE, seed=seed
+        ).sample_names.tolist()
+        for seed in (0, 0, 1)
+    ]
+    assert samples[0] == samples[1] != samples[2]
+
+
+def test_few_cells_are_all_sampled_and_none_if_none_are_asked_for(records) -> None:
+    few = projection(records[:5], COLUMNS, 2)
+    assert summarize_projection(few, NAMES.__getitem__, {}, N_SAMPLE).sample_names.tolist() == NAMES[:5].tolist()
+    none = summarize_projection(few, NAMES.__getitem__, {}, 0)
+    assert (len(none.sample), len(none.sample_names)) == (0, 0)
+    assert none.labels["cell_type"].n_cells == 5
+
+
+def test_reference_without_labels(donors: Batches) -> None:
+    bare = np.zeros(N_CELLS, record_type(8, 0))
+    overview = summarize_projection(projection(bare, (), 100), NAMES.__getitem__, {"donor": donors}, N_SAMPLE)
+    assert overview.labels == {}
+    assert [row.fraction_unknown for row in overview.batches["donor"].batches()] == [None, None]
+
+
+def test_batches_of_any_type_and_missing_ones() -> None:
+    lane = make_batches(pd.Series([2, 1, 2]), "lane")
+    assert (lane.names, lane.ids.tolist()) == (("1", "2"), [1, 0, 1])
+    donor = make_batches(pd.Series(pd.Categorical(["b", None, "a"], categories=["b", "a", "unused"])), "donor")
+    assert (donor.names, donor.ids.tolist()) == (("a", "b", "nan"), [1, 2, 0])
+
+
+def test_too_many_batches_are_refused() -> None:
+    make_batches(pd.Series(np.arange(MOST_BATCHES)), "depth")
+    with pytest.raises(QueryError, match=r"obs\['depth'\] has 501 different values, and batches may be 500 at most"):
+        make_batches(pd.Series(np.arange(MOST_BATCHES + 1)), "depth")

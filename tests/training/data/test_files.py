@@ -1,0 +1,112 @@
+"""Files of cells: the one that the recipe pins, and no other."""
+
+import warnings
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from smile_runtime.errors import RecipeError
+from smile_runtime.io.atomic_files import sha256_file
+from smile_training.data.files import open_sources, source_sha256
+from smile_training.recipe.recipe import Contacts, Data, Source
+
+
+def data(**fields: object) -> Data:
+    return Data(**{"path": "cells.h5ad", "source": Source(name="simulated", license="CC0-1.0"), **fields})
+
+
+def test_the_pinned_file_is_read_and_another_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cells.h5ad").write_bytes(b"abc")
+    found = sha256_file(tmp_path / "cells.h5ad")
+    assert source_sha256(data(sha256=found), tmp_path) == source_sha256(data(), tmp_path) == [found]
+    with pytest.raises(RecipeError, match=f"cells.h5ad has sha256 {found}, the recipe pins {'0' * 64}"):
+        source_sha256(data(sha256="0" * 64), tmp_path)
+
+
+def test_each_of_several_files_is_pinned_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.h5ad").write_bytes(b"abc")
+    (tmp_path / "b.h5ad").write_bytes(b"def")
+    found = [sha256_file(tmp_path / name) for name in ("a.h5ad", "b.h5ad")]
+    paths = ["a.h5ad", "b.h5ad"]
+    assert source_sha256(data(path=paths, sha256=found), tmp_path) == found
+    with pytest.raises(RecipeError, match=f"b.h5ad has sha256 {found[1]}, the recipe pins {'0' * 64}"):
+        source_sha256(data(path=paths, sha256=[found[0], "0" * 64]), tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"there is no data file .*cells\.h5ad; name the folder .*--data"):
+        source_sha256(data(), tmp_path)
+
+
+def test_pins_for_some_of_the_files_are_refused(tmp_path: Path) -> None:
+    for name in ("a.h5ad", "b.h5ad", "c.h5ad"):
+        (tmp_path / name).write_bytes(b"abc")
+    paths = ["a.h5ad", "b.h5ad", "c.h5ad"]
+    with pytest.raises(RecipeError, match=r"data\.sha256 pins 2 files, data\.path names 3"):
+        source_sha256(data(path=paths, sha256=["0" * 64, "1" * 64]), tmp_path)
+
+
+@pytest.fixture
+def contacts(tmp_path: Path) -> Path:
+    """Contacts of two cells in a .scool, and what is known of the cells in a table."""
+    import cooler
+
+    bins = cooler.binnify(pd.Series({"chr1": 4_000_000}), 1_000_000)
+    pixels = {
+        name: pd.DataFrame({"bin1_id": [0, 1], "bin2_id": [2, 1], "count": counts})
+        for name, counts in (("one", [3, 5]), ("two", [1, 7]))
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cooler.create_scool(str(tmp_path / "cells.scool"), bins, pixels, assembly="hg38")
+    (tmp_path / "cells.tsv").write_text("cell\tkind\ntwo\tODC\none\tMG\nthree\tMG\n", "utf-8")
+    return tmp_path
+
+
+HG38 = Contacts(genome="hg38", resolution=1_000_000)
+
+
+def test_contacts_take_what_is_known_of_cells_from_a_table(contacts: Path) -> None:
+    (adata,) = open_sources("hic", data(path="cells.scool", obs="cells.tsv", contacts=HG38), contacts)
+    assert adata.obs["kind"].to_dict() == {"one": "MG", "two": "ODC"}
+    assert adata.to_df().loc["two"].to_dict() == {"chr1:0-2000000": 1, "chr1:1000000-1000000": 7}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (Contacts(), r"set data\.contacts\.genome and data\.contacts\.resolution"),
+        (Contacts(genome="mm10", resolution=1_000_000), "hg38"),
+        (Contacts(genome="hg38", resolution=50_000), "1,?000,?000"),
+    ],
+)
+def test_contacts_of_another_genome_or_resolution_are_refused(contacts: Path, wanted: Contacts, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        open_sources("hic", data(path="cells.scool", contacts=wanted), contacts)
+
+
+def test_a_table_that_lacks_a_cell_is_refused(contacts: Path) -> None:
+    (contacts / "cells.tsv").write_text("cell\tkind\ntwo\tODC\n", "utf-8")
+    with pytest.raises(RecipeError, match=r"cells\.tsv lacks 1 of 2 cells, 'one' for one"):
+        open_sources("hic", data(path="cells.scool", obs="cells.tsv", contacts=HG38), contacts)
+
+
+def test_each_modality_is_found_in_a_mudata_file(tmp_path: Path) -> None:
+    """By its own name, or by the one that the recipe gives."""
+    import mudata
+
+    parts = {
+        name: anndata.AnnData(np.full((2, 3), value, np.float32), obs=pd.DataFrame(index=["a", "b"]))
+        for name, value in (("rna", 1), ("prot", 2))
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mudata.MuData(parts).write(tmp_path / "cells.h5mu")
+    (rna,) = open_sources("rna", data(path="cells.h5mu"), tmp_path)
+    (adt,) = open_sources("adt", data(path="cells.h5mu", mudata_key="prot"), tmp_path)
+    assert (rna.X.max(), adt.X.max()) == (1, 2)
+    with pytest.raises(RecipeError, match="prot"):
+        open_sources("adt", data(path="cells.h5mu"), tmp_path)

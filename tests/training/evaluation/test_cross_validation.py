@@ -1,0 +1,175 @@
+"""Evaluation: nothing leaks, and figures are what they are called."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import scipy
+
+from smile_runtime.manifest import LabelColumn, MetricRecord
+from smile_training.data.cells import Cells
+from smile_training.data.dataset import Dataset
+from smile_training.data.label_columns import Labels
+from smile_training.evaluation.cross_validation import evaluate, structure_records
+from smile_training.evaluation.metric_log import metric_record
+from smile_training.recipe.recipe import Recipe
+
+MakeRecipe = Callable[..., Recipe]
+
+LABELS = np.array([0] * 20 + [1] * 13 + [-1] * 7 + [2] * 5)
+
+
+def embedded(cells: Cells) -> np.ndarray:
+    """Put every cell where its label is, and those without one among the fewer of label 2, where none may vote."""
+    return np.eye(3, dtype=np.float32)[cells.labels]
+
+
+@pytest.fixture
+def labeled(cells: Cells) -> Cells:
+    """45 cells, 7 of them without a label; the first feature tells which cell it is."""
+    raw = cells.raw[:45].tolil()
+    raw[:, 0] = np.arange(1, 46)[:, None]
+    some = replace(cells.subset(np.arange(45)), columns=(Labels.of("kind", "abc", LABELS),))
+    return replace(some, raw=scipy.sparse.csr_matrix(raw), names=np.array([str(each) for each in range(45)], object))
+
+
+def identity(cells: Cells) -> list[int]:
+    return [int(name) for name in cells.names]
+
+
+def own_figures(metrics: list[MetricRecord]) -> dict[str, MetricRecord]:
+    """Return the figures of SMILE itself, by name."""
+    own = [record for record in metrics if record.method == "smile"]
+    assert len({record.name for record in own}) == len(own)
+    return {record.name: record for record in own}
+
+
+def test_no_encoder_sees_the_cells_it_is_measured_on(labeled: Cells, make_recipe: MakeRecipe) -> None:
+    seen: dict[str, list[int]] = {}
+    shown: dict[str, list[list[int]]] = {}
+    seeds: dict[str, int] = {}
+
+    def train(some: Dataset, seed: int, run: str) -> dict[str, SimpleNamespace]:
+        seen[run], seeds[run], shown[run] = identity(some.cells["rna"]), seed, []
+
+        def embed(other: Cells) -> np.ndarray:
+            shown[run].append(identity(other))
+            return embedded(other)
+
+        return {"rna": SimpleNamespace(embed=embed)}
+
+    recipe = make_recipe(reference={"folds": 3, "repeats": 2, "kind": "cells"}, seed=7)
+    evaluation = evaluate(Dataset({"rna": labeled}), recipe, train)
+
+    assert len(seen) == 6
+    for repeat in range(2):
+        runs = [f"repeat-{repeat}-fold-{fold}" for fold in range(3)]
+        assert {seeds[run] for run in runs} == {7 + repeat}
+        measured = []
+        for run in runs:
+            reference = next(rows for rows in shown[run] if set(rows) <= set(seen[run]))
+            queries = next(rows for rows in shown[run] if not set(rows) & set(seen[run]))
+            assert not set(queries) & set(reference)
+            measured += queries
+        assert sorted(measured) == np.flatnonzero(LABELS >= 0).tolist()
+    for name in ("label transfer accuracy", "label transfer macro-F1"):
+        record = own_figures(evaluation.metrics)[name]
+        assert (record.mean, record.std, record.n_repeats) == (1.0, 0.0, 2)
+    calibration = evaluation.calibrations["rna"]["kind"]
+    assert calibration.n_cells == 38
+    assert min(calibration.share) > 0.99
+    assert evaluation.label_modalities == {"rna": ["rna"]}
+    split, _ = evaluation.example
+    assert set(identity(split.train.cells["rna"])) == set(seen["repeat-0-fold-0"])
+
+
+def test_metrics_by_hand(labeled: Cells, make_recipe: MakeRecipe) -> None:
+    """In the second repeat the five cells of label c lie among those of label b, which are more."""
+
+    def train(_some: Dataset, seed: int, _run: str) -> dict[str, SimpleNamespace]:
+        def embed(other: Cells) -> np.ndarray:
+            place = np.where((seed == 1) & (other.labels == 2), 1, other.labels)
+            return np.eye(4, dtype=np.float32)[place]
+
+        return {"rna": SimpleNamespace(embed=embed)}
+
+    recipe = make_recipe(reference={"folds": 2, "repeats": 2, "n_landmarks": 3, "n_neighbors": 2})
+    own = own_figures(evaluate(Dataset({"rna": labeled}), recipe, train).metrics)
+    accuracy, macro_f1 = own["label transfer accuracy"], own["label transfer macro-F1"]
+    # F1 of a is 1, of b it is 2 * 13 / (18 + 13), of c 0.
+    rates, scores = (1, 33 / 38), (1, (1 + 26 / 31) / 3)
+    for record, values in ((accuracy, rates), (macro_f1, scores)):
+        assert record.mean == pytest.approx(sum(values) / 2)
+        assert record.std == pytest.approx((values[0] - values[1]) / 2)
+        assert (record.n_repeats, record.modality) == (2, "rna")
+
+
+def test_every_label_column_is_measured_and_calibrated(labeled: Cells, make_recipe: MakeRecipe) -> None:
+    """Label c lies among b, of the same coarser label; the other column has nothing to do with where cells lie."""
+
+    def train(*_: object) -> dict[str, SimpleNamespace]:
+        return {"rna": SimpleNamespace(embed=lambda other: np.eye(4, dtype=np.float32)[np.minimum(other.labels, 1)])}
+
+    fine = LabelColumn(name="kind", labels=list("abc"), within="broad", parents=[0, 1, 1])
+    broad = np.where(LABELS < 0, -1, np.minimum(LABELS, 1))
+    columns = (
+        Labels(fine, LABELS),
+        Labels.of("broad", ["a", "bc"], broad),
+        Labels.of("coin", "xy", np.where(LABELS < 0, -1, np.random.default_rng(0).integers(2, size=45))),
+    )
+    recipe = make_recipe(reference={"folds": 2, "repeats": 2, "kind": "cells"})
+    evaluation = evaluate(Dataset({"rna": replace(labeled, columns=columns)}), recipe, train)
+    own = own_figures(evaluation.metrics)
+    assert own["label transfer accuracy"].mean == pytest.approx(33 / 38)
+    assert own["label transfer accuracy, broad"].mean == 1.0
+    assert own["label transfer macro-F1, broad"].mean == 1.0
+    assert own["label transfer accuracy, coin"].mean < 0.8
+    calibrations = evaluation.calibrations["rna"]
+    assert list(calibrations) == ["kind", "broad", "coin"]
+    assert calibrations["broad"].probability == [1.0] * len(calibrations["broad"].share)
+    assert max(calibrations["kind"].share) == pytest.approx(1)
+    assert {record.n_cells for record in calibrations.values()} == {38}
+    without = replace(labeled, columns=(Labels.of("kind", "abc", LABELS),))
+    alone = own_figures(evaluate(Dataset({"rna": without}), recipe, train).metrics)
+    assert {name: own[name] for name in alone} == alone
+
+
+def test_peers_are_measured_on_the_same_cells(labeled: Cells, make_recipe: MakeRecipe) -> None:
+    recipe = make_recipe(reference={"folds": 2, "repeats": 1, "kind": "cells"})
+    encoders = {"rna": SimpleNamespace(embed=embedded)}
+    metrics = evaluate(Dataset({"rna": labeled}), recipe, lambda *_: encoders).metrics
+    methods = {record.method for record in metrics if record.name == "label transfer accuracy"}
+    assert {"smile", "pca", "logistic regression"} <= methods
+    assert all(record.n_repeats == 1 for record in metrics)
+
+
+def test_a_metric_is_mean_and_standard_deviation_over_repeats() -> None:
+    record = metric_record("figure", "rna", "smile", [1.0, 2.0, 6.0])
+    assert (record.mean, record.n_repeats) == (3.0, 3)
+    assert (record.name, record.modality, record.method) == ("figure", "rna", "smile")
+    assert record.std == pytest.approx(np.sqrt(14 / 3))
+
+
+def test_silhouettes_count_cells_without_a_label_for_no_label(cells: Cells) -> None:
+    """Two tight labels, apart; cells without a label in the midst of both."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, -1, -1], 20)
+    centers = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    embedding = (np.repeat(centers, 20, axis=0) + 0.01 * rng.standard_normal((80, 2))).astype(np.float32)
+    some = replace(cells.subset(np.arange(80)), columns=(Labels.of("kind", "ab", labels),))
+    some = replace(some, batches=np.zeros(80, np.int64), batch_names=("all",))
+    own = own_figures(structure_records(Dataset({"rna": some}), {"rna": embedding}, 0))
+    assert set(own) == {"silhouette by label", "ARI of clusters"}
+    assert own["silhouette by label"].mean > 0.9
+
+
+def test_silhouettes_are_named_and_left_out_where_there_is_one_group(cells: Cells) -> None:
+    embedding = np.eye(4, dtype=np.float32)[cells.labels] + 0.01
+    own = own_figures(structure_records(Dataset({"rna": cells}), {"rna": embedding}, 0))
+    assert set(own) == {"silhouette by batch", "silhouette by label", "ARI of clusters"}
+    assert own["silhouette by label"].mean == pytest.approx(1.0)
+    assert abs(own["silhouette by batch"].mean) < 0.1
+    alone = replace(cells, batches=np.zeros(180, np.int64), batch_names=("all",), columns=())
+    assert structure_records(Dataset({"rna": alone}), {"rna": embedding}, 0) == []

@@ -1,0 +1,92 @@
+"""What is committed fits together: recipes, the figures they gave, the page of figures, the packaged spaces."""
+
+import importlib
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from smile_runtime import open_space, read_manifest
+from smile_runtime.io.atomic_files import sha256_file
+from smile_training import read_recipe
+from smile_training.recipe.recipe import fingerprint
+
+ROOT = Path(__file__).parents[3]
+RECIPES = sorted((ROOT / "training/recipes").glob("*.toml"))
+SPACES = sorted(path.parent for path in (ROOT / "zoo/smile_zoo/spaces").glob("*/config.json"))
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda path: path.name)
+def test_packaged_space_holds_its_recipe(space: Path) -> None:
+    recipe = read_recipe(ROOT / f"training/recipes/{space.name}.toml")
+    assert read_manifest(space).recipe == msgspec.json.decode(msgspec.json.encode(recipe))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_figures_are_of_the_recipe_as_it_is(path: Path) -> None:
+    recipe = read_recipe(path)
+    figures = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    assert recipe.name == path.stem == figures["space"]
+    assert figures["recipe_sha256"] == fingerprint(recipe), "measure again: docs/figures.md says how"
+    assert {metric["n_repeats"] for metric in figures["metrics"]} == {recipe.reference.repeats}
+
+
+def test_packaged_figures_are_those_of_the_recipe() -> None:
+    for space in SPACES:
+        figures = json.loads((ROOT / f"training/recipes/{space.name}.json").read_text("utf-8"))
+        assert msgspec.to_builtins(read_manifest(space).metrics) == figures["metrics"]
+
+
+@pytest.fixture
+def docs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scripts that write the documents can be imported."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
+
+
+@pytest.mark.usefixtures("docs")
+def test_the_page_of_figures_is_up_to_date() -> None:
+    page = importlib.import_module("figures").page()
+    assert (ROOT / "docs/figures.md").read_text("utf-8") == page, "run: python docs/figures.py"
+
+
+@pytest.mark.usefixtures("docs")
+def test_the_card_of_the_zoo_is_up_to_date() -> None:
+    card = importlib.import_module("cards").zoo_card()
+    assert (ROOT / "MODEL_CARD.md").read_text("utf-8") == card, "run: python docs/cards.py"
+    for recipe in RECIPES:
+        assert f"\n## {recipe.stem}\n" in card
+
+
+@pytest.mark.usefixtures("docs")
+def test_the_catalogue_lists_the_packaged_spaces_as_they_are() -> None:
+    catalogue = ROOT / "zoo/smile_zoo/catalogue.jsonl"
+    cards = importlib.import_module("cards")
+    assert catalogue.read_bytes() == cards.encode_catalogue(cards.catalogued()), "run: python docs/cards.py"
+    assert {space.name for space in SPACES} <= {entry.name for entry in cards.catalogued()}
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda path: path.name)
+def test_a_packaged_card_is_up_to_date_and_pinned(space: Path) -> None:
+    card = importlib.import_module("cards").space_card(space)
+    assert (space / "README.md").read_text("utf-8") == card, "run: python docs/cards.py"
+    assert read_manifest(space).files["README.md"].sha256 == sha256_file(space / "README.md"), (
+        "run: python docs/cards.py"
+    )
+
+
+@pytest.mark.usefixtures("docs")
+def test_a_packaged_card_is_written_anew_only_where_it_must_be(pbmc_copy: Path) -> None:
+    cards = importlib.import_module("cards")
+    card, config = pbmc_copy / "README.md", pbmc_copy / "config.json"
+    before = config.read_bytes()
+    config.touch()
+    touched = config.stat().st_mtime_ns
+    cards.renew(pbmc_copy)
+    assert (config.stat().st_mtime_ns, config.read_bytes()) == (touched, before)
+
+    card.write_text(card.read_text("utf-8").replace("# PBMC", "# Something else") + "\nMy own words.\n", "utf-8")
+    cards.renew(pbmc_copy)
+    assert "# PBMC" in card.read_text("utf-8")
+    assert card.read_text("utf-8").endswith("\nMy own words.\n")
+    open_space(pbmc_copy, device="cpu")

@@ -1,0 +1,276 @@
+"""Recipes: published defaults, presets, and what is refused."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from smile_runtime.errors import RecipeError
+from smile_training import read_recipe
+from smile_training.recipe.presets import KINDS, PRESETS
+from smile_training.recipe.recipe import further_columns, resolve_recipe
+
+RECIPES = Path(__file__).parents[3] / "training/recipes"
+
+ABOUT = """\
+name = "tiny"
+title = "Tiny"
+description = "A description."
+organism = "Homo sapiens"
+tissue = "blood"
+licence = "MIT"
+"""
+DATA = """
+[modalities.rna.data]
+path = "cells.h5ad"
+[modalities.rna.data.source]
+name = "a study"
+licence = "CC-BY-4.0"
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "some.toml"
+
+
+def write(path: Path, top: str = "", tables: str = "", data: str = DATA) -> Path:
+    path.write_text(ABOUT + top + "\n" + data + tables, "utf-8")
+    return path
+
+
+def test_defaults_are_the_published_settings(path: Path) -> None:
+    plain = msgspec.to_builtins(read_recipe(write(path)))
+    training, (rna,) = plain["training"], plain["modalities"].values()
+
+    assert (plain["variant"], plain["preset"], list(plain["modalities"])) == ("smile", "published", ["rna"])
+    assert {key: training[key] for key in ("batch_size", "epochs", "pretraining_epochs", "precision")} == {
+        "batch_size": 512,
+        "epochs": 5,
+        "pretraining_epochs": 0,
+        "precision": "float32",
+    }
+    assert plain["network"] == {
+        "hidden": [1000, 512],
+        "n_latent": 128,
+        "n_projection": 32,
+        "n_pseudo_types": 25,
+        "negative_slope": 0.0,
+        "heads": True,
+    }
+    assert (training["loss"]["temperature"], training["loss"]["pseudo_type_temperature"]) == (0.05, 0.15)
+    assert training["optimiser"] == {"lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4}
+    assert training["pairing"]["kind"] == "self"
+    assert (rna["kind"], rna["stem"]) == ("rna", None)
+    assert rna["noise"] == {"gaussian": 1.0, "masking": 0.0}
+    assert rna["preprocessing"] == {
+        "values": "expression",
+        "binarise": False,
+        "target_sum": 1e4,
+        "clr": False,
+        "per_band": False,
+        "log1p": True,
+        "tfidf": False,
+        "scaling": "sd",
+    }
+    assert rna["data"]["n_top_features"] == 2000
+
+
+def test_stem_preset(path: Path) -> None:
+    recipe = read_recipe(write(path, 'preset = "stem"'))
+    rna = recipe.modalities["rna"]
+
+    assert rna.stem is not None
+    assert (rna.stem.kind, rna.stem.n_components) == ("pca", 50)
+    assert rna.preprocessing.scaling == "sqrt_sd"
+    assert rna.preprocessing.target_sum == 1e4
+    assert recipe.training.pairing.kind == "neighbour"
+    assert rna.noise.gaussian == 0.15
+    assert recipe.network.hidden == [1000, 512]
+    assert recipe.training.epochs == 300
+
+
+def test_own_fields_come_on_top_of_the_preset_and_leave_its_others(path: Path) -> None:
+    tables = """
+    [modalities.rna.noise]
+    masking = 0.2
+    [modalities.rna.stem]
+    n_components = 7
+    [modalities.rna.preprocessing]
+    log1p = false
+    [training]
+    epochs = 9
+    [training.pairing]
+    n_neighbors = 3
+    """
+    recipe = read_recipe(write(path, 'preset = "stem"', tables))
+    rna = recipe.modalities["rna"]
+
+    assert (rna.noise.masking, rna.noise.gaussian) == (0.2, 0.15)
+    assert rna.stem is not None
+    assert rna.stem.n_components == 7
+    assert (recipe.training.pairing.kind, recipe.training.pairing.n_neighbors) == ("neighbour", 3)
+    assert (rna.preprocessing.log1p, rna.preprocessing.scaling) == (False, "sqrt_sd")
+    assert recipe.training.epochs == 9
+    by_label = read_recipe(write(path, 'preset = "stem"', "[training.pairing]\nkind = 'label'"))
+    assert (by_label.training.pairing.kind, by_label.training.epochs) == ("label", 300)
+
+
+def test_reading_a_recipe_leaves_the_preset_as_it_was(path: Path) -> None:
+    before = msgspec.json.encode([PRESETS, KINDS])
+    tables = "[modalities.rna.noise]\nmasking = 0.2\n[modalities.rna.stem]\nn_components = 7\n[training]\nepochs = 9"
+    read_recipe(write(path, 'preset = "stem"', tables))
+    assert msgspec.json.encode([PRESETS, KINDS]) == before
+
+
+def test_a_resolved_recipe_resolves_to_itself(path: Path) -> None:
+    """The manifest keeps the resolved recipe, from which the space can be built again."""
+    recipe = read_recipe(write(path, 'preset = "stem"', "[modalities.rna.noise]\ngaussian = 0.3"))
+    assert resolve_recipe(msgspec.to_builtins(recipe), "manifest") == recipe
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.toml")), ids=lambda recipe: recipe.stem)
+def test_recipes_of_the_project_can_be_read(recipe: Path) -> None:
+    assert read_recipe(recipe).name == recipe.stem
+
+
+@pytest.mark.parametrize(
+    ("top", "tables", "said"),
+    [
+        ("", "[training]\nepoch = 3", "epoch"),
+        ("", "[modalities.rna.noise]\nsigma = 0.1", "sigma"),
+        ("", "[reference]\nn_landmark = 3", "$.reference"),
+        ("", "[training]\nepochs = 'five'", "$.training.epochs"),
+        ("", "[training]\nepochs = 2.5", "$.training.epochs"),
+        ("", "[training]\nepochs = true", "$.training.epochs"),
+        ("", "[network]\nhidden = 512", "$.network.hidden"),
+        ("", "[training.pairing]\nkind = 'cousin'", "$.training.pairing.kind"),
+        ("", "[modalities.rna.preprocessing]\nscaling = 'max'", "$.modalities.rna.preprocessing.scaling"),
+        ("variant = 'smiling'", "", "$.variant"),
+        ("preset = 'best'", "", "$.preset"),
+        ("", "[training]\nprecision = 'float16'", "$.training.precision"),
+        ("", "[training]\nbatch_size = 1", "batch_size"),
+        ("", "[training]\nepochs = 0", "epochs"),
+        ("", "[modalities.rna.noise]\ngaussian = -0.5", "noise.gaussian"),
+        ("", "[modalities.rna.noise]\ngaussian = nan", "noise.gaussian"),
+        ("", "[modalities.rna.noise]\nmasking = -0.1", "noise.masking"),
+        ("", "[training.loss]\ntemperature = 0.0", "loss.temperature"),
+        ("", "[training.loss]\npseudo_type_temperature = 0.0", "loss.pseudo_type_temperature"),
+        ("", "[network]\nn_latent = 0", "network.n_latent"),
+        ("", "[network]\nn_projection = 0", "network.n_projection"),
+        ("", "[network]\nn_pseudo_types = 1", "network.n_pseudo_types"),
+        ("", "[training.pairing]\nn_neighbors = 0", "pairing.n_neighbors"),
+        ("", "[reference]\nfolds = 1", "reference.folds"),
+        ("", "[reference]\nrepeats = 0", "reference.repeats"),
+        ("", "[reference]\nn_landmarks = 0", "reference.n_landmarks"),
+        ("", "[reference]\nn_neighbors = 0", "reference.n_neighbors"),
+    ],
+)
+def test_a_wrong_field_is_refused_by_name_and_file(path: Path, top: str, tables: str, said: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(write(path, top, tables))
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("top", "tables", "said"),
+    [
+        ("", "[training.optimizer]\nlr = -0.01", "optimiser.lr"),
+        ("", "[training.optimizer]\nlr = nan", "optimiser.lr"),
+        ("", "[training.optimizer]\nmomentum = -0.5", "optimiser.momentum"),
+        ("", "[training.optimizer]\nweight_decay = -1.0", "optimiser.weight_decay"),
+        ("", "[modalities.rna.noise]\nmasking = 1.5", "noise.masking"),
+        ("", "[modalities.rna.noise]\ngaussian = inf", "noise.gaussian"),
+        ("", "[network]\nhidden = [0]", "network.hidden"),
+        ("", "[modalities.rna.stem]\nn_components = 0", "stem.n_components"),
+        ("", "[modalities.rna.preprocessing]\ntarget_sum = 0.0", "preprocessing.target_sum"),
+        ("", "[reference]\nmin_matched = 7.0", "reference.min_matched"),
+        ("seed = -1", "", "seed"),
+        ("preset = ['stem']", "", "preset"),
+        ("", "[modalities.'../rna']\nkind = 'rna'\n[modalities.'../rna'.data]", "`key` in `$.modalities`"),
+        ("", "[network]\nhidden = [32, -1]", "network.hidden"),
+        ("", "[modalities.rna.noise]\nmasking = 1.0", "noise.masking"),
+        ("", "[training.optimizer]\nmomentum = 1.0", "optimiser.momentum"),
+    ],
+)
+def test_a_field_that_training_could_not_use_is_refused(path: Path, top: str, tables: str, said: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(write(path, top, tables))
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "../elsewhere",
+        "a/b",
+        "/tmp/x",
+        ".hidden",
+        r"a\n",
+    ],
+)
+def test_a_name_that_is_no_folder_name_is_refused(path: Path, name: str) -> None:
+    """The command writes to ./NAME by default."""
+    path.write_text(ABOUT.replace('name = "tiny"', f'name = "{name}"') + DATA, "utf-8")
+    with pytest.raises(RecipeError, match="name"):
+        read_recipe(path)
+
+
+def test_a_missing_field_is_named(path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"some\.toml.*`modalities`"):
+        read_recipe(write(path, data=""))
+    with pytest.raises(RecipeError, match=r"some\.toml.*`data`"):
+        read_recipe(write(path, data="[modalities.rna]\n"))
+    with pytest.raises(RecipeError, match=r"some\.toml.*`source`"):
+        read_recipe(write(path, data="[modalities.rna.data]\npath = 'cells.h5ad'\n"))
+
+
+def test_a_missing_file_is_named(path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"cannot read the recipe .*some\.toml: No such file"):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe\x00", b'{"name": "tiny"}'])
+def test_what_is_not_toml_is_refused(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(RecipeError, match=r"some\.toml is not TOML"):
+        read_recipe(path)
+
+
+LABELS = "label_key = 'type'\n"
+
+
+def two_modalities(rna: str, adt: str) -> str:
+    source = "source = {name = 'a', licence = 'b'}\n"
+    return "".join(
+        f"[modalities.{name}.data]\npath = '{name}.h5ad'\n{source}{columns}"
+        for name, columns in (("rna", rna), ("adt", adt))
+    )
+
+
+def test_label_columns_of_several_modalities(path: Path) -> None:
+    more = "levels = ['broad', 'middle']\nmore_labels = ['tissue']\n"
+    data = two_modalities(LABELS + more, "label_key = 'kind'\nmore_labels = ['donor', 'tissue']\n")
+    recipe = read_recipe(write(path, "variant = 'psmile'", data=data))
+    assert further_columns(recipe) == (["broad", "middle"], ["tissue", "donor"])
+
+
+@pytest.mark.parametrize(
+    ("rna", "adt", "said"),
+    [
+        ("levels = ['broad']\n", "", "has levels or more_labels for rna and no data.label_key"),
+        ("", "more_labels = ['tissue']\n", "has levels or more_labels for adt and no data.label_key"),
+        (LABELS + "levels = ['type']\n", "", "names the label column 'type' of rna twice"),
+        (LABELS + "levels = ['a']\nmore_labels = ['a']\n", "", "names the label column 'a' of rna twice"),
+        (LABELS + "levels = ['a']\n", "label_key = 'a'\n", "names the label column 'a' of adt twice"),
+        (LABELS + "levels = ['a']\n", LABELS + "levels = ['b']\n", "the levels b for adt and a for another modality"),
+        (LABELS + "levels = ['a/b']\n", "", "data.levels"),
+    ],
+)
+def test_label_columns_that_do_not_fit_are_refused(path: Path, rna: str, adt: str, said: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(write(path, "variant = 'psmile'", data=two_modalities(rna, adt)))
+    assert said in str(caught.value)
