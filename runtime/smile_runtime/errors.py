@@ -21,9 +21,38 @@
 The message says what was got, what was needed and what to do next.
 """
 
+from collections.abc import Mapping
+
 
 class SmileError(Exception):
-    """Base class of every error that smile-zoo raises on purpose."""
+    """Base class of every error that smile-zoo raises on purpose.
+
+    Parameters
+    ----------
+    message
+        What was got, what was needed and what to do next, without names of arguments or command-line flags.
+    options
+        Arguments of the public function that would help, by name, with the value to pass; None if any value may help.
+
+    Attributes
+    ----------
+    message, options
+        As given. ``str(error)`` appends the options as Python arguments; the command appends them as its flags.
+
+    Examples
+    --------
+    >>> str(QueryError("the query has no X; choose another matrix", options={"layer": None, "use_raw": True}))
+    'the query has no X; choose another matrix (layer, use_raw=True)'
+    """
+
+    def __init__(self, message: str, *, options: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.options = dict(options or {})
+
+    def __str__(self) -> str:
+        names = [name if value is None else f"{name}={value!r}" for name, value in self.options.items()]
+        return f"{self.message} ({', '.join(names)})" if names else self.message
 
 
 class SpaceError(SmileError, ValueError):

@@ -16,6 +16,7 @@ from types import FrameType
 import click
 
 from smile_runtime.errors import DependencyError, SmileError
+from smile_zoo.cli.flags import error_text
 
 BUILT_IN = {
     "bundle": ("smile_zoo.cli.bundle:bundle", "Pack a SPACE into one file, for a machine without a network."),
@@ -121,7 +122,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except SmileError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {error_text(error)}", err=True)
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted: nothing was left half-written.", err=True)
