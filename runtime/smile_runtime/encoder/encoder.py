@@ -20,7 +20,7 @@ from smile_runtime.encoder.session import may_run_cuda, open_session, runs_on_cu
 from smile_runtime.encoder.sparse_path import SparsePath
 from smile_runtime.errors import IntegrityError, QueryError
 from smile_runtime.features import FeatureTable
-from smile_runtime.io import call_each, usable_cores
+from smile_runtime.io import default_threads, run_in_threads
 from smile_runtime.manifest import Device, EncoderRecord, Precision
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class Encoder:
                 f"the {self.modality} encoder takes an array of shape (n, {n_features}), got {matrix.shape}; "
                 "bring the columns into the order of encoder.features.ids, or use smile_runtime.project"
             )
-        n_threads = usable_cores() if n_threads is None else n_threads
+        n_threads = default_threads() if n_threads is None else n_threads
         require_positive(batch_size=batch_size, n_threads=n_threads)
         factor = checked_factor(size_factor, n)
         mask = None if measured is None else checked_mask(measured, n_features)
@@ -216,7 +216,7 @@ class Encoder:
             rows = slice(start, min(start + batch, n))
             result[rows] = path.run(output, (matrix[rows], factor[rows]), mask)
 
-        call_each(fill, range(0, n, batch), n_threads)
+        run_in_threads(fill, range(0, n, batch), n_threads)
         return result
 
     def _path(self, matrix: Matrix) -> DensePath | SparsePath:

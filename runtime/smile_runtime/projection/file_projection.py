@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
-from smile_runtime.io import require_free
+from smile_runtime.io import ZARR_STORE, require_free
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE, record_type
 from smile_runtime.projection.anndata_projection import finish
@@ -104,7 +104,7 @@ def project_file(
     )
     options.check()
     require_apart(query, output)
-    require_free(output, force=force)
+    require_free(output, force=force, replaceable=ZARR_STORE if output.suffix == ".zarr" else None)
     table = space.encoder(modality).modality
     with (
         unfinished_folder(output, resume=resume, force=force) as folder,

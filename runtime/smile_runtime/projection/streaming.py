@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 
 from smile_runtime.arrays import Matrix, row_bytes
-from smile_runtime.io import in_order, single_threaded_blas, usable_cores
+from smile_runtime.io import default_threads, map_in_order, single_threaded_blas
 from smile_runtime.mapping import Records
 from smile_runtime.projection.projector import Projector
 from smile_runtime.query import ReinterpretationError
@@ -66,7 +66,7 @@ def project_rows(matrix: Matrix, projector: Projector, results: Results, progres
         If the cells cannot be read or projected.
     """
     n = matrix.shape[0]
-    n_threads = min(usable_cores(), _MOST_THREADS)
+    n_threads = min(default_threads(), _MOST_THREADS)
 
     def project(rows: Matrix) -> Records:
         return projector(rows, results.reading)
@@ -74,7 +74,7 @@ def project_rows(matrix: Matrix, projector: Projector, results: Results, progres
     while len(results) < n:
         try:
             with single_threaded_blas():
-                for records in in_order(project, read_rows(matrix, len(results), at_once), n_threads):
+                for records in map_in_order(project, read_rows(matrix, len(results), at_once), n_threads):
                     results.append(records)
                     progress(len(records), n)
         except ReinterpretationError as other:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Array, Group, Matrix, open_stored_matrix
 from smile_runtime.errors import QueryError
-from smile_runtime.io import read_h5ad, write_h5ad
+from smile_runtime.io import read_h5ad, unreadable_file, write_h5ad
 from smile_runtime.query.hdf5_filters import require_filters
 from smile_runtime.query.query import MatrixLocation
 from smile_runtime.query.zarr_chunks import require_chunks, require_names
@@ -182,7 +182,7 @@ def _open_hdf5(path: Path) -> "Iterator[Group]":
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise unreadable_file(path, "h5ad", error) from error
     with file:
         require_filters(file)
         yield file
@@ -195,16 +195,7 @@ def _open_zarr(path: Path) -> "Iterator[Group]":
     try:
         yield zarr.open_group(path, mode="r")
     except FileNotFoundError as error:
-        raise unreadable(path, error, "zarr") from error
-
-
-def unreadable(path: Path, error: Exception, kind: str = "h5ad") -> QueryError:
-    """Return the error of a file that cannot be read."""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return QueryError(
-        f"{path} cannot be read as {kind}: {reason}; it is truncated, of another format, or of a later anndata: "
-        "copy or export it again, or upgrade anndata"
-    )
+        raise unreadable_file(path, "zarr", error) from error
 
 
 def _table(root: Group, modality: str, path: Path) -> str:
@@ -230,7 +221,7 @@ def _require_table(query: StoredQuery) -> None:
                 raise KeyError(name)
             require_names(_index(query.group[name]), query.path)
     except KeyError as error:
-        raise unreadable(query.path, KeyError(f"it has no table of cells ({error})"), query.kind) from error
+        raise unreadable_file(query.path, query.kind, KeyError(f"it has no table of cells ({error})")) from error
 
 
 def _index(frame: Group) -> Array:

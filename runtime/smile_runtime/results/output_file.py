@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from smile_runtime.errors import OutputError
-from smile_runtime.io import let_interruptions_through, patient_file
+from smile_runtime.io import handle_deferred_signal, open_hdf5
 from smile_runtime.query import StoredQuery
 from smile_runtime.results.parquet import require_pyarrow, write_parquet
 from smile_runtime.results.results import Projection
@@ -103,7 +103,7 @@ def write_output(
         _write_zarr(query, projection, key_added, path)
     else:
         shutil.copyfile(query.path, path)
-        with patient_file(path, "r+") as file:
+        with open_hdf5(path, "r+") as file:
             write_stored(file[query.table] if query.table else file, projection, key_added)
 
 
@@ -133,7 +133,7 @@ def _write_results(query: StoredQuery, projection: Projection, key_added: str, p
     import anndata
     from anndata.io import write_elem
 
-    with patient_file(path, "w") as file:
+    with open_hdf5(path, "w") as file:
         write_elem(file, "/", anndata.AnnData())
         _write_names(file["obs"], query)
         write_stored(file, projection, key_added)
@@ -151,6 +151,6 @@ def _write_names(obs: "h5py.Group", query: StoredQuery) -> None:
     )
     names.attrs.update(attributes)
     for start in range(0, n, _NAMES_AT_ONCE):
-        let_interruptions_through()
+        handle_deferred_signal()
         rows = slice(start, min(start + _NAMES_AT_ONCE, n))
         names[rows] = query.obs_names(rows)

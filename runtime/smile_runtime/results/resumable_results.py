@@ -14,11 +14,11 @@ import numpy as np
 from smile_runtime.errors import OutputError, QueryError, SmileError
 from smile_runtime.io import (
     atomic_path,
-    cannot_write,
-    interruptions_wait,
-    let_interruptions_through,
+    handle_deferred_signal,
     remove_path,
     replace_path,
+    signals_deferred,
+    write_error,
 )
 from smile_runtime.mapping import Records
 from smile_runtime.query import ValueInterpretation
@@ -76,8 +76,8 @@ def unfinished_folder(output: Path, *, resume: bool, force: bool) -> Iterator[Pa
         try:
             _clear(folder, {_LOCK, _RECORDS, _STATE} if resumed else {_LOCK})
             yield folder
-            with interruptions_wait():  # or one could find the output in its place, and the folder still there
-                replace_path(folder / output.name, output, folder / "old")
+            with signals_deferred():  # or one could find the output in its place, and the folder still there
+                replace_path(folder / output.name, output, backup=folder / "old")
                 remove_path(folder)
         except QueryError:
             if not resumed:
@@ -87,7 +87,7 @@ def unfinished_folder(output: Path, *, resume: bool, force: bool) -> Iterator[Pa
             if isinstance(error, SmileError):
                 raise
             safe = f"what was done is kept in {folder}, go on with --resume"
-            raise cannot_write(output, error, safe if state.exists() else "nothing was left behind") from error
+            raise write_error(output, error, safe if state.exists() else "nothing was left behind") from error
         except BaseException:
             if state.exists():
                 logger.warning("what was done is kept in %s; go on with the same command and --resume", folder)
@@ -98,7 +98,7 @@ def unfinished_folder(output: Path, *, resume: bool, force: bool) -> Iterator[Pa
 def _alone_in(folder: Path, output: Path) -> Iterator[None]:
     """Make a folder and let no other process use it; in the end remove it, unless results in it are safe."""
     with ExitStack() as stack:
-        with interruptions_wait():
+        with signals_deferred():
             lock = _lock(folder, output)
             stack.callback(_unlock, lock, folder)
         yield
@@ -112,7 +112,7 @@ def _lock(folder: Path, output: Path) -> "FileLock":
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise cannot_write(output, error, "nothing was left behind") from error
+        raise write_error(output, error, "nothing was left behind") from error
     try:
         lock.acquire()
     except Timeout as error:
@@ -198,7 +198,7 @@ class UnfinishedResults:
         self._file.flush()
         with (self._folder / _RECORDS).open("rb") as file:
             while len(block := np.fromfile(file, self._dtype, _BLOCK)):
-                let_interruptions_through()
+                handle_deferred_signal()
                 yield block
 
     def _mark(self) -> None:

@@ -225,8 +225,8 @@ def test_file_system_without_locks_is_written_to(query, space, output, monkeypat
 
 
 def test_interruption_once_the_output_is_there_leaves_no_folder(query, space, output, monkeypatch):
-    def replace(new, target, aside):
-        replace_path(new, target, aside)
+    def replace(new, target, *, backup):
+        replace_path(new, target, backup=backup)
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(unfinished_module, "replace_path", replace)
