@@ -104,7 +104,7 @@ def _read_parity(encoder: Encoder, path: Path) -> tuple[NDArray[np.float32], NDA
 def _required(difference: float, what: str, provider: str) -> float:
     if not difference <= MAX_DIFFERENCE:
         raise IntegrityError(
-            f"{what} computes embeddings that differ from torch's by {difference:.2g} (at most {MAX_DIFFERENCE:g} is allowed) "
+            f"{what} computes embeddings that differ from torch's by {difference:.2g} (limit {MAX_DIFFERENCE:g}) "
             f"with {provider}; report this, and use the CPU",
             options={"device": "cpu"},
         )
@@ -125,8 +125,8 @@ def require_int8_parity(encoder: Encoder, path: Path) -> float:
     stated, cosine = encoder.record.int8.parity_cosine, parity_cosine(encoder, path)
     if not cosine >= stated - MAX_COSINE_LOSS:
         raise IntegrityError(
-            f"the {encoder.modality} encoder's int8 graph computes embeddings with a cosine of {cosine:.5f} to torch's, but the "
-            f"manifest says {stated:.5f}; report this, and use float32",
+            f"the {encoder.modality} encoder's int8 graph reaches a cosine of only {cosine:.5f} to torch's embedding, "
+            f"but the manifest says {stated:.5f}; report this, and use float32",
             options={"precision": "float32"},
         )
     return cosine

@@ -65,7 +65,8 @@ class Space:
             features = FeatureTable.from_tsv(self.path / record.features)
             if len(features) != record.n_features:
                 raise IntegrityError(
-                    f"{self.path / record.features} has {len(features)} features, but the manifest says {record.n_features}"
+                    f"{self.path / record.features} has {len(features)} features, but the manifest says "
+                    f"{record.n_features}"
                 )
             encoders[modality] = Encoder(
                 modality,
@@ -90,7 +91,8 @@ class Space:
         label_modalities = {name for encoder in self.manifest.encoders.values() for name in encoder.label_modalities}
         if unknown := label_modalities - set(reference.modalities):
             raise IntegrityError(
-                f"the manifest takes labels from {min(unknown)}, but the reference has no such points; build the space again"
+                f"the manifest takes labels from {min(unknown)}, but the reference has none of its points; "
+                "build the space again"
             )
         widths = {encoder.n_latent for encoder in self.manifest.encoders.values()}
         if widths != {reference.embedding.shape[1]} or len(reference) != record.n_points:
@@ -239,8 +241,8 @@ def encoder_not_pulled_error(modality: str, space: str, pulled: list[str]) -> Un
 def missing_graph_error(precision: Precision, owner: str) -> PrecisionError:
     """Return the error for a space or encoder without a graph of a precision."""
     return PrecisionError(
-        f"{owner} has no {precision} graph; use float32, or build the space again with {precision} = true under [export] "
-        "in its recipe",
+        f"{owner} has no {precision} graph; use float32, or build the space again with {precision} = true under "
+        "[export] in its recipe",
         options={"precision": "float32"},
     )
 
