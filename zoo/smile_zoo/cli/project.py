@@ -43,8 +43,8 @@ from smile_zoo.transfer import load
 @click.option(
     "--values",
     type=click.Choice(get_args(ValueKind)),
-    help="Kind of values: counts or lognorm (RNA), counts (antibodies), presence (peaks), levels (methylation, 0 to 1), "
-    "numbers (any) [default: detected].",
+    help="Kind of values: counts or lognorm (RNA), counts (antibodies), presence (peaks), levels (methylation, 0 to 1) "
+    "or numbers (any) [default: detected].",
 )
 @click.option(
     "--target-sum",
