@@ -13,6 +13,7 @@ import msgspec
 from smile_runtime.errors import FormatVersionError, SpaceError, SpaceNotFoundError
 
 MANIFEST_NAME = "config.json"
+CARD_NAME = "README.md"
 FORMAT = "smile-space"
 FORMAT_VERSION = 1
 ON_REQUEST = "training/"  # weights to train on; a space is whole without them

@@ -327,7 +327,7 @@ def test_force_replaces_a_space_by_a_whole_one_only(recipe_of: ReadRecipe, count
     output.mkdir()
     (output / "config.json").write_text('{"format": "smile-space"}')
     (output / "old").touch()
-    bad = recipe_of(("epochs = 12", "epochs = 12\noptimizer = {lr = 1e20}"))
+    bad = recipe_of(("epochs = 12", "epochs = 12\noptimiser = {lr = 1e20}"))
     with pytest.raises(TrainingError, match="the loss is nan"):
         build_space(bad, output, data_folder=counts_folder, device="cpu", force=True)
     assert (output / "old").exists()

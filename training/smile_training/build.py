@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from smile_runtime.errors import RecipeError
 from smile_runtime.io import atomic_directory, require_free
 from smile_runtime.manifest import Manifest, MetricRecord
-from smile_runtime.space import Space
+from smile_runtime.space import SPACE_FOLDER, Space
 from smile_training.data import Dataset, read_dataset, require_folds, source_sha256
 from smile_training.evaluation import Evaluation, evaluate, structure_records
 from smile_training.export import SpaceContents, write_space
@@ -156,7 +156,7 @@ def build_space(
     OutputError
         If ``output`` exists or cannot be written.
     """
-    require_free(output, force=force)
+    require_free(output, force=force, replaceable=SPACE_FOLDER)
     checkpoints = output.with_name(output.name + ".checkpoint")
     builder = SpaceBuilder(recipe, data_folder, device=device, checkpoints=checkpoints, stage=stage, onto=onto)
     if not resume:

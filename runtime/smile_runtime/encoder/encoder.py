@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smile_runtime.arrays import Matrix, is_sparse, sliceable
+from smile_runtime.arrays import Matrix, as_matrix, is_sparse
 from smile_runtime.encoder.arguments import checked_factor, checked_mask, require_empty, require_positive
 from smile_runtime.encoder.crossover import is_thin
 from smile_runtime.encoder.dense_path import DensePath
@@ -20,7 +20,7 @@ from smile_runtime.encoder.session import may_run_cuda, open_session, runs_on_cu
 from smile_runtime.encoder.sparse_path import SparsePath
 from smile_runtime.errors import IntegrityError, QueryError
 from smile_runtime.features import FeatureTable
-from smile_runtime.io import call_each, usable_cores
+from smile_runtime.io import default_threads, run_in_threads
 from smile_runtime.manifest import Device, EncoderRecord, Precision
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Encoder:
             Which features were measured at all, shape ``(n_features,)``, bool; sparse rows hold nothing of the others,
             and what dense rows hold of them is not looked at. None: all.
         batch_size
-            Rows that run through the graph together, at most.
+            Matrix that run through the graph together, at most.
         n_threads
             Threads that work at a time, on the CPU; None: one a core, or as many as OMP_NUM_THREADS says.
 
@@ -194,14 +194,14 @@ class Encoder:
         batch_size: int,
         n_threads: int | None,
     ) -> NDArray[np.float32]:
-        matrix = sliceable(X)
+        matrix = as_matrix(X)
         n, n_features = matrix.shape[0], len(self.features)
         if matrix.shape != (n, n_features):
             raise QueryError(
                 f"the {self.modality} encoder takes an array of shape (n, {n_features}), got {matrix.shape}; "
                 "bring the columns into the order of encoder.features.ids, or use smile_runtime.project"
             )
-        n_threads = usable_cores() if n_threads is None else n_threads
+        n_threads = default_threads() if n_threads is None else n_threads
         require_positive(batch_size=batch_size, n_threads=n_threads)
         factor = checked_factor(size_factor, n)
         mask = None if measured is None else checked_mask(measured, n_features)
@@ -216,7 +216,7 @@ class Encoder:
             rows = slice(start, min(start + batch, n))
             result[rows] = path.run(output, (matrix[rows], factor[rows]), mask)
 
-        call_each(fill, range(0, n, batch), n_threads)
+        run_in_threads(fill, range(0, n, batch), n_threads)
         return result
 
     def _path(self, matrix: Matrix) -> DensePath | SparsePath:

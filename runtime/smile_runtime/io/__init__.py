@@ -1,35 +1,38 @@
-"""Files written atomically, h5ad files, signals that wait, and worker threads."""
+"""Files written atomically, output paths, HDF5 files, deferred signals and worker threads."""
 
 from smile_runtime.io.atomic_files import (
     atomic_directory,
     atomic_path,
-    cannot_write,
     remove_path,
     replace_path,
-    require_free,
     scratch_directory,
     sha256_file,
+    write_error,
 )
-from smile_runtime.io.h5ad import patient_file, read_h5ad, write_h5ad
-from smile_runtime.io.signals import interruptions_wait, let_interruptions_through
-from smile_runtime.io.threads import call_each, in_order, single_threaded_blas, usable_cores
+from smile_runtime.io.h5ad import open_hdf5, read_h5ad, unreadable_file, write_h5ad
+from smile_runtime.io.output_paths import ZARR_STORE, FolderKind, require_free
+from smile_runtime.io.signals import handle_deferred_signal, signals_deferred
+from smile_runtime.io.threads import default_threads, map_in_order, run_in_threads, single_threaded_blas
 
 __all__ = [
+    "ZARR_STORE",
+    "FolderKind",
     "atomic_directory",
     "atomic_path",
-    "call_each",
-    "cannot_write",
-    "in_order",
-    "interruptions_wait",
-    "let_interruptions_through",
-    "patient_file",
+    "default_threads",
+    "handle_deferred_signal",
+    "map_in_order",
+    "open_hdf5",
     "read_h5ad",
     "remove_path",
     "replace_path",
     "require_free",
+    "run_in_threads",
     "scratch_directory",
     "sha256_file",
+    "signals_deferred",
     "single_threaded_blas",
-    "usable_cores",
+    "unreadable_file",
+    "write_error",
     "write_h5ad",
 ]

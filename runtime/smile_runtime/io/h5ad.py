@@ -1,4 +1,4 @@
-"""h5ad files: read with an error that says what is wrong, written whole or not at all."""
+"""h5ad files: read with clear errors, written completely or not at all."""
 
 import io
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from smile_runtime.errors import QueryError
 from smile_runtime.io.atomic_files import atomic_path
-from smile_runtime.io.signals import interruptions_wait
+from smile_runtime.io.signals import signals_deferred
 
 if TYPE_CHECKING:
     import h5py
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def read_h5ad(path: Path) -> "AnnData":
-    """Read the cells of an h5ad file.
+    """Read an h5ad file.
 
     Raises
     ------
     QueryError
-        If there is no such file, or it is damaged or no h5ad.
+        If the file is missing, damaged or not h5ad.
     """
     import anndata
 
@@ -30,42 +30,46 @@ def read_h5ad(path: Path) -> "AnnData":
     try:
         return anndata.read_h5ad(path)
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise QueryError(
-            f"{path} cannot be read as h5ad: {reason}; it is truncated, of another format, or of a later anndata: "
-            "copy or export it again, or upgrade anndata"
-        ) from error
+        raise unreadable_file(path, "h5ad", error) from error
+
+
+def unreadable_file(path: Path, kind: str, error: Exception) -> QueryError:
+    """Return the error for a file that cannot be read as the given kind (``h5ad``, ``zarr``)."""
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return QueryError(
+        f"{path} cannot be read as {kind}: {reason}; it is truncated, in another format, or from a later anndata: "
+        "copy or export it again, or upgrade anndata"
+    )
 
 
 def write_h5ad(adata: "AnnData", path: Path) -> None:
-    """Write cells to an h5ad file, whole or not at all.
+    """Write an h5ad file, completely or not at all.
 
     Raises
     ------
     OutputError
-        If the system refuses a write: no such folder, no permission, no space left.
+        If the system rejects a write: missing folder, no permission, no space left.
     """
     from anndata.io import write_elem
 
-    with atomic_path(path) as partial, patient_file(partial, "w") as file:
+    with atomic_path(path) as partial, open_hdf5(partial, "w") as file:
         write_elem(file, "/", adata, dataset_kwargs={"compression": "gzip"})
 
 
 @contextmanager
-def patient_file(path: Path, mode: Literal["w", "r+"]) -> "Iterator[h5py.File]":
-    """Open an HDF5 file to write in, such that an error of the system is raised once, and harms nothing else.
+def open_hdf5(path: Path, mode: Literal["w", "r+"]) -> "Iterator[h5py.File]":
+    """Open an HDF5 file for writing; a failed write is raised once, when the file is closed.
 
-    Interruptions wait until it is closed: HDF5 calls Python to write, and crashes, or forgets them, if one is raised
-    there.
+    Signals are deferred until then: HDF5 calls back into Python to write, and crashes on, or drops, an exception there.
 
     Raises
     ------
     OSError
-        If the system refuses a write.
+        If the system rejects a write.
     """
     import h5py
 
-    with interruptions_wait(), _PatientFile(path, {"w": "w+", "r+": "r+"}[mode]) as file:
+    with signals_deferred(), _ErrorKeepingFile(path, {"w": "w+", "r+": "r+"}[mode]) as file:
         try:
             with h5py.File(file, mode) as h5:
                 yield h5
@@ -74,16 +78,16 @@ def patient_file(path: Path, mode: Literal["w", "r+"]) -> "Iterator[h5py.File]":
                 raise file.error
 
 
-class _PatientFile(io.FileIO):
-    """A file that keeps the first error of a write to itself until it is asked for it.
+class _ErrorKeepingFile(io.FileIO):
+    """A file that stores the first write error instead of raising it.
 
-    HDF5 crashes the process at exit where a file could not be written, for it then tries once more.
+    HDF5 retries a failed write when the process exits, and crashes it.
     """
 
     error: OSError | None = None
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401 (any buffer)
-        """Write all of the data, or remember why not."""
+        """Write all of the data, or store the error."""
         view = memoryview(data).cast("B")
         done = 0
         try:
@@ -94,7 +98,7 @@ class _PatientFile(io.FileIO):
         return len(view)
 
     def truncate(self, size: int | None = None, /) -> int:
-        """Change the size, or remember why not."""
+        """Change the size, or store the error."""
         try:
             return super().truncate(size)
         except OSError as error:

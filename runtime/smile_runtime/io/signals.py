@@ -1,4 +1,4 @@
-"""Interruptions (Ctrl-C, TERM) that wait where an exception cannot be raised."""
+"""Signals (Ctrl-C, TERM) deferred while an exception must not be raised."""
 
 import signal
 import threading
@@ -9,33 +9,33 @@ from types import FrameType
 
 Handler = Callable[[int, FrameType | None], object]
 
-_waiting: list[Callable[[], object]] = []
+_deferred: list[Callable[[], object]] = []
 
 
 @contextmanager
-def interruptions_wait() -> Iterator[None]:
-    """Let Ctrl-C and TERM wait until the end of the block, or until `let_interruptions_through`.
+def signals_deferred() -> Iterator[None]:
+    """Defer Ctrl-C and TERM until the end of the block, or until `handle_deferred_signal`.
 
-    Python lets them interrupt the main thread alone, so in any other the block is as safe without this. A signal that
-    Python does not handle, as TERM unless a handler is set, ends the process at once still.
+    Python delivers signals to the main thread alone, so in any other thread the block is safe as it is. A signal
+    without a Python handler, such as TERM by default, still ends the process at once.
     """
     with ExitStack() as stack:
         if threading.current_thread() is threading.main_thread():
-            stack.callback(let_interruptions_through)
+            stack.callback(handle_deferred_signal)
             for number in (signal.SIGINT, signal.SIGTERM):
                 if callable(handler := signal.getsignal(number)):
                     stack.callback(signal.signal, number, handler)
-                    signal.signal(number, partial(_wait, handler))
+                    signal.signal(number, partial(_defer, handler))
         yield
 
 
-def let_interruptions_through() -> None:
-    """Handle now the first interruption that waits, if there is one."""
-    if _waiting and threading.current_thread() is threading.main_thread():
-        handle = _waiting[0]
-        _waiting.clear()
+def handle_deferred_signal() -> None:
+    """Handle the first deferred signal now, if there is one."""
+    if _deferred and threading.current_thread() is threading.main_thread():
+        handle = _deferred[0]
+        _deferred.clear()
         handle()
 
 
-def _wait(handler: Handler, number: int, _frame: FrameType | None) -> None:
-    _waiting.append(partial(handler, number, None))
+def _defer(handler: Handler, number: int, _frame: FrameType | None) -> None:
+    _deferred.append(partial(handler, number, None))

@@ -1,4 +1,4 @@
-"""Work shared among threads: every piece is done whole by one of them, so that none waits for another's part."""
+"""Work spread over threads; each item is processed by one thread from start to end."""
 
 import os
 from collections import deque
@@ -8,55 +8,55 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any, TypeVar
 
-_Piece = TypeVar("_Piece")
-_Done = TypeVar("_Done")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
-def usable_cores() -> int:
-    """Return how many threads may work at a time: the cores of this process, or fewer where OMP_NUM_THREADS says so."""
+def default_threads() -> int:
+    """Return the number of worker threads to use: the cores of this process, or OMP_NUM_THREADS if that is lower."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     stated = os.environ.get("OMP_NUM_THREADS", "")
     return min(cores, int(stated)) if stated.isdecimal() and int(stated) > 0 else cores
 
 
-def call_each(function: Callable[[_Piece], object], pieces: Sequence[_Piece], n_threads: int) -> None:
-    """Call a function with each piece, ``n_threads`` of them at a time."""
-    if n_threads == 1 or len(pieces) == 1:
-        for piece in pieces:
-            function(piece)
+def run_in_threads(function: Callable[[_Item], object], items: Sequence[_Item], n_threads: int) -> None:
+    """Call a function with each item, ``n_threads`` at a time."""
+    if n_threads == 1 or len(items) == 1:
+        for item in items:
+            function(item)
     else:
         with ThreadPoolExecutor(n_threads, thread_name_prefix="smile-worker") as threads:
-            list(threads.map(function, pieces))
+            list(threads.map(function, items))
 
 
-def in_order(function: Callable[[_Piece], _Done], pieces: Iterable[_Piece], n_threads: int) -> Iterator[_Done]:
-    """Yield what a function gives of each piece, in their order, ``n_threads`` of them being worked on.
+def map_in_order(function: Callable[[_Item], _Result], items: Iterable[_Item], n_threads: int) -> Iterator[_Result]:
+    """Yield a function's result for each item, in order, computing ``n_threads`` results at a time.
 
-    The calling thread makes the pieces meanwhile, as they are needed: two at most wait for a thread.
+    Meanwhile the calling thread produces the items on demand; at most two wait for a free thread.
     """
     with ThreadPoolExecutor(n_threads, thread_name_prefix="smile-worker") as threads:
-        coming: deque[Future[_Done]] = deque()
+        pending: deque[Future[_Result]] = deque()
         try:
-            for piece in pieces:
-                coming.append(threads.submit(function, piece))
-                if len(coming) > n_threads + 1:
-                    yield coming.popleft().result()
-            while coming:
-                yield coming.popleft().result()
+            for item in items:
+                pending.append(threads.submit(function, item))
+                if len(pending) > n_threads + 1:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
         finally:
-            for future in coming:
+            for future in pending:
                 future.cancel()
 
 
 class _BlasLimit:
-    """One thread for each matrix product, as long as anyone asks for it."""
+    """Limits matrix products to one thread while at least one caller needs it."""
 
     def __init__(self) -> None:
         self._lock, self._n_users = Lock(), 0
         self._limits: Any = None
 
     def enter(self) -> None:
-        from threadpoolctl import threadpool_limits  # looks through all loaded libraries
+        from threadpoolctl import threadpool_limits  # scans all loaded libraries
 
         with self._lock:
             if self._n_users == 0:
@@ -75,9 +75,9 @@ _blas = _BlasLimit()
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
-    """Let numpy's matrix products take one thread each while several threads of ours make them.
+    """Limit numpy's matrix products to one thread each while several of our threads compute them.
 
-    Otherwise every product would wait for the others' threads, which spin on a core that another thread needs.
+    Otherwise their thread pools would spin on the cores that our other threads need.
     """
     _blas.enter()
     try:

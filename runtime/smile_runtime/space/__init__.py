@@ -10,8 +10,10 @@ from smile_runtime.space.parity import (
     write_parity,
 )
 from smile_runtime.space.space import Space, absent_encoder, encoders_here, open_space, require_pinned, verify_files
+from smile_runtime.space.space_folder import SPACE_FOLDER
 
 __all__ = [
+    "SPACE_FOLDER",
     "TOLERANCE",
     "FileHashes",
     "Space",

@@ -220,7 +220,7 @@ def test_settings(several, card):
     assert "| `seed` | 0 |" in rows
     assert rows[-1].startswith("| built with | python 3.11.7, smile-zoo 0.1.0, torch ")
     assert "`students`" not in card
-    assert "| `students.optimizer` | lr 0.01," in section(render_card(several), "Settings")
+    assert "| `students.optimiser` | lr 0.01," in section(render_card(several), "Settings")
 
 
 def test_a_manifest_of_another_trainer_has_a_card(pbmc):

@@ -99,7 +99,7 @@ def test_each_band_of_a_cell_is_brought_to_the_same_sum() -> None:
 def test_nan_stays_nan_through_every_step() -> None:
     X = counts()
     X[5, 7] = np.nan
-    for changes in ({"binarise": True}, {"clr": True}, {"log1p": True}, {"idf": np.ones(D)}, {}):
+    for changes in ({"binarize": True}, {"clr": True}, {"log1p": True}, {"idf": np.ones(D)}, {}):
         t = preprocessing(**changes).transform(X, np.ones((N, 1), np.float32))
         assert np.isnan(t[5, 7])
         assert np.isnan(t).sum() == 1

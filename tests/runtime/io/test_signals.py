@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from smile_runtime.io.signals import interruptions_wait, let_interruptions_through
+from smile_runtime.io.signals import handle_deferred_signal, signals_deferred
 
 
 def interrupt() -> None:
@@ -16,7 +16,7 @@ def test_interruption_waits_for_the_end_of_the_block():
     done = []
 
     def twice():
-        with interruptions_wait():
+        with signals_deferred():
             interrupt()
             interrupt()
             done.append(1)
@@ -24,7 +24,7 @@ def test_interruption_waits_for_the_end_of_the_block():
     with pytest.raises(KeyboardInterrupt):
         twice()
     assert done == [1]
-    let_interruptions_through()  # two that came together are one
+    handle_deferred_signal()  # two that came together are one
     with pytest.raises(KeyboardInterrupt):
         interrupt()
 
@@ -33,11 +33,11 @@ def test_interruption_waits_no_longer_than_it_must():
     done = []
 
     def in_parts():
-        with interruptions_wait():
-            let_interruptions_through()
+        with signals_deferred():
+            handle_deferred_signal()
             interrupt()
             done.append(1)
-            let_interruptions_through()
+            handle_deferred_signal()
             done.append(2)
 
     with pytest.raises(KeyboardInterrupt):
@@ -49,8 +49,8 @@ def test_interruption_of_a_block_within_another_waits_for_both():
     done = []
 
     def nested():
-        with interruptions_wait():
-            with interruptions_wait():
+        with signals_deferred():
+            with signals_deferred():
                 interrupt()
             done.append(1)
 
@@ -61,7 +61,7 @@ def test_interruption_of_a_block_within_another_waits_for_both():
 
 def test_interruption_before_an_error_is_what_is_raised():
     def fail():
-        with interruptions_wait():
+        with signals_deferred():
             interrupt()
             raise OSError
 
@@ -71,7 +71,7 @@ def test_interruption_before_an_error_is_what_is_raised():
 
 def test_signals_that_python_does_not_handle_are_left_alone():
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    with interruptions_wait():
+    with signals_deferred():
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
@@ -79,7 +79,7 @@ def test_other_threads_set_no_handlers():
     found = []
 
     def look():
-        with interruptions_wait():
+        with signals_deferred():
             found.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=look)

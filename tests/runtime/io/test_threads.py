@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from smile_runtime.io.threads import in_order, single_threaded_blas, usable_cores
+from smile_runtime.io.threads import default_threads, map_in_order, single_threaded_blas
 from smile_runtime.projection import anndata_projection as projection_module
 from smile_runtime.projection import streaming
 from smile_runtime.projection.anndata_projection import project
@@ -23,13 +23,13 @@ def test_what_is_done_comes_in_order(n_threads):
         time.sleep(0.02 if piece % 3 == 0 else 0)
         return -piece
 
-    assert list(in_order(slow_first, range(20), n_threads)) == [-piece for piece in range(20)]
-    assert list(in_order(slow_first, [], n_threads)) == []
+    assert list(map_in_order(slow_first, range(20), n_threads)) == [-piece for piece in range(20)]
+    assert list(map_in_order(slow_first, [], n_threads)) == []
 
 
 def test_as_many_work_at_a_time_as_were_asked_for():
     together = threading.Barrier(3, timeout=10)  # broken unless three wait there at once
-    assert list(in_order(lambda _: together.wait() >= 0, range(9), 3)) == [True] * 9
+    assert list(map_in_order(lambda _: together.wait() >= 0, range(9), 3)) == [True] * 9
 
 
 def test_pieces_are_taken_as_they_are_needed():
@@ -40,7 +40,7 @@ def test_pieces_are_taken_as_they_are_needed():
             taken.append(piece)
             yield piece
 
-    done = in_order(lambda piece: piece, pieces(), 2)
+    done = map_in_order(lambda piece: piece, pieces(), 2)
     next(done)
     assert len(taken) <= 5
     done.close()
@@ -56,7 +56,7 @@ def test_an_error_comes_out_and_ends_it(n_threads):
             raise RuntimeError("piece 2")
         return piece
 
-    done = in_order(fails, range(1000), n_threads)
+    done = map_in_order(fails, range(1000), n_threads)
     assert [next(done), next(done)] == [0, 1]
     with pytest.raises(RuntimeError, match="piece 2"):
         next(done)
@@ -66,9 +66,9 @@ def test_an_error_comes_out_and_ends_it(n_threads):
 @pytest.mark.parametrize(("stated", "at_most"), [("1", 1), ("100000", None), ("", None), ("many", None), ("0", None)])
 def test_the_environment_may_ask_for_fewer_threads(monkeypatch, stated, at_most):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    cores = usable_cores()
+    cores = default_threads()
     monkeypatch.setenv("OMP_NUM_THREADS", stated)
-    assert usable_cores() == (at_most or cores)
+    assert default_threads() == (at_most or cores)
 
 
 def test_matrix_products_take_one_thread_as_long_as_anyone_asks():
@@ -85,10 +85,10 @@ def test_matrix_products_take_one_thread_as_long_as_anyone_asks():
 @pytest.mark.parametrize("kind", ["counts", "lognorm"])
 def test_threads_do_not_change_a_projection(space, monkeypatch, request, kind):
     query = request.getfixturevalue(kind)
-    monkeypatch.setattr(projection_module, "rows_at_once", lambda _matrix: 4)
+    monkeypatch.setattr(projection_module, "rows_per_read", lambda _matrix: 4)
     results = []
     for n_threads in (1, 4):
-        monkeypatch.setattr(streaming, "usable_cores", lambda n_threads=n_threads: n_threads)
+        monkeypatch.setattr(streaming, "default_threads", lambda n_threads=n_threads: n_threads)
         results.append(project(query, space, copy=True))
     one, four = results
     np.testing.assert_array_equal(four.obsm["X_smile"], one.obsm["X_smile"])

@@ -30,7 +30,7 @@ def expected(counts, space):
 
 @pytest.fixture(autouse=True)
 def few_records_at_once(monkeypatch):
-    monkeypatch.setattr(unfinished_module, "_BLOCK", 8)
+    monkeypatch.setattr(unfinished_module, "RECORDS_PER_BLOCK", 8)
 
 
 def test_results_alone_as_h5ad(query, expected, space, tmp_path):
@@ -125,7 +125,7 @@ def test_interruption_in_a_write_of_hdf5_is_raised_once_that_is_over(
     query, space, tmp_path, monkeypatch, only_embedding, sent
 ):
     written = []
-    write = h5ad_module._PatientFile.write
+    write = h5ad_module._ErrorKeepingFile.write
 
     def interrupted_write(file, data):
         written.append(len(data))
@@ -135,7 +135,7 @@ def test_interruption_in_a_write_of_hdf5_is_raised_once_that_is_over(
     def interrupt(_number, _frame):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(h5ad_module._PatientFile, "write", interrupted_write)
+    monkeypatch.setattr(h5ad_module._ErrorKeepingFile, "write", interrupted_write)
     before = [signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)]
     try:
         with pytest.raises(KeyboardInterrupt):

@@ -30,7 +30,7 @@ N, D = 30, 24
 KINDS = {
     "expression": {"target_sum": 1e4, "log1p": True, "scaling": "sqrt_sd"},
     "antibodies": {"target_sum": None, "log1p": True, "scaling": "sd", "clr": True},
-    "peaks": {"target_sum": None, "log1p": False, "scaling": "sd", "binarise": True, "idf": np.linspace(0.5, 4, D)},
+    "peaks": {"target_sum": None, "log1p": False, "scaling": "sd", "binarize": True, "idf": np.linspace(0.5, 4, D)},
     "contacts": {
         "target_sum": None,
         "log1p": True,

@@ -98,7 +98,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
 
 
 def test_the_seed_decides_where_weights_start(cells: Cells, make_recipe: MakeRecipe) -> None:
-    recipe = make_recipe(optimizer={"lr": 1e-30}, epochs=1)
+    recipe = make_recipe(optimiser={"lr": 1e-30}, epochs=1)
     for seed in (0, 5):
         start = SmileNetwork(len(cells.features), recipe.network)
         start.initialize(torch.Generator().manual_seed(seed))
@@ -316,7 +316,7 @@ def test_checkpoints_are_saved_from_time_to_time(cells: Cells, make_recipe: Make
 
 
 def test_a_checkpoint_works_without_momentum(cells: Cells, make_recipe: MakeRecipe, tmp_path: Path) -> None:
-    recipe = make_recipe(optimizer={"momentum": 0.0})
+    recipe = make_recipe(optimiser={"momentum": 0.0})
     path = tmp_path / "run.safetensors"
     with pytest.raises(KilledError):
         train(cells, recipe, checkpoint=Checkpoint(path, "run", every=0), progress=killed_after(2, 1))
@@ -346,13 +346,13 @@ def test_a_damaged_checkpoint_is_refused(cells: Cells, make_recipe: MakeRecipe, 
 
 
 def test_a_loss_that_is_not_finite_is_an_error(cells: Cells, make_recipe: MakeRecipe) -> None:
-    with pytest.raises(TrainingError, match=r"the loss is nan in epoch 1; lower optimizer\.lr"):
-        train(cells, make_recipe(optimizer={"lr": 1e20}))
+    with pytest.raises(TrainingError, match=r"the loss is nan in epoch 1; lower optimiser\.lr"):
+        train(cells, make_recipe(optimiser={"lr": 1e20}))
 
 
 def test_a_run_that_makes_all_cells_alike_is_an_error(cells: Cells, make_recipe: MakeRecipe) -> None:
     with pytest.raises(TrainingError, match=r"the embedding collapsed in epoch \d+: all cells are alike"):
-        train(cells, make_recipe(optimizer={"weight_decay": 100.0, "momentum": 0.0}, epochs=10))
+        train(cells, make_recipe(optimiser={"weight_decay": 100.0, "momentum": 0.0}, epochs=10))
 
 
 def test_a_run_whose_units_die_is_an_error(cells: Cells, make_recipe: MakeRecipe) -> None:

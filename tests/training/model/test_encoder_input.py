@@ -76,7 +76,7 @@ def test_wide_data_is_made_dense_a_few_rows_at_a_time(monkeypatch: pytest.Monkey
         seen.append(transformed.shape)
         return original(self, transformed)
 
-    monkeypatch.setattr(Preprocessing, "centred", spy)
+    monkeypatch.setattr(Preprocessing, "centered", spy)
     preprocessing = Preprocessing(None, log1p=False, scaling="none", mean=np.zeros(n_peaks), std=np.ones(n_peaks))
     stem = np.random.default_rng(0).standard_normal((n_peaks, 3)).astype(np.float32)
     network = SmileNetwork(n_peaks, Network(hidden=[4], n_latent=4), stem)

@@ -176,10 +176,10 @@ def test_a_wrong_field_is_refused_by_name_and_file(path: Path, top: str, tables:
 @pytest.mark.parametrize(
     ("top", "tables", "said"),
     [
-        ("", "[training.optimizer]\nlr = -0.01", "optimiser.lr"),
-        ("", "[training.optimizer]\nlr = nan", "optimiser.lr"),
-        ("", "[training.optimizer]\nmomentum = -0.5", "optimiser.momentum"),
-        ("", "[training.optimizer]\nweight_decay = -1.0", "optimiser.weight_decay"),
+        ("", "[training.optimiser]\nlr = -0.01", "optimiser.lr"),
+        ("", "[training.optimiser]\nlr = nan", "optimiser.lr"),
+        ("", "[training.optimiser]\nmomentum = -0.5", "optimiser.momentum"),
+        ("", "[training.optimiser]\nweight_decay = -1.0", "optimiser.weight_decay"),
         ("", "[modalities.rna.noise]\nmasking = 1.5", "noise.masking"),
         ("", "[modalities.rna.noise]\ngaussian = inf", "noise.gaussian"),
         ("", "[network]\nhidden = [0]", "network.hidden"),
@@ -191,7 +191,7 @@ def test_a_wrong_field_is_refused_by_name_and_file(path: Path, top: str, tables:
         ("", "[modalities.'../rna']\nkind = 'rna'\n[modalities.'../rna'.data]", "`key` in `$.modalities`"),
         ("", "[network]\nhidden = [32, -1]", "network.hidden"),
         ("", "[modalities.rna.noise]\nmasking = 1.0", "noise.masking"),
-        ("", "[training.optimizer]\nmomentum = 1.0", "optimiser.momentum"),
+        ("", "[training.optimiser]\nmomentum = 1.0", "optimiser.momentum"),
     ],
 )
 def test_a_field_that_training_could_not_use_is_refused(path: Path, top: str, tables: str, said: str) -> None:

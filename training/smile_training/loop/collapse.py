@@ -17,7 +17,7 @@ def require_spread(encoded: Tensor, when: str) -> None:
         If all are zero, or the mean cosine over all pairs of cells is above 0.999.
     """
     if not encoded.any():
-        raise TrainingError(f"the embedding collapsed {when}: all units are dead; lower optimizer.lr or weight_decay")
+        raise TrainingError(f"the embedding collapsed {when}: all units are dead; lower optimiser.lr or weight_decay")
     # The squared length of the mean unit vector is the mean cosine over all pairs.
     likeness = float(torch.nn.functional.normalize(encoded.float()).mean(dim=0).square().sum())
     if likeness > _COLLAPSED:

@@ -175,7 +175,7 @@ def _encode(learner: Learner, x: Tensor) -> Tensor:
 def _finite(loss: Tensor, when: str) -> float:
     value = float(loss)
     if not np.isfinite(value):
-        raise TrainingError(f"the loss is {value} {when}; lower optimizer.lr, or set precision = 'float32'")
+        raise TrainingError(f"the loss is {value} {when}; lower optimiser.lr, or set precision = 'float32'")
     return value
 
 

@@ -165,7 +165,7 @@ class Training(Section, frozen=True):
 
     pairing: Pairing = Pairing()
     loss: Loss = Loss()
-    optimizer: Optimizer = Optimizer()
+    optimizer: Optimizer = msgspec.field(default_factory=Optimizer, name="optimiser")
     batch_size: Annotated[int, msgspec.Meta(ge=2)] = 512
     pretraining_epochs: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Of each modality on its own, in reference SMILE."""

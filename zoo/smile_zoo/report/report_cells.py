@@ -88,6 +88,6 @@ def sampled_cells(summary: ProjectionSummary) -> ReportCells:
         map=sample["map"],
         label={column.name: Categories(column.labels, sample["label"][:, index]) for index, column in columns},
         confidence={column.name: sample["confidence"][:, index] for index, column in columns},
-        similarity=sample["similarity"] if summary.tells_similarity else None,
+        similarity=sample["similarity"] if summary.has_similarity else None,
         batch={key: Categories(each.names, each.ids) for key, each in summary.sample_batches.items()},
     )

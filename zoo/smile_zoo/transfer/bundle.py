@@ -18,6 +18,7 @@ import msgspec
 from smile_runtime.errors import OutputError, SmileError
 from smile_runtime.io import atomic_directory, atomic_path, require_free, scratch_directory
 from smile_runtime.manifest import MANIFEST_NAME, FileRecord, Manifest, parse_manifest
+from smile_runtime.space import SPACE_FOLDER
 from smile_zoo.catalogue import Commit, Repo, Revision, Sha256, list_spaces
 from smile_zoo.errors import BundleError
 from smile_zoo.hub import Progress, RepoCache, hub_cache, no_progress
@@ -136,7 +137,7 @@ def unpack(
         If it cannot be written.
     """
     if local_dir is not None:
-        require_free(local_dir, force=force)
+        require_free(local_dir, force=force, replaceable=SPACE_FOLDER)
     with _opened(path) as bundle:
         if local_dir is not None:
             with atomic_directory(local_dir) as partial:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from smile_runtime.io import atomic_directory, require_free
 from smile_runtime.manifest import MANIFEST_NAME, Device, Precision, read_manifest
-from smile_runtime.space import FileHashes, Space, absent_encoder, encoders_here, open_space, require_pinned
+from smile_runtime.space import (
+    SPACE_FOLDER,
+    FileHashes,
+    Space,
+    absent_encoder,
+    encoders_here,
+    open_space,
+    require_pinned,
+)
 from smile_zoo.hub import Hub, Progress, hash_memory, no_progress
 from smile_zoo.transfer.hub_pull import Download
 from smile_zoo.transfer.names import LocalSpace, parse_name
@@ -76,7 +84,7 @@ def pull(
     """
     target = None if local_dir is None else Path(local_dir)
     if target is not None:
-        require_free(target, force=force)
+        require_free(target, force=force, replaceable=SPACE_FOLDER)
     space = parse_name(name)
     wanted = FileSelection(modalities, with_training)
     if isinstance(space, LocalSpace):
