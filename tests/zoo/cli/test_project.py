@@ -66,7 +66,7 @@ def test_batches_are_counted_and_mixing_is_measured(run, data_folder: Path, tmp_
     ("column", "texts"),
     [
         ("donor", ["no column 'donor' in obs", "its columns are: 'sample', 'depth'"]),
-        ("depth", ["600 different values", "500 at most"]),
+        ("depth", ["600 different values", "at most 500 batches"]),
     ],
 )
 def test_unusable_batch_column_is_refused_before_any_work(run, query: Path, tmp_path: Path, column, texts) -> None:
@@ -208,10 +208,10 @@ def test_file_never_replaces_a_folder(run, query: Path, tmp_path: Path, force: l
         (tmp_path / name / "notes.txt").write_text("mine")
     for name in ("out.h5ad", "out.zarr"):
         check_refused(
-            run("project", query, "pbmc", "-o", name, *force), f"{name} exists; it is a folder", "another name"
+            run("project", query, "pbmc", "-o", name, *force), f"{name} exists and is a folder", "another name"
         )
     done = run("project", query, "pbmc", "-o", "new.h5ad", "--report", "map.png", *force)
-    check_refused(done, "map.png exists; it is a folder")
+    check_refused(done, "map.png exists and is a folder")
     assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(
         ["map.png", "out.h5ad", "out.zarr", "query.h5ad", *["notes.txt"] * 3]
     )
@@ -240,7 +240,7 @@ def test_every_kind_of_values_can_be_stated(run, query: Path) -> None:
         if kind == "counts":
             assert done.returncode == 0, done.stderr
         elif kind != "lognorm":
-            check_refused(done, f"said to be '{kind}', this encoder takes counts or lognorm")
+            check_refused(done, f"the stated kind of values is '{kind}', but this encoder accepts counts or lognorm")
 
 
 def test_full_disk_leaves_no_files(query: Path, tmp_path: Path) -> None:
