@@ -13,7 +13,7 @@ import numpy as np
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.io import ZARR_STORE, require_free
 from smile_runtime.manifest import ValueKind
-from smile_runtime.mapping import UNKNOWN_RATE, record_type
+from smile_runtime.mapping import UNKNOWN_RATE, record_dtype
 from smile_runtime.projection.anndata_projection import finish
 from smile_runtime.projection.preparation import Options, Prepared, prepare
 from smile_runtime.projection.streaming import Progress, project_rows, rows_at_once
@@ -127,7 +127,7 @@ def project_file(
 def _results(folder: Path, query: Path, space: Space, options: Options, prepared: Prepared) -> UnfinishedResults:
     """Return what is done already of this very projection, or nothing yet."""
     mapper = prepared.projector.mapper
-    dtype = record_type(prepared.projector.encoder.record.n_latent, len(mapper.columns))
+    dtype = record_dtype(prepared.projector.encoder.record.n_latent, len(mapper.columns))
     depends_on = [
         sorted(_files(query.resolve())),
         space.manifest_sha256,

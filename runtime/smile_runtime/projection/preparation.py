@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from smile_runtime.arrays import Matrix
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, require_positive
 from smile_runtime.errors import FeatureMatchError, ValueKindError
-from smile_runtime.features import FeatureMatch, find_match, match_query, require_summable
+from smile_runtime.features import FeatureMatch, log_match, match_features, require_summable
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE, ReferenceMapper, require_rate
 from smile_runtime.projection.checks import require_total
@@ -92,11 +92,11 @@ def prepare(query: Query, space: Space, options: Options) -> Prepared:
 def _match(query: Query, encoder: Encoder, organism: str, options: Options) -> FeatureMatch:
     """Match the features of a query; an error says if those of ``raw``, or of ``X``, would do."""
     try:
-        return match_query(
+        match = match_features(
             query.var(options.place),
             encoder.features,
             encoder.record,
-            organism,
+            organism=organism,
             features=options.features,
             overlap=options.overlap,
         )
@@ -105,11 +105,11 @@ def _match(query: Query, encoder: Encoder, organism: str, options: Options) -> F
         if other.use_raw and not query.has_raw:
             raise
         try:
-            found = find_match(
+            found = match_features(
                 query.var(other),
                 encoder.features,
                 encoder.record,
-                organism,
+                organism=organism,
                 features=options.features,
                 overlap=options.overlap,
             )
@@ -117,12 +117,20 @@ def _match(query: Query, encoder: Encoder, organism: str, options: Options) -> F
             raise error from None
         way = other.option if other.use_raw else "leave out --raw"
         raise FeatureMatchError(
-            f"{error}. In this query {other} has {found.n_matched:,} of the features ({way})"
+            f"{error.message}. In this query {other} has {found.n_matched:,} of the features ({way})",
+            options=error.options,
         ) from error
+    log_match(match)
+    return match
 
 
 def reference_mapper(space: Space, modality: str, unknown_rate: float) -> ReferenceMapper:
-    """Return what places the cells of a modality in a space."""
+    """Return the mapper of a modality's cells onto the reference of a space."""
     record = space.encoder(modality).record
-    reference = space.reference.of(record.label_modalities)
-    return ReferenceMapper(reference, record, space.manifest.reference.n_neighbors, unknown_rate)
+    reference = space.reference.select_modalities(record.label_modalities)
+    return ReferenceMapper(
+        reference=reference,
+        record=record,
+        n_neighbors=space.manifest.reference.n_neighbors,
+        unknown_rate=unknown_rate,
+    )

@@ -66,6 +66,6 @@ class Projector:
                 f"{int((~np.isfinite(embedding).all(axis=1)).sum()):,} cells have values too large for the encoder; "
                 "look at the largest values of each cell, or choose another --layer"
             )
-        records = self.mapper(embedding)
+        records = self.mapper.map(embedding)
         records["total"] = totals
         return records

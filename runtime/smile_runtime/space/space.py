@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from smile_runtime.encoder import Encoder, SparseFiles, device_for
+from smile_runtime.encoder import Encoder, SparseFiles, choose_device
 from smile_runtime.errors import IntegrityError, PrecisionError, UnknownModalityError
 from smile_runtime.features import FeatureTable
 from smile_runtime.manifest import MANIFEST_NAME, Device, EncoderRecord, FileRecord, Manifest, Precision, read_manifest
@@ -59,13 +59,13 @@ class Space:
                     f"{self.path / record.features} has {len(features)} features, the manifest says {record.n_features}"
                 )
             encoders[modality] = Encoder(
-                modality,
-                record,
-                features,
-                self.path / graph,
-                self.device,
-                self.precision,
-                self._sparse_files(record) if self.precision == "float32" else None,
+                modality=modality,
+                record=record,
+                features=features,
+                graph=self.path / graph,
+                device=self.device,
+                precision=self.precision,
+                sparse=self._sparse_files(record) if self.precision == "float32" else None,
             )
         return encoders
 
@@ -159,7 +159,7 @@ def open_space(
     IntegrityError
         If a file is missing or was changed.
     """
-    device = device_for(device, precision)
+    device = choose_device(device, precision)
     path = Path(path)
     manifest = read_manifest(path)
     if all(record.graph_of(precision) is None for record in manifest.encoders.values()):

@@ -165,7 +165,7 @@ def _measure_smile(
         worse = degraded(split.left_out.cells[name], recipe.seed + repeat)
         looked_at = [encoders[name].embed(cells) for cells in worse]
         for label_modalities in rules[name]:
-            chosen = points.of(label_modalities)
+            chosen = points.select_modalities(label_modalities)
             if len(chosen) == 0 or len(left_out[name]) == 0:
                 continue
             source = label_source(name, label_modalities)

@@ -8,7 +8,7 @@ from typing import Any
 
 from smile_runtime import Space
 from smile_runtime.io import atomic_path
-from smile_runtime.mapping import MOST_CELLS, UNKNOWN
+from smile_runtime.mapping import MAX_MIXING_CELLS, UNKNOWN
 from smile_zoo.report.plot_data import plot_data
 from smile_zoo.report.rows import feature_rows, provenance_rows
 from smile_zoo.report.shown import ShownCells
@@ -50,7 +50,7 @@ def write_report(
         shown=shown,
         columns=[column["name"] for column in drawn["columns"]],
         labels=_known_labels(summary),
-        most_mixed=MOST_CELLS,
+        most_mixed=MAX_MIXING_CELLS,
         features=feature_rows(provenance),
         provenance=provenance_rows(provenance),
         plot_data=Markup(_script_json(drawn)),  # noqa: S704 (cannot end its element)
