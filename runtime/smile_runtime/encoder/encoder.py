@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smile_runtime.arrays import Matrix, is_sparse, sliceable
+from smile_runtime.arrays import Matrix, as_matrix, is_sparse
 from smile_runtime.encoder.arguments import require_positive, validate_measured, validate_size_factor
 from smile_runtime.encoder.dense_runner import DenseRunner
 from smile_runtime.encoder.device import may_use_cuda, open_session, uses_cuda
@@ -157,7 +157,7 @@ class Encoder:
         SpaceError
             If ONNX Runtime cannot run the graph.
         """
-        matrix = sliceable(X)
+        matrix = as_matrix(X)
         n, n_features = matrix.shape[0], len(self.features)
         if matrix.shape != (n, n_features):
             raise QueryError(

@@ -9,19 +9,21 @@ with both sums over the measured features, accumulated in float64 because their 
 """
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from smile_runtime.arrays import Matrix
 from smile_runtime.encoder.imputation import impute_missing
 from smile_runtime.encoder.numba_kernel import Kernel, compiled_kernel
 from smile_runtime.encoder.sparse_density import needs_compiled_kernel
 from smile_runtime.errors import IntegrityError
 from smile_runtime.features import FeatureTable
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 _FLOATS_PER_CACHE_LINE = 16
 
@@ -31,7 +33,9 @@ class Product(Protocol):
 
     name: str
 
-    def __call__(self, rows: Matrix, center: NDArray[np.float64], factor: float, *, out: NDArray[np.float32]) -> None:
+    def __call__(
+        self, rows: "csr_matrix", center: NDArray[np.float64], factor: float, *, out: NDArray[np.float32]
+    ) -> None:
         """Write ``(rows @ weight - center) * factor`` into ``out``, shape ``(n, width)``."""
         ...
 
@@ -44,7 +48,9 @@ class ScipyProduct:
     def __init__(self, weight: NDArray[np.float32]) -> None:
         self._weight = weight.astype(np.float64)
 
-    def __call__(self, rows: Matrix, center: NDArray[np.float64], factor: float, *, out: NDArray[np.float32]) -> None:
+    def __call__(
+        self, rows: "csr_matrix", center: NDArray[np.float64], factor: float, *, out: NDArray[np.float32]
+    ) -> None:
         """Multiply, as `Product`."""
         sums: NDArray[np.float64] = rows.astype(np.float64) @ self._weight  # (n, width)
         sums -= center
@@ -59,7 +65,9 @@ class CompiledProduct:
     def __init__(self, weight: NDArray[np.float32], kernel: Kernel) -> None:
         self._weight, self._kernel = weight, kernel
 
-    def __call__(self, rows: Matrix, center: NDArray[np.float64], factor: float, *, out: NDArray[np.float32]) -> None:
+    def __call__(
+        self, rows: "csr_matrix", center: NDArray[np.float64], factor: float, *, out: NDArray[np.float32]
+    ) -> None:
         """Multiply, as `Product`."""
         self._kernel(rows.indptr, rows.indices, rows.data, self._weight, center, factor, out)
 
@@ -88,7 +96,7 @@ class FirstLayer:
         kernel = compiled_kernel() if needs_compiled_kernel(self.width) else None
         self.product: Product = ScipyProduct(self._weight) if kernel is None else CompiledProduct(self._lines, kernel)
 
-    def __call__(self, rows: Matrix, measured: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
+    def __call__(self, rows: "csr_matrix", measured: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
         """Write the input of the trunk.
 
         Parameters

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix, Rows
+from smile_runtime.arrays import Matrix, RowTransform
 from smile_runtime.encoder.imputation import MIN_MEASURED_FRACTION
 from smile_runtime.features import FeatureTable
 from smile_runtime.manifest import AcceptedValues, PreprocessingRecord, Scaling
@@ -139,12 +139,12 @@ class Preprocessing:
         -------
             Transformed values, float32, of the shape of ``raw``; a sparse matrix stays sparse.
         """
-        rows = Rows(raw, measured)
+        rows = RowTransform(raw, measured)
         if self.binarize:
             rows.map(_presence)
         rows.scale_rows(size_factor[:, 0])
         if self.clr:
-            n_measured = np.maximum(rows.measured(np.ones(raw.shape[1])), 1)
+            n_measured = np.maximum(rows.measured_weight(np.ones(raw.shape[1])), 1)
             rows.scale_rows(np.exp(-rows.row_sums(np.log1p) / n_measured))
         if self.band is not None and self.band_mean is not None:
             rows.scale_bands(self.band, self.band_mean)
@@ -152,9 +152,10 @@ class Preprocessing:
             rows.map(np.log1p)
         if self.idf is not None:
             rows.scale_columns(self.idf)
-            square = rows.row_sums(np.square) / np.maximum(rows.measured(self.power), MIN_MEASURED_FRACTION)
+            square = rows.row_sums(np.square) / np.maximum(rows.measured_weight(self.power), MIN_MEASURED_FRACTION)
             rows.scale_rows(np.divide(1.0, np.sqrt(square), out=np.ones_like(square), where=square > 0))
-        return rows.matrix
+        result: Matrix = rows.matrix
+        return result
 
     def centered(self, transformed: NDArray[np.float32]) -> NDArray[np.float32]:
         """Center and scale dense values from `transform`, shape ``(n, n_features)``."""

@@ -3,8 +3,12 @@
 All densities are break-even points measured on one thread by ``python benchmarks/sparse_rows.py --crossover``.
 """
 
-from smile_runtime.arrays import Matrix
+from typing import TYPE_CHECKING
+
 from smile_runtime.encoder.numba_kernel import compiled_kernel
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 _MAX_SCIPY_WIDTH = 256  # up to this width scipy is fast enough that numba is not worth its import time
 _MAX_CACHED_BYTES = 24_000_000  # weights up to this size stay in the processor's cache
@@ -15,7 +19,7 @@ def needs_compiled_kernel(width: int) -> bool:
     return width > _MAX_SCIPY_WIDTH
 
 
-def is_sparse_enough(matrix: Matrix, width: int) -> bool:
+def is_sparse_enough(matrix: "csr_matrix", width: int) -> bool:
     """Return whether CSR rows, shape ``(n, n_features)``, are faster through a sparse first layer of that width."""
     n, n_features = matrix.shape
     return bool(matrix.nnz < break_even_density(n_features, width) * n * n_features)

@@ -96,7 +96,7 @@ class FeatureMatch:
         result[:, self.matched] = selected
         return result
 
-    def _select_sparse(self, rows: Matrix) -> "csr_matrix":
+    def _select_sparse(self, rows: "csr_matrix") -> "csr_matrix":
         from scipy.sparse import csr_matrix
 
         selected = rows[:, self.columns]

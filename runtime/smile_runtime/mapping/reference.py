@@ -81,7 +81,7 @@ def read_points(path: Path, label_columns: tuple[LabelColumn, ...], modalities: 
             **{name: arrays[name] for name in _ARRAY_NAMES}, label_columns=label_columns, modalities=modalities
         )
     except (SafetensorError, KeyError) as error:
-        raise IntegrityError(f"{path} is not a reference: {error}; pull or build the space again") from error
+        raise IntegrityError(f"{path} holds no reference: {error}; pull or build the space again") from error
     m = len(reference)
     shapes = {name: arrays[name].shape for name in _ARRAY_NAMES[1:]}
     if shapes != {"weight": (m,), "map": (m, 2), "label": (m, len(label_columns)), "modality": (m,)}:
@@ -106,7 +106,8 @@ def _require_labels(reference: Reference, path: Path) -> None:
             continue
         if (np.array(column.parents)[ids] != reference.label[:, index_of[column.within]]).any():
             raise IntegrityError(
-                f"{path} holds labels of {column.name!r} outside their {column.within!r}; pull or build the space again"
+                f"{path} holds labels of {column.name!r} outside of their {column.within!r}; "
+                "pull or build the space again"
             )
 
 

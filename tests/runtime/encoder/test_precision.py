@@ -47,7 +47,7 @@ def test_float32_runs_by_default(int8_copy):
 
 
 def test_space_without_int8_raises_with_the_remedy(pbmc_path):
-    with pytest.raises(PrecisionError, match="space pbmc has no int8 graph; use --precision float32") as caught:
+    with pytest.raises(PrecisionError, match="space pbmc has no int8 graph; use float32") as caught:
         open_space(pbmc_path, precision="int8")
     assert "int8 = true under [export]" in str(caught.value)
 
@@ -56,7 +56,7 @@ def test_encoder_without_int8_raises_even_if_another_has_it(int8_copy):
     space = open_space(two_encoders(int8_copy), precision="int8")
     assert list(space.encoders) == ["rna"]
     assert space.encoder("rna").precision == "int8"
-    with pytest.raises(PrecisionError, match="the adt encoder of the space pbmc has no int8 graph; use --precision"):
+    with pytest.raises(PrecisionError, match="the adt encoder of the space pbmc has no int8 graph; use float32"):
         space.encoder("adt")
 
 
@@ -139,5 +139,5 @@ def test_parity_must_reach_what_the_manifest_states(int8_copy):
     turned[3:] = rows["embedding"][3:]  # one row suffices
     save_file({**rows, "embedding": turned / np.linalg.norm(turned, axis=1, keepdims=True)}, path)
     assert 0.999 < parity_cosine(encoder, path) < 0.9998
-    with pytest.raises(IntegrityError, match=r"int8 graph gives embeddings of cosine 0\.999.*manifest says 0\.99991"):
+    with pytest.raises(IntegrityError, match=r"int8 graph reaches a cosine of only 0\.999.*manifest says 0\.99991"):
         require_int8_parity(encoder, path)

@@ -211,7 +211,9 @@ def test_parity_holds_for_sparse_rows(fresh, space):
     assert 0 < require_sparse_parity(fresh, path) <= 1e-5
     fresh.sparse_runner.layer._mean = 1.001 * fresh.features.mean
     fresh.sparse_runner.layer._cached_constants = None
-    with pytest.raises(IntegrityError, match="rna encoder of sparse rows gives embeddings that differ from torch's by"):
+    with pytest.raises(
+        IntegrityError, match="rna encoder of sparse rows computes embeddings that differ from torch's by"
+    ):
         require_sparse_parity(fresh, path)
 
 
