@@ -179,5 +179,6 @@ def test_a_first_layer_that_gives_another_embedding_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sparse_writer, "write_first_layer", lambda path, weight: write_first_layer(path, weight * 1.01))
-    with pytest.raises(IntegrityError, match="rna encoder of sparse rows computes embeddings that differ from torch's by"):
+    message = "rna encoder of sparse rows computes embeddings that differ from torch's by"
+    with pytest.raises(IntegrityError, match=message):
         runtime_encoder(random_encoder("expression", stem=True), tmp_path)

@@ -21,7 +21,7 @@ from smile_zoo.hub import (
     is_conflict,
     is_repo,
     is_revision,
-    may_pass,
+    is_temporary,
     require_online,
 )
 from smile_zoo.transfer.card import merge_card, require_complete
@@ -256,7 +256,7 @@ class _Publication:
                     create_pr=how.create_pr,
                 )
             except (HfHubHTTPError, httpx.HTTPError) as error:
-                if (may_pass(error) or is_conflict(error)) and (landed := self._landed(content, before, how)):
+                if (is_temporary(error) or is_conflict(error)) and (landed := self._landed(content, before, how)):
                     return landed
                 raise
             except ValueError as error:
