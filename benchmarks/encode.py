@@ -25,7 +25,7 @@ from simulation import N_FEATURES, feature_names, random_network, recipe
 from smile_runtime.encoder.encoder import DEFAULT_BATCH_SIZE, Encoder, SparseFiles
 from smile_runtime.encoder.first_layer import write_first_layer
 from smile_runtime.features.feature_table import FeatureTable
-from smile_runtime.manifest import EncoderRecord, PreprocessingRecord, SparseRecord
+from smile_runtime.manifest import EncoderRecord, SparseRecord
 from smile_training.export.onnx_export import export_onnx, export_trunk
 
 NETWORKS = {
@@ -51,12 +51,7 @@ def make_encoder(folder: Path, stem_size: int | None, hidden: list[int], n_featu
         n_features=n_features,
         n_latent=sizes.n_latent,
         n_pseudo_types=sizes.n_pseudo_types,
-        preprocessing=PreprocessingRecord(
-            values="expression",
-            target_sum=preprocessing.target_sum,
-            log1p=preprocessing.log1p,
-            scaling=preprocessing.scaling,
-        ),
+        preprocessing=preprocessing.to_record("expression"),
         min_matched=0.0,
         parity_difference=0.0,
         label_modalities=["rna"],
@@ -69,8 +64,8 @@ def make_encoder(folder: Path, stem_size: int | None, hidden: list[int], n_featu
         ),
     )
     weight = trained.network.feature_weight.double().numpy()
-    features = FeatureTable(trained.features, preprocessing.mean, preprocessing.std, weight)
-    return Encoder("rna", record, features, graph, "cpu", sparse=sparse)
+    features = FeatureTable(trained.features, mean=preprocessing.mean, std=preprocessing.std, weight=weight)
+    return Encoder(modality="rna", record=record, features=features, graph=graph, device="cpu", sparse=sparse)
 
 
 def bare_session(graph: Path, threads: int) -> onnxruntime.InferenceSession:

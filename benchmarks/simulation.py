@@ -59,7 +59,9 @@ def random_network(stem_size: int | None, sizes: Network, features: Sequence[str
     stem = None if stem_size is None else rng.standard_normal((n_features, stem_size), np.float32)
     network = SmileNetwork(n_features, sizes, stem)
     network.initialize(torch.Generator().manual_seed(0))
-    return TrainedEncoder(tuple(features), Preprocessing(1e4, True, "sd", mean, std), network.eval())
+    return TrainedEncoder(
+        tuple(features), Preprocessing(target_sum=1e4, log1p=True, scaling="sd", mean=mean, std=std), network.eval()
+    )
 
 
 def simulated_space(folder: Path, features: Sequence[str], stem_size: int | None, hidden: list[int]) -> None:

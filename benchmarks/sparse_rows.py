@@ -8,7 +8,7 @@ stem are compared with what the published architecture (1000-512-128, no stem) m
 The runs alternate; the ratio is the median over rounds. Times are the processor's, not the clock's: all of it runs on
 one thread, and on a shared machine the clock counts other work too. Where the time of sparse rows goes is measured on
 its own. ``--crossover`` finds instead, for every kernel and width, the density at which both take the same time, for
-``smile_runtime.encoder.crossover``. Runs on Linux.
+``smile_runtime.encoder.sparse_density``. Runs on Linux.
 
     python benchmarks/sparse_rows.py
     python benchmarks/sparse_rows.py --crossover      (about 3 minutes)
@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -35,8 +35,8 @@ from scipy import sparse
 from encode import bare_session, make_encoder, run_bare
 from machine import cpu_model
 from smile_runtime.encoder import first_layer
-from smile_runtime.encoder.crossover import is_thin
 from smile_runtime.encoder.encoder import DEFAULT_BATCH_SIZE, Encoder
+from smile_runtime.encoder.sparse_density import is_sparse_enough
 
 PUBLISHED, STEM = (None, [1000, 512]), (50, [256])
 """Number of stem components, or none, and the hidden layers."""
@@ -82,7 +82,7 @@ def simulate(n_cells: int, n_features: int, density: float) -> Rows:
 
 def without_sparse(encoder: Encoder) -> Encoder:
     """Return the encoder without its files for sparse rows: it makes them dense."""
-    return Encoder(encoder.modality, _no_sparse(encoder), encoder.features, encoder.graph, "cpu")
+    return replace(encoder, record=_no_sparse(encoder), sparse=None)
 
 
 def _no_sparse(encoder: Encoder) -> Any:
@@ -96,11 +96,11 @@ def embed(encoder: Encoder, rows: Rows) -> None:
 
 def embed_sparse(encoder: Encoder, rows: Rows) -> None:
     """Embed cells by the sparse path, whatever their density."""
-    assert encoder.sparse_path is not None
+    assert encoder.sparse_runner is not None
     starts = range(0, rows.X.shape[0], DEFAULT_BATCH_SIZE)
     slices = [slice(start, start + DEFAULT_BATCH_SIZE) for start in starts]
     for each in slices:
-        encoder.sparse_path.run("embedding", (rows.X[each], rows.size_factor[each]), None)
+        encoder.sparse_runner.run("embedding", (rows.X[each], rows.size_factor[each]), None)
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -123,13 +123,13 @@ def compare(case: Case, rounds: int, folder: Path) -> dict[str, Any]:
     if case.network == STEM:
         theirs, against = published_of(case, rows, folder), "1000-512-128 without stem, bare"
     pairs = in_turns(lambda: embed(encoder, rows), theirs, rounds)
-    if not is_thin(rows.X, encoder.record.sparse.width):
+    if not is_sparse_enough(rows.X, encoder.record.sparse.width):
         raise SystemExit(f"{case.name} at density {case.density}: the encoder makes such rows dense")
     ratios = [their / our for our, their in pairs]
     return {
         "network": case.name,
         "density": case.density,
-        "kernel": encoder.sparse_path.layer.product.name,
+        "kernel": encoder.sparse_runner.layer.product.name,
         "sparse_cells_per_s": case.n_cells / statistics.median(our for our, _ in pairs),
         "against": against,
         "against_cells_per_s": case.n_cells / statistics.median(their for _, their in pairs),
@@ -156,7 +156,7 @@ def published_of(case: Case, rows: Rows, folder: Path) -> Callable[[], object]:
 
 def parts(encoder: Encoder, rows: Rows, rounds: int) -> dict[str, float]:
     """Return where the time of sparse rows goes, in microseconds a cell, each part on its own."""
-    path, batch = encoder.sparse_path, slice(0, DEFAULT_BATCH_SIZE)
+    path, batch = encoder.sparse_runner, slice(0, DEFAULT_BATCH_SIZE)
     assert path is not None
     raw, size_factor = rows.X[batch], rows.size_factor[batch]
     transformed = encoder.preprocessing.transform(raw, size_factor)

@@ -18,7 +18,8 @@ from sklearn.metrics import roc_auc_score
 
 from smile_runtime import project
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
-from smile_runtime.mapping.similarity import UNKNOWN_RATE, mean_distance, similarity_from_distance
+from smile_runtime.mapping.similarity import mean_distance, similarity_from_distance
+from smile_runtime.mapping.unknown_cells import UNKNOWN_RATE
 from smile_training.data.dataset import read_dataset
 from smile_training.data.degradation import degraded
 from smile_training.data.folds import split_folds

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import smile_zoo
 
-ON_THE_CPU = "CUDA does not work here, running on the CPU; `smile-zoo doctor` shows why, --device cpu says you know\n"
+ON_THE_CPU = "CUDA does not work here, running on the CPU; `smile-zoo doctor` shows why, device 'cpu' silences this\n"
 REFUSED = "CUDA was asked for, but ONNX Runtime could not start it here"
 
 command = Path(sys.executable).with_name("smile-zoo")

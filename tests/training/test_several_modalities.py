@@ -87,7 +87,7 @@ def test_votes_are_of_the_modalities_that_the_manifest_names(two: Path) -> None:
     space = smile_runtime.open_space(two, device="cpu")
     assert space.manifest.encoders["rna"].label_modalities == ["rna"]
     assert set(space.manifest.encoders["adt"].label_modalities) <= {"rna", "adt"}
-    weights = [space.reference.of([name]).weight.sum() for name in ("rna", "adt")]
+    weights = [space.reference.select_modalities([name]).weight.sum() for name in ("rna", "adt")]
     assert weights == [120, 80]
     assert space.manifest.reference.n_cells == 120
 

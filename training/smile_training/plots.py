@@ -64,8 +64,15 @@ def _placed(
 ) -> NDArray[np.float32]:
     """Return where cells stand on a map by their neighbors, shape ``(n, 2)``."""
     n = len(known)
-    no_labels, modality = np.empty((n, 0), np.int64), np.zeros(n, np.int64)
-    points = Reference(known, np.ones(n, np.float32), position, no_labels, modality, (), ("all",))
+    points = Reference(
+        embedding=known,
+        weight=np.ones(n, np.float32),
+        map=position,
+        label=np.empty((n, 0), np.int64),
+        modality=np.zeros(n, np.int64),
+        label_columns=(),
+        modalities=("all",),
+    )
     neighbors = find_nearest_neighbors(others, known, k)
     placed: NDArray[np.float32] = np.einsum(
         "nk,nkc->nc", neighbor_weights(neighbors, points), position[neighbors.indices]

@@ -1,4 +1,4 @@
-"""One modality's encoder: raw values in, embedding out."""
+"""The encoder of one modality: raw values in, embedding out."""
 
 import logging
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smile_runtime.arrays import Matrix, as_matrix, is_sparse
-from smile_runtime.encoder.arguments import checked_factor, checked_mask, require_empty, require_positive
-from smile_runtime.encoder.crossover import is_thin
-from smile_runtime.encoder.dense_path import DensePath
+from smile_runtime.encoder.arguments import require_positive, validate_measured, validate_size_factor
+from smile_runtime.encoder.dense_runner import DenseRunner
+from smile_runtime.encoder.device import may_use_cuda, open_session, uses_cuda
 from smile_runtime.encoder.first_layer import read_first_layer
 from smile_runtime.encoder.preprocessing import Preprocessing
-from smile_runtime.encoder.session import may_run_cuda, open_session, runs_on_cuda
-from smile_runtime.encoder.sparse_path import SparsePath
+from smile_runtime.encoder.sparse_density import is_sparse_enough
+from smile_runtime.encoder.sparse_runner import SparseRunner
 from smile_runtime.errors import IntegrityError, QueryError
 from smile_runtime.features import FeatureTable
 from smile_runtime.io import default_threads, run_in_threads
@@ -29,38 +29,38 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DEFAULT_BATCH_SIZE = 512
-_FEWEST = 64  # rows that are worth a thread
-_opening = Lock()  # of no encoder, so that one that is not open yet can be pickled
+_MIN_ROWS_PER_THREAD = 64
+_opening = Lock()  # shared by all encoders, because an encoder with a lock of its own could not be pickled
 
 
 @dataclass(frozen=True)
 class SparseFiles:
-    """The files by which sparse rows go through an encoder; the manifest's `SparseRecord` says what is in them."""
+    """Files of an encoder for sparse rows, whose contents the manifest's `SparseRecord` describes."""
 
     first: Path
     trunk: Path
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class Encoder:
-    """An encoder of a space. ONNX Runtime is loaded at the first call that needs it.
+    """An encoder of a space. ONNX Runtime is loaded by the first call that needs it.
 
     Attributes
     ----------
     modality
-        What it encodes: ``rna``, ...
+        Name of the encoded modality, such as ``rna``.
     record
-        What the manifest says of it.
+        Manifest record of the encoder.
     features
-        The features that it takes, in order.
+        Features of the encoder, in the order of its input.
     graph
-        Its ONNX file.
+        ONNX file of the whole graph.
     device
-        Where it shall run.
+        Requested device.
     precision
-        What its graph computes in.
+        Precision of the graph.
     sparse
-        Its files for sparse rows; None: they are made dense.
+        Files for sparse rows; None to make them dense.
     """
 
     modality: str
@@ -70,11 +70,11 @@ class Encoder:
     device: Device = "auto"
     precision: Precision = "float32"
     sparse: SparseFiles | None = None
-    _last: DensePath | SparsePath | None = field(default=None, init=False, repr=False)
+    _last_runner: DenseRunner | SparseRunner | None = field(default=None, init=False, repr=False)
 
     @cached_property
     def session(self) -> "InferenceSession":
-        """The ONNX Runtime session of the whole graph."""
+        """ONNX Runtime session of the whole graph."""
         return self._open(self.graph, self.device, self.record.n_features)
 
     def _open(self, graph: Path, device: Device, n_inputs: int) -> "InferenceSession":
@@ -83,48 +83,36 @@ class Encoder:
         stated = n_inputs, self.record.n_latent, self.record.n_pseudo_types
         if widths != stated:
             raise IntegrityError(
-                f"{graph} takes and gives {widths} numbers a cell, the manifest says {stated}; "
+                f"{graph} has inputs and outputs of widths {widths}, the manifest says {stated}; "
                 "pull or build the space again"
             )
         return session
 
     @property
     def provider(self) -> str:
-        """The execution provider that runs it: what ONNX Runtime chose, not what was asked for."""
-        session = self.session if self._last is None else self._last.session
+        """Execution provider that ONNX Runtime chose, whatever was requested."""
+        session = self.session if self._last_runner is None else self._last_runner.session
         provider: str = session.get_providers()[0]
         return provider
 
     @cached_property
-    def dense_path(self) -> DensePath:
-        """The way that all rows can take: through the whole graph."""
-        return DensePath(self.session)
+    def dense_runner(self) -> DenseRunner:
+        """Runner of rows of any kind through the whole graph."""
+        return DenseRunner(self.session)
 
     @cached_property
-    def sparse_path(self) -> SparsePath | None:
-        """The way of thin sparse rows, on the CPU; None where the space has none."""
+    def sparse_runner(self) -> SparseRunner | None:
+        """Runner of sparse rows on the CPU; None if the space has no files for it."""
         if self.sparse is None or not self.record.sparse:
             return None
         width = self.record.sparse.width
         layer = read_first_layer(self.sparse.first, self.features, width)
-        return SparsePath(self.preprocessing, layer, self._open(self.sparse.trunk, "cpu", width))
+        return SparseRunner(self.preprocessing, layer, self._open(self.sparse.trunk, "cpu", width))
 
     @cached_property
     def preprocessing(self) -> Preprocessing:
-        """The fitted preprocessing, as it also stands in the graph."""
-        settings, table = self.record.preprocessing, self.features
-        return Preprocessing(
-            target_sum=settings.target_sum,
-            log1p=settings.log1p,
-            scaling=settings.scaling,
-            mean=table.mean,
-            std=table.std,
-            binarize=settings.binarize,
-            clr=settings.clr,
-            idf=table.idf if settings.tfidf else None,
-            band=table.band if settings.band_mean is not None else None,
-            band_mean=None if settings.band_mean is None else np.array(settings.band_mean),
-        )
+        """Fitted preprocessing, which is also part of the graph."""
+        return Preprocessing.from_record(self.record.preprocessing, self.features)
 
     def encode(
         self,
@@ -137,63 +125,38 @@ class Encoder:
     ) -> NDArray[np.float32]:
         """Embed cells.
 
-        Sparse rows are not made dense where that is faster. A cell's embedding does not depend on that, nor on the
-        cells beside it, the batch size or the threads.
+        Sparse rows stay sparse if that is faster. A cell's embedding depends neither on that nor on other cells, the
+        batch size or the number of threads.
 
         Parameters
         ----------
         X
-            Raw values in the encoder's feature order, dense or sparse, shape ``(n, n_features)``; NaN for a value that
-            was not measured.
+            Raw values in the encoder's feature order, dense or sparse, shape ``(n, n_features)``; NaN for missing
+            values.
         size_factor
-            What each cell is multiplied by before the logarithm, shape ``(n,)`` or ``(n, 1)``; for counts
-            ``target_sum / total``, the total taken over all features that were measured. None: 1, for values that
-            already have that scale.
+            Factor of each cell before the logarithm, shape ``(n,)`` or ``(n, 1)``; for counts ``target_sum / total``,
+            with the total over all measured features. None for 1, if the values are already scaled.
         measured
-            Which features were measured at all, shape ``(n_features,)``, bool; sparse rows hold nothing of the others,
-            and what dense rows hold of them is not looked at. None: all.
+            Whether each feature was measured at all, shape ``(n_features,)``, bool; None if all were. The columns of
+            missing features must be empty in sparse rows, and are ignored in dense rows.
         batch_size
-            Matrix that run through the graph together, at most.
+            Maximum number of rows that pass through the graph at once.
         n_threads
-            Threads that work at a time, on the CPU; None: one a core, or as many as OMP_NUM_THREADS says.
+            Number of threads on the CPU; None for one per available core, up to ``OMP_NUM_THREADS``.
 
         Returns
         -------
-            L2-normalized embedding, float32, shape ``(n, n_latent)``, rows in the order of ``X``.
+            L2-normalized embedding, float32, shape ``(n, n_latent)``, in the row order of ``X``.
 
         Raises
         ------
         QueryError
-            If a shape does not fit, or sparse rows hold values of features that were not measured.
+            If a shape is wrong, or sparse rows have values of missing features.
         DependencyError, DeviceError
-            If ONNX Runtime, or the device, does not work.
+            If ONNX Runtime or the device does not work.
         SpaceError
-            If this ONNX Runtime cannot run the graph.
+            If ONNX Runtime cannot run the graph.
         """
-        return self._run("embedding", self.record.n_latent, X, size_factor, measured, batch_size, n_threads)
-
-    def pseudo_types(
-        self,
-        X: Matrix,
-        size_factor: ArrayLike | None = None,
-        *,
-        measured: ArrayLike | None = None,
-        batch_size: int = DEFAULT_BATCH_SIZE,
-        n_threads: int | None = None,
-    ) -> NDArray[np.float32]:
-        """Return the probabilities of the K pseudo cell types, shape ``(n, K)``; arguments as `encode`."""
-        return self._run("pseudo_type", self.record.n_pseudo_types, X, size_factor, measured, batch_size, n_threads)
-
-    def _run(
-        self,
-        output: str,
-        width: int,
-        X: Matrix,
-        size_factor: ArrayLike | None,
-        measured: ArrayLike | None,
-        batch_size: int,
-        n_threads: int | None,
-    ) -> NDArray[np.float32]:
         matrix = as_matrix(X)
         n, n_features = matrix.shape[0], len(self.features)
         if matrix.shape != (n, n_features):
@@ -203,38 +166,36 @@ class Encoder:
             )
         n_threads = default_threads() if n_threads is None else n_threads
         require_positive(batch_size=batch_size, n_threads=n_threads)
-        factor = checked_factor(size_factor, n)
-        mask = None if measured is None else checked_mask(measured, n_features)
-        if mask is not None and is_sparse(matrix):
-            require_empty(matrix, mask)
-        path = self._path(matrix)
-        n_threads = 1 if runs_on_cuda(path.session) else n_threads
-        batch = min(batch_size, max(_FEWEST, -(-n // n_threads)))
-        result = np.empty((n, width), np.float32)
+        factor = validate_size_factor(size_factor, n)
+        mask = validate_measured(measured, matrix)
+        runner = self._runner(matrix)
+        n_threads = 1 if uses_cuda(runner.session) else n_threads
+        batch = min(batch_size, max(_MIN_ROWS_PER_THREAD, -(-n // n_threads)))
+        embedding = np.empty((n, self.record.n_latent), np.float32)
 
         def fill(start: int) -> None:
             rows = slice(start, min(start + batch, n))
-            result[rows] = path.run(output, (matrix[rows], factor[rows]), mask)
+            embedding[rows] = runner.run("embedding", (matrix[rows], factor[rows]), mask)
 
         run_in_threads(fill, range(0, n, batch), n_threads)
-        return result
+        return embedding
 
-    def _path(self, matrix: Matrix) -> DensePath | SparsePath:
-        """Choose the faster path for some rows, and say so where it is not the last one; one thread opens it."""
+    def _runner(self, matrix: Matrix) -> DenseRunner | SparseRunner:
+        """Choose the faster runner, opened by one thread only, and log if it is not the last one."""
         with _opening:
-            sparse = self.sparse_path if self._takes_sparse(matrix) else None
-            path = self.dense_path if sparse is None else sparse
-            if path is not self._last:
-                logger.info("cells go through the %s encoder %s", self.modality, path)
-                self._last = path
-        return path
+            sparse = self.sparse_runner if self._stays_sparse(matrix) else None
+            runner = self.dense_runner if sparse is None else sparse
+            if runner is not self._last_runner:
+                logger.info("cells go through the %s encoder %s", self.modality, runner)
+                self._last_runner = runner
+        return runner
 
-    def _takes_sparse(self, matrix: Matrix) -> bool:
-        """Say whether rows are thin, without NaN, and not bound for CUDA."""
+    def _stays_sparse(self, matrix: Matrix) -> bool:
+        """Return whether the rows are sparse enough, without NaN, and run on the CPU."""
         if self.sparse is None or not self.record.sparse:
             return False
-        if not is_sparse(matrix) or not is_thin(matrix, self.record.sparse.width):
+        if not is_sparse(matrix) or not is_sparse_enough(matrix, self.record.sparse.width):
             return False
         if np.isnan(matrix.data).any():
             return False
-        return not may_run_cuda(self.device) or not runs_on_cuda(self.session)
+        return not may_use_cuda(self.device) or not uses_cuda(self.session)

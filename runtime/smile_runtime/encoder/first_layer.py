@@ -1,10 +1,11 @@
-"""The first linear map of an encoder, for sparse rows.
+"""The first linear layer of an encoder, for sparse rows.
 
-In a sparse row only the values that it holds meet their weights. Centring, which would fill it, comes behind them::
+Only the stored values of a sparse row are multiplied by weights. Centering would fill the row, so it is applied to the
+product instead::
 
     sum of (t - mean) * weight  =  t @ weight - center,    center = sum of mean * weight
 
-each sum over the measured features. The difference of large sums loses digits: both are added up in float64.
+with both sums over the measured features, accumulated in float64 because their difference cancels digits.
 """
 
 from pathlib import Path
@@ -15,32 +16,32 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from smile_runtime.encoder.crossover import is_wide
+from smile_runtime.encoder.imputation import impute_missing
 from smile_runtime.encoder.numba_kernel import Kernel, compiled_kernel
-from smile_runtime.encoder.preprocessing import SMALLEST_SHARE
+from smile_runtime.encoder.sparse_density import needs_compiled_kernel
 from smile_runtime.errors import IntegrityError
 from smile_runtime.features import FeatureTable
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-_LINE = 16  # float32 numbers in a cache line
+_FLOATS_PER_CACHE_LINE = 16
 
 
 class Product(Protocol):
-    """Sparse rows times weights."""
+    """Product of sparse rows and weights."""
 
     name: str
 
     def __call__(
-        self, rows: "csr_matrix", center: NDArray[np.float64], factor: float, result: NDArray[np.float32]
+        self, rows: "csr_matrix", center: NDArray[np.float64], factor: float, *, out: NDArray[np.float32]
     ) -> None:
-        """Write ``(rows @ weight - center) * factor`` into ``result``, shape ``(n, width)``."""
+        """Write ``(rows @ weight - center) * factor`` into ``out``, shape ``(n, width)``."""
         ...
 
 
 class ScipyProduct:
-    """The product by scipy, in float64."""
+    """Product computed by scipy, in float64."""
 
     name = "scipy"
 
@@ -48,16 +49,16 @@ class ScipyProduct:
         self._weight = weight.astype(np.float64)
 
     def __call__(
-        self, rows: "csr_matrix", center: NDArray[np.float64], factor: float, result: NDArray[np.float32]
+        self, rows: "csr_matrix", center: NDArray[np.float64], factor: float, *, out: NDArray[np.float32]
     ) -> None:
         """Multiply, as `Product`."""
         sums: NDArray[np.float64] = rows.astype(np.float64) @ self._weight  # (n, width)
         sums -= center
-        np.multiply(sums, factor, out=result, casting="same_kind")
+        np.multiply(sums, factor, out=out, casting="same_kind")
 
 
 class CompiledProduct:
-    """The product by a compiled kernel; `smile_runtime.encoder.numba_kernel` has it."""
+    """Product computed by the kernel of `smile_runtime.encoder.numba_kernel`."""
 
     name = "numba"
 
@@ -65,83 +66,83 @@ class CompiledProduct:
         self._weight, self._kernel = weight, kernel
 
     def __call__(
-        self, rows: "csr_matrix", center: NDArray[np.float64], factor: float, result: NDArray[np.float32]
+        self, rows: "csr_matrix", center: NDArray[np.float64], factor: float, *, out: NDArray[np.float32]
     ) -> None:
         """Multiply, as `Product`."""
-        self._kernel(rows.indptr, rows.indices, rows.data, self._weight, center, factor, result)
+        self._kernel(rows.indptr, rows.indices, rows.data, self._weight, center, factor, out)
 
 
 class FirstLayer:
-    """The first linear map of an encoder.
+    """The first linear layer of an encoder.
 
     Parameters
     ----------
     weight
-        Shape ``(n_features, width)``, the scale folded in.
+        Weights that include the scale of each feature, shape ``(n_features, width)``.
     mean
-        What each feature is centered at, shape ``(n_features,)``.
-    share
-        Share of each feature in what the encoder looks at, shape ``(n_features,)``.
+        Reference mean of each feature, shape ``(n_features,)``.
+    feature_weight
+        Fraction of the encoder's feature weight on each feature, shape ``(n_features,)``; sums to 1.
     """
 
-    def __init__(self, weight: NDArray[np.float32], mean: NDArray[np.float64], share: NDArray[np.float64]) -> None:
+    def __init__(
+        self, weight: NDArray[np.float32], mean: NDArray[np.float64], feature_weight: NDArray[np.float64]
+    ) -> None:
         self.n_features, self.width = weight.shape
-        self._lines = cache_lines(weight)
+        self._lines = align_to_cache_lines(weight)
         self._weight = self._lines[:, : self.width]
-        self._mean, self._share = mean, share
-        self._behind: tuple[NDArray[np.bool_], NDArray[np.float64], float] | None = None
-        kernel = compiled_kernel() if is_wide(self.width) else None  # numba where it pays and is there, else scipy
+        self._mean, self._feature_weight = mean, feature_weight
+        self._cached_constants: tuple[NDArray[np.bool_], NDArray[np.float64], float] | None = None
+        kernel = compiled_kernel() if needs_compiled_kernel(self.width) else None
         self.product: Product = ScipyProduct(self._weight) if kernel is None else CompiledProduct(self._lines, kernel)
 
-    def __call__(self, rows: "csr_matrix", measured: NDArray[np.bool_], result: NDArray[np.float32]) -> None:
-        """Write what goes into the trunk.
+    def __call__(self, rows: "csr_matrix", measured: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
+        """Write the input of the trunk.
 
         Parameters
         ----------
         rows
             Transformed values, float32 CSR, shape ``(n, n_features)``.
         measured
-            Which features were measured, shape ``(n_features,)``.
-        result
-            Where it is written, float32, shape ``(n, width)``.
+            Whether each feature was measured, shape ``(n_features,)``.
+        out
+            Array to write the input of the trunk into, float32, shape ``(n, width)``.
         """
         center, factor = self._constants(measured)
-        self.product(rows, center, factor, result)
+        self.product(rows, center, factor, out=out)
 
     def _constants(self, measured: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
-        """Return what is the same for all rows, computed anew only where other features were measured than before."""
-        behind = self._behind
-        if behind is None or not np.array_equal(behind[0], measured):
-            mean = np.where(measured, self._mean, 0.0)
-            center = np.einsum("f,fw->w", mean, self._weight, dtype=np.float64)
-            share = max(1.0 - self._share[~measured].sum(), SMALLEST_SHARE)
-            behind = self._behind = measured.copy(), center, 1.0 / share
-        return behind[1:]
+        """Return the constants of all rows; they are recomputed only if other features were measured than before."""
+        cached = self._cached_constants
+        if cached is None or not np.array_equal(cached[0], measured):
+            constants = impute_missing(self._weight, measured, mean=self._mean, feature_weight=self._feature_weight)
+            cached = self._cached_constants = measured.copy(), *constants
+        return cached[1:]
 
 
-def cache_lines(weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a copy of weights in which each row starts a cache line, filled up with zeros: it is read faster."""
+def align_to_cache_lines(weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a copy whose rows start at cache lines, zero-padded to ``(n_features, n * 16)``, for faster reads."""
     n_rows, width = weight.shape
-    length = -(-width // _LINE) * _LINE
-    memory = np.zeros(n_rows * length + _LINE, np.float32)
-    start = -memory.ctypes.data % (4 * _LINE) // 4
+    length = -(-width // _FLOATS_PER_CACHE_LINE) * _FLOATS_PER_CACHE_LINE
+    memory = np.zeros(n_rows * length + _FLOATS_PER_CACHE_LINE, np.float32)
+    start = -memory.ctypes.data % (4 * _FLOATS_PER_CACHE_LINE) // 4
     lines = memory[start : start + n_rows * length].reshape(n_rows, length)
     lines[:, :width] = weight
     return lines
 
 
 def write_first_layer(path: Path, weight: NDArray[np.float32]) -> None:
-    """Write the weights of a first linear map, shape ``(n_features, width)``: a feature's weights side by side."""
+    """Write the weights of a first layer, shape ``(n_features, width)``, in row-major order."""
     path.write_bytes(save({"weight": np.ascontiguousarray(weight)}))
 
 
 def read_first_layer(path: Path, features: FeatureTable, width: int) -> FirstLayer:
-    """Read the first linear map of an encoder.
+    """Read the first layer of an encoder.
 
     Raises
     ------
     IntegrityError
-        If the file holds no weights, or those of another shape than ``(n_features, width)``, or not float32.
+        If the file has no weights, or their shape is not ``(n_features, width)`` or their type not float32.
     """
     try:
         weight = load_file(path)["weight"]
@@ -152,5 +153,5 @@ def read_first_layer(path: Path, features: FeatureTable, width: int) -> FirstLay
             f"{path} holds weights of shape {weight.shape} and type {weight.dtype}, {(len(features), width)} and "
             "float32 are needed; pull or build the space again"
         )
-    mean = features.mean.astype(np.float32).astype(np.float64)  # as the graph has it
+    mean = features.mean.astype(np.float32).astype(np.float64)  # rounded as in the graph
     return FirstLayer(weight, mean, features.weight)

@@ -1,4 +1,4 @@
-"""numba enters here: sparse rows times wide weights, compiled at the first use and kept in the user's cache."""
+"""The numba kernel for sparse rows times wide weights, compiled on first use and kept in the user's cache."""
 
 import logging
 import os
@@ -19,11 +19,11 @@ Kernel = Callable[..., None]
 
 @cache
 def compiled_kernel() -> Kernel | None:
-    """Return the compiled kernel; None without numba, or where it does not work."""
+    """Return the compiled kernel; None if numba is missing or broken."""
     try:
         import numba
-    except ImportError as error:  # numba also refuses a numpy that is too new for it with one
-        logger.info("without numba (%s) wide encoders are slower; it comes with: pip install 'smile-zoo[fast]'", error)
+    except ImportError as error:  # also raised by numba if numpy is too new for it
+        logger.info("without numba (%s) wide encoders are slower; install it: pip install 'smile-zoo[fast]'", error)
         return None
     return _compiled(numba)
 
@@ -32,9 +32,9 @@ def _compiled(numba: ModuleType) -> Kernel:
     options: dict[str, Any] = {"nogil": True, "fastmath": {"contract", "reassoc"}}
     before = numba.config.CACHE_DIR
     try:
-        numba.config.CACHE_DIR = before or str(_cache_folder())  # read where caching is switched on, in njit
+        numba.config.CACHE_DIR = before or str(_cache_folder())  # njit reads it when caching is enabled
         kernel: Kernel = numba.njit(_add_rows, cache=True, **options)
-    except RuntimeError:  # no folder that can be written
+    except RuntimeError:  # no folder is writable
         kernel = numba.njit(_add_rows, **options)
     finally:
         numba.config.CACHE_DIR = before
@@ -56,8 +56,8 @@ def _add_rows(
 ) -> None:
     """Write ``(rows @ weight - center) * factor`` into ``result``, shape ``(n, width)``.
 
-    The weights of eight features at a time are added up in float32, and these sums in float64. Rows of the weights may
-    be longer than ``width``.
+    The weighted values of eight features at a time are summed in float32, and these sums in float64. Rows of the
+    weights may be longer than ``width``.
     """
     width = result.shape[1]
     total = np.empty(width, np.float64)
@@ -67,7 +67,7 @@ def _add_rows(
             total[j] = -center[j]
         stop = indptr[row + 1]
         for start in range(indptr[row], stop, 8):
-            for k in range(8):  # the last ones are filled up with zeros
+            for k in range(8):  # the last group is padded with zeros
                 held = start + k < stop
                 value[k] = values[start + k] if held else np.float32(0.0)
                 feature[k] = indices[start + k] if held else feature[0]

@@ -1,17 +1,16 @@
-"""From raw values to encoder input: one record, fitted in training, applied everywhere.
+"""Preprocessing from raw values to encoder input: fitted in training, applied everywhere.
 
-The same algebra stands here in numpy and, for every language, in the exported graph::
+The same steps are implemented here in numpy and, for every language, in the exported graph::
 
     t = X > 0                             binarize
-    t = t * size_factor                   per-cell scale: to a total, or one of the two that the cell itself gives:
+    t = t * size_factor                   per-cell scale to a total, or computed from the cell itself:
         t / exp(mean(log1p(t)))             clr, the centered log ratio of antibody counts
-        t * band_mean / band_sum            contacts by their distance
+        t * band_mean / band_sum            contacts by distance
     t = log1p(t)
     t = t * idf / |t * idf|               TF-IDF, rows of unit length
-    x = (t - mean) * scale                per-feature centring and scale, never clipped
+    x = (t - mean) * scale                centering and scale of each feature, without clipping
 
-Each step but the last is there only where the modality asks for it. NaN is a value that was not measured: it stays NaN,
-and no statistic of a cell looks at it.
+Every step but the last is optional. NaN marks a missing value: it stays NaN, and no statistic of a cell uses it.
 """
 
 from dataclasses import dataclass
@@ -20,16 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, RowTransform
-from smile_runtime.manifest import Scaling
-
-SMALLEST_SHARE = 0.02
-"""Least share that a few measured features are divided by, so that they are not blown up without end."""
+from smile_runtime.encoder.imputation import MIN_MEASURED_FRACTION
+from smile_runtime.features import FeatureTable
+from smile_runtime.manifest import AcceptedValues, PreprocessingRecord, Scaling
 
 
 def size_factors(totals: NDArray[np.float64], target_sum: float | None) -> NDArray[np.float32]:
-    """Return what brings each cell's total, shape ``(n,)``, to ``target_sum``: a factor a cell, shape ``(n, 1)``.
+    """Return the factors that scale totals, shape ``(n,)``, to ``target_sum``, shape ``(n, 1)``.
 
-    A cell without counts gets 1: its values stay zero. Without a ``target_sum`` every cell gets 1.
+    A cell without counts gets 1, as does every cell without a ``target_sum``.
     """
     if target_sum is None:
         return np.ones((len(totals), 1), np.float32)
@@ -37,32 +35,32 @@ def size_factors(totals: NDArray[np.float64], target_sum: float | None) -> NDArr
     return factors[:, None].astype(np.float32)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Preprocessing:
-    """How one modality's raw values become encoder input, with the fitted statistics.
+    """Fitted preprocessing of one modality, from raw values to encoder input.
 
     Attributes
     ----------
     target_sum
-        The total that each cell is scaled to over all of its features; None for no such scale.
+        Total over all features that each cell is scaled to; None for no such scale.
     log1p
         Whether ``log(1 + value)`` is taken after the per-cell scale.
     scaling
-        What centered features are divided by.
+        Divisor of centered features.
     mean
-        Mean of each feature over the reference cells after all steps before centring, shape ``(n_features,)``, float64.
+        Mean of each feature over the reference cells before centering, shape ``(n_features,)``, float64.
     std
-        Standard deviation (ddof 0) likewise, shape ``(n_features,)``, float64.
+        Standard deviation (ddof 0) of each feature before centering, shape ``(n_features,)``, float64.
     binarize
-        Whether values count as present or absent.
+        Whether values are reduced to presence or absence.
     clr
         Whether a cell is divided by the geometric mean of its values plus one (Stoeckius et al. 2017).
     idf
-        Weight of each feature in TF-IDF, shape ``(n_features,)``; None for no TF-IDF.
+        TF-IDF weight of each feature, shape ``(n_features,)``; None for no TF-IDF.
     band
-        Band (distance) of each contact, shape ``(n_features,)``, int64; None for no scale by band.
+        Distance band of each contact, shape ``(n_features,)``, int64; None for no scale by band.
     band_mean
-        What a band of a cell is brought to, shape ``(n_bands,)``; None likewise.
+        Sum that each band of a cell is scaled to, shape ``(n_bands,)``; None for no scale by band.
     """
 
     target_sum: float | None
@@ -76,42 +74,70 @@ class Preprocessing:
     band: NDArray[np.int64] | None = None
     band_mean: NDArray[np.float64] | None = None
 
+    @classmethod
+    def from_record(cls, record: PreprocessingRecord, table: FeatureTable) -> "Preprocessing":
+        """Combine the settings of a manifest's record with the statistics of a feature table."""
+        return cls(
+            target_sum=record.target_sum,
+            log1p=record.log1p,
+            scaling=record.scaling,
+            mean=table.mean,
+            std=table.std,
+            binarize=record.binarize,
+            clr=record.clr,
+            idf=table.idf if record.tfidf else None,
+            band=None if record.band_mean is None else table.band,
+            band_mean=None if record.band_mean is None else np.array(record.band_mean),
+        )
+
+    def to_record(self, values: AcceptedValues) -> PreprocessingRecord:
+        """Return the settings as the manifest's record for an encoder that accepts ``values``."""
+        return PreprocessingRecord(
+            values=values,
+            target_sum=self.target_sum,
+            log1p=self.log1p,
+            scaling=self.scaling,
+            binarize=self.binarize,
+            clr=self.clr,
+            tfidf=self.idf is not None,
+            band_mean=None if self.band_mean is None else [float(value) for value in self.band_mean],
+        )
+
     @property
     def scale(self) -> NDArray[np.float64]:
-        """What centered features are multiplied by, shape ``(n_features,)``; 1 for a constant feature."""
+        """Factor of each centered feature, shape ``(n_features,)``; 1 for a constant feature."""
         spread = {"sd": self.std, "sqrt_sd": np.sqrt(self.std), "none": np.ones_like(self.std)}[self.scaling]
         return 1.0 / np.where(spread > 0, spread, 1.0)
 
     @property
     def power(self) -> NDArray[np.float64]:
-        """Share of each feature in the squared length of a row before centring, shape ``(n_features,)``; sum 1."""
+        """Fraction of each feature in a row's squared length before centering, shape ``(n_features,)``; sums to 1."""
         square = self.mean**2 + self.std**2
         total = square.sum()
         return square / total if total > 0 else np.full(len(square), 1 / len(square))
 
     def size_factors(self, totals: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Return each cell's scale, shape ``(n, 1)``, from its total over all features, shape ``(n,)``."""
+        """Return the size factor of each cell, shape ``(n, 1)``, from totals over all features, shape ``(n,)``."""
         return size_factors(totals, self.target_sum)
 
     def transform(
         self, raw: Matrix, size_factor: NDArray[np.float32], measured: NDArray[np.bool_] | None = None
     ) -> Matrix:
-        """Apply every step before centring.
+        """Apply every step before centering.
 
         Parameters
         ----------
         raw
-            Raw values in the encoder's feature order, shape ``(n, n_features)``: ndarray, NaN where not measured, or
-            CSR.
+            Raw values in the encoder's feature order, shape ``(n, n_features)``: CSR, or ndarray with NaN if missing.
         size_factor
-            Each cell's scale, shape ``(n, 1)``.
+            Per-cell scale, shape ``(n, 1)``.
         measured
-            Which features of a sparse matrix were measured, shape ``(n_features,)``; it holds nothing of the others.
-            None: all.
+            Whether each feature of a sparse matrix was measured, shape ``(n_features,)``, with the columns of the other
+            features empty; None if all were.
 
         Returns
         -------
-            float32, of the shape and kind of ``raw``: a sparse matrix stays sparse.
+            Transformed values, float32, of the shape of ``raw``; a sparse matrix stays sparse.
         """
         rows = RowTransform(raw, measured)
         if self.binarize:
@@ -126,15 +152,15 @@ class Preprocessing:
             rows.map(np.log1p)
         if self.idf is not None:
             rows.scale_columns(self.idf)
-            square = rows.row_sums(np.square) / np.maximum(rows.measured_weight(self.power), SMALLEST_SHARE)
+            square = rows.row_sums(np.square) / np.maximum(rows.measured_weight(self.power), MIN_MEASURED_FRACTION)
             rows.scale_rows(np.divide(1.0, np.sqrt(square), out=np.ones_like(square), where=square > 0))
         result: Matrix = rows.matrix
         return result
 
     def centered(self, transformed: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return centered, scaled features, shape ``(n, n_features)``, from dense values that `transform` gave."""
+        """Center and scale dense values from `transform`, shape ``(n, n_features)``."""
         result: NDArray[np.float32] = transformed - self.mean.astype(np.float32)
-        result *= self.scale.astype(np.float32)  # in place: a wide batch is a hundred megabytes
+        result *= self.scale.astype(np.float32)  # in place, because a wide batch takes 100 MB
         return result
 
 

@@ -1,7 +1,7 @@
-"""An encoder's features, and how the features of a query are matched to them."""
+"""An encoder's features, and the matching of a query's features to them."""
 
 from smile_runtime.features.feature_match import FeatureMatch, require_summable
 from smile_runtime.features.feature_table import FeatureTable
-from smile_runtime.features.matching import find_match, match_query
+from smile_runtime.features.matching import log_match, match_features
 
-__all__ = ["FeatureMatch", "FeatureTable", "find_match", "match_query", "require_summable"]
+__all__ = ["FeatureMatch", "FeatureTable", "log_match", "match_features", "require_summable"]

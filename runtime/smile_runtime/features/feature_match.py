@@ -1,4 +1,4 @@
-"""Which columns of a query hold which feature, and columns of the same feature added up."""
+"""Columns of a query that hold an encoder's features, and their values in the encoder's order."""
 
 import logging
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, is_sparse
 from smile_runtime.errors import FeatureMatchError
-from smile_runtime.features.match_report import FeatureReport
+from smile_runtime.features.feature_report import FeatureReport
 from smile_runtime.manifest import ValueKind
 
 if TYPE_CHECKING:
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class FeatureMatch:
-    """Which columns of a query hold which feature of an encoder.
+    """Columns of a query matched to the features of an encoder.
 
     Attributes
     ----------
     columns
-        Columns of the query, shape ``(n_columns,)``.
+        Indices of the matched columns of the query, shape ``(n_columns,)``.
     positions
-        Where each of these columns stands among the encoder's features, ascending, shape ``(n_columns,)``. Columns of
-        the same feature are to be added up.
+        Index of the encoder's feature that each column holds, ascending, shape ``(n_columns,)``. Columns of the same
+        feature are summed.
     n_features
         Number of the encoder's features.
     missing
-        Features of the encoder that the query lacks, in the encoder's order.
+        Ids of the encoder's features that the query lacks, in the encoder's order.
     report
-        How they were found.
+        Statistics of the match.
     """
 
     columns: NDArray[np.intp]
@@ -46,22 +46,22 @@ class FeatureMatch:
 
     @property
     def weight(self) -> float:
-        """Share of what the encoder looks at that the query has, 0 to 1."""
+        """Fraction of the encoder's feature weight that the query measured, 0 to 1."""
         return self.report.weight
 
     @property
     def n_matched(self) -> int:
-        """Number of the encoder's features that the query has."""
+        """Number of the encoder's features that the query measured."""
         return len(self.matched)
 
     @cached_property
     def matched(self) -> NDArray[np.intp]:
-        """Positions of the features that the query has, ascending, shape ``(n_matched,)``."""
+        """Indices of the features that the query measured, ascending, shape ``(n_matched,)``."""
         return np.unique(self.positions)
 
     @property
     def repeated(self) -> bool:
-        """Whether any feature stands in several columns."""
+        """Whether several columns hold the same feature."""
         return self.n_matched < len(self.columns)
 
     @cached_property
@@ -72,58 +72,61 @@ class FeatureMatch:
         return result
 
     def select(self, rows: Matrix) -> Matrix:
-        """Return rows with the encoder's features as columns, shape ``(rows, n_features)``.
+        """Select the encoder's features from rows of the query, in the encoder's order.
 
         Parameters
         ----------
         rows
-            Values of the query's features, shape ``(rows, n_vars)``.
+            Values of all the query's features, shape ``(n_rows, n_vars)``.
 
         Returns
         -------
-            float32: CSR for sparse rows, with nothing in the columns that were not `measured`; else NaN there.
+            float32, shape ``(n_rows, n_features)``. Features that were not `measured` are NaN; for sparse rows the
+            result is CSR, and they are empty.
         """
         if is_sparse(rows):
             return self._select_sparse(rows)
         result = np.full((len(rows), self.n_features), np.nan, np.float32)
-        taken = np.asarray(rows)[:, self.columns].astype(np.float32)  # first: small integers would overflow in a sum
+        selected = np.asarray(rows)[:, self.columns].astype(
+            np.float32
+        )  # converted first: sums of small integers would overflow
         if self.repeated:
             first = np.flatnonzero(np.diff(self.positions, prepend=-1))
-            taken = np.add.reduceat(taken, first, axis=1)
-        result[:, self.matched] = taken
+            selected = np.add.reduceat(selected, first, axis=1)
+        result[:, self.matched] = selected
         return result
 
     def _select_sparse(self, rows: "csr_matrix") -> "csr_matrix":
         from scipy.sparse import csr_matrix
 
-        taken = rows[:, self.columns]
-        values, places = taken.data.astype(np.float32), self.positions.astype(np.int32)[taken.indices]
-        result = csr_matrix((values, places, taken.indptr), shape=(rows.shape[0], self.n_features))
+        selected = rows[:, self.columns]
+        values, indices = selected.data.astype(np.float32), self.positions.astype(np.int32)[selected.indices]
+        result = csr_matrix((values, indices, selected.indptr), shape=(rows.shape[0], self.n_features))
         if self.repeated:
             result.sum_duplicates()
         return result
 
 
 def require_summable(match: FeatureMatch, kind: ValueKind) -> None:
-    """Refuse features that stand in several columns, but for counts and presence, which are added up with a warning.
+    """Raise if columns of the same feature cannot be summed; warn if counts or presence are going to be.
 
     Raises
     ------
     FeatureMatchError
-        If they cannot be added up.
+        If several columns hold the same feature, and values of this kind cannot be summed.
     """
     if not match.repeated:
         return
-    place, (example, *others) = match.report.place, match.report.summed
+    location, (example, *others) = match.report.location, match.report.summed
     if kind not in ("counts", "presence"):
-        more = f", and {len(others):,} more features" if others else ""
+        more = f" and {len(others):,} more features" if others else ""
         raise FeatureMatchError(
-            f"by {place}, the query has the feature {example!r} twice{more}; counts would be added up, {kind} values "
-            "cannot be: add up or drop the repeated columns before normalizing, or take ids that do not repeat "
-            "(--features)"
+            f"in {location}, the query repeats the feature {example!r}{more}; repeated columns of counts are summed, "
+            f"but {kind} values cannot be: sum or drop the repeated columns before normalizing, or choose unique ids",
+            options={"features": None},
         )
     logger.warning(
-        "%s in several columns of the query by %s; the values are added up",
-        f"{1 + len(others):,} features stand ({example!r}, ...)" if others else f"the feature {example!r} stands",
-        place,
+        "in %s, the query repeats %s; the values of repeated columns are summed",
+        location,
+        f"{1 + len(others):,} features ({example!r}, ...)" if others else f"the feature {example!r}",
     )

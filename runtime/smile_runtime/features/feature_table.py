@@ -1,8 +1,8 @@
-"""The features of an encoder, in the order that its graph takes them."""
+"""The feature table of an encoder: ids and reference statistics, in the order of the graph's inputs."""
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -11,32 +11,34 @@ from numpy.typing import NDArray
 
 from smile_runtime.errors import IntegrityError
 
-_COLUMNS = ("id", "mean", "std", "weight")
-_OPTIONAL = ("idf", "band")
-_OTHER_IDS = ("ensembl", "symbol")
+_REQUIRED_COLUMNS = ("id", "mean", "std", "weight")
+_OPTIONAL_COLUMNS = ("idf", "band")
+_OTHER_ID_COLUMNS = ("ensembl", "symbol")
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureTable:
-    """Feature ids with their reference statistics, in the graph's order.
+    """Feature ids with their reference statistics, in the order of the graph's inputs.
 
     Attributes
     ----------
     ids
-        Names, ``n_features`` of them, all different.
+        Unique feature ids, ``n_features`` of them.
     mean, std
-        Mean and standard deviation after per-cell scale and log, shape ``(n_features,)``.
+        Mean and standard deviation of each feature after all steps before centering, shape ``(n_features,)``.
     weight
-        Share of each feature in what the encoder looks at, shape ``(n_features,)``; they add up to 1.
+        Fraction of the encoder's feature weight on each feature, shape ``(n_features,)``; sums to 1.
     idf
-        Weight of each feature in TF-IDF, shape ``(n_features,)``; None where the preprocessing has none.
+        TF-IDF weight of each feature, shape ``(n_features,)``; None for a preprocessing without TF-IDF.
     band
-        Band (distance) of each contact, int64, shape ``(n_features,)``; None likewise.
+        Distance band of each contact, int64, shape ``(n_features,)``; None for a preprocessing without bands.
     ensembl, symbol
-        Other ids of genes, ``n_features`` of them, empty where there is none; None where none are known.
+        Ensembl ids and symbols of genes, ``n_features`` each, empty for features without one; None for tables without
+        that column.
     """
 
     ids: tuple[str, ...]
+    _: KW_ONLY
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
     weight: NDArray[np.float64]
@@ -49,10 +51,10 @@ class FeatureTable:
         return len(self.ids)
 
     def to_tsv(self) -> str:
-        """Return the table as it stands in a space directory: a header, then a line a feature."""
+        """Return the text of the table's file: a header, then one line per feature."""
         columns: dict[str, Sequence[str]] = {"id": self.ids}
-        columns |= {name: texts for name in _OTHER_IDS if (texts := getattr(self, name)) is not None}
-        for name in (*_COLUMNS[1:], *_OPTIONAL):
+        columns |= {name: texts for name in _OTHER_ID_COLUMNS if (texts := getattr(self, name)) is not None}
+        for name in (*_REQUIRED_COLUMNS[1:], *_OPTIONAL_COLUMNS):
             if (numbers := getattr(self, name)) is not None:
                 columns[name] = [f"{number:.9g}" for number in numbers]
         lines = [tuple(columns), *zip(*columns.values(), strict=True)]
@@ -60,44 +62,43 @@ class FeatureTable:
 
     @classmethod
     def from_tsv(cls, path: Path) -> "FeatureTable":
-        """Read a table that `to_tsv` wrote.
+        """Read a table written by `to_tsv`.
 
         Raises
         ------
         IntegrityError
-            If the file is not such a table.
+            If the file is not a valid feature table.
         """
         try:
             lines = StringIO(path.read_text("utf-8"))
             reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, restval="")
             rows, header = list(reader), reader.fieldnames or ()
-            names = [*_COLUMNS[1:], *(name for name in _OPTIONAL if name in header)]
+            names = [*_REQUIRED_COLUMNS[1:], *(name for name in _OPTIONAL_COLUMNS if name in header)]
             columns = {name: np.array([float(row[name]) for row in rows]) for name in names}
-            texts = {
-                name: tuple(row[name] for row in rows) for name in ("id", *_OTHER_IDS) if name == "id" or name in header
-            }
+            text_names = ["id", *(name for name in _OTHER_ID_COLUMNS if name in header)]
+            texts = {name: tuple(row[name] for row in rows) for name in text_names}
         except (KeyError, TypeError, ValueError, csv.Error) as error:
-            raise _broken(path) from error
+            raise _invalid_table(path) from error
         if not rows:
-            raise _broken(path)
+            raise _invalid_table(path)
         band = columns.get("band")
         table = cls(
             texts["id"],
-            columns["mean"],
-            columns["std"],
-            columns["weight"],
-            columns.get("idf"),
-            None if band is None else band.astype(np.int64),
-            texts.get("ensembl"),
-            texts.get("symbol"),
+            mean=columns["mean"],
+            std=columns["std"],
+            weight=columns["weight"],
+            idf=columns.get("idf"),
+            band=None if band is None else band.astype(np.int64),
+            ensembl=texts.get("ensembl"),
+            symbol=texts.get("symbol"),
         )
         finite = all(np.isfinite(column).all() for column in columns.values())
         if len(set(table.ids)) < len(table) or not finite or table.std.min() < 0 or table.weight.min() < 0:
-            raise IntegrityError(f"{path} has repeated features, or numbers that are no mean, std or weight")
+            raise IntegrityError(f"{path} has repeated ids, or invalid values of mean, std or weight")
         return table
 
 
-def _broken(path: Path) -> IntegrityError:
+def _invalid_table(path: Path) -> IntegrityError:
     return IntegrityError(
-        f"{path} is not a feature table: it needs the columns {', '.join(_COLUMNS)} and a line a feature"
+        f"{path} is not a feature table: it needs the columns {', '.join(_REQUIRED_COLUMNS)} and one line per feature"
     )

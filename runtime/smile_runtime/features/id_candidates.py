@@ -1,4 +1,4 @@
-"""The ids that a query's features go by: ``var_names``, and the columns of ``var`` that hold text."""
+"""Candidate ids of a query's features: ``var_names``, and the text columns of ``var``."""
 
 from typing import TYPE_CHECKING
 
@@ -7,35 +7,37 @@ from smile_runtime.errors import FeatureMatchError
 if TYPE_CHECKING:
     import pandas as pd
 
-INDEX = "var_names"
+VAR_NAMES = "var_names"
 
 
-def id_candidates(var: "pd.DataFrame", stated: str | None = None) -> dict[str, list[str]]:
-    """Return what may identify the features of a query, ``n_vars`` ids each, ``var_names`` first.
+def find_id_candidates(var: "pd.DataFrame", source: str | None = None) -> dict[str, list[str]]:
+    """Return lists of ids that may identify a query's features, ``n_vars`` ids each, ``var_names`` first.
 
     Parameters
     ----------
     var
-        The features, a row each.
-    stated
-        ``var_names``, or the column of ``var`` to take; None: all that hold text.
+        Feature annotation of the query, one row per feature.
+    source
+        ``var_names``, or the one column of ``var`` to use; None for all text columns.
 
     Raises
     ------
     FeatureMatchError
-        If there is no such column.
+        If ``var`` has no such column.
     """
-    columns = {str(name): var.iloc[:, place] for place, name in enumerate(var.columns)}
-    columns.pop(INDEX, None)  # this name is taken
-    if stated is None:
+    columns = {str(name): var.iloc[:, index] for index, name in enumerate(var.columns)}
+    columns.pop(VAR_NAMES, None)  # the name is reserved for the index
+    if source is None:
         texts = {name: _texts(column) for name, column in columns.items() if _holds_text(column)}
-        return {INDEX: var.index.astype(str).tolist(), **texts}
-    if stated == INDEX:
-        return {INDEX: var.index.astype(str).tolist()}
-    if stated not in columns:
-        known = ", ".join(map(repr, (INDEX, *columns)))
-        raise FeatureMatchError(f"the query's var has no column {stated!r}; take one of: {known} (--features)")
-    return {stated: _texts(columns[stated])}
+        return {VAR_NAMES: var.index.astype(str).tolist(), **texts}
+    if source == VAR_NAMES:
+        return {VAR_NAMES: var.index.astype(str).tolist()}
+    if source not in columns:
+        known = ", ".join(map(repr, (VAR_NAMES, *columns)))
+        raise FeatureMatchError(
+            f"the query's var has no column {source!r}; choose one of: {known}", options={"features": None}
+        )
+    return {source: _texts(columns[source])}
 
 
 def _holds_text(column: "pd.Series[str]") -> bool:
@@ -46,5 +48,5 @@ def _holds_text(column: "pd.Series[str]") -> bool:
 
 
 def _texts(column: "pd.Series[str]") -> list[str]:
-    """Return values as text, empty where there is none."""
+    """Return the values as text; missing values become empty."""
     return ["" if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]

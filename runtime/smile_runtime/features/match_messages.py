@@ -1,96 +1,106 @@
-"""What is said of a match: in one line, as a warning, as an error."""
+"""Messages about a match: its summary, warnings and errors."""
 
 from collections.abc import Mapping, Sequence
 
+from smile_runtime.errors import FeatureMatchError
+from smile_runtime.features.feature_report import FeatureReport
 from smile_runtime.features.feature_table import FeatureTable
-from smile_runtime.features.id_candidates import INDEX
+from smile_runtime.features.id_candidates import VAR_NAMES
 from smile_runtime.features.intervals import are_intervals
-from smile_runtime.features.match_report import FeatureReport
-from smile_runtime.features.species import SpeciesMismatch
+from smile_runtime.features.species_mismatch import SpeciesMismatch
 
-_SHOWN = 3
-_FEW = 0.01
+_N_EXAMPLES = 3
+_MIN_CASE_FRACTION = 0.01
 
 
-def found_line(report: FeatureReport) -> str:
-    """Say by which ids features were found, and how many in which way."""
-    rules = {
+def match_summary(report: FeatureReport) -> str:
+    """Summarize in one line which ids matched, and how many by each rule."""
+    numbers = {
         "by their own id": report.n_same,
         "by another spelling" if report.kind == "coordinates" else "by their id without version": report.n_respelled,
         "by Ensembl id and symbol of the same gene": report.n_other_id,
         "by a former name or alias": report.n_alias,
         "by overlap": report.n_overlap,
     }
-    parts = ", ".join(f"{number:,} {way}" for way, number in rules.items() if number)
+    by_rule = ", ".join(f"{number:,} {rule}" for rule, number in numbers.items() if number)
     return (
-        f"{report.n_matched:,} of {report.n_features:,} features found by {report.place} ({report.kind}): "
-        f"{parts or 'none'}"
+        f"matched {report.n_matched:,} of {report.n_features:,} features to {report.location} ({report.kind}): "
+        f"{by_rule or 'none'}"
     )
 
 
-def little_warning(report: FeatureReport) -> str:
-    """Say that little was measured, what is missed most, and what to do."""
-    heaviest = zip(report.missing[:_SHOWN], report.missing_weight[:_SHOWN], strict=True)
-    shown = ", ".join(f"{name} ({weight:.1%})" for name, weight in heaviest)
+def low_weight_warning(report: FeatureReport) -> str:
+    """Describe how little was measured, which missing features weigh most, and what to do."""
+    heaviest = zip(report.missing[:_N_EXAMPLES], report.missing_weight[:_N_EXAMPLES], strict=True)
+    examples = ", ".join(f"{name} ({weight:.1%})" for name, weight in heaviest)
     return (
-        f"only {report.weight:.0%} of what the encoder looks at was measured ({report.n_matched:,} of "
-        f"{report.n_features:,} features; missed most: {shown}), so labels are less certain: give all features that "
-        "were measured and not a selection, under ids that the space knows"
+        f"the query measured only {report.weight:.0%} of the encoder's feature weight ({report.n_matched:,} of "
+        f"{report.n_features:,} features; heaviest missing: {examples}), so labels are less certain; provide all "
+        "measured features, using ids from the space"
     )
 
 
 def case_warning(report: FeatureReport) -> str:
-    """Say which features differ from the query's in letter case alone; empty where there are few or none."""
-    if report.n_case <= _FEW * report.n_features:
+    """Describe missing features that differ from the query's only in letter case; empty for 1% of them or fewer."""
+    if report.n_case <= _MIN_CASE_FRACTION * report.n_features:
         return ""
-    theirs, ours = report.case_example
+    query_id, space_id = report.case_example
     return (
-        f"{report.n_case:,} of the space's features would be found but for letter case ({theirs!r}, the space has "
-        f"{ours!r}) and are not used, as symbols of species differ so: rename them if they are the same genes"
+        f"{report.n_case:,} of the space's features differ from the query's only in letter case ({query_id!r} in the "
+        f"query, {space_id!r} in the space) and are ignored, because letter case distinguishes species; rename them if "
+        "they are the same genes"
     )
 
 
-def species_mismatch_error(mismatch: SpeciesMismatch, organism: str) -> str:
-    """Say whose genes a query's are, and what to do."""
-    return (
-        f"the query's features look like {mismatch.kind} of {mismatch.organism} ({_sample(mismatch.examples)}), the "
-        f"space is of {organism}; take a space of {mismatch.organism}, or map the genes to their one-to-one orthologs "
-        "first and name them as the space does"
+def species_mismatch_error(mismatch: SpeciesMismatch, organism: str) -> FeatureMatchError:
+    """Return the error for a query of another species."""
+    return FeatureMatchError(
+        f"the query's features look like {mismatch.kind} of {mismatch.organism} ({_examples(mismatch.examples)}), but "
+        f"the space is for {organism}; choose a space for {mismatch.organism}, or map the genes to one-to-one "
+        "orthologs and use their names in the space"
     )
 
 
-def little_error(
+def low_weight_error(
     report: FeatureReport,
     candidates: Mapping[str, Sequence[str]],
     features: FeatureTable,
-    min_weight: float,
     *,
+    min_weight: float,
     overlap: bool,
-) -> str:
-    """Say what was found, where it was looked for, what was needed, and what to do."""
+) -> FeatureMatchError:
+    """Return the error for a query that measured less than ``min_weight`` of the encoder's feature weight."""
     ids = candidates[report.source]
     text = (
         f"only {report.n_matched:,} of the space's {report.n_features:,} features are in the query, "
-        f"{report.weight:.1%} of what the encoder looks at ({min_weight:.1%} is needed){_looked(candidates)}; the "
-        f"query's names are like {_sample(ids)}, the space's like {_sample(features.ids)}: "
+        f"{report.weight:.1%} of the encoder's feature weight ({min_weight:.1%} is needed){_searched(candidates)}; the "
+        f"query's ids look like {_examples(ids)}, the space's like {_examples(features.ids)}: "
     )
     if are_intervals(features.ids) and are_intervals(ids):
-        return (
-            text
-            + "count in the space's peaks, on its genome assembly"
-            + ("" if overlap else ", or take peaks that overlap (--overlap)")
-        )
+        text += "count in the space's peaks, on its genome assembly"
+        if overlap:
+            return FeatureMatchError(text)
+        return FeatureMatchError(f"{text}, or match peaks by overlap", options={"overlap": True})
     case = case_warning(report)
-    return text + "put the same kind of id into adata.var_names or a column of adata.var" + (case and f". {case}")
+    advice = "put the same kind of ids into adata.var_names or a column of adata.var"
+    return FeatureMatchError(text + advice + (case and f". {case}"))
 
 
-def _looked(candidates: Mapping[str, Sequence[str]]) -> str:
-    """Say where ids were looked for; empty where that is ``var_names`` alone."""
-    columns = ", ".join(repr(name) for name in candidates if name != INDEX)
-    if INDEX not in candidates:
-        return f", looked for in the column {columns} of var alone"
-    return columns and f", looked for in var_names and the columns {columns} of var"
+def not_intervals_error(ids: Sequence[str]) -> FeatureMatchError:
+    """Return the error for overlap with features that are not intervals."""
+    return FeatureMatchError(
+        f"only peaks and bins can overlap, but this encoder takes features like {_examples(ids)}; match exact ids",
+        options={"overlap": False},
+    )
 
 
-def _sample(names: Sequence[str]) -> str:
-    return ", ".join(repr(str(name)) for name in names[:_SHOWN]) or "(none)"
+def _searched(candidates: Mapping[str, Sequence[str]]) -> str:
+    """Name the columns that were searched for ids; empty for ``var_names`` only."""
+    columns = ", ".join(repr(name) for name in candidates if name != VAR_NAMES)
+    if VAR_NAMES not in candidates:
+        return f", after searching only the column {columns} of var"
+    return columns and f", after searching var_names and the columns {columns} of var"
+
+
+def _examples(names: Sequence[str]) -> str:
+    return ", ".join(repr(str(name)) for name in names[:_N_EXAMPLES]) or "(none)"

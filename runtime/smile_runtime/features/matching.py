@@ -1,4 +1,4 @@
-"""From the ids of a query to a match, or a refusal."""
+"""Match the features of a query to an encoder's, or reject the query."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -6,207 +6,134 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from smile_runtime.errors import FeatureMatchError
-from smile_runtime.features.feature_lookup import FeatureHits, FeatureNames, MatchRule
+from smile_runtime.features.feature_lookup import FeatureHits, FeatureLookup, MatchRule
 from smile_runtime.features.feature_match import FeatureMatch
+from smile_runtime.features.feature_report import make_report
 from smile_runtime.features.feature_table import FeatureTable
-from smile_runtime.features.gene_table import latin
-from smile_runtime.features.id_candidates import INDEX, id_candidates
+from smile_runtime.features.gene_aliases import latin_name
+from smile_runtime.features.id_candidates import VAR_NAMES, find_id_candidates
 from smile_runtime.features.match_messages import (
     case_warning,
-    found_line,
-    little_error,
-    little_warning,
+    low_weight_error,
+    low_weight_warning,
+    match_summary,
+    not_intervals_error,
     species_mismatch_error,
 )
-from smile_runtime.features.match_report import make_report
-from smile_runtime.features.species import find_species_mismatch
+from smile_runtime.features.species_mismatch import find_species_mismatch
 from smile_runtime.manifest import EncoderRecord
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
 logger = logging.getLogger(__name__)
 
-WARNING_LEVEL = 0.5
-"""Share of what the encoder looks at below which a query is warned of, and may be of another species."""
+LOW_WEIGHT_FRACTION = 0.5
+"""Fraction of the encoder's feature weight below which a warning is logged, and the species is checked."""
 
-_ROUNDING = 1e-6  # of weights written with nine digits
-_TIER = np.array([0, 0, 1, 2, 0])  # of each `Way`: a feature's own ids, before other ids, before aliases
-_JOINED = 0.1
-_REPEATS = 2.0
+_WEIGHT_TOLERANCE = 1e-6  # weights are written with nine digits
+_TIER_OF_RULE = np.array([0, 0, 1, 2, 0])  # by `MatchRule`: a feature's own id, then other ids, then aliases
+_MIN_JOINED_FRACTION = 0.1  # of features with both kinds of ids
+_MAX_COLUMNS_PER_FEATURE = 2.0
 
 
-def match_query(
+def match_features(
     var: "pd.DataFrame",
     table: FeatureTable,
     record: EncoderRecord,
-    organism: str,
     *,
+    organism: str,
     features: str | None = None,
     overlap: bool = False,
 ) -> FeatureMatch:
-    """Match the features of a query to an encoder's.
+    """Match the features of a query to an encoder's, without logging.
 
     Parameters
     ----------
     var
-        The query's features, a row each: ids are its index (``var_names``) and its columns that hold text.
+        Feature annotation of the query, one row per feature: ids are its index (``var_names``) and text columns.
     table
-        The encoder's features.
+        Features of the encoder.
     record
-        The encoder's record in the manifest.
+        Manifest record of the encoder.
     organism
-        The space's organism.
+        Organism of the space, which enables gene aliases and the recognition of other species; empty for neither.
     features
-        Where the ids are: ``var_names`` or a column of ``var``; None: where they fit best.
+        Location of the ids: ``var_names`` or a column of ``var``; None for the one that matches the largest weight.
     overlap
-        As `match_features`.
+        Whether an interval matches the one that it overlaps most, rather than only the same interval.
 
     Raises
     ------
     FeatureMatchError
-        As `match_features`, and if there is no such column.
+        If the query measured too little of the feature weight, its genes are those of another species, ``var`` has no
+        such column, or overlap is requested for features other than intervals.
     """
-    match = find_match(var, table, record, organism, features=features, overlap=overlap)
-    _tell_of(match)
-    return match
+    # Antibodies (the only values with CLR) have names of genes, but must not match by the aliases of genes.
+    organism = "" if record.preprocessing.clr else latin_name(organism)
+    candidates = find_id_candidates(var, features)
+    lookup = FeatureLookup(table, organism)
+    if overlap and not lookup.intervals:
+        raise not_intervals_error(lookup.ids)
+    source, hits = _best_candidate(candidates, lookup, table, overlap=overlap)
+    report = make_report(hits, candidates[source], table, source=source, genes=lookup.genes is not None)
+    if report.weight < LOW_WEIGHT_FRACTION and organism and not lookup.intervals:
+        mismatch = find_species_mismatch(list(candidates.values()), organism)
+        if mismatch is not None:
+            raise species_mismatch_error(mismatch, organism)
+    if not report.n_matched or report.weight < record.min_matched - _WEIGHT_TOLERANCE:
+        raise low_weight_error(report, candidates, table, min_weight=record.min_matched, overlap=overlap)
+    order = np.lexsort((hits.columns, hits.positions))
+    missing = tuple(np.delete(np.array(table.ids, object), hits.positions).tolist())
+    return FeatureMatch(
+        columns=hits.columns[order],
+        positions=hits.positions[order],
+        n_features=len(table),
+        missing=missing,
+        report=report,
+    )
 
 
-def find_match(
-    var: "pd.DataFrame",
-    table: FeatureTable,
-    record: EncoderRecord,
-    organism: str,
-    *,
-    features: str | None = None,
-    overlap: bool = False,
-) -> FeatureMatch:
-    """Match as `match_query` does, and say nothing of it."""
-    genes_of = "" if record.preprocessing.clr else organism  # antibodies are named after genes, and are none
-    candidates = id_candidates(var, features)
-    return _find(candidates, table, record.min_matched, organism=genes_of, overlap=overlap)
-
-
-def match_features(
-    candidates: Mapping[str, Sequence[str]],
-    features: FeatureTable,
-    min_weight: float,
-    *,
-    organism: str = "",
-    overlap: bool = False,
-) -> FeatureMatch:
-    """Find an encoder's features among the ids that a query's columns go by.
-
-    Parameters
-    ----------
-    candidates
-        Ids of the query's columns, by where they are, all equally long. Those are taken that find the largest weight,
-        the first among equals.
-    features
-        The encoder's features.
-    min_weight
-        Share of what the encoder looks at, 0 to 1, below which the query is refused.
-    organism
-        Whose genes they are: their other names are then known, and other species' genes recognized. Empty: neither.
-    overlap
-        Whether an interval goes to the one that it overlaps most, rather than to the same one alone.
-
-    Raises
-    ------
-    FeatureMatchError
-        If too little is found, if the ids are those of another species, or there are no intervals to overlap.
-    """
-    match = _find(candidates, features, min_weight, organism=organism, overlap=overlap)
-    _tell_of(match)
-    return match
-
-
-def _find(
-    candidates: Mapping[str, Sequence[str]], features: FeatureTable, min_weight: float, *, organism: str, overlap: bool
-) -> FeatureMatch:
-    organism = latin(organism)
-    names = FeatureNames(features, organism)
-    if overlap:
-        _require_intervals(names)
-    source, found = _best(candidates, names, features, overlap=overlap)
-    report = make_report(source, candidates[source], found, features, genes=names.genes is not None)
-    if report.weight < WARNING_LEVEL and organism and not names.intervals:
-        _refuse_other_species(candidates, organism)
-    if not report.n_matched or report.weight < min_weight - _ROUNDING:
-        raise FeatureMatchError(little_error(report, candidates, features, min_weight, overlap=overlap))
-    order = np.lexsort((found.columns, found.positions))
-    missing = tuple(np.delete(np.array(features.ids, object), found.positions).tolist())
-    return FeatureMatch(found.columns[order], found.positions[order], len(features), missing, report)
-
-
-def _tell_of(match: FeatureMatch) -> None:
-    """Log how features were found, and warn where few were."""
+def log_match(match: FeatureMatch) -> None:
+    """Log a summary of the match, and warnings for low weight and for ids that differ only in letter case."""
     report = match.report
-    logger.info("%s", found_line(report))
-    for warning in (little_warning(report) if report.weight < WARNING_LEVEL else "", case_warning(report)):
+    logger.info("%s", match_summary(report))
+    for warning in (low_weight_warning(report) if report.weight < LOW_WEIGHT_FRACTION else "", case_warning(report)):
         if warning:
             logger.warning("%s", warning)
 
 
-def _best(
-    candidates: Mapping[str, Sequence[str]], names: FeatureNames, features: FeatureTable, *, overlap: bool
+def _best_candidate(
+    candidates: Mapping[str, Sequence[str]], lookup: FeatureLookup, table: FeatureTable, *, overlap: bool
 ) -> tuple[str, FeatureHits]:
-    """Return the candidate that finds the largest weight, the first among equals, and what it finds."""
+    """Return the candidate ids that match the largest weight, the first among equals, and their hits."""
     best, best_weight = None, -1.0
     for source, ids in candidates.items():
-        found = names.find_overlapping(ids) if overlap else _preferred(names.find(ids), len(features))
-        matched = np.unique(found.positions)
-        if len(candidates) > 1 and source != INDEX and not overlap and len(found.columns) > _REPEATS * len(matched):
-            continue  # what repeats like this is an annotation, such as the nearest gene of a peak
-        weight = float(features.weight[matched].sum())
-        if weight > best_weight + _ROUNDING:
-            best, best_weight = (source, found), weight
-    assert best is not None  # var_names, or the one column that was asked for
+        hits = lookup.find_overlapping(ids) if overlap else _resolve_repeats(lookup.find(ids), len(table))
+        matched = np.unique(hits.positions)
+        repeats = len(hits.columns) > _MAX_COLUMNS_PER_FEATURE * len(matched)
+        if len(candidates) > 1 and source != VAR_NAMES and not overlap and repeats:
+            continue  # an annotation, such as the nearest gene of a peak, rather than ids
+        weight = float(table.weight[matched].sum())
+        if weight > best_weight + _WEIGHT_TOLERANCE:
+            best, best_weight = (source, hits), weight
+    assert best is not None  # `var_names`, or the one requested column, is always among the candidates
     return best
 
 
-def _preferred(found: FeatureHits, n_features: int) -> FeatureHits:
-    """Keep, of the columns of a feature, those found in the best way; none of several by alias.
+def _resolve_repeats(hits: FeatureHits, n_features: int) -> FeatureHits:
+    """Keep only the hits of each feature by its strictest rule; drop a feature that several aliases hit.
 
-    Where many features stand there under two ids, data sets with different ids were joined, and both are kept.
+    If many features are hit by two kinds of ids, data sets with different ids were joined, and both hits are kept.
     """
-    tier = _TIER[found.rules]
-    by_id, by_other = (np.unique(found.positions[tier == each]) for each in (0, 1))
-    if len(np.intersect1d(by_id, by_other)) > _JOINED * len(np.union1d(by_id, by_other)):
+    tier = _TIER_OF_RULE[hits.rules]
+    by_own_id, by_other_id = (np.unique(hits.positions[tier == each]) for each in (0, 1))
+    n_both, n_either = len(np.intersect1d(by_own_id, by_other_id)), len(np.union1d(by_own_id, by_other_id))
+    if n_both > _MIN_JOINED_FRACTION * n_either:
         tier = np.where(tier == 1, 0, tier)
     best = np.full(n_features, len(MatchRule))
-    np.minimum.at(best, found.positions, tier)
-    kept = tier == best[found.positions]
-    number = np.bincount(found.positions[kept], minlength=n_features)
-    ambiguous = (tier == _TIER[MatchRule.ALIAS]) & (number[found.positions] > 1)
-    return found[kept & ~ambiguous]
-
-
-def _require_intervals(names: FeatureNames) -> None:
-    """Refuse to overlap what has no coordinates.
-
-    Raises
-    ------
-    FeatureMatchError
-        If the features are not intervals.
-    """
-    if not names.intervals:
-        shown = ", ".join(map(repr, names.ids[:3]))
-        raise FeatureMatchError(
-            f"only peaks and bins overlap, this encoder takes features like {shown}; leave out --overlap"
-        )
-
-
-def _refuse_other_species(candidates: Mapping[str, Sequence[str]], organism: str) -> None:
-    """Refuse the genes of another species.
-
-    Raises
-    ------
-    FeatureMatchError
-        If more names are of another species than of the space's.
-    """
-    mismatch = find_species_mismatch(list(candidates.values()), organism)
-    if mismatch is not None:
-        raise FeatureMatchError(species_mismatch_error(mismatch, organism))
+    np.minimum.at(best, hits.positions, tier)
+    kept = tier == best[hits.positions]
+    n_hits = np.bincount(hits.positions[kept], minlength=n_features)
+    ambiguous = (tier == _TIER_OF_RULE[MatchRule.ALIAS]) & (n_hits[hits.positions] > 1)
+    return hits[kept & ~ambiguous]

@@ -1,4 +1,4 @@
-"""Label transfer: what the reference around a cell says it is, and how far that can be trusted."""
+"""Label transfer: a weighted vote of a cell's nearest neighbors in the reference."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from smile_runtime.mapping.nearest_neighbors import NearestNeighbors
 from smile_runtime.mapping.reference import Reference
 
-_SMALLEST_DISTANCE = 1e-3
+_MIN_KERNEL_WIDTH = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class LabelTransfer:
-    """The labels of one column that query cells receive.
+    """Labels that query cells receive in one label column.
 
     Attributes
     ----------
     label
-        Label ids, places in the column's list of names, shape ``(n,)``.
+        Label ids, indices into the column's list of labels, shape ``(n,)``.
     share
-        Share of the vote that the label won, 0 to 1, shape ``(n,)``.
+        Fraction of the votes for that label, 0 to 1, shape ``(n,)``.
     """
 
     label: NDArray[np.int64]
@@ -28,39 +28,39 @@ class LabelTransfer:
 
 
 def neighbor_weights(neighbors: NearestNeighbors, reference: Reference) -> NDArray[np.float32]:
-    """Return each neighbor's say, shape ``(n, k)``, rows summing to 1.
+    """Return the weight of each neighbor, shape ``(n, k)``, rows summing to 1.
 
-    The cells that it stands for times a Gaussian of its distance, as wide as the nearest neighbor is far: so the say
-    falls off as fast in dense regions as in sparse ones, and hardly depends on k.
+    The weight is the number of cells that the point stands for times a Gaussian of its distance. The width of the
+    Gaussian is the distance of the nearest neighbor, so weights hardly depend on the local density or on k.
     """
-    width = np.maximum(neighbors.distances[:, :1], _SMALLEST_DISTANCE)
+    width = np.maximum(neighbors.distances[:, :1], _MIN_KERNEL_WIDTH)
     weights = reference.weight[neighbors.indices] * np.exp(-np.square(neighbors.distances / width))
     result: NDArray[np.float32] = weights / weights.sum(axis=1, keepdims=True)
     return result
 
 
 def transfer_labels(neighbors: NearestNeighbors, reference: Reference) -> list[LabelTransfer]:
-    """Let each cell's neighbors vote on its label in every column.
+    """Label cells by a vote of their neighbors in every label column.
 
-    Levels of a hierarchy are decided from coarse to fine: a finer label is the one with most votes of those within the
-    coarser one that won, so that levels never contradict one another.
+    Levels of a hierarchy are decided from coarse to fine: only labels within the coarser winner can win, so the levels
+    never contradict one another.
 
     Parameters
     ----------
     neighbors
-        The cells' neighbors in the reference.
+        Nearest reference points of each cell.
     reference
-        Says which labels they have.
+        Reference with the labels of these points.
 
     Returns
     -------
-        What won in each of the reference's label columns, in their order; empty for a reference without labels.
+        One result for each label column of the reference, in their order; empty for a reference without labels.
     """
     weights = neighbor_weights(neighbors, reference)
     won: dict[str, LabelTransfer] = {}
-    for place in reversed(range(len(reference.label_columns))):  # a coarser column stands after the finer one
-        column = reference.label_columns[place]
-        votes = _votes(weights, reference.label[neighbors.indices, place], len(column.labels))
+    for index in reversed(range(len(reference.label_columns))):  # coarser columns follow finer ones
+        column = reference.label_columns[index]
+        votes = _votes(weights, reference.label[neighbors.indices, index], len(column.labels))
         allowed = votes
         if column.within is not None:
             outside = np.array(column.parents) != won[column.within].label[:, None]  # (n, n_labels)
@@ -71,7 +71,7 @@ def transfer_labels(neighbors: NearestNeighbors, reference: Reference) -> list[L
 
 
 def _votes(weights: NDArray[np.float32], labels: NDArray[np.int64], n_labels: int) -> NDArray[np.float32]:
-    """Return the sum of the weights of each label's neighbors, shape ``(n, n_labels)``."""
+    """Return the sum of neighbor weights for each label, shape ``(n, n_labels)``."""
     votes = np.zeros((len(weights), n_labels), np.float32)
     np.add.at(votes, (np.arange(len(weights))[:, None], labels), weights)
     return votes

@@ -1,20 +1,17 @@
-"""The record of a projected cell, as it lies in memory and in a file."""
+"""The record of a projected cell, in memory and in files of unfinished results."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Records = NDArray[np.void]
-"""Records of `record_type`, shape ``(n,)``."""
-
-NO_LABEL = -1
-"""Label id of a cell that is labeled unknown."""
+"""Records of type `record_dtype`, shape ``(n,)``."""
 
 
-def record_type(n_latent: int, n_columns: int) -> np.dtype[np.void]:
-    """Return the type of one cell's record.
+def record_dtype(n_latent: int, n_columns: int) -> np.dtype[np.void]:
+    """Return the structured dtype of one cell's record.
 
-    ``embedding`` (n_latent,), ``map`` (2,), ``similarity`` (NaN where the space does not tell), ``label`` ids and
-    ``confidence`` of each label column (n_columns,), and ``total``, what the cell adds up to.
+    Fields: ``embedding`` (n_latent,); ``map`` (2,), coordinates on the map; ``similarity``, NaN if the space has none;
+    ``label``, label ids, and ``confidence`` for each label column (n_columns,); ``total``, the sum of all values.
     """
     return np.dtype(
         [

@@ -1,7 +1,7 @@
-"""The reference of a space: the points that query cells are compared with."""
+"""The reference of a space: the points that query cells are mapped onto."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,27 +12,27 @@ from safetensors.numpy import load_file, save
 from smile_runtime.errors import IntegrityError
 from smile_runtime.manifest import LabelColumn
 
-_ARRAYS = ("embedding", "weight", "map", "label", "modality")
+_ARRAY_NAMES = ("embedding", "weight", "map", "label", "modality")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Reference:
-    """Points of a space: landmarks that stand for several cells each, or the cells themselves.
+    """Points of a space: landmarks that each stand for several cells, or the cells themselves.
 
     Attributes
     ----------
     embedding
-        L2-normalized, shape ``(m, n_latent)``.
+        L2-normalized embedding of the points, shape ``(m, n_latent)``.
     weight
-        Cells that each point stands for, shape ``(m,)``.
+        Number of cells that each point stands for, shape ``(m,)``.
     map
-        Position of each point on the map, shape ``(m, 2)``.
+        Coordinates of each point on the map, shape ``(m, 2)``.
     label
-        Label ids, shape ``(m, n_columns)``: places in the labels of each of ``label_columns``.
+        Label ids, indices into the labels of each of ``label_columns``, shape ``(m, n_columns)``.
     modality
-        Modality ids of what each point was measured by, shape ``(m,)``: places in ``modalities``.
+        Modality id of each point, an index into ``modalities``, shape ``(m,)``.
     label_columns
-        What the columns of ``label`` are, the primary one first; empty where the reference has no labels.
+        Descriptions of the columns of ``label``, the primary one first; empty for a reference without labels.
     modalities
         Names of the modalities.
     """
@@ -48,68 +48,69 @@ class Reference:
     def __len__(self) -> int:
         return len(self.embedding)
 
-    def of(self, modalities: Iterable[str]) -> "Reference":
-        """Return the points that some modalities measured."""
-        wanted = [self.modalities.index(name) for name in modalities]
-        kept = np.isin(self.modality, wanted)
-        arrays = {name: getattr(self, name)[kept] for name in _ARRAYS}
-        return Reference(**arrays, label_columns=self.label_columns, modalities=self.modalities)
+    def select_modalities(self, modalities: Iterable[str]) -> "Reference":
+        """Return only the points that the given modalities measured."""
+        ids = [self.modalities.index(name) for name in modalities]
+        kept = np.isin(self.modality, ids)
+        arrays = {name: getattr(self, name)[kept] for name in _ARRAY_NAMES}
+        return replace(self, **arrays)
 
     @classmethod
-    def joined(cls, parts: Sequence["Reference"]) -> "Reference":
-        """Return the points of several references, of the same labels and modalities, as one."""
-        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
+    def concatenate(cls, parts: Sequence["Reference"]) -> "Reference":
+        """Concatenate references with the same label columns and modalities."""
+        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAY_NAMES}
         return cls(**arrays, label_columns=parts[0].label_columns, modalities=parts[0].modalities)
 
 
 def write_points(reference: Reference, path: Path) -> None:
-    """Write the points of a reference, all but the names, as safetensors."""
-    path.write_bytes(save({name: np.ascontiguousarray(getattr(reference, name)) for name in _ARRAYS}))
+    """Write the arrays of a reference as safetensors; label and modality names are in the manifest."""
+    path.write_bytes(save({name: np.ascontiguousarray(getattr(reference, name)) for name in _ARRAY_NAMES}))
 
 
 def read_points(path: Path, label_columns: tuple[LabelColumn, ...], modalities: tuple[str, ...]) -> Reference:
-    """Read what `write_points` wrote.
+    """Read a reference written by `write_points`.
 
     Raises
     ------
     IntegrityError
-        If an array is missing or of another shape.
+        If an array is missing or invalid.
     """
     try:
         arrays = load_file(path)
         reference = Reference(
-            **{name: arrays[name] for name in _ARRAYS}, label_columns=label_columns, modalities=modalities
+            **{name: arrays[name] for name in _ARRAY_NAMES}, label_columns=label_columns, modalities=modalities
         )
     except (SafetensorError, KeyError) as error:
         raise IntegrityError(f"{path} holds no reference: {error}; pull or build the space again") from error
     m = len(reference)
-    shapes = {name: arrays[name].shape for name in _ARRAYS[1:]}
+    shapes = {name: arrays[name].shape for name in _ARRAY_NAMES[1:]}
     if shapes != {"weight": (m,), "map": (m, 2), "label": (m, len(label_columns)), "modality": (m,)}:
         raise IntegrityError(f"{path} holds arrays of unequal length; pull or build the space again")
     if m == 0 or not (reference.weight > 0).all():
         raise IntegrityError(f"{path} holds points without cells; pull or build the space again")
     _require_labels(reference, path)
-    if not _within(reference.modality, len(modalities)):
-        raise IntegrityError(f"{path} holds points of a modality that is not there; pull or build the space again")
+    if not _are_valid(reference.modality, len(modalities)):
+        raise IntegrityError(f"{path} holds points of an unknown modality; pull or build the space again")
     return reference
 
 
 def _require_labels(reference: Reference, path: Path) -> None:
-    """Refuse points without a label in every column, or with labels that do not lie within one another."""
-    places = {column.name: place for place, column in enumerate(reference.label_columns)}
+    """Raise unless every point has a label in every column, within its label in the next coarser column."""
+    index_of = {column.name: index for index, column in enumerate(reference.label_columns)}
     for column, ids in zip(reference.label_columns, reference.label.T, strict=True):
-        if not _within(ids, len(column.labels)):
+        if not _are_valid(ids, len(column.labels)):
             raise IntegrityError(
                 f"{path} holds points without a label of {column.name!r}; pull or build the space again"
             )
         if column.within is None:
             continue
-        if (np.array(column.parents)[ids] != reference.label[:, places[column.within]]).any():
+        if (np.array(column.parents)[ids] != reference.label[:, index_of[column.within]]).any():
             raise IntegrityError(
                 f"{path} holds labels of {column.name!r} outside of their {column.within!r}; "
                 "pull or build the space again"
             )
 
 
-def _within(ids: NDArray[np.int64], n: int) -> bool:
+def _are_valid(ids: NDArray[np.int64], n: int) -> bool:
+    """Return whether all ids are from 0 to ``n - 1``."""
     return bool(0 <= ids.min() <= ids.max() < n)

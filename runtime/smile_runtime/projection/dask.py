@@ -13,7 +13,7 @@ from smile_runtime.errors import IntegrityError
 from smile_runtime.features import FeatureMatch
 from smile_runtime.io import single_threaded_blas
 from smile_runtime.manifest import Device, Precision
-from smile_runtime.mapping import Records, ReferenceMapper, record_type
+from smile_runtime.mapping import Records, ReferenceMapper, record_dtype
 from smile_runtime.projection.preparation import reference_mapper
 from smile_runtime.projection.projector import Projector
 from smile_runtime.projection.streaming import Progress
@@ -88,7 +88,7 @@ def project_dask(array: Any, projector: Projector, space: Space, results: Result
         space=key, match=projector.match, interpreter=projector.interpreter, batch_size=projector.batch_size
     )
     array = array.rechunk({1: -1})
-    dtype = record_type(projector.encoder.record.n_latent, len(projector.mapper.columns))
+    dtype = record_dtype(projector.encoder.record.n_latent, len(projector.mapper.columns))
     like = {"dtype": dtype, "meta": np.empty(0, dtype), "chunks": (array.chunks[0],), "drop_axis": 1}
     while not len(results):
         try:

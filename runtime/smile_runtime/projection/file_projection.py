@@ -13,7 +13,7 @@ import numpy as np
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.io import ZARR_STORE, require_free
 from smile_runtime.manifest import ValueKind
-from smile_runtime.mapping import UNKNOWN_RATE, record_type
+from smile_runtime.mapping import UNKNOWN_RATE, record_dtype
 from smile_runtime.projection.finish import finish_projection
 from smile_runtime.projection.preparation import PreparedProjection, ProjectionOptions, prepare
 from smile_runtime.projection.streaming import Progress, project_rows, rows_per_read
@@ -147,7 +147,7 @@ def _resumable_results(
     projector = prepared.projector
     return ResumableResults(
         folder,
-        dtype=record_type(projector.encoder.record.n_latent, len(projector.mapper.columns)),
+        dtype=record_dtype(projector.encoder.record.n_latent, len(projector.mapper.columns)),
         fingerprint=hashlib.sha256(msgspec.json.encode(depends_on, enc_hook=np.generic.item)).hexdigest(),
         interpretation=prepared.interpretation,
     )

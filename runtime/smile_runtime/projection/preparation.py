@@ -1,7 +1,6 @@
 """Everything decided before the first cell is projected: options, features, and the interpretation of the values."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy as np
 from smile_runtime.arrays import Rows
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, require_positive
 from smile_runtime.errors import FeatureMatchError, QueryError, ValueKindError
-from smile_runtime.features import FeatureMatch, find_match, match_query, require_summable
+from smile_runtime.features import FeatureMatch, log_match, match_features, require_summable
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE, ReferenceMapper, require_rate
 from smile_runtime.projection.projector import Projector
@@ -114,7 +113,7 @@ def reference_mapper(space: Space, modality: str, unknown_rate: float) -> Refere
     """Return the mapper of a modality's cells onto the reference of a space."""
     record = space.encoder(modality).record
     return ReferenceMapper(
-        reference=space.reference.of(record.label_modalities),
+        reference=space.reference.select_modalities(record.label_modalities),
         record=record,
         n_neighbors=space.manifest.reference.n_neighbors,
         unknown_rate=unknown_rate,
@@ -124,24 +123,32 @@ def reference_mapper(space: Space, modality: str, unknown_rate: float) -> Refere
 def _match_features(query: Query, encoder: Encoder, organism: str, options: ProjectionOptions) -> FeatureMatch:
     """Match the features of a query; on failure, suggest ``raw`` or ``X`` if its features would match."""
 
-    def match(find: Callable[..., FeatureMatch], location: MatrixLocation) -> FeatureMatch:
-        ids = {"features": options.features, "overlap": options.overlap}
-        return find(query.var(location), encoder.features, encoder.record, organism, **ids)
+    def match_at(location: MatrixLocation) -> FeatureMatch:
+        return match_features(
+            query.var(location),
+            encoder.features,
+            encoder.record,
+            organism=organism,
+            features=options.features,
+            overlap=options.overlap,
+        )
 
     try:
-        return match(match_query, options.location)
+        match = match_at(options.location)
     except FeatureMatchError as error:
         other = MatrixLocation() if options.location.use_raw else MatrixLocation(use_raw=True)
         if other.use_raw and not query.has_raw:
             raise
         try:
-            alternative = match(find_match, other)
+            alternative = match_at(other)
         except FeatureMatchError:
             raise error from None
         raise FeatureMatchError(
             f"{error.message}. In this query, {other} has {alternative.n_matched:,} of the features",
             options={**error.options, "use_raw": other.use_raw},
         ) from error
+    log_match(match)
+    return match
 
 
 def _require_target_sum(total: object) -> None:

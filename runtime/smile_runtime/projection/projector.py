@@ -71,6 +71,6 @@ class Projector:
                 "or choose another layer",
                 options={"layer": None},
             )
-        records = self.mapper(embedding)
+        records = self.mapper.map(embedding)
         records["total"] = totals
         return records

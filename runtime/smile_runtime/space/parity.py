@@ -61,13 +61,13 @@ def sparse_parity_difference(encoder: Encoder, path: Path) -> float:
     """
     from scipy import sparse  # imported with the first matrix, not with smile_runtime
 
-    if encoder.sparse_path is None:
+    if encoder.sparse_runner is None:
         raise IntegrityError(f"the {encoder.modality} encoder has no files for sparse rows; build the space again")
     X, size_factor, expected = _read_parity(encoder, path)
     differences = []
     for row in range(len(X)):
         rows = sparse.csr_matrix(np.nan_to_num(X[row : row + 1]))
-        embedding = encoder.sparse_path.run("embedding", (rows, size_factor[row : row + 1]), ~np.isnan(X[row]))
+        embedding = encoder.sparse_runner.run("embedding", (rows, size_factor[row : row + 1]), ~np.isnan(X[row]))
         differences.append(np.abs(embedding[0] - expected[row]).max())
     return float(np.max(differences))
 

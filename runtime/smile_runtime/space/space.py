@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from smile_runtime.encoder import Encoder, SparseFiles, device_for
+from smile_runtime.encoder import Encoder, SparseFiles, choose_device
 from smile_runtime.errors import IntegrityError, PrecisionError, UnknownModalityError
 from smile_runtime.features import FeatureTable
 from smile_runtime.manifest import (
@@ -69,13 +69,13 @@ class Space:
                     f"{record.n_features}"
                 )
             encoders[modality] = Encoder(
-                modality,
-                record,
-                features,
-                self.path / graph,
-                self.device,
-                self.precision,
-                self._sparse_files(record) if self.precision == "float32" else None,
+                modality=modality,
+                record=record,
+                features=features,
+                graph=self.path / graph,
+                device=self.device,
+                precision=self.precision,
+                sparse=self._sparse_files(record) if self.precision == "float32" else None,
             )
         return encoders
 
@@ -208,7 +208,7 @@ def open_verified(
     DeviceError, PrecisionError
         As in `open_space`.
     """
-    device = device_for(device, precision)
+    device = choose_device(device, precision)
     if all(record.graph_of(precision) is None for record in manifest.encoders.values()):
         raise missing_graph_error(precision, f"the space {manifest.name}")
     return Space(

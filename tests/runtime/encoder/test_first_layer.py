@@ -1,4 +1,4 @@
-"""The first linear map, by scipy and by numba, against its definition in float64."""
+"""The first layer, by scipy and by numba, against its definition in float64."""
 
 import logging
 import sys
@@ -14,7 +14,7 @@ from smile_runtime.encoder.first_layer import (
     FirstLayer,
     Product,
     ScipyProduct,
-    cache_lines,
+    align_to_cache_lines,
     read_first_layer,
     write_first_layer,
 )
@@ -29,7 +29,7 @@ def weights(width: int = WIDTH) -> np.ndarray:
 
 
 def thin_rows() -> scipy.sparse.csr_matrix:
-    """Rows of 0 to 20 values."""
+    """Return CSR rows with 0 to 20 values."""
     rng = np.random.default_rng(1)
     X = rng.gamma(2, 1, (N, D)) * (rng.random((N, D)) < np.linspace(0, 0.33, N)[:, None])
     return scipy.sparse.csr_matrix(X, dtype=np.float32)
@@ -47,15 +47,15 @@ def product(name: str, weight: np.ndarray) -> Product:
 @pytest.fixture(params=["scipy", "numba"])
 def layer(request: pytest.FixtureRequest) -> FirstLayer:
     rng = np.random.default_rng(2)
-    share = rng.dirichlet(np.ones(D))
-    layer = FirstLayer(weights(), rng.gamma(2, 1, D), share)
+    feature_weight = rng.dirichlet(np.ones(D))
+    layer = FirstLayer(weights(), rng.gamma(2, 1, D), feature_weight)
     layer.product = product(request.param, weights())
     return layer
 
 
 def expected(layer: FirstLayer, X: np.ndarray, measured: np.ndarray) -> np.ndarray:
     centered = np.where(measured, X.astype(np.float64) - layer._mean, 0.0)
-    return centered @ weights().astype(np.float64) / max(layer._share[measured].sum(), 0.02)
+    return centered @ weights().astype(np.float64) / max(layer._feature_weight[measured].sum(), 0.02)
 
 
 def run(layer: FirstLayer, rows: scipy.sparse.csr_matrix, measured: np.ndarray) -> np.ndarray:
@@ -65,15 +65,15 @@ def run(layer: FirstLayer, rows: scipy.sparse.csr_matrix, measured: np.ndarray) 
 
 
 @pytest.mark.parametrize("n_measured", [D, D // 2, 3, 0])
-def test_it_centers_and_makes_up_for_what_is_missing(layer: FirstLayer, n_measured: int) -> None:
+def test_values_are_centered_and_missing_features_imputed(layer: FirstLayer, n_measured: int) -> None:
     measured = np.isin(np.arange(D), np.random.default_rng(3).choice(D, n_measured, replace=False))
     rows = scipy.sparse.csr_matrix(thin_rows().multiply(measured), dtype=np.float32)
     truth = expected(layer, rows.toarray(), measured)
     np.testing.assert_allclose(run(layer, rows, measured), truth, rtol=1e-5, atol=1e-5 * np.abs(truth).max(initial=0))
 
 
-def test_a_small_difference_of_large_sums_keeps_its_digits(layer: FirstLayer) -> None:
-    """Every value is close to a mean of 1000: in float32 alone, three digits would be left."""
+def test_small_difference_of_large_sums_keeps_its_digits(layer: FirstLayer) -> None:
+    """Every value is close to a mean of 1000, so float32 sums would keep only three digits."""
     everything = np.ones(D, bool)
     layer._mean = np.full(D, 1000.0)
     rows = scipy.sparse.csr_matrix(1000 + np.random.default_rng(4).integers(-4, 5, (N, D)) / 8, dtype=np.float32)
@@ -83,24 +83,24 @@ def test_a_small_difference_of_large_sums_keeps_its_digits(layer: FirstLayer) ->
     assert np.abs(plain - truth).max() > 1e-3 * np.abs(truth).max()
 
 
-def test_constants_follow_what_was_measured(layer: FirstLayer) -> None:
+def test_constants_follow_the_mask(layer: FirstLayer) -> None:
     rows, everything = thin_rows()[:, :], np.ones(D, bool)
     half = np.arange(D) < D // 2
     before = run(layer, rows, everything)
     run(layer, scipy.sparse.csr_matrix(rows.multiply(half), dtype=np.float32), half)
-    half[:] = True  # the mask was the caller's own to change
+    half[:] = True  # the caller may change its mask
     np.testing.assert_array_equal(run(layer, rows, half), before)
 
 
 @pytest.mark.parametrize("index_type", [np.int32, np.int64])
-def test_both_kinds_of_indices(layer: FirstLayer, index_type: type) -> None:
+def test_both_types_of_indices(layer: FirstLayer, index_type: type) -> None:
     rows, everything = thin_rows(), np.ones(D, bool)
     rows.indices, rows.indptr = rows.indices.astype(index_type), rows.indptr.astype(index_type)
     np.testing.assert_allclose(run(layer, rows, everything), expected(layer, rows.toarray(), everything), atol=1e-3)
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_no_row_and_one(layer: FirstLayer, n: int) -> None:
+def test_no_rows_and_one_row(layer: FirstLayer, n: int) -> None:
     everything, rows = np.ones(D, bool), thin_rows()
     np.testing.assert_array_equal(run(layer, rows[-n or N :], everything), run(layer, rows, everything)[-n or N :])
 
@@ -112,7 +112,7 @@ def test_numba_is_for_wide_layers(width: int, name: str) -> None:
     assert FirstLayer(weights(width), np.zeros(D), np.full(D, 1 / D)).product.name == name
 
 
-def test_without_numba_scipy_does_it(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_scipy_is_used_without_numba(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setitem(sys.modules, "numba", None)
     compiled_kernel.cache_clear()
     try:
@@ -124,7 +124,7 @@ def test_without_numba_scipy_does_it(monkeypatch: pytest.MonkeyPatch, caplog: py
         compiled_kernel.cache_clear()
 
 
-def test_compiled_code_is_kept_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_compiled_code_is_cached_in_the_users_folder(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     numba = pytest.importorskip("numba", reason="the extra `fast` is not installed")
     before = numba.config.CACHE_DIR
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -132,7 +132,7 @@ def test_compiled_code_is_kept_in_the_users_cache(monkeypatch: pytest.MonkeyPatc
     compiled_kernel.cache_clear()
     try:
         rows, result = thin_rows(), np.empty((N, WIDTH), np.float32)
-        product("numba", weights())(rows, np.zeros(WIDTH), 1.0, result)
+        product("numba", weights())(rows, np.zeros(WIDTH), 1.0, out=result)
     finally:
         compiled_kernel.cache_clear()
     assert numba.config.CACHE_DIR == ""
@@ -141,10 +141,10 @@ def test_compiled_code_is_kept_in_the_users_cache(monkeypatch: pytest.MonkeyPatc
 
 
 def table() -> FeatureTable:
-    return FeatureTable(tuple(map(str, range(D))), np.zeros(D), np.ones(D), np.full(D, 1 / D))
+    return FeatureTable(tuple(map(str, range(D))), mean=np.zeros(D), std=np.ones(D), weight=np.full(D, 1 / D))
 
 
-def test_weights_are_kept_a_feature_side_by_side(tmp_path) -> None:
+def test_weights_are_stored_in_row_major_order(tmp_path) -> None:
     write_first_layer(tmp_path / "first.safetensors", np.asfortranarray(weights()))
     layer = read_first_layer(tmp_path / "first.safetensors", table(), WIDTH)
     np.testing.assert_array_equal(layer._weight, weights())
@@ -153,7 +153,7 @@ def test_weights_are_kept_a_feature_side_by_side(tmp_path) -> None:
 
 @pytest.mark.parametrize("width", [1, 16, 50])
 def test_rows_of_weights_start_at_cache_lines(width: int) -> None:
-    lines = cache_lines(weights(width))
+    lines = align_to_cache_lines(weights(width))
     assert lines.shape == (D, {1: 16, 16: 16, 50: 64}[width])
     assert lines.flags.c_contiguous
     assert all(row.ctypes.data % 64 == 0 for row in lines)
@@ -162,7 +162,7 @@ def test_rows_of_weights_start_at_cache_lines(width: int) -> None:
 
 
 @pytest.mark.parametrize("damage", ["junk", "name", "shape", "width", "type"])
-def test_other_weights_are_refused(tmp_path, damage: str) -> None:
+def test_invalid_weights_raise(tmp_path, damage: str) -> None:
     path = tmp_path / "first.safetensors"
     arrays = {"name": ("other", weights()), "shape": ("weight", weights()[:-1]), "width": ("weight", weights(299))}
     arrays["type"] = ("weight", weights().astype(np.float64))

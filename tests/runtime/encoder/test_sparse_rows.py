@@ -1,4 +1,4 @@
-"""Sparse rows through the packaged encoder: the same embedding as of dense ones, and which path is taken when."""
+"""Sparse rows through the packaged encoder: the same embedding as dense rows, and the choice of the runner."""
 
 import logging
 
@@ -9,9 +9,9 @@ import scipy
 
 from smile_runtime import Encoder, IntegrityError, QueryError, Space
 from smile_runtime.encoder import encoder as encoder_module
-from smile_runtime.encoder.crossover import crossover, is_thin
+from smile_runtime.encoder.device import CPU, CUDA
 from smile_runtime.encoder.encoder import SparseFiles
-from smile_runtime.encoder.session import CPU, CUDA
+from smile_runtime.encoder.sparse_density import break_even_density, is_sparse_enough
 from smile_runtime.space.parity import require_sparse_parity
 
 csr = scipy.sparse.csr_matrix
@@ -19,46 +19,64 @@ csr = scipy.sparse.csr_matrix
 
 @pytest.fixture
 def fresh(space: Space) -> Encoder:
-    """The packaged encoder, of which nothing is open yet."""
+    """The packaged encoder, without any open session."""
     record = space.manifest.encoders["rna"]
     files = SparseFiles(space.path / record.sparse.first, space.path / record.sparse.trunk)
-    return Encoder("rna", record, space.encoders["rna"].features, space.path / record.graph, "cpu", sparse=files)
+    return Encoder(
+        modality="rna",
+        record=record,
+        features=space.encoders["rna"].features,
+        graph=space.path / record.graph,
+        device="cpu",
+        sparse=files,
+    )
 
 
 @pytest.fixture(scope="session")
 def thin(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
-    """Forty cells with counts in 5% of the features, some of them empty, and size factors."""
+    """Forty cells with counts in 5% of the features, two of them empty, and size factors."""
     rng = np.random.default_rng(3)
     X = rng.poisson(2, (40, len(encoder.features))) * (rng.random((40, len(encoder.features))) < 0.06)
     X[[0, 17]] = 0
     return X.astype(np.float32), rng.uniform(0.5, 5, 40).astype(np.float32)
 
 
-def took_sparse(encoder: Encoder) -> bool:
-    """Whether the trunk alone was opened."""
-    return "sparse_path" in vars(encoder) and "session" not in vars(encoder)
+def ran_sparse(encoder: Encoder) -> bool:
+    """Return whether only the trunk was opened."""
+    return "sparse_runner" in vars(encoder) and "session" not in vars(encoder)
 
 
 @pytest.mark.parametrize("share", [1.0, 0.6, 0.05, 0.005])
-@pytest.mark.parametrize("output", ["encode", "pseudo_types"])
-def test_sparse_rows_give_what_dense_ones_give(fresh, thin, share, output):
+def test_sparse_rows_equal_dense_rows(fresh, thin, share):
     X, factors = thin
     measured = np.random.default_rng(4).random(X.shape[1]) < share
     X = np.where(measured, X, 0)
-    sparse = getattr(fresh, output)(csr(X), factors, measured=measured)
-    assert took_sparse(fresh)
-    dense = getattr(fresh, output)(np.where(measured, X, np.nan), factors)
+    sparse = fresh.encode(csr(X), factors, measured=measured)
+    assert ran_sparse(fresh)
+    dense = fresh.encode(np.where(measured, X, np.nan), factors)
     np.testing.assert_allclose(sparse, dense, atol=1e-5)
     assert np.ptp(dense, axis=0).max() > 1e-3
 
 
-def test_all_measured_is_what_no_mask_says(fresh, thin):
+@pytest.mark.parametrize("share", [1.0, 0.6, 0.05, 0.005])
+def test_sparse_rows_have_the_pseudo_types_of_dense_rows(fresh, thin, share):
+    X, factors = thin
+    measured = np.random.default_rng(4).random(X.shape[1]) < share
+    X = np.where(measured, X, 0)
+    sparse = fresh.sparse_runner.run("pseudo_type", (csr(X), factors[:, None]), measured)
+    assert ran_sparse(fresh)
+    dense = fresh.dense_runner.run("pseudo_type", (X, factors[:, None]), measured)
+    np.testing.assert_allclose(sparse, dense, atol=1e-5)
+    assert np.ptp(dense, axis=0).max() > 1e-3
+
+
+def test_no_mask_equals_a_mask_of_all_features(fresh, thin):
     X, factors = thin
     expected = fresh.encode(csr(X), factors)
     np.testing.assert_array_equal(fresh.encode(csr(X), factors, measured=np.ones(X.shape[1], bool)), expected)
 
 
-def test_measured_hides_values_of_dense_rows_and_leaves_them_alone(fresh, thin):
+def test_mask_hides_values_of_dense_rows_without_changing_them(fresh, thin):
     X, factors = thin
     measured = np.arange(X.shape[1]) % 3 > 0
     before = X.copy()
@@ -68,14 +86,14 @@ def test_measured_hides_values_of_dense_rows_and_leaves_them_alone(fresh, thin):
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_no_cell_and_one(fresh, thin, n):
+def test_no_cells_and_one_cell_are_encoded(fresh, thin, n):
     X, factors = thin
     embedding = fresh.encode(csr(X[:n]), factors[:n])
     assert embedding.shape == (n, fresh.record.n_latent)
     np.testing.assert_allclose(embedding, fresh.encode(X[:n], factors[:n]), atol=1e-6)
 
 
-def test_order_of_a_rows_values_and_their_parts_change_nothing(fresh, thin):
+def test_unsorted_and_duplicate_entries_change_nothing(fresh, thin):
     X, factors = thin
     rows = csr(X)
     backwards = csr((rows.data.copy(), rows.indices.copy(), rows.indptr.copy()), shape=rows.shape)
@@ -89,39 +107,39 @@ def test_order_of_a_rows_values_and_their_parts_change_nothing(fresh, thin):
         np.testing.assert_array_equal(fresh.encode(other, factors), expected)
         np.testing.assert_array_equal(other.data, before[0])
         np.testing.assert_array_equal(other.indices, before[1])
-    assert took_sparse(fresh)
+    assert ran_sparse(fresh)
 
 
 @pytest.mark.parametrize("value_type", [np.float64, np.int32, np.int64, np.uint8])
 @pytest.mark.parametrize("index_type", [np.int32, np.int64])
-def test_types_change_nothing(fresh, thin, value_type, index_type):
+def test_types_of_values_and_indices_change_nothing(fresh, thin, value_type, index_type):
     X, factors = thin
     rows = csr(X.astype(value_type))
     rows.indices, rows.indptr = rows.indices.astype(index_type), rows.indptr.astype(index_type)
     np.testing.assert_array_equal(fresh.encode(rows, factors), fresh.encode(csr(X), factors))
-    assert took_sparse(fresh)
+    assert ran_sparse(fresh)
 
 
 @pytest.mark.parametrize("form", [csr, np.asarray])
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
 @pytest.mark.parametrize("batch_size", [1, 7, 200, 512])
-def test_neither_threads_nor_batches_change_anything(fresh, thin, monkeypatch, form, n_threads, batch_size):
+def test_threads_and_batches_change_nothing(fresh, thin, monkeypatch, form, n_threads, batch_size):
     X, factors = np.tile(thin[0], (10, 1)), np.tile(thin[1], 10)
     expected = fresh.encode(form(X), factors, n_threads=1)
-    monkeypatch.setattr(encoder_module, "_FEWEST", 16)
+    monkeypatch.setattr(encoder_module, "_MIN_ROWS_PER_THREAD", 16)
     order = np.random.default_rng(5).permutation(len(X))
     embedding = fresh.encode(form(X[order]), factors[order], batch_size=batch_size, n_threads=n_threads)
     np.testing.assert_allclose(embedding, expected[order], atol=1e-6)
 
 
-def test_only_what_runs_is_opened_and_said_once(fresh, thin, caplog):
+def test_only_the_used_runner_is_opened_and_logged_once(fresh, thin, caplog):
     X, factors = thin
     with caplog.at_level(logging.INFO, "smile_runtime"):
         fresh.encode(csr(X), factors)
         fresh.encode(csr(X[:3]), factors[:3])
-        assert took_sparse(fresh)
+        assert ran_sparse(fresh)
         assert fresh.provider == CPU
-        assert took_sparse(fresh)
+        assert ran_sparse(fresh)
         fresh.encode(X, factors)
     assert [record.getMessage() for record in caplog.records] == [
         "cells go through the rna encoder as sparse rows, the first layer by scipy",
@@ -129,23 +147,23 @@ def test_only_what_runs_is_opened_and_said_once(fresh, thin, caplog):
     ]
 
 
-@pytest.mark.parametrize("rows", ["dense", "thick", "nan", "no files"])
-def test_other_rows_run_through_the_whole_graph(fresh, thin, rows):
+@pytest.mark.parametrize("rows", ["dense", "too many values", "nan", "no files"])
+def test_other_rows_go_through_the_whole_graph(fresh, thin, rows):
     X, factors = thin
-    matrix = {"dense": X, "thick": csr(X + 1)}.get(rows, csr(X))
+    matrix = {"dense": X, "too many values": csr(X + 1)}.get(rows, csr(X))
     if rows == "nan":
         matrix.data[5] = np.nan
     if rows == "no files":
         fresh.record, fresh.sparse = msgspec.structs.replace(fresh.record, sparse=None), None
     embedding = fresh.encode(matrix, factors)
     assert np.isfinite(embedding).all()
-    assert not vars(fresh).keys() & {"sparse_path"} or fresh.sparse_path is None
+    assert not vars(fresh).keys() & {"sparse_runner"} or fresh.sparse_runner is None
     assert "session" in vars(fresh)
 
 
 @pytest.mark.parametrize("provider", [CUDA, CPU])
-def test_on_cuda_the_whole_graph_runs(fresh, thin, monkeypatch, provider):
-    """Where CUDA may run, an open session tells whether it does."""
+def test_sparse_rows_go_through_the_whole_graph_on_cuda(fresh, thin, monkeypatch, provider):
+    """If CUDA is available, only an open session shows whether it is used."""
 
     class Session:
         def get_providers(self):
@@ -155,49 +173,53 @@ def test_on_cuda_the_whole_graph_runs(fresh, thin, monkeypatch, provider):
             return [np.zeros((len(inputs["X"]), fresh.record.n_latent), np.float32)]
 
     fresh.session = Session()
-    monkeypatch.setattr(encoder_module, "may_run_cuda", lambda _device: True)
+    monkeypatch.setattr(encoder_module, "may_use_cuda", lambda _device: True)
     embedding = fresh.encode(csr(thin[0]), thin[1])
     assert fresh.provider == provider
-    assert ("sparse_path" in vars(fresh)) == embedding.any() == (provider == CPU)
+    assert ("sparse_runner" in vars(fresh)) == embedding.any() == (provider == CPU)
 
 
 @pytest.mark.parametrize("width", [50, 1000])
 @pytest.mark.parametrize("n_features", [2000, 20_000])
-def test_thin_is_what_lies_below_the_crossover(width, n_features):
-    density = crossover(n_features, width)
+def test_rows_below_the_break_even_density_stay_sparse(width, n_features):
+    density = break_even_density(n_features, width)
     assert 0 < density < 1
     for factor in (0.9, 1.1):
         rows = scipy.sparse.random_array((100, n_features), density=factor * density, format="csr", rng=0)
-        assert is_thin(rows, width) == (factor < 1)
+        assert is_sparse_enough(rows, width) == (factor < 1)
 
 
 @pytest.mark.parametrize("measured", [np.ones(7, bool), "integers"])
-def test_measured_must_say_yes_or_no_of_each_feature(fresh, thin, measured):
+def test_mask_must_be_boolean_for_each_feature(fresh, thin, measured):
     if isinstance(measured, str):
         measured = np.ones(len(fresh.features), int)
-    with pytest.raises(QueryError, match="give True or False for each of the 1767 features"):
+    with pytest.raises(QueryError, match="pass True or False for each of the 1767 features"):
         fresh.encode(thin[0], thin[1], measured=measured)
 
 
-def test_sparse_rows_may_not_hold_what_was_not_measured(fresh, thin):
+def test_sparse_rows_with_values_of_missing_features_raise(fresh, thin):
     X, factors = thin
     measured = np.ones(X.shape[1], bool)
     measured[np.flatnonzero(X[5])[:3]] = False
     n = np.count_nonzero(X[:, ~measured])
-    with pytest.raises(QueryError, match=f"{n} values are of features that `measured` says were not"):
+    with pytest.raises(QueryError, match=f"{n} values belong to features that `measured` marks as missing"):
         fresh.encode(csr(X), factors, measured=measured)
 
 
-def test_parity_rows_hold_for_sparse_rows_too(fresh, space):
+def test_parity_holds_for_sparse_rows(fresh, space):
     path = space.path / fresh.record.parity
     assert 0 < require_sparse_parity(fresh, path) <= 1e-5
-    fresh.sparse_path.layer._mean = 1.001 * fresh.features.mean
-    fresh.sparse_path.layer._behind = None
-    with pytest.raises(IntegrityError, match="rna encoder of sparse rows gives embeddings that differ from torch's by"):
+    fresh.sparse_runner.layer._mean = 1.001 * fresh.features.mean
+    fresh.sparse_runner.layer._cached_constants = None
+    with pytest.raises(
+        IntegrityError, match="rna encoder of sparse rows computes embeddings that differ from torch's by"
+    ):
         require_sparse_parity(fresh, path)
 
 
-def test_trunk_of_another_width_is_refused(fresh):
+def test_trunk_of_another_width_raises(fresh):
     fresh.sparse = SparseFiles(fresh.sparse.first, fresh.graph)
-    with pytest.raises(IntegrityError, match=r"rna\.onnx takes and gives \(1767, .* the manifest says \(50, "):
-        _ = fresh.sparse_path
+    with pytest.raises(
+        IntegrityError, match=r"rna\.onnx has inputs and outputs of widths \(1767, .* the manifest says \(50, "
+    ):
+        _ = fresh.sparse_runner

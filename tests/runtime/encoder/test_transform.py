@@ -1,4 +1,4 @@
-"""Every step from raw values to what is centered, against its definition, dense and sparse alike."""
+"""Every step before centering, against its definition, for dense and sparse rows."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def preprocessing(**changes) -> Preprocessing:
 
 
 def both(fitted: Preprocessing, X: np.ndarray, size_factor: np.ndarray | None = None) -> np.ndarray:
-    """Return what both forms give, which must be the same, and leave the input alone."""
+    """Transform dense and sparse rows, check that the results are equal and the input unchanged, and return one."""
     size_factor = np.ones((len(X), 1), np.float32) if size_factor is None else size_factor
     sparse, before = scipy.sparse.csr_matrix(X), X.copy()
     from_dense, from_sparse = fitted.transform(X, size_factor), fitted.transform(sparse, size_factor)
@@ -35,7 +35,7 @@ def both(fitted: Preprocessing, X: np.ndarray, size_factor: np.ndarray | None = 
     return from_dense
 
 
-def test_total_and_log() -> None:
+def test_cells_are_scaled_to_the_total_and_logged() -> None:
     X = counts()
     factor = preprocessing(target_sum=1e4).size_factors(X.sum(axis=1).astype(float))
     expected = np.log1p(X / np.maximum(X.sum(axis=1, keepdims=True), 1) * 1e4)
@@ -48,7 +48,7 @@ def test_clr_is_the_logarithm_over_the_geometric_mean() -> None:
     np.testing.assert_allclose(both(preprocessing(clr=True, log1p=True), X), expected, rtol=1e-5)
 
 
-def test_clr_is_over_what_was_measured() -> None:
+def test_clr_uses_only_measured_features() -> None:
     X = counts()
     narrow = preprocessing(clr=True, log1p=True).transform(X[:, :10], np.ones((N, 1), np.float32))
     wide = X.copy()
@@ -58,7 +58,7 @@ def test_clr_is_over_what_was_measured() -> None:
     assert np.isnan(t[:, 10:]).all()
 
 
-def test_tfidf_sees_presence_alone_and_gives_rows_of_length_one() -> None:
+def test_tfidf_uses_only_presence_and_returns_rows_of_unit_length() -> None:
     X, idf = counts(), np.linspace(0.5, 3, D)
     t = both(preprocessing(binarize=True, idf=idf), X)
     expected = (X > 0) * idf
@@ -69,8 +69,8 @@ def test_tfidf_sees_presence_alone_and_gives_rows_of_length_one() -> None:
     np.testing.assert_array_equal(t, both(preprocessing(binarize=True, idf=idf), 7 * X))
 
 
-def test_tfidf_of_half_the_features_looks_like_that_of_all() -> None:
-    """The length of a row is made up for by how much of it the measured features usually hold."""
+def test_tfidf_of_half_the_features_resembles_that_of_all() -> None:
+    """The length of a row is corrected by the fraction that the measured features usually contribute."""
     X, idf = counts(), np.linspace(0.5, 3, D)
     whole = preprocessing(binarize=True, idf=idf).transform(X, np.ones((N, 1), np.float32))
     filled = np.arange(N) != 3
@@ -84,10 +84,10 @@ def test_tfidf_of_half_the_features_looks_like_that_of_all() -> None:
     expected = ((X > 0) * idf)[:, 1::2] / np.maximum(norm, 1e-9)[:, None]
     np.testing.assert_allclose(t[:, 1::2], expected, rtol=1e-4)
     ratio = t[filled][:, 1::2].sum() / whole[filled][:, 1::2].sum()
-    assert ratio == pytest.approx(1, abs=0.15)  # without it, it would be above 1.3
+    assert ratio == pytest.approx(1, abs=0.15)  # above 1.3 without the correction
 
 
-def test_each_band_of_a_cell_is_brought_to_the_same_sum() -> None:
+def test_each_band_of_a_cell_is_scaled_to_the_same_sum() -> None:
     X, band, target = counts(), np.arange(D) % 4, np.array([10.0, 5.0, 2.0, 1.0])
     t = both(preprocessing(band=band, band_mean=target), X)
     for each in range(4):

@@ -1,13 +1,13 @@
-"""Ensembl ids, names of genes from the shipped tables, and names of other species."""
+"""Ensembl ids, current names and aliases of genes, and the recognition of other species."""
 
 import subprocess
 import sys
 
 import pytest
 
-from smile_runtime.features.gene_ids import ensembl_species, unversioned
-from smile_runtime.features.gene_table import gene_table, latin
-from smile_runtime.features.species import find_species_mismatch
+from smile_runtime.features.ensembl_ids import ensembl_species, strip_version
+from smile_runtime.features.gene_aliases import latin_name, load_gene_aliases
+from smile_runtime.features.species_mismatch import find_species_mismatch
 
 HUMAN, MOUSE = "Homo sapiens", "Mus musculus"
 
@@ -29,8 +29,8 @@ HUMAN, MOUSE = "Homo sapiens", "Mus musculus"
         ("", ""),
     ],
 )
-def test_unversioned(name, gene):
-    assert unversioned(name) == gene
+def test_version_is_stripped_from_ensembl_ids_only(name, gene):
+    assert strip_version(name) == gene
 
 
 def test_species_of_ensembl_ids():
@@ -39,13 +39,13 @@ def test_species_of_ensembl_ids():
 
 
 @pytest.mark.parametrize(("organism", "name"), [("human", HUMAN), ("homo sapiens", HUMAN), (" Mouse ", MOUSE)])
-def test_organisms_by_other_names(organism, name):
-    assert latin(organism) == name
+def test_organisms_get_their_latin_name(organism, name):
+    assert latin_name(organism) == name
 
 
-def test_no_table_for_other_organisms():
-    assert gene_table("Danio rerio") is None
-    assert gene_table("") is None
+def test_other_organisms_have_no_aliases():
+    assert load_gene_aliases("Danio rerio") is None
+    assert load_gene_aliases("") is None
 
 
 @pytest.mark.parametrize(
@@ -56,43 +56,43 @@ def test_no_table_for_other_organisms():
         (HUMAN, "MARCH1", "MARCHF1"),
         (HUMAN, "ATP5A1", "ATP5F1A"),
         (HUMAN, "SEPT7", "SEPTIN7"),
-        (HUMAN, "TAZ", "TAFAZZIN"),  # its former symbol, though WWTR1 is called so too
+        (HUMAN, "TAZ", "TAFAZZIN"),  # its former symbol, though also an alias of WWTR1
         (HUMAN, "HIST1H2AC", "H2AC6"),
         (MOUSE, "ENSMUSG00000032094", "Cd3d"),
         (MOUSE, "March1", "Marchf1"),
     ],
 )
-def test_names_of_genes(organism, name, symbol):
-    assert gene_table(organism).find(name).symbol == symbol
+def test_genes_are_found_by_current_names_and_aliases(organism, name, symbol):
+    assert load_gene_aliases(organism).find([name]).symbol == symbol
 
 
 @pytest.mark.parametrize("name", ["Y_RNA", "U3", "Metazoa_SRP", "cd3d", "Cd3d", "p", ""])
-def test_names_of_several_genes_and_of_none(name):
-    assert gene_table(HUMAN).find(name) is None
+def test_ambiguous_and_unknown_names_find_no_gene(name):
+    assert load_gene_aliases(HUMAN).find([name]) is None
 
 
-def test_genes_without_a_current_symbol_have_the_former_names_of_their_clones():
-    gene = gene_table(HUMAN).find("RP11-34P13.8")
+def test_a_gene_without_a_symbol_is_found_by_its_clone_name():
+    gene = load_gene_aliases(HUMAN).find(["RP11-34P13.8"])
     assert gene.ensembl == "ENSG00000239945"
 
 
 @pytest.mark.parametrize("organism", [HUMAN, MOUSE])
-def test_a_name_stands_for_one_gene(organism):
-    table = gene_table(organism)
-    assert not set(table.current) & set(table.former)
-    genes = set(table.current.values())
-    names = [name for gene in genes for name in (gene.ensembl, gene.symbol, *gene.former) if name]
-    assert len(names) == len(set(names)) == len(table.current) + len(table.former)
+def test_each_name_stands_for_one_gene(organism):
+    table = load_gene_aliases(organism)
+    assert not set(table.by_current_name) & set(table.by_alias)
+    genes = set(table.by_current_name.values())
+    names = [name for gene in genes for name in (gene.ensembl, gene.symbol, *gene.aliases) if name]
+    assert len(names) == len(set(names)) == len(table.by_current_name) + len(table.by_alias)
     assert len(genes) > 50_000
     assert all(
-        ensembl_species(gene.ensembl) == organism and unversioned(gene.ensembl) == gene.ensembl for gene in genes
+        ensembl_species(gene.ensembl) == organism and strip_version(gene.ensembl) == gene.ensembl for gene in genes
     )
 
 
-def test_tables_are_not_read_at_import():
+def test_aliases_are_not_read_at_import():
     code = (
-        "import smile_runtime; from smile_runtime.features.gene_table import gene_table as table; "
-        "print(table.cache_info().currsize)"
+        "import smile_runtime; from smile_runtime.features.gene_aliases import load_gene_aliases as load; "
+        "print(load.cache_info().currsize)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert run.stdout.strip() == "0"
@@ -102,7 +102,7 @@ MOUSE_SYMBOLS, HUMAN_SYMBOLS = ["Cd3d", "Ms4a1", "Lyz2"], ["CD3D", "MS4A1", "LYZ
 
 
 @pytest.mark.parametrize(
-    ("names", "organism", "whose", "kind"),
+    ("names", "organism", "other", "kind"),
     [
         (MOUSE_SYMBOLS, HUMAN, MOUSE, "gene symbols"),
         (HUMAN_SYMBOLS, MOUSE, HUMAN, "gene symbols"),
@@ -112,9 +112,9 @@ MOUSE_SYMBOLS, HUMAN_SYMBOLS = ["Cd3d", "Ms4a1", "Lyz2"], ["CD3D", "MS4A1", "LYZ
         (["ENSRNOG00000010756"], "Danio rerio", "Rattus norvegicus", "Ensembl ids"),
     ],
 )
-def test_other_species_are_recognized(names, organism, whose, kind):
+def test_other_species_are_recognized(names, organism, other, kind):
     mismatch = find_species_mismatch([names, ["Gene Expression"] * len(names)], organism)
-    assert (mismatch.organism, mismatch.kind, mismatch.examples) == (whose, kind, tuple(names[:3]))
+    assert (mismatch.organism, mismatch.kind, mismatch.examples) == (other, kind, tuple(names[:3]))
 
 
 @pytest.mark.parametrize(
@@ -123,12 +123,12 @@ def test_other_species_are_recognized(names, organism, whose, kind):
         ([HUMAN_SYMBOLS], HUMAN),
         ([MOUSE_SYMBOLS, HUMAN_SYMBOLS], HUMAN),  # a column of orthologs
         ([["ENSG00000167286", "ENSG00000156738", "ENSG00000090382"], MOUSE_SYMBOLS], HUMAN),
-        ([["OTHER1", "OTHER2", "OTHER3", "Cd3d"]], HUMAN),  # mostly names of no species
-        ([["cd3d", "CD3D"]], "Danio rerio"),  # of which there is no table
+        ([["OTHER1", "OTHER2", "OTHER3", "Cd3d"]], HUMAN),  # mostly names of no known species
+        ([["cd3d", "CD3D"]], "Danio rerio"),  # without a table of aliases
         ([["ENSG00000167286"]], "Homo sapiens, mus musculus"),
         ([[]], HUMAN),
         ([], HUMAN),
     ],
 )
-def test_one_own_list_of_names_is_enough(candidates, organism):
+def test_one_list_of_the_expected_species_is_enough(candidates, organism):
     assert find_species_mismatch(candidates, organism) is None

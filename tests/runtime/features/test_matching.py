@@ -1,9 +1,10 @@
-"""A query's features matched to an encoder's by ids of any kind, and what is said of it."""
+"""Matching a query's features to an encoder's by ids of any kind, and the messages about it."""
 
 import logging
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,8 @@ from scipy.sparse import csr_matrix
 from smile_runtime import FeatureMatchError
 from smile_runtime.features.feature_match import FeatureMatch, require_summable
 from smile_runtime.features.feature_table import FeatureTable
-from smile_runtime.features.matching import match_features
+from smile_runtime.features.matching import log_match, match_features
+from smile_runtime.manifest import EncoderRecord, PreprocessingRecord
 
 HUMAN, MOUSE = "Homo sapiens", "Mus musculus"
 GENES = ("CD3D", "MS4A1", "ATP5F1A", "LYZ", "MARCH1")  # the last one by its former symbol
@@ -22,19 +24,40 @@ PEAKS = ("chr1:100-200", "chr1:300-400", "chr2:100-200", "chrX:5-10")
 
 def table(ids="ABCDE", weight=None, **others) -> FeatureTable:
     n = len(ids)
-    return FeatureTable(tuple(ids), np.zeros(n), np.ones(n), np.array(weight or [1 / n] * n), **others)
+    weight = np.array(weight or [1 / n] * n)
+    return FeatureTable(tuple(ids), mean=np.zeros(n), std=np.ones(n), weight=weight, **others)
 
 
 WEIGHTED = table(weight=(0.1, 0.2, 0.2, 0.2, 0.3))
 
 
-def match(names, features=WEIGHTED, min_weight=0.1, **options) -> FeatureMatch:
-    candidates = names if isinstance(names, dict) else {"var_names": list(names)}
-    return match_features(candidates, features, min_weight, **options)
+def record(min_weight: float) -> EncoderRecord:
+    return EncoderRecord(
+        graph="",
+        features="",
+        parity="",
+        n_features=5,
+        n_latent=8,
+        n_pseudo_types=5,
+        preprocessing=PreprocessingRecord(values="counts", target_sum=None, log1p=True, scaling="sd"),
+        min_matched=min_weight,
+        parity_difference=0.0,
+        label_modalities=[],
+        calibrations={},
+    )
+
+
+def match(ids, table=WEIGHTED, min_weight=0.1, *, organism="", **options) -> FeatureMatch:
+    """Match and log, as a projection does; ``ids`` are var_names, or lists of ids by column of var."""
+    columns = dict(ids) if isinstance(ids, dict) else {"var_names": list(ids)}
+    var = pd.DataFrame(index=pd.Index(columns.pop("var_names"), dtype=object)).assign(**columns)
+    found = match_features(var, table, record(min_weight), organism=organism, **options)
+    log_match(found)
+    return found
 
 
 def pairs(found: FeatureMatch) -> list[tuple[int, int]]:
-    """Column and feature of each pair."""
+    """Return the index of the column and of the feature for each pair."""
     return list(zip(found.columns.tolist(), found.positions.tolist(), strict=True))
 
 
@@ -44,10 +67,10 @@ def rules(found: FeatureMatch) -> dict[str, int]:
     return {name: number for name, number in numbers.items() if number}
 
 
-# Names as they are
+# Unchanged names
 
 
-def test_order_is_the_encoders():
+def test_features_are_in_the_order_of_the_encoder():
     found = match(["x", "D", "A", "y", "C"])
     np.testing.assert_array_equal(found.columns, [2, 4, 1])  # of A, C, D
     np.testing.assert_array_equal(found.positions, [0, 2, 3])
@@ -56,7 +79,7 @@ def test_order_is_the_encoders():
     assert not found.repeated
 
 
-def test_full_match_misses_nothing():
+def test_full_match_has_no_missing_features():
     found = match("EDCBA", min_weight=1.0)
     np.testing.assert_array_equal(found.columns, [4, 3, 2, 1, 0])
     assert found.missing == ()
@@ -70,28 +93,28 @@ def test_heaviest_missing_features_come_first_in_the_report():
     assert (report.n_features, report.n_matched, report.weight) == (5, 2, pytest.approx(0.3))
 
 
-def test_none_in_common_shows_names_of_both_sides():
+def test_error_without_common_ids_shows_ids_of_both_sides():
     with pytest.raises(FeatureMatchError) as caught:
         match(["ENSG01", "ENSG02", "ENSG03", "ENSG04"])
     text = str(caught.value)
     assert "only 0 of the space's 5 features" in text
-    assert "the query's names are like 'ENSG01', 'ENSG02', 'ENSG03', the space's like 'A', 'B', 'C'" in text
+    assert "the query's ids look like 'ENSG01', 'ENSG02', 'ENSG03', the space's like 'A', 'B', 'C'" in text
     assert "adata.var_names" in text
 
 
-def test_query_without_features_is_refused():
-    with pytest.raises(FeatureMatchError, match=re.escape("are like (none)")):
+def test_query_without_features_raises():
+    with pytest.raises(FeatureMatchError, match=re.escape("look like (none)")):
         match([], min_weight=0.0)
 
 
 @pytest.mark.parametrize("min_weight", [0.0, 0.1])
-def test_one_feature_is_always_needed(min_weight):
+def test_at_least_one_feature_is_needed(min_weight):
     assert match(["A"], min_weight=min_weight).n_matched == 1
     with pytest.raises(FeatureMatchError, match="only 0 of the space's 5"):
         match(["x"], min_weight=min_weight)
 
 
-def test_weight_is_what_the_encoder_looks_at_and_not_a_number_of_features():
+def test_weight_is_feature_weight_and_not_the_number_of_features():
     assert match(["D", "x", "E"], min_weight=0.45).weight == pytest.approx(0.5)
     with pytest.raises(
         FeatureMatchError, match=re.escape("only 2 of the space's 5 features are in the query, 30.0% of")
@@ -99,13 +122,13 @@ def test_weight_is_what_the_encoder_looks_at_and_not_a_number_of_features():
         match(["D", "x", "A"], min_weight=0.45)
 
 
-def test_floor_is_inclusive():
+def test_minimum_weight_is_inclusive():
     assert match(["D", "E"], min_weight=0.5).n_matched == 2
-    with pytest.raises(FeatureMatchError, match=re.escape("30.0% of what the encoder looks at (50.0% is needed)")):
+    with pytest.raises(FeatureMatchError, match=re.escape("30.0% of the encoder's feature weight (50.0% is needed)")):
         match(["A", "B"], min_weight=0.5)
 
 
-def test_full_match_is_enough_for_any_floor(tmp_path):
+def test_full_match_is_enough_for_any_minimum(tmp_path):
     path = tmp_path / "rna.tsv"
     path.write_text(table("ABC", (1 / 3,) * 3).to_tsv())
     assert match("ABC", FeatureTable.from_tsv(path), 1.0).missing == ()
@@ -125,7 +148,7 @@ def test_full_match_is_enough_for_any_floor(tmp_path):
     ],
     ids=["symbols", "Ensembl ids", "with version", "mixed", "aliases"],
 )
-def test_genes_by_any_of_their_names(names, found):
+def test_genes_match_by_any_of_their_names(names, found):
     result = match(names, table(GENES), 1.0, organism=HUMAN)
     assert pairs(result) == [(i, i) for i in range(5)]
     assert rules(result) == found
@@ -141,7 +164,7 @@ def test_genes_by_any_of_their_names(names, found):
     ],
     ids=["without version", "the same version", "another version", "symbols"],
 )
-def test_a_space_with_ensembl_ids(names, found):
+def test_genes_match_in_a_space_with_ensembl_ids(names, found):
     result = match(names, table([f"{name}.4" for name in ENSEMBL]), 1.0, organism=HUMAN)
     assert pairs(result) == [(i, i) for i in range(5)]
     assert rules(result) == found
@@ -153,17 +176,17 @@ def test_versions_are_stripped_for_any_organism():
     }
 
 
-def test_other_ids_of_the_table_are_known_for_any_organism():
+def test_other_ids_of_the_table_match_for_any_organism():
     features = table(["g1", "g2"], ensembl=("ENSDARG00000000001", ""), symbol=("cd3d", "lyz"))
     assert rules(match(["lyz", "ENSDARG00000000001.3"], features, organism="Danio rerio")) == {"other_id": 2}
 
 
-def test_other_ids_of_the_table_find_former_names_too():
+def test_other_ids_of_the_table_match_former_names():
     by_id = table(["g1", "g2"], ensembl=("ENSG00000145416.3", ""), symbol=("", "CD3D"))
     assert pairs(match(["ENSG00000167286", "MARCH1"], by_id, organism=HUMAN)) == [(1, 0), (0, 1)]
 
 
-def test_many_genes_of_which_one_stands_there_by_two_names():
+def test_strictest_rule_wins_if_one_of_many_genes_has_several_names():
     genes = ["CD3D", "MS4A1", "LYZ", "CD4", "CD8A", "NKG7", "GNLY", "CD14", "CD19", "CD79A", "FCGR3A", "MARCHF1"]
     names = ["T3D", "ENSG00000167286", *genes, "MARCH1"]
     found = match(names, table(genes), organism=HUMAN)
@@ -172,44 +195,44 @@ def test_many_genes_of_which_one_stands_there_by_two_names():
 
 
 @pytest.mark.parametrize("organism", ["", "Danio rerio", MOUSE])
-def test_names_of_human_genes_are_those_of_human_spaces_alone(organism):
+def test_aliases_of_human_genes_match_only_in_human_spaces(organism):
     with pytest.raises(FeatureMatchError):
         match(["ATP5A1", "MARCHF1"], table(GENES), 0.0, organism=organism)
 
 
-def test_antibodies_are_not_found_by_aliases_of_genes():
+def test_antibodies_do_not_match_by_aliases_of_genes():
     features = table(["CD3", "CD20", "CD56", "CD11c", "IgG1"])
     assert rules(match(["CD3", "MS4A1", "NCAM1"], features, organism=HUMAN)) == {"same": 1}
 
 
-def test_several_aliases_of_one_feature_are_not_used():
+def test_several_aliases_of_one_feature_are_ignored():
     found = match(["ATP5A1", "ATP5AL2", "CD3D", "LYZ"], table(GENES), organism=HUMAN)
     assert found.missing == ("MS4A1", "ATP5F1A", "MARCH1")
 
 
-def test_two_names_of_one_gene_in_the_space_stay_apart():
+def test_two_names_of_one_gene_in_the_space_stay_separate():
     found = match(
         ["MARCH1", "MARCHF1", "ENSG00000145416", "CD3D"], table(["MARCH1", "MARCHF1", "CD3D"]), organism=HUMAN
     )
     assert pairs(found)[:2] == [(0, 0), (1, 1)]
 
 
-def test_joined_data_sets_with_different_ids_are_added_up():
+def test_columns_of_joined_data_sets_with_different_ids_are_summed():
     found = match([*GENES[:4], *ENSEMBL[:4]], table(GENES), organism=HUMAN)
     assert pairs(found) == [(0, 0), (4, 0), (1, 1), (5, 1), (2, 2), (6, 2), (3, 3), (7, 3)]
     assert found.report.summed == GENES[:4]
 
 
-def test_pseudoautosomal_copies_are_added_up():
+def test_pseudoautosomal_copies_are_summed():
     names = ["ENSG00000182378.15", "ENSG00000167286.4", "ENSG00000182378.15_PAR_Y"]
     found = match(names, table(["ENSG00000182378", "ENSG00000167286"]), organism=HUMAN)
     assert pairs(found) == [(0, 0), (2, 0), (1, 1)]
 
 
-# Which ids
+# Choice of ids
 
 
-def test_the_column_that_fits_best_is_taken():
+def test_the_column_that_matches_best_is_used():
     candidates = {
         "var_names": ["1", "2", "3"],
         "feature_types": ["Gene Expression"] * 3,
@@ -218,7 +241,7 @@ def test_the_column_that_fits_best_is_taken():
         "again": ["E", "D", "C"],
     }
     found = match(candidates)
-    assert (found.report.source, found.report.place) == ("gene", "var['gene']")
+    assert (found.report.source, found.report.location) == ("gene", "var['gene']")
     assert pairs(found) == [(2, 2), (1, 3), (0, 4)]
 
 
@@ -226,7 +249,7 @@ def test_var_names_come_first_among_equals():
     assert match({"var_names": ["A", "B"], "gene": ["B", "A"]}).report.source == "var_names"
 
 
-def test_weight_decides_and_not_number():
+def test_weight_decides_and_not_the_number_of_features():
     assert match({"var_names": ["A", "B", "x"], "gene": ["D", "E", "x"]}).report.source == "gene"
     assert (
         match(
@@ -236,11 +259,12 @@ def test_weight_decides_and_not_number():
     )
 
 
-def test_annotations_that_repeat_are_no_ids_unless_asked_for():
+def test_repetitive_annotations_are_ids_only_on_request():
     nearest = ["A", "A", "A", "B", "B", "B", "C"]
-    with pytest.raises(FeatureMatchError, match=r"looked for in var_names and the columns 'nearest_gene' of var"):
+    with pytest.raises(FeatureMatchError, match=r"after searching var_names and the columns 'nearest_gene' of var"):
         match({"var_names": list("tuvwxyz"), "nearest_gene": nearest})
-    assert match({"nearest_gene": nearest}).report.summed == ("A", "B")
+    forced = match({"var_names": list("tuvwxyz"), "nearest_gene": nearest}, features="nearest_gene")
+    assert forced.report.summed == ("A", "B")
 
 
 @pytest.mark.parametrize(
@@ -251,11 +275,11 @@ def test_annotations_that_repeat_are_no_ids_unless_asked_for():
         (("CD3D", *ENSEMBL[1:]), "symbols and Ensembl ids"),
     ],
 )
-def test_kind_of_ids_in_the_report(names, kind):
+def test_report_states_the_kind_of_ids(names, kind):
     assert match(names, table(GENES), organism=HUMAN).report.kind == kind
 
 
-def test_names_of_no_known_kind():
+def test_report_distinguishes_names_and_coordinates():
     assert match("ABC").report.kind == "names"
     assert match(PEAKS, table(PEAKS)).report.kind == "coordinates"
 
@@ -264,7 +288,7 @@ def test_names_of_no_known_kind():
 
 
 @pytest.mark.parametrize(
-    ("names", "features", "organism", "whose"),
+    ("names", "features", "organism", "expected"),
     [
         (["Cd3d", "Ms4a1", "Lyz2", "Atp5f1a"], GENES, HUMAN, "gene symbols of Mus musculus ('Cd3d', 'Ms4a1', 'Lyz2')"),
         (
@@ -278,30 +302,33 @@ def test_names_of_no_known_kind():
         (["ENSRNOG00000010756"], GENES, HUMAN, "Ensembl ids of Rattus norvegicus"),
     ],
 )
-def test_other_species_are_refused_by_name(names, features, organism, whose):
+def test_error_names_the_other_species(names, features, organism, expected):
     with pytest.raises(FeatureMatchError) as caught:
         match(names, table(features), 0.0, organism=organism)
-    assert f"the query's features look like {whose}" in str(caught.value)
-    assert f"the space is of {organism}" in str(caught.value)
+    assert f"the query's features look like {expected}" in str(caught.value)
+    assert f"the space is for {organism}" in str(caught.value)
     assert "orthologs" in str(caught.value)
 
 
-def test_other_species_are_refused_for_the_few_symbols_that_are_equal():
+def test_a_few_shared_symbols_do_not_hide_another_species():
     with pytest.raises(FeatureMatchError, match="of Mus musculus"):
         match(["C3", "Cd3d", "Ms4a1", "Lyz2"], table([*GENES, "C3"]), 0.0, organism=HUMAN)
 
 
-def test_case_is_reported_and_not_folded(caplog):
+def test_letter_case_is_reported_and_not_ignored(caplog):
     found = match(["CD3D", "LYZ", "ms4a1", "Atp5f1a"], table(GENES), organism=HUMAN)
     assert found.n_matched == 2
     assert (found.report.n_case, found.report.case_example) == (2, ("ms4a1", "MS4A1"))
     assert (
-        "2 of the space's features would be found but for letter case ('ms4a1', the space has 'MS4A1')" in caplog.text
+        "2 of the space's features differ from the query's only in letter case ('ms4a1' in the query, 'MS4A1' in the "
+        "space)" in caplog.text
     )
 
 
-def test_case_alone_is_refused_with_the_reason():
-    with pytest.raises(FeatureMatchError, match="5 of the space's features would be found but for letter case"):
+def test_error_names_letter_case_as_the_reason():
+    with pytest.raises(
+        FeatureMatchError, match="5 of the space's features differ from the query's only in letter case"
+    ):
         match([name.lower() for name in GENES], table(GENES), organism=HUMAN)
 
 
@@ -316,13 +343,13 @@ def test_case_alone_is_refused_with_the_reason():
         ["CHR1:100-200", "chr1:300_400", "Chr2-100-200", "chrx_5_10"],
     ],
 )
-def test_peaks_by_coordinates(names):
+def test_peaks_match_by_coordinates(names):
     found = match(names, table(PEAKS), 1.0)
     assert pairs(found) == [(i, i) for i in range(4)]
     assert rules(found) == {"respelled": 4}
 
 
-def test_peaks_match_exactly_unless_overlap_is_asked_for():
+def test_peaks_match_by_overlap_only_on_request():
     names = ["chr1:101-200", "chr1:50-120", "chr1:390-500", "chr3:1-2", "chrX:5-10"]
     assert pairs(match(names, table(PEAKS))) == [(4, 3)]
     found = match(names, table(PEAKS), overlap=True)
@@ -331,29 +358,31 @@ def test_peaks_match_exactly_unless_overlap_is_asked_for():
     assert found.report.summed == ("chr1:100-200",)
 
 
-def test_overlap_is_offered_where_peaks_are_others():
-    with pytest.raises(FeatureMatchError, match=r"genome assembly, or take peaks that overlap \(--overlap\)"):
+def test_error_suggests_overlap_for_other_peaks():
+    with pytest.raises(FeatureMatchError, match=r"genome assembly, or match peaks by overlap \(overlap=True\)$"):
         match(["chr1:101-200"], table(PEAKS))
     with pytest.raises(FeatureMatchError, match=r"on its genome assembly$"):
         match(["chr7:101-200"], table(PEAKS), overlap=True)
 
 
-def test_genes_do_not_overlap():
-    with pytest.raises(FeatureMatchError, match="only peaks and bins overlap, this encoder takes features like 'CD3D'"):
+def test_genes_cannot_overlap():
+    with pytest.raises(
+        FeatureMatchError, match="only peaks and bins can overlap, but this encoder takes features like 'CD3D'"
+    ):
         match(GENES, table(GENES), overlap=True)
 
 
-def test_contacts_match_exactly():
+def test_contacts_match_only_exactly():
     contacts = table(("chr1:100-200", "chr1:100-300"), band=np.array([0, 1]))
     assert pairs(match(["chr1:100-300", "1:100-200"], contacts)) == [(0, 1)]
-    with pytest.raises(FeatureMatchError, match="only peaks and bins overlap"):
+    with pytest.raises(FeatureMatchError, match=r"only peaks and bins can overlap.*\(overlap=False\)$"):
         match(["chr1:100-300"], contacts, overlap=True)
 
 
 # Selection
 
 
-def test_selected_columns_stand_where_the_encoder_has_them():
+def test_selected_columns_are_in_the_order_of_the_encoder():
     found = match(["C", "X", "A"])
     rows = np.array([[7, 8, 9], [1, 2, 0]], np.int32)
     assert found.measured.tolist() == [True, False, True, False, False]
@@ -365,11 +394,11 @@ def test_selected_columns_stand_where_the_encoder_has_them():
     np.testing.assert_array_equal(sparse.toarray(), [[9, 0, 7, 0, 0], [0, 0, 1, 0, 0]])
 
 
-# Several columns
+# Repeated columns
 
 
 @pytest.mark.parametrize("kind", ["counts", "presence"])
-def test_counts_of_several_columns_may_be_added_up(kind, caplog):
+def test_repeated_columns_of_counts_are_summed(kind, caplog):
     found = match(["A", "B", "C", "B"])
     assert pairs(found) == [(0, 0), (1, 1), (3, 1), (2, 2)]
     assert (found.n_matched, found.repeated, found.report.summed) == (3, True, ("B",))
@@ -377,53 +406,52 @@ def test_counts_of_several_columns_may_be_added_up(kind, caplog):
     np.testing.assert_array_equal(found.select(rows)[:, :3], [[1, 256, 3], [0, 400, 9]])
     np.testing.assert_array_equal(found.select(csr_matrix(rows)).toarray()[:, :3], [[1, 256, 3], [0, 400, 9]])
     require_summable(found, kind)
-    assert "the feature 'B' stands in several columns of the query by var_names; the values are added up" in caplog.text
+    assert "in var_names, the query repeats the feature 'B'; the values of repeated columns are summed" in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["lognorm", "levels", "numbers"])
-def test_other_values_of_several_columns_are_refused(kind):
-    with pytest.raises(FeatureMatchError, match=f"by var_names, the query has the feature 'B' twice; .* {kind} values"):
+def test_repeated_columns_of_other_values_raise(kind):
+    with pytest.raises(FeatureMatchError, match=f"in var_names, the query repeats the feature 'B'; .* {kind} values"):
         require_summable(match(["A", "B", "C", "B"]), kind)
-    with pytest.raises(FeatureMatchError, match="'A' twice, and 1 more features"):
+    with pytest.raises(FeatureMatchError, match="repeats the feature 'A' and 1 more features"):
         require_summable(match(["A", "B", "A", "B"]), kind)
 
 
-def test_single_columns_are_fit_for_any_kind(caplog):
+def test_unique_columns_may_hold_any_kind_of_values(caplog):
     require_summable(match("ABC"), "lognorm")
-    assert "added up" not in caplog.text
+    assert "summed" not in caplog.text
 
 
-def test_unwanted_duplicates_are_let_pass():
+def test_repeated_columns_outside_the_space_are_ignored():
     assert not match(["A", "x", "x", "B"]).repeated
 
 
-# What is said
+# Messages
 
 
-def test_little_is_warned_of_once(caplog):
+def test_low_weight_is_warned_of_once(caplog):
     caplog.set_level(logging.WARNING)
     match("ACD", min_weight=0.1)
     assert caplog.records == []
     match("CD", min_weight=0.1)
     assert len(caplog.messages) == 1
     assert caplog.messages[0] == (
-        "only 40% of what the encoder looks at was measured (2 of 5 features; missed most: E (30.0%), B (20.0%), "
-        "A (10.0%)), so labels are less certain: give all features that were measured and not a selection, under ids "
-        "that the space knows"
+        "the query measured only 40% of the encoder's feature weight (2 of 5 features; heaviest missing: E (30.0%), "
+        "B (20.0%), A (10.0%)), so labels are less certain; provide all measured features, using ids from the space"
     )
 
 
-def test_what_was_found_is_told_in_one_line(caplog):
+def test_match_is_summarized_in_one_line(caplog):
     caplog.set_level(logging.INFO)
     match({"var_names": list("vwxyz"), "gene": [*ENSEMBL[:3], "LYZ", "x"]}, table(GENES), organism=HUMAN)
     assert len(caplog.messages) == 1
     assert caplog.messages[0] == (
-        "4 of 5 features found by var['gene'] (symbols and Ensembl ids): 1 by their own id, 3 by Ensembl id and symbol "
-        "of the same gene"
+        "matched 4 of 5 features to var['gene'] (symbols and Ensembl ids): 1 by their own id, 3 by Ensembl id and "
+        "symbol of the same gene"
     )
 
 
-# Any query
+# Random queries
 
 
 IDS = st.sampled_from([*GENES, *ENSEMBL, *(f"{name}.2" for name in ENSEMBL), "ATP5A1", "MARCHF1", "cd3d", "x", ""])
@@ -441,7 +469,7 @@ def test_a_match_is_consistent(names, others):
     report = found.report
     assert len(found.columns) == len(set(found.columns.tolist()))
     assert sorted(found.positions.tolist()) == found.positions.tolist()
-    assert set(found.missing) == set(GENES) - {GENES[place] for place in found.positions}
+    assert set(found.missing) == set(GENES) - {GENES[index] for index in found.positions}
     assert set(found.missing) == set(report.missing)
     assert found.n_matched == report.n_matched == sum(rules(found).values()) > 0
     assert report.weight == pytest.approx(found.n_matched / 5)
@@ -451,5 +479,5 @@ def test_a_match_is_consistent(names, others):
 @settings(max_examples=80, deadline=None, database=None, derandomize=True)
 @given(st.permutations(range(5)), st.sampled_from([GENES, ENSEMBL]))
 def test_order_of_columns_does_not_matter(order, names):
-    found = match([names[place] for place in order], table(GENES), 1.0, organism=HUMAN)
+    found = match([names[index] for index in order], table(GENES), 1.0, organism=HUMAN)
     assert [order[column] for column in found.columns] == [0, 1, 2, 3, 4]

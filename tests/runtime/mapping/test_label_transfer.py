@@ -1,4 +1,4 @@
-"""Label transfer and confidence, against numbers worked out by hand."""
+"""Label transfer and confidence, against hand-computed numbers."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 
 from smile_runtime import Reference
 from smile_runtime.manifest import CalibrationRecord, LabelColumn
-from smile_runtime.mapping.calibration import confidence
+from smile_runtime.mapping.confidence import calibrate_confidence
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
 from smile_runtime.mapping.nearest_neighbors import NearestNeighbors, find_nearest_neighbors
 
@@ -26,7 +26,7 @@ def neighbors(indices, distances) -> NearestNeighbors:
     return NearestNeighbors(np.array(indices), np.array(distances, np.float32))
 
 
-def test_weight_is_cells_times_gaussian():
+def test_weight_is_number_of_cells_times_gaussian():
     # distances in units of the nearest: 1, 2, 2 and 1, 2, 4; so 1, 6/e^3, 2/e^3 and 2, 1/e^3, 1/e^15
     weights = neighbor_weights(neighbors([[0, 1, 2], [2, 3, 0]], [[0.5, 1, 1], [0.25, 0.5, 1]]), REFERENCE)
     assert weights.dtype == np.float32
@@ -40,43 +40,43 @@ def test_weight_does_not_depend_on_density():
     np.testing.assert_allclose(near, far, rtol=1e-5)
 
 
-def test_vote_adds_up_by_label():
-    # first cell: B of two landmarks, T of one that stands for six cells; second: B against NK
+def test_votes_are_summed_by_label():
+    # first cell: two landmarks of B against one of T that stands for six cells; second: B against NK
     (transfer,) = transfer_labels(neighbors([[0, 1, 2], [2, 3, 0]], [[0.5, 1, 1], [0.25, 0.5, 1]]), REFERENCE)
     np.testing.assert_array_equal(transfer.label, [0, 0])
     np.testing.assert_allclose(transfer.share, [0.786367, 0.975711], atol=1e-6)
 
 
 @pytest.mark.parametrize(("distance", "label", "share"), [(0.6, 1, 0.794417), (1.0, 0, 0.769988)])
-def test_larger_landmark_outvotes_a_nearer_one_unless_far(distance, label, share):
+def test_larger_landmark_outvotes_a_nearer_one_unless_it_is_far(distance, label, share):
     (transfer,) = transfer_labels(neighbors([[0, 1]], [[0.5, distance]]), REFERENCE)  # 1 against 6/e^0.44 or 6/e^3
     np.testing.assert_array_equal(transfer.label, [label])
     np.testing.assert_allclose(transfer.share, [share], atol=1e-6)
 
 
-def test_distance_zero_is_no_division_by_zero():
+def test_distance_zero_does_not_divide_by_zero():
     (transfer,) = transfer_labels(neighbors([[3, 1]], [[0.0, 0.002]]), REFERENCE)  # 1 against 6/e^4
     np.testing.assert_array_equal(transfer.label, [2])
     np.testing.assert_allclose(transfer.share, [1 / (1 + 6 * np.exp(-4))], atol=1e-6)
 
 
-def test_one_neighbor_wins_all():
+def test_a_single_neighbor_wins_all_votes():
     (transfer,) = transfer_labels(neighbors([[2]], [[1.3]]), REFERENCE)
     assert (transfer.label[0], transfer.share[0]) == (0, 1.0)
 
 
-def test_confidence_interpolates_and_clips():
+def test_confidence_is_interpolated_and_clipped():
     record = CalibrationRecord(
         share=[0.4, 0.6, 1.0], probability=[0.2, 0.5, 0.9], expected_calibration_error=0.0, n_cells=10
     )
-    score = confidence(np.array([0.1, 0.4, 0.5, 0.8, 1.0, 1.0000002], np.float32), record)
+    score = calibrate_confidence(np.array([0.1, 0.4, 0.5, 0.8, 1.0, 1.0000002], np.float32), record)
     assert score.dtype == np.float32
     np.testing.assert_allclose(score, [0.2, 0.2, 0.35, 0.7, 0.9, 0.9], rtol=1e-6)
 
 
 def test_without_calibration_confidence_is_the_share():
     share = np.array([0.3, 1.0], np.float32)
-    np.testing.assert_array_equal(confidence(share, None), share)
+    np.testing.assert_array_equal(calibrate_confidence(share, None), share)
 
 
 def test_confidence_without_calibration_is_at_most_one():
@@ -85,13 +85,21 @@ def test_confidence_without_calibration_is_at_most_one():
     X = (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32)
     weight = rng.integers(1, 9, 500).astype(np.float32)
     zeros, columns = np.zeros(500, np.int64), (LabelColumn(name="type", labels=["T"]),)
-    reference = Reference(X[:500], weight, np.zeros((500, 2), np.float32), zeros[:, None], zeros, columns, ("rna",))
+    reference = Reference(
+        embedding=X[:500],
+        weight=weight,
+        map=np.zeros((500, 2), np.float32),
+        label=zeros[:, None],
+        modality=zeros,
+        label_columns=columns,
+        modalities=("rna",),
+    )
     (transfer,) = transfer_labels(find_nearest_neighbors(X[500:], reference.embedding, 15), reference)
-    assert confidence(transfer.share, None).max() <= 1
+    assert calibrate_confidence(transfer.share, None).max() <= 1
 
 
-def leveled(label: list[list[int]], weight: list[float]) -> Reference:
-    """Return points of four types, within three lineages, within two, and of two tissues besides."""
+def hierarchical(label: list[list[int]], weight: list[float]) -> Reference:
+    """Return points of four types in three lineages in two groups, and of two tissues."""
     n = len(label)
     return Reference(
         embedding=np.eye(n, dtype=np.float32),
@@ -114,15 +122,15 @@ CD4, CD8, NK, B = [0, 0, 0, 0], [1, 0, 0, 1], [2, 1, 0, 0], [3, 2, 1, 1]
 
 def test_levels_are_decided_from_coarse_to_fine():
     # CD4 2, CD8 3, NK 4, B 4.5: B has most votes among types, T among lineages, TNK above them
-    won = transfer_labels(neighbors([[0, 1, 2, 3]], [[1.0] * 4]), leveled([CD4, CD8, NK, B], [2, 3, 4, 4.5]))
+    won = transfer_labels(neighbors([[0, 1, 2, 3]], [[1.0] * 4]), hierarchical([CD4, CD8, NK, B], [2, 3, 4, 4.5]))
     assert [int(column.label[0]) for column in won] == [1, 0, 0, 1]
     shares = [float(column.share[0]) for column in won]
-    assert shares == pytest.approx([3 / 13.5, 5 / 13.5, 9 / 13.5, 7.5 / 13.5])  # of all votes, in every column
+    assert shares == pytest.approx([3 / 13.5, 5 / 13.5, 9 / 13.5, 7.5 / 13.5])  # of all votes in every column
 
 
 def test_levels_never_contradict_one_another():
     rng = np.random.default_rng(0)
-    reference = leveled([CD4, CD8, NK, B] * 10, rng.integers(1, 9, 40).tolist())
+    reference = hierarchical([CD4, CD8, NK, B] * 10, rng.integers(1, 9, 40).tolist())
     found = neighbors(rng.integers(40, size=(500, 9)), np.sort(rng.uniform(0.9, 1.1, (500, 9)), axis=1))
     fine, lineage, blood, tissue = transfer_labels(found, reference)
     types, lineages, _, _ = reference.label_columns
@@ -130,12 +138,12 @@ def test_levels_never_contradict_one_another():
     np.testing.assert_array_equal(np.array(lineages.parents)[lineage.label], blood.label)
     assert (fine.share <= lineage.share).all()
     assert (lineage.share <= blood.share).all()
-    assert len({*zip(fine.label.tolist(), tissue.label.tolist(), strict=True)}) > 4  # free of the levels
+    assert len({*zip(fine.label.tolist(), tissue.label.tolist(), strict=True)}) > 4  # independent of the levels
 
 
-def test_a_column_is_voted_on_as_if_it_were_alone():
+def test_columns_are_voted_on_independently():
     rng = np.random.default_rng(1)
-    reference = leveled([CD4, CD8, NK, B] * 10, rng.integers(1, 9, 40).tolist())
+    reference = hierarchical([CD4, CD8, NK, B] * 10, rng.integers(1, 9, 40).tolist())
     found = neighbors(rng.integers(40, size=(100, 9)), np.sort(rng.uniform(0.5, 1.1, (100, 9)), axis=1))
     tissue = transfer_labels(found, reference)[3]
     alone = replace(reference, label=reference.label[:, 3:], label_columns=reference.label_columns[3:])

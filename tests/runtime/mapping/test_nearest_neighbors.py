@@ -1,4 +1,4 @@
-"""Nearest neighbors, against a sort of all distances."""
+"""Nearest neighbors equal a sort of all distances."""
 
 import numpy as np
 import pytest
@@ -17,66 +17,66 @@ def all_distances(embedding: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("k", [1, 5, 60])
-def test_equals_a_full_sort(k):
+def test_neighbors_equal_a_full_sort(k):
     embedding, points = unit(30, 0), unit(60, 1)
-    found = find_nearest_neighbors(embedding, points, k)
+    neighbors = find_nearest_neighbors(embedding, points, k)
     distances = all_distances(embedding, points)
-    np.testing.assert_array_equal(found.indices, distances.argsort(axis=1)[:, :k])
-    np.testing.assert_allclose(found.distances, np.sort(distances, axis=1)[:, :k], atol=1e-5)
-    assert found.distances.dtype == np.float32
+    np.testing.assert_array_equal(neighbors.indices, distances.argsort(axis=1)[:, :k])
+    np.testing.assert_allclose(neighbors.distances, np.sort(distances, axis=1)[:, :k], atol=1e-5)
+    assert neighbors.distances.dtype == np.float32
 
 
-def test_reference_smaller_than_k_gives_all_of_it():
-    found = find_nearest_neighbors(unit(4, 0), unit(3, 1), 15)
-    assert found.indices.shape == found.distances.shape == (4, 3)
-    np.testing.assert_array_equal(np.sort(found.indices, axis=1), np.tile([0, 1, 2], (4, 1)))
+def test_reference_smaller_than_k_returns_all_points():
+    neighbors = find_nearest_neighbors(unit(4, 0), unit(3, 1), 15)
+    assert neighbors.indices.shape == neighbors.distances.shape == (4, 3)
+    np.testing.assert_array_equal(np.sort(neighbors.indices, axis=1), np.tile([0, 1, 2], (4, 1)))
 
 
-def test_distances_from_zero_to_two():
+def test_distances_are_from_zero_to_two():
     east = np.array([[1, 0]], np.float32)
     points = np.array([[-1, 0], [0, 1], [1, 0]], np.float32)
-    found = find_nearest_neighbors(east, points, 3)
-    np.testing.assert_array_equal(found.indices, [[2, 1, 0]])
-    np.testing.assert_allclose(found.distances, [[0, np.sqrt(2), 2]], atol=1e-6)
+    neighbors = find_nearest_neighbors(east, points, 3)
+    np.testing.assert_array_equal(neighbors.indices, [[2, 1, 0]])
+    np.testing.assert_allclose(neighbors.distances, [[0, np.sqrt(2), 2]], atol=1e-6)
 
 
-def test_rounding_above_one_is_no_nan():
+def test_products_rounded_above_one_do_not_give_nan():
     points = unit(200, 3)
-    found = find_nearest_neighbors(points, points, 1)
-    np.testing.assert_array_equal(found.indices[:, 0], np.arange(200))
-    np.testing.assert_allclose(found.distances, 0, atol=1e-3)
+    neighbors = find_nearest_neighbors(points, points, 1)
+    np.testing.assert_array_equal(neighbors.indices[:, 0], np.arange(200))
+    np.testing.assert_allclose(neighbors.distances, 0, atol=1e-3)
 
 
-def test_of_equal_points_the_first_are_taken():
+def test_ties_go_to_the_first_points():
     points = np.repeat(unit(3, 4), 5, axis=0)
-    found = find_nearest_neighbors(points[5:6], points, 7)
-    np.testing.assert_array_equal(found.indices[0, :5], range(5, 10))
-    np.testing.assert_array_equal(found.distances[0, :5], 0)
-    assert found.indices[0, 5:].tolist() in ([0, 1], [10, 11])
+    neighbors = find_nearest_neighbors(points[5:6], points, 7)
+    np.testing.assert_array_equal(neighbors.indices[0, :5], range(5, 10))
+    np.testing.assert_array_equal(neighbors.distances[0, :5], 0)
+    assert neighbors.indices[0, 5:].tolist() in ([0, 1], [10, 11])
 
 
 @pytest.mark.parametrize(("m", "k"), [(7, 7), (60, 15), (1000, 15), (5003, 3)])
-def test_all_sizes_of_blocks_equal_a_full_sort(m, k):
+def test_every_block_size_equals_a_full_sort(m, k):
     embedding, points = unit(40, 0), unit(m, 1)
     distances = all_distances(embedding, points)
-    found = find_nearest_neighbors(embedding, points, k)
-    np.testing.assert_array_equal(found.indices, distances.argsort(axis=1)[:, :k])
+    neighbors = find_nearest_neighbors(embedding, points, k)
+    np.testing.assert_array_equal(neighbors.indices, distances.argsort(axis=1)[:, :k])
 
 
-def test_a_reference_of_one_point_many_times(monkeypatch):
-    monkeypatch.setattr(module, "_PAIRS", 100)
+def test_reference_of_identical_points_returns_the_first(monkeypatch):
+    monkeypatch.setattr(module, "_BATCH_PAIRS", 100)
     points = np.repeat(unit(1, 0), 900, axis=0)
-    found = find_nearest_neighbors(unit(5, 1), points, 4)
-    np.testing.assert_array_equal(found.indices, np.tile(np.arange(4), (5, 1)))
+    neighbors = find_nearest_neighbors(unit(5, 1), points, 4)
+    np.testing.assert_array_equal(neighbors.indices, np.tile(np.arange(4), (5, 1)))
 
 
 @pytest.mark.parametrize("values", [1, 900 * 7, 900 * 29])
-def test_chunks_change_no_bit(monkeypatch, values):
+def test_chunks_do_not_change_a_bit(monkeypatch, values):
     points = unit(900, 1, 128)
-    points = np.concatenate([points, points[:300], np.nextafter(points[:300], 2)])  # ties, and what is nearly one
+    points = np.concatenate([points, points[:300], np.nextafter(points[:300], 2)])  # ties and near ties
     embedding = np.concatenate([points[:40], unit(40, 0, 128)])
     whole = find_nearest_neighbors(embedding, points, 6)
-    monkeypatch.setattr(module, "_CHUNK_VALUES", values)
+    monkeypatch.setattr(module, "_MAX_CHUNK_PRODUCTS", values)
     chunked = find_nearest_neighbors(embedding, points, 6)
     np.testing.assert_array_equal(chunked.indices, whole.indices)
     np.testing.assert_array_equal(chunked.distances, whole.distances)

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from smile_runtime import FeatureMatchError, QueryError, UnknownModalityError, ValueKindError, open_space, project
 from smile_runtime.arrays import matrix as matrix_module
-from smile_runtime.mapping.calibration import confidence
+from smile_runtime.mapping.confidence import calibrate_confidence
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_runtime.projection import anndata_projection as projection_module
@@ -82,7 +82,7 @@ def test_values_are_those_of_the_parts(counts, space):
     weights = neighbor_weights(neighbors, reference)
     for end, column, transfer in zip(("", "_cell_type_broad"), reference.label_columns, transfers, strict=True):
         assert counts.obs[f"smile_label{end}"].tolist() == [column.labels[i] for i in transfer.label]
-        expected = confidence(transfer.share, encoder.record.calibrations[column.name])
+        expected = calibrate_confidence(transfer.share, encoder.record.calibrations[column.name])
         np.testing.assert_allclose(counts.obs[f"smile_confidence{end}"], expected, atol=1e-6)
     expected = (weights[:, :, None] * reference.map[neighbors.indices]).sum(axis=1)
     np.testing.assert_allclose(counts.obsm["X_smile_map"], expected, atol=1e-4)
@@ -500,7 +500,7 @@ def test_floor_is_the_manifests(counts, edit_manifest):
     features = space.encoder().features
     cumulated = features.weight.cumsum()
     few, many = (counts[:, counts.var_names.isin(np.array(features.ids)[cumulated < s])].copy() for s in (0.58, 0.62))
-    with pytest.raises(FeatureMatchError, match=r"encoder looks at \(60.0% is needed\)"):
+    with pytest.raises(FeatureMatchError, match=r"feature weight \(60.0% is needed\)"):
         project(few, space)
     project(many, space)
     assert 0.6 <= many.uns["smile"]["weight_matched"] < 0.62

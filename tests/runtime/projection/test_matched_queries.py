@@ -9,9 +9,9 @@ import pytest
 import scipy
 
 from smile_runtime import FeatureMatchError, project
-from smile_runtime.features.gene_table import gene_table
-from smile_runtime.features.id_candidates import id_candidates
-from smile_runtime.features.matching import match_query
+from smile_runtime.features.gene_aliases import load_gene_aliases
+from smile_runtime.features.id_candidates import find_id_candidates
+from smile_runtime.features.matching import match_features
 
 HUMAN = "Homo sapiens"
 
@@ -50,7 +50,7 @@ def test_candidates_are_var_names_and_texts():
         },
         index=["x", "y", "z"],
     )
-    assert id_candidates(cells(var).var) == {
+    assert find_id_candidates(cells(var).var) == {
         "var_names": ["x", "y", "z"],
         "text": ["a", "", "c"],
         "category": ["d", "e", ""],
@@ -60,10 +60,10 @@ def test_candidates_are_var_names_and_texts():
 
 def test_any_column_can_be_asked_for():
     var = pd.DataFrame({"entrez": [915, 931], "gene": ["CD3D", "MS4A1"]}, index=["x", "y"])
-    assert id_candidates(cells(var).var, "entrez") == {"entrez": ["915", "931"]}
-    assert id_candidates(cells(var).var, "var_names") == {"var_names": ["x", "y"]}
-    with pytest.raises(FeatureMatchError, match="no column 'genes'; take one of: 'var_names', 'entrez', 'gene'"):
-        id_candidates(cells(var).var, "genes")
+    assert find_id_candidates(cells(var).var, "entrez") == {"entrez": ["915", "931"]}
+    assert find_id_candidates(cells(var).var, "var_names") == {"var_names": ["x", "y"]}
+    with pytest.raises(FeatureMatchError, match="no column 'genes'; choose one of: 'var_names', 'entrez', 'gene'"):
+        find_id_candidates(cells(var).var, "genes")
 
 
 @pytest.mark.parametrize("form", [list, pd.Categorical])
@@ -89,8 +89,8 @@ def test_one_column_can_be_forced(counts, space):
 
 
 def test_ensembl_ids_give_the_same_as_symbols(counts, space):
-    table = gene_table(HUMAN)
-    ensembl = {name: table.current[name].ensembl for name in counts.var_names if name in table.current}
+    table = load_gene_aliases(HUMAN)
+    ensembl = {name: table.by_current_name[name].ensembl for name in counts.var_names if name in table.by_current_name}
     some = counts[:, list(ensembl)].copy()
     ids = [f"{name}.7" for name in ensembl.values()]
     result = projected(by_columns(some, ids), space)
@@ -169,7 +169,7 @@ def test_columns_of_one_feature_are_added_up(counts, space, form, dtype, caplog)
     query.X = form(query.X.astype(dtype))
     result = projected(query, space)
     assert_same(result, projected(counts, space))
-    assert [record.levelno for record in caplog.records if "added up" in record.message] == [logging.WARNING]
+    assert [record.levelno for record in caplog.records if "summed" in record.message] == [logging.WARNING]
     expected = set(query.var_names[counts.n_vars :]) & set(space.encoder().features.ids)
     assert set(result.uns["smile"]["features"]["summed"]) == expected
 
@@ -200,7 +200,7 @@ def test_log_normalized_columns_of_one_feature_are_refused(lognorm, space):
     names = lognorm.var_names.tolist()
     names[next(i for i, name in enumerate(names) if name.startswith("OTHER"))] = gene
     lognorm.var_names = names
-    with pytest.raises(FeatureMatchError, match=f"has the feature {gene!r} twice; .* lognorm values cannot be: add up"):
+    with pytest.raises(FeatureMatchError, match=f"repeats the feature {gene!r}; .* lognorm values cannot be: sum"):
         project(lognorm, space)
     assert list(lognorm.obsm) == []
 
@@ -214,7 +214,7 @@ def test_log_normalized_columns_of_one_feature_are_refused(lognorm, space):
 )
 def test_pbmc_of_other_builds(data_folder, space, name, same, alias, weight):
     query = anndata.read_h5ad(data_folder / f"{name}.h5ad", backed="r")
-    match = match_query(query.var, space.encoder().features, space.encoder().record, HUMAN)
+    match = match_features(query.var, space.encoder().features, space.encoder().record, organism=HUMAN)
     report = match.report
     assert (report.source, report.kind, report.n_same, report.n_alias) == ("var_names", "symbols", same, alias)
     assert match.weight == pytest.approx(weight, abs=1e-3)
@@ -223,7 +223,7 @@ def test_pbmc_of_other_builds(data_folder, space, name, same, alias, weight):
 
 def test_renamed_genes_are_found_in_older_builds(data_folder, space):
     query = anndata.read_h5ad(data_folder / "pbmc_ifnb_counts_unlabelled.h5ad", backed="r")
-    match = match_query(query.var, space.encoder().features, space.encoder().record, HUMAN)
+    match = match_features(query.var, space.encoder().features, space.encoder().record, organism=HUMAN)
     ids = space.encoder().features.ids
     found = {ids[place]: query.var_names[column] for place, column in zip(match.positions, match.columns, strict=True)}
     renamed = {ours: theirs for ours, theirs in found.items() if ours != theirs}
@@ -238,7 +238,7 @@ def test_ensembl_ids_are_found_in_a_space_of_symbols(data_folder, space, caplog)
     assert report["kind"] == "Ensembl ids"
     assert (report["n_other_id"], report["n_alias"]) == (750, 53)
     assert query.uns["smile"]["weight_matched"] == pytest.approx(0.628, abs=1e-3)
-    assert "803 of 1,767 features found by var_names (Ensembl ids)" in caplog.text
+    assert "matched 803 of 1,767 features to var_names (Ensembl ids)" in caplog.text
 
 
 def test_mouse_cells_are_refused_by_name(data_folder, space):
@@ -246,10 +246,10 @@ def test_mouse_cells_are_refused_by_name(data_folder, space):
     with pytest.raises(FeatureMatchError) as caught:
         project(query, space)
     assert "look like gene symbols of Mus musculus ('Adarb2', 'Flt1', 'Erbb4')" in str(caught.value)
-    assert "the space is of Homo sapiens" in str(caught.value)
+    assert "the space is for Homo sapiens" in str(caught.value)
 
 
 def test_bins_of_mouse_cells_are_no_genes(data_folder, space):
     query = anndata.read_h5ad(data_folder / "pairedtag_h3k27ac.h5ad", backed="r")
-    with pytest.raises(FeatureMatchError, match=r"names are like 'chr18_69424813_69624806', .* like 'LYZ'"):
-        match_query(query.var, space.encoder().features, space.encoder().record, HUMAN)
+    with pytest.raises(FeatureMatchError, match=r"ids look like 'chr18_69424813_69624806', .* like 'LYZ'"):
+        match_features(query.var, space.encoder().features, space.encoder().record, organism=HUMAN)

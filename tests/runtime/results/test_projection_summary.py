@@ -6,7 +6,7 @@ import pytest
 
 from smile_runtime import QueryError
 from smile_runtime.manifest import LabelColumn
-from smile_runtime.mapping.records import record_type
+from smile_runtime.mapping.records import record_dtype
 from smile_runtime.results.projection_summary import MAX_BATCHES, Batches, make_batches, summarize_projection
 from smile_runtime.results.results import MemoryResults, Projection
 
@@ -18,7 +18,7 @@ NAMES = np.array([f"cell{row}" for row in range(N_CELLS)], object)
 @pytest.fixture
 def records() -> np.ndarray:
     rng = np.random.default_rng(0)
-    records = np.zeros(N_CELLS, record_type(8, 2))
+    records = np.zeros(N_CELLS, record_dtype(8, 2))
     records["embedding"] = rng.normal(size=(N_CELLS, 8))
     records["map"] = rng.normal(size=(N_CELLS, 2))
     records["similarity"] = rng.random(N_CELLS)
@@ -80,7 +80,7 @@ def test_few_cells_are_all_sampled_and_none_if_none_are_asked_for(records) -> No
 
 
 def test_reference_without_labels(donors: Batches) -> None:
-    bare = np.zeros(N_CELLS, record_type(8, 0))
+    bare = np.zeros(N_CELLS, record_dtype(8, 0))
     overview = summarize_projection(projection(bare, (), 100), NAMES.__getitem__, {"donor": donors}, N_SAMPLE)
     assert overview.labels == {}
     assert [row.fraction_unknown for row in overview.batches["donor"].batches()] == [None, None]

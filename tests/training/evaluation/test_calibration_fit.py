@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from smile_runtime.mapping.calibration import confidence
+from smile_runtime.mapping.confidence import calibrate_confidence
 from smile_training.evaluation.calibration_fit import calibrate
 
 
@@ -27,7 +27,7 @@ def test_confidence_is_the_probability_of_being_right(probability: Callable[[np.
     assert 0 <= record.expected_calibration_error < 0.03
     assert record.n_cells == 4000
     share = np.linspace(0.25, 0.95, 30, dtype=np.float32)
-    np.testing.assert_allclose(confidence(share, record), probability(share), atol=0.08)
+    np.testing.assert_allclose(calibrate_confidence(share, record), probability(share), atol=0.08)
 
 
 def test_calibration_error_is_that_of_cells_the_fit_did_not_see() -> None:
@@ -38,12 +38,12 @@ def test_calibration_error_is_that_of_cells_the_fit_did_not_see() -> None:
         right, share = rng.integers(2, size=(1, 60)) == 0, rng.random((1, 60)).astype(np.float32)
         record = calibrate(right, share)
         errors.append(record.expected_calibration_error)
-        own.append(abs(confidence(share[0], record).mean() - right[0].mean()))
+        own.append(abs(calibrate_confidence(share[0], record).mean() - right[0].mean()))
     assert np.mean(errors) > 0.1
     assert np.mean(own) < 0.01
 
 
 def test_labels_that_are_always_right_give_a_confidence_of_1() -> None:
     record = calibrate(*simulate_votes(lambda share: np.ones_like(share)))
-    np.testing.assert_array_equal(confidence(np.array([0.2, 0.6, 1.0], np.float32), record), 1)
+    np.testing.assert_array_equal(calibrate_confidence(np.array([0.2, 0.6, 1.0], np.float32), record), 1)
     assert record.expected_calibration_error == 0

@@ -1,5 +1,6 @@
 """The steps in the graph are those of the runtime, for every kind of values, and they survive the export."""
 
+import dataclasses
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,7 @@ from smile_runtime.encoder.first_layer import CompiledProduct, ScipyProduct, wri
 from smile_runtime.encoder.numba_kernel import compiled_kernel
 from smile_runtime.encoder.preprocessing import Preprocessing
 from smile_runtime.features.feature_table import FeatureTable
-from smile_runtime.manifest import EncoderRecord, PreprocessingRecord
+from smile_runtime.manifest import EncoderRecord
 from smile_runtime.space.parity import write_parity
 from smile_training.export import sparse_writer
 from smile_training.export.graph import EncoderGraph, IntegerGraph, PreprocessingGraph
@@ -123,7 +124,6 @@ def runtime_encoder(encoder: TrainedEncoder, folder: Path) -> Encoder:
     preprocessing, network = encoder.preprocessing, encoder.network
     (folder / "onnx").mkdir()
     graph = export_onnx(encoder, folder / "rna.onnx", {})
-    bands = preprocessing.band_mean
     record = EncoderRecord(
         graph="rna.onnx",
         features="",
@@ -131,16 +131,7 @@ def runtime_encoder(encoder: TrainedEncoder, folder: Path) -> Encoder:
         n_features=D,
         n_latent=8,
         n_pseudo_types=25,
-        preprocessing=PreprocessingRecord(
-            values="numbers",
-            target_sum=preprocessing.target_sum,
-            log1p=preprocessing.log1p,
-            scaling=preprocessing.scaling,
-            binarize=preprocessing.binarize,
-            clr=preprocessing.clr,
-            tfidf=preprocessing.idf is not None,
-            band_mean=None if bands is None else bands.tolist(),
-        ),
+        preprocessing=preprocessing.to_record("numbers"),
         min_matched=0.0,
         parity_difference=0.0,
         label_modalities=[],
@@ -148,36 +139,35 @@ def runtime_encoder(encoder: TrainedEncoder, folder: Path) -> Encoder:
     )
     weight = network.feature_weight.double().numpy()
     features = FeatureTable(
-        encoder.features, preprocessing.mean, preprocessing.std, weight, preprocessing.idf, preprocessing.band
+        encoder.features,
+        mean=preprocessing.mean,
+        std=preprocessing.std,
+        weight=weight,
+        idf=preprocessing.idf,
+        band=preprocessing.band,
     )
-    exported = Encoder("rna", record, features, folder / "rna.onnx", "cpu")
+    exported = Encoder(modality="rna", record=record, features=features, graph=folder / "rna.onnx", device="cpu")
     X, size_factor = rows(missing=True)
     write_parity(folder / record.parity, X, size_factor, torch_embedding(graph, X, size_factor))
     sparse = write_sparse(folder, exported, graph, {})
     assert sparse.width == graph.first_weight.shape[1]
     record = msgspec.structs.replace(record, sparse=sparse)
-    return Encoder(
-        "rna",
-        record,
-        features,
-        exported.graph,
-        "cpu",
-        sparse=SparseFiles(folder / sparse.first, folder / sparse.trunk),
-    )
+    sparse_files = SparseFiles(folder / sparse.first, folder / sparse.trunk)
+    return dataclasses.replace(exported, record=record, sparse=sparse_files)
 
 
 @pytest.mark.parametrize(("kind", "stem"), [*((kind, True) for kind in KINDS), ("expression", False)])
 def test_sparse_rows_go_through_it_as_dense_ones_do(kind: str, stem: bool, tmp_path: Path) -> None:
     """By scipy and by numba, with all features measured and with some, an empty cell among the rows."""
     encoder = runtime_encoder(random_encoder(kind, stem=stem), tmp_path)
-    path, kernel = encoder.sparse_path, compiled_kernel()
+    path, kernel = encoder.sparse_runner, compiled_kernel()
     assert path is not None
     assert kernel is not None
     X, size_factor = rows(missing=False)
     for measured in (np.ones(D, bool), np.arange(D) % 3 > 0, np.arange(D) == 7):
         batch = scipy.sparse.csr_matrix(np.where(measured, X, 0)), size_factor
         for output in ("embedding", "pseudo_type"):
-            dense = encoder.dense_path.run(output, batch, measured)
+            dense = encoder.dense_runner.run(output, batch, measured)
             assert np.ptp(dense, axis=0).max() > 1e-3
             for product in (ScipyProduct(path.layer._weight), CompiledProduct(path.layer._lines, kernel)):
                 path.layer.product = product
@@ -189,5 +179,6 @@ def test_a_first_layer_that_gives_another_embedding_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sparse_writer, "write_first_layer", lambda path, weight: write_first_layer(path, weight * 1.01))
-    with pytest.raises(IntegrityError, match="rna encoder of sparse rows gives embeddings that differ from torch's by"):
+    message = "rna encoder of sparse rows computes embeddings that differ from torch's by"
+    with pytest.raises(IntegrityError, match=message):
         runtime_encoder(random_encoder("expression", stem=True), tmp_path)

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import anndata
@@ -98,7 +99,7 @@ def test_another_graph_is_found_by_its_parity(built: Path) -> None:
             tensor.CopyFrom(onnx.numpy_helper.from_array((weight // 16 * 16).astype(np.int8), tensor.name))
     whole = encoder.graph.read_bytes()
     onnx.save(model, encoder.graph)
-    swapped = smile_runtime.Encoder("rna", encoder.record, encoder.features, encoder.graph, "cpu")
+    swapped = replace(encoder, precision="float32")
     with pytest.raises(smile_runtime.IntegrityError, match="report this, and use --precision float32"):
         require_int8_parity(swapped, parity)
     encoder.graph.write_bytes(whole)

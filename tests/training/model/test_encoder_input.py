@@ -77,7 +77,9 @@ def test_wide_data_is_made_dense_a_few_rows_at_a_time(monkeypatch: pytest.Monkey
         return original(self, transformed)
 
     monkeypatch.setattr(Preprocessing, "centered", spy)
-    preprocessing = Preprocessing(None, log1p=False, scaling="none", mean=np.zeros(n_peaks), std=np.ones(n_peaks))
+    preprocessing = Preprocessing(
+        target_sum=None, log1p=False, scaling="none", mean=np.zeros(n_peaks), std=np.ones(n_peaks)
+    )
     stem = np.random.default_rng(0).standard_normal((n_peaks, 3)).astype(np.float32)
     network = SmileNetwork(n_peaks, Network(hidden=[4], n_latent=4), stem)
     inputs = EncoderInput(wide, preprocessing, network, Noise())

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from smile_runtime.manifest import CalibrationRecord, SimilarityRecord
-from smile_runtime.mapping import confidence
+from smile_runtime.mapping import calibrate_confidence
 
 _BINS = 10
 _QUANTILES = 201
@@ -30,7 +30,7 @@ def calibrate(right: NDArray[np.bool_], share: NDArray[np.float32]) -> Calibrati
     fitted = np.empty(right.shape, np.float32)
     for part in (half, ~half):
         record = _isotonic(share[:, part], right[:, part])
-        fitted[:, ~part] = confidence(share[:, ~part], record)
+        fitted[:, ~part] = calibrate_confidence(share[:, ~part], record)
     error = _expected_calibration_error(fitted.ravel(), right.ravel())
     return _isotonic(share, right, error)
 

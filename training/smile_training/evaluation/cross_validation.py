@@ -187,7 +187,7 @@ def _measure_fold(
         cells = split.left_out.cells[name]
         embeddings = [encoders[name].embed(worse) for worse in degraded(cells, degradation_seed)]
         for source in sources[name]:
-            reference = points.of(source.label_modalities)
+            reference = points.select_modalities(source.label_modalities)
             if len(reference) == 0 or len(left_out[name]) == 0:
                 continue
             for embedding in embeddings:

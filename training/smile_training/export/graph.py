@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from smile_runtime.encoder import SMALLEST_SHARE, Preprocessing
+from smile_runtime.encoder import MIN_MEASURED_FRACTION, Preprocessing
 from smile_training.model import SmileNetwork, TrainedEncoder
 
 _SMALLEST_NORM = 1e-12
@@ -53,7 +53,7 @@ class PreprocessingGraph(nn.Module):
             t = t * self.idf
             measured = 1 - nn.functional.linear(missing.float(), self.power)  # (n, 1)
             square = torch.where(missing, 0.0, t).square().sum(dim=1, keepdim=True)
-            norm = (square / measured.clamp_min(SMALLEST_SHARE)).sqrt()
+            norm = (square / measured.clamp_min(MIN_MEASURED_FRACTION)).sqrt()
             t = torch.where(norm > 0, t / norm.clamp_min(_SMALLEST_NORM), t)
         return t
 
@@ -133,7 +133,7 @@ class EncoderGraph(nn.Module):
 
     def share(self, missing: Tensor) -> Tensor:
         """Return the share of what the encoder looks at that was measured, (n, 1), from what is missing."""
-        return (1 - nn.functional.linear(missing.float(), self.feature_weight)).clamp_min(SMALLEST_SHARE)
+        return (1 - nn.functional.linear(missing.float(), self.feature_weight)).clamp_min(MIN_MEASURED_FRACTION)
 
 
 class IntegerGraph(EncoderGraph):

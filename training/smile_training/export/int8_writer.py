@@ -13,6 +13,7 @@ from smile_runtime.mapping import (
     UNKNOWN_RATE,
     Reference,
     find_nearest_neighbors,
+    mark_unknown,
     mean_distance,
     similarity_from_distance,
     transfer_labels,
@@ -29,7 +30,6 @@ MEAN_COSINE, LOWEST_COSINE, LABEL_AGREEMENT = 0.999, 0.99, 0.995
 """What the embeddings of reference cells must reach: on the whole, each alone, and in what they are called."""
 _CALIBRATION_CELLS = 512
 _MEASURED_CELLS = 10_000
-_UNKNOWN = -1
 
 
 def write_int8(
@@ -97,7 +97,8 @@ def _agreement(
         neighbors = find_nearest_neighbors(embedding, points.embedding, n_neighbors)
         label = transfer_labels(neighbors, points)[0].label
         if record.similarity is not None:
-            label[similarity_from_distance(mean_distance(neighbors), record.similarity) < UNKNOWN_RATE] = _UNKNOWN
+            similarity = similarity_from_distance(mean_distance(neighbors), record.similarity)
+            mark_unknown(label, similarity, UNKNOWN_RATE)
         called.append(label)
     return float(np.mean(called[0] == called[1]))
 

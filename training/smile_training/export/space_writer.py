@@ -27,7 +27,6 @@ from smile_runtime.manifest import (
     FileRecord,
     Manifest,
     MetricRecord,
-    PreprocessingRecord,
     ReferenceRecord,
     SimilarityRecord,
     SourceRecord,
@@ -187,7 +186,6 @@ def _write_encoder(
     folder: Path, recipe: Recipe, modality: str, encoder: TrainedEncoder, parts: SpaceContents
 ) -> EncoderRecord:
     preprocessing, settings = encoder.preprocessing, recipe.modalities[modality].preprocessing
-    bands = preprocessing.band_mean
     record = EncoderRecord(
         graph=f"onnx/{modality}.onnx",
         features=f"features/{modality}.tsv",
@@ -195,16 +193,7 @@ def _write_encoder(
         n_features=len(encoder.features),
         n_latent=recipe.network.n_latent,
         n_pseudo_types=recipe.network.n_pseudo_types if recipe.network.heads else recipe.network.n_latent,
-        preprocessing=PreprocessingRecord(
-            values=settings.values,
-            target_sum=preprocessing.target_sum,
-            log1p=preprocessing.log1p,
-            scaling=preprocessing.scaling,
-            binarize=preprocessing.binarize,
-            clr=preprocessing.clr,
-            tfidf=preprocessing.idf is not None,
-            band_mean=None if bands is None else [float(value) for value in bands],
-        ),
+        preprocessing=preprocessing.to_record(settings.values),
         min_matched=recipe.reference.min_matched,
         parity_difference=0.0,
         label_modalities=parts.label_modalities[modality],
@@ -213,7 +202,12 @@ def _write_encoder(
     )
     weight = encoder.network.feature_weight.double().numpy()
     features = FeatureTable(
-        encoder.features, preprocessing.mean, preprocessing.std, weight, preprocessing.idf, preprocessing.band
+        encoder.features,
+        mean=preprocessing.mean,
+        std=preprocessing.std,
+        weight=weight,
+        idf=preprocessing.idf,
+        band=preprocessing.band,
     )
     (folder / record.features).write_text(features.to_tsv(), "utf-8")
     (folder / weights_name(modality)).write_bytes(
@@ -223,12 +217,12 @@ def _write_encoder(
     graph = export_onnx(encoder, folder / record.graph, about)
     X, size_factor = _parity_rows(encoder.preprocessing, np.random.default_rng(recipe.seed))
     write_parity(folder / record.parity, X, size_factor, torch_embedding(graph, X, size_factor))
-    exported = Encoder(modality, record, features, folder / record.graph, "cpu")
+    exported = Encoder(modality=modality, record=record, features=features, graph=folder / record.graph, device="cpu")
     difference = require_parity(exported, folder / record.parity)
     sparse = None if settings.values == "levels" else write_sparse(folder, exported, graph, about)
     record = msgspec.structs.replace(record, parity_difference=difference, sparse=sparse or msgspec.UNSET)
     if recipe.export and recipe.export.int8:
-        points = parts.points.of(record.label_modalities)
+        points = parts.points.select_modalities(record.label_modalities)
         int8 = write_int8(folder, exported, encoder, parts.cells[modality], points, recipe, about)
         record = msgspec.structs.replace(record, int8=int8 or msgspec.UNSET)
     return record

@@ -42,11 +42,11 @@ def write_sparse(folder: Path, exported: Encoder, graph: EncoderGraph, metadata:
     write_first_layer(files.first, graph.first_weight)
     export_trunk(graph, files.trunk, metadata)
     encoder = Encoder(
-        modality,
-        msgspec.structs.replace(exported.record, sparse=record),
-        exported.features,
-        exported.graph,
-        exported.device,
+        modality=modality,
+        record=msgspec.structs.replace(exported.record, sparse=record),
+        features=exported.features,
+        graph=exported.graph,
+        device=exported.device,
         sparse=files,
     )
     difference = require_sparse_parity(encoder, folder / exported.record.parity)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from smile_runtime.encoder import SMALLEST_SHARE
+from smile_runtime.encoder import MIN_MEASURED_FRACTION
 from smile_training.recipe import Network as NetworkSettings
 
 
@@ -66,7 +66,7 @@ class SmileNetwork(nn.Module):
         with half of its features measured does not look like half a cell.
         """
         share = measured.float() @ self.feature_weight[:, None]  # (n, 1)
-        return torch.where(measured, x, 0.0) / share.clamp_min(SMALLEST_SHARE)
+        return torch.where(measured, x, 0.0) / share.clamp_min(MIN_MEASURED_FRACTION)
 
     def components(self, x: Tensor) -> Tensor:
         """Return the encoder's input, ``(n, n_components)``, from centered features, ``(n, n_features)``."""

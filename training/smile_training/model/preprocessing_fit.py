@@ -53,11 +53,16 @@ def _by_variation(cells: Cells, n_top: int, settings: PreprocessingSettings) -> 
     """
     nothing = np.zeros((2, len(cells.features)))
     if settings.values != "expression":
-        _, std = _moments(Preprocessing(settings.total, settings.log1p, "none", *nothing), cells)
+        _, std = _moments(
+            Preprocessing(
+                target_sum=settings.total, log1p=settings.log1p, scaling="none", mean=nothing[0], std=nothing[1]
+            ),
+            cells,
+        )
         return np.argsort(-std, kind="stable")
     import scanpy  # takes seconds to import, and small panels never need it
 
-    plain = Preprocessing(settings.total, log1p=True, scaling="none", mean=nothing[0], std=nothing[1])
+    plain = Preprocessing(target_sum=settings.total, log1p=True, scaling="none", mean=nothing[0], std=nothing[1])
     logged = plain.transform(cells.raw, cells.size_factor)
     if not is_sparse(logged):  # not measured everywhere: scanpy knows no NaN
         logged = np.where(np.isnan(logged), np.nanmean(logged, axis=0), logged)

@@ -1,6 +1,7 @@
 """Landmarks: a few weighted points that stand for the reference cells, so that no cell need be published."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
         parts.append(_centers(cells, members, cluster))
     embedding, weight, position, label = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     modality = np.full(len(weight), cells.modality[0], np.int64)
-    return Reference(embedding, weight, position, label, modality, cells.label_columns, cells.modalities)
+    return replace(cells, embedding=embedding, weight=weight, map=position, label=label, modality=modality)
 
 
 def _centers(

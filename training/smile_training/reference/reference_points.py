@@ -47,4 +47,4 @@ def build_reference(
         )
         if len(kept):
             parts.append(fit_landmarks(whole, settings.n_landmarks, seed) if settings.kind == "landmarks" else whole)
-    return Reference.joined(parts)
+    return Reference.concatenate(parts)

@@ -8,7 +8,7 @@ from typing import Any
 
 from smile_runtime import Space
 from smile_runtime.io import atomic_path
-from smile_runtime.mapping import MOST_CELLS, UNKNOWN
+from smile_runtime.mapping import MAX_MIXING_CELLS, UNKNOWN
 from smile_zoo.report.plot_data import make_plot_data
 from smile_zoo.report.projection_tables import ProjectionTables
 from smile_zoo.report.report_cells import ReportCells
@@ -50,7 +50,7 @@ def write_page(
         cells=cells,
         columns=[column["name"] for column in plot_data["columns"]],
         labels=_batch_labels(tables),
-        max_mixing_cells=MOST_CELLS,
+        max_mixing_cells=MAX_MIXING_CELLS,
         features=feature_rows(provenance),
         provenance=provenance_rows(provenance),
         plot_data=Markup(_script_json(plot_data)),  # noqa: S704 (it cannot close its script element)

@@ -1,0 +1,67 @@
+"""Run an encoder on sparse rows: the first layer takes them as they are, ONNX Runtime executes the rest."""
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_runtime.arrays import Matrix, is_sparse
+from smile_runtime.encoder.first_layer import FirstLayer
+from smile_runtime.encoder.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from smile_runtime.encoder.session import InferenceSession
+
+Batch = tuple[Matrix, NDArray[np.float32]]
+"""Raw values, shape ``(n, n_features)``, and size factors, shape ``(n, 1)``."""
+
+
+class SparseRunner:
+    """Runs CSR rows through an encoder, from raw values to an output, without making them dense.
+
+    Parameters
+    ----------
+    preprocessing
+        Preprocessing of the encoder.
+    layer
+        First layer of the encoder.
+    trunk
+        Session of the graph behind the first layer.
+    """
+
+    def __init__(self, preprocessing: Preprocessing, layer: FirstLayer, trunk: "InferenceSession") -> None:
+        self.session = trunk
+        self.layer, self._preprocessing = layer, preprocessing
+        self._buffers = threading.local()
+
+    def __str__(self) -> str:
+        return f"as sparse rows, the first layer by {self.layer.product.name}"
+
+    def run(self, output: str, batch: Batch, measured: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+        """Return an output of the graph for a batch of CSR rows; safe to call from several threads.
+
+        Parameters
+        ----------
+        output
+            Name of the graph's output: ``embedding`` or ``pseudo_type``.
+        batch
+            Rows without duplicate entries and with sorted indices, and their size factors.
+        measured
+            Whether each feature was measured, shape ``(n_features,)``; None if all were.
+        """
+        rows, size_factor = batch
+        mask = np.ones(self.layer.n_features, bool) if measured is None else measured
+        first = self._buffer(len(size_factor))
+        transformed = self._preprocessing.transform(rows, size_factor, mask)
+        assert is_sparse(transformed)  # because the rows are
+        self.layer(transformed, mask, first)
+        result: NDArray[np.float32] = self.session.run([output], {"first": first})[0]
+        return result
+
+    def _buffer(self, n: int) -> NDArray[np.float32]:
+        """Return a buffer for the trunk's input, shape ``(n, width)``: one per thread, which stays in the cache."""
+        buffer: NDArray[np.float32] | None = getattr(self._buffers, "first", None)
+        if buffer is None or len(buffer) < n:
+            buffer = self._buffers.first = np.empty((n, self.layer.width), np.float32)
+        return buffer[:n]

@@ -1,0 +1,24 @@
+"""The label "unknown", for cells that are too dissimilar to the reference."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_runtime.errors import QueryError
+
+UNKNOWN = "unknown"
+"""Label of cells that are dissimilar to all of the reference."""
+UNKNOWN_RATE = 0.05
+"""Default fraction of cells of known types that are labeled unknown."""
+UNKNOWN_ID = -1
+"""Label id of an unknown cell."""
+
+
+def mark_unknown(label: NDArray[np.integer], similarity: NDArray[np.float32], unknown_rate: float) -> None:
+    """Overwrite the label ids of cells, shape ``(n, ...)``, whose similarity, shape ``(n,)``, is below the rate."""
+    label[similarity < unknown_rate] = UNKNOWN_ID
+
+
+def require_rate(unknown_rate: float) -> None:
+    """Raise a QueryError unless ``0 <= unknown_rate <= 1``."""
+    if not 0 <= unknown_rate <= 1:
+        raise QueryError(f"the unknown rate must be a fraction of cells from 0 (none) to 1, got {unknown_rate}")
