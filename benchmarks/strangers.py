@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from smile_runtime import project
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
-from smile_runtime.mapping.similarity import UNKNOWN_RATE, mean_distance
+from smile_runtime.mapping.similarity import UNKNOWN_RATE, mean_distance, similarity_from_distance
 from smile_training.data.dataset import read_dataset
 from smile_training.data.degradation import degraded
 from smile_training.data.folds import split_folds
@@ -54,7 +54,7 @@ def left_out_similarity(folder: Path) -> np.ndarray:
     found = []
     for number, (clean, *_) in enumerate(distances):
         rest = [each for other, fold in enumerate(distances) if other != number for each in fold]
-        found.append(similarity(clean, calibrate_similarity(rest, len(names))))
+        found.append(similarity_from_distance(clean, calibrate_similarity(rest, len(names))))
     return np.concatenate(found)
 
 

@@ -3,29 +3,33 @@
 from smile_runtime.arrays.matrix import (
     DaskRows,
     Matrix,
+    Rows,
+    as_matrix,
     dense,
     expm1,
     is_sparse,
-    mapped,
+    map_values,
     row_bytes,
     row_chunks,
     row_sums,
     sliceable,
     stored_values,
 )
-from smile_runtime.arrays.row_transform import Rows
-from smile_runtime.arrays.stored_matrix import Array, Group, open_stored_matrix
+from smile_runtime.arrays.row_transform import RowTransform
+from smile_runtime.arrays.stored_matrix import StoredArray, StoredGroup, open_stored_matrix
 
 __all__ = [
-    "Array",
     "DaskRows",
-    "Group",
     "Matrix",
+    "RowTransform",
     "Rows",
+    "StoredArray",
+    "StoredGroup",
+    "as_matrix",
     "dense",
     "expm1",
     "is_sparse",
-    "mapped",
+    "map_values",
     "open_stored_matrix",
     "row_bytes",
     "row_chunks",

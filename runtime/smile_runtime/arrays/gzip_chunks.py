@@ -1,4 +1,4 @@
-"""Datasets compressed by gzip, whose chunks are inflated here: faster than by HDF5, and with isal much faster."""
+"""Gzip-compressed HDF5 datasets, decompressed here: faster than by HDF5, and much faster with isal."""
 
 import zlib
 from collections.abc import Callable
@@ -11,21 +11,23 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import h5py
 
-_DEFLATE = 1  # HDF5's number of the filter
+_DEFLATE_FILTER = 1  # the filter's number in HDF5
 
 
-class InflatedArray:
-    """A dataset of one dimension that is compressed by gzip and by nothing else.
+class GzipDataset:
+    """A one-dimensional dataset compressed with gzip alone.
 
     Parameters
     ----------
     dataset
-        One that `is_gzip` is true of.
+        Dataset for which `is_gzip` returns True.
     """
 
     def __init__(self, dataset: "h5py.Dataset") -> None:
         self._dataset, self._length = dataset, int(dataset.chunks[0])
-        self._room = self._length * dataset.dtype.itemsize + 1  # with one byte less it would be doubled at the end
+        self._buffer_bytes = (
+            self._length * dataset.dtype.itemsize + 1
+        )  # one byte less, and zlib would double it at the end
         self.shape, self.dtype, self.name = dataset.shape, dataset.dtype, dataset.name
         self._last: tuple[int, NDArray[Any]] = (-1, np.empty(0, self.dtype))
 
@@ -39,37 +41,37 @@ class InflatedArray:
         return result
 
     def _chunk(self, number: int) -> NDArray[Any]:
-        """Return a chunk; the last one is kept, for the next part begins in it.
+        """Return a chunk; the last one is cached, because the next slice begins in it.
 
         Raises
         ------
         ValueError
-            If it is damaged.
+            If the chunk is damaged.
         """
-        last = self._last  # looked at once: several threads may read
+        last = self._last  # read once, because several threads may set it
         if number != last[0]:
-            place = (number * self._length,)
-            skipped = self._dataset.id.get_chunk_info_by_coord(place).filter_mask  # where it would not have shrunk
-            _, raw = self._dataset.id.read_direct_chunk(place)
+            offset = (number * self._length,)
+            skipped = self._dataset.id.get_chunk_info_by_coord(offset).filter_mask  # set if gzip did not shrink it
+            _, raw = self._dataset.id.read_direct_chunk(offset)
             try:
-                content = raw if skipped else _inflate()(raw, bufsize=self._room)
+                content = raw if skipped else _decompressor()(raw, bufsize=self._buffer_bytes)
             except Exception as error:
-                raise ValueError(f"chunk {number} cannot be inflated ({error})") from error
+                raise ValueError(f"chunk {number} cannot be decompressed ({error})") from error
             last = self._last = (number, np.frombuffer(content, self.dtype))
         return last[1]
 
 
 def is_gzip(array: Any) -> bool:  # noqa: ANN401 (a dataset of h5py or an array of zarr)
-    """Say whether an array is a dataset of one dimension, compressed by gzip alone, of which every chunk is there."""
+    """Return whether an array is a one-dimensional dataset compressed with gzip alone, and has all of its chunks."""
     if not hasattr(array, "compression") or array.compression != "gzip" or array.ndim != 1:
         return False
     filters = array.id.get_create_plist()
-    alone = filters.get_nfilters() == 1 and filters.get_filter(0)[0] == _DEFLATE
-    return bool(alone and array.id.get_num_chunks() == -(-array.shape[0] // array.chunks[0]))
+    only_gzip = filters.get_nfilters() == 1 and filters.get_filter(0)[0] == _DEFLATE_FILTER
+    return bool(only_gzip and array.id.get_num_chunks() == -(-array.shape[0] // array.chunks[0]))
 
 
 @cache
-def _inflate() -> Callable[..., bytes]:
+def _decompressor() -> Callable[..., bytes]:
     try:
         from isal import isal_zlib
     except ImportError:

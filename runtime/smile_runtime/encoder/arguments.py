@@ -1,10 +1,14 @@
 """What `project` and `Encoder.encode` are given, brought into one form or refused."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smile_runtime.arrays import Matrix
 from smile_runtime.errors import QueryError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 
 def require_positive(**numbers: object) -> None:
@@ -35,7 +39,7 @@ def checked_mask(measured: ArrayLike, n_features: int) -> NDArray[np.bool_]:
     return mask
 
 
-def require_empty(matrix: Matrix, measured: NDArray[np.bool_]) -> None:
+def require_empty(matrix: "csr_matrix", measured: NDArray[np.bool_]) -> None:
     """Refuse sparse rows that hold values of features that were not measured."""
     if not measured.all() and (n := np.count_nonzero(matrix.data[~measured[matrix.indices]])):
         raise QueryError(f"{n} values are of features that `measured` says were not; leave these columns empty")

@@ -4,8 +4,12 @@ The densities are those at which both take the same time, on one thread; below t
 ``python benchmarks/sparse_rows.py --crossover``.
 """
 
-from smile_runtime.arrays import Matrix
+from typing import TYPE_CHECKING
+
 from smile_runtime.encoder.numba_kernel import compiled_kernel
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 _NARROW = 256  # up to this width scipy does well, and numba is not worth its import
 _CACHED = 24_000_000  # bytes of weights that stay in a processor's cache
@@ -16,7 +20,7 @@ def is_wide(width: int) -> bool:
     return width > _NARROW
 
 
-def is_thin(matrix: Matrix, width: int) -> bool:
+def is_thin(matrix: "csr_matrix", width: int) -> bool:
     """Say whether CSR rows, shape ``(n, n_features)``, should go through a first layer of a width as they are."""
     n, n_features = matrix.shape
     return bool(matrix.nnz < crossover(n_features, width) * n * n_features)

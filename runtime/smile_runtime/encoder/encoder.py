@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smile_runtime.arrays import Matrix, is_sparse, sliceable
+from smile_runtime.arrays import Matrix, as_matrix, is_sparse
 from smile_runtime.encoder.arguments import checked_factor, checked_mask, require_empty, require_positive
 from smile_runtime.encoder.crossover import is_thin
 from smile_runtime.encoder.dense_path import DensePath
@@ -153,7 +153,7 @@ class Encoder:
             Which features were measured at all, shape ``(n_features,)``, bool; sparse rows hold nothing of the others,
             and what dense rows hold of them is not looked at. None: all.
         batch_size
-            Rows that run through the graph together, at most.
+            Matrix that run through the graph together, at most.
         n_threads
             Threads that work at a time, on the CPU; None: one a core, or as many as OMP_NUM_THREADS says.
 
@@ -194,7 +194,7 @@ class Encoder:
         batch_size: int,
         n_threads: int | None,
     ) -> NDArray[np.float32]:
-        matrix = sliceable(X)
+        matrix = as_matrix(X)
         n, n_features = matrix.shape[0], len(self.features)
         if matrix.shape != (n, n_features):
             raise QueryError(

@@ -8,19 +8,21 @@ each sum over the measured features. The difference of large sums loses digits: 
 """
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from smile_runtime.arrays import Matrix
 from smile_runtime.encoder.crossover import is_wide
 from smile_runtime.encoder.numba_kernel import Kernel, compiled_kernel
 from smile_runtime.encoder.preprocessing import SMALLEST_SHARE
 from smile_runtime.errors import IntegrityError
 from smile_runtime.features import FeatureTable
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 _LINE = 16  # float32 numbers in a cache line
 
@@ -30,7 +32,9 @@ class Product(Protocol):
 
     name: str
 
-    def __call__(self, rows: Matrix, center: NDArray[np.float64], factor: float, result: NDArray[np.float32]) -> None:
+    def __call__(
+        self, rows: "csr_matrix", center: NDArray[np.float64], factor: float, result: NDArray[np.float32]
+    ) -> None:
         """Write ``(rows @ weight - center) * factor`` into ``result``, shape ``(n, width)``."""
         ...
 
@@ -43,7 +47,9 @@ class ScipyProduct:
     def __init__(self, weight: NDArray[np.float32]) -> None:
         self._weight = weight.astype(np.float64)
 
-    def __call__(self, rows: Matrix, center: NDArray[np.float64], factor: float, result: NDArray[np.float32]) -> None:
+    def __call__(
+        self, rows: "csr_matrix", center: NDArray[np.float64], factor: float, result: NDArray[np.float32]
+    ) -> None:
         """Multiply, as `Product`."""
         sums: NDArray[np.float64] = rows.astype(np.float64) @ self._weight  # (n, width)
         sums -= center
@@ -58,7 +64,9 @@ class CompiledProduct:
     def __init__(self, weight: NDArray[np.float32], kernel: Kernel) -> None:
         self._weight, self._kernel = weight, kernel
 
-    def __call__(self, rows: Matrix, center: NDArray[np.float64], factor: float, result: NDArray[np.float32]) -> None:
+    def __call__(
+        self, rows: "csr_matrix", center: NDArray[np.float64], factor: float, result: NDArray[np.float32]
+    ) -> None:
         """Multiply, as `Product`."""
         self._kernel(rows.indptr, rows.indices, rows.data, self._weight, center, factor, result)
 
@@ -85,7 +93,7 @@ class FirstLayer:
         kernel = compiled_kernel() if is_wide(self.width) else None  # numba where it pays and is there, else scipy
         self.product: Product = ScipyProduct(self._weight) if kernel is None else CompiledProduct(self._lines, kernel)
 
-    def __call__(self, rows: Matrix, measured: NDArray[np.bool_], result: NDArray[np.float32]) -> None:
+    def __call__(self, rows: "csr_matrix", measured: NDArray[np.bool_], result: NDArray[np.float32]) -> None:
         """Write what goes into the trunk.
 
         Parameters

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix, Rows
+from smile_runtime.arrays import Matrix, RowTransform
 from smile_runtime.manifest import Scaling
 
 SMALLEST_SHARE = 0.02
@@ -113,12 +113,12 @@ class Preprocessing:
         -------
             float32, of the shape and kind of ``raw``: a sparse matrix stays sparse.
         """
-        rows = Rows(raw, measured)
+        rows = RowTransform(raw, measured)
         if self.binarize:
             rows.map(_presence)
         rows.scale_rows(size_factor[:, 0])
         if self.clr:
-            n_measured = np.maximum(rows.measured(np.ones(raw.shape[1])), 1)
+            n_measured = np.maximum(rows.measured_weight(np.ones(raw.shape[1])), 1)
             rows.scale_rows(np.exp(-rows.row_sums(np.log1p) / n_measured))
         if self.band is not None and self.band_mean is not None:
             rows.scale_bands(self.band, self.band_mean)
@@ -126,9 +126,10 @@ class Preprocessing:
             rows.map(np.log1p)
         if self.idf is not None:
             rows.scale_columns(self.idf)
-            square = rows.row_sums(np.square) / np.maximum(rows.measured(self.power), SMALLEST_SHARE)
+            square = rows.row_sums(np.square) / np.maximum(rows.measured_weight(self.power), SMALLEST_SHARE)
             rows.scale_rows(np.divide(1.0, np.sqrt(square), out=np.ones_like(square), where=square > 0))
-        return rows.matrix
+        result: Matrix = rows.matrix
+        return result
 
     def centered(self, transformed: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return centered, scaled features, shape ``(n, n_features)``, from dense values that `transform` gave."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix
+from smile_runtime.arrays import Matrix, is_sparse
 from smile_runtime.encoder.first_layer import FirstLayer
 from smile_runtime.encoder.preprocessing import Preprocessing
 
@@ -53,7 +53,9 @@ class SparsePath:
         rows, size_factor = batch
         known = np.ones(self.layer.n_features, bool) if measured is None else measured
         first = self._memory(len(size_factor))
-        self.layer(self._preprocessing.transform(rows, size_factor, known), known, first)
+        transformed = self._preprocessing.transform(rows, size_factor, known)
+        assert is_sparse(transformed)  # as the rows are
+        self.layer(transformed, known, first)
         result: NDArray[np.float32] = self.session.run([output], {"first": first})[0]
         return result
 

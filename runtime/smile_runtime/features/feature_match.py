@@ -93,7 +93,7 @@ class FeatureMatch:
         result[:, self.matched] = taken
         return result
 
-    def _select_sparse(self, rows: Matrix) -> "csr_matrix":
+    def _select_sparse(self, rows: "csr_matrix") -> "csr_matrix":
         from scipy.sparse import csr_matrix
 
         taken = rows[:, self.columns]

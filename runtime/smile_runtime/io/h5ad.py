@@ -60,7 +60,7 @@ def write_h5ad(adata: "AnnData", path: Path) -> None:
 def open_hdf5(path: Path, mode: Literal["w", "r+"]) -> "Iterator[h5py.File]":
     """Open an HDF5 file for writing; a failed write is raised once, when the file is closed.
 
-    Signals are deferred until then: HDF5 calls back into Python to write, and crashes or drops an exception raised there.
+    Signals are deferred until then: HDF5 calls back into Python to write, and crashes on, or drops, an exception there.
 
     Raises
     ------

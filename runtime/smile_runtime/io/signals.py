@@ -16,8 +16,8 @@ _deferred: list[Callable[[], object]] = []
 def signals_deferred() -> Iterator[None]:
     """Defer Ctrl-C and TERM until the end of the block, or until `handle_deferred_signal`.
 
-    Python delivers signals to the main thread alone, so in any other thread the block is safe as it is. A signal without a
-    Python handler, such as TERM by default, still ends the process at once.
+    Python delivers signals to the main thread alone, so in any other thread the block is safe as it is. A signal
+    without a Python handler, such as TERM by default, still ends the process at once.
     """
     with ExitStack() as stack:
         if threading.current_thread() is threading.main_thread():

@@ -1,20 +1,19 @@
-"""Projection: from query cells to embedding, label, confidence and position on the map."""
+"""Projection of the cells of an AnnData."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from smile_runtime.arrays import DaskRows
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
+from smile_runtime.errors import QueryError
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
-from smile_runtime.projection.checks import require_cells
 from smile_runtime.projection.dask import project_dask
-from smile_runtime.projection.preparation import Options, Prepared, prepare
-from smile_runtime.projection.provenance import provenance
-from smile_runtime.projection.streaming import Progress, project_rows, rows_at_once
-from smile_runtime.query import AnnDataQuery, MatrixLocation, warn_of_empty
-from smile_runtime.results import MemoryResults, Projection, Results, write_fields
+from smile_runtime.projection.finish import finish_projection
+from smile_runtime.projection.preparation import ProjectionOptions, prepare
+from smile_runtime.projection.streaming import Progress, project_rows, rows_per_read
+from smile_runtime.query import AnnDataQuery, MatrixLocation
+from smile_runtime.results import MemoryResults, write_fields
 from smile_runtime.space import Space
 
 if TYPE_CHECKING:
@@ -39,43 +38,42 @@ def project(
     copy: bool = False,
     progress: Progress = lambda _n_cells, _n_total: None,
 ) -> "AnnData | None":
-    """Project cells into a space and write what comes out into their AnnData.
+    """Project cells into a space and write the results into their AnnData.
 
     Parameters
     ----------
     adata
-        Query cells, shape ``(n_obs, n_vars)``, raw counts or log-normalized values; in memory, backed or as Dask
+        Query cells, shape ``(n_obs, n_vars)``, with raw counts or log-normalized values; in memory, backed or as Dask
         arrays. Symbols, Ensembl ids or coordinates of the features are in ``var_names`` or a column of ``var``.
     space
-        An open space.
+        Open space.
     modality
-        Which encoder; None for the only one.
+        Modality of the encoder; None if the space has only one.
     layer
-        Where the values are; None for ``X``.
+        Layer that holds the values; None for ``X``.
     use_raw
-        Whether the values are those of ``raw``, which may have more features.
+        Whether to use the values in ``raw``, which may have more features.
     values
-        What they are; None: recognized.
+        Kind of the values; None to recognize it.
     target_sum
-        What log-normalized cells were scaled to before the logarithm; None: what each adds up to, or the encoder's own
-        where features were taken away since.
+        Total that log-normalized cells were scaled to before the logarithm; None to infer it from each cell's total,
+        or to assume the encoder's own if features have been removed.
     features
-        Where the ids of the features are: ``var_names`` or a column of ``var``; None: where they fit best.
+        Source of the feature ids: ``var_names`` or a column of ``var``; None for the one that matches best.
     overlap
-        Whether a peak or bin of the query goes to the one of the space that it overlaps most, rather than to the same
-        one alone.
+        Whether a peak or bin matches the space's peak that it overlaps most, instead of only an identical one.
     unknown_rate
-        Cells whose similarity is below this get the label ``unknown``: about this share of the cells of known types.
+        Cells with a similarity below this are labeled ``unknown``; about this share of known-type cells is.
     batch_size
-        Cells that run through the encoder together; changes speed, not results.
+        Number of cells that run through the encoder together; affects speed, not results.
     key_added
-        Stem of the names of the fields that are written.
+        Prefix of the names of the fields written.
     overwrite
-        Whether fields of these names may be replaced.
+        Whether existing fields of these names may be replaced.
     copy
         Whether to write into a copy and return it.
     progress
-        Called with the number of cells done now, and of all cells, each time some are done.
+        Called with the number of cells just projected and the number of all cells.
 
     Returns
     -------
@@ -84,17 +82,16 @@ def project(
         ``obsm["X_smile"]``
             Embedding, float32, shape ``(n_obs, n_latent)``, L2-normalized.
         ``obs["smile_label"]``
-            Transferred label, categorical, ``unknown`` where nothing similar is in the reference (where that has
-            labels).
+            Transferred label, categorical; ``unknown`` if nothing similar is in the reference. Only if the reference
+            has labels.
         ``obs["smile_confidence"]``
-            Probability that the label of its neighbors is right, for a cell of a known type, float32, 0 to 1
-            (likewise).
+            Probability that the label is right for a cell of a known type, float32, 0 to 1. Only with labels.
         ``obs["smile_label_<column>"]``, ``obs["smile_confidence_<column>"]``
-            The same of each further label column of the reference: coarser levels, which never contradict the label,
-            and others.
+            The same for each further label column of the reference: coarser levels, which never contradict the label,
+            and independent columns.
         ``obs["smile_similarity"]``
-            Share of cells of known types that are farther from the reference, float32, 0 to 1 (where that was
-            measured).
+            Share of known-type cells that lie farther from the reference, float32, 0 to 1. Only if the space has
+            measured it.
         ``obsm["X_smile_map"]``
             Position on the reference map, float32, shape ``(n_obs, 2)``.
         ``uns["smile"]``
@@ -105,38 +102,56 @@ def project(
     QueryError, FeatureMatchError, ValueKindError
         If the cells cannot be projected.
     UnknownModalityError
-        If the space has no such encoder.
+        If the space has no encoder of the modality.
     DependencyError, DeviceError
-        If ONNX Runtime, or the device, does not work.
+        If ONNX Runtime or the device does not work.
     SpaceError
         If this ONNX Runtime cannot run the encoder.
     """
-    place = MatrixLocation(layer, use_raw)
-    options = Options(
-        modality, place, values, target_sum, features, overlap, unknown_rate, batch_size, key_added, overwrite
+    options = ProjectionOptions(
+        modality=modality,
+        location=MatrixLocation(layer, use_raw),
+        values=values,
+        target_sum=target_sum,
+        features=features,
+        overlap=overlap,
+        unknown_rate=unknown_rate,
+        batch_size=batch_size,
+        key_added=key_added,
+        overwrite=overwrite,
     )
-    options.check()
-    require_cells(adata, copy=copy)
+    options.validate()
+    _require_writable_anndata(adata, copy=copy)
     prepared = prepare(AnnDataQuery(adata), space, options)
-    results = MemoryResults(prepared.reading)
-    if isinstance(prepared.matrix, DaskRows):
-        project_dask(prepared.matrix.array, prepared.projector, space, results, progress)
+    matrix, projector = prepared.matrix, prepared.projector
+    results = MemoryResults(prepared.interpretation)
+    if isinstance(matrix, DaskRows):
+        project_dask(matrix.array, projector, space, results, progress)
     else:
-        project_rows(prepared.matrix, prepared.projector, results, progress, rows_at_once(prepared.matrix))
+        project_rows(matrix, projector, results, progress=progress, n_read=rows_per_read(matrix))
     target = adata.copy() if copy else adata
-    write_fields(target, finish(space, prepared, results), key_added)
+    write_fields(target, finish_projection(space, projector, results), key_added)
     return target if copy else None
 
 
-def finish(space: Space, prepared: Prepared, results: Results) -> Projection:
-    """Return a projection that is done, and say what is odd about it."""
-    n_empty = sum(int(np.count_nonzero(records["total"] == 0)) for records in results.blocks())
-    warn_of_empty(n_empty, len(results), results.reading.kind)
-    prepared.projector.reader.warn_of_assumption(results.reading)
-    mapper = prepared.projector.mapper
-    return Projection(
-        results,
-        mapper.columns,
-        mapper.record.similarity is not None,
-        provenance(space, prepared.projector, results.reading),
-    )
+def _require_writable_anndata(adata: object, *, copy: bool) -> None:
+    """Raise unless this is an AnnData that results can be written into."""
+    from anndata import AnnData
+
+    if isinstance(adata, str | Path):
+        raise QueryError(
+            f"an AnnData is needed, got the path {str(adata)!r}; pass anndata.read_h5ad(...) of it, or use "
+            "smile_runtime.project_file, which reads files itself"
+        )
+    if not isinstance(adata, AnnData):
+        raise QueryError(
+            f"an AnnData is needed, got {type(adata).__name__}; build one from values and names: "
+            "anndata.AnnData(X, var=pandas.DataFrame(index=genes))"
+        )
+    if adata.isbacked and adata.is_view:
+        raise QueryError("a view of a backed AnnData cannot be written into; pass a copy of it: adata[...].to_memory()")
+    if adata.isbacked and copy:
+        raise QueryError(
+            "a backed AnnData cannot be copied in memory; pass adata.to_memory(), or write into it",
+            options={"copy": False},
+        )

@@ -1,4 +1,4 @@
-"""Cells in Dask arrays: every block is projected where it is computed, in a space that each worker opens once."""
+"""Projection of Dask arrays: each block on the worker that computes it, in a space that each worker opens once."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from smile_runtime.arrays import Matrix, row_chunks, sliceable
+from smile_runtime.arrays import Matrix, as_matrix, row_chunks
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import IntegrityError
 from smile_runtime.features import FeatureMatch
@@ -22,45 +22,52 @@ from smile_runtime.results import Results
 from smile_runtime.space import Space, open_space
 
 
-@dataclass(frozen=True, eq=False)
-class _Plan:
-    """What a worker needs to build a projector: small, and the same for every block."""
+@dataclass(frozen=True, kw_only=True)
+class _SpaceKey:
+    """Identifies a space, and the encoder and mapper to take from it, to a worker."""
 
-    space: Path
+    path: Path
     manifest_sha256: str
     device: Device
     precision: Precision
     modality: str
     unknown_rate: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _BlockPlan:
+    """Everything a worker needs to build a projector: small, and the same for every block."""
+
+    space: _SpaceKey
     match: FeatureMatch
-    reader: ValueInterpreter
+    interpreter: ValueInterpreter
     batch_size: int
 
     def projector(self) -> Projector:
-        """Return the projector, in a space that this worker opens once."""
-        encoder, mapper = _opened(
-            self.space, self.manifest_sha256, self.device, self.precision, self.modality, self.unknown_rate
+        """Return the projector for this worker."""
+        encoder, mapper = _open_on_worker(self.space)
+        return Projector(
+            encoder=encoder, match=self.match, interpreter=self.interpreter, mapper=mapper, batch_size=self.batch_size
         )
-        return Projector(encoder, self.match, self.reader, mapper, self.batch_size)
 
 
 def project_dask(array: Any, projector: Projector, space: Space, results: Results, progress: Progress) -> None:  # noqa: ANN401
-    """Project the blocks of a Dask array by its scheduler, a ``dask.distributed`` cluster where there is one.
+    """Project the blocks of a Dask array on its scheduler, for example a ``dask.distributed`` cluster.
 
-    Every worker must see the space's directory at the same path.
+    Every worker must see the space directory at the same path.
 
     Parameters
     ----------
     array
         Values of all the query's features, in dense or sparse blocks, shape ``(n, n_vars)``.
     projector
-        What projects them.
+        Projector in this process, which the workers' projectors are built like.
     space
-        The space.
+        Space to project into.
     results
-        Where the records go; what the values are taken for, which may turn out otherwise.
+        Results that all records are added to. They restart if a row contradicts their interpretation.
     progress
-        Told when all is done; Dask has progress bars and a dashboard of its own.
+        Called once, at the end; Dask has its own progress bars and dashboard.
 
     Raises
     ------
@@ -69,39 +76,39 @@ def project_dask(array: Any, projector: Projector, space: Space, results: Result
     IntegrityError
         If a worker does not see the space.
     """
-    plan = _Plan(
-        space.path.resolve(),
-        space.manifest_sha256,
-        space.device,
-        space.precision,
-        projector.encoder.modality,
-        projector.mapper.unknown_rate,
-        projector.match,
-        projector.reader,
-        projector.batch_size,
+    key = _SpaceKey(
+        path=space.path.resolve(),
+        manifest_sha256=space.manifest_sha256,
+        device=space.device,
+        precision=space.precision,
+        modality=projector.encoder.modality,
+        unknown_rate=projector.mapper.unknown_rate,
+    )
+    plan = _BlockPlan(
+        space=key, match=projector.match, interpreter=projector.interpreter, batch_size=projector.batch_size
     )
     array = array.rechunk({1: -1})
     dtype = record_type(projector.encoder.record.n_latent, len(projector.mapper.columns))
     like = {"dtype": dtype, "meta": np.empty(0, dtype), "chunks": (array.chunks[0],), "drop_axis": 1}
     while not len(results):
         try:
-            results.append(array.map_blocks(_project_block, plan, results.reading, **like).compute())
+            results.append(array.map_blocks(_project_block, plan, results.interpretation, **like).compute())
         except ReinterpretationError as other:
-            results.begin(other.reading)
+            results.restart(other.interpretation)
     progress(len(results), len(results))
 
 
-def _project_block(block: Matrix, plan: _Plan, reading: ValueInterpretation) -> Records:
+def _project_block(block: Matrix, plan: _BlockPlan, interpretation: ValueInterpretation) -> Records:
     projector = plan.projector()
     with single_threaded_blas():
-        return np.concatenate([projector(rows, reading) for _, rows in row_chunks(sliceable(block))])
+        return np.concatenate([projector(rows, interpretation) for _, rows in row_chunks(as_matrix(block))])
 
 
 @lru_cache(maxsize=4)
-def _opened(
-    path: Path, manifest_sha256: str, device: Device, precision: Precision, modality: str, unknown_rate: float
-) -> tuple[Encoder, ReferenceMapper]:
-    space = open_space(path, device=device, precision=precision)
-    if space.manifest_sha256 != manifest_sha256:
-        raise IntegrityError(f"{path} on this worker is not the space that the query is projected into; copy it there")
-    return space.encoder(modality), reference_mapper(space, modality, unknown_rate)
+def _open_on_worker(key: _SpaceKey) -> tuple[Encoder, ReferenceMapper]:
+    space = open_space(key.path, device=key.device, precision=key.precision)
+    if space.manifest_sha256 != key.manifest_sha256:
+        raise IntegrityError(
+            f"{key.path} on this worker is another space than the query's; copy the query's space there"
+        )
+    return space.encoder(key.modality), reference_mapper(space, key.modality, key.unknown_rate)

@@ -1,4 +1,4 @@
-"""Projection of a file into another: streamed, and written whole or not at all."""
+"""Projection from file to file: streamed, and written completely or not at all."""
 
 import hashlib
 import os
@@ -14,13 +14,13 @@ from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.io import ZARR_STORE, require_free
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE, record_type
-from smile_runtime.projection.anndata_projection import finish
-from smile_runtime.projection.preparation import Options, Prepared, prepare
-from smile_runtime.projection.streaming import Progress, project_rows, rows_at_once
+from smile_runtime.projection.finish import finish_projection
+from smile_runtime.projection.preparation import PreparedProjection, ProjectionOptions, prepare
+from smile_runtime.projection.streaming import Progress, project_rows, rows_per_read
 from smile_runtime.query import MatrixLocation, open_query
 from smile_runtime.results import (
     ProjectionSummary,
-    UnfinishedResults,
+    ResumableResults,
     make_batches,
     require_apart,
     require_kind,
@@ -54,55 +54,64 @@ def project_file(
     n_sample: int = 0,
     progress: Progress = lambda _n_cells, _n_total: None,
 ) -> ProjectionSummary:
-    """Project the cells of a file and write them, with the results, to another.
+    """Project the cells of a file and write them, with the results, to another file.
 
-    The cells are read some at a time, so the memory this takes does not grow with their number. What is written until
-    the output is whole lies in a folder beside it, ``OUTPUT.unfinished``.
+    Cells are streamed, so memory does not grow with their number. Until the output is complete, everything written is
+    kept in a folder beside it, ``OUTPUT.unfinished``.
 
     Parameters
     ----------
     query
-        The file to read: ``.h5ad``, ``.h5mu`` (its table named as the modality), or the folder of a ``.zarr`` store.
+        File to read: ``.h5ad``, ``.h5mu`` (the table named like the modality), or the folder of a ``.zarr`` store.
     space
-        An open space.
+        Open space.
     output
-        The file to write: all that the query holds, in the same kind of file, and the fields that `project` writes.
+        File to write: a copy of the query, in the same format, with the fields that `project` writes.
     modality, layer, use_raw, values, target_sum, features, overlap, unknown_rate, batch_size, key_added, overwrite
-        As `project`.
+        As in `project`.
     only_embedding
-        Whether the output holds the results alone, as ``.h5ad`` or ``.parquet``.
+        Whether to write only the results, as ``.h5ad`` or ``.parquet``.
     force
-        Whether ``output``, and what an interrupted projection left, may be replaced.
+        Whether to replace ``output`` and the results of an interrupted projection.
     resume
-        Whether to go on where an interrupted projection stopped, if there was one.
+        Whether to continue an interrupted projection, if there is one.
     batch_keys
-        Columns of ``obs`` that say which batch a cell is of, for the overview.
+        Columns of ``obs`` with the batch of each cell, for the summary.
     n_sample
-        Number of cells of which the overview holds the results.
+        Number of cells in the summary's sample.
     progress
-        Called with the number of cells done now, and of all cells, each time some are done.
+        Called with the number of cells just projected and the number of all cells.
 
     Returns
     -------
-        What was found: counts of all cells, and a sample of them.
+        Counts over all cells, and a sample of them.
 
     Raises
     ------
     QueryError, FeatureMatchError, ValueKindError
         If the cells cannot be read or projected.
     UnknownModalityError
-        If the space has no such encoder.
+        If the space has no encoder of the modality.
     DependencyError, DeviceError, SpaceError
         If ONNX Runtime, the device or the encoder does not work, or a package that the file needs is missing.
     OutputError
         If ``output`` exists, is being written by another projection, lies within the query, or cannot be written.
         Nothing is left half-written.
     """
-    query, output, place = Path(query), Path(output), MatrixLocation(layer, use_raw)
-    options = Options(
-        modality, place, values, target_sum, features, overlap, unknown_rate, batch_size, key_added, overwrite
+    query, output = Path(query), Path(output)
+    options = ProjectionOptions(
+        modality=modality,
+        location=MatrixLocation(layer, use_raw),
+        values=values,
+        target_sum=target_sum,
+        features=features,
+        overlap=overlap,
+        unknown_rate=unknown_rate,
+        batch_size=batch_size,
+        key_added=key_added,
+        overwrite=overwrite,
     )
-    options.check()
+    options.validate()
     require_apart(query, output)
     require_free(output, force=force, replaceable=ZARR_STORE if output.suffix == ".zarr" else None)
     table = space.encoder(modality).modality
@@ -113,41 +122,46 @@ def project_file(
         require_kind(stored, output, only_embedding=only_embedding)
         batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}
         prepared = prepare(stored, space, options)
-        with _results(folder, query, space, options, prepared) as results:
+        with _resumable_results(folder, query, space, options, prepared) as results:
             matrix = prepared.matrix
             if len(results):
                 progress(len(results), matrix.shape[0])
-            project_rows(matrix, prepared.projector, results, progress, rows_at_once(matrix))
-            projection = finish(space, prepared, results)
-            overview = summarize_projection(projection, stored.obs_names, batches, n_sample)
+            project_rows(matrix, prepared.projector, results, progress=progress, n_read=rows_per_read(matrix))
+            projection = finish_projection(space, prepared.projector, results)
+            summary = summarize_projection(projection, stored.obs_names, batches, n_sample)
             write_output(stored, projection, key_added, folder / output.name, only_embedding=only_embedding)
-    return overview
+    return summary
 
 
-def _results(folder: Path, query: Path, space: Space, options: Options, prepared: Prepared) -> UnfinishedResults:
-    """Return what is done already of this very projection, or nothing yet."""
-    mapper = prepared.projector.mapper
-    dtype = record_type(prepared.projector.encoder.record.n_latent, len(mapper.columns))
+def _resumable_results(
+    folder: Path, query: Path, space: Space, options: ProjectionOptions, prepared: PreparedProjection
+) -> ResumableResults:
+    """Return the saved results of this very projection, or empty ones."""
     depends_on = [
-        sorted(_files(query.resolve())),
+        sorted(_file_states(query.resolve())),
         space.manifest_sha256,
         space.precision,
         asdict(options),
         metadata.version("smile-zoo"),
     ]
-    fingerprint = hashlib.sha256(msgspec.json.encode(depends_on, enc_hook=np.generic.item)).hexdigest()
-    return UnfinishedResults(folder, dtype, fingerprint, prepared.reading)
+    projector = prepared.projector
+    return ResumableResults(
+        folder,
+        dtype=record_type(projector.encoder.record.n_latent, len(projector.mapper.columns)),
+        fingerprint=hashlib.sha256(msgspec.json.encode(depends_on, enc_hook=np.generic.item)).hexdigest(),
+        interpretation=prepared.interpretation,
+    )
 
 
-def _files(path: Path | os.DirEntry[str]) -> Iterator[tuple[str, int, int]]:
-    """Yield path, size and time of the last change of a file, or of every file in a folder.
+def _file_states(path: Path | os.DirEntry[str]) -> Iterator[tuple[str, int, int]]:
+    """Yield path, size and modification time of a file, or of every file in a folder.
 
-    Those of the folder itself do not change with what is written to the files in it.
+    The times of the folder itself are ignored, because they do not change when its files are rewritten.
     """
     if path.is_dir():
         with os.scandir(path) as entries:
             for entry in entries:
-                yield from _files(entry)
+                yield from _file_states(entry)
     else:
         status = path.stat()
         yield os.fspath(path), status.st_size, status.st_mtime_ns

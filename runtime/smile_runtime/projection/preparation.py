@@ -1,33 +1,36 @@
-"""What is settled before any cell is projected: features, kind of values, names of fields."""
+"""Everything decided before the first cell is projected: options, features, and the interpretation of the values."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from smile_runtime.arrays import Matrix
+import numpy as np
+
+from smile_runtime.arrays import Rows
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, require_positive
-from smile_runtime.errors import FeatureMatchError, ValueKindError
+from smile_runtime.errors import FeatureMatchError, QueryError, ValueKindError
 from smile_runtime.features import FeatureMatch, find_match, match_query, require_summable
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE, ReferenceMapper, require_rate
-from smile_runtime.projection.checks import require_total
 from smile_runtime.projection.projector import Projector
 from smile_runtime.query import (
     MatrixLocation,
     Query,
     ValueInterpretation,
     ValueInterpreter,
-    first_reading,
+    interpret_query,
     select_values,
 )
-from smile_runtime.results import require_free, require_key
+from smile_runtime.results import require_free_fields, require_key
 from smile_runtime.space import Space
 
 
-@dataclass(frozen=True)
-class Options:
-    """How a query is projected; `smile_runtime.project` says what each of them is."""
+@dataclass(frozen=True, kw_only=True)
+class ProjectionOptions:
+    """Options of a projection; `smile_runtime.project` documents each of them."""
 
     modality: str | None = None
-    place: MatrixLocation = field(default_factory=MatrixLocation)
+    location: MatrixLocation = field(default_factory=MatrixLocation)
     values: ValueKind | None = None
     target_sum: float | None = None
     features: str | None = None
@@ -37,92 +40,113 @@ class Options:
     key_added: str = "smile"
     overwrite: bool = False
 
-    def check(self) -> None:
-        """Refuse what can be refused before anything is read.
+    def validate(self) -> None:
+        """Validate the options that can be checked before anything is read.
 
         Raises
         ------
         QueryError
-            If the key, the rate, the batch size or the target sum is none.
+            If any option is invalid.
         """
         require_key(self.key_added)
         require_rate(self.unknown_rate)
         require_positive(batch_size=self.batch_size)
         if self.target_sum is not None:
-            require_total(self.target_sum)
+            _require_target_sum(self.target_sum)
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A query that can be projected."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PreparedProjection:
+    """A query that is ready to be projected.
 
-    matrix: Matrix
+    Attributes
+    ----------
+    matrix
+        Values of all the query's features, shape ``(n, n_vars)``.
+    projector
+        Projects rows of the matrix.
+    interpretation
+        Interpretation of the values, from a sample of the cells.
+    """
+
+    matrix: Rows
     projector: Projector
-    reading: ValueInterpretation
+    interpretation: ValueInterpretation
 
 
-def prepare(query: Query, space: Space, options: Options) -> Prepared:
-    """Settle all that must be before cells are projected.
+def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedProjection:
+    """Prepare the projection of a query.
 
     Raises
     ------
     QueryError, FeatureMatchError, ValueKindError
         If the cells cannot be projected.
     UnknownModalityError
-        If the space has no such encoder.
+        If the space has no encoder of the modality.
     """
     encoder = space.encoder(options.modality)
     mapper = reference_mapper(space, encoder.modality, options.unknown_rate)
     if not options.overwrite:
-        require_free(query, options.key_added, [column.name for column in mapper.columns])
-    matrix = select_values(query, options.place)
-    match = _match(query, encoder, space.manifest.organism, options)
+        require_free_fields(query, options.key_added, [column.name for column in mapper.columns])
+    matrix = select_values(query, options.location)
+    match = _match_features(query, encoder, space.manifest.organism, options)
     settings = encoder.record.preprocessing
-    reader = ValueInterpreter(settings.values, settings.target_sum, options.values, options.target_sum)
-    reading = first_reading(query, reader, options.place, matrix)
-    if options.target_sum is not None and reading.kind != "lognorm":
+    interpreter = ValueInterpreter(
+        accepted=settings.values,
+        target_sum=settings.target_sum,
+        stated_kind=options.values,
+        stated_sum=options.target_sum,
+    )
+    interpretation = interpret_query(query, interpreter, options.location, matrix)
+    if options.target_sum is not None and interpretation.kind != "lognorm":
         raise ValueKindError(
-            f"the target sum (--target-sum) is that of log-normalized values, and these are {reading.kind}; "
-            "leave it out"
+            f"a normalization target applies to log-normalized values, but these are {interpretation.kind}; omit it",
+            options={"target_sum": None},
         )
-    require_summable(match, reading.kind)
-    return Prepared(matrix, Projector(encoder, match, reader, mapper, options.batch_size), reading)
-
-
-def _match(query: Query, encoder: Encoder, organism: str, options: Options) -> FeatureMatch:
-    """Match the features of a query; an error says if those of ``raw``, or of ``X``, would do."""
-    try:
-        return match_query(
-            query.var(options.place),
-            encoder.features,
-            encoder.record,
-            organism,
-            features=options.features,
-            overlap=options.overlap,
-        )
-    except FeatureMatchError as error:
-        other = MatrixLocation() if options.place.use_raw else MatrixLocation(use_raw=True)
-        if other.use_raw and not query.has_raw:
-            raise
-        try:
-            found = find_match(
-                query.var(other),
-                encoder.features,
-                encoder.record,
-                organism,
-                features=options.features,
-                overlap=options.overlap,
-            )
-        except FeatureMatchError:
-            raise error from None
-        way = other.option if other.use_raw else "leave out --raw"
-        raise FeatureMatchError(
-            f"{error}. In this query {other} has {found.n_matched:,} of the features ({way})"
-        ) from error
+    require_summable(match, interpretation.kind)
+    projector = Projector(
+        encoder=encoder, match=match, interpreter=interpreter, mapper=mapper, batch_size=options.batch_size
+    )
+    return PreparedProjection(matrix=matrix, projector=projector, interpretation=interpretation)
 
 
 def reference_mapper(space: Space, modality: str, unknown_rate: float) -> ReferenceMapper:
-    """Return what places the cells of a modality in a space."""
+    """Return the mapper of a modality's cells onto the reference of a space."""
     record = space.encoder(modality).record
-    reference = space.reference.of(record.label_modalities)
-    return ReferenceMapper(reference, record, space.manifest.reference.n_neighbors, unknown_rate)
+    return ReferenceMapper(
+        reference=space.reference.of(record.label_modalities),
+        record=record,
+        n_neighbors=space.manifest.reference.n_neighbors,
+        unknown_rate=unknown_rate,
+    )
+
+
+def _match_features(query: Query, encoder: Encoder, organism: str, options: ProjectionOptions) -> FeatureMatch:
+    """Match the features of a query; on failure, suggest ``raw`` or ``X`` if its features would match."""
+
+    def match(find: Callable[..., FeatureMatch], location: MatrixLocation) -> FeatureMatch:
+        ids = {"features": options.features, "overlap": options.overlap}
+        return find(query.var(location), encoder.features, encoder.record, organism, **ids)
+
+    try:
+        return match(match_query, options.location)
+    except FeatureMatchError as error:
+        other = MatrixLocation() if options.location.use_raw else MatrixLocation(use_raw=True)
+        if other.use_raw and not query.has_raw:
+            raise
+        try:
+            alternative = match(find_match, other)
+        except FeatureMatchError:
+            raise error from None
+        raise FeatureMatchError(
+            f"{error.message}. In this query, {other} has {alternative.n_matched:,} of the features",
+            options={**error.options, "use_raw": other.use_raw},
+        ) from error
+
+
+def _require_target_sum(total: object) -> None:
+    is_number = isinstance(total, int | float | np.integer | np.floating) and not isinstance(total, bool)
+    if not is_number or not 0 < total < math.inf:  # type: ignore[operator]
+        raise QueryError(
+            f"the normalization target must be a positive number, got {total!r}", options={"target_sum": None}
+        )

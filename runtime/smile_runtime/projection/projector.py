@@ -1,4 +1,4 @@
-"""From rows of a query to records: the one way that all cells take, a chunk at a time."""
+"""Projection of one chunk of rows: the single route that all cells take."""
 
 from dataclasses import dataclass
 
@@ -12,59 +12,64 @@ from smile_runtime.mapping import Records, ReferenceMapper
 from smile_runtime.query import ValueInterpretation, ValueInterpreter
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Projector:
-    """Projects rows of a query, on one thread. A row's record depends on that row alone.
+    """Projects rows of a query on one thread. A row's record depends on that row alone.
 
     Attributes
     ----------
     encoder
-        What embeds them.
+        Encoder that embeds the rows.
     match
-        Which of their columns are its features.
-    reader
-        What knows what their values are.
-    placement
-        What places them among the reference's points.
+        Match of the query's columns to the encoder's features.
+    interpreter
+        Interpreter of the query's values.
+    mapper
+        Mapper of embedded cells onto the reference.
     batch_size
-        Cells that run through the encoder together.
+        Number of cells that run through the encoder together.
     """
 
     encoder: Encoder
     match: FeatureMatch
-    reader: ValueInterpreter
+    interpreter: ValueInterpreter
     mapper: ReferenceMapper
     batch_size: int
 
-    def __call__(self, rows: Matrix, reading: ValueInterpretation) -> Records:
+    def __call__(self, rows: Matrix, interpretation: ValueInterpretation) -> Records:
         """Project rows.
 
         Parameters
         ----------
         rows
             Values of all the query's features, ndarray or CSR, shape ``(n, n_vars)``.
-        reading
-            What they are taken for.
+        interpretation
+            Interpretation of the values.
+
+        Returns
+        -------
+            Records of the cells, shape ``(n,)``.
 
         Raises
         ------
         ValueKindError
-            If they are of no kind that can be projected.
-        OtherReadingError
-            If all rows must be read again, as something else.
+            If the values are of no kind that can be projected.
+        ReinterpretationError
+            If the rows contradict the interpretation, so that all rows must be read again.
         """
-        totals = self.reader.totals(rows, reading)
+        totals = self.interpreter.totals(rows, interpretation)
         raw = self.match.select(rows)
-        if reading.kind == "lognorm":
+        if interpretation.kind == "lognorm":
             raw = expm1(raw)
         size_factor = self.encoder.preprocessing.size_factors(totals)
         embedding = self.encoder.encode(
             raw, size_factor, measured=self.match.measured, batch_size=self.batch_size, n_threads=1
         )
-        if not np.isfinite(embedding).all():
+        if n_infinite := int((~np.isfinite(embedding).all(axis=1)).sum()):
             raise ValueKindError(
-                f"{int((~np.isfinite(embedding).all(axis=1)).sum()):,} cells have values too large for the encoder; "
-                "look at the largest values of each cell, or choose another --layer"
+                f"{n_infinite:,} cells have values too large for the encoder; check the largest values of each cell, "
+                "or choose another layer",
+                options={"layer": None},
             )
         records = self.mapper(embedding)
         records["total"] = totals

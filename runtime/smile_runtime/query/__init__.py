@@ -1,30 +1,34 @@
-"""Query cells: where their values are stored, and which kind of values they are."""
+"""Query cells: location and kind of their values, in memory or in a file."""
 
-from smile_runtime.query.file_query import StoredQuery, open_query
+from smile_runtime.query.file_query import FileQuery, open_query
 from smile_runtime.query.query import (
     AnnDataQuery,
     MatrixLocation,
     Query,
-    first_reading,
-    read_values,
+    interpret_query,
     select_matrix,
     select_values,
-    warn_of_empty,
 )
-from smile_runtime.query.value_interpretation import ReinterpretationError, ValueInterpretation, ValueInterpreter
+from smile_runtime.query.value_interpretation import (
+    ReinterpretationError,
+    ValueInterpretation,
+    ValueInterpreter,
+    read_values,
+    warn_of_empty_cells,
+)
 
 __all__ = [
     "AnnDataQuery",
+    "FileQuery",
     "MatrixLocation",
     "Query",
     "ReinterpretationError",
-    "StoredQuery",
     "ValueInterpretation",
     "ValueInterpreter",
-    "first_reading",
+    "interpret_query",
     "open_query",
     "read_values",
     "select_matrix",
     "select_values",
-    "warn_of_empty",
+    "warn_of_empty_cells",
 ]

@@ -1,4 +1,4 @@
-"""Opening the file of a query: which kind it is, which table of it, and where that has what."""
+"""Query files: h5ad, h5mu and zarr, opened for streaming."""
 
 import logging
 import tempfile
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Array, Group, Matrix, open_stored_matrix
+from smile_runtime.arrays import Rows, StoredArray, StoredGroup, open_stored_matrix
 from smile_runtime.errors import QueryError
 from smile_runtime.io import read_h5ad, unreadable_file, write_h5ad
 from smile_runtime.query.hdf5_filters import require_filters
@@ -24,36 +24,36 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["h5ad", "h5mu", "zarr"]
+FileKind = Literal["h5ad", "h5mu", "zarr"]
 
 
 @dataclass(frozen=True, eq=False)
-class StoredQuery:
-    """The cells of a file.
+class FileQuery:
+    """Query cells in a file; the methods are those of `Query`.
 
     Attributes
     ----------
     path
-        The file, or the folder of a zarr store.
+        Path of the file, or of the folder of a zarr store.
     kind
-        Which kind of file it is.
+        Kind of the file.
     root
-        All of it.
+        Root group of the file.
     table
-        Where in it the table of cells is: empty, or ``mod/rna`` in an h5mu file.
+        Path of the table of cells inside the file: empty, or for example ``mod/rna`` in an h5mu file.
     scratch
-        Folder for copies by rows of matrices that are stored by columns; None: the system's.
+        Folder for transposed copies of CSC matrices; None for the system's temporary folder.
     """
 
     path: Path
-    kind: Kind
-    root: Group
+    kind: FileKind
+    root: StoredGroup
     table: str
     scratch: Path | None
 
     @property
-    def group(self) -> Group:
-        """The group that holds the table."""
+    def group(self) -> StoredGroup:
+        """Group of the table of cells."""
         return self.root[self.table] if self.table else self.root
 
     @property
@@ -68,12 +68,12 @@ class StoredQuery:
 
     @property
     def has_raw(self) -> bool:
-        """Whether there is a ``raw``."""
+        """Whether the query has ``raw``."""
         return all(name in self.group for name in ("raw", "raw/X", "raw/var"))
 
-    def var(self, place: MatrixLocation) -> "pd.DataFrame":
-        """Return the features that the values of a place are of, a row each."""
-        frame: pd.DataFrame = self._read("raw/var" if place.use_raw else "var")
+    def var(self, location: MatrixLocation) -> "pd.DataFrame":
+        """Return the features of the matrix at a location, one row each."""
+        frame: pd.DataFrame = self._read("raw/var" if location.use_raw else "var")
         return frame
 
     def obs(self, column: str) -> "pd.Series[Any]":
@@ -82,7 +82,7 @@ class StoredQuery:
         Raises
         ------
         QueryError
-            If there is none of that name.
+            If the column is missing.
         """
         import pandas as pd
 
@@ -93,22 +93,22 @@ class StoredQuery:
         return pd.Series(self._read(f"obs/{column}"))
 
     def obs_names(self, rows: slice) -> NDArray[np.object_]:
-        """Return the names of some cells."""
+        """Return the names of a range of cells, shape ``(n,)``."""
         names = _index(self.group["obs"])
         read = names.asstr()[rows] if hasattr(names, "asstr") else names[rows]
         return np.asarray(read, dtype=object)
 
-    def values(self, place: MatrixLocation) -> Matrix | None:
-        """Return the values of a place, rows sliceable, shape ``(n_obs, n_vars)``; None where there are none."""
-        name = "raw/X" if place.use_raw else "X" if place.layer is None else f"layers/{place.layer}"
+    def values(self, location: MatrixLocation) -> Rows | None:
+        """Return the matrix at a location, shape ``(n_obs, n_vars)``; None if it is missing."""
+        name = "raw/X" if location.use_raw else "X" if location.layer is None else f"layers/{location.layer}"
         if name not in self.group or str(self.group[name].attrs.get("encoding-type", "")) == "null":
             return None
         stored = self.group[name]
-        if getattr(stored, "shape", ()) is None:  # HDF5's empty dataset
+        if getattr(stored, "shape", ()) is None:  # an empty dataset of HDF5
             return None
         require_chunks(stored, self.path)
         matrix = open_stored_matrix(stored, self.scratch)
-        n_vars = len(self.var(place))
+        n_vars = len(self.var(location))
         if tuple(matrix.shape) != (self.n_obs, n_vars):
             raise QueryError(
                 f"{name} in {self.path} has shape {tuple(matrix.shape)} for {self.n_obs:,} cells and {n_vars:,} "
@@ -117,7 +117,7 @@ class StoredQuery:
         return matrix
 
     def has_field(self, attribute: str, key: str) -> bool:
-        """Say whether ``obs``, ``obsm`` or ``uns`` has a key."""
+        """Return whether ``obs``, ``obsm`` or ``uns`` has a key."""
         return attribute in self.group and key in self.group[attribute]
 
     def _read(self, name: str) -> Any:  # noqa: ANN401 (whatever is stored there)
@@ -127,30 +127,30 @@ class StoredQuery:
 
 
 @contextmanager
-def open_query(path: Path, modality: str, scratch: Path | None = None) -> Iterator[StoredQuery]:
-    """Open the file of a query to read.
+def open_query(path: Path, modality: str, scratch: Path | None = None) -> Iterator[FileQuery]:
+    """Open a query file for reading.
 
     Parameters
     ----------
     path
-        An h5ad, h5mu or zarr file (a zarr store is a folder).
+        Path of an h5ad or h5mu file, or of the folder of a zarr store.
     modality
-        Which table of an h5mu file.
+        Name of the table in an h5mu file.
     scratch
-        Folder for copies by rows of matrices that are stored by columns; None: the system's.
+        Folder for transposed copies of CSC matrices; None for the system's temporary folder.
 
     Raises
     ------
     QueryError
-        If there is no such file, or it is damaged or of another kind, or has no such table.
+        If the file is missing, damaged or in another format, or lacks the table.
     DependencyError
-        If it is compressed in a way that cannot be undone here.
+        If its compression needs a package that is not installed.
     """
     if not path.exists():
         raise QueryError(f"there is no file {path}; give the path of an .h5ad, .h5mu or .zarr file")
     with _open_zarr(path) if path.is_dir() else _open_hdf5(path) as root:
-        kind: Kind = "zarr" if path.is_dir() else "h5mu" if "mod" in root else "h5ad"
-        query = StoredQuery(path, kind, root, _table(root, modality, path), scratch)
+        kind: FileKind = "zarr" if path.is_dir() else "h5mu" if "mod" in root else "h5ad"
+        query = FileQuery(path, kind, root, _table(root, modality, path), scratch)
         if kind == "h5ad" and _is_old(root):
             with _converted(path, scratch) as newer, open_query(newer, modality, scratch) as again:
                 yield again
@@ -159,24 +159,24 @@ def open_query(path: Path, modality: str, scratch: Path | None = None) -> Iterat
             yield query
 
 
-def _is_old(root: Group) -> bool:
-    """Say whether a file has the form that anndata gave it before version 0.7."""
+def _is_old(root: StoredGroup) -> bool:
+    """Return whether a file was written by anndata before version 0.7."""
     return "obs" in root and hasattr(root["obs"], "dtype")
 
 
 @contextmanager
 def _converted(path: Path, scratch: Path | None) -> Iterator[Path]:
-    """Give a copy of an old file in today's form; it is read into memory for that."""
-    logger.warning("%s is of an anndata before 0.7; it is converted first, in memory", path)
+    """Yield a copy of an old file in today's format, converted in memory."""
+    logger.warning("%s was written by anndata before 0.7; converting it in memory first", path)
     with tempfile.TemporaryDirectory(prefix="smile-old-", dir=scratch) as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of anndata, about the old form
+        warnings.simplefilter("ignore")  # anndata warns of the old format
         newer = Path(folder) / path.name
         write_h5ad(read_h5ad(path), newer)
         yield newer
 
 
 @contextmanager
-def _open_hdf5(path: Path) -> "Iterator[Group]":
+def _open_hdf5(path: Path) -> "Iterator[StoredGroup]":
     import h5py
 
     try:
@@ -189,31 +189,31 @@ def _open_hdf5(path: Path) -> "Iterator[Group]":
 
 
 @contextmanager
-def _open_zarr(path: Path) -> "Iterator[Group]":
+def _open_zarr(path: Path) -> "Iterator[StoredGroup]":
     import zarr
 
     try:
-        yield zarr.open_group(path, mode="r")
+        yield cast("StoredGroup", zarr.open_group(path, mode="r"))
     except FileNotFoundError as error:
         raise unreadable_file(path, "zarr", error) from error
 
 
-def _table(root: Group, modality: str, path: Path) -> str:
+def _table(root: StoredGroup, modality: str, path: Path) -> str:
     if "mod" not in root:
         return ""
     if modality not in root["mod"]:
         known = ", ".join(root["mod"])
-        raise QueryError(f"{path} has no modality {modality!r}; it has: {known}. Name the tables as the space does")
+        raise QueryError(f"{path} has no modality {modality!r}; it has: {known}. rename the table to match the space")
     return f"mod/{modality}"
 
 
-def _require_table(query: StoredQuery) -> None:
-    """Refuse what holds no table of cells.
+def _require_table(query: FileQuery) -> None:
+    """Validate that a query has a table of cells.
 
     Raises
     ------
     QueryError
-        If ``obs`` or ``var`` is missing or cannot be read, or names of it are missing.
+        If ``obs`` or ``var``, or some of their names, are missing or cannot be read.
     """
     try:
         for name in ("obs", "var"):
@@ -224,7 +224,8 @@ def _require_table(query: StoredQuery) -> None:
         raise unreadable_file(query.path, query.kind, KeyError(f"it has no table of cells ({error})")) from error
 
 
-def _index(frame: Group) -> Array:
-    """Return the index of a stored data frame; one that may hold nothing is stored as values and a mask."""
+def _index(frame: StoredGroup) -> StoredArray:
+    """Return the index of a stored data frame; a nullable one is stored as values and a mask."""
     index = frame[str(frame.attrs["_index"])]
-    return index if hasattr(index, "dtype") else index["values"]
+    array: StoredArray = index if hasattr(index, "dtype") else index["values"]
+    return array

@@ -1,4 +1,4 @@
-"""Compression of HDF5 files: which filters a dataset needs, and what to install for those that are not here."""
+"""HDF5 compression filters that a file needs, and how to install those that are missing."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,28 +7,36 @@ from smile_runtime.errors import DependencyError
 if TYPE_CHECKING:
     import h5py
 
-_NAMES = {307: "bzip2", 32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd", 32026: "blosc2"}
+_FILTER_NAMES = {
+    307: "bzip2",
+    32001: "blosc",
+    32004: "lz4",
+    32008: "bitshuffle",
+    32013: "zfp",
+    32015: "zstd",
+    32026: "blosc2",
+}
 
 
 def require_filters(group: "h5py.Group") -> None:
-    """Refuse a file whose datasets are compressed in a way that cannot be undone here.
+    """Validate that the filters of all datasets are available.
 
     Raises
     ------
     DependencyError
-        Naming the compression and what to install.
+        If a filter is missing; the message names the package to install.
     """
     missing: set[int] = set()
 
-    def look(_name: str, item: Any) -> None:  # noqa: ANN401 (dataset or group)
+    def collect(_name: str, item: Any) -> None:  # noqa: ANN401 (dataset or group)
         if hasattr(item, "dtype"):
             missing.update(_unavailable(item))
 
-    group.visititems(look)
+    group.visititems(collect)
     if missing and not _load_plugins(missing):
-        names = ", ".join(_NAMES.get(number, f"filter {number}") for number in sorted(missing))
+        names = ", ".join(_FILTER_NAMES.get(number, f"filter {number}") for number in sorted(missing))
         raise DependencyError(
-            f"{group.file.filename} is compressed with {names}, which HDF5 does not read by itself; "
+            f"{group.file.filename} is compressed with {names}, which HDF5 cannot read by itself; "
             "install its filters with: pip install 'smile-zoo[codecs]'"
         )
 
@@ -37,12 +45,12 @@ def _unavailable(dataset: "h5py.Dataset") -> list[int]:
     from h5py import h5z
 
     filters = dataset.id.get_create_plist()
-    numbers = [filters.get_filter(place)[0] for place in range(filters.get_nfilters())]
+    numbers = [filters.get_filter(index)[0] for index in range(filters.get_nfilters())]
     return [number for number in numbers if not h5z.filter_avail(number)]
 
 
 def _load_plugins(numbers: set[int]) -> bool:
-    """Load the filters of hdf5plugin where it is installed, and say whether all that are needed are there now."""
+    """Load the filters of hdf5plugin, if installed, and return whether the given ones are now available."""
     from h5py import h5z
 
     try:

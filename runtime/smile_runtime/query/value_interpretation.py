@@ -1,4 +1,4 @@
-"""What the values of a query are taken for: decided on a few of its cells, checked on every one."""
+"""Interpretation of a query's values: decided on a sample of its cells, checked on every cell."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -6,36 +6,37 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix, row_sums
+from smile_runtime.arrays import Matrix, Rows, row_chunks, row_sums
 from smile_runtime.errors import ValueKindError
 from smile_runtime.manifest import AcceptedValues, ValueKind
 from smile_runtime.query.value_kind import (
     ValueScan,
-    add_up_alike,
     hold_logged_counts,
     lognorm_totals,
     recognize_values,
-    refuse_whole_cells,
+    reject_count_cells,
     scan_rows,
+    share_one_total,
 )
 
 logger = logging.getLogger(__name__)
 
-_MANY_FEATURES = 7_000  # what is left by a selection of variable features is less
-_ROUNDED, _ODD = 1.05, 0.01  # how much more a cell may add up to, and how many cells more than that
-_LOOKED_AT = 256  # cells at the beginning, in the middle and at the end
+MIN_GENOME_FEATURES = 7_000  # a selection of variable features leaves fewer
+MAX_TOTAL_RATIO = 1.05  # how far rounding can raise a cell's total above its normalization target
+MAX_OUTLIER_FRACTION = 0.01  # of cells whose total contradicts the normalization target
+SAMPLE_ROWS = 256  # cells sampled at the beginning, in the middle and at the end
 
 
 @dataclass(frozen=True)
 class ValueInterpretation:
-    """What values are taken for.
+    """How a query's values are interpreted.
 
     Attributes
     ----------
     kind
-        What they are.
+        Kind of the values.
     total
-        What log-normalized cells were scaled to, where they do not tell; None: what each cell adds up to.
+        Normalization target assumed for log-normalized cells; None if each cell's own total shows it.
     """
 
     kind: ValueKind
@@ -43,120 +44,170 @@ class ValueInterpretation:
 
 
 class ReinterpretationError(Exception):
-    """Cells came that are not what the first ones were taken for: read all of them again, as ``reading``."""
+    """Raised when a cell contradicts the interpretation; all cells must be read again with the new one."""
 
-    def __init__(self, reading: ValueInterpretation) -> None:
-        super().__init__(reading)  # as its only argument, so that it travels between processes
-        self.reading = reading
+    def __init__(self, interpretation: ValueInterpretation) -> None:
+        super().__init__(interpretation)  # as the only argument, so that it can be pickled between processes
+        self.interpretation = interpretation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ValueInterpreter:
-    """Reads values as what they are.
+    """Interprets the values of a query.
 
     Attributes
     ----------
-    taken
-        What the encoder takes.
+    accepted
+        Values that the encoder accepts.
     target_sum
-        The total that the encoder scales cells to, and that log-normalized ones are taken to have where they do not
-        tell; None: it does not matter.
-    stated
-        What the values are, where the user says so.
+        Total that the encoder scales cells to, assumed for log-normalized cells whose own target cannot be inferred;
+        None if the encoder does not scale cells.
+    stated_kind
+        Kind of the values as stated by the user; None to recognize it.
     stated_sum
-        What log-normalized cells were scaled to, where the user says so.
+        Normalization target as stated by the user; None to infer it.
     """
 
-    taken: AcceptedValues
+    accepted: AcceptedValues
     target_sum: float | None
-    stated: ValueKind | None = None
+    stated_kind: ValueKind | None = None
     stated_sum: float | None = None
 
-    def first_reading(self, matrix: Matrix) -> ValueInterpretation:
-        """Say what values are from some cells, which depend on the number of cells alone.
+    def interpret(self, matrix: Rows) -> ValueInterpretation:
+        """Interpret values from a sample of rows, chosen by the number of rows alone.
 
         Parameters
         ----------
         matrix
-            Values of all the query's features, shape ``(n, n_vars)``, in a form whose rows can be sliced.
+            Values of all features of the query, shape ``(n, n_vars)``.
 
         Raises
         ------
         QueryError, ValueKindError
-            If they are of no kind that can be projected.
+            If the values are of no kind that can be projected.
         """
         n = matrix.shape[0]
-        starts = sorted({0, max(0, (n - _LOOKED_AT) // 2), max(0, n - _LOOKED_AT)})
-        looked_at = [matrix[start : min(start + _LOOKED_AT, n)] for start in starts]
-        kind = recognize_values(sum(map(scan_rows, looked_at), ValueScan()), self.stated, self.taken)
-        return self._lognorm(looked_at) if kind == "lognorm" else ValueInterpretation(kind)
+        starts = sorted({0, max(0, (n - SAMPLE_ROWS) // 2), max(0, n - SAMPLE_ROWS)})
+        sample = [matrix[start : min(start + SAMPLE_ROWS, n)] for start in starts]
+        kind = recognize_values(sum(map(scan_rows, sample), ValueScan()), self.stated_kind, self.accepted)
+        return self._interpret_lognorm(sample) if kind == "lognorm" else ValueInterpretation(kind)
 
-    def totals(self, rows: Matrix, reading: ValueInterpretation) -> NDArray[np.float64]:
-        """Check that rows are what they are taken for, and return what each cell adds up to, shape ``(n,)``.
+    def totals(self, rows: Matrix, interpretation: ValueInterpretation) -> NDArray[np.float64]:
+        """Check rows against an interpretation and return each cell's total, shape ``(n,)``.
 
         Raises
         ------
         ValueKindError
-            If they are of no kind that can be projected.
-        OtherReadingError
-            If all must be read again, as something else.
+            If the values are of no kind that can be projected.
+        ReinterpretationError
+            If the rows contradict the interpretation.
         """
         scan = scan_rows(rows)
-        if reading.kind == "lognorm":  # in some cells all logarithms may be whole numbers
+        if interpretation.kind == "lognorm":  # all logarithms of some cells may happen to be whole numbers
             scan = replace(scan, integral=False)
-        kind = recognize_values(scan, self.stated, self.taken)
-        if kind != reading.kind:
-            raise ReinterpretationError(self._lognorm([rows]))
+        kind = recognize_values(scan, self.stated_kind, self.accepted)
+        if kind != interpretation.kind:
+            raise ReinterpretationError(self._interpret_lognorm([rows]))
         if kind != "lognorm":
             return row_sums(rows)
-        if self.stated is None:
-            refuse_whole_cells(rows)
+        if self.stated_kind is None:
+            reject_count_cells(rows)
         sums = lognorm_totals(rows)
-        if reading.total is None:
+        if interpretation.total is None:
             return sums
-        return np.where(sums > 0, np.maximum(sums, reading.total), 0.0)  # no cell adds up to more than it had
+        return np.where(sums > 0, np.maximum(sums, interpretation.total), 0.0)  # features can be lost, never gained
 
-    def warn_of_assumption(self, reading: ValueInterpretation) -> None:
-        """Say what log-normalized cells were taken to have been scaled to, where neither they nor the user tell."""
-        if reading.total is not None and self.stated_sum is None:
+    def warn_of_assumption(self, interpretation: ValueInterpretation) -> None:
+        """Log the normalization target if it was assumed rather than inferred or stated."""
+        if interpretation.total is not None and self.stated_sum is None:
             logger.warning(
-                "the log-normalized cells do not tell what they were scaled to, as after a selection of features; "
-                "%s is assumed: say otherwise with --target-sum, or give raw counts or all features",
-                f"{reading.total:,.0f}",
+                "cannot infer the normalization target, probably because features were removed; assuming %s. State "
+                "target_sum if it differs, or provide raw counts or all features",
+                f"{interpretation.total:,.0f}",
             )
 
-    def _lognorm(self, looked_at: list[Matrix]) -> ValueInterpretation:
-        """Say what log-normalized cells were scaled to.
+    def _interpret_lognorm(self, sample: list[Matrix]) -> ValueInterpretation:
+        """Determine the normalization target of log-normalized cells.
 
-        Cells with all their features tell by themselves, each for itself: their sum is what a cell of counts is divided
-        by, too; and so do those that were logged alone. Where features were taken away after normalization, only the
-        user can tell.
+        A cell with all of its features still adds up to its target, as does one whose counts were logged without
+        normalization. If features were removed after normalization, only the user can state the target.
         """
-        if self.stated is None:
-            for rows in looked_at:
-                refuse_whole_cells(rows)
-        n_features = looked_at[0].shape[1]
-        sums = np.concatenate([lognorm_totals(rows) for rows in looked_at])
-        tell = add_up_alike(sums) or all(map(hold_logged_counts, looked_at))
+        if self.stated_kind is None:
+            for rows in sample:
+                reject_count_cells(rows)
+        n_features = sample[0].shape[1]
+        sums = np.concatenate([lognorm_totals(rows) for rows in sample])
+        show_target = share_one_total(sums) or all(map(hold_logged_counts, sample))
         if self.stated_sum is not None:
-            self._require_agreement(sums, alike=tell)
+            self._require_agreement(sums, show_target=show_target)
             return ValueInterpretation("lognorm", float(self.stated_sum))
-        if self.target_sum is None or tell or n_features >= _MANY_FEATURES:
+        if self.target_sum is None or show_target or n_features >= MIN_GENOME_FEATURES:
             return ValueInterpretation("lognorm")
-        if np.mean(sums > _ROUNDED * self.target_sum) > _ODD:
+        if np.mean(sums > MAX_TOTAL_RATIO * self.target_sum) > MAX_OUTLIER_FRACTION:
             raise ValueKindError(
-                f"the log-normalized cells do not add up to one total over their {n_features:,} features, as where "
-                f"others were taken away, and to as much as {sums.max():,.0f}: they were scaled to more than the usual "
-                f"{self.target_sum:,.0f}. Say to what with --target-sum, or give raw counts or all features"
+                f"the totals of the log-normalized cells over {n_features:,} features differ (up to "
+                f"{sums.max():,.0f}), as after feature selection, and exceed the usual normalization target of {self.target_sum:,.0f}; "
+                "provide raw counts or all features, or state the target",
+                options={"target_sum": None},
             )
         return ValueInterpretation("lognorm", self.target_sum)
 
-    def _require_agreement(self, sums: NDArray[np.float64], *, alike: bool) -> None:
-        """Refuse a total that the user states and the cells contradict: they add up to another one, or to more."""
+    def _require_agreement(self, sums: NDArray[np.float64], *, show_target: bool) -> None:
+        """Raise if the cells' totals contradict the stated normalization target."""
         stated = self.stated_sum or 0.0
-        others = (sums > 0) & ((sums > _ROUNDED * stated) | (alike & (sums < stated / _ROUNDED)))
-        if np.mean(others) > _ODD:
+        others = (sums > 0) & ((sums > MAX_TOTAL_RATIO * stated) | (show_target & (sums < stated / MAX_TOTAL_RATIO)))
+        if np.mean(others) > MAX_OUTLIER_FRACTION:
             raise ValueKindError(
                 f"the log-normalized cells add up to {sums[others].min():,.0f} to {sums[others].max():,.0f}, so they "
-                f"were not scaled to {stated:,.0f}; leave --target-sum out, or say what they were scaled to"
+                f"were not normalized to {stated:,.0f}; state the actual target, or none",
+                options={"target_sum": None},
             )
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixValues:
+    """Kind and totals of the values of a whole matrix.
+
+    Attributes
+    ----------
+    kind
+        Kind of the values.
+    totals
+        Total of each cell over all features: its counts, or its normalization target; shape ``(n,)``.
+    """
+
+    kind: ValueKind
+    totals: NDArray[np.float64]
+
+
+def read_values(matrix: Rows, interpreter: ValueInterpreter) -> MatrixValues:
+    """Interpret all rows of a matrix at once, without projecting them.
+
+    Parameters
+    ----------
+    matrix
+        Values of all features, shape ``(n, n_vars)``.
+    interpreter
+        Interpreter of the values.
+
+    Raises
+    ------
+    ValueKindError
+        If the values are of no kind that can be projected.
+    """
+    interpretation = interpreter.interpret(matrix)
+    while True:
+        try:
+            totals = [interpreter.totals(rows, interpretation) for _, rows in row_chunks(matrix)]
+        except ReinterpretationError as other:
+            interpretation = other.interpretation
+        else:
+            values = MatrixValues(interpretation.kind, np.concatenate(totals))
+            warn_of_empty_cells(int(np.count_nonzero(values.totals == 0)), len(values.totals), values.kind)
+            return values
+
+
+def warn_of_empty_cells(n_empty: int, n_cells: int, kind: ValueKind) -> None:
+    """Log how many cells have no values at all."""
+    if n_empty and kind not in ("levels", "numbers"):
+        logger.warning("%d of %d cells have no values at all; their labels are meaningless", n_empty, n_cells)

@@ -1,35 +1,36 @@
-"""What the values of a query are: raw counts, log-normalized, or something that cannot be projected."""
+"""Kinds of values: raw counts, log-normalized values, or something that cannot be projected."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix, expm1, mapped, row_sums, stored_values
+from smile_runtime.arrays import Matrix, expm1, map_values, row_sums, stored_values
 from smile_runtime.errors import QueryError, ValueKindError
 from smile_runtime.manifest import AcceptedValues, ValueKind
 
-_LARGEST_LOG = 20.0  # log1p of a count of 485 million: larger values are no logarithms
-_LARGEST = float(np.finfo(np.float32).max)
-_SAME_TOTAL = 0.01
-_ALIKE = 0.95  # share of the cells: a few that are odd take nothing from the others
-_GROUP, _IN_GROUP = 1e-3, 10  # how wide a group of equal totals is, and how many cells it has at least in the mean
-_USUAL_TOTALS = (1e4, 1e5, 1e6, 1e3)
-_MANY_VALUES = 10  # that are no whole numbers by chance, be they rounded to a digit or two
+MAX_LOG_VALUE = 20.0  # log1p of a count of 485 million; larger values are not logarithms
+MAX_FLOAT32 = float(np.finfo(np.float32).max)
+TOTAL_TOLERANCE = 0.01  # relative difference of totals that count as equal
+MIN_EQUAL_FRACTION = 0.95  # of the cells, so that a few outliers do not matter
+TOTAL_GROUP_WIDTH = 1e-3  # relative width of a group of equal totals
+MIN_GROUP_CELLS = 10  # mean number of cells in such a group
+COMMON_TARGETS = (1e4, 1e5, 1e6, 1e3)
+MIN_COUNT_CELL_VALUES = 10  # so many values are not whole numbers by chance, even if rounded to a digit or two
 
 
 @dataclass(frozen=True)
 class ValueScan:
-    """What a look at the values of some cells saw.
+    """Summary of the values of some cells.
 
     Attributes
     ----------
     largest
-        The largest value; 0 where there is none.
+        Largest value; 0 if there is none.
     integral
         Whether all values are whole numbers.
     n_nan, n_infinite, n_negative
-        How many values are not numbers, infinite as float32, below zero.
+        Numbers of values that are NaN, infinite as float32, and negative.
     """
 
     largest: float = 0.0
@@ -49,7 +50,7 @@ class ValueScan:
 
 
 def scan_rows(rows: Matrix) -> ValueScan:
-    """Look once at all values of some rows.
+    """Summarize all values of some rows.
 
     Raises
     ------
@@ -60,10 +61,10 @@ def scan_rows(rows: Matrix) -> ValueScan:
     values = stored_values(rows)
     if values.size == 0:
         return ValueScan()
-    smallest, largest = float(values.min()), float(values.max())  # either is NaN where any value is
+    smallest, largest = float(values.min()), float(values.max())  # NaN if any value is
     n_nan = n_infinite = 0
-    if not (smallest >= -_LARGEST and largest <= _LARGEST):
-        n_nan, n_infinite = int(np.count_nonzero(np.isnan(values))), int(np.count_nonzero(np.abs(values) > _LARGEST))
+    if not (smallest >= -MAX_FLOAT32 and largest <= MAX_FLOAT32):
+        n_nan, n_infinite = int(np.count_nonzero(np.isnan(values))), int(np.count_nonzero(np.abs(values) > MAX_FLOAT32))
         largest = float(np.fmax.reduce(values, axis=None))
     n_negative = 0 if smallest >= 0 else int(np.count_nonzero(values < 0))
     integral = values.dtype.kind != "f" or bool(np.array_equal(values, np.rint(values)))
@@ -71,7 +72,7 @@ def scan_rows(rows: Matrix) -> ValueScan:
 
 
 def require_numbers(matrix: Matrix) -> None:
-    """Refuse a matrix of anything but numbers.
+    """Validate that a matrix holds numbers.
 
     Raises
     ------
@@ -80,136 +81,143 @@ def require_numbers(matrix: Matrix) -> None:
     """
     if np.dtype(matrix.dtype).kind not in "biuf":
         raise QueryError(
-            f"the values are of type {matrix.dtype}, numbers are needed; give counts as integers or floats"
+            f"the values have type {matrix.dtype}, but numbers are needed; store counts as integers or floats"
         )
 
 
 def recognize_values(
-    scan: ValueScan, stated: ValueKind | None = None, taken: AcceptedValues = "expression"
+    scan: ValueScan, stated: ValueKind | None = None, accepted: AcceptedValues = "expression"
 ) -> ValueKind:
-    """Say what the values are, or refuse them.
+    """Return the kind of the values.
 
     Parameters
     ----------
     scan
-        What `scan_rows` saw.
+        Summary of the values.
     stated
-        What the user says they are; refused only where that cannot be.
-    taken
-        What the encoder takes.
+        Kind stated by the user, rejected only if it is impossible; None to recognize it.
+    accepted
+        Values that the encoder accepts.
 
     Raises
     ------
     ValueKindError
-        If the values are not of a kind that is taken.
+        If the encoder does not accept the values.
     """
-    choices: tuple[str, ...] = ("counts", "lognorm") if taken == "expression" else (taken,)
+    choices: tuple[str, ...] = ("counts", "lognorm") if accepted == "expression" else (accepted,)
     if stated not in (None, *choices):
         raise ValueKindError(
-            f"the values are said to be {stated!r}, this encoder takes {' or '.join(choices)}; "
-            f"choose one of: {', '.join(choices)}"
+            f"the stated kind of values is {stated!r}, but this encoder accepts {' or '.join(choices)}; "
+            f"choose one of: {', '.join(choices)}",
+            options={"values": None},
         )
-    if taken in ("levels", "numbers"):
-        _require_numbers(scan, taken)
-        return taken
+    if accepted in ("levels", "numbers"):
+        _require_numbers(scan, accepted)
+        return accepted
     _require_amounts(scan)
-    if taken != "expression":
-        return taken
+    if accepted != "expression":
+        return accepted
     return _counts_or_lognorm(scan, stated)
 
 
-def _require_numbers(scan: ValueScan, taken: AcceptedValues) -> None:
-    """Refuse infinite values, and levels outside 0 to 1; NaN is a value that was not measured."""
+def _require_numbers(scan: ValueScan, accepted: AcceptedValues) -> None:
+    """Raise on infinite values, and on levels outside 0 to 1; NaN marks values that were not measured."""
     if scan.n_infinite:
         raise ValueKindError(
-            f"{scan.n_infinite:,} values are infinite, or beyond float32; set what was not measured to NaN"
+            f"{scan.n_infinite:,} values are infinite, or beyond float32; set values that were not measured to NaN"
         )
-    if taken == "levels" and (scan.n_negative or scan.largest > 1):
+    if accepted == "levels" and (scan.n_negative or scan.largest > 1):
         raise ValueKindError(
-            f"levels from 0 to 1 are needed, NaN where there is none; the largest value is {scan.largest:,.4g} and "
-            f"{scan.n_negative:,} are negative: divide methylated by covered reads, or choose another --layer"
+            f"levels must lie between 0 and 1, or be NaN if not measured; the largest value is {scan.largest:,.4g} and "
+            f"{scan.n_negative:,} are negative: divide methylated by covered reads, or choose another layer",
+            options={"layer": None},
         )
 
 
 def _require_amounts(scan: ValueScan) -> None:
-    """Refuse what cannot be counts or their logarithms."""
+    """Raise on values that cannot be counts or their logarithms."""
     if scan.n_nan or scan.n_infinite:
         raise ValueKindError(
             f"{scan.n_nan:,} values are NaN and {scan.n_infinite:,} infinite, or beyond float32; counts or "
-            "log-normalized values are needed: drop these cells or features, or choose another --layer"
+            "log-normalized values are needed: drop these cells or features, or choose another layer",
+            options={"layer": None},
         )
     if scan.n_negative:
         raise ValueKindError(
-            f"{scan.n_negative:,} values are negative, so these are scaled or corrected values; raw counts or "
-            "log-normalized values are needed: choose the layer that holds them (--layer)"
+            f"{scan.n_negative:,} values are negative, so they were scaled or corrected; raw counts or "
+            "log-normalized values are needed: choose the layer that holds them",
+            options={"layer": None},
         )
 
 
 def _counts_or_lognorm(scan: ValueScan, stated: ValueKind | None) -> ValueKind:
-    if stated == "lognorm" and scan.largest > _LARGEST_LOG:
+    if stated == "lognorm" and scan.largest > MAX_LOG_VALUE:
         raise ValueKindError(
-            f"the largest value is {scan.largest:,.0f}, too large for a logarithm; leave out --values lognorm, "
-            "or choose the layer with log-normalized values (--layer)"
+            f"the largest value is {scan.largest:,.0f}, too large for a logarithm; do not state lognorm, "
+            "or choose the layer with log-normalized values",
+            options={"values": None, "layer": None},
         )
     if stated is not None:
         return stated
     if scan.integral:
         return "counts"
-    if scan.largest <= _LARGEST_LOG:
+    if scan.largest <= MAX_LOG_VALUE:
         return "lognorm"
     raise ValueKindError(
-        f"the values are not whole numbers and go up to {scan.largest:,.1f}: neither counts nor log-normalized; "
-        "say so with --values counts if they are estimated counts, choose another --layer, or project cells with "
-        "counts and log-normalized ones apart if both are there"
+        f"the values are not whole numbers and reach {scan.largest:,.1f}: neither counts nor log-normalized; "
+        "state counts if they are estimated counts, choose another layer, or project cells with counts and "
+        "log-normalized cells separately if the query mixes them",
+        options={"values": "counts", "layer": None},
     )
 
 
 def lognorm_totals(rows: Matrix) -> NDArray[np.float64]:
-    """Return what log-normalized cells add up to once the logarithm is undone, shape ``(n,)``."""
+    """Return the total of each log-normalized cell after undoing the logarithm, shape ``(n,)``."""
     return row_sums(expm1(rows))
 
 
-def add_up_alike(totals: NDArray[np.float64]) -> bool:
-    """Say whether log-normalized cells still add up to what they were scaled to.
+def share_one_total(totals: NDArray[np.float64]) -> bool:
+    """Return whether log-normalized cells still add up to their normalization target.
 
-    Cells that have all their features add up to one and the same total, but for a few odd ones, or to a few totals
-    where they were scaled in several groups. Those that were cut down to some features after normalization do not. A
-    cell alone tells as much where it adds up to a usual total.
+    Cells with all their features have the same total, apart from a few outliers, or a few totals if they were
+    normalized in groups. Cells whose features were selected after normalization do not. For a single cell, a common
+    target is taken as evidence.
 
     Parameters
     ----------
     totals
-        What some cells add up to (`lognorm_totals`), shape ``(n,)``.
+        Totals of some cells from `lognorm_totals`, shape ``(n,)``.
     """
     totals = totals[totals > 0]
     if len(totals) == 0:
         return False
-    candidates = np.array(_USUAL_TOTALS) if len(totals) == 1 else np.median(totals, keepdims=True)
-    near = np.abs(totals - candidates[:, None]) <= _SAME_TOTAL * candidates[:, None]  # (candidates, n)
-    n_groups = len(np.unique(np.rint(np.log(totals) / _GROUP)))
-    return bool(near.mean(axis=1).max() >= _ALIKE or n_groups * _IN_GROUP <= len(totals))
+    candidates = np.array(COMMON_TARGETS) if len(totals) == 1 else np.median(totals, keepdims=True)
+    near = np.abs(totals - candidates[:, None]) <= TOTAL_TOLERANCE * candidates[:, None]  # (candidates, n)
+    n_groups = len(np.unique(np.rint(np.log(totals) / TOTAL_GROUP_WIDTH)))
+    return bool(near.mean(axis=1).max() >= MIN_EQUAL_FRACTION or n_groups * MIN_GROUP_CELLS <= len(totals))
 
 
 def hold_logged_counts(rows: Matrix) -> bool:
-    """Say whether cells hold logarithms of counts as they were, not normalized, but for rounding in float32."""
+    """Return whether cells hold logarithms of unnormalized counts, up to rounding in float32."""
     values = stored_values(expm1(rows))
     return bool(np.all(np.abs(values - np.rint(values)) <= 1e-3 + 1e-5 * values))
 
 
-def refuse_whole_cells(rows: Matrix) -> None:
-    """Refuse log-normalized cells among which there are counts: cells of many values, whole numbers all.
+def reject_count_cells(rows: Matrix) -> None:
+    """Raise if cells with counts, recognized by many values that are all whole, are mixed with log-normalized ones.
 
     Raises
     ------
     ValueKindError
-        If there are any.
+        If there are such cells.
     """
-    n_values = row_sums(mapped(rows, lambda values: values != 0))
-    n_broken = row_sums(mapped(rows, lambda values: values != np.rint(values)))
-    n_whole = int(np.count_nonzero((n_values >= _MANY_VALUES) & (n_broken == 0)))
+    n_values = row_sums(map_values(rows, lambda values: values != 0))
+    n_broken = row_sums(map_values(rows, lambda values: values != np.rint(values)))
+    n_whole = int(np.count_nonzero((n_values >= MIN_COUNT_CELL_VALUES) & (n_broken == 0)))
     if n_whole:
         raise ValueKindError(
-            f"{n_whole:,} of {len(n_values):,} cells hold whole numbers alone, as counts do, and others log-normalized "
-            "values; counts and log-normalized cells cannot be told apart one by one: project them as two queries, or "
-            "choose a --layer that holds one of both"
+            f"{n_whole:,} of {len(n_values):,} cells hold only whole numbers, like counts, and others log-normalized "
+            "values, which cannot be separated cell by cell; project them as two queries, or choose a layer that holds "
+            "only one of the two",
+            options={"layer": None},
         )

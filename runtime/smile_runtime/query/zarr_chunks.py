@@ -1,4 +1,4 @@
-"""Chunks that a zarr store should have and has not: zarr reads them as zeros, without a word."""
+"""Missing chunks of zarr stores, which zarr silently reads as zeros."""
 
 import logging
 from pathlib import Path
@@ -10,19 +10,18 @@ logger = logging.getLogger(__name__)
 
 
 def require_chunks(stored: Any, path: Path) -> None:  # noqa: ANN401 (a group or array of zarr or h5py)
-    """Refuse a sparse matrix with missing chunks; warn of them in a dense one, where they may be all zeros.
+    """Reject a sparse matrix with missing chunks; warn if a dense one has any, which may be all zeros.
 
     Raises
     ------
     QueryError
-        If entries are missing.
+        If chunks of a sparse matrix are missing.
     """
     if hasattr(stored, "dtype"):
         n_missing = _n_missing(stored)
         if n_missing:
             logger.warning(
-                "%d of %d chunks of %s in %s are not there and count as zeros: right where these cells have no values, "
-                "wrong if files were lost",
+                "%d of %d chunks of %s in %s are missing and read as zeros; correct only if those cells are empty",
                 n_missing,
                 stored.nchunks,
                 stored.name,
@@ -39,28 +38,28 @@ def require_chunks(stored: Any, path: Path) -> None:  # noqa: ANN401 (a group or
 
 
 def require_names(index: Any, path: Path) -> None:  # noqa: ANN401 (an array of zarr or a dataset of h5py)
-    """Refuse a table some of whose names are missing.
+    """Validate that no chunk of a table's names is missing.
 
     Raises
     ------
     QueryError
-        If a chunk of them is.
+        If a chunk is missing.
     """
     n_missing = _n_missing(index)
     if n_missing:
         raise QueryError(
-            f"{n_missing} of {index.nchunks} chunks of {index.name} in {path} are missing, and so are names; "
+            f"{n_missing} of {index.nchunks} chunks of {index.name} in {path} are missing, so some names are unknown; "
             "copy or export it again"
         )
 
 
 def _n_missing(array: Any) -> int:  # noqa: ANN401 (an array of zarr or a dataset of h5py)
-    """Return how many chunks are missing; none in an HDF5 file, which is whole or cannot be read."""
+    """Return the number of missing chunks; 0 for HDF5, which reports a damaged file itself."""
     if not hasattr(array, "nchunks_initialized"):
         return 0
     return int(array.nchunks - array.nchunks_initialized)
 
 
 def _last_is_single(array: Any) -> bool:  # noqa: ANN401 (an array of zarr)
-    """Say whether the last chunk holds one entry: in the first column, it is all zeros and rightly not there."""
+    """Return whether the last chunk holds one entry, an index of zero that zarr need not store."""
     return bool(array.shape[0] % array.chunks[0] == 1)

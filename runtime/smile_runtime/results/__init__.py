@@ -1,11 +1,11 @@
 """Projection results: records, summaries, and the fields and files they are written to."""
 
-from smile_runtime.results.anndata_fields import label_keys, require_free, require_key, write_fields
+from smile_runtime.results.anndata_fields import label_keys, require_free_fields, require_key, write_fields
 from smile_runtime.results.label_counts import BatchCount, LabelCount, LabelCounts
 from smile_runtime.results.output_file import OUTPUTS, require_apart, require_kind, write_output
 from smile_runtime.results.projection_summary import ProjectionSummary, make_batches, summarize_projection
 from smile_runtime.results.results import MemoryResults, Projection, Results
-from smile_runtime.results.resumable_results import UnfinishedResults, unfinished_folder
+from smile_runtime.results.resumable_results import ResumableResults, unfinished_folder
 
 __all__ = [
     "OUTPUTS",
@@ -16,11 +16,11 @@ __all__ = [
     "Projection",
     "ProjectionSummary",
     "Results",
-    "UnfinishedResults",
+    "ResumableResults",
     "label_keys",
     "make_batches",
     "require_apart",
-    "require_free",
+    "require_free_fields",
     "require_key",
     "require_kind",
     "summarize_projection",

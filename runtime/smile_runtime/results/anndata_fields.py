@@ -1,4 +1,4 @@
-"""Where a projection's results stand in an AnnData: the names of the fields, and writing them into one in memory."""
+"""Fields of an AnnData that results are written to: their names, and writing them in memory."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 
 def label_keys(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the columns of ``obs`` that label and confidence of each label column are written to.
+    """Return the names of the label and confidence fields in ``obs``, a pair for each label column.
 
     Parameters
     ----------
     key_added
-        Stem of the names.
+        Prefix of the names.
     columns
-        Names of the label columns. The first is the primary one, whose fields do not bear its name; of no columns at
-        all these two fields are returned.
+        Names of the label columns, the primary one first; its fields carry no column name. Without label columns, the
+        primary pair is returned.
     """
-    ends = ["", *(f"_{name}" for name in columns[1:])]
-    return [(f"{key_added}_label{end}", f"{key_added}_confidence{end}") for end in ends]
+    suffixes = ["", *(f"_{name}" for name in columns[1:])]
+    return [(f"{key_added}_label{suffix}", f"{key_added}_confidence{suffix}") for suffix in suffixes]
 
 
 def field_names(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the attributes and keys of an AnnData that results are written to; arguments as `label_keys`."""
+    """Return attribute and key of every field that results are written to; arguments as in `label_keys`."""
     labels = [key for keys in label_keys(key_added, columns) for key in keys]
     return [
         ("obsm", f"X_{key_added}"),
@@ -43,35 +43,36 @@ def field_names(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]
 
 
 def earlier_fields(key_added: str, provenance: object) -> list[tuple[str, str]]:
-    """Return what an earlier projection of that name wrote, of which another space may write less.
+    """Return the fields that an earlier projection wrote; a projection into another space may write fewer.
 
     Parameters
     ----------
     key_added
-        Stem of the names.
+        Prefix of the names.
     provenance
-        What ``uns`` has under it.
+        Value of ``uns[key_added]``.
     """
     columns = provenance.get("label_columns", []) if isinstance(provenance, Mapping) else []
     return field_names(key_added, [str(name) for name in columns])
 
 
 def require_key(key_added: str) -> None:
-    """Refuse a stem of names under which nothing could be stored in an h5ad file.
+    """Validate the prefix of the field names.
 
     Raises
     ------
     QueryError
-        If it is empty, has a slash, or stands for a group itself or the one above.
+        If an h5ad file cannot store fields of that name.
     """
     if key_added in ("", ".", "..") or "/" in key_added:
         raise QueryError(
-            f"fields cannot be named after {key_added!r}; give a name, not . or .., without a slash (--key-added)"
+            f"fields cannot be named after {key_added!r}; use a name without slashes, other than . and ..",
+            options={"key_added": None},
         )
 
 
-def require_free(query: Query, key_added: str, columns: Sequence[str]) -> None:
-    """Refuse a query that already has one of the fields.
+def require_free_fields(query: Query, key_added: str, columns: Sequence[str]) -> None:
+    """Validate that a query has none of the fields yet.
 
     Raises
     ------
@@ -79,33 +80,34 @@ def require_free(query: Query, key_added: str, columns: Sequence[str]) -> None:
         If a field would be overwritten.
     """
     names = field_names(key_added, columns)
-    taken = [f"{place}[{key!r}]" for place, key in names if query.has_field(place, key)]
+    taken = [f"{attribute}[{key!r}]" for attribute, key in names if query.has_field(attribute, key)]
     if taken:
         raise QueryError(
-            f"the query already has {', '.join(taken)}, which would be overwritten; "
-            "choose other names (--key-added) or allow it (--overwrite)"
+            f"the query already has {', '.join(taken)}, which would be overwritten; choose other names or allow "
+            "overwriting",
+            options={"key_added": None, "overwrite": True},
         )
 
 
 def label_codes(ids: Iterable[NDArray[np.int32]], column: LabelColumn) -> tuple[list[str], NDArray[np.int32]]:
-    """Return the labels that occur, sorted, and the code of each label id; the last one is that of unknown cells.
+    """Return the labels that occur, sorted, and the category code of each label id; the last is for unknown cells.
 
     Parameters
     ----------
     ids
-        Label ids, some at a time.
+        Label ids in blocks, each of shape ``(n,)``.
     column
-        Their names.
+        Label column with the names of the labels.
     """
     names = np.array([*column.labels, UNKNOWN], dtype=object)
-    occurring = {int(each) % len(names) for part in ids for each in np.unique(part)}  # -1 is the last
+    occurring = {int(each) % len(names) for block in ids for each in np.unique(block)}  # -1 indexes the last
     categories = sorted({str(names[each]) for each in occurring})
-    code = {name: place for place, name in enumerate(categories)}
+    code = {name: index for index, name in enumerate(categories)}
     return categories, np.array([code.get(str(name), -1) for name in names], np.int32)
 
 
 def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> None:
-    """Write a projection into an AnnData; nothing else in it is touched."""
+    """Write a projection into an AnnData; other fields are left alone."""
     import pandas as pd
 
     for attribute, key in earlier_fields(key_added, adata.uns.get(key_added)):
@@ -115,11 +117,11 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
     adata.obsm[f"X_{key_added}"] = np.ascontiguousarray(records["embedding"])
     adata.obsm[f"X_{key_added}_map"] = np.ascontiguousarray(records["map"])
     names = label_keys(key_added, projection.column_names)
-    for place, (column, (label, score)) in enumerate(zip(projection.columns, names, strict=False)):
-        ids = records["label"][:, place]
+    for index, (column, (label, score)) in enumerate(zip(projection.columns, names, strict=False)):
+        ids = records["label"][:, index]
         categories, codes = label_codes([ids], column)
         adata.obs[label] = pd.Categorical.from_codes(codes[ids], categories=pd.Index(categories))
-        adata.obs[score] = records["confidence"][:, place].copy()
-    if projection.tells_similarity:
+        adata.obs[score] = records["confidence"][:, index].copy()
+    if projection.has_similarity:
         adata.obs[f"{key_added}_similarity"] = records["similarity"].copy()
     adata.uns[key_added] = projection.provenance

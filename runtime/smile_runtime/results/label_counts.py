@@ -1,4 +1,4 @@
-"""Running counts of a projection, in memory that does not grow with the number of cells."""
+"""Counts of labels and batches, accumulated in memory that does not grow with the number of cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from smile_runtime.mapping import UNKNOWN
 
 @dataclass(frozen=True)
 class LabelCount:
-    """One label among the query cells: how many, their share, and their mean confidence."""
+    """One label of a query: its number of cells, their share of all cells, and their mean confidence."""
 
     label: str
     n_cells: int
@@ -21,9 +21,9 @@ class LabelCount:
 
 @dataclass(frozen=True)
 class BatchCount:
-    """One batch of the query: its cells, their labels, what is unknown among them, how usual they are.
+    """One batch of a query: its number of cells, unknown share, mean confidence, mean similarity and labels.
 
-    A figure that the space does not give is None.
+    A value that the space does not provide is None.
     """
 
     batch: str
@@ -35,22 +35,22 @@ class BatchCount:
 
 
 class LabelCounts:
-    """Counts of one label column, by the batches of one batch column, to which cells are added chunk by chunk.
+    """Counts of one label column within each batch of one batch column, accumulated chunk by chunk.
 
     Parameters
     ----------
     labels
-        Names of the labels; empty for a reference without labels.
+        Label names; empty if the reference has no labels.
     batches
-        Names of the batches; by default all cells are one.
+        Batch names; by default one batch holds all cells.
     """
 
     def __init__(self, labels: Sequence[str], batches: Sequence[str] = ("all",)) -> None:
-        self._names = (*labels, UNKNOWN)  # the last one is found by the id -1
+        self._names = (*labels, UNKNOWN)  # the id -1 of unknown cells indexes the last one
         self._batches = tuple(batches)
         shape = (len(self._batches), len(self._names))
         self._cells = np.zeros(shape, np.int64)
-        self._confidence = np.zeros(shape)  # sums, as is the next
+        self._confidence = np.zeros(shape)  # sums, like the similarity below
         self._similarity = np.zeros(len(self._batches))
 
     def add(
@@ -61,38 +61,38 @@ class LabelCounts:
         *,
         batch: NDArray[np.integer] | None = None,
     ) -> None:
-        """Count some more cells.
+        """Add cells to the counts.
 
         Parameters
         ----------
         label
-            Places among the labels, -1 for ``unknown``, shape ``(n,)``; None for a reference without labels.
+            Label ids, -1 for ``unknown``, shape ``(n,)``; None if the reference has no labels.
         confidence
-            0 to 1, shape ``(n,)``; None likewise.
+            Confidence, 0 to 1, shape ``(n,)``; None if the reference has no labels.
         similarity
-            0 to 1, shape ``(n,)``; NaN for a space that does not tell.
+            Similarity, 0 to 1, shape ``(n,)``; NaN if the space does not measure it.
         batch
-            Places among the batches, shape ``(n,)``; None: all cells are of the first.
+            Batch ids, shape ``(n,)``; None if all cells belong to the first batch.
         """
         n = len(similarity)
-        where = (np.zeros(n, np.intp) if batch is None else batch, np.full(n, -1) if label is None else label)
-        np.add.at(self._cells, where, 1)
+        index = (np.zeros(n, np.intp) if batch is None else batch, np.full(n, -1) if label is None else label)
+        np.add.at(self._cells, index, 1)
         if confidence is not None:
-            np.add.at(self._confidence, where, confidence)
-        np.add.at(self._similarity, where[0], similarity)
+            np.add.at(self._confidence, index, confidence)
+        np.add.at(self._similarity, index[0], similarity)
 
     @property
     def n_cells(self) -> int:
-        """Number of cells so far."""
+        """Number of cells counted."""
         return int(self._cells.sum())
 
     @property
     def fraction_unknown(self) -> float | None:
-        """Share of the cells that are ``unknown``; None without labels, or without cells."""
+        """Share of cells that are ``unknown``; None without labels or cells."""
         return self._fraction_unknown(self._cells.sum(axis=0))
 
     def labels(self) -> list[LabelCount]:
-        """Return the labels that cells have, the most frequent first; empty for a reference without labels."""
+        """Return the labels that occur, most frequent first; empty if the reference has no labels."""
         if not self._has_labels:
             return []
         cells, confidence = self._cells.sum(axis=0), self._confidence.sum(axis=0)
@@ -104,21 +104,21 @@ class LabelCounts:
         return sorted(rows, key=lambda row: (-row.n_cells, row.label))
 
     def batches(self) -> list[BatchCount]:
-        """Return the batches that cells are of, in the order of their names as given."""
-        return [self._batch(place) for place in np.flatnonzero(self._cells.sum(axis=1)).tolist()]
+        """Return the batches that have cells, in the order of the batch names."""
+        return [self._batch(batch) for batch in np.flatnonzero(self._cells.sum(axis=1)).tolist()]
 
     @property
     def _has_labels(self) -> bool:
         return len(self._names) > 1
 
-    def _batch(self, place: int) -> BatchCount:
-        cells = self._cells[place]
-        similarity = self._similarity[place] / cells.sum()
+    def _batch(self, batch: int) -> BatchCount:
+        cells = self._cells[batch]
+        similarity = self._similarity[batch] / cells.sum()
         return BatchCount(
-            batch=self._batches[place],
+            batch=self._batches[batch],
             n_cells=int(cells.sum()),
             fraction_unknown=self._fraction_unknown(cells),
-            mean_confidence=float(self._confidence[place].sum() / cells.sum()) if self._has_labels else None,
+            mean_confidence=float(self._confidence[batch].sum() / cells.sum()) if self._has_labels else None,
             mean_similarity=None if np.isnan(similarity) else float(similarity),
             labels={name: int(n) for name, n in zip(self._names, cells, strict=True) if n} if self._has_labels else {},
         )

@@ -1,13 +1,14 @@
-"""The file that a projection is written to: a copy of the query with the results in it, or the results alone."""
+"""Output file of a projection: a copy of the query with the results added, or the results alone."""
 
 import shutil
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
+from smile_runtime.arrays import StoredGroup
 from smile_runtime.errors import OutputError
 from smile_runtime.io import handle_deferred_signal, open_hdf5
-from smile_runtime.query import StoredQuery
+from smile_runtime.query import FileQuery
 from smile_runtime.results.parquet import require_pyarrow, write_parquet
 from smile_runtime.results.results import Projection
 from smile_runtime.results.stored_fields import write_stored
@@ -17,82 +18,81 @@ if TYPE_CHECKING:
 
 OutputKind = Literal["h5ad", "h5mu", "zarr", "parquet"]
 OUTPUTS: dict[str, OutputKind] = {".h5ad": "h5ad", ".h5mu": "h5mu", ".zarr": "zarr", ".parquet": "parquet"}
-"""Kinds of files that are written, by the ends of their names."""
-_NAMES_AT_ONCE = 65536
+"""Kind of output file, by suffix."""
+NAMES_PER_BLOCK = 65536
 
 
 def output_kind(output: Path) -> OutputKind:
-    """Return the kind of file that a name ends in.
+    """Return the kind of an output file from its suffix.
 
     Raises
     ------
     OutputError
-        If it ends in none.
+        If the suffix is unknown.
     """
     if output.suffix not in OUTPUTS:
         raise OutputError(f"{output} does not end in {' or '.join(OUTPUTS)}; choose another name")
     return OUTPUTS[output.suffix]
 
 
-def require_kind(query: StoredQuery, output: Path, *, only_embedding: bool) -> None:
-    """Refuse, before any cell is projected, an output that cannot be made of the query.
+def require_kind(query: FileQuery, output: Path, *, only_embedding: bool) -> None:
+    """Validate that an output of this kind can be made from the query.
 
     Raises
     ------
     OutputError
-        If its name ends in another kind of file than can be written.
+        If the kind of file cannot be written.
     DependencyError
-        If parquet is asked for and pyarrow is not installed.
+        If the output is Parquet and pyarrow is missing.
     """
     kind = output_kind(output)
     if only_embedding:
         if kind not in ("h5ad", "parquet"):
             raise OutputError(
-                f"the embedding alone is written as .h5ad or .parquet, got {output.name}; choose another name"
+                f"results alone can be written as .h5ad or .parquet, got {output.name}; choose another name"
             )
         if kind == "parquet":
             require_pyarrow()
     elif kind != query.kind:
         raise OutputError(
-            f"{output.name} would be {kind}, but a full copy of {query.path.name} is {query.kind}; "
-            f"end its name in .{query.kind}, or write the results alone (--only-embedding, .h5ad or .parquet)"
+            f"{output.name} would be {kind}, but a full copy of {query.path.name} is {query.kind}; end its name in "
+            f".{query.kind}, or write only the results as .h5ad or .parquet",
+            options={"only_embedding": True},
         )
 
 
 def require_apart(query: Path, output: Path) -> None:
-    """Refuse, before anything is written, an output that lies in its query, or has its query in it.
+    """Validate that neither the query nor the output contains the other.
 
-    The copy would be copied into itself, or the query replaced along with the folder that it is in.
+    Otherwise the copy would be copied into itself, or the query replaced along with the folder around it.
 
     Raises
     ------
     OutputError
-        If one of them, a zarr store, contains the other.
+        If one of them contains the other.
     """
     source, target = query.resolve(), output.parent.resolve() / output.name
     if source in target.parents:
-        raise OutputError(f"{output} lies within the query {query}; choose a place outside of it")
+        raise OutputError(f"{output} lies within the query {query}; choose a path outside it")
     if target in source.parents:
-        raise OutputError(f"{output} would replace the query {query}, which lies within it; choose another name")
+        raise OutputError(f"{output} would replace the query {query}, which lies within it; choose another path")
 
 
-def write_output(
-    query: StoredQuery, projection: Projection, key_added: str, path: Path, *, only_embedding: bool
-) -> None:
+def write_output(query: FileQuery, projection: Projection, key_added: str, path: Path, *, only_embedding: bool) -> None:
     """Write a projection to a new file.
 
     Parameters
     ----------
     query
-        The query.
+        Query that was projected.
     projection
-        Its projection.
+        Completed projection.
     key_added
-        Stem of the names of the fields.
+        Prefix of the names of the fields.
     path
-        Where to; nothing is there yet.
+        New file to write.
     only_embedding
-        Whether the results alone are written, without the values and what else the query holds.
+        Whether to write only the results, without the query's values and other content.
     """
     if only_embedding:
         if output_kind(path) == "parquet":
@@ -107,20 +107,22 @@ def write_output(
             write_stored(file[query.table] if query.table else file, projection, key_added)
 
 
-def _write_zarr(query: StoredQuery, projection: Projection, key_added: str, path: Path) -> None:
+def _write_zarr(query: FileQuery, projection: Projection, key_added: str, path: Path) -> None:
     import zarr
 
     _copy_folder(query.path, path)
     root = zarr.open_group(path, mode="r+", use_consolidated=False)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "zarr v3 autosharding|Consolidated metadata")  # what they plan for version 3
-        write_stored(root, projection, key_added)
-        if query.root.metadata.consolidated_metadata is not None:
+        warnings.filterwarnings(
+            "ignore", "zarr v3 autosharding|Consolidated metadata"
+        )  # announcements about zarr version 3
+        write_stored(cast("StoredGroup", root), projection, key_added)
+        if cast("zarr.Group", query.root).metadata.consolidated_metadata is not None:
             zarr.consolidate_metadata(path)
 
 
 def _copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder without its modes, for into the copy of one that is read-only nothing could be written."""
+    """Copy a folder without its permissions, so that the copy of a read-only one can be written to."""
     target.mkdir()
     for path in source.iterdir():
         if path.is_dir():
@@ -129,7 +131,7 @@ def _copy_folder(source: Path, target: Path) -> None:
             shutil.copyfile(path, target / path.name)
 
 
-def _write_results(query: StoredQuery, projection: Projection, key_added: str, path: Path) -> None:
+def _write_results(query: FileQuery, projection: Projection, key_added: str, path: Path) -> None:
     import anndata
     from anndata.io import write_elem
 
@@ -139,18 +141,18 @@ def _write_results(query: StoredQuery, projection: Projection, key_added: str, p
         write_stored(file, projection, key_added)
 
 
-def _write_names(obs: "h5py.Group", query: StoredQuery) -> None:
-    """Put the names of the query's cells in place of an empty index."""
+def _write_names(obs: "h5py.Group", query: FileQuery) -> None:
+    """Replace the empty index with the names of the query's cells."""
     import h5py
 
     attributes = dict(obs["_index"].attrs)
     del obs["_index"]
     n = query.n_obs
     names = obs.create_dataset(
-        "_index", (n,), h5py.string_dtype(), chunks=(min(n, _NAMES_AT_ONCE),), compression="gzip"
+        "_index", (n,), h5py.string_dtype(), chunks=(min(n, NAMES_PER_BLOCK),), compression="gzip"
     )
     names.attrs.update(attributes)
-    for start in range(0, n, _NAMES_AT_ONCE):
+    for start in range(0, n, NAMES_PER_BLOCK):
         handle_deferred_signal()
-        rows = slice(start, min(start + _NAMES_AT_ONCE, n))
+        rows = slice(start, min(start + NAMES_PER_BLOCK, n))
         names[rows] = query.obs_names(rows)

@@ -1,4 +1,4 @@
-"""The results of a projection as a Parquet file: a row a cell."""
+"""Results as a Parquet file with one row per cell."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import numpy as np
 
 from smile_runtime.errors import DependencyError
 from smile_runtime.mapping import UNKNOWN, Records
-from smile_runtime.query import StoredQuery
+from smile_runtime.query import FileQuery
 from smile_runtime.results.anndata_fields import label_keys
 from smile_runtime.results.results import Projection
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def require_pyarrow() -> None:
-    """Refuse, before any work is done, to write Parquet without pyarrow.
+    """Validate that pyarrow is installed, before any work is done.
 
     Raises
     ------
     DependencyError
-        If it is not installed.
+        If pyarrow is missing.
     """
     try:
         import pyarrow as pa  # noqa: F401
@@ -33,10 +33,10 @@ def require_pyarrow() -> None:
         ) from error
 
 
-def write_parquet(query: StoredQuery, projection: Projection, key_added: str, path: Path) -> None:
-    """Write the results of all cells: ``obs_names``, the columns of ``obs``, the map's two, the embedding as lists.
+def write_parquet(query: FileQuery, projection: Projection, key_added: str, path: Path) -> None:
+    """Write ``obs_names``, the result columns of ``obs``, the two map coordinates, and the embedding as lists.
 
-    The provenance stands in the schema's metadata as JSON, under ``key_added``.
+    The schema's metadata hold the provenance as JSON, under ``key_added``.
     """
     from pyarrow import parquet
 
@@ -50,7 +50,7 @@ def write_parquet(query: StoredQuery, projection: Projection, key_added: str, pa
             writer.write_table(table.replace_schema_metadata(schema.metadata))
 
 
-def _tables(query: StoredQuery, projection: Projection, key_added: str) -> "Iterator[pa.Table]":
+def _tables(query: FileQuery, projection: Projection, key_added: str) -> "Iterator[pa.Table]":
     import pyarrow as pa
 
     start = 0
@@ -65,11 +65,11 @@ def _columns(records: Records, projection: Projection, key_added: str) -> "dict[
 
     result: dict[str, pa.Array[Any]] = {}
     keys = label_keys(key_added, projection.column_names)
-    for place, (column, (label, score)) in enumerate(zip(projection.columns, keys, strict=False)):
+    for index, (column, (label, score)) in enumerate(zip(projection.columns, keys, strict=False)):
         names = np.array([*column.labels, UNKNOWN], dtype=object)
-        result[label] = pa.array(names[records["label"][:, place]], pa.string())
-        result[score] = pa.array(records["confidence"][:, place])
-    if projection.tells_similarity:
+        result[label] = pa.array(names[records["label"][:, index]], pa.string())
+        result[score] = pa.array(records["confidence"][:, index])
+    if projection.has_similarity:
         result[f"{key_added}_similarity"] = pa.array(records["similarity"])
     for axis in (0, 1):
         result[f"X_{key_added}_map_{axis + 1}"] = pa.array(records["map"][:, axis])

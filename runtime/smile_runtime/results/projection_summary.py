@@ -1,4 +1,4 @@
-"""What a projection found, without all of its cells: counts of every one, and a sample to look at."""
+"""Summary of a projection: counts over all cells, and the records of a sample."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,55 +16,55 @@ from smile_runtime.results.results import Projection
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_BATCHES = 500
-"""Different values that a batch column may have."""
+MAX_BATCHES = 500
+"""Maximum number of different values in a batch column."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """Which batch each cell is of.
+    """Batch of each cell.
 
     Attributes
     ----------
     names
-        Names of the batches, sorted.
+        Batch names, sorted.
     ids
-        Places among the names, shape ``(n,)``.
+        Index of each cell's batch in the names, shape ``(n,)``.
     """
 
     names: tuple[str, ...]
     ids: NDArray[np.integer]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ProjectionSummary:
-    """What a projection found.
+    """Summary of a projection.
 
     Attributes
     ----------
     n_cells
         Number of cells.
     columns
-        The label columns, the primary one first.
-    tells_similarity
-        Whether the space tells similarities.
+        Label columns, the primary one first.
+    has_similarity
+        Whether the space measures similarity.
     provenance
-        What made it: space, versions, features, values, provider.
+        Space, versions, features, kind of values and provider.
     labels
-        Counts of each label column's labels.
+        Counts of labels, by label column.
     batches
-        Counts of the primary labels within the batches of each batch column.
+        Counts of primary labels within each batch, by batch column.
     sample
-        Records of some cells, in the order of the query, shape ``(m,)``.
+        Records of the sampled cells, in the order of the query, shape ``(m,)``.
     sample_names
-        Their names, shape ``(m,)``.
+        Names of the sampled cells, shape ``(m,)``.
     sample_batches
-        Their batches, by column.
+        Batches of the sampled cells, by batch column.
     """
 
     n_cells: int
     columns: tuple[LabelColumn, ...]
-    tells_similarity: bool
+    has_similarity: bool
     provenance: Mapping[str, Any]
     labels: Mapping[str, LabelCounts]
     batches: Mapping[str, LabelCounts]
@@ -74,20 +74,21 @@ class ProjectionSummary:
 
 
 def make_batches(values: "pd.Series[Any]", key: str) -> Batches:
-    """Return the batches that a column of ``obs`` says.
+    """Return the batches in a column of ``obs``.
 
     Raises
     ------
     QueryError
-        If it has more values than there can be batches.
+        If the column has too many different values.
     """
     import pandas as pd
 
     ids, names = pd.factorize(values.astype(str), sort=True)
-    if len(names) > MOST_BATCHES:
+    if len(names) > MAX_BATCHES:
         raise QueryError(
-            f"obs[{key!r}] has {len(names):,} different values, and batches may be {MOST_BATCHES} at most; "
-            "give a column that says which batch a cell is of (--batch)"
+            f"obs[{key!r}] has {len(names):,} different values, but at most {MAX_BATCHES} batches are "
+            "possible; choose a column with the batch of each cell",
+            options={"batch_keys": None},
         )
     return Batches(tuple(map(str, names)), ids.astype(np.min_scalar_type(len(names))))
 
@@ -100,31 +101,31 @@ def summarize_projection(
     *,
     seed: int = 0,
 ) -> ProjectionSummary:
-    """Count all cells of a projection, and take a sample of them.
+    """Summarize a projection.
 
     Parameters
     ----------
     projection
-        The projection.
+        Completed projection.
     names
-        Returns the names of some cells.
+        Returns the names of a range of cells.
     batches
-        Which batch each cell is of, by batch column.
+        Batch of each cell, by batch column.
     n_sample
-        Size of the sample, if there are as many cells.
+        Size of the sample, or all cells if there are fewer.
     seed
-        Of the sample.
+        Seed of the sample.
     """
     n, columns = len(projection.results), tuple(projection.columns)
     sampled = np.sort(np.random.default_rng(seed).choice(n, min(n, n_sample), replace=False))
     labels = {column.name: LabelCounts(column.labels) for column in columns}
-    of_batches = {key: LabelCounts(columns[0].labels if columns else (), each.names) for key, each in batches.items()}
+    batch_counts = {key: LabelCounts(columns[0].labels if columns else (), each.names) for key, each in batches.items()}
     records, sample_names, start = [], [], 0
     for block in projection.results.blocks():
         rows = slice(start, start + len(block))
-        for place, counts in enumerate(labels.values()):
-            counts.add(block["label"][:, place], block["confidence"][:, place], block["similarity"])
-        for key, counts in of_batches.items():
+        for index, counts in enumerate(labels.values()):
+            counts.add(block["label"][:, index], block["confidence"][:, index], block["similarity"])
+        for key, counts in batch_counts.items():
             label, confidence = (block["label"][:, 0], block["confidence"][:, 0]) if columns else (None, None)
             counts.add(label, confidence, block["similarity"], batch=batches[key].ids[rows])
         chosen = sampled[np.searchsorted(sampled, rows.start) : np.searchsorted(sampled, rows.stop)] - start
@@ -133,13 +134,13 @@ def summarize_projection(
             sample_names.append(names(rows)[chosen])
         start = rows.stop
     return ProjectionSummary(
-        n,
-        columns,
-        projection.tells_similarity,
-        projection.provenance,
-        labels,
-        of_batches,
-        np.concatenate(records) if records else np.empty(0, block.dtype),
-        np.concatenate(sample_names) if records else np.empty(0, object),
-        {key: Batches(each.names, each.ids[sampled]) for key, each in batches.items()},
+        n_cells=n,
+        columns=columns,
+        has_similarity=projection.has_similarity,
+        provenance=projection.provenance,
+        labels=labels,
+        batches=batch_counts,
+        sample=np.concatenate(records) if records else np.empty(0, block.dtype),
+        sample_names=np.concatenate(sample_names) if records else np.empty(0, object),
+        sample_batches={key: Batches(each.names, each.ids[sampled]) for key, each in batches.items()},
     )

@@ -1,4 +1,4 @@
-"""What a projection finds of each cell: one record a cell, as it lies in memory and in a file."""
+"""Results of a projection: one record per cell."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from smile_runtime.query import ValueInterpretation
 
 
 class Results(Protocol):
-    """Records of all cells of a query, in their order."""
+    """Records of the cells of a query, in order."""
 
-    reading: ValueInterpretation
-    """What the values of the query are taken for."""
+    interpretation: ValueInterpretation
+    """Interpretation of the query's values."""
 
     def __len__(self) -> int:
         """Return the number of cells."""
 
     def append(self, records: Records) -> None:
-        """Add the records of the next cells."""
+        """Append the records of the next cells."""
 
-    def begin(self, reading: ValueInterpretation) -> None:
-        """Forget all records, for the values are something else."""
+    def restart(self, interpretation: ValueInterpretation) -> None:
+        """Discard all records and start again with another interpretation of the values."""
 
     def blocks(self) -> Iterator[Records]:
-        """Yield all records, some at a time."""
+        """Yield all records in blocks."""
 
 
 class MemoryResults:
@@ -33,49 +33,49 @@ class MemoryResults:
 
     Parameters
     ----------
-    reading
-        What the values of the query are taken for at first.
+    interpretation
+        First interpretation of the query's values.
     """
 
-    def __init__(self, reading: ValueInterpretation) -> None:
-        self.begin(reading)
+    def __init__(self, interpretation: ValueInterpretation) -> None:
+        self.restart(interpretation)
 
     def __len__(self) -> int:
-        return sum(map(len, self._parts))
+        return sum(map(len, self._blocks))
 
     def append(self, records: Records) -> None:
-        """Add the records of the next cells."""
-        self._parts.append(records)
+        """Append the records of the next cells."""
+        self._blocks.append(records)
 
-    def begin(self, reading: ValueInterpretation) -> None:
-        """Forget all records, for the values are something else."""
-        self.reading = reading
-        self._parts: list[Records] = []
+    def restart(self, interpretation: ValueInterpretation) -> None:
+        """Discard all records and start again with another interpretation of the values."""
+        self.interpretation = interpretation
+        self._blocks: list[Records] = []
 
     def blocks(self) -> Iterator[Records]:
-        """Yield all records, some at a time."""
-        yield from self._parts
+        """Yield all records in blocks."""
+        yield from self._blocks
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Projection:
-    """Query cells in a space.
+    """A completed projection.
 
     Attributes
     ----------
     results
-        What was found of each cell.
+        Records of all cells.
     columns
-        The label columns, in the order of the records, the primary one first.
-    tells_similarity
-        Whether the space tells similarities.
+        Label columns in the order of the records, the primary one first.
+    has_similarity
+        Whether the space measures similarity.
     provenance
-        What made it: space, versions, features, values, provider.
+        Space, versions, features, kind of values and provider, as ``uns`` stores them.
     """
 
     results: Results
     columns: Sequence[LabelColumn]
-    tells_similarity: bool
+    has_similarity: bool
     provenance: dict[str, Any]
 
     @property

@@ -1,4 +1,4 @@
-"""Results of a projection that is under way, kept in a folder beside its output so that it can be taken up again."""
+"""Results of a running projection, saved in a folder beside its output so that it can be resumed."""
 
 import logging
 import os
@@ -28,55 +28,55 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_LOCK, _RECORDS, _STATE = "lock", "records.bin", "state.json"
-_SECONDS = 10.0
-_BLOCK = 4096  # records that are read together
+LOCK_NAME, RECORDS_NAME, STATE_NAME = "lock", "records.bin", "state.json"
+SAVE_INTERVAL_SECONDS = 10.0
+RECORDS_PER_BLOCK = 4096
 
 
 class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is done: of which projection, with which reading of the values, how many cells."""
+    """State of the saved results: projection, interpretation of the values, and number of cells."""
 
     fingerprint: str
-    reading: ValueInterpretation
+    interpretation: ValueInterpretation
     n_done: int
 
 
 @contextmanager
 def unfinished_folder(output: Path, *, resume: bool, force: bool) -> Iterator[Path]:
-    """Give a folder beside an output, for all that is written before the output takes its place.
+    """Yield a folder beside an output for everything that is written until the output is complete.
 
-    At the end what has the output's name in it takes that place, and the folder is removed. After an interruption, a
-    write that the system refused, or any other error, it stays if results in it are safe. Only where the query is
-    refused are those of this run not kept: the same command would be refused again, and another one cannot use them.
-    Those that an earlier run left are kept then too, for an option of this one may be mistyped.
+    At the end, the content with the output's name replaces the output, and the folder is removed. After an
+    interruption, a failed write or any other error, the folder stays if it holds saved results. Results of this run are
+    discarded only if the query itself is rejected, because the same command would be rejected again; results of an
+    earlier run are kept even then, because an option may have been mistyped.
 
     Parameters
     ----------
     output
-        The output.
+        Output path.
     resume
-        Whether to go on with the results that are in the folder.
+        Whether to continue with the results in the folder.
     force
-        Whether they may be thrown away.
+        Whether to discard the results in the folder.
 
     Raises
     ------
     OutputError
-        If there are results in it and neither is allowed, another process uses it, or the system refuses a write.
+        If the folder holds results and neither option is set, if another process uses it, or if a write fails.
     """
     folder = output.with_name(f"{output.name}.unfinished")
-    state = folder / _STATE
+    state = folder / STATE_NAME
     with _alone_in(folder, output):
         if state.exists() and not (resume or force):
             raise OutputError(
-                f"{folder} holds the results of a projection that was interrupted; go on with --resume, or begin anew "
-                "with --force"
+                f"{folder} holds the results of an interrupted projection; resume it or start again",
+                options={"resume": True, "force": True},
             )
         resumed = resume and state.exists()
         try:
-            _clear(folder, {_LOCK, _RECORDS, _STATE} if resumed else {_LOCK})
+            _clear(folder, {LOCK_NAME, RECORDS_NAME, STATE_NAME} if resumed else {LOCK_NAME})
             yield folder
-            with signals_deferred():  # or one could find the output in its place, and the folder still there
+            with signals_deferred():  # so that the output never appears while the folder remains
                 replace_path(folder / output.name, output, backup=folder / "old")
                 remove_path(folder)
         except QueryError:
@@ -86,17 +86,21 @@ def unfinished_folder(output: Path, *, resume: bool, force: bool) -> Iterator[Pa
         except OSError as error:
             if isinstance(error, SmileError):
                 raise
-            safe = f"what was done is kept in {folder}, go on with --resume"
-            raise write_error(output, error, safe if state.exists() else "nothing was left behind") from error
+            if not state.exists():
+                raise write_error(output, error, "nothing was left behind") from error
+            saved = write_error(output, error, f"finished results are kept in {folder}; resume from them")
+            raise OutputError(saved.message, options={"resume": True}) from error
         except BaseException:
             if state.exists():
-                logger.warning("what was done is kept in %s; go on with the same command and --resume", folder)
+                logger.warning(
+                    "finished results are kept in %s; repeat the same projection with resume to continue", folder
+                )
             raise
 
 
 @contextmanager
 def _alone_in(folder: Path, output: Path) -> Iterator[None]:
-    """Make a folder and let no other process use it; in the end remove it, unless results in it are safe."""
+    """Create a folder and lock out other processes; at the end remove it, unless it holds saved results."""
     with ExitStack() as stack:
         with signals_deferred():
             lock = _lock(folder, output)
@@ -105,10 +109,10 @@ def _alone_in(folder: Path, output: Path) -> Iterator[None]:
 
 
 def _lock(folder: Path, output: Path) -> "FileLock":
-    """Lock a folder; the system ends that with the process, however it ends."""
+    """Lock a folder; the system releases the lock when the process ends in any way."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / _LOCK, timeout=0)
+    lock = FileLock(folder / LOCK_NAME, timeout=0)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -117,111 +121,114 @@ def _lock(folder: Path, output: Path) -> "FileLock":
         lock.acquire()
     except Timeout as error:
         raise OutputError(
-            f"another projection into {output} is running; wait for its end, or choose another name"
+            f"another projection into {output} is running; wait until it ends, or choose another name"
         ) from error
     except (OSError, NotImplementedError) as error:
-        logger.info("%s cannot be locked: %s", folder, error)  # some file systems of clusters have no locks
+        logger.info("%s cannot be locked: %s", folder, error)  # some cluster file systems have no locks
     return lock
 
 
 def _unlock(lock: "FileLock", folder: Path) -> None:
-    if not (folder / _STATE).exists():
+    if not (folder / STATE_NAME).exists():
         remove_path(folder)
     lock.release()
-    with suppress(OSError):  # Windows removes no folder with an open file in it
+    with suppress(OSError):  # Windows cannot remove a folder with an open file
         folder.rmdir()
 
 
 def _clear(folder: Path, kept: Collection[str]) -> None:
-    """Remove what is in a folder, but for some names."""
+    """Remove everything in a folder except for some names."""
     for path in folder.iterdir():
         if path.name not in kept:
             remove_path(path)
 
 
-class UnfinishedResults:
-    """Records in a file, of which those are safe that were there at the last mark, some seconds ago.
+class ResumableResults:
+    """Records in a file, saved every few seconds.
 
     Parameters
     ----------
     folder
-        Where the file is; what it holds of the same projection is gone on with.
+        Folder of the file; saved results of the same projection in it are continued.
     dtype
         Type of a record.
     fingerprint
-        Of all that the results depend on.
-    reading
-        What the values of the query are taken for at first.
+        Hash of everything that the results depend on.
+    interpretation
+        First interpretation of the query's values.
 
     Raises
     ------
     OutputError
-        If the folder is of another projection.
+        If the folder belongs to another projection.
     """
 
-    def __init__(self, folder: Path, dtype: np.dtype[np.void], fingerprint: str, reading: ValueInterpretation) -> None:
+    def __init__(
+        self, folder: Path, *, dtype: np.dtype[np.void], fingerprint: str, interpretation: ValueInterpretation
+    ) -> None:
         self._folder, self._dtype, self._fingerprint = folder, dtype, fingerprint
         state = self._read_state()
-        self._n, self.reading = (0, reading) if state is None else (state.n_done, state.reading)
-        self._marked = time.monotonic()
-        self._file = (folder / _RECORDS).open("w+b" if state is None else "r+b")
+        self._n, self.interpretation = (0, interpretation) if state is None else (state.n_done, state.interpretation)
+        self._saved = time.monotonic()
+        self._file = (folder / RECORDS_NAME).open("w+b" if state is None else "r+b")
         self._file.truncate(self._n * dtype.itemsize)
         self._file.seek(0, os.SEEK_END)
 
-    def __enter__(self) -> "UnfinishedResults":
+    def __enter__(self) -> "ResumableResults":
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        with suppress(OSError):  # which the write that failed has told of
+        with suppress(OSError):  # the failed write has been reported
             self._file.close()
 
     def __len__(self) -> int:
         return self._n
 
     def append(self, records: Records) -> None:
-        """Add the records of the next cells."""
+        """Append the records of the next cells."""
         self._file.write(records.tobytes())
         self._n += len(records)
-        if time.monotonic() - self._marked > _SECONDS:
-            self._mark()
+        if time.monotonic() - self._saved > SAVE_INTERVAL_SECONDS:
+            self._save()
 
-    def begin(self, reading: ValueInterpretation) -> None:
-        """Forget all records, for the values are something else."""
-        self.reading = reading
-        (self._folder / _STATE).unlink(missing_ok=True)
+    def restart(self, interpretation: ValueInterpretation) -> None:
+        """Discard all records and start again with another interpretation of the values."""
+        self.interpretation = interpretation
+        (self._folder / STATE_NAME).unlink(missing_ok=True)
         self._file.seek(0)
         self._file.truncate()
         self._n = 0
 
     def blocks(self) -> Iterator[Records]:
-        """Yield all records, some at a time; an interruption need not wait longer than for one of them."""
+        """Yield all records in blocks; deferred signals are handled after each."""
         self._file.flush()
-        with (self._folder / _RECORDS).open("rb") as file:
-            while len(block := np.fromfile(file, self._dtype, _BLOCK)):
+        with (self._folder / RECORDS_NAME).open("rb") as file:
+            while len(block := np.fromfile(file, self._dtype, RECORDS_PER_BLOCK)):
                 handle_deferred_signal()
                 yield block
 
-    def _mark(self) -> None:
-        """Make what is done safe."""
+    def _save(self) -> None:
+        """Save the records so far."""
         self._file.flush()
         os.fsync(self._file.fileno())
-        with atomic_path(self._folder / _STATE) as partial:
-            partial.write_bytes(msgspec.json.encode(_State(self._fingerprint, self.reading, self._n)))
-        self._marked = time.monotonic()
+        with atomic_path(self._folder / STATE_NAME) as partial:
+            partial.write_bytes(msgspec.json.encode(_State(self._fingerprint, self.interpretation, self._n)))
+        self._saved = time.monotonic()
 
     def _read_state(self) -> _State | None:
-        path = self._folder / _STATE
+        path = self._folder / STATE_NAME
         if not path.exists():
             return None
         try:
             state = msgspec.json.decode(path.read_bytes(), type=_State)
         except msgspec.DecodeError as error:
             raise OutputError(
-                f"{self._folder} cannot be gone on from ({error}); begin anew with --force, or remove it"
+                f"{self._folder} cannot be resumed ({error}); start again, or remove it", options={"force": True}
             ) from error
         if state.fingerprint != self._fingerprint:
             raise OutputError(
-                f"{self._folder} is of another projection: query, space or options have changed; "
-                "begin anew with --force, or remove it"
+                f"{self._folder} belongs to another projection: the query, space or options have changed; start again, "
+                "or remove it",
+                options={"force": True},
             )
         return state

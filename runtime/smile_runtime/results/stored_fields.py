@@ -1,4 +1,4 @@
-"""A projection written into an open h5ad, h5mu or zarr file, a block of cells at a time."""
+"""Fields written into an open h5ad, h5mu or zarr file, a block of cells at a time."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
@@ -7,28 +7,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Group
-from smile_runtime.manifest import LabelColumn
+from smile_runtime.arrays import StoredGroup
 from smile_runtime.mapping import Records
 from smile_runtime.results.anndata_fields import earlier_fields, field_names, label_codes, label_keys
 from smile_runtime.results.results import Projection
 
-_BYTES = 2**20  # that are stored together: what HDF5 keeps until it is whole
+CHUNK_BYTES = 2**20  # size of a stored chunk, which HDF5 caches until it is complete
 
 Field = Callable[[Records], NDArray[Any]]
 
 
-def write_stored(table: Group, projection: Projection, key_added: str) -> None:
-    """Write a projection into a table of cells; nothing else in it is touched.
+def write_stored(table: StoredGroup, projection: Projection, key_added: str) -> None:
+    """Write a projection into a stored table of cells; its other fields are left alone.
 
     Parameters
     ----------
     table
-        Group of the table, which has ``obs``.
+        StoredGroup of the table, which has ``obs``.
     projection
-        What to write.
+        Completed projection.
     key_added
-        Stem of the names of the fields.
+        Prefix of the names of the fields.
     """
     from anndata.io import read_elem, write_elem
 
@@ -43,27 +42,27 @@ def write_stored(table: Group, projection: Projection, key_added: str) -> None:
     _write_array(table["obsm"], f"X_{key_added}", projection, _getter("embedding"))
     _write_array(table["obsm"], f"X_{key_added}_map", projection, _getter("map"))
     names = label_keys(key_added, projection.column_names)
-    for place, (column, (label, score)) in enumerate(zip(projection.columns, names, strict=False)):
-        _write_labels(obs, label, projection, column, place)
-        _write_array(obs, score, projection, _getter("confidence", place))
-    if projection.tells_similarity:
+    for index, (label, score) in enumerate(names[: len(projection.columns)]):
+        _write_labels(obs, label, projection, index)
+        _write_array(obs, score, projection, _getter("confidence", index))
+    if projection.has_similarity:
         _write_array(obs, f"{key_added}_similarity", projection, _getter("similarity"))
     _set_order(obs, [key for _, key in field_names(key_added, projection.column_names)])
     write_elem(table["uns"], key_added, projection.provenance)
 
 
-def _getter(name: str, place: int | None = None) -> Field:
-    return lambda records: records[name] if place is None else records[name][:, place]
+def _getter(name: str, column: int | None = None) -> Field:
+    return lambda records: records[name] if column is None else records[name][:, column]
 
 
-def _write_array(group: Group, key: str, projection: Projection, field: Field) -> None:
-    """Write a field of all records as anndata stores an array."""
+def _write_array(group: StoredGroup, key: str, projection: Projection, field: Field) -> None:
+    """Write a field of all records in anndata's array format."""
     blocks = projection.results.blocks()
     first = field(next(blocks))
     shape = (len(projection.results), *first.shape[1:])
-    together = max(1, _BYTES // first[0].nbytes)
+    together = max(1, CHUNK_BYTES // first[0].nbytes)
     chunks = (min(together, len(projection.results)), *first.shape[1:])
-    create = getattr(group, "create_array", None) or group.create_dataset  # zarr's name for it, and h5py's
+    create = getattr(group, "create_array", None) or group.create_dataset  # zarr and h5py name it differently
     array = create(key, shape=shape, dtype=first.dtype, chunks=chunks)
     array.attrs["encoding-type"], array.attrs["encoding-version"] = "array", "0.2.0"
     start = 0
@@ -73,10 +72,10 @@ def _write_array(group: Group, key: str, projection: Projection, field: Field) -
 
 
 def _regrouped(blocks: Iterable[NDArray[Any]], n_rows: int) -> Iterator[NDArray[Any]]:
-    """Yield all rows of some blocks, multiples of ``n_rows`` at a time but for the last ones."""
+    """Yield the rows of all blocks in multiples of ``n_rows``, except for the last ones."""
     held: list[NDArray[Any]] = []
     for block in blocks:
-        held.append(block.copy())  # it may be a view of much more
+        held.append(block.copy())  # the block may be a view of a larger array
         if (n := sum(map(len, held))) >= n_rows:
             rows = np.concatenate(held)
             yield rows[: n - n % n_rows]
@@ -85,21 +84,21 @@ def _regrouped(blocks: Iterable[NDArray[Any]], n_rows: int) -> Iterator[NDArray[
         yield np.concatenate(held)
 
 
-def _write_labels(group: Group, key: str, projection: Projection, column: LabelColumn, place: int) -> None:
-    """Write the labels of one column as anndata stores a categorical."""
+def _write_labels(group: StoredGroup, key: str, projection: Projection, index: int) -> None:
+    """Write the labels of one label column in anndata's categorical format."""
     import pandas as pd
     from anndata.io import write_elem
 
-    of_column = _getter("label", place)
-    categories, codes = label_codes(map(of_column, projection.results.blocks()), column)
+    label_ids = _getter("label", index)
+    categories, codes = label_codes(map(label_ids, projection.results.blocks()), projection.columns[index])
     write_elem(group, key, pd.Categorical([], categories=categories))
     del group[key]["codes"]
     kind = np.min_scalar_type(-len(categories))
-    _write_array(group[key], "codes", projection, lambda records: codes[of_column(records)].astype(kind))
+    _write_array(group[key], "codes", projection, lambda records: codes[label_ids(records)].astype(kind))
 
 
-def _set_order(obs: Group, added: Sequence[str]) -> None:
-    """Bring the order of columns that a stored data frame keeps in line with what it has now."""
+def _set_order(obs: StoredGroup, added: Sequence[str]) -> None:
+    """Update the column order that a stored data frame keeps."""
     order = [str(name) for name in obs.attrs["column-order"]]
     kept = [name for name in order if name in obs and name not in added]
     obs.attrs["column-order"] = [*kept, *(name for name in added if name in obs)]

@@ -54,7 +54,7 @@ def sparse_parity_difference(encoder: Encoder, path: Path) -> float:
     X, size_factor, expected = _read_parity(encoder, path)
     differences = []
     for row in range(len(X)):
-        rows = sparse.csr_array(np.nan_to_num(X[row : row + 1]))
+        rows = sparse.csr_matrix(np.nan_to_num(X[row : row + 1]))
         embedding = encoder.sparse_path.run("embedding", (rows, size_factor[row : row + 1]), ~np.isnan(X[row]))
         differences.append(np.abs(embedding[0] - expected[row]).max())
     return float(np.max(differences))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from smile_runtime.arrays import gzip_chunks as inflating
-from smile_runtime.arrays.gzip_chunks import InflatedArray, is_gzip
+from smile_runtime.arrays.gzip_chunks import GzipDataset, is_gzip
 
 VALUES = np.arange(1000, dtype=np.float32)
 
@@ -20,13 +20,13 @@ def file(tmp_path):
 
 @pytest.fixture(params=["isal", "zlib"])
 def library(request, monkeypatch):
-    inflating._inflate.cache_clear()
+    inflating._decompressor.cache_clear()
     if request.param == "isal":
         pytest.importorskip("isal", reason="the extra `fast` is not installed")
     else:
         monkeypatch.setitem(sys.modules, "isal", None)
     yield request.param
-    inflating._inflate.cache_clear()
+    inflating._decompressor.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", ["<f4", ">f8", "<i4", "<u2"])
@@ -34,7 +34,7 @@ def library(request, monkeypatch):
 def test_any_part_is_what_hdf5_reads(file, dtype):
     dataset = file.create_dataset("x", data=VALUES.astype(dtype), chunks=(64,), compression="gzip")
     assert is_gzip(dataset)
-    array = InflatedArray(dataset)
+    array = GzipDataset(dataset)
     assert (array.shape, array.dtype) == ((1000,), dataset.dtype)
     for part in (
         slice(0, 1000),
@@ -49,7 +49,7 @@ def test_any_part_is_what_hdf5_reads(file, dtype):
 
 
 def test_the_library_is_the_fast_one_where_it_is_there(library):
-    assert inflating._inflate().__module__ == {"isal": "isal.isal_zlib", "zlib": "zlib"}[library]
+    assert inflating._decompressor().__module__ == {"isal": "isal.isal_zlib", "zlib": "zlib"}[library]
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ def test_chunks_that_were_stored_as_they_are(file):
     dataset = file.create_dataset("x", (128,), "f4", chunks=(64,), compression="gzip")
     dataset[64:] = VALUES[64:128]
     dataset.id.write_direct_chunk((0,), VALUES[:64].tobytes(), filter_mask=1)
-    np.testing.assert_array_equal(InflatedArray(dataset)[0:128], VALUES[:128])
+    np.testing.assert_array_equal(GzipDataset(dataset)[0:128], VALUES[:128])
 
 
 def test_a_damaged_chunk_is_told_of(file):
     dataset = file.create_dataset("x", data=VALUES, chunks=(64,), compression="gzip")
     dataset.id.write_direct_chunk((64,), b"damaged")
-    array = InflatedArray(dataset)
+    array = GzipDataset(dataset)
     np.testing.assert_array_equal(array[0:64], VALUES[:64])
     with pytest.raises(ValueError, match="chunk 1 cannot be inflated"):
         array[0:100]

@@ -85,7 +85,7 @@ def test_matrix_products_take_one_thread_as_long_as_anyone_asks():
 @pytest.mark.parametrize("kind", ["counts", "lognorm"])
 def test_threads_do_not_change_a_projection(space, monkeypatch, request, kind):
     query = request.getfixturevalue(kind)
-    monkeypatch.setattr(projection_module, "rows_at_once", lambda _matrix: 4)
+    monkeypatch.setattr(projection_module, "rows_per_read", lambda _matrix: 4)
     results = []
     for n_threads in (1, 4):
         monkeypatch.setattr(streaming, "default_threads", lambda n_threads=n_threads: n_threads)

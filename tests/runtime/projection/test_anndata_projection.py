@@ -417,8 +417,8 @@ def test_batch_size_does_not_matter(counts, space, batch_size):
 def test_chunks_do_not_matter(space, monkeypatch, request, kind):
     query = request.getfixturevalue(kind)
     expected = projected(query, space)
-    monkeypatch.setattr(matrix_module, "CHUNK", 7)
-    monkeypatch.setattr(projection_module, "rows_at_once", lambda _matrix: 7)
+    monkeypatch.setattr(matrix_module, "CHUNK_ROWS", 7)
+    monkeypatch.setattr(projection_module, "rows_per_read", lambda _matrix: 7)
     done = []
     assert_same(projected(query, space, progress=lambda *numbers: done.append(numbers)), expected)
     assert done == [(7, 30), (7, 30), (7, 30), (7, 30), (2, 30)]

@@ -60,7 +60,7 @@ def test_options_reach_the_projection(counts, lognorm, query, output, space):
 
 
 def test_progress_tells_done_and_all(query, output, space, monkeypatch):
-    monkeypatch.setattr(projection_file_module, "rows_at_once", lambda _matrix: 12)
+    monkeypatch.setattr(projection_file_module, "rows_per_read", lambda _matrix: 12)
     done = []
     project_file(query, space, output, progress=lambda *numbers: done.append(numbers))
     assert done == [(12, 30), (12, 30), (6, 30)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy
 
-from smile_runtime.projection.streaming import read_rows, rows_at_once
+from smile_runtime.projection.streaming import read_chunks, rows_per_read
 
 
 @dataclass
@@ -40,18 +40,18 @@ def stored(n_rows: int, n_columns: int, chunk_rows: int) -> Stored:
 )
 def test_rows_of_12_mb_or_one_chunk_are_read_together(shape, chunk_rows, rows):
     matrix = np.lib.stride_tricks.as_strided(np.zeros(1, np.float32), shape, (0, 0))
-    assert rows_at_once(Stored(matrix, chunk_rows)) == rows
+    assert rows_per_read(Stored(matrix, chunk_rows)) == rows
 
 
 def test_a_sparse_row_counts_as_what_it_holds():
     matrix = scipy.sparse.random_array((8000, 5000), density=0.1, format="csr", dtype=np.float32)  # 500 * 8 bytes
     matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
-    assert rows_at_once(matrix) == 3000
+    assert rows_per_read(matrix) == 3000
 
 
 def test_a_large_chunk_is_read_once_and_projected_in_parts():
     matrix = stored(9000, 1000, 5000)
-    parts = list(read_rows(matrix, 2, rows_at_once(matrix)))
+    parts = list(read_chunks(matrix, 2, rows_per_read(matrix)))
     assert matrix.read == [(2, 5002), (5002, 9000)]
     assert [len(part) for part in parts] == [3000, 2000, 3000, 998]
     np.testing.assert_array_equal(np.concatenate(parts), matrix.values[2:])
@@ -59,7 +59,7 @@ def test_a_large_chunk_is_read_once_and_projected_in_parts():
 
 def test_rows_come_in_parts_as_they_are_asked_for():
     matrix = stored(30, 4, 1)
-    parts = read_rows(matrix, 7, 10)
+    parts = read_chunks(matrix, 7, 10)
     assert matrix.read == []
     np.testing.assert_array_equal(next(parts), matrix.values[7:17])
     assert matrix.read == [(7, 17)]

@@ -31,7 +31,7 @@ def expected(counts, space) -> anndata.AnnData:
 
 @pytest.fixture(autouse=True)
 def few_rows_at_once(monkeypatch):
-    monkeypatch.setattr(projection_file_module, "rows_at_once", lambda _matrix: 7)
+    monkeypatch.setattr(projection_file_module, "rows_per_read", lambda _matrix: 7)
 
 
 def assert_results(result: anndata.AnnData, expected: anndata.AnnData) -> None:

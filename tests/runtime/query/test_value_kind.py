@@ -6,10 +6,14 @@ import scipy
 
 from smile_runtime import QueryError, ValueKindError
 from smile_runtime.arrays import matrix as matrix_module
-from smile_runtime.query import value_interpretation as reading_module
-from smile_runtime.query.query import read_values
-from smile_runtime.query.value_interpretation import ReinterpretationError, ValueInterpretation, ValueInterpreter
-from smile_runtime.query.value_kind import ValueScan, add_up_alike, lognorm_totals, recognize_values, scan_rows
+from smile_runtime.query import value_interpretation as interpretation_module
+from smile_runtime.query.value_interpretation import (
+    ReinterpretationError,
+    ValueInterpretation,
+    ValueInterpreter,
+    read_values,
+)
+from smile_runtime.query.value_kind import ValueScan, lognorm_totals, recognize_values, scan_rows, share_one_total
 
 COUNTS = np.array([[0, 3, 1, 6], [0, 0, 0, 0], [2, 0, 0, 3]])
 
@@ -19,6 +23,11 @@ FORMATS = {
     "csr_array": scipy.sparse.csr_array,
     "csc_matrix": scipy.sparse.csc_matrix,
 }
+
+
+def read(matrix, target_sum, stated_kind=None):
+    interpreter = ValueInterpreter(accepted="expression", target_sum=target_sum, stated_kind=stated_kind)
+    return read_values(matrix, interpreter)
 
 
 @pytest.fixture(params=FORMATS)
@@ -41,7 +50,7 @@ def test_whole_numbers_are_counts(shape, dtype):
     X = COUNTS.astype(dtype)
     scan = scan_rows(shape(X))
     assert recognize_values(scan) == "counts"
-    totals = read_values(shape(X), 1e4).totals
+    totals = read(shape(X), 1e4).totals
     assert totals.dtype == np.float64
     np.testing.assert_array_equal(totals, X.astype(np.int64).sum(axis=1))
     assert scan.largest == X.max()
@@ -61,13 +70,13 @@ def test_scans_add_up(shape):
 
 def test_totals_do_not_wrap_or_round(shape):
     X = np.full((2, 400), 255, np.uint8)
-    np.testing.assert_array_equal(read_values(shape(X), 1e4).totals, [102_000, 102_000])
+    np.testing.assert_array_equal(read(shape(X), 1e4).totals, [102_000, 102_000])
 
 
 @pytest.mark.parametrize("form", ["dense", "csr_matrix"])
 def test_totals_are_added_up_in_float64(form):
     X = np.array([[2**24, 1, 1, 1]], np.float32)  # in float32 the ones are lost
-    np.testing.assert_array_equal(read_values(FORMATS[form](X), 1e4).totals, [2**24 + 3])
+    np.testing.assert_array_equal(read(FORMATS[form](X), 1e4).totals, [2**24 + 3])
 
 
 @pytest.mark.parametrize("target", [1e4, 1e6])
@@ -123,7 +132,7 @@ def test_whole_logarithms_may_be_stated(shape):
 )
 def test_other_than_numbers_are_refused(X):
     with pytest.raises(QueryError, match="numbers are needed"):
-        read_values(X, 1e4)
+        read(X, 1e4)
 
 
 def test_unknown_kind_is_refused():
@@ -132,7 +141,7 @@ def test_unknown_kind_is_refused():
 
 
 def alike(X):
-    return add_up_alike(lognorm_totals(X))
+    return share_one_total(lognorm_totals(X))
 
 
 @pytest.mark.parametrize("target", [1e4, 1e6, 2371.0])
@@ -169,7 +178,7 @@ def test_half_precision_does_not_overflow():
 
 
 def test_totals_of_counts_are_sums(shape, caplog):
-    query = read_values(shape(COUNTS), 1e4)
+    query = read(shape(COUNTS), 1e4)
     assert query.kind == "counts"
     np.testing.assert_array_equal(query.totals, [10, 0, 5])
     assert [record.getMessage() for record in caplog.records] == [
@@ -178,7 +187,7 @@ def test_totals_of_counts_are_sums(shape, caplog):
 
 
 def test_totals_of_logarithms_are_what_they_were_normalized_to(shape):
-    query = read_values(shape(lognorm(1e6)), 1e4)
+    query = read(shape(lognorm(1e6)), 1e4)
     assert query.kind == "lognorm"
     np.testing.assert_allclose(query.totals, np.full(6, 1e6), rtol=1e-4)
 
@@ -188,27 +197,27 @@ def test_each_cell_tells_its_own_total(shape):
     expected = np.full(40, 1e6)
     X[7] = np.log1p(np.expm1(X[7]) / 300)
     expected[7] /= 300
-    np.testing.assert_allclose(read_values(shape(X), 1e4).totals, expected, rtol=1e-4)
+    np.testing.assert_allclose(read(shape(X), 1e4).totals, expected, rtol=1e-4)
 
 
 def test_total_that_does_not_tell_is_the_usual_one(shape):
     X = lognorm(1e4)[:, :20]
-    np.testing.assert_array_equal(read_values(shape(X), 1e4).totals, np.full(6, 1e4))
-    np.testing.assert_allclose(read_values(shape(X), None).totals, lognorm_totals(X))  # nothing is divided by them
+    np.testing.assert_array_equal(read(shape(X), 1e4).totals, np.full(6, 1e4))
+    np.testing.assert_allclose(read(shape(X), None).totals, lognorm_totals(X))  # nothing is divided by them
 
 
 def test_a_total_that_cannot_be_the_usual_one_is_refused(shape):
     X = lognorm(1e6)[:, :20]
     with pytest.raises(ValueKindError, match=r"one total over their 20 features, .* as much as .*--target-sum"):
-        read_values(shape(X), 1e4)
-    reader = ValueInterpreter("expression", 1e4, stated_sum=1e6)
-    assert reader.first_reading(shape(X)) == ValueInterpretation("lognorm", 1e6)
+        read(shape(X), 1e4)
+    reader = ValueInterpreter(accepted="expression", target_sum=1e4, stated_sum=1e6)
+    assert reader.interpret(shape(X)) == ValueInterpretation("lognorm", 1e6)
     np.testing.assert_array_equal(reader.totals(shape(X), ValueInterpretation("lognorm", 1e6)), np.full(6, 1e6))
 
 
 def test_counts_that_were_logged_alone_are_counts(shape):
     X = np.random.default_rng(1).poisson(200.0, (30, 60)).astype(np.float32)
-    np.testing.assert_allclose(read_values(shape(np.log1p(X)), 1e4).totals, X.sum(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(read(shape(np.log1p(X)), 1e4).totals, X.sum(axis=1), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("n", "tells"), [(6, False), (60, True)])
@@ -221,33 +230,33 @@ def test_a_stated_total_that_the_cells_contradict_is_refused(shape):
     whole, cut = lognorm(1e4), lognorm(1e6)[:, :20]
     for X, total in ((whole, 1e6), (whole, 5e3), (cut, 1e4)):
         with pytest.raises(ValueKindError, match=r"add up to .*, so they were not scaled to .*leave --target-sum out"):
-            ValueInterpreter("expression", 1e4, stated_sum=total).first_reading(shape(X))
-    assert ValueInterpreter("expression", 1e4, stated_sum=1e4).first_reading(shape(whole)) == ValueInterpretation(
-        "lognorm", 1e4
-    )
+            ValueInterpreter(accepted="expression", target_sum=1e4, stated_sum=total).interpret(shape(X))
+    assert ValueInterpreter(accepted="expression", target_sum=1e4, stated_sum=1e4).interpret(
+        shape(whole)
+    ) == ValueInterpretation("lognorm", 1e4)
 
 
 def test_one_logarithm_among_small_counts_is_no_reason_to_ask_for_a_total(shape):
     X = np.vstack([np.full((20, 50), 12.0), lognorm(1e4, n=1)]).astype(np.float32)
     with pytest.raises(ValueKindError, match="cells hold whole numbers alone"):
-        read_values(shape(X), 1e4)
+        read(shape(X), 1e4)
 
 
 def test_cells_of_many_features_tell_by_themselves(shape, monkeypatch):
-    monkeypatch.setattr(reading_module, "_MANY_FEATURES", 20)
+    monkeypatch.setattr(interpretation_module, "_MANY_FEATURES", 20)
     X = lognorm(1e6)[:, :20]
-    np.testing.assert_allclose(read_values(shape(X), 1e4).totals, lognorm_totals(X))
-    np.testing.assert_allclose(read_values(shape(X[:1]), 1e4).totals, lognorm_totals(X[:1]))
+    np.testing.assert_allclose(read(shape(X), 1e4).totals, lognorm_totals(X))
+    np.testing.assert_allclose(read(shape(X[:1]), 1e4).totals, lognorm_totals(X[:1]))
 
 
 def test_cells_without_values_are_told_of_in_logarithms(shape, caplog):
     X = lognorm(1e4)
     X[3] = 0
-    read_values(shape(X), 1e4)
+    read(shape(X), 1e4)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-READER = ValueInterpreter("expression", 1e4)
+READER = ValueInterpreter(accepted="expression", target_sum=1e4)
 
 
 def test_first_reading_looks_at_three_places(shape):
@@ -255,18 +264,18 @@ def test_first_reading_looks_at_three_places(shape):
     for row in (0, 900, 1999):
         changed = X.copy()
         changed[row] = 1.5
-        assert READER.first_reading(shape(changed)).kind == "lognorm"
+        assert READER.interpret(shape(changed)).kind == "lognorm"
     X[500] = 1.5  # seen later, when it is its turn
-    assert READER.first_reading(shape(X)) == ValueInterpretation("counts")
+    assert READER.interpret(shape(X)) == ValueInterpretation("counts")
 
 
 def test_later_cells_may_show_that_all_are_logarithms(shape):
     with pytest.raises(ReinterpretationError) as caught:
         READER.totals(shape(lognorm(1e6)), ValueInterpretation("counts"))
-    assert caught.value.reading == ValueInterpretation("lognorm")
+    assert caught.value.interpretation == ValueInterpretation("lognorm")
     with pytest.raises(ReinterpretationError) as caught:
         READER.totals(shape(lognorm(1e4)[:, :20]), ValueInterpretation("counts"))
-    assert caught.value.reading == ValueInterpretation("lognorm", 1e4)
+    assert caught.value.interpretation == ValueInterpretation("lognorm", 1e4)
 
 
 def test_no_cell_adds_up_to_more_than_it_had(shape):
@@ -286,22 +295,22 @@ def test_whole_numbers_among_logarithms_may_be_chance(shape):
 
 @pytest.mark.parametrize("first", ["counts", "logarithms"])
 def test_counts_among_logarithms_are_refused(shape, first, monkeypatch):
-    monkeypatch.setattr("smile_runtime.arrays.matrix.CHUNK", 100)
+    monkeypatch.setattr("smile_runtime.arrays.matrix.CHUNK_ROWS", 100)
     X = np.tile(np.array([1, 2, 3, 0, 1] * 10, np.float32), (1800, 1))
     X[300:600] = lognorm(1e4, n=300)
     if first == "logarithms":
         X = np.roll(X, -300, axis=0)
     with pytest.raises(ValueKindError, match=r"cells hold whole numbers alone, as counts do.*as two queries"):
-        read_values(shape(X), 1e4)
-    assert read_values(shape(X), 1e4, "lognorm").kind == "lognorm"
+        read(shape(X), 1e4)
+    assert read(shape(X), 1e4, "lognorm").kind == "lognorm"
 
 
 @pytest.mark.parametrize("odd", [5, 600])
 def test_whatever_cells_show_it_the_reading_is_the_same(shape, odd, monkeypatch):
-    monkeypatch.setattr("smile_runtime.arrays.matrix.CHUNK", 100)
+    monkeypatch.setattr("smile_runtime.arrays.matrix.CHUNK_ROWS", 100)
     X = np.zeros((1800, 50), np.float32)
     X[odd : odd + 6] = lognorm(1e6)
-    query = read_values(shape(X), 1e4)
+    query = read(shape(X), 1e4)
     assert query.kind == "lognorm"
     expected = np.zeros(1800)
     expected[odd : odd + 6] = 1e6

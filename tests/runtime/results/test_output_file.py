@@ -30,7 +30,7 @@ def expected(counts, space):
 
 @pytest.fixture(autouse=True)
 def few_records_at_once(monkeypatch):
-    monkeypatch.setattr(unfinished_module, "_BLOCK", 8)
+    monkeypatch.setattr(unfinished_module, "RECORDS_PER_BLOCK", 8)
 
 
 def test_results_alone_as_h5ad(query, expected, space, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from smile_runtime import QueryError
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping.records import record_type
-from smile_runtime.results.projection_summary import MOST_BATCHES, Batches, make_batches, summarize_projection
+from smile_runtime.results.projection_summary import MAX_BATCHES, Batches, make_batches, summarize_projection
 from smile_runtime.results.results import MemoryResults, Projection
 
 N_CELLS, N_SAMPLE = 1000, 300
@@ -37,7 +37,7 @@ def projection(records: np.ndarray, columns: tuple[LabelColumn, ...], block: int
     results = MemoryResults(None)
     for start in range(0, len(records), block):
         results.append(records[start : start + block])
-    return Projection(results, columns, tells_similarity=True, provenance={"space": "here"})
+    return Projection(results, columns, has_similarity=True, provenance={"space": "here"})
 
 
 @pytest.mark.parametrize("block", [1, 64, N_CELLS])
@@ -94,6 +94,6 @@ def test_batches_of_any_type_and_missing_ones() -> None:
 
 
 def test_too_many_batches_are_refused() -> None:
-    make_batches(pd.Series(np.arange(MOST_BATCHES)), "depth")
+    make_batches(pd.Series(np.arange(MAX_BATCHES)), "depth")
     with pytest.raises(QueryError, match=r"obs\['depth'\] has 501 different values, and batches may be 500 at most"):
-        make_batches(pd.Series(np.arange(MOST_BATCHES + 1)), "depth")
+        make_batches(pd.Series(np.arange(MAX_BATCHES + 1)), "depth")

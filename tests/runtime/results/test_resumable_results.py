@@ -36,13 +36,13 @@ def output(tmp_path) -> Path:
 
 @pytest.fixture(autouse=True)
 def few_rows_at_once(monkeypatch):
-    monkeypatch.setattr(projection_file_module, "rows_at_once", lambda _matrix: 7)
+    monkeypatch.setattr(projection_file_module, "rows_per_read", lambda _matrix: 7)
 
 
 @pytest.fixture
 def always_marked(monkeypatch):
     """What is done is safe after every chunk."""
-    monkeypatch.setattr(unfinished_module, "_SECONDS", -1.0)
+    monkeypatch.setattr(unfinished_module, "SAVE_INTERVAL_SECONDS", -1.0)
 
 
 def names(folder: Path) -> list[str]:
@@ -299,8 +299,8 @@ import sys
 from smile_runtime import open_space, project_file
 from smile_runtime.projection import file_projection
 from smile_runtime.results import resumable_results
-resumable_results._SECONDS = -1.0
-file_projection.rows_at_once = lambda matrix: 7
+resumable_results.SAVE_INTERVAL_SECONDS = -1.0
+file_projection.rows_per_read = lambda matrix: 7
 query, space, output = sys.argv[1:]
 def progress(n, total):
     print(n, flush=True)

@@ -11,10 +11,10 @@ import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix, is_sparse
+from smile_runtime.arrays import Matrix, as_matrix, is_sparse
 from smile_runtime.encoder import size_factors
 from smile_runtime.errors import QueryError, RecipeError
-from smile_runtime.query import read_values, select_matrix
+from smile_runtime.query import ValueInterpreter, read_values, select_matrix
 from smile_training.data.contacts import parse_pairs, within_distance
 from smile_training.data.files import open_sources
 from smile_training.data.label_columns import Labels, column_of, ids_of, merged, read_labels
@@ -135,7 +135,9 @@ def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: Prepro
     if broken := [name for name in adata.var_names if any(character in str(name) for character in "\t\n\r")]:
         raise RecipeError(f"{path} has a feature named {broken[0]!r}; a name cannot hold tabs or line breaks")
     try:
-        values = read_values(select_matrix(adata, data.layer), settings.total, data.values, settings.values)
+        matrix = as_matrix(select_matrix(adata, data.layer))
+        interpreter = ValueInterpreter(accepted=settings.values, target_sum=settings.total, stated_kind=data.values)
+        values = read_values(matrix, interpreter)
     except QueryError as error:
         raise type(error)(f"{path}: {error} (in the recipe: data.layer, data.values)") from error
     batches, batch_names = _ids(adata, data.batch_key, path)
@@ -144,7 +146,7 @@ def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: Prepro
             f"{without:,} cells of {path} have no value in the batch column {data.batch_key!r}; fill it in"
         )
     cells = Cells(
-        raw=_raw(values.matrix, settings, lognorm=values.kind == "lognorm"),
+        raw=_raw(matrix, settings, lognorm=values.kind == "lognorm"),
         size_factor=size_factors(values.totals, settings.total),
         features=tuple(map(str, adata.var_names)),
         names=adata.obs_names.to_numpy(dtype=object),
@@ -206,12 +208,9 @@ def _joined(parts: Sequence[Cells], titles: Sequence[str]) -> Cells:
 
 
 def _filled(cells: Cells) -> NDArray[np.bool_]:
-    filled: NDArray[np.bool_]
     if is_sparse(cells.raw):
-        filled = np.diff(cells.raw.indptr) > 0
-        return filled
-    filled = ~np.isnan(cells.raw).all(axis=1)
-    return filled
+        return np.asarray(np.diff(cells.raw.indptr) > 0)
+    return np.asarray(~np.isnan(cells.raw).all(axis=1))
 
 
 def _without_empty(cells: Cells) -> Cells:

@@ -6,7 +6,7 @@ import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix, row_chunks, row_sums
+from smile_runtime.arrays import Matrix, as_matrix, row_chunks, row_sums
 from smile_runtime.encoder import size_factors
 from smile_runtime.errors import RecipeError
 from smile_runtime.query import select_matrix
@@ -120,7 +120,7 @@ def _components(adata: anndata.AnnData, seed: int) -> NDArray[np.float64]:
             f"nothing can be simulated for {counts.shape[0]} cells with {counts.shape[1]} features; "
             "at least 2 of both are needed"
         )
-    counts = scipy.sparse.csr_matrix(counts, dtype=np.float64)
+    counts = scipy.sparse.csr_matrix(as_matrix(counts), dtype=np.float64)
     scaled = scipy.sparse.csr_matrix(counts.multiply(size_factors(row_sums(counts), 1e4)))
     pca = PCA(n_components, svd_solver="arpack", random_state=seed)
     components: NDArray[np.float64] = pca.fit_transform(scaled.log1p())

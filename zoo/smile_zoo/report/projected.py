@@ -17,7 +17,7 @@ def shown_cells(overview: ProjectionSummary) -> ShownCells:
         map=sample["map"],
         label={column.name: Categories(column.labels, sample["label"][:, place]) for place, column in columns},
         confidence={column.name: sample["confidence"][:, place] for place, column in columns},
-        similarity=sample["similarity"] if overview.tells_similarity else None,
+        similarity=sample["similarity"] if overview.has_similarity else None,
         batch={key: Categories(each.names, each.ids) for key, each in overview.sample_batches.items()},
     )
 

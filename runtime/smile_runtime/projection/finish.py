@@ -1,0 +1,52 @@
+"""The end of a projection: warnings about the query, and provenance."""
+
+import platform
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from smile_runtime.encoder import installed_packages
+from smile_runtime.projection.projector import Projector
+from smile_runtime.query import ValueInterpretation, warn_of_empty_cells
+from smile_runtime.results import Projection, Results
+from smile_runtime.space import Space
+
+
+def finish_projection(space: Space, projector: Projector, results: Results) -> Projection:
+    """Return a completed projection with its provenance, and warn of empty cells and assumptions."""
+    n_empty = sum(int(np.count_nonzero(records["total"] == 0)) for records in results.blocks())
+    warn_of_empty_cells(n_empty, len(results), results.interpretation.kind)
+    projector.interpreter.warn_of_assumption(results.interpretation)
+    return Projection(
+        results=results,
+        columns=projector.mapper.columns,
+        has_similarity=projector.mapper.record.similarity is not None,
+        provenance=provenance(space, projector, results.interpretation),
+    )
+
+
+def provenance(space: Space, projector: Projector, interpretation: ValueInterpretation) -> dict[str, Any]:
+    """Return the provenance of a projection as ``uns`` stores it: space, versions, features, values and provider.
+
+    ``target_sum`` is the normalization target assumed for log-normalized cells, if it could not be inferred.
+    """
+    versions = {name: metadata.version(name) for name in ("smile-zoo", "numpy", "anndata")}
+    match = projector.match
+    return {
+        "space": space.name,
+        "revision": space.revision,
+        "manifest_sha256": space.manifest_sha256,
+        "modality": projector.encoder.modality,
+        "values": interpretation.kind,
+        **({} if interpretation.total is None else {"target_sum": interpretation.total}),
+        "n_features_matched": match.n_matched,
+        "weight_matched": match.weight,
+        "label_columns": np.array([column.name for column in projector.mapper.columns], dtype=object),
+        "features_missing": np.array(match.missing, dtype=object),
+        "features": match.report.as_uns(),
+        "provider": projector.encoder.provider,
+        "precision": projector.encoder.precision,
+        "unknown_rate": projector.mapper.unknown_rate,
+        "versions": {**versions, **installed_packages(), "python": platform.python_version()},
+    }
