@@ -12,10 +12,10 @@ import pytest
 import smile_zoo
 from smile_runtime.io.atomic_files import sha256_file
 from smile_runtime.manifest import read_manifest
-from smile_zoo.catalogue import PACKAGED, encode_catalogue, entry_of, parse_catalogue
+from smile_zoo.catalogue import PACKAGED_CATALOGUE, encode_catalogue, entry_from_manifest, parse_catalogue
 from smile_zoo.errors import CatalogueError
 
-LINE: dict[str, Any] = json.loads(PACKAGED.read_text("utf-8").splitlines()[0])
+LINE: dict[str, Any] = json.loads(PACKAGED_CATALOGUE.read_text("utf-8").splitlines()[0])
 COMMIT = "c" * 40
 MOUSE = {
     "name": "mouse-skin",
@@ -42,11 +42,11 @@ def write(home: Path, content: bytes) -> None:
 
 
 def test_packaged_entry_says_what_the_packaged_space_says() -> None:
-    (entry,) = parse_catalogue(PACKAGED.read_bytes(), "catalogue")
+    (entry,) = parse_catalogue(PACKAGED_CATALOGUE.read_bytes(), "catalogue")
     space = entry.packaged
     assert space is not None
     assert (
-        encode_catalogue([entry_of(read_manifest(space), sha256_file(space / "config.json"))]) == PACKAGED.read_bytes()
+        encode_catalogue([entry_from_manifest(read_manifest(space), sha256_file(space / "config.json"))]) == PACKAGED_CATALOGUE.read_bytes()
     )
     needed = [path for path in space.rglob("*") if path.is_file() and path.name != "config.json"]
     assert entry.size == sum(path.stat().st_size for path in needed if path.parent.name != "training")
@@ -58,7 +58,7 @@ def test_packaged_space_takes_at_most_2_and_a_half_megabytes() -> None:
 
 
 def test_entries_are_encoded_as_they_are_decoded() -> None:
-    content = PACKAGED.read_bytes() + line(**MOUSE)
+    content = PACKAGED_CATALOGUE.read_bytes() + line(**MOUSE)
     entries = parse_catalogue(content, "catalogue")
     assert [entry.name for entry in entries] == ["pbmc", "mouse-skin"]
     assert parse_catalogue(encode_catalogue(entries), "again") == entries
@@ -86,16 +86,16 @@ def test_entries_are_encoded_as_they_are_decoded() -> None:
         (line(name="../pbmc"), "$.name"),
         (line(name="a/b"), "$.name"),
         (line(name="x" * 97), "$.name"),
-        (b'{"name": "\xff"}\n', "is no entry"),
+        (b'{"name": "\xff"}\n', "is not a catalogue entry"),
         (line(repo="org/skin"), "has half an address"),
         (line(revision=COMMIT), "has half an address"),
         (line(), "pbmc is there twice"),
-        (b"\n", "is no entry"),
+        (b"\n", "is not a catalogue entry"),
     ],
 )
 def test_line_that_is_no_entry_is_refused(content: bytes, text: str) -> None:
     with pytest.raises(CatalogueError) as caught:
-        parse_catalogue(PACKAGED.read_bytes() + content, "org/catalogue@1234567")
+        parse_catalogue(PACKAGED_CATALOGUE.read_bytes() + content, "org/catalogue@1234567")
     assert str(caught.value).startswith("org/catalogue@1234567, line 2")
     assert text in str(caught.value)
 
@@ -137,8 +137,8 @@ def test_catalogue_that_went_bad_is_passed_over_with_a_word(home: Path, caplog: 
     write(home, line(**MOUSE)[:-50])
     assert [entry.name for entry in smile_zoo.list_spaces()] == ["pbmc"]
     (record,) = caplog.records
-    assert f"{home}/smile-zoo/catalogue.jsonl, line 1, is no entry" in record.getMessage()
-    assert "the catalogue of the package is used: smile-zoo catalogue update" in record.getMessage()
+    assert f"{home}/smile-zoo/catalogue.jsonl, line 1, is not a catalogue entry" in record.getMessage()
+    assert "using the packaged catalogue instead; download it again with: smile-zoo catalogue update" in record.getMessage()
 
 
 def test_list_needs_neither_the_network_nor_the_client_of_the_hub(home: Path) -> None:

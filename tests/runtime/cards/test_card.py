@@ -16,7 +16,7 @@ from smile_runtime import Manifest, Space, SpaceError, project, read_manifest
 from smile_runtime.cards.card import END, START, render_card
 from smile_runtime.cards.markdown import escaped
 from smile_runtime.manifest import MetricRecord, SourceRecord
-from smile_zoo.transfer.card import merge_card, require_complete
+from smile_zoo.transfer.card_merge import merge_card, require_complete
 
 replace = msgspec.structs.replace
 
