@@ -11,9 +11,9 @@ from smile_runtime.cards.tables import OWN, is_choice, markdown_table, metric_ta
 from smile_runtime.io.atomic_files import sha256_file
 from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest, MetricRecord, SourceRecord, read_manifest
 from smile_training.recipe.recipe import Recipe
-from smile_zoo.catalogue import PACKAGED as CATALOGUE
-from smile_zoo.catalogue import CatalogueEntry, encode_catalogue, entry_of, parse_catalogue
-from smile_zoo.transfer.card import merge_card, require_complete
+from smile_zoo.catalogue import PACKAGED_CATALOGUE as CATALOGUE
+from smile_zoo.catalogue import CatalogueEntry, encode_catalogue, entry_from_manifest, parse_catalogue
+from smile_zoo.transfer.card_merge import merge_card, require_complete
 
 SPACES = ROOT / "zoo/smile_zoo/spaces"
 ZOO_CARD = ROOT / "MODEL_CARD.md"
@@ -69,7 +69,7 @@ def catalogued() -> list[CatalogueEntry]:
     """Return the lines of the package's catalogue: what was published, and the packaged spaces as they are."""
     entries = {entry.name: entry for entry in parse_catalogue(CATALOGUE.read_bytes(), str(CATALOGUE))}
     for space in packaged():
-        entries[space.name] = entry_of(read_manifest(space), sha256_file(space / MANIFEST_NAME))
+        entries[space.name] = entry_from_manifest(read_manifest(space), sha256_file(space / MANIFEST_NAME))
     return list(entries.values())
 
 

@@ -154,7 +154,7 @@ def test_catalogue_that_went_bad_is_passed_over(hub, machine, catalogue) -> None
     assert done.returncode == 0
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["NAME", "pbmc"]
     assert f"{path}, line 1, is not a catalogue entry" in done.stderr
-    assert "using the packaged catalogue instead; download it again with: smile-zoo catalogue update" in done.stderr
+    assert "using the packaged catalogue instead; repair it with: smile-zoo catalogue update" in done.stderr
     hub.create(REPO, {"catalogue.jsonl": lines(BLOOD)})
     assert machine.json("catalogue", "update")["new"] == ["blood"]
     assert machine.run("list").stderr == ""

@@ -326,7 +326,7 @@ def test_every_problem_is_listed(hub, machine, pbmc) -> None:
     (pbmc.path / ".DS_Store").write_bytes(b"")
     error = machine.refused("publish", pbmc.path, REPO, LOGNAME="grzegorz", USER="grzegorz")
     first, *problems = error.splitlines()
-    otherwise = "build the space again without, or, if this word is not about you, publish with LOGNAME=nobody set"
+    otherwise = "build the space again without it or, if this word does not refer to you, publish with LOGNAME=nobody set"
     assert first == f"Error: {pbmc.path} cannot be published yet:"
     assert sorted(problems) == sorted(
         [

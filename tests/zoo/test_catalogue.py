@@ -87,9 +87,9 @@ def test_entries_are_encoded_as_they_are_decoded() -> None:
         (line(name="a/b"), "$.name"),
         (line(name="x" * 97), "$.name"),
         (b'{"name": "\xff"}\n', "is not a catalogue entry"),
-        (line(repo="org/skin"), "has half an address"),
-        (line(revision=COMMIT), "has half an address"),
-        (line(), "pbmc is there twice"),
+        (line(repo="org/skin"), "needs both repo and revision"),
+        (line(revision=COMMIT), "needs both repo and revision"),
+        (line(), "pbmc is listed twice"),
         (b"\n", "is not a catalogue entry"),
     ],
 )
@@ -138,7 +138,7 @@ def test_catalogue_that_went_bad_is_passed_over_with_a_word(home: Path, caplog: 
     assert [entry.name for entry in smile_zoo.list_spaces()] == ["pbmc"]
     (record,) = caplog.records
     assert f"{home}/smile-zoo/catalogue.jsonl, line 1, is not a catalogue entry" in record.getMessage()
-    assert "using the packaged catalogue instead; download it again with: smile-zoo catalogue update" in record.getMessage()
+    assert "using the packaged catalogue instead; repair it with: smile-zoo catalogue update" in record.getMessage()
 
 
 def test_list_needs_neither_the_network_nor_the_client_of_the_hub(home: Path) -> None:

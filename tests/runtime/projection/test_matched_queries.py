@@ -123,7 +123,9 @@ def without_genes(adata):
 
 def test_error_says_that_raw_has_the_features(counts, space, caplog):
     query = without_genes(counts)
-    with pytest.raises(FeatureMatchError, match=r"only 0 of .*In this query raw has 1,767 of the features \(--raw\)$"):
+    with pytest.raises(
+        FeatureMatchError, match=r"only 0 of .*In this query, raw has 1,767 of the features \(use_raw=True\)$"
+    ):
         project(query, space)
     assert caplog.records == []
     assert_same(projected(query, space, use_raw=True), projected(counts, space))
@@ -131,7 +133,7 @@ def test_error_says_that_raw_has_the_features(counts, space, caplog):
 
 def test_error_says_that_x_has_the_features(counts, space):
     counts.raw = without_genes(counts)
-    with pytest.raises(FeatureMatchError, match=r"In this query X has 1,767 of the features \(leave out --raw\)$"):
+    with pytest.raises(FeatureMatchError, match=r"In this query, X has 1,767 of the features \(use_raw=False\)$"):
         project(counts, space, use_raw=True)
 
 

@@ -151,7 +151,7 @@ def test_old_files_are_converted(counts, expected, space, tmp_path, caplog):
         for part in ("data", "indices", "indptr"):
             group[part] = getattr(counts.X, part)
     project_file(tmp_path / "query.h5ad", space, tmp_path / "out.h5ad")
-    assert "is of an anndata before 0.7; it is converted first, in memory" in caplog.text
+    assert "was written by anndata before 0.7; converting it in memory first" in caplog.text
     assert_results(anndata.read_h5ad(tmp_path / "out.h5ad"), expected)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.h5ad", "query.h5ad"]
 
@@ -182,14 +182,14 @@ def test_raw_and_layers_are_pointed_at_and_taken(counts, expected, space, tmp_pa
 
     with pytest.raises(ValueKindError) as caught:
         projected()
-    assert "values are negative, so these are scaled" in str(caught.value)
-    assert "In this query the layer 'counts' holds counts (--layer counts); raw holds counts (--raw)" in str(
+    assert "values are negative, so they were scaled" in str(caught.value)
+    assert "In this query the layer 'counts' holds counts; raw holds counts (layer='counts', use_raw=True)" in str(
         caught.value
     )
     assert_results(projected(use_raw=True), expected)
     half = projected(layer="counts")
     assert half.uns["smile"]["n_features_matched"] < expected.uns["smile"]["n_features_matched"]
-    with pytest.raises(QueryError, match="cannot come from raw and from the layer 'counts'"):
+    with pytest.raises(QueryError, match="cannot come from both raw and the layer 'counts'"):
         projected(layer="counts", use_raw=True)
 
 
@@ -206,9 +206,9 @@ def test_missing_raw_and_x(counts, space, tmp_path, stored):
         else:
             project(query, space, **options)
 
-    with pytest.raises(QueryError, match="has no raw; leave --raw out"):
+    with pytest.raises(QueryError, match="has no raw; use X instead"):
         projected(use_raw=True)
-    with pytest.raises(QueryError, match=r"has no X; name the layer .* are: 'counts'"):
+    with pytest.raises(QueryError, match=r"has no X; choose the matrix .* are: 'counts'"):
         projected()
 
 

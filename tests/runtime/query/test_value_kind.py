@@ -86,7 +86,7 @@ def test_logarithms_are_recognized(shape, target):
 
 def test_negative_values_are_refused(shape):
     X = (COUNTS - COUNTS.mean(axis=0)) / (COUNTS.std(axis=0) + 1)
-    with pytest.raises(ValueKindError, match=r"^\d+ values are negative, so these are scaled .*--layer"):
+    with pytest.raises(ValueKindError, match=r"^\d+ values are negative, so they were scaled .*layer"):
         recognize(shape(X))
 
 
@@ -109,7 +109,7 @@ def test_negative_values_are_refused_whatever_is_stated(stated):
 
 def test_large_fractions_are_refused_unless_stated_as_counts(shape):
     X = COUNTS * 10.25
-    with pytest.raises(ValueKindError, match=r"not whole numbers and go up to 61\.5.*--values counts"):
+    with pytest.raises(ValueKindError, match=r"not whole numbers and reach 61\.5.*values='counts'"):
         recognize(shape(X))
     assert recognize(shape(X), "counts") == "counts"
 
@@ -182,7 +182,7 @@ def test_totals_of_counts_are_sums(shape, caplog):
     assert query.kind == "counts"
     np.testing.assert_array_equal(query.totals, [10, 0, 5])
     assert [record.getMessage() for record in caplog.records] == [
-        "1 of 3 cells have no values at all; their labels mean nothing"
+        "1 of 3 cells have no values at all; their labels are meaningless"
     ]
 
 
@@ -208,7 +208,7 @@ def test_total_that_does_not_tell_is_the_usual_one(shape):
 
 def test_a_total_that_cannot_be_the_usual_one_is_refused(shape):
     X = lognorm(1e6)[:, :20]
-    with pytest.raises(ValueKindError, match=r"one total over their 20 features, .* as much as .*--target-sum"):
+    with pytest.raises(ValueKindError, match=r"over 20 features differ \(up to .*target_sum"):
         read(shape(X), 1e4)
     reader = ValueInterpreter(accepted="expression", target_sum=1e4, stated_sum=1e6)
     assert reader.interpret(shape(X)) == ValueInterpretation("lognorm", 1e6)
@@ -229,7 +229,7 @@ def test_cells_of_two_batches_add_up_to_two_totals(shape, n, tells):
 def test_a_stated_total_that_the_cells_contradict_is_refused(shape):
     whole, cut = lognorm(1e4), lognorm(1e6)[:, :20]
     for X, total in ((whole, 1e6), (whole, 5e3), (cut, 1e4)):
-        with pytest.raises(ValueKindError, match=r"add up to .*, so they were not scaled to .*leave --target-sum out"):
+        with pytest.raises(ValueKindError, match=r"add up to .*, so they were not normalized to .*target_sum"):
             ValueInterpreter(accepted="expression", target_sum=1e4, stated_sum=total).interpret(shape(X))
     assert ValueInterpreter(accepted="expression", target_sum=1e4, stated_sum=1e4).interpret(
         shape(whole)
@@ -238,12 +238,12 @@ def test_a_stated_total_that_the_cells_contradict_is_refused(shape):
 
 def test_one_logarithm_among_small_counts_is_no_reason_to_ask_for_a_total(shape):
     X = np.vstack([np.full((20, 50), 12.0), lognorm(1e4, n=1)]).astype(np.float32)
-    with pytest.raises(ValueKindError, match="cells hold whole numbers alone"):
+    with pytest.raises(ValueKindError, match="cells hold only whole numbers"):
         read(shape(X), 1e4)
 
 
 def test_cells_of_many_features_tell_by_themselves(shape, monkeypatch):
-    monkeypatch.setattr(interpretation_module, "_MANY_FEATURES", 20)
+    monkeypatch.setattr(interpretation_module, "MIN_GENOME_FEATURES", 20)
     X = lognorm(1e6)[:, :20]
     np.testing.assert_allclose(read(shape(X), 1e4).totals, lognorm_totals(X))
     np.testing.assert_allclose(read(shape(X[:1]), 1e4).totals, lognorm_totals(X[:1]))
@@ -289,7 +289,7 @@ def test_no_cell_adds_up_to_more_than_it_had(shape):
 def test_whole_numbers_among_logarithms_may_be_chance(shape):
     X = np.array([[2.0, 1.0], [0.0, 0.0]], np.float32)
     np.testing.assert_array_equal(READER.totals(shape(X), ValueInterpretation("lognorm", 500.0)), [500.0, 0.0])
-    with pytest.raises(ValueKindError, match="not whole numbers and go up to 300"):
+    with pytest.raises(ValueKindError, match="not whole numbers and reach 300"):
         READER.totals(shape(X * 150), ValueInterpretation("lognorm", 500.0))
 
 
@@ -300,7 +300,7 @@ def test_counts_among_logarithms_are_refused(shape, first, monkeypatch):
     X[300:600] = lognorm(1e4, n=300)
     if first == "logarithms":
         X = np.roll(X, -300, axis=0)
-    with pytest.raises(ValueKindError, match=r"cells hold whole numbers alone, as counts do.*as two queries"):
+    with pytest.raises(ValueKindError, match=r"cells hold only whole numbers, like counts.*as two queries"):
         read(shape(X), 1e4)
     assert read(shape(X), 1e4, "lognorm").kind == "lognorm"
 

@@ -63,10 +63,10 @@ def test_results_alone_as_parquet(query, expected, space, tmp_path):
     ("name", "only", "text"),
     [
         ("out.zarr", False, r"out\.zarr would be zarr, but a full copy of query\.h5ad is h5ad; end its name in \.h5ad"),
-        ("out.parquet", False, "or write the results alone"),
+        ("out.parquet", False, "or write only the results"),
         ("out.csv", False, r"out\.csv does not end in \.h5ad or \.h5mu or \.zarr or \.parquet"),
         ("out", True, r"out does not end in"),
-        ("out.zarr", True, r"alone is written as \.h5ad or \.parquet, got out\.zarr"),
+        ("out.zarr", True, r"alone can be written as \.h5ad or \.parquet, got out\.zarr"),
     ],
 )
 def test_other_kinds_of_output_are_refused(query, space, tmp_path, name, only, text):
@@ -105,7 +105,7 @@ def test_copy_of_a_read_only_zarr_store_can_be_written_to(zarr_query, space, tmp
 def test_output_within_its_query_is_refused(zarr_query, space, tmp_path):
     before = sorted(zarr_query.rglob("*"))
     for output in (zarr_query / "out.zarr", zarr_query / "X/out.zarr", tmp_path / "query.zarr/../query.zarr/out.zarr"):
-        with pytest.raises(OutputError, match=r"out\.zarr lies within the query .*; choose a place outside of it"):
+        with pytest.raises(OutputError, match=r"out\.zarr lies within the query .*; choose a path outside it"):
             project_file(zarr_query, space, output)
     assert sorted(zarr_query.rglob("*")) == before
 

@@ -37,7 +37,7 @@ def projection(records: np.ndarray, columns: tuple[LabelColumn, ...], block: int
     results = MemoryResults(None)
     for start in range(0, len(records), block):
         results.append(records[start : start + block])
-    return Projection(results, columns, has_similarity=True, provenance={"space": "here"})
+    return Projection(results=results, columns=columns, has_similarity=True, provenance={"space": "here"})
 
 
 @pytest.mark.parametrize("block", [1, 64, N_CELLS])
@@ -95,5 +95,7 @@ def test_batches_of_any_type_and_missing_ones() -> None:
 
 def test_too_many_batches_are_refused() -> None:
     make_batches(pd.Series(np.arange(MAX_BATCHES)), "depth")
-    with pytest.raises(QueryError, match=r"obs\['depth'\] has 501 different values, and batches may be 500 at most"):
+    with pytest.raises(
+        QueryError, match=r"obs\['depth'\] has 501 different values, but at most 500 batches are possible"
+    ):
         make_batches(pd.Series(np.arange(MAX_BATCHES + 1)), "depth")

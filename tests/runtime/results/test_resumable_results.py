@@ -73,7 +73,7 @@ def left(query, space, output, always_marked) -> Path:
 def test_what_is_done_is_kept_and_gone_on_with(counts, query, space, output, left, caplog):
     assert names(output.parent) == ["out.h5ad.unfinished", "query.h5ad"]
     (said,) = [record.getMessage() for record in caplog.get_records("setup")]
-    assert said == f"what was done is kept in {left}; go on with the same command and --resume"
+    assert said == f"finished results are kept in {left}; repeat the same projection with resume to continue"
     done = []
     project_file(query, space, output, resume=True, progress=lambda *numbers: done.append(numbers))
     assert done == [(14, 30), (7, 30), (7, 30), (2, 30)]
@@ -91,7 +91,9 @@ def test_little_is_not_kept(query, space, output):
 
 
 def test_unfinished_results_are_not_thrown_away_unasked(query, space, output, left):
-    with pytest.raises(OutputError, match=rf"{left} holds the results .* --resume, or begin anew with --force"):
+    with pytest.raises(
+        OutputError, match=rf"{left} holds the results .* resume it or start again \(resume=True, force=True\)"
+    ):
         project_file(query, space, output)
     assert left.is_dir()
     done = []
@@ -107,7 +109,7 @@ def test_results_of_another_projection_are_not_gone_on_with(counts, query, space
         counts[::-1].copy().write_h5ad(query)
     elif changed == "state":
         (left / "state.json").write_text("{")
-    with pytest.raises(OutputError, match=r"is of another projection|cannot be gone on from"):
+    with pytest.raises(OutputError, match=r"belongs to another projection|cannot be resumed"):
         project_file(query, space, output, resume=True, **options)
     assert left.is_dir()
     project_file(query, space, output, force=True, **options)
@@ -147,7 +149,7 @@ def test_full_disk_at_the_end_keeps_what_is_done(query, space, output, always_ma
 
     with monkeypatch.context() as patch:
         patch.setattr(projection_file_module, "write_output", full)
-        with pytest.raises(OutputError, match="No space left on device; what was done is kept"):
+        with pytest.raises(OutputError, match="No space left on device; finished results are kept"):
             project_file(query, space, output)
     project_file(query, space, output, resume=True)
     assert names(output.parent) == ["out.h5ad", "query.h5ad"]
@@ -162,7 +164,7 @@ def test_unforeseen_error_keeps_what_is_done(query, space, output, always_marked
         patch.setattr(projection_file_module, "write_output", fail)
         with pytest.raises(type(error)):
             project_file(query, space, output)
-    assert "out.h5ad.unfinished; go on with the same command and --resume" in caplog.text
+    assert "out.h5ad.unfinished; repeat the same projection with resume to continue" in caplog.text
     done = []
     project_file(query, space, output, resume=True, progress=lambda *numbers: done.append(numbers))
     assert done == [(30, 30)]
@@ -208,7 +210,7 @@ def test_second_projection_into_an_output_is_refused(query, space, output):
 
     project_file(query, space, output, progress=begin_again)  # not a result of it is safe as yet
     assert set(refused) == {
-        f"another projection into {output} is running; wait for its end, or choose another name",
+        f"another projection into {output} is running; wait until it ends, or choose another name",
     }
     assert names(output.parent) == ["out.h5ad", "query.h5ad"]
     assert anndata.read_h5ad(output).obsm["X_smile"].shape[0] == 30

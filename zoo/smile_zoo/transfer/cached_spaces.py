@@ -97,9 +97,7 @@ def remove_cached(name: str) -> tuple[list[CachedSpace], int]:
     with RepoCache(hub_cache(), space.repo).locked():
         strategy.execute()
     # the client skips what it cannot remove
-    if remaining := [
-        cached.path for cached in selected if cached.path.exists()
-    ]:
+    if remaining := [cached.path for cached in selected if cached.path.exists()]:
         raise OutputError(f"{remaining[0]} could not be removed; remove it as a user with write access")
     return selected, strategy.expected_freed_size
 

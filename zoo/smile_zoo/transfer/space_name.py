@@ -101,8 +101,6 @@ def _hint(name: str, entries: dict[str, CatalogueEntry]) -> str:
     if Path(name).is_dir():
         return f"for the directory of that name write ./{name}; "
     similar = difflib.get_close_matches(name, entries, cutoff=0.5)
-    return (
-        f"did you mean {' or '.join(similar)}? "
-        if similar
-        else f"the catalogue has: {', '.join(entries) or 'nothing'}; "
-    )
+    if similar:
+        return f"did you mean {' or '.join(similar)}? "
+    return f"the catalogue has: {', '.join(entries) or 'nothing'}; "
