@@ -326,7 +326,7 @@ def test_every_problem_is_listed(hub, machine, pbmc) -> None:
     (pbmc.path / ".DS_Store").write_bytes(b"")
     error = machine.refused("publish", pbmc.path, REPO, LOGNAME="grzegorz", USER="grzegorz")
     first, *problems = error.splitlines()
-    otherwise = "build the space again without it or, if this word does not refer to you, publish with LOGNAME=nobody set"
+    otherwise = "build the space again without it or, if this word does not refer to you, publish with LOGNAME=nobody"
     assert first == f"Error: {pbmc.path} cannot be published yet:"
     assert sorted(problems) == sorted(
         [
@@ -337,9 +337,9 @@ def test_every_problem_is_listed(hub, machine, pbmc) -> None:
             "- the url of the source 'GSE1' is not stated; set it in the recipe and build the space again",
             "- values of 'GSE1' were simulated; such a space only shows a method and cannot be published",
             "- config.json contains the local path /home/grzegorz; build the space again without it",
-            f"- config.json contains the user name 'grzegorz'; {otherwise}",
+            f"- config.json contains the user name 'grzegorz'; {otherwise} set",
             "- loss.png contains the local path /mnt/disk4; build the space again without it",
-            f"- loss.png contains the user name 'grzegorz'; {otherwise}",
+            f"- loss.png contains the user name 'grzegorz'; {otherwise} set",
         ]
     )
     assert machine.requests == []

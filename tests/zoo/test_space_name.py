@@ -95,7 +95,7 @@ def test_repo(name: str, repo: str, revision: str, commit: str | None) -> None:
 )
 def test_what_has_a_slash_and_is_no_repo(name: str) -> None:
     error = refused(name)
-    assert error.startswith(f"{name!r} is not a space name; give a catalogue name (smile-zoo list), a Hub repo (org/name")
+    assert error.startswith(f"{name!r} is not a space name; give a catalogue name (smile-zoo list), a Hub repo (org/")
     assert f"a directory (./{name})" in error
 
 

@@ -108,10 +108,8 @@ def list_spaces(
     CatalogueError
         If the packaged catalogue cannot be read.
     """
-    entries = {
-        entry.name: entry
-        for entry in [*_updated_entries(), *parse_catalogue(PACKAGED_CATALOGUE.read_bytes(), str(PACKAGED_CATALOGUE))]
-    }
+    packaged = parse_catalogue(PACKAGED_CATALOGUE.read_bytes(), str(PACKAGED_CATALOGUE))
+    entries = {entry.name: entry for entry in [*_updated_entries(), *packaged]}
     words = (text or "").lower().split()
     return [
         entry
@@ -158,10 +156,10 @@ def parse_catalogue(content: bytes, origin: str) -> list[CatalogueEntry]:
                 f"{origin}, line {number}, is not a catalogue entry that this release can read: {error}; "
                 "a newer release may: pip install -U smile-zoo"
             ) from error
-        if entry.name in entries:
-            raise CatalogueError(f"{origin}, line {number}: {entry.name} is listed twice; remove one of the lines")
         if (entry.repo is None) != (entry.revision is None):
             raise CatalogueError(f"{origin}, line {number}: {entry.name} needs both repo and revision, or neither")
+        if entry.name in entries:
+            raise CatalogueError(f"{origin}, line {number}: {entry.name} is listed twice; remove one of the lines")
         entries[entry.name] = entry
     return list(entries.values())
 
