@@ -418,7 +418,7 @@ def without_sources(space) -> None:
         (lambda space: (space.path / "config.json").unlink(), ["it has no config.json", "give a space directory"]),
         (with_pickle, ["lists 'model.pkl'; a space holds only .onnx"]),
         (without_sources, ["- no data source is stated; name it in the recipe and build the space again"]),
-        (another_embedding, ["the rna encoder gives embeddings that differ from torch's by"]),
+        (another_embedding, ["the rna encoder computes embeddings that differ from torch's by"]),
     ],
 )
 def test_space_that_is_not_right_is_refused(hub, machine, pbmc, damage: Callable, texts: list[str]) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 import smile_runtime
 import smile_zoo
-from smile_runtime import IntegrityError, PrecisionError
+from smile_runtime import IntegrityError, PrecisionError, manifest
+from smile_runtime.space import file_hashes
 from smile_zoo.cli.console import size_text
 
 
@@ -99,3 +100,15 @@ def test_load(counts: anndata.AnnData, pbmc_copy: Path, home: Path) -> None:
     with pytest.raises(IntegrityError, match=r"map\.png has 15 bytes, but the manifest says"):
         smile_zoo.load(str(pbmc_copy))
     assert list((home / "smile-zoo/hashes").iterdir())
+
+
+@pytest.mark.usefixtures("home")
+def test_load_parses_the_manifest_once_and_hashes_the_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    parse, hash_file = manifest.parse_manifest, file_hashes.sha256_file
+    monkeypatch.setattr(manifest, "parse_manifest", lambda *args: calls.append("manifest") or parse(*args))
+    monkeypatch.setattr(file_hashes, "sha256_file", lambda path: calls.append(path.name) or hash_file(path))
+    space = smile_zoo.load("pbmc", device="cpu")
+    assert sorted(calls) == sorted(
+        ["manifest", "config.json", *(name.rpartition("/")[2] for name in space.manifest.files)]
+    )
