@@ -21,20 +21,20 @@ from selenium.webdriver.chrome.service import Service
 import smile_zoo
 from machine import cpu_model
 from smile_runtime.results.label_counts import LabelCounts
-from smile_zoo.report.page import write_report
-from smile_zoo.report.shown import MOST_SHOWN, Categories, ShownCells
-from smile_zoo.report.summary import summarize
+from smile_zoo.report.page import write_page
+from smile_zoo.report.projection_tables import ProjectionTables
+from smile_zoo.report.report_cells import MAX_DRAWN_CELLS, Categories, ReportCells
 
 N_LABELS, N_BATCHES = 40, 8
 ARGUMENTS = ("--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 
 
-def simulated_cells(n_cells: int) -> ShownCells:
+def simulated_cells(n_cells: int) -> ReportCells:
     """Return cells that lie around their labels' centers."""
     rng = np.random.default_rng(0)
     label = rng.integers(-1, N_LABELS, n_cells)
     centers = rng.normal(0, 10, (N_LABELS + 1, 2))
-    return ShownCells(
+    return ReportCells(
         n_cells=n_cells,
         names=np.array([f"AAACCTGAGAAACCAT-{row}" for row in range(n_cells)]),
         map=(centers[label] + rng.normal(0, 1, (n_cells, 2))).astype(np.float32),
@@ -49,12 +49,12 @@ def simulated_cells(n_cells: int) -> ShownCells:
     )
 
 
-def write(path: Path, shown: ShownCells) -> float:
+def write(path: Path, cells: ReportCells) -> float:
     """Write the report and return the seconds that it took."""
-    label = shown.label["label"]
+    label = cells.label["label"]
     counts = LabelCounts(label.names)
-    counts.add(label.ids, shown.confidence["label"], shown.similarity)
-    summary = summarize({"label": counts}, {}, {}, n_cells=shown.n_cells)
+    counts.add(label.ids, cells.confidence["label"], cells.similarity)
+    tables = ProjectionTables(cells.n_cells, counts.fraction_unknown, {"label": counts.labels()}, {})
     words = dict.fromkeys(
         ("space", "revision", "manifest_sha256", "modality", "values", "provider", "unknown_rate"), "-"
     )
@@ -63,7 +63,7 @@ def write(path: Path, shown: ShownCells) -> float:
     provenance = {**words, "n_features_matched": 0, "features": features, "versions": {}}
     space = smile_zoo.load("pbmc", device="cpu")
     start = time.perf_counter()
-    write_report(path, space, provenance=provenance, summary=summary, shown=shown)
+    write_page(path, space, provenance=provenance, tables=tables, cells=cells)
     return time.perf_counter() - start
 
 
@@ -102,7 +102,7 @@ def measure(n_cells: int, repeats: int) -> dict[str, Any]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Size and speed of the HTML report.")
-    parser.add_argument("--cells", type=int, default=MOST_SHOWN)
+    parser.add_argument("--cells", type=int, default=MAX_DRAWN_CELLS)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

@@ -90,7 +90,7 @@ function requireWeight({ features, leastWeight }, measured, row) {
   if (measured.size > 0 && weight > leastWeight - 1e-6) return;
   throw new Error(
     `cell ${row} has ${measured.size} of the space's ${features.size} features, ${(100 * weight).toFixed(1)}% of ` +
-      `what the encoder looks at (${(100 * leastWeight).toFixed(1)}% is needed); they are named like ` +
+      `the encoder's feature weight (${(100 * leastWeight).toFixed(1)}% is needed); they are named like ` +
       `${[...features.keys()].slice(0, 3).join(", ")}; where cells leave out their zeros, give names`,
   );
 }

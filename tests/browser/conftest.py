@@ -1,4 +1,4 @@
-"""A real Chromium without a window, and the report of cells whose names are markup."""
+"""A headless Chromium, and the report of cells whose names are markup."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from selenium.webdriver.chrome.service import Service
 QUERY = Path(__file__).parents[2] / "zoo/smile_zoo/demo/query.h5ad"
 ARGUMENTS = (
     "--headless=new",
-    "--no-sandbox",  # which Chromium refuses to make for root
+    "--no-sandbox",  # Chromium refuses to start its sandbox as root
     "--disable-dev-shm-usage",
     "--use-angle=swiftshader",  # WebGL without a graphics card
     "--enable-unsafe-swiftshader",
@@ -30,10 +30,10 @@ def chromium() -> Iterator[webdriver.Chrome]:
     """The browser."""
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if binary is None or driver is None:
-        word = "there is no chromium with its chromedriver; apt-get install chromium chromium-driver"
+        reason = "chromium and chromedriver are not installed; apt-get install chromium chromium-driver"
         if os.environ.get("CI") == "true":
-            pytest.fail(word)
-        pytest.skip(word)
+            pytest.fail(reason)
+        pytest.skip(reason)
     options = webdriver.ChromeOptions()
     options.binary_location = binary
     for argument in ARGUMENTS:
@@ -46,7 +46,7 @@ def chromium() -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where ``report.html`` is, of real cells, and ``out.h5ad`` that says what it must show."""
+    """Folder with ``report.html`` of real cells, and ``out.h5ad`` with the results it must show."""
     folder = tmp_path_factory.mktemp("report")
     adata = anndata.read_h5ad(QUERY)
     adata.obs_names = [f"{name} <script>throw 1</script> & <b>co</b>" for name in adata.obs_names]
@@ -59,13 +59,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def projected(folder: Path) -> anndata.AnnData:
-    """The cells as they were written."""
+    """The projected cells."""
     return anndata.read_h5ad(folder / "out.h5ad")
 
 
 @pytest.fixture
 def page(chromium: webdriver.Chrome, folder: Path) -> Iterator[webdriver.Chrome]:
-    """The report, opened anew; whatever a test does with it, no error may be logged."""
+    """The report, freshly opened; no test may leave an error in the browser's log."""
     chromium.get((folder / "report.html").as_uri())
     yield chromium
     assert chromium.get_log("browser") == []

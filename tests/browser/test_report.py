@@ -1,4 +1,4 @@
-"""The HTML report in a browser: offline, right in what it draws, and usable."""
+"""The HTML report in a browser: it works offline, draws the right data, and responds to the user."""
 
 import io
 from typing import Any
@@ -16,7 +16,7 @@ SKY, DARK, ROSE = "#88ccee", "#332288", "#cc6677"
 
 
 def traces(page: Chrome) -> dict[str, dict[str, Any]]:
-    """What plotly draws, without the reference, by the names in the legend."""
+    """Return what plotly draws, without the reference, by the names in the legend."""
     script = "return document.getElementById('map').data.map(({name, x, y, marker}) => ({name, x, y, marker}))"
     reference, *cells = page.execute_script(script)
     assert reference["name"] == "reference"
@@ -24,7 +24,7 @@ def traces(page: Chrome) -> dict[str, dict[str, Any]]:
 
 
 def color_by(page: Chrome, column: str) -> None:
-    Select(page.find_element(By.ID, "colour-by")).select_by_visible_text(column)
+    Select(page.find_element(By.ID, "color-by")).select_by_visible_text(column)
 
 
 def axis_range(page: Chrome) -> tuple[float, float]:
@@ -32,27 +32,27 @@ def axis_range(page: Chrome) -> tuple[float, float]:
 
 
 def pixels_like(page: Chrome, color: str) -> int:
-    """How many pixels of the plot's canvas have about a color; the legend is not looked at."""
+    """Count the pixels of the plot, without the legend, that are close to a color."""
     picture = Image.open(io.BytesIO(page.find_element(By.CSS_SELECTOR, "#map .nsewdrag").screenshot_as_png))
-    wanted = [int(color[place : place + 2], 16) for place in (1, 3, 5)]
-    difference = np.asarray(picture.convert("RGB")).astype(int) - wanted
+    rgb = [int(color[start : start + 2], 16) for start in (1, 3, 5)]
+    difference = np.asarray(picture.convert("RGB")).astype(int) - rgb
     return int((np.abs(difference).max(axis=2) < 30).sum())
 
 
 def in_window(page: Chrome, x: float, y: float) -> tuple[int, int]:
-    """Where in the window a position on the map is."""
+    """Convert map coordinates to pixels in the window."""
     script = """
         const map = document.getElementById("map"), box = map.getBoundingClientRect();
-        const place = (axis, value) => axis._offset + axis.l2p(value);
+        const pixel = (axis, value) => axis._offset + axis.l2p(value);
         const { xaxis, yaxis } = map._fullLayout;
-        return [box.left + place(xaxis, arguments[0]), box.top + place(yaxis, arguments[1])];
+        return [box.left + pixel(xaxis, arguments[0]), box.top + pixel(yaxis, arguments[1])];
     """
     left, top = page.execute_script(script, x, y)
     return round(left), round(top)
 
 
 def point_at(page: Chrome, x: float, y: float) -> ActionChains:
-    """An action that begins with the pointer at a place in the window."""
+    """Return an action that starts with the pointer at a pixel of the window."""
     actions = ActionChains(page)
     actions.w3c_actions.pointer_action.move_to_location(x, y)
     return actions
@@ -63,23 +63,23 @@ def show_map(page: Chrome) -> None:
 
 
 def tables(page: Chrome, name: str) -> list[list[list[str]]]:
-    """The rows of all tables of one kind."""
+    """Return the rows of all tables of a class."""
     script = """
         const texts = (nodes) => [...nodes].map((node) => node.innerText.trim());
         return [...document.querySelectorAll(arguments[0])].map((table) => [...table.tBodies[0].rows].map(
             (row) => texts(row.cells)))
     """
-    found: list[list[list[str]]] = page.execute_script(script, f"table.{name}")
-    return found
+    rows: list[list[list[str]]] = page.execute_script(script, f"table.{name}")
+    return rows
 
 
 def table(page: Chrome, name: str) -> list[list[str]]:
-    """The rows of the only table of a kind."""
+    """Return the rows of the only table of a class."""
     (rows,) = tables(page, name)
     return rows
 
 
-def test_nothing_is_asked_of_a_network_or_offered_to_one(page: Chrome) -> None:
+def test_page_makes_no_requests_and_offers_none(page: Chrome) -> None:
     assert page.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)") == []
     buttons = page.execute_script("return [...document.querySelectorAll('.modebar-btn')].map((b) => b.dataset.title)")
     assert [title.lower() for title in buttons] == ["download plot as a png", "zoom", "pan", "reset axes"]
@@ -90,14 +90,16 @@ def test_nothing_is_asked_of_a_network_or_offered_to_one(page: Chrome) -> None:
 
 
 def test_all_cells_are_drawn_by_label(page: Chrome, projected: anndata.AnnData) -> None:
-    found = {name: len(trace["x"]) for name, trace in traces(page).items()}
+    n_drawn = {name: len(trace["x"]) for name, trace in traces(page).items()}
     counts = projected.obs["smile_label"].value_counts()
-    assert found == {f"{label} ({n})": n for label, n in counts.items()}
+    assert n_drawn == {f"{label} ({n})": n for label, n in counts.items()}
     label = counts.index[0]
     drawn = traces(page)[f"{label} ({counts[label]})"]
     position = projected.obsm["X_smile_map"][projected.obs["smile_label"] == label]
     np.testing.assert_allclose(np.stack([drawn["x"], drawn["y"]], axis=1), position, atol=1e-3)
-    assert len({(trace["marker"]["color"], trace["marker"]["symbol"]) for trace in traces(page).values()}) == len(found)
+    assert len({(trace["marker"]["color"], trace["marker"]["symbol"]) for trace in traces(page).values()}) == len(
+        n_drawn
+    )
 
 
 @pytest.mark.parametrize("column", ["confidence", "similarity"])
@@ -107,7 +109,7 @@ def test_menu_colors_by_fractions(page: Chrome, projected: anndata.AnnData, colu
     np.testing.assert_allclose(trace["marker"]["color"], projected.obs[f"smile_{column}"], atol=1e-3)
     assert (trace["marker"]["cmin"], trace["marker"]["cmax"]) == (0, 1)
     assert page.find_elements(By.CSS_SELECTOR, "#map .colorbar")
-    assert page.find_elements(By.CSS_SELECTOR, "#map .legend") == []  # it would lie on the other
+    assert page.find_elements(By.CSS_SELECTOR, "#map .legend") == []  # it would overlap the color bar
 
 
 def test_menu_colors_by_batch_and_the_pixels_change(page: Chrome) -> None:
@@ -128,10 +130,10 @@ def test_menu_colors_by_batch_and_the_pixels_change(page: Chrome) -> None:
 
 def test_hover_shows_the_cell(page: Chrome, projected: anndata.AnnData) -> None:
     show_map(page)
-    places = np.array([in_window(page, float(x), float(y)) for x, y in projected.obsm["X_smile_map"]])
-    distances = np.linalg.norm(places[:, None] - places, axis=2) + 1e9 * np.eye(len(places))
-    row = int(distances.min(axis=1).argmax())  # the cell that lies most alone
-    point_at(page, *places[row].tolist()).perform()
+    pixels = np.array([in_window(page, float(x), float(y)) for x, y in projected.obsm["X_smile_map"]])
+    distances = np.linalg.norm(pixels[:, None] - pixels, axis=2) + 1e9 * np.eye(len(pixels))
+    row = int(distances.min(axis=1).argmax())  # the most isolated cell
+    point_at(page, *pixels[row].tolist()).perform()
     WebDriverWait(page, 5).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".hoverlayer .hovertext"))
     lines = [line.text for line in page.find_elements(By.CSS_SELECTOR, ".hoverlayer .hovertext tspan.line")]
     cell = projected.obs.iloc[row]
@@ -146,7 +148,7 @@ def test_hover_shows_the_cell(page: Chrome, projected: anndata.AnnData) -> None:
     ]
 
 
-def test_zoom_stays_when_the_color_changes_and_goes_back(page: Chrome) -> None:
+def test_zoom_survives_a_change_of_color_and_can_be_reset(page: Chrome) -> None:
     show_map(page)
     whole = axis_range(page)
     width = whole[1] - whole[0]
@@ -165,18 +167,18 @@ def test_zoom_stays_when_the_color_changes_and_goes_back(page: Chrome) -> None:
     page.find_element(By.CSS_SELECTOR, '.modebar-btn[data-val="reset"]').click()
     WebDriverWait(page, 5).until(
         lambda page: np.allclose(axis_range(page), whole, atol=0.05 * width)
-    )  # the legend is gone
+    )  # without the legend the plot is wider
 
 
-def test_a_click_in_the_legend_hides_a_label(page: Chrome) -> None:
+def test_click_on_a_legend_entry_hides_its_label(page: Chrome) -> None:
     show_map(page)
     page.find_elements(By.CSS_SELECTOR, "#map .legendtoggle")[2].click()
     script = "return document.getElementById('map').data.map((trace) => trace.visible ?? true)"
     WebDriverWait(page, 5).until(lambda page: "legendonly" in page.execute_script(script))
-    assert [place for place, shown in enumerate(page.execute_script(script)) if shown is not True] == [2]
+    assert [index for index, visible in enumerate(page.execute_script(script)) if visible is not True] == [2]
 
 
-def test_tables_say_what_was_found(page: Chrome, projected: anndata.AnnData) -> None:
+def test_tables_match_the_results(page: Chrome, projected: anndata.AnnData) -> None:
     for rows, column in zip(tables(page, "labels"), ["smile_label", "smile_label_cell_type_broad"], strict=True):
         assert {row[0]: int(row[1]) for row in rows} == projected.obs[column].value_counts().to_dict()
         assert sum(float(row[2].rstrip("%")) for row in rows) == pytest.approx(100, abs=0.5)
@@ -193,4 +195,4 @@ def test_tables_say_what_was_found(page: Chrome, projected: anndata.AnnData) -> 
     assert dict(table(page, "features"))["missing"] == f"{n_missing:,}"
     assert [row[0] for row in table(page, "missing")] == list(stored["features"]["missing"])
     assert page.find_elements(By.TAG_NAME, "script")[0].get_attribute("id") == "plot-data"
-    assert len(page.find_elements(By.TAG_NAME, "script")) == 3  # none came out of a name
+    assert len(page.find_elements(By.TAG_NAME, "script")) == 3  # no name added another one

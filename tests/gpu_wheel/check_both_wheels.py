@@ -1,4 +1,4 @@
-"""Check that two builds of ONNX Runtime in one place are explained, and what uninstalling one of them leaves."""
+"""Check the errors for two builds of ONNX Runtime in one environment, and for the remains after uninstalling one."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import smile_zoo
 
 BOTH = "onnxruntime and onnxruntime-gpu are both installed and overwrite one another; keep one: "
 EMPTY = "ONNX Runtime is an empty folder"
-ANEW = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'smile-zoo[cpu]' (or 'smile-zoo[gpu]')"
+REINSTALL = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'smile-zoo[cpu]' (or 'smile-zoo[gpu]')"
 
 command = Path(sys.executable).with_name("smile-zoo")
 query = Path(smile_zoo.__file__).parent / "demo/query.h5ad"
@@ -25,12 +25,12 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def check_refused(cause: str, packages: set[str]) -> None:
-    """Check that `project` and `doctor` say what is wrong and what to type."""
+    """Check that `project` and `doctor` report the cause and the command that repairs it."""
     with tempfile.TemporaryDirectory() as folder:
         done = run("project", query, "pbmc", "-o", Path(folder) / "out.h5ad")
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
         assert done.stderr.startswith(f"Error: {cause}"), done
-        assert ANEW in done.stderr, done
+        assert REINSTALL in done.stderr, done
         assert list(Path(folder).iterdir()) == []
     done = run("doctor", "--json")
     findings = json.loads(done.stdout)
@@ -38,11 +38,11 @@ def check_refused(cause: str, packages: set[str]) -> None:
     assert set(findings["onnxruntime packages"]) == packages, findings
     for device in ("cpu", "cuda"):
         assert findings[f"device {device}"].startswith(cause), findings
-        assert ANEW in findings[f"device {device}"], findings
+        assert REINSTALL in findings[f"device {device}"], findings
 
 
 versions = [f"{name} {metadata.version(name)}" for name in ("onnxruntime-gpu", "onnxruntime")]
 check_refused(BOTH, {"onnxruntime", "onnxruntime-gpu"})
 subprocess.run([sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "onnxruntime"], check=True)
 check_refused(EMPTY, {"onnxruntime-gpu"})
-print(f"{' and '.join(versions)} in one place: refused, and so is what is left of them")
+print(f"{' and '.join(versions)} in one environment: refused, and so are the remains of one")

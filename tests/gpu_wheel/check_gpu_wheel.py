@@ -1,4 +1,4 @@
-"""Check the GPU build of ONNX Runtime where CUDA does not start; ``make test-gpu-wheel`` runs this."""
+"""Check the GPU build of ONNX Runtime on a machine without CUDA; run by ``make test-gpu-wheel``."""
 
 import json
 import os
@@ -19,7 +19,7 @@ without_gpu = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run ``smile-zoo`` where no GPU is visible."""
+    """Run ``smile-zoo`` with no GPU visible."""
     return subprocess.run([command, *arguments], env=without_gpu, capture_output=True, text=True, check=False)
 
 
@@ -29,9 +29,9 @@ def project(device: str, output: Path) -> subprocess.CompletedProcess[str]:
 
 
 with tempfile.TemporaryDirectory() as folder:
-    for device, said in (("auto", ON_THE_CPU), ("cpu", "")):
+    for device, warning in (("auto", ON_THE_CPU), ("cpu", "")):
         done = project(device, Path(folder) / f"{device}.h5ad")
-        assert (done.returncode, done.stderr) == (0, said), done
+        assert (done.returncode, done.stderr) == (0, warning), done
         assert json.loads(done.stdout)["provider"] == "CPUExecutionProvider", done
     done = project("cuda", Path(folder) / "cuda.h5ad")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
@@ -50,6 +50,6 @@ assert "CUDAExecutionProvider" in findings["providers built in"], findings
 assert findings["device cpu"] == "works, with CPUExecutionProvider", findings
 assert findings["device cuda"].startswith(REFUSED), findings
 
-done = run("verify", "pbmc")  # compares the embedding with torch's, as it does for the CPU build
+done = run("verify", "pbmc")  # compares the embedding with torch's, as for the CPU build
 assert (done.returncode, done.stderr) == (0, ON_THE_CPU), done
 print(f"onnxruntime-gpu {version} without CUDA; {done.stdout}")

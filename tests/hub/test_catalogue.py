@@ -177,7 +177,7 @@ def test_what_is_listed(machine, catalogue, arguments: list[str], found: list[st
     done = machine.run(*arguments)
     assert done.returncode == 0
     assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == found
-    assert ("no space of the catalogue is so" in done.stderr) == (not found)
+    assert ("no matching space in the catalogue" in done.stderr) == (not found)
     assert machine.requests == []
 
 

@@ -98,30 +98,21 @@ def wait_until(condition, seconds=20):
         ("config.json", 0, "cut"),
     ],
 )
-def test_download_goes_on_where_its_connection_ended(hub, machine, pbmc, name, more, kind):
+def test_download_is_retried_after_its_connection_ends(hub, machine, pbmc, name, more, kind, fast):
     content = pbmc.files[name] + bytes(more)
     hub.create("org/pbmc", pbmc.changed({name: content}) if more else pbmc.files)
-    most = len(content) - 1000
-    hub.fault(Fault(kind, path=f"{name}$", after=most))
-    assert sorted(pulled(machine, pbmc)) == sorted(pbmc.wanted)
+    hub.fault(Fault(kind, path=f"{name}$", after=len(content) - 1000))
+    assert sorted(pulled(machine, pbmc, **fast)) == sorted(pbmc.wanted)
     first, second = machine.gets(name)
-    start = int(second.headers["range"].removeprefix("bytes=").removesuffix("-"))
     assert "range" not in first.headers
-    assert start == most if kind == "cut" else 0 < start <= most  # a reset may drop what was on its way
-    assert (second.status, second.sent) == (206, len(content) - start)
+    start = int(second.headers.get("range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+    assert second.sent == len(content) - start  # the client may keep its first chunks
 
 
-def test_connection_that_ends_again_and_again(hub, machine, pbmc, commit):
-    hub.fault(Fault("cut", path=GRAPH, after=200_000, times=None))
-    assert pulled(machine, pbmc) == pbmc.wanted
-    assert [request.sent for request in machine.gets(GRAPH)] == [200_000, 200_000, len(pbmc.files[GRAPH]) - 400_000]
-
-
-def test_rest_that_is_refused_is_fetched_with_all(hub, machine, pbmc, commit, fast):
-    hub.fault(Fault("cut", path=GRAPH, after=200_000))
-    hub.fault(Fault("status", path=f"/cdn/.*{GRAPH}", skip=1))
+def test_connection_that_ends_twice_is_retried(hub, machine, pbmc, commit, fast):
+    hub.fault(Fault("cut", path=GRAPH, after=200_000, times=2))
     assert pulled(machine, pbmc, **fast) == pbmc.wanted
-    assert [request.status for request in machine.gets(GRAPH)] == [200, 503, 200]
+    assert len(machine.gets(GRAPH)) == 3
 
 
 def test_connection_that_always_ends_at_once(hub, machine, pbmc, commit, fast):
@@ -264,14 +255,14 @@ def test_hub_that_is_not_there(hub, machine, pbmc, commit, closed, fast):
 @pytest.mark.parametrize(("silence", "n_told"), [(60.0, 0), (0.0, 4)])
 def test_hub_that_is_silent_is_given_up(hub, machine, commit, monkeypatch, caplog, silence, n_told):
     hub.delay = 30
-    monkeypatch.setattr("smile_zoo.hub.client.SECONDS", 0.1)
-    monkeypatch.setattr("smile_zoo.hub.retry._SECONDS_IN_SILENCE", silence)
+    monkeypatch.setattr("smile_zoo.hub.client.TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("smile_zoo.hub.retry.WARN_AFTER_SECONDS", silence)
     failed = []
-    monkeypatch.setattr("smile_zoo.hub.retry._wait", lambda state: failed.append(state.attempt_number) or 0.0)
+    monkeypatch.setattr("smile_zoo.hub.retry._wait_seconds", lambda state: failed.append(state.attempt_number) or 0.0)
     with pytest.raises(HubConnectionError, match=r"org/pbmc@main: .* was not reached \(timed out\); check the network"):
         smile_zoo.pull("org/pbmc", endpoint=hub.endpoint, cache_dir=machine.cache, token=False)
     assert failed == [1, 2, 3, 4, 5]
-    assert [record.message for record in caplog.records] == ["trying again in 0.0 s: timed out"] * n_told
+    assert [record.message for record in caplog.records] == ["retrying in 0.0 s: timed out"] * n_told
 
 
 # What the Hub has is wrong

@@ -1,4 +1,4 @@
-"""The JavaScript example gives the embedding that the runtime gives."""
+"""The JavaScript example computes the same embedding as the runtime."""
 
 import json
 import os
@@ -23,20 +23,20 @@ MAX_DIFFERENCE = 1e-5
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    """The command that runs JavaScript."""
-    found = shutil.which("node")
-    if found is None and os.environ.get("CI") == "true":
-        pytest.fail("there is no node; install Node.js 20 or newer")
-    if found is None:
-        pytest.skip("there is no node")
+    """Path of the command that runs JavaScript."""
+    path = shutil.which("node")
+    if path is None and os.environ.get("CI") == "true":
+        pytest.fail("node is not installed; install Node.js 20 or newer")
+    if path is None:
+        pytest.skip("node is not installed")
     if not (EXAMPLE / "node_modules/.package-lock.json").exists():
         pytest.skip("onnxruntime-node is not installed; `make test-javascript` installs it")
-    return found
+    return path
 
 
 @pytest.fixture
 def run(node, tmp_path):
-    """Run the command of the example on cells, given as what shall be JSON or as the text of a table."""
+    """Run the example on cells, given as JSON values or as the text of a table."""
 
     def run(cells: Any, *modality: str, space: Path = PBMC) -> subprocess.CompletedProcess[str]:
         file = tmp_path / ("cells.tsv" if isinstance(cells, str) else "cells.json")
@@ -61,7 +61,7 @@ def embed(run):
 
 @pytest.fixture(scope="module")
 def query(pbmc_genes) -> anndata.AnnData:
-    """Cells that lack a third of the features and have fifty others, in shuffled order; the last cell is empty."""
+    """Cells without a third of the features but with fifty others, in shuffled order; the last cell is empty."""
     rng = np.random.default_rng(0)
     names = rng.permutation([*pbmc_genes[::3], *pbmc_genes[1::3], *(f"OTHER{number}" for number in range(50))])
     X = rng.poisson(0.3, (20, len(names))).astype(np.float32)
@@ -80,45 +80,48 @@ def named(query) -> dict[str, Any]:
     return {"names": query.var_names.tolist(), "cells": query.X.tolist()}
 
 
-def largest(difference: np.ndarray) -> float:
+def largest_difference(difference: np.ndarray) -> float:
     return float(np.abs(difference).max())
 
 
 def test_arrays_give_the_embedding_of_the_runtime(embed, query, expected):
     embedding = embed(named(query))
     assert embedding.shape == expected.shape
-    assert largest(embedding - expected) < MAX_DIFFERENCE
+    assert largest_difference(embedding - expected) < MAX_DIFFERENCE
 
 
-def test_objects_that_leave_out_zeros_are_made_up_for_by_names(embed, query, expected):
+def test_objects_without_zeros_are_completed_by_names(embed, query, expected):
     cells = [
         {name: value for name, value in zip(query.var_names, row, strict=True) if value} for row in query.X.tolist()
     ]
     assert cells[-1] == {}
-    assert largest(embed({"names": query.var_names.tolist(), "cells": cells}, "rna") - expected) < MAX_DIFFERENCE
+    assert (
+        largest_difference(embed({"names": query.var_names.tolist(), "cells": cells}, "rna") - expected)
+        < MAX_DIFFERENCE
+    )
 
 
-def test_a_table_gives_the_same(embed, query, expected):
+def test_table_gives_the_same_embedding(embed, query, expected):
     lines = [["", *query.var_names], *([f"cell{row}", *map(str, values)] for row, values in enumerate(query.X))]
     table = "\r\n".join("\t".join(line) for line in lines) + "\r\n"
-    assert largest(embed(table) - expected) < MAX_DIFFERENCE
+    assert largest_difference(embed(table) - expected) < MAX_DIFFERENCE
 
 
 def test_parity_rows_give_the_embedding_of_torch(embed, pbmc_genes):
-    """Each of these cells has missing features of its own; one more feature brings its total to what it was."""
+    """Every parity cell has its own missing features; an additional feature restores its total."""
     rows = load_file(PBMC / "parity/rna.safetensors")
     cells = [
         {gene: float(value) for gene, value in zip(pbmc_genes, row, strict=True) if value == value} for row in rows["X"]
     ]
     for cell, factor in zip(cells, rows["size_factor"][:, 0].astype(float), strict=True):
         cell["the rest"] = 1e4 / factor - sum(cell.values())
-    assert largest(embed(cells) - rows["embedding"]) < MAX_DIFFERENCE
+    assert largest_difference(embed(cells) - rows["embedding"]) < MAX_DIFFERENCE
 
 
 def test_a_cell_does_not_depend_on_the_cells_beside_it(embed, query):
     content = named(query)
     alone = embed(content | {"cells": content["cells"][3:4]})
-    assert largest(embed(content)[3] - alone[0]) < 1e-6
+    assert largest_difference(embed(content)[3] - alone[0]) < 1e-6
 
 
 def change_manifest(space: Path, **encoders: dict[str, Any]) -> None:
@@ -126,7 +129,7 @@ def change_manifest(space: Path, **encoders: dict[str, Any]) -> None:
     (space / "config.json").write_text(json.dumps(manifest | {"encoders": encoders}), "utf-8")
 
 
-def test_numbers_have_no_total_and_may_be_missing(run, pbmc_copy, pbmc_genes):
+def test_numbers_are_not_scaled_and_may_be_missing(run, pbmc_copy, pbmc_genes):
     encoder = open_space(PBMC, device="cpu").encoder()
     record = json.loads((PBMC / "config.json").read_text("utf-8"))["encoders"]["rna"]
     change_manifest(pbmc_copy, rna=record | {"preprocessing": {"values": "numbers", "target_sum": None}})
@@ -134,7 +137,7 @@ def test_numbers_have_no_total_and_may_be_missing(run, pbmc_copy, pbmc_genes):
     X[:, 5::7] = np.nan
     lines = [["", *pbmc_genes], *(["", *("" if np.isnan(value) else str(value) for value in row)] for row in X)]
     done = run("\n".join("\t".join(line) for line in lines), space=pbmc_copy)
-    assert largest(np.array(json.loads(done.stdout)) - encoder.encode(X)) < MAX_DIFFERENCE
+    assert largest_difference(np.array(json.loads(done.stdout)) - encoder.encode(X)) < MAX_DIFFERENCE
 
 
 def test_one_of_several_modalities_must_be_named(run, pbmc_copy):
@@ -149,7 +152,7 @@ def test_no_cells_give_no_embeddings(embed):
 
 
 TOO_FEW = (
-    "cell 0 has {} of the space's 1767 features, {}% of what the encoder looks at (10.0% is needed); they are named "
+    "cell 0 has {} of the space's 1767 features, {}% of the encoder's feature weight (10.0% is needed); they are named "
     "like LYZ, FTL, HLA-DRA; where cells leave out their zeros, give names\n"
 )
 
@@ -169,13 +172,13 @@ TOO_FEW = (
         ({"LYZ": 3}, [], "cells is not an array; give an array of objects or of arrays\n"),
     ],
 )
-def test_errors_say_what_is_needed(run, cells, modality, message):
+def test_errors_state_what_is_needed(run, cells, modality, message):
     done = run(cells, *modality)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"Error: {message}"
 
 
-def test_a_folder_that_is_no_space_is_refused(run, tmp_path):
+def test_folder_without_a_manifest_is_refused(run, tmp_path):
     done = run([], space=tmp_path)
     assert done.returncode == 1
     assert done.stderr == f"Error: {tmp_path}/config.json cannot be read (ENOENT); give a space directory\n"
@@ -198,7 +201,7 @@ def test_a_changed_file_is_refused(run, pbmc_copy, name):
     assert done.stderr == f"Error: {pbmc_copy}/{name} is not the file that config.json lists; get the space again\n"
 
 
-def test_wrong_usage_ends_with_2(node):
+def test_wrong_usage_exits_with_2(node):
     done = subprocess.run([node, EXAMPLE / "embed-cells.mjs", PBMC], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Usage: node embed-cells.mjs SPACE CELLS")
@@ -213,9 +216,9 @@ def test_the_documented_code_runs(node, query, expected, tmp_path):
     (tmp_path / "embed.mjs").symlink_to(EXAMPLE / "embed.mjs")
     (tmp_path / "pbmc").symlink_to(PBMC)
     done = subprocess.run([node, "example.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert largest(np.array(json.loads(done.stdout)) - expected) < MAX_DIFFERENCE
+    assert largest_difference(np.array(json.loads(done.stdout)) - expected) < MAX_DIFFERENCE
 
 
-def test_versions_in_the_document_are_those_of_the_package():
+def test_versions_in_the_documentation_match_the_package():
     version = json.loads((EXAMPLE / "package.json").read_text("utf-8"))["dependencies"]["onnxruntime-node"]
     assert f"onnxruntime-web@{version}`" in (ROOT / "docs/javascript.md").read_text("utf-8")

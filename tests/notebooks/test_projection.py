@@ -1,4 +1,4 @@
-"""The notebook runs from top to bottom, without a warning, and finds what it says it finds."""
+"""The notebook runs from top to bottom without warnings and gets the results it describes."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
-    """The notebook after it ran, with a cell more that prints its results."""
+    """The executed notebook, with an additional cell that prints its results."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(RESULTS))
     folder = tmp_path_factory.mktemp("notebook")
@@ -49,11 +49,11 @@ def test_results(executed: nbformat.NotebookNode) -> None:
     assert means["LYZ"]["Mono"] > means["LYZ"]["T"] + 2
 
 
-def test_figures_are_drawn_and_nothing_is_warned_of(executed: nbformat.NotebookNode) -> None:
+def test_figures_are_drawn_without_warnings(executed: nbformat.NotebookNode) -> None:
     figures = [output for output in outputs(executed) if "image/png" in output.get("data", {})]
     assert len(figures) == 3
     assert [output.text for output in outputs(executed) if output.get("name") == "stderr"] == []
 
 
-def test_committed_without_outputs() -> None:
+def test_notebook_is_committed_without_outputs() -> None:
     assert outputs(nbformat.read(NOTEBOOK, as_version=4)) == []

@@ -1,4 +1,4 @@
-"""Check the wheel with the ``cpu`` extra; ``make test-wheel`` runs this in an environment that has nothing else."""
+"""Check the wheel with the ``cpu`` extra, in an otherwise empty environment; run by ``make test-wheel``."""
 
 import importlib.util
 import json
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import smile_zoo
 
-MOST_MEGABYTES = 500
+MAX_MEGABYTES = 500
 
 site_packages = Path(sysconfig.get_path("purelib"))
 assert site_packages in Path(smile_zoo.__file__).parents, f"smile_zoo comes from {smile_zoo.__file__}, not the wheel"
 for package in ("torch", "onnx", "sklearn", "matplotlib"):
-    assert importlib.util.find_spec(package) is None, f"the base install brought {package} along"
+    assert importlib.util.find_spec(package) is None, f"the base install includes {package}"
 
 megabytes = sum(path.stat().st_size for path in site_packages.rglob("*") if path.is_file()) / 1e6
-assert megabytes < MOST_MEGABYTES, f"the base install takes {megabytes:.0f} MB"
+assert megabytes < MAX_MEGABYTES, f"the base install takes {megabytes:.0f} MB"
 
 command = Path(sys.executable).with_name("smile-zoo")
 for arguments, extra in ((["demo"], "plot"), (["train", "recipe.toml"], "train,cpu")):

@@ -1,4 +1,4 @@
-"""Check that the wheel does its main job; ``make test-wheel`` runs this in an environment that has nothing else."""
+"""Check that the wheel runs the demo, in an otherwise empty environment; run by ``make test-wheel``."""
 
 import json
 import subprocess

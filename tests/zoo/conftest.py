@@ -1,4 +1,4 @@
-"""The command, run as a user runs it."""
+"""The command as a user runs it."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home of the Hub's files, for this process and for commands; and no network."""
+    """An empty cache of Hub files for this process and its commands, with the network off."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path_factory.mktemp("home")

@@ -1,4 +1,4 @@
-"""The catalogue: what it holds, which entries are listed, and where the Hub's files are kept."""
+"""The catalogue: its entries, how they are listed, and where the Hub's files are cached."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def write(home: Path, content: bytes) -> None:
 # Entries
 
 
-def test_packaged_entry_says_what_the_packaged_space_says() -> None:
+def test_packaged_entry_matches_the_packaged_space() -> None:
     (entry,) = parse_catalogue(PACKAGED_CATALOGUE.read_bytes(), "catalogue")
     space = entry.packaged
     assert space is not None
@@ -51,12 +51,12 @@ def test_packaged_entry_says_what_the_packaged_space_says() -> None:
     assert entry.size == sum(path.stat().st_size for path in needed if path.parent.name != "training")
 
 
-def test_packaged_space_takes_at_most_2_and_a_half_megabytes() -> None:
+def test_packaged_space_is_at_most_2_5_megabytes() -> None:
     (pbmc,) = smile_zoo.list_spaces()
     assert sum(path.stat().st_size for path in pbmc.packaged.rglob("*") if path.is_file()) <= 2.5e6
 
 
-def test_entries_are_encoded_as_they_are_decoded() -> None:
+def test_encoded_entries_decode_to_the_same() -> None:
     content = PACKAGED_CATALOGUE.read_bytes() + line(**MOUSE)
     entries = parse_catalogue(content, "catalogue")
     assert [entry.name for entry in entries] == ["pbmc", "mouse-skin"]
@@ -92,7 +92,7 @@ def test_entries_are_encoded_as_they_are_decoded() -> None:
         (b"\n", "is not a catalogue entry"),
     ],
 )
-def test_line_that_is_no_entry_is_refused(content: bytes, text: str) -> None:
+def test_invalid_line_is_refused(content: bytes, text: str) -> None:
     with pytest.raises(CatalogueError) as caught:
         parse_catalogue(PACKAGED_CATALOGUE.read_bytes() + content, "org/catalogue@1234567")
     assert str(caught.value).startswith("org/catalogue@1234567, line 2")
@@ -103,7 +103,7 @@ def test_line_that_is_no_entry_is_refused(content: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("filters", "found"),
+    ("filters", "names"),
     [
         ({}, ["blood", "mouse-skin", "pbmc"]),
         ({"organism": "mus MUSCULUS"}, ["mouse-skin"]),
@@ -121,18 +121,18 @@ def test_line_that_is_no_entry_is_refused(content: bytes, text: str) -> None:
         ({"text": "three 10x"}, ["blood", "pbmc"]),
     ],
 )
-def test_list_spaces(home: Path, filters: dict[str, str], found: list[str]) -> None:
-    nowhere = line(name="nowhere", repo=None, revision=None)  # on the Hub it is not, in the package neither
+def test_list_spaces(home: Path, filters: dict[str, str], names: list[str]) -> None:
+    nowhere = line(name="nowhere", repo=None, revision=None)  # neither on the Hub nor in the package
     write(home, line(**MOUSE) + line(name="blood", repo="org/blood", revision=COMMIT) + nowhere)
-    assert [entry.name for entry in smile_zoo.list_spaces(**filters)] == found
+    assert [entry.name for entry in smile_zoo.list_spaces(**filters)] == names
 
 
-def test_packaged_entry_wins(home: Path) -> None:
+def test_packaged_entry_takes_precedence(home: Path) -> None:
     write(home, line(repo="org/evil", revision=COMMIT, title="Another"))
     assert [(entry.title, entry.repo) for entry in smile_zoo.list_spaces()] == [(LINE["title"], None)]
 
 
-def test_catalogue_that_went_bad_is_passed_over_with_a_word(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_damaged_catalogue_is_ignored_with_a_warning(home: Path, caplog: pytest.LogCaptureFixture) -> None:
     write(home, line(**MOUSE)[:-50])
     assert [entry.name for entry in smile_zoo.list_spaces()] == ["pbmc"]
     (record,) = caplog.records
@@ -140,7 +140,7 @@ def test_catalogue_that_went_bad_is_passed_over_with_a_word(home: Path, caplog: 
     assert "using the packaged catalogue instead; repair it with: smile-zoo catalogue update" in record.getMessage()
 
 
-def test_list_needs_neither_the_network_nor_the_client_of_the_hub(home: Path) -> None:
+def test_list_needs_neither_the_network_nor_the_hub_client(home: Path) -> None:
     write(home, line(**MOUSE))
     code = """
 import socket, sys
@@ -157,11 +157,11 @@ sys.exit(", ".join(loaded) or 0)
     assert [text.split()[0] for text in done.stdout.splitlines()] == ["NAME", "mouse-skin", "pbmc"]
 
 
-# Places
+# Cache
 
 
 @pytest.mark.parametrize(
-    "places",
+    "variables",
     [
         {},
         {"HF_HOME": "/data/hf"},
@@ -176,14 +176,14 @@ sys.exit(", ".join(loaded) or 0)
     ],
     ids=" ".join,
 )
-def test_cache_is_that_of_the_client_of_the_hub(tmp_path: Path, places: dict[str, str]) -> None:
+def test_cache_is_the_one_of_the_hub_client(tmp_path: Path, variables: dict[str, str]) -> None:
     code = """
 from huggingface_hub import constants
 from smile_zoo.hub.paths import hub_cache, updated_catalogue
 print(constants.HF_HUB_CACHE, hub_cache(), constants.HF_HOME, updated_catalogue().parents[1], sep="\\n")
 """
     env = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING", "XDG_"))}
-    env |= {"HOME": str(tmp_path), **places}
+    env |= {"HOME": str(tmp_path), **variables}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     theirs, ours, their_home, our_home = done.stdout.splitlines()
     assert ours == theirs

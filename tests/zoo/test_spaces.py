@@ -1,4 +1,4 @@
-"""Listing, showing, verifying and opening spaces."""
+"""The list, show, verify and doctor commands, and ``smile_zoo.load``."""
 
 import json
 from pathlib import Path
@@ -25,10 +25,10 @@ def test_list(run) -> None:
     assert row.split()[-5:] == ["rna", "900", *size_text(pbmc["size"]).split(), "yes"]
 
 
-def test_list_of_nothing(run) -> None:
+def test_list_without_matches(run) -> None:
     done = run("list", "--tissue", "heart")
     assert done.returncode == 0
-    assert "no space of the catalogue is so; smile-zoo catalogue update may bring more" in done.stderr
+    assert "no matching space in the catalogue; update it with: smile-zoo catalogue update" in done.stderr
 
 
 def test_show(run) -> None:
@@ -52,7 +52,7 @@ def test_verify(run, pbmc_copy: Path) -> None:
     (pbmc_copy / "training/rna.safetensors").unlink()
     done = run("verify", pbmc_copy)
     n_files = len(verified["files"])
-    assert f"{n_files - 1} of {n_files} files are here, and are what the manifest pins\n" in done.stdout
+    assert f"{n_files - 1} of {n_files} files are here and match the manifest\n" in done.stdout
     graph = pbmc_copy / "onnx/rna.onnx"
     content = bytearray(graph.read_bytes())
     content[len(content) // 2] ^= 1
@@ -62,7 +62,7 @@ def test_verify(run, pbmc_copy: Path) -> None:
     assert "rna.onnx was changed: its sha256 is" in done.stderr
 
 
-def test_verify_and_show_know_an_int8_graph(run, int8_copy: Path) -> None:
+def test_verify_and_show_report_an_int8_graph(run, int8_copy: Path) -> None:
     done = run("verify", int8_copy, "--json")
     (check,) = json.loads(done.stdout)["int8_parity"]
     assert check["encoder"] == "rna"
@@ -80,11 +80,11 @@ def test_verify_and_show_know_an_int8_graph(run, int8_copy: Path) -> None:
 def test_doctor(run, home: Path) -> None:
     done = run("doctor", "--json")
     assert done.returncode == 0
-    found = json.loads(done.stdout)
-    assert found["device cpu"] == "works, with CPUExecutionProvider"
-    assert found["device cuda"].startswith("CUDA was asked for, but")
-    assert found["endpoint"] == "offline: HF_HUB_OFFLINE is set"
-    assert (found["cache"], found["cache size"]) == (str(home / "hub"), "0 B")
+    findings = json.loads(done.stdout)
+    assert findings["device cpu"] == "works, with CPUExecutionProvider"
+    assert findings["device cuda"].startswith("CUDA was asked for, but")
+    assert findings["endpoint"] == "offline: HF_HUB_OFFLINE is set"
+    assert (findings["cache"], findings["cache size"]) == (str(home / "hub"), "0 B")
 
 
 def test_load(counts: anndata.AnnData, pbmc_copy: Path, home: Path) -> None:

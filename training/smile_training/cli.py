@@ -12,12 +12,13 @@ from tqdm import tqdm
 from smile_runtime.cards import metric_table
 from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
 from smile_runtime.space import open_space
-from smile_training.build import SpaceBuilder, build_space
+from smile_training.build import build_space, prepare_builder
 from smile_training.loop import Progress
 from smile_training.recipe import Recipe, fingerprint, read_recipe
 
 _data = click.option(
     "--data",
+    "data_folder",
     type=click.Path(path_type=Path),
     envvar="SMILE_ZOO_DATA",
     help="Folder of the data [default: the recipe's].",
@@ -38,7 +39,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print the metrics 
 def train(
     recipe: Path,
     output: Path | None,
-    data: Path | None,
+    data_folder: Path | None,
     device: str,
     onto: Path | None,
     resume: bool,
@@ -58,7 +59,7 @@ def train(
         manifest = build_space(
             settings,
             output,
-            data_folder=data or recipe.parent,
+            data_folder=data_folder or recipe.parent,
             device=device,
             resume=resume,
             force=force,
@@ -77,7 +78,7 @@ def train(
 @_data
 @_device
 @_json
-def evaluate(recipe: Path, data: Path | None, device: str, as_json: bool) -> None:
+def evaluate(recipe: Path, data_folder: Path | None, device: str, as_json: bool) -> None:
     """Measure a RECIPE, or the recipe of a space directory, on cells left out of training, beside its peers.
 
     \b
@@ -86,7 +87,7 @@ def evaluate(recipe: Path, data: Path | None, device: str, as_json: bool) -> Non
       smile-zoo evaluate ./pbmc --data ~/data --json
     """
     settings = _recipe_of(recipe)
-    builder = SpaceBuilder(settings, data or recipe.parent, device=device, stage=_progress_bar)
+    builder = prepare_builder(settings, data_folder or recipe.parent, device=device, stage=_progress_bar)
     evaluation = builder.measure()
     if evaluation is None:
         raise click.UsageError(

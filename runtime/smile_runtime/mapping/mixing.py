@@ -114,7 +114,9 @@ def _have_label_in_common(label: NDArray[np.integer], batch: NDArray[np.integer]
     return np.isin(label, labels[n_batches > 1])
 
 
-def _shuffled(batch: NDArray[np.integer], label: NDArray[np.integer], rng: np.random.Generator) -> NDArray[np.integer]:
+def _shuffled(
+    batch: NDArray[np.integer], label: NDArray[np.integer], rng: "np.random.Generator"
+) -> NDArray[np.integer]:
     """Return the batches, exchanged at random among the cells of each label."""
     result = batch.copy()
     result[np.argsort(label, kind="stable")] = batch[np.lexsort((rng.random(len(label)), label))]

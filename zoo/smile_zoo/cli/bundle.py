@@ -9,19 +9,19 @@ from smile_zoo.cli.console import print_json, progress_bar, size_text
 from smile_zoo.transfer import pack
 
 
-@click.command()
+@click.command("bundle")
 @click.argument("space")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The .tar file to write.")
 @options.modalities
 @options.with_training
 @click.option("--force", is_flag=True, help="Replace OUTPUT if it exists.")
 @options.as_json
-def bundle(
+def command(
     space: str, *, output: Path, modalities: tuple[str, ...], with_training: bool, force: bool, as_json: bool
 ) -> None:
-    """Pack a SPACE into one file, for a machine without a network.
+    """Pack a SPACE into one file for a machine without a network.
 
-    There, `smile-zoo pull FILE.tar` checks it and puts it where its name finds it.
+    On that machine, `smile-zoo pull FILE.tar` verifies it and makes it available under its usual name.
 
     \b
     Example:

@@ -10,11 +10,11 @@ from smile_zoo.hub import hub_cache
 from smile_zoo.transfer import cached_path, list_cached, remove_cached
 
 
-@click.group()
-def cache() -> None:
-    """List and remove the spaces that were pulled.
+@click.group("cache")
+def command() -> None:
+    """List and remove downloaded spaces.
 
-    They are kept in the cache of the Hub's client, which HF_HUB_CACHE or HF_HOME moves.
+    They are kept in the cache of the Hugging Face Hub client; set HF_HUB_CACHE or HF_HOME to move it.
 
     \b
     Example:
@@ -22,7 +22,7 @@ def cache() -> None:
     """
 
 
-@cache.command("list")
+@command.command("list")
 @options.as_json
 def list_(*, as_json: bool) -> None:
     """List the spaces in the cache.
@@ -42,13 +42,13 @@ def list_(*, as_json: bool) -> None:
     print_table(["REPO", "COMMIT", "REVISIONS", "MODALITIES", "SIZE"], rows)
 
 
-@cache.command()
+@command.command()
 @click.argument("repo")
 @options.as_json
 def remove(repo: str, *, as_json: bool) -> None:
-    """Remove REPO from the cache, or one commit of it (REPO@COMMIT, as many digits as are needed).
+    """Remove REPO from the cache, or a single commit of it (REPO@COMMIT, which may be abbreviated).
 
-    A catalogue name stands for its repo at its commit.
+    A catalogue name stands for its repo at the commit in the catalogue.
 
     \b
     Example:
@@ -63,10 +63,10 @@ def remove(repo: str, *, as_json: bool) -> None:
     click.echo(f"{size_text(freed)} freed", err=True)
 
 
-@cache.command()
+@command.command()
 @click.argument("space", required=False)
 def path(space: str | None) -> None:
-    """Print where the cache is, or the directory of a SPACE that is here.
+    """Print the path of the cache, or of a SPACE on this machine.
 
     \b
     Example:

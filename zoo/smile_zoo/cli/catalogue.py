@@ -7,8 +7,8 @@ from smile_zoo.cli.console import print_json
 from smile_zoo.transfer import DEFAULT_REPO, update_catalogue
 
 
-@click.group()
-def catalogue() -> None:
+@click.group("catalogue")
+def command() -> None:
     """Update the catalogue.
 
     \b
@@ -17,14 +17,14 @@ def catalogue() -> None:
     """
 
 
-@catalogue.command()
+@command.command()
 @click.option("--repo", default=DEFAULT_REPO, show_default=True, help="Hub repo that holds catalogue.jsonl.")
-@click.option("--revision", default="main", show_default=True, help="Its branch, tag or commit.")
+@click.option("--revision", default="main", show_default=True, help="Branch, tag or commit of the repo.")
 @options.as_json
 def update(*, repo: str, revision: str, as_json: bool) -> None:
-    """Take the newest catalogue from the Hub.
+    """Download the latest catalogue from the Hub.
 
-    It is checked whole before it takes the place of the one before. Spaces that come with the package stay as they are.
+    The new catalogue is checked completely before it replaces the previous one. Packaged spaces do not change.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""What commands print: data on stdout, everything else on stderr."""
+"""Output of the commands: data on stdout, everything else on stderr."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 
-def print_json(data: Any) -> None:  # noqa: ANN401 (whatever JSON holds)
+def print_json(data: Any) -> None:  # noqa: ANN401 (any JSON value)
     """Print data as JSON on stdout."""
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def size_text(n_bytes: int) -> str:
-    """Return a size as a person reads it."""
+    """Format a size in bytes with the unit that suits it."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if n_bytes >= size:
             return f"{n_bytes / size:.1f} {unit}"
@@ -22,8 +22,8 @@ def size_text(n_bytes: int) -> str:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under a header, columns aligned, numbers to the right."""
-    cells = [list(header), *([_text(value) for value in row] for row in rows)]
+    """Print rows under a header in aligned columns, with numbers on the right."""
+    cells = [list(header), *([_cell_text(value) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     numeric = [all(isinstance(row[column], int | float) for row in rows) for column in range(len(header))]
     for row in cells:
@@ -34,14 +34,14 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
         click.echo("  ".join(padded).rstrip())
 
 
-def print_fields(rows: Sequence[tuple[str, str]]) -> None:
-    """Print names and what they are, values aligned."""
-    width = max(len(name) for name, _ in rows)
-    for name, value in rows:
+def print_fields(fields: Sequence[tuple[str, str]]) -> None:
+    """Print names and their values in two aligned columns."""
+    width = max(len(name) for name, _ in fields)
+    for name, value in fields:
         click.echo(f"{name.ljust(width)}  {value}")
 
 
-def _text(value: object) -> str:
+def _cell_text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
@@ -49,7 +49,7 @@ def _text(value: object) -> str:
 
 @contextmanager
 def progress_bar(label: str, unit: str = "cells") -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr, from the first progress on; it is called with the number done now and the total."""
+    """Yield a function of the newly finished and total amounts, which shows a bar on stderr once it is called."""
     from tqdm import tqdm
 
     with tqdm(desc=label, unit=unit, unit_scale=True, disable=None, delay=1e-9) as bar:

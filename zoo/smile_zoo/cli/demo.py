@@ -6,25 +6,25 @@ import click
 
 import smile_zoo
 from smile_zoo.cli import options
-from smile_zoo.cli.project import project
+from smile_zoo.cli.project import command as project
 
 _QUERY = Path(smile_zoo.__file__).parent / "demo" / "query.h5ad"
 
 
-@click.command()
+@click.command("demo")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
     default=Path(),
-    help="Where the three files are written [default: here].",
+    help="Folder for the three files [default: the current one].",
 )
 @options.as_json
 @click.pass_context
-def demo(ctx: click.Context, folder: Path, *, as_json: bool) -> None:
-    """Project the cells that come with the package into the pbmc space.
+def command(ctx: click.Context, folder: Path, *, as_json: bool) -> None:
+    """Project the packaged example cells into the pbmc space.
 
-    200 immune cells that no space was trained on are embedded, labeled and drawn: demo.h5ad, the report demo.html and
-    the picture demo.png, replaced if they exist. Needs no network.
+    Embeds, labels and draws 200 immune cells that no space was trained on. Writes demo.h5ad, the report demo.html and
+    the picture demo.png, replacing them if they exist. Needs no network.
 
     \b
     Example:

@@ -9,6 +9,7 @@ import click
 
 from smile_runtime import SmileError
 from smile_runtime.encoder import import_onnxruntime, installed_packages
+from smile_runtime.manifest import Device
 from smile_zoo.cli import options
 from smile_zoo.cli.console import print_fields, print_json, size_text
 from smile_zoo.hub import Hub, hub_cache, is_offline
@@ -19,12 +20,12 @@ _SMALL_SPACE = "pbmc"
 _WORKS = "works"
 
 
-@click.command()
+@click.command("doctor")
 @options.as_json
-def doctor(*, as_json: bool) -> None:
-    """Say what is installed here and which device works.
+def command(*, as_json: bool) -> None:
+    """Show what is installed and which devices work.
 
-    Exits with 1 if cells cannot be projected here.
+    Exits with 1 if cells cannot be projected on this machine.
 
     \b
     Example:
@@ -44,7 +45,7 @@ def doctor(*, as_json: bool) -> None:
     if as_json:
         print_json(findings)
     else:
-        print_fields([(key, _text(value)) for key, value in findings.items()])
+        print_fields([(key, _finding_text(value)) for key, value in findings.items()])
     if not findings["device cpu"].startswith(_WORKS):
         click.get_current_context().exit(1)
 
@@ -63,28 +64,28 @@ def _providers() -> dict[str, Any]:
         return {"providers built in": None}
 
 
-def _try_device(device: options.DeviceName) -> str:
-    """Open a real session of a packaged space on a device, and say which provider it got."""
+def _try_device(device: Device) -> str:
+    """Open a session of the packaged space on a device, and report its provider or the error."""
     try:
         providers = {encoder.provider for encoder in load(_SMALL_SPACE, device=device).encoders.values()}
     except SmileError as error:
-        return str(error)
+        return error.message
     return f"{_WORKS}, with {', '.join(providers)}"
 
 
 def _try_endpoint() -> str:
-    """Say whether the Hub answers, and how long that takes."""
+    """Contact the Hub, and report its response time or the error."""
     if is_offline():
         return "offline: HF_HUB_OFFLINE is set"
     hub, start = Hub(), time.perf_counter()
     try:
         hub.answers()
     except SmileError as error:
-        return str(error)
+        return error.message
     return f"{hub.endpoint} answers in {time.perf_counter() - start:.2f} s"
 
 
-def _text(value: object) -> str:
+def _finding_text(value: object) -> str:
     if value is None:
         return "not installed"
     if isinstance(value, dict):

@@ -1,20 +1,24 @@
-"""The options of an error as flags of the command line."""
+"""Errors with their options as flags of the command."""
 
 import shlex
 
+import click
+
 from smile_runtime.errors import SmileError
 
-_FLAGS = {"data_folder": "--data", "local_dir": "--to", "use_raw": "--raw"}
+
+def error_text(error: SmileError, command: click.Command) -> str:
+    """Return an error's message, followed by those flags of a command that would help.
+
+    An option of the error is an argument of a Python function. The command's parameter of the same name knows its
+    flag; an option that the command does not have is left out.
+    """
+    flags = {parameter.name: max(parameter.opts, key=len) for parameter in command.params}
+    texts = [_flag_text(flags[name], value) for name, value in error.options.items() if name in flags]
+    return f"{error.message} ({', '.join(texts)})" if texts else error.message
 
 
-def error_text(error: SmileError) -> str:
-    """Return an error's message, followed by the flags that would help."""
-    flags = [_flag(name, value) for name, value in error.options.items()]
-    return f"{error.message} ({', '.join(flags)})" if flags else error.message
-
-
-def _flag(name: str, value: object) -> str:
-    flag = _FLAGS.get(name, f"--{name.replace('_', '-')}")
+def _flag_text(flag: str, value: object) -> str:
     if value is False:
         return f"without {flag}"
     return flag if value is None or value is True else f"{flag} {shlex.quote(str(value))}"

@@ -1,4 +1,4 @@
-"""``smile-zoo list`` and what else prints the catalogue."""
+"""``smile-zoo list``, and the table of catalogue entries that ``search`` prints too."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ from smile_zoo.transfer import is_local
 
 
 @click.command("list")
-@click.option("--organism", help="Only spaces whose organism has this in it.")
-@click.option("--tissue", help="Only spaces whose tissue has this in it.")
+@click.option("--organism", help="Only spaces whose organism contains this text.")
+@click.option("--tissue", help="Only spaces whose tissue contains this text.")
 @click.option("--modality", help="Only spaces with an encoder of this modality.")
 @options.as_json
-def list_(*, organism: str | None, tissue: str | None, modality: str | None, as_json: bool) -> None:
-    """List the spaces of the catalogue.
+def command(*, organism: str | None, tissue: str | None, modality: str | None, as_json: bool) -> None:
+    """List the spaces in the catalogue.
 
     \b
     Example:
@@ -28,17 +28,17 @@ def list_(*, organism: str | None, tissue: str | None, modality: str | None, as_
 
 
 def print_entries(entries: Sequence[CatalogueEntry], *, as_json: bool) -> None:
-    """Print entries of the catalogue, and which of them are on this machine."""
+    """Print catalogue entries and whether each space is on this machine."""
     if as_json:
         print_json([{**msgspec.to_builtins(entry), "local": is_local(entry)} for entry in entries])
         return
     header = ["NAME", "TITLE", "ORGANISM", "TISSUE", "MODALITIES", "CELLS", "SIZE", "LOCAL"]
-    print_table(header, [_row(entry) for entry in entries])
+    print_table(header, [_entry_row(entry) for entry in entries])
     if not entries:
-        click.echo("no space of the catalogue is so; smile-zoo catalogue update may bring more", err=True)
+        click.echo("no matching space in the catalogue; update it with: smile-zoo catalogue update", err=True)
 
 
-def _row(entry: CatalogueEntry) -> list[object]:
+def _entry_row(entry: CatalogueEntry) -> list[object]:
     return [
         entry.name,
         entry.title,

@@ -1,28 +1,27 @@
 """Options that several subcommands share."""
 
-from typing import Literal
+from typing import get_args
 
 import click
 
-DeviceName = Literal["auto", "cpu", "cuda"]
-PrecisionName = Literal["float32", "int8"]
+from smile_runtime.manifest import Device, Precision
 
 modalities = click.option(
-    "--modality", "modalities", multiple=True, help="Only the encoder of this modality; may be given again."
+    "--modality", "modalities", multiple=True, help="Take only the encoder of this modality; may be repeated."
 )
-with_training = click.option("--with-training", is_flag=True, help="The torch weights too, to train on.")
+with_training = click.option("--with-training", is_flag=True, help="Include the torch weights, which training needs.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 device = click.option(
     "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
+    type=click.Choice(get_args(Device)),
     default="auto",
     show_default=True,
-    help="Where the encoder runs; auto takes CUDA where it works.",
+    help="Device to run the encoder on; auto uses CUDA if it works.",
 )
 precision = click.option(
     "--precision",
-    type=click.Choice(["float32", "int8"]),
+    type=click.Choice(get_args(Precision)),
     default="float32",
     show_default=True,
-    help="What the encoder computes in; int8 is faster on the CPU, where the space has such a graph.",
+    help="Precision of the encoder; int8 is faster on the CPU, but not every space has it.",
 )

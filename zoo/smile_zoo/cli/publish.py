@@ -15,28 +15,28 @@ from smile_zoo.transfer import PublishedSpace, publish
 @click.command("publish")
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.argument("repo")
-@click.option("--private", is_flag=True, help="Make REPO private, if it is not there yet.")
-@click.option("--tag", help="Tag the commit.")
-@click.option("--pr", "create_pr", is_flag=True, help="Open a pull request, in place of a commit on main.")
-@click.option("--message", help="Of the commit [default: Publish NAME].")
-@click.option("--dry-run", is_flag=True, help="Check, show what would go, and stop.")
+@click.option("--private", is_flag=True, help="Make REPO private when creating it.")
+@click.option("--tag", help="Tag to put on the commit.")
+@click.option("--pr", "create_pr", is_flag=True, help="Open a pull request instead of committing to main.")
+@click.option("--message", "commit_message", help="Commit message [default: Publish NAME].")
+@click.option("--dry-run", is_flag=True, help="Check the space and list the changes without making them.")
 @options.as_json
-def publish_(
+def command(
     directory: Path,
     repo: str,
     *,
     private: bool,
     tag: str | None,
     create_pr: bool,
-    message: str | None,
+    commit_message: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Put a space DIRECTORY on the Hugging Face Hub as REPO.
+    """Publish a space DIRECTORY on the Hugging Face Hub as REPO.
 
-    REPO is org/name. Before anything goes: hashes, parity, file types, no path or user name of this machine, license
-    and sources stated, a complete card. It goes as one commit; text that its author gave the card on the Hub is kept.
-    Needs a token with write access (HF_TOKEN, or hf auth login). The line for the catalogue is printed on stdout.
+    REPO is org/name. These checks come first: hashes, parity, file types, no path or user name of this machine, license
+    and sources stated, a complete card. All files go into one commit; what authors added to the card on the Hub is
+    kept. Needs a token with write access (HF_TOKEN, or hf auth login). Prints the catalogue entry on stdout.
 
     \b
     Example:
@@ -48,12 +48,12 @@ def publish_(
         private=private,
         tag=tag,
         create_pr=create_pr,
-        commit_message=message,
+        commit_message=commit_message,
         dry_run=dry_run,
-        show=_show,
+        show=_print_plan,
     )
     if as_json:
-        print_json(_record(published))
+        print_json(_published_json(published))
     elif published.entry is not None:
         click.echo(encode_catalogue([published.entry]).decode(), nl=False)
     if published.commit is not None:
@@ -61,14 +61,14 @@ def publish_(
         click.echo(f"{done}: {published.url} (commit {published.commit})", err=True)
 
 
-def _show(plan: PublishedSpace) -> None:
+def _print_plan(plan: PublishedSpace) -> None:
     for file in plan.files:
         click.echo(f"{file.state:8} {size_text(file.size):>9}  {file.name}", err=True)
     size = sum(file.size for file in plan.changes)
     click.echo(f"{len(plan.changes)} of {len(plan.files)} files go to {plan.repo}, {size_text(size)}", err=True)
 
 
-def _record(published: PublishedSpace) -> dict[str, object]:
+def _published_json(published: PublishedSpace) -> dict[str, object]:
     return {
         "repo": published.repo,
         "commit": published.commit,

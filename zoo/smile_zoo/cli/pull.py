@@ -14,27 +14,27 @@ from smile_zoo.transfer import PulledSpace, pull, unpack
 @click.argument("space")
 @options.modalities
 @options.with_training
-@click.option("--update", is_flag=True, help="Look up again which commit a branch or tag is.")
-@click.option("--to", "folder", type=click.Path(path_type=Path), help="Copy the files to this directory.")
+@click.option("--update", is_flag=True, help="Check whether a branch or tag now points to another commit.")
+@click.option("--to", "local_dir", type=click.Path(path_type=Path), help="Directory to copy the files to.")
 @click.option("--force", is_flag=True, help="Replace the directory if it exists.")
-@click.option("--dry-run", is_flag=True, help="Download the manifest alone, and list what else would come.")
+@click.option("--dry-run", is_flag=True, help="Download only the manifest, and list the other files.")
 @options.as_json
-def pull_(
+def command(
     space: str,
     *,
     modalities: tuple[str, ...],
     with_training: bool,
     update: bool,
-    folder: Path | None,
+    local_dir: Path | None,
     force: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Bring a SPACE to this machine, verified.
+    """Download a SPACE and verify it.
 
     SPACE is a catalogue name (pbmc), a Hub repo (org/name, org/name@revision), a directory (./dir) or a bundle
-    (FILE.tar). Every file is compared with the sha256 in the manifest, the manifest with the catalogue; what is here
-    already is not downloaded again.
+    (FILE.tar). Every file is checked against the sha256 in the manifest, and the manifest against the catalogue. Files
+    that are already on this machine are not downloaded again.
 
     \b
     Example:
@@ -42,31 +42,31 @@ def pull_(
       smile-zoo pull space.tar --to ./space
     """
     if space.endswith(".tar") and (modalities or with_training or update or dry_run):
-        raise click.UsageError("a bundle is taken as it is: only --to and --force go with a .tar file")
+        raise click.UsageError("a bundle is always unpacked whole: only --to and --force work with a .tar file")
     with progress_bar("pulling", unit="B") as progress:
         if space.endswith(".tar"):
-            pulled = unpack(Path(space), local_dir=folder, force=force, progress=progress)
+            pulled = unpack(Path(space), local_dir=local_dir, force=force, progress=progress)
         else:
             pulled = pull(
                 space,
                 modalities=modalities or None,
                 with_training=with_training,
                 update=update,
-                local_dir=folder,
+                local_dir=local_dir,
                 force=force,
                 dry_run=dry_run,
                 progress=progress,
             )
     if as_json:
-        print_json(_record(pulled))
+        print_json(_pulled_json(pulled))
     elif dry_run:
         _print_files(pulled)
     else:
         click.echo(str(pulled.path))
-        click.echo(f"{pulled.manifest.name} is here, verified: {_downloaded(pulled)} ({pulled.revision})", err=True)
+        click.echo(f"{pulled.manifest.name} is here, verified: {_download_text(pulled)} ({pulled.revision})", err=True)
 
 
-def _record(pulled: PulledSpace) -> dict[str, object]:
+def _pulled_json(pulled: PulledSpace) -> dict[str, object]:
     return {
         "space": pulled.manifest.name,
         "path": str(pulled.path),
@@ -83,6 +83,6 @@ def _print_files(pulled: PulledSpace) -> None:
     click.echo(f"{size_text(size)} to download ({pulled.revision})", err=True)
 
 
-def _downloaded(pulled: PulledSpace) -> str:
+def _download_text(pulled: PulledSpace) -> str:
     sizes = [file.size for file in pulled.files if file.will_download]
     return f"{len(sizes)} files downloaded, {size_text(sum(sizes))}" if sizes else "nothing had to be downloaded"

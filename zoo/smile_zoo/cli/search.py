@@ -11,14 +11,14 @@ from smile_zoo.cli.list import print_entries
 from smile_zoo.hub import Hub
 
 
-@click.command()
+@click.command("search")
 @click.argument("text", default="")
-@click.option("--hub", "on_hub", is_flag=True, help="Search the repos of the Hub with library_name: smile-zoo.")
+@click.option("--hub", "on_hub", is_flag=True, help="Search the Hub for repos with library_name: smile-zoo.")
 @options.as_json
-def search(text: str, *, on_hub: bool, as_json: bool) -> None:
-    """Search the catalogue for words, or the Hub with --hub.
+def command(text: str, *, on_hub: bool, as_json: bool) -> None:
+    """Search the catalogue, or the Hub with --hub.
 
-    What the Hub lists beside the catalogue is as trustworthy as who published it.
+    Repos on the Hub that are not in the catalogue are only as trustworthy as their publisher.
 
     \b
     Example:
@@ -29,24 +29,21 @@ def search(text: str, *, on_hub: bool, as_json: bool) -> None:
         print_entries(list_spaces(text=text), as_json=as_json)
         return
     hub = Hub()
-    found = hub.search(text)
+    hits = hub.search(text)
     catalogued = {entry.repo for entry in list_spaces()}
     if as_json:
-        print_json([{**asdict(repo), "catalogued": repo.repo in catalogued} for repo in found])
+        print_json([{**asdict(hit), "catalogued": hit.repo in catalogued} for hit in hits])
         return
-    header = ["REPO", "DOWNLOADS", "CHANGED", "TAGS", "CATALOGUED"]
-    print_table(
-        header,
+    rows = [
         [
-            [
-                repo.repo,
-                repo.downloads,
-                repo.last_modified[:10],
-                ", ".join(repo.tags),
-                (repo.repo in catalogued and "yes") or "",
-            ]
-            for repo in found
-        ],
-    )
-    if not found:
+            hit.repo,
+            hit.downloads,
+            hit.last_modified[:10],
+            ", ".join(hit.tags),
+            "yes" if hit.repo in catalogued else "",
+        ]
+        for hit in hits
+    ]
+    print_table(["REPO", "DOWNLOADS", "CHANGED", "TAGS", "CATALOGUED"], rows)
+    if not hits:
         click.echo(f"no repo at {hub.endpoint} with library_name: smile-zoo has {text!r} in its name", err=True)

@@ -8,11 +8,11 @@ from smile_zoo.cli.console import print_fields, print_json, size_text
 from smile_zoo.transfer import PulledSpace, pull_manifest
 
 
-@click.command()
+@click.command("show")
 @click.argument("space")
 @options.as_json
-def show(space: str, *, as_json: bool) -> None:
-    """Show what a SPACE is made of.
+def command(space: str, *, as_json: bool) -> None:
+    """Describe a SPACE.
 
     \b
     Example:
@@ -34,7 +34,7 @@ def _fields(pulled: PulledSpace) -> list[tuple[str, str]]:
         ("organism", manifest.organism),
         ("tissue", manifest.tissue),
         ("variant", manifest.variant),
-        ("licence", manifest.license),
+        ("license", manifest.license),
         ("revision", pulled.revision),
         ("directory", str(pulled.path)),
         ("manifest sha256", pulled.manifest_sha256),

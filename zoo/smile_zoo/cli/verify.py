@@ -8,23 +8,24 @@ import click
 
 from smile_runtime import Space, open_space
 from smile_runtime.encoder import CPU
+from smile_runtime.manifest import Device
 from smile_runtime.space import MAX_DIFFERENCE, require_int8_parity, require_parity, require_sparse_parity
 from smile_zoo.cli import options
 from smile_zoo.cli.console import print_json, progress_bar
 from smile_zoo.transfer import pull
 
 
-@click.command()
+@click.command("verify")
 @click.argument("space")
 @options.device
 @options.as_json
-def verify(space: str, *, device: options.DeviceName, as_json: bool) -> None:
+def command(space: str, *, device: Device, as_json: bool) -> None:
     """Check the files of a SPACE and its embedding on this machine.
 
-    SPACE is a catalogue name, a Hub repo or a directory; it is pulled if it is not here. Every file is compared with
-    the sha256 in the manifest; then the rows that travel with each encoder are embedded here, as dense rows
-    and, on the CPU, as sparse ones, and compared with what torch gave for them. An int8 graph must come as near to it
-    as the manifest says.
+    SPACE is a catalogue name, a Hub repo or a directory; it is downloaded if it is not on this machine. Every file is
+    checked against the sha256 in the manifest. Then the parity cells of each encoder are embedded, as dense rows and on
+    the CPU also as sparse rows, and compared with their torch embedding. An int8 graph must be as close to torch as the
+    manifest states.
 
     \b
     Example:
@@ -32,9 +33,8 @@ def verify(space: str, *, device: options.DeviceName, as_json: bool) -> None:
     """
     with progress_bar("pulling", unit="B") as progress:
         pulled = pull(space, progress=progress)
-    opened = open_space(
-        pulled.path, device=device, revision=pulled.revision
-    )  # reads every file, whatever is remembered
+    # Unlike smile_zoo.load, this hashes every file, even if an earlier hash is remembered.
+    opened = open_space(pulled.path, device=device, revision=pulled.revision)
     checks = list(_checks(opened))
     int8_checks = [
         {"encoder": modality, "lowest_cosine": require_int8_parity(encoder, opened.path / encoder.record.parity)}
@@ -44,7 +44,7 @@ def verify(space: str, *, device: options.DeviceName, as_json: bool) -> None:
     if as_json:
         print_json({"space": opened.name, "files": here, "parity": checks, "int8_parity": int8_checks})
         return
-    click.echo(f"{len(here)} of {len(opened.manifest.files)} files are here, and are what the manifest pins")
+    click.echo(f"{len(here)} of {len(opened.manifest.files)} files are here and match the manifest")
     for check in checks:
         click.echo(
             f"{check['encoder']}, {check['rows']} rows: largest difference from torch "
@@ -52,12 +52,12 @@ def verify(space: str, *, device: options.DeviceName, as_json: bool) -> None:
         )
     for check in int8_checks:
         click.echo(
-            f"{check['encoder']}, int8: lowest cosine to torch {check['lowest_cosine']:.5f}, as the manifest says"
+            f"{check['encoder']}, int8: lowest cosine to torch {check['lowest_cosine']:.5f}, matching the manifest"
         )
 
 
 def _checks(space: Space) -> Iterator[dict[str, Any]]:
-    """Compare each encoder's embedding with torch's, by every path that it has."""
+    """Compare the dense and sparse embeddings of each encoder with torch's."""
     for modality, encoder in space.encoders.items():
         rows = space.path / encoder.record.parity
         difference = require_parity(encoder, rows)

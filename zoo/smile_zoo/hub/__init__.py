@@ -6,7 +6,7 @@ from smile_zoo.hub.error_translation import offline_error
 from smile_zoo.hub.paths import hash_memory, hub_cache, updated_catalogue
 from smile_zoo.hub.repo_cache import RepoCache
 from smile_zoo.hub.repo_id import DEFAULT_REVISION, is_commit, is_repo, is_revision, split_repo_id
-from smile_zoo.hub.retry import is_conflict, may_pass
+from smile_zoo.hub.retry import is_conflict, is_temporary
 
 __all__ = [
     "DEFAULT_REVISION",
@@ -23,7 +23,7 @@ __all__ = [
     "is_offline",
     "is_repo",
     "is_revision",
-    "may_pass",
+    "is_temporary",
     "no_progress",
     "offline_error",
     "require_online",

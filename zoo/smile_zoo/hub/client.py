@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from smile_zoo.errors import OfflineError
 from smile_zoo.hub.error_translation import explained
 from smile_zoo.hub.paths import hub_cache
-from smile_zoo.hub.retry import SECONDS, TRIES, persist
+from smile_zoo.hub.retry import MAX_ATTEMPTS, TIMEOUT_SECONDS, call_with_retries
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -100,7 +100,7 @@ class Hub:
         """Its address."""
         return self.api.endpoint
 
-    def call(self, what: str, action: Callable[[], T], *, tries: int = TRIES) -> T:
+    def call(self, what: str, action: Callable[[], T], *, attempts: int = MAX_ATTEMPTS) -> T:
         """Do something on the Hub, again where it failed for a reason that may pass.
 
         Parameters
@@ -109,8 +109,8 @@ class Hub:
             The repo, with its revision, that errors speak of.
         action
             Called until it succeeds, with longer and longer waits in between, or those that the Hub asks for.
-        tries
-            How often at most.
+        attempts
+            Maximum number of attempts.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class Hub:
 
         has_token = bool(self.token or get_token())
         with explained(what, self.endpoint, self.cache_dir, has_token=has_token):
-            return persist(action, self.cancelled, tries=tries)
+            return call_with_retries(action, self.cancelled, attempts=attempts)
 
     def commit(self, repo: str, revision: str) -> Commit:
         """Look up which commit a revision is, and what its files are.
@@ -135,7 +135,7 @@ class Hub:
         """
         what = f"{repo}@{revision}"
         info = self.call(
-            what, lambda: self.api.model_info(repo, revision=revision, files_metadata=True, timeout=SECONDS)
+            what, lambda: self.api.model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT_SECONDS)
         )
         if info.id != repo:
             logger.warning("%s is now %s", repo, info.id)
@@ -156,7 +156,7 @@ class Hub:
         """
         from huggingface_hub.utils import get_session
 
-        self.call("the Hub", lambda: get_session().head(self.endpoint, timeout=5), tries=1)
+        self.call("the Hub", lambda: get_session().head(self.endpoint, timeout=5), attempts=1)
 
     def search(self, text: str) -> list[FoundRepo]:
         """Return all model repos with ``library_name: smile-zoo``, those with this text in their name.
@@ -171,7 +171,7 @@ class Hub:
         models = self.call(
             f"the search at {self.endpoint}",
             lambda: list(self.api.list_models(filter=LIBRARY, search=text or None, full=True)),
-            tries=1,
+            attempts=1,
         )
         return [
             FoundRepo(

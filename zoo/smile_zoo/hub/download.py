@@ -73,7 +73,7 @@ def fetch_files(
     except BaseException:
         hub.cancelled.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        wait(futures, timeout=_SECONDS_TO_END)
+        wait([future for future in futures if not future.cancelled()], timeout=_SECONDS_TO_END)
         raise
     finally:
         pool.shutdown(wait=False)

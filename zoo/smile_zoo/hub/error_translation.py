@@ -8,7 +8,7 @@ from typing import Any
 
 from smile_runtime.errors import OutputError, SmileError
 from smile_zoo.errors import AccessError, HubConnectionError, HubError, OfflineError, RepoNotFoundError
-from smile_zoo.hub.retry import TRIES, is_conflict, is_cut_short, retry_after
+from smile_zoo.hub.retry import MAX_ATTEMPTS, has_wrong_size, is_conflict, retry_after
 
 
 @contextmanager
@@ -76,8 +76,8 @@ def explained(what: str, endpoint: str, cache_dir: Path, *, has_token: bool) -> 
     except RuntimeError as error:  # of hf_xet, the client's other way to bring large files
         raise HubError(f"{what} did not come ({error}); set HF_HUB_DISABLE_XET=1 and try again") from error
     except OSError as error:
-        if is_cut_short(error):
-            raise HubError(f"{what} came with the wrong size {TRIES} times: {error}; try again later") from error
+        if has_wrong_size(error):
+            raise HubError(f"{what} came with the wrong size {MAX_ATTEMPTS} times: {error}; try again later") from error
         raise _not_written(cache_dir, error) from error
 
 

@@ -1,22 +1,19 @@
-"""Reports of a projection: query cells over the map of the reference, as a PNG or as one HTML file."""
+"""Reports of a projection: query cells over the reference map, as an HTML page or a PNG picture."""
 
-from smile_zoo.report.page import write_report
+from smile_zoo.report.drawing_packages import DRAWING_PACKAGES, require_drawing_packages
+from smile_zoo.report.page import write_page
 from smile_zoo.report.picture import draw_map
-from smile_zoo.report.projected import shown_cells, summarize_cells
-from smile_zoo.report.requirements import SUFFIXES, require_drawable
-from smile_zoo.report.shown import MOST_SHOWN, Categories, ShownCells
-from smile_zoo.report.summary import Summary, summary_json
+from smile_zoo.report.projection_tables import ProjectionTables, tables_json, tabulate_projection
+from smile_zoo.report.report_cells import MAX_DRAWN_CELLS, sampled_cells
 
 __all__ = [
-    "MOST_SHOWN",
-    "SUFFIXES",
-    "Categories",
-    "ShownCells",
-    "Summary",
+    "DRAWING_PACKAGES",
+    "MAX_DRAWN_CELLS",
+    "ProjectionTables",
     "draw_map",
-    "require_drawable",
-    "shown_cells",
-    "summarize_cells",
-    "summary_json",
-    "write_report",
+    "require_drawing_packages",
+    "sampled_cells",
+    "tables_json",
+    "tabulate_projection",
+    "write_page",
 ]

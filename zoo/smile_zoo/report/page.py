@@ -1,4 +1,4 @@
-"""The HTML report of a projection: one file that needs nothing else, not even a network."""
+"""The HTML page of a projection: one file that works offline."""
 
 import json
 from collections.abc import Mapping
@@ -9,69 +9,69 @@ from typing import Any
 from smile_runtime import Space
 from smile_runtime.io import atomic_path
 from smile_runtime.mapping import MOST_CELLS, UNKNOWN
-from smile_zoo.report.plot_data import plot_data
-from smile_zoo.report.rows import feature_rows, provenance_rows
-from smile_zoo.report.shown import ShownCells
-from smile_zoo.report.summary import Summary
+from smile_zoo.report.plot_data import make_plot_data
+from smile_zoo.report.projection_tables import ProjectionTables
+from smile_zoo.report.report_cells import ReportCells
+from smile_zoo.report.table_rows import feature_rows, provenance_rows
 
 
-def write_report(
-    path: Path, space: Space, *, provenance: Mapping[str, Any], summary: Summary, shown: ShownCells
+def write_page(
+    path: Path, space: Space, *, provenance: Mapping[str, Any], tables: ProjectionTables, cells: ReportCells
 ) -> None:
-    """Write the report of a projection.
+    """Write the HTML page of a projection.
 
     Parameters
     ----------
     path
-        The HTML file to write.
+        HTML file to write.
     space
-        What the cells were projected into.
+        Space that the cells were projected into.
     provenance
-        What the projection says of itself: ``uns["smile"]``.
-    summary
+        Provenance of the projection, as in ``uns["smile"]``.
+    tables
         Counts of all cells.
-    shown
-        The cells to draw.
+    cells
+        Cells to draw.
 
     Raises
     ------
     OutputError
-        If it cannot be written.
+        If the file cannot be written.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
     from plotly.offline import get_plotlyjs
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    drawn = plot_data(space, shown)
-    page = environment.from_string(_part("page.html")).render(
+    plot_data = make_plot_data(space, cells)
+    page = environment.from_string(_read_asset("page.html")).render(
         space=space.manifest,
-        summary=summary,
-        shown=shown,
-        columns=[column["name"] for column in drawn["columns"]],
-        labels=_known_labels(summary),
-        most_mixed=MOST_CELLS,
+        tables=tables,
+        cells=cells,
+        columns=[column["name"] for column in plot_data["columns"]],
+        labels=_batch_labels(tables),
+        max_mixing_cells=MOST_CELLS,
         features=feature_rows(provenance),
         provenance=provenance_rows(provenance),
-        plot_data=Markup(_script_json(drawn)),  # noqa: S704 (cannot end its element)
-        css=Markup(_part("page.css")),  # noqa: S704 (ours)
-        js=Markup(_part("page.js")),  # noqa: S704 (ours)
-        plotly=Markup(get_plotlyjs()),  # noqa: S704 (the library)
+        plot_data=Markup(_script_json(plot_data)),  # noqa: S704 (it cannot close its script element)
+        css=Markup(_read_asset("page.css")),  # noqa: S704 (it comes with this package)
+        js=Markup(_read_asset("page.js")),  # noqa: S704 (it comes with this package)
+        plotly=Markup(get_plotlyjs()),  # noqa: S704 (it comes with plotly)
     )
     with atomic_path(path) as partial:
         partial.write_text(page, "utf-8")
 
 
-def _known_labels(summary: Summary) -> list[str]:
-    """Return the labels that cells of any batch have, but for ``unknown``."""
-    rows = [row for batch in summary.batches.values() for row in batch.batches]
+def _batch_labels(tables: ProjectionTables) -> list[str]:
+    """Return the labels that occur in any batch, without ``unknown``."""
+    rows = [row for table in tables.batches.values() for row in table.batches]
     return sorted({label for row in rows for label in row.labels} - {UNKNOWN})
 
 
-def _part(name: str) -> str:
+def _read_asset(name: str) -> str:
     return (files("smile_zoo.report") / name).read_text("utf-8")
 
 
 def _script_json(data: Mapping[str, Any]) -> str:
-    """Return JSON that no text within it can break out of a script element."""
+    """Return JSON in which no text can close the surrounding script element."""
     return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")

@@ -1,4 +1,4 @@
-"""The numbers that the page's plot is made of, as JSON holds them; ``page.js`` reads them."""
+"""The numbers behind the page's plot, as JSON values that ``page.js`` reads."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,49 +7,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime import Space
-from smile_zoo.report.label_positions import label_positions
-from smile_zoo.report.shown import Categories, ShownCells
-from smile_zoo.report.styles import REFERENCE_GRAY, style_of
+from smile_zoo.report.category_styles import REFERENCE_GRAY, category_style
+from smile_zoo.report.label_positions import locate_labels
+from smile_zoo.report.report_cells import Categories, ReportCells
 
-_LARGEST_REFERENCE_POINT = 14
+_MIN_REFERENCE_MARKER_PIXELS = 4
+_MAX_REFERENCE_MARKER_PIXELS = 14
 
 
-def plot_data(space: Space, shown: ShownCells) -> dict[str, Any]:
-    """Return reference points, cells, and the columns that cells may be colored by."""
+def make_plot_data(space: Space, cells: ReportCells) -> dict[str, Any]:
+    """Return the reference points, the cells, and the columns that can color the cells."""
     reference = space.reference
+    spread = _MAX_REFERENCE_MARKER_PIXELS - _MIN_REFERENCE_MARKER_PIXELS
+    size = _MIN_REFERENCE_MARKER_PIXELS + spread * np.sqrt(reference.weight / reference.weight.max())
     return {
         "axis": space.manifest.reference.map_method,
         "reference": {
             "x": _rounded(reference.map[:, 0]),
             "y": _rounded(reference.map[:, 1]),
-            "size": _rounded(4 + (_LARGEST_REFERENCE_POINT - 4) * np.sqrt(reference.weight / reference.weight.max())),
-            "colour": REFERENCE_GRAY,
-            "labels": [{"name": name, "x": x, "y": y} for name, (x, y) in label_positions(reference).items()],
+            "size": _rounded(size),
+            "color": REFERENCE_GRAY,
+            "labels": [{"name": name, "x": x, "y": y} for name, (x, y) in locate_labels(reference).items()],
         },
-        "cells": {"name": shown.names.tolist(), "x": _rounded(shown.map[:, 0]), "y": _rounded(shown.map[:, 1])},
-        "columns": list(_columns(shown)),
+        "cells": {"name": cells.names.tolist(), "x": _rounded(cells.map[:, 0]), "y": _rounded(cells.map[:, 1])},
+        "columns": list(_columns(cells)),
     }
 
 
-def _columns(shown: ShownCells) -> Iterator[dict[str, Any]]:
-    for name, label in shown.label.items():
+def _columns(cells: ReportCells) -> Iterator[dict[str, Any]]:
+    primary = next(iter(cells.label), None)
+    for name, label in cells.label.items():
         yield _categories(name, label)
-        yield _fractions(
-            "confidence" if name == next(iter(shown.label)) else f"confidence of {name}", shown.confidence[name]
-        )
-    if shown.similarity is not None:
-        yield _fractions("similarity", shown.similarity)
-    for name, batch in shown.batch.items():
+        yield _fractions("confidence" if name == primary else f"confidence of {name}", cells.confidence[name])
+    if cells.similarity is not None:
+        yield _fractions("similarity", cells.similarity)
+    for name, batch in cells.batch.items():
         yield _categories(name, batch)
 
 
 def _categories(name: str, column: Categories) -> dict[str, Any]:
-    styles = {place: style_of(place) for place in column.present()}
-    names = [
-        {"id": place, "name": column.name(place), "colour": style.color, "symbol": style.symbol}
-        for place, style in styles.items()
+    styles = {category_id: category_style(category_id) for category_id in column.present()}
+    categories = [
+        {"id": category_id, "name": column.name(category_id), "color": style.color, "symbol": style.symbol}
+        for category_id, style in styles.items()
     ]
-    return {"name": name, "kind": "categories", "values": column.ids.tolist(), "categories": names}
+    return {"name": name, "kind": "categories", "values": column.ids.tolist(), "categories": categories}
 
 
 def _fractions(name: str, values: NDArray[np.float32]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from smile_zoo.errors import PublishError
-from smile_zoo.hub import DEFAULT_REVISION, Commit, Hub, is_conflict, may_pass
+from smile_zoo.hub import DEFAULT_REVISION, Commit, Hub, is_conflict, is_temporary
 from smile_zoo.transfer.published_space import PublishedFile, RepoContent
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class RepoWriter:
                     create_pr=create_pr,
                 )
             except (HfHubHTTPError, httpx.HTTPError) as error:
-                if (may_pass(error) or is_conflict(error)) and (landed := self._landed(content, before, create_pr)):
+                if (is_temporary(error) or is_conflict(error)) and (landed := self._landed(content, before, create_pr)):
                     return landed
                 raise
             except ValueError as error:

@@ -1,0 +1,125 @@
+"""Data and text of the HTML page; tests/browser checks how it looks and behaves."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from smile_runtime import OutputError, Space
+from smile_zoo.report.page import write_page
+from smile_zoo.report.report_cells import Categories, ReportCells
+
+CellsMaker = Callable[..., ReportCells]
+
+
+@pytest.fixture
+def write(tmp_path: Path, space: Space, provenance, tables) -> Callable[[ReportCells], str]:
+    """Write a page and return its text."""
+
+    def write_cells(cells: ReportCells) -> str:
+        write_page(tmp_path / "r.html", space, provenance=provenance, tables=tables, cells=cells)
+        return (tmp_path / "r.html").read_text("utf-8")
+
+    return write_cells
+
+
+def plot_data(page: str) -> dict[str, Any]:
+    """Return the numbers behind the page's plot."""
+    return json.loads(re.search(r'id="plot-data">(.*?)</script>', page, re.DOTALL)[1])
+
+
+def visible_text(page: str) -> str:
+    """Return the text of the page without markup and scripts."""
+    body = page[page.index("<body>") : page.index('<script type="application/json"')]
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+
+
+def test_plot_contains_every_cell_and_column(write, make_cells: CellsMaker, space: Space) -> None:
+    cells = make_cells()
+    data = plot_data(write(cells))
+    assert data["cells"]["name"] == cells.names.tolist()
+    np.testing.assert_allclose(np.stack([data["cells"]["x"], data["cells"]["y"]], axis=1), cells.map, atol=1e-3)
+    assert len(data["reference"]["x"]) == len(space.reference)
+    labels, position = space.reference.label_columns[0].labels, space.reference.map
+    assert {label["name"] for label in data["reference"]["labels"]} == set(labels)
+    for label in data["reference"]["labels"]:  # each is written on one of its own points
+        own = position[space.reference.label[:, 0] == labels.index(label["name"])]
+        assert np.abs(own - [label["x"], label["y"]]).max(axis=1).min() < 1e-6
+    assert [column["name"] for column in data["columns"]] == ["label", "confidence", "similarity", "donor"]
+    label, confidence, similarity, donor = data["columns"]
+    assert label["values"] == [-1, 0, 1, 2, -1]
+    assert [category["name"] for category in label["categories"]] == ["type 0", "type 1", "type 2", "unknown"]
+    assert donor["values"] == [0, 1, 0, 1, 0]
+    np.testing.assert_allclose(confidence["values"], cells.confidence["label"], atol=1e-3)
+    np.testing.assert_allclose(similarity["values"], cells.similarity, atol=1e-3)
+
+
+def test_each_label_column_has_its_own_confidence(write, make_cells: CellsMaker) -> None:
+    coarse = Categories(["all"], np.zeros(5, int))
+    first = make_cells()
+    label = {**first.label, "lineage": coarse}
+    confidence = {**first.confidence, "lineage": np.full(5, 0.5, np.float32)}
+    columns = {
+        column["name"]: column for column in plot_data(write(make_cells(label=label, confidence=confidence)))["columns"]
+    }
+    assert list(columns) == ["label", "confidence", "lineage", "confidence of lineage", "similarity", "donor"]
+    assert columns["confidence of lineage"]["values"] == [0.5] * 5
+
+
+def test_space_without_labels_and_similarity_has_no_columns(write, make_cells: CellsMaker) -> None:
+    page = write(make_cells(label={}, confidence={}, similarity=None, batch={}))
+    assert plot_data(page)["columns"] == []
+
+
+def test_names_cannot_close_a_script_or_open_an_element(write, make_cells: CellsMaker) -> None:
+    page = write(make_cells())
+    ours = page[: page.index("plotly.js v")] + page[page.index('"use strict";\n// Draws') :]
+    assert "throw 1</script>" not in ours
+    assert ours.count("<script") == 2  # of the numbers and of plotly; the third one opens in the part that was cut out
+    assert page.count("&lt;script&gt;throw 1") == 2  # the batch and the missing feature, as visible text
+
+
+def test_page_loads_nothing_from_elsewhere(write, make_cells: CellsMaker) -> None:
+    page = write(make_cells())
+    head = page[: page.index('<script type="application/json"')]
+    assert re.findall(r"(?:src|href)=|url\(|@import", head) == []
+    assert "default-src 'none'" in head
+
+
+def test_tables_and_key_figures(write, make_cells: CellsMaker) -> None:
+    text = visible_text(write(make_cells()))
+    for expected in (
+        "unknown: resembles nothing in the reference 40.0%",
+        "1,320 of the encoder’s 1,767 features were found",
+        "carry 75.0% of its feature weight",
+        "ids in the query Ensembl ids in var[&#39;gene_ids&#39;]",
+        "matched by another current id of the gene 300",
+        "matched by a former or alternative name 20",
+        "summed over several columns 1",
+        "missing 447",
+        "LYZ 1.23%",
+        "type 0 3 60.0% 0.900",
+        "donor: mixing 0.250",
+        "mean similarity type 0",
+        "5 40.0% 0.750 0.625 60.0% Features",
+        "manifest sha256 " + "0" * 64,
+        "versions smile-zoo 0.1.0",
+    ):
+        assert expected in text
+    assert "another version or spelling" not in text  # rows of zero are left out
+
+
+def test_page_reports_the_size_of_a_sample(write, make_cells: CellsMaker) -> None:
+    assert "40 of 1,000 query cells (a random sample)" in visible_text(write(make_cells(40, n_cells=1000)))
+
+
+def test_page_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, space: Space, make_cells: CellsMaker, provenance, tables
+) -> None:
+    with pytest.raises(OutputError, match="cannot write"):
+        write_page(tmp_path / "no/r.html", space, provenance=provenance, tables=tables, cells=make_cells())
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,76 @@
+"""The tables of a projection: how many cells have each label, and how the batches compare."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from smile_runtime import ProjectionSummary
+from smile_runtime.mapping import batch_mixing
+from smile_runtime.results import BatchCount, LabelCount
+
+
+@dataclass(frozen=True)
+class BatchTable:
+    """The batches of one batch column, and their mixing from 0 to 1; None where it is undefined."""
+
+    mixing: float | None
+    batches: list[BatchCount]
+
+
+@dataclass(frozen=True)
+class ProjectionTables:
+    """Counts of all cells of a query.
+
+    Attributes
+    ----------
+    n_cells
+        Number of cells.
+    fraction_unknown
+        Fraction of cells called unknown in the primary label column; None for a reference without labels.
+    labels
+        Label counts by column, the primary one first; empty for a reference without labels.
+    batches
+        Batch tables by batch column.
+    """
+
+    n_cells: int
+    fraction_unknown: float | None
+    labels: dict[str, list[LabelCount]]
+    batches: dict[str, BatchTable]
+
+
+def tabulate_projection(summary: ProjectionSummary) -> ProjectionTables:
+    """Count the labels and batches of all cells, and measure the mixing of the sampled ones."""
+    first = next(iter(summary.labels.values()), None)
+    label = summary.sample["label"][:, 0] if summary.columns else np.zeros(len(summary.sample), np.intp)
+    mixing = {
+        key: batch_mixing(summary.sample["embedding"], label, each.ids) for key, each in summary.sample_batches.items()
+    }
+    return ProjectionTables(
+        n_cells=summary.n_cells,
+        fraction_unknown=None if first is None else first.fraction_unknown,
+        labels={name: counts.labels() for name, counts in summary.labels.items()},
+        batches={name: BatchTable(mixing[name], counts.batches()) for name, counts in summary.batches.items()},
+    )
+
+
+def tables_json(tables: ProjectionTables, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables and the main facts of the provenance as plain JSON values."""
+    return {
+        "space": provenance["space"],
+        "modality": provenance["modality"],
+        "values": provenance["values"],
+        "provider": provenance["provider"],
+        "precision": provenance["precision"],
+        "n_features_matched": provenance["n_features_matched"],
+        "n_features_missing": len(provenance["features_missing"]),
+        "weight_matched": provenance["weight_matched"],
+        "features": {name: _plain(value) for name, value in provenance["features"].items()},
+        **asdict(tables),
+    }
+
+
+def _plain(value: object) -> object:
+    return value.tolist() if isinstance(value, np.ndarray) else value

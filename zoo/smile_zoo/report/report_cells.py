@@ -1,0 +1,93 @@
+"""The cells that a report draws: all cells of a query, or a sample of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_runtime import ProjectionSummary
+from smile_runtime.mapping import UNKNOWN
+
+MAX_DRAWN_CELLS = 50_000
+"""A report draws a random sample of this size from a larger query."""
+
+
+@dataclass(frozen=True, eq=False)
+class Categories:
+    """A categorical column of the drawn cells.
+
+    Attributes
+    ----------
+    names
+        Category names in an order that does not depend on the query, because the order decides the colors.
+    ids
+        Index into ``names`` for each cell, shape ``(m,)``; -1 is ``unknown``.
+    """
+
+    names: Sequence[str]
+    ids: NDArray[np.integer]
+
+    def present(self) -> list[int]:
+        """Return the ids that occur, in ascending order but with ``unknown`` last."""
+        ids = np.unique(self.ids).tolist()
+        return [each for each in ids if each >= 0] + [each for each in ids if each < 0]
+
+    def name(self, category_id: int) -> str:
+        """Return the name of a category."""
+        return UNKNOWN if category_id < 0 else self.names[category_id]
+
+
+@dataclass(frozen=True, eq=False)
+class ReportCells:
+    """Cells of a query, at most `MAX_DRAWN_CELLS`, with the results to draw.
+
+    Attributes
+    ----------
+    n_cells
+        Number of cells in the whole query.
+    names
+        Cell names, shape ``(m,)``.
+    map
+        Coordinates on the reference map, shape ``(m, 2)``.
+    label
+        Label columns, the primary one first; empty for a reference without labels.
+    confidence
+        Confidence of each label column, 0 to 1, shape ``(m,)``.
+    similarity
+        Similarity to the reference, 0 to 1, shape ``(m,)``; None for a space without calibrated similarity.
+    batch
+        Batch columns of the query.
+    """
+
+    n_cells: int
+    names: NDArray[np.str_]
+    map: NDArray[np.float32]
+    label: Mapping[str, Categories]
+    confidence: Mapping[str, NDArray[np.float32]]
+    similarity: NDArray[np.float32] | None
+    batch: Mapping[str, Categories]
+
+    def __len__(self) -> int:
+        return len(self.map)
+
+    @property
+    def caption(self) -> str:
+        """Number of cells drawn, and of how many if they are a sample."""
+        if len(self) == self.n_cells:
+            return f"{self.n_cells:,} query cells"
+        return f"{len(self):,} of {self.n_cells:,} query cells"
+
+
+def sampled_cells(summary: ProjectionSummary) -> ReportCells:
+    """Return the sampled cells of a projection."""
+    sample, columns = summary.sample, list(enumerate(summary.columns))
+    return ReportCells(
+        n_cells=summary.n_cells,
+        names=summary.sample_names.astype(str),
+        map=sample["map"],
+        label={column.name: Categories(column.labels, sample["label"][:, index]) for index, column in columns},
+        confidence={column.name: sample["confidence"][:, index] for index, column in columns},
+        similarity=sample["similarity"] if summary.has_similarity else None,
+        batch={key: Categories(each.names, each.ids) for key, each in summary.sample_batches.items()},
+    )
