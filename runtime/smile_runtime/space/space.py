@@ -8,7 +8,6 @@ from smile_runtime.encoder import Encoder, SparseFiles, choose_device
 from smile_runtime.errors import IntegrityError, PrecisionError, UnknownModalityError
 from smile_runtime.features import FeatureTable
 from smile_runtime.manifest import (
-    CARD_NAME,
     MANIFEST_NAME,
     Device,
     EncoderRecord,
@@ -250,8 +249,7 @@ def missing_graph_error(precision: Precision, owner: str) -> PrecisionError:
 def verify_files(path: Path, manifest: Manifest, hashes: FileHashes) -> None:
     """Verify size and sha256 of every file in the manifest, and that the manifest lists every file it uses.
 
-    Training weights, and encoders of a space with several, are downloaded on request and may be absent. The card,
-    which people edit and no code opens, is not verified.
+    Training weights, and encoders of a space with several, are downloaded on request and may be absent.
 
     Raises
     ------
@@ -264,7 +262,7 @@ def verify_files(path: Path, manifest: Manifest, hashes: FileHashes) -> None:
     pulled = pulled_modalities(path, manifest) or list(manifest.encoders)
     required = manifest.select(pulled)
     for name, pinned in manifest.files.items():
-        if name != CARD_NAME and (name in required or (path / name).is_file()):
+        if name in required or (path / name).is_file():
             require_pinned(path, name, pinned, hashes)
 
 
