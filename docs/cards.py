@@ -1,16 +1,15 @@
 """Write anew what is made from manifests: MODEL_CARD.md, and README.md and catalogue line of every packaged space."""
 
-import hashlib
 from pathlib import Path
 
 from figures import ROOT, about, committed
 
-from smile_runtime.cards.card import CARD_NAME, CITATION_TEXT, LIMITS_TEXT, render_card, write_card
+from smile_runtime.cards.card import CITATION_TEXT, LIMITS_TEXT, render_card
 from smile_runtime.cards.markdown import escaped
 from smile_runtime.cards.sections import MEASURED, source_list
 from smile_runtime.cards.tables import OWN, is_choice, markdown_table, metric_table, with_spread
 from smile_runtime.io.atomic_files import sha256_file
-from smile_runtime.manifest import MANIFEST_NAME, Manifest, MetricRecord, SourceRecord, read_manifest
+from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest, MetricRecord, SourceRecord, read_manifest
 from smile_training.recipe.recipe import Recipe
 from smile_zoo.catalogue import PACKAGED as CATALOGUE
 from smile_zoo.catalogue import CatalogueEntry, encode_catalogue, entry_of, parse_catalogue
@@ -75,11 +74,10 @@ def catalogued() -> list[CatalogueEntry]:
 
 
 def renew(space: Path) -> None:
-    """Write the card of a packaged space and pin it, where it or its pin is not up to date."""
-    card, manifest = space_card(space), read_manifest(space)
-    pinned = manifest.files[CARD_NAME].sha256
-    if {pinned, sha256_file(space / CARD_NAME)} != {hashlib.sha256(card.encode()).hexdigest()}:
-        write_card(space, manifest, card)
+    """Write the card of a packaged space if it is out of date."""
+    card = space_card(space).encode()
+    if (space / CARD_NAME).read_bytes() != card:
+        (space / CARD_NAME).write_bytes(card)
 
 
 def zoo_card() -> str:

@@ -300,7 +300,8 @@ def parse_manifest(content: bytes, origin: str) -> Manifest:
     for name in manifest.files:
         _check_name(name, origin)
     _check_label_columns(manifest.reference.label_columns, origin)
-    return manifest
+    files = {name: record for name, record in manifest.files.items() if name != CARD_NAME}  # earlier releases pinned it
+    return msgspec.structs.replace(manifest, files=files)
 
 
 def _check_name(name: str, origin: str) -> None:

@@ -169,6 +169,11 @@ class SpaceFiles:
         """The bytes of those."""
         return sum(len(self.files[name]) for name in self.wanted)
 
+    @property
+    def pinned_size(self) -> int:
+        """The bytes of those without the card, which the manifest does not pin."""
+        return self.size - len(self.files["README.md"])
+
     def changed(
         self, files: dict[str, bytes] | None = None, change: Callable[[dict[str, Any]], object] = lambda _manifest: None
     ) -> dict[str, bytes]:

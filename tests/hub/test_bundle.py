@@ -139,6 +139,8 @@ def test_bundle_of_what_is_not_on_the_hub_is_unpacked_to_a_directory(machine, of
     assert (pulled["path"], pulled["revision"]) == ("here", "local")
     assert files_in(offline.folder / "here") == pbmc.files
     (offline.folder / "here/mine").write_text("mine")
+    assert "a folder that is not a space" in offline.refused("pull", path, "--to", "here", "--force")
+    (offline.folder / "here/mine").unlink()
     offline.json("pull", path, "--to", "here", "--force")
     assert files_in(offline.folder / "here") == pbmc.files
     assert offline.leftovers() == []
@@ -257,7 +259,7 @@ NO_BUNDLE = "is no bundle of a space"
         (lambda it: it[1:], "bundle.json is not where it should be; make it with: smile-zoo bundle"),
         (lambda it: [it[1], it[0], *it[2:]], "bundle.json is not where it should be"),
         (lambda it: [it[0], *it[2:]], "config.json is not where it should be"),
-        (lambda it: it[:2], "lacks README.md"),
+        (lambda it: it[:2], "lacks features/rna.tsv"),
         (lambda it: [], NO_BUNDLE),
         (lambda it: changed(it, "bundle.json", b"{}"), NO_BUNDLE),
         (lambda it: changed(it, "bundle.json", b"\xff"), NO_BUNDLE),

@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save
 
 import smile_zoo
 from smile_runtime import SmileError
-from smile_runtime.cards.card import END, START, render_card, with_card
-from smile_runtime.manifest import encode_manifest, read_manifest
+from smile_runtime.cards.card import END, START, render_card
+from smile_runtime.manifest import read_manifest
 from smile_zoo.cli.console import size_text
 from smile_zoo.transfer.card import merge_card
 
@@ -34,8 +34,7 @@ def there(hub: Hub, pbmc) -> str:
     """The commit of a repo to which pbmc was published."""
     manifest = read_manifest(pbmc.path)
     card = merge_card(pbmc.files["README.md"].decode(), render_card(manifest, repo=REPO))
-    made = {"README.md": card.encode(), "config.json": encode_manifest(with_card(manifest, card))}
-    return hub.create(REPO, {**pbmc.files, **made, ".gitattributes": b"binary"})
+    return hub.create(REPO, {**pbmc.files, "README.md": card.encode(), ".gitattributes": b"binary"})
 
 
 def refused(space: Path, hub: Hub, repo: str = REPO, **options: Any) -> str:
@@ -106,20 +105,17 @@ def test_what_is_published_can_be_pulled_and_verified(hub, machine, pbmc) -> Non
     published, head = hub.files(REPO), hub.head(REPO)
     assert not hub.repos[REPO].private
     assert set(published) == {*pbmc.files, ".gitattributes"}
-    same = set(pbmc.files) - {"README.md", "config.json"}
+    same = set(pbmc.files) - {"README.md"}
     assert {name: published[name] for name in same} == {name: pbmc.files[name] for name in same}
     assert files_in(pbmc.path) == pbmc.files
 
-    card, manifest = published["README.md"], json.loads(published["config.json"])
+    card = published["README.md"]
     assert f"smile-zoo pull {REPO}\nsmile-zoo project query.h5ad {REPO} " in card.decode()
     assert f'smile_zoo.load("{REPO}")' in card.decode()
     assert "./pbmc" not in card.decode()
     own = pbmc.files["README.md"].decode().partition(END)[2]
     assert "## Notes on this space" in own
     assert card.decode().partition(END)[2] == own
-    before = json.loads(pbmc.files["config.json"])
-    assert manifest.pop("files") == before.pop("files") | {"README.md": {"sha256": sha256(card), "size": len(card)}}
-    assert manifest == before
 
     first, initial = (hub.repos[REPO].commits[oid] for oid in hub.commits(REPO))
     assert (first.oid, first.title, first.author) == (head, "Publish pbmc", "owner")
@@ -129,7 +125,7 @@ def test_what_is_published_can_be_pulled_and_verified(hub, machine, pbmc) -> Non
     entry = json.loads(done.stdout)
     assert (entry["repo"], entry["revision"]) == (REPO, head)
     assert entry["manifest_sha256"] == sha256(published["config.json"])
-    assert entry["size"] == sum(len(published[name]) for name in pbmc.wanted)
+    assert entry["size"] == pbmc.pinned_size
     graph, total = (size_text(size) for size in (len(published["onnx/rna.onnx"]), sum(map(len, published.values()))))
     assert re.search(rf"^new +{graph}  onnx/rna\.onnx$", done.stderr, re.MULTILINE)
     assert f"{len(pbmc.files)} of {len(pbmc.files)} files go to {REPO}, {total}" in done.stderr
@@ -269,8 +265,7 @@ def test_own_text_of_the_card_on_the_hub_stays(hub, machine, pbmc, there) -> Non
     assert "- rna\n- mine\n" in fields
     assert body.startswith(f"\nOf the author.\n\n{START}\n\n# PBMC, three 10x")
     assert body.partition(END)[2] == "\n\nAsk me.\n"
-    pinned = json.loads(hub.files(REPO)["config.json"])["files"]["README.md"]
-    assert pinned == {"sha256": sha256(content), "size": len(content)}
+    assert hub.files(REPO)["config.json"] == pbmc.files["config.json"]
     assert hub.repos[REPO].main.parent == parent
     again = smile_zoo.publish(pbmc.path, REPO, endpoint=hub.endpoint, token=OWNER_TOKEN, dry_run=True)
     assert again.changes == []

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import anndata
 import pytest
+from hub_server import Fault
 from tqdm import tqdm
 
 import smile_zoo
@@ -189,6 +190,42 @@ def test_renamed_repo_works_and_says_its_name(hub, machine, commit):
     assert machine.damage() == []
 
 
+def test_card_edited_on_the_hub_comes_with_the_space(hub, machine, pbmc, commit):
+    """Its text may be edited: no manifest pins it, and one of an earlier release that does is not held to that."""
+    machine.json("pull", "org/pbmc")
+    for edited, files in (
+        (pbmc.files["README.md"] + b"\nOne more sentence.\n", {}),
+        (b"# All new\n", pbmc.changed({"README.md": pbmc.files["README.md"]})),
+    ):
+        later = hub.commit("org/pbmc", {**files, "README.md": edited})
+        report = machine.json("pull", "org/pbmc", "--update")
+        assert report["revision"] == f"org/pbmc@{later}"
+        assert (snapshot(machine, later) / "README.md").read_bytes() == edited
+        assert {"name": "README.md", "size": len(edited), "will_download": True} in report["files"]
+    machine.json("verify", "org/pbmc", **OFFLINE)
+    machine.json("pull", "org/pbmc", "--to", "copy", **OFFLINE)
+    assert (machine.folder / "copy/README.md").read_bytes() == edited
+    machine.json("bundle", "./copy", "-o", "space.tar")
+    machine.json("pull", "space.tar", "--to", "unpacked")
+    assert (machine.folder / "unpacked/README.md").read_bytes() == edited
+    assert machine.damage() == []
+
+
+def test_space_without_its_card_is_whole(hub, machine, pbmc, commit):
+    fault = hub.fault(Fault("wrong", path="README.md$", times=None))
+    done = machine.run("pull", "org/pbmc")
+    assert done.returncode == 0
+    assert "the space is complete, but its card was not downloaded: " in done.stderr
+    assert f"{len(pbmc.wanted) - 1} files downloaded" in done.stderr
+    assert fault.hits == 2
+    hub.clear_log()
+    assert downloaded(machine.json("pull", "org/pbmc", "--to", "copy")) == []
+    assert set(files_in(machine.folder / "copy")) == {"config.json", *pbmc.wanted} - {"README.md"}
+    hub.commit("org/pbmc", {"README.md": None})
+    assert "README.md" not in downloaded(machine.json("pull", "org/pbmc", "--update"))
+    assert machine.damage() == []
+
+
 # In part
 
 
@@ -257,7 +294,7 @@ def test_plain_directory(hub, machine, pbmc, commit):
     assert open_space(copy).manifest_sha256 == pbmc.sha256
     (copy / "README.md").write_text("mine")
     hub.clear_log()
-    assert "copy exists; choose another name or allow it to be replaced (--force)" in machine.refused(
+    assert "copy exists; choose another name or allow replacing it (--force)" in machine.refused(
         "pull", "org/pbmc", "--to", "copy"
     )
     assert (copy / "README.md").read_text() == "mine"
@@ -302,7 +339,7 @@ def test_one_bar_for_all_files(machine, pbmc, commit):
     assert {line.partition(":")[0] for line in bars} == {"pulling"}
     assert b"\x1b" not in shown  # nor does it move up, to a second one
     assert bars[-1].startswith("pulling: 100%|")
-    size = tqdm.format_sizeof(pbmc.size)
+    size = tqdm.format_sizeof(pbmc.pinned_size)
     assert f"{size}/{size}" in bars[-1]
 
 
@@ -427,7 +464,7 @@ print(space.revision, space.manifest_sha256, space.encoder().provider)
     done = python(machine, script, HF_ENDPOINT=closed)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        f"cache/models--org--secret/snapshots/{commit} org/secret@{commit} {pbmc.size} {{{pbmc.size}}}",
+        f"cache/models--org--secret/snapshots/{commit} org/secret@{commit} {pbmc.pinned_size} {{{pbmc.pinned_size}}}",
         f"org/secret@{commit} {pbmc.sha256} CPUExecutionProvider",
     ]
     assert {request.headers.get("authorization") for request in machine.requests} == {None, "Bearer hf_owner"}

@@ -183,7 +183,8 @@ def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, rec
 def test_the_manifest_lists_every_file_and_only_allowed_ones_are_there(built: Path) -> None:
     files = {path.relative_to(built).as_posix() for path in built.rglob("*") if path.is_file()}
     manifest = smile_runtime.read_manifest(built)
-    assert files == {*manifest.files, "config.json"}
+    assert files == {*manifest.files, "config.json", "README.md"}
+    assert "README.md" not in manifest.files
     assert files == {
         "README.md",
         "config.json",

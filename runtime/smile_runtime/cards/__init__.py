@@ -1,21 +1,17 @@
 """Model cards, rendered from a manifest."""
 
 from smile_runtime.cards.card import (
-    CARD_NAME,
     CITATION,
     END,
     LIMITS,
     TRAINING_DATA,
     USE,
     render_card,
-    with_card,
-    write_card,
 )
 from smile_runtime.cards.front_matter import join_front, split_front
 from smile_runtime.cards.tables import metric_table
 
 __all__ = [
-    "CARD_NAME",
     "CITATION",
     "END",
     "LIMITS",
@@ -25,6 +21,4 @@ __all__ = [
     "metric_table",
     "render_card",
     "split_front",
-    "with_card",
-    "write_card",
 ]

@@ -3,17 +3,11 @@
 What is made stands between two marks; what is outside of them is the author's own and stays (`merge_card`).
 """
 
-import hashlib
-from pathlib import Path
-
-import msgspec
-
 from smile_runtime.cards import sections
 from smile_runtime.cards.front_matter import front_matter, join_front
 from smile_runtime.cards.usage import usage
-from smile_runtime.manifest import MANIFEST_NAME, FileRecord, Manifest, encode_manifest
+from smile_runtime.manifest import Manifest
 
-CARD_NAME = "README.md"
 START = "<!-- smile-zoo: made from config.json; write your own text outside of these two marks -->"
 END = "<!-- smile-zoo: end -->"
 USE = "How to use it"
@@ -76,32 +70,3 @@ def render_card(manifest: Manifest, *, repo: str | None = None) -> str:
     }
     body = [sections.about(manifest), *(f"## {title}\n\n{text}" for title, text in parts.items() if text)]
     return join_front(front_matter(manifest), "\n".join([f"{START}\n", *body, END]) + "\n")
-
-
-def with_card(manifest: Manifest, card: str) -> Manifest:
-    """Return a manifest that pins this card."""
-    content = card.encode()
-    record = FileRecord(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
-    return msgspec.structs.replace(manifest, files=dict(sorted({**manifest.files, CARD_NAME: record}.items())))
-
-
-def write_card(space: Path, manifest: Manifest, card: str) -> Manifest:
-    """Write the card of a space, and its manifest, which pins the card.
-
-    Parameters
-    ----------
-    space
-        The directory; its manifest need not be there yet.
-    manifest
-        What it says of itself, with all files but the card.
-    card
-        The card.
-
-    Returns
-    -------
-        The manifest with the card's sha256 and size.
-    """
-    manifest = with_card(manifest, card)
-    (space / CARD_NAME).write_bytes(card.encode())
-    (space / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
-    return manifest

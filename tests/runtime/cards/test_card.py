@@ -12,10 +12,10 @@ import yaml
 from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
-from smile_runtime import Manifest, Space, SpaceError, open_space, project, read_manifest
-from smile_runtime.cards.card import END, START, render_card, write_card
+from smile_runtime import Manifest, Space, SpaceError, project, read_manifest
+from smile_runtime.cards.card import END, START, render_card
 from smile_runtime.cards.markdown import escaped
-from smile_runtime.manifest import FileRecord, MetricRecord, SourceRecord
+from smile_runtime.manifest import MetricRecord, SourceRecord
 from smile_zoo.transfer.card import merge_card, require_complete
 
 replace = msgspec.structs.replace
@@ -364,22 +364,6 @@ def test_names_stay_inside_the_examples(pbmc):
     compile(plain, "example", "exec")
     (python, _) = examples(render_card(replace(pbmc, name='a"); import os; ("')), "python")
     assert 'smile_zoo.load("./a\\"); import os; (\\"")' in python
-
-
-def test_write_card_pins_it(pbmc_copy, card):
-    manifest = read_manifest(pbmc_copy)
-    text = card + "\nÄpfel\n"
-    assert write_card(pbmc_copy, manifest, text) == read_manifest(pbmc_copy)
-    assert (pbmc_copy / "README.md").read_bytes() == text.encode()
-    assert list(read_manifest(pbmc_copy).files) == sorted(manifest.files)
-    assert open_space(pbmc_copy, device="cpu").manifest.files["README.md"] != manifest.files["README.md"]
-
-
-def test_a_space_without_card_gets_one(pbmc_copy, card):
-    manifest = read_manifest(pbmc_copy)
-    files: dict[str, FileRecord] = {name: record for name, record in manifest.files.items() if name != "README.md"}
-    written = write_card(pbmc_copy, replace(manifest, files=files), card)
-    assert list(written.files) == list(manifest.files)
 
 
 MINE = """\

@@ -76,12 +76,20 @@ def test_each_damaged_file_is_refused_by_name(pbmc_copy, damage):
 
 
 def test_text_tells_size_from_content(pbmc_copy):
-    flip(pbmc_copy / "README.md")
+    flip(pbmc_copy / "map.png")
     with pytest.raises(IntegrityError, match="its sha256 is"):
         open_space(pbmc_copy)
-    truncate(pbmc_copy / "README.md")
+    truncate(pbmc_copy / "map.png")
     with pytest.raises(IntegrityError, match="bytes, the manifest says"):
         open_space(pbmc_copy)
+
+
+@pytest.mark.parametrize("change", [flip, truncate, lengthen, Path.unlink])
+def test_card_may_be_edited_even_where_an_old_manifest_pins_it(edit_manifest, change):
+    pinned = {"sha256": "0" * 64, "size": 4}
+    copy = edit_manifest(lambda document: document["files"].update({"README.md": pinned}))
+    change(copy / "README.md")
+    assert "README.md" not in open_space(copy).manifest.files
 
 
 def test_training_weights_may_be_absent_but_not_wrong(edit_manifest):

@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from smile_runtime import open_space, read_manifest
-from smile_runtime.io.atomic_files import sha256_file
 from smile_training import read_recipe
 from smile_training.recipe.recipe import fingerprint
 
@@ -67,12 +66,10 @@ def test_the_catalogue_lists_the_packaged_spaces_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda path: path.name)
-def test_a_packaged_card_is_up_to_date_and_pinned(space: Path) -> None:
+def test_a_packaged_card_is_up_to_date_and_not_pinned(space: Path) -> None:
     card = importlib.import_module("cards").space_card(space)
     assert (space / "README.md").read_text("utf-8") == card, "run: python docs/cards.py"
-    assert read_manifest(space).files["README.md"].sha256 == sha256_file(space / "README.md"), (
-        "run: python docs/cards.py"
-    )
+    assert '"README.md"' not in (space / "config.json").read_text("utf-8"), "the card is not pinned"
 
 
 @pytest.mark.usefixtures("docs")

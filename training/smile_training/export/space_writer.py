@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.torch import save
 
-from smile_runtime.cards import render_card, write_card
+from smile_runtime.cards import render_card
 from smile_runtime.encoder import Encoder, Preprocessing
 from smile_runtime.features import FeatureTable
 from smile_runtime.io import sha256_file
 from smile_runtime.manifest import (
+    CARD_NAME,
     FORMAT,
     FORMAT_VERSION,
+    MANIFEST_NAME,
     CalibrationRecord,
     EncoderRecord,
     FileRecord,
@@ -29,6 +31,7 @@ from smile_runtime.manifest import (
     ReferenceRecord,
     SimilarityRecord,
     SourceRecord,
+    encode_manifest,
     weights_name,
 )
 from smile_runtime.mapping import Reference, write_points
@@ -140,7 +143,9 @@ def write_space(folder: Path, recipe: Recipe, parts: SpaceContents) -> Manifest:
         },
         files=_file_records(folder),
     )
-    return write_card(folder, manifest, render_card(manifest))
+    (folder / CARD_NAME).write_text(render_card(manifest), "utf-8", newline="\n")
+    (folder / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
+    return manifest
 
 
 def _reference_record(recipe: Recipe, parts: SpaceContents) -> ReferenceRecord:

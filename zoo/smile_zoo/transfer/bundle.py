@@ -17,7 +17,7 @@ import msgspec
 
 from smile_runtime.errors import OutputError, SmileError
 from smile_runtime.io import atomic_directory, atomic_path, require_free, scratch_directory
-from smile_runtime.manifest import MANIFEST_NAME, FileRecord, Manifest, parse_manifest
+from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest, parse_manifest
 from smile_runtime.space import SPACE_FOLDER
 from smile_zoo.catalogue import Commit, Repo, Revision, Sha256, list_spaces
 from smile_zoo.errors import BundleError
@@ -27,7 +27,10 @@ from smile_zoo.transfer.pull_space import pull
 from smile_zoo.transfer.pulled_space import PulledFile, PulledSpace
 
 _LABEL = "bundle.json"
-_MOST_LABEL, _MOST_MANIFEST, _CHUNK = 10_000, 100_000_000, 1_000_000
+MAX_LABEL_BYTES = 10_000
+MAX_MANIFEST_BYTES = 100_000_000
+MAX_CARD_BYTES = 10_000_000
+CHUNK_BYTES = 1_000_000
 
 
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -170,29 +173,32 @@ class _Bundle:
     def extract(self, folder: Path, progress: Progress) -> list[PulledFile]:
         """Write the files, each checked while it is written."""
         (folder / MANIFEST_NAME).write_bytes(self.content)
-        found: dict[str, FileRecord] = {}
+        sizes: dict[str, int] = {}
         total = sum(record.size for record in self.manifest.files.values())
         while (member := self.tar.next()) is not None:
             pinned = self.manifest.files.get(member.name)
-            if pinned is None or member.name in found or member.size != pinned.size:
+            is_card = member.name == CARD_NAME and member.size <= MAX_CARD_BYTES
+            is_pinned = pinned is not None and member.size == pinned.size
+            if member.name in sizes or not (is_card or is_pinned):
                 raise BundleError(
                     f"{self.path} holds {member.name!r} of {member.size:,} bytes, which the manifest does not list so; "
                     "do not use this bundle"
                 )
-            found[member.name] = pinned
-            if self._write(member, folder / member.name) != pinned.sha256:
+            sizes[member.name] = member.size
+            sha256 = self._write(member, folder / member.name)
+            if pinned is not None and sha256 != pinned.sha256:
                 raise BundleError(f"{self.path}: {member.name} is not what the manifest pins; copy the bundle again")
             progress(member.size, total)
-        here = [name for name, record in self.manifest.encoders.items() if record.graph in found]
-        if missing := sorted(set(self.manifest.select(here or None)) - set(found)):
+        here = [name for name, record in self.manifest.encoders.items() if record.graph in sizes]
+        if missing := sorted(set(self.manifest.select(here or None)) - set(sizes)):
             raise BundleError(f"{self.path} lacks {missing[0]}; it was not made by `smile-zoo bundle`, or is cut short")
-        return [PulledFile(name, record.size, will_download=False) for name, record in found.items()]
+        return [PulledFile(name, size, will_download=False) for name, size in sizes.items()]
 
     def _write(self, member: tarfile.TarInfo, target: Path) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         source, digest = _regular(self.tar, member, self.path), hashlib.sha256()
         with target.open("xb") as file:
-            while chunk := source.read(_CHUNK):
+            while chunk := source.read(CHUNK_BYTES):
                 digest.update(chunk)
                 file.write(chunk)
         return digest.hexdigest()
@@ -206,8 +212,8 @@ class _Bundle:
 def _opened(path: Path) -> Iterator[_Bundle]:
     try:
         with path.open("rb") as file, tarfile.open(fileobj=_Careful(file), mode="r:") as tar:
-            label = msgspec.json.decode(_read(tar, _LABEL, _MOST_LABEL, path), type=Label)
-            content = _read(tar, MANIFEST_NAME, _MOST_MANIFEST, path)
+            label = msgspec.json.decode(_read(tar, _LABEL, MAX_LABEL_BYTES, path), type=Label)
+            content = _read(tar, MANIFEST_NAME, MAX_MANIFEST_BYTES, path)
             _require_known(path, label, hashlib.sha256(content).hexdigest())
             yield _Bundle(tar, path, label, content, parse_manifest(content, f"{path} {MANIFEST_NAME}"))
     except SmileError:
@@ -229,7 +235,7 @@ class _Careful(io.BufferedReader):
         super().__init__(file)  # type: ignore[arg-type]
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or not 0 <= size <= _MOST_MANIFEST:
+        if size is None or not 0 <= size <= MAX_MANIFEST_BYTES:
             raise tarfile.ReadError(f"a part of {size} bytes")
         return super().read(size)
 

@@ -3,9 +3,10 @@
 import hashlib
 import logging
 
-from smile_runtime.errors import FormatVersionError, IntegrityError, SpaceError
-from smile_runtime.manifest import MANIFEST_NAME, FileRecord, parse_manifest
+from smile_runtime.errors import FormatVersionError, IntegrityError, OutputError, SpaceError
+from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, FileRecord, parse_manifest
 from smile_runtime.space import FileHashes, require_pinned
+from smile_zoo.errors import HubError
 from smile_zoo.hub import (
     Commit,
     Hub,
@@ -54,9 +55,14 @@ class Download:
             hashes = self._hashes(commit.oid)
             files = wanted.of(pulled.manifest)
             wrong = {name: record for name, record in files.items() if not _is_right(pulled, name, record, hashes)}
-            if not dry_run:
-                fetch_files(self._hub, self._cache, commit.oid, wrong, hashes, progress)
-            return pulled.with_files(files, wrong)
+            card = commit.files.get(CARD_NAME)
+            missing = [*wrong, CARD_NAME] if pulled.card_size is None else [*wrong]
+            if dry_run:
+                return pulled.with_files(files, missing, card.size if card else None)
+            fetch_files(self._hub, self._cache, commit.oid, wrong, hashes, progress)
+            if card:
+                self._fetch_card(commit)
+            return pulled.with_files(files, missing, pulled.card_size)
 
     def manifest(self) -> PulledSpace:
         """Bring the manifest alone."""
@@ -66,6 +72,13 @@ class Download:
         self._require_online()
         with self._cache.locked():
             return self._look_up()[1]
+
+    def _fetch_card(self, commit: Commit) -> None:
+        """Download the card; the space works without it, so a failure is only logged."""
+        try:
+            fetch_content(self._hub, self._cache, commit, CARD_NAME)
+        except (HubError, IntegrityError, OutputError) as error:
+            logger.warning("the space is complete, but its card was not downloaded: %s", error)
 
     def _require_online(self) -> None:
         if self._update:
@@ -86,7 +99,7 @@ class Download:
         hashes, files = FileHashes(known.path, hash_memory()), wanted.of(known.manifest)
         whole = all(_is_right(known, name, record, hashes) for name, record in files.items())
         hashes.save()
-        return known.with_files(files, ()) if whole else None
+        return known.with_files(files, (), known.card_size) if whole else None
 
     def _hashes(self, commit: str) -> FileHashes:
         return FileHashes(self._cache.snapshot(commit), hash_memory())

@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-
-from smile_runtime.cards import CARD_NAME
-from smile_runtime.manifest import MANIFEST_NAME, Manifest
+from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest
 from smile_runtime.space import (
     FileHashes,
     Space,
@@ -62,15 +59,13 @@ def require_publishable(path: Path, manifest: Manifest, repo: str) -> None:
 
 
 def _require_whole(path: Path, manifest: Manifest) -> None:
-    if missing := [name for name in manifest.files if not (path / name).is_file()]:
+    if missing := [name for name in (CARD_NAME, *manifest.files) if not (path / name).is_file()]:
         raise PublishError(
             f"{path} lacks {', '.join(missing)}; build the space again, or pull it whole: smile-zoo pull SPACE "
             "--with-training --to DIR"
         )
-    files = {name: record for name, record in manifest.files.items() if name != CARD_NAME}
-    without_card = msgspec.structs.replace(manifest, files=files)
-    verify_files(path, without_card, FileHashes(path))
-    space = Space(path, without_card, "", "cpu", "local")
+    verify_files(path, manifest, FileHashes(path))
+    space = Space(path, manifest, "", "cpu", "local")
     for encoder in space.encoders.values():
         require_parity(encoder, path / encoder.record.parity)
         if encoder.record.sparse:
@@ -82,7 +77,7 @@ def _require_whole(path: Path, manifest: Manifest) -> None:
 def _unlisted(path: Path, manifest: Manifest) -> Iterator[str]:
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path).as_posix()
-        if file.is_file() and name != MANIFEST_NAME and name not in manifest.files:
+        if file.is_file() and name not in {MANIFEST_NAME, CARD_NAME, *manifest.files}:
             yield f"{name} is not in the manifest; take it out of the directory"
 
 
@@ -105,7 +100,7 @@ def _is_unstated(value: str) -> bool:
 
 def _private(path: Path, manifest: Manifest, repo: str) -> Iterator[str]:
     """Find paths of this machine, and the name of its user, in the files."""
-    for name in (MANIFEST_NAME, *manifest.files):
+    for name in (MANIFEST_NAME, CARD_NAME, *manifest.files):
         content = (path / name).read_bytes().replace(repo.encode(), b"")
         binary = name.endswith(_BINARY)
         for found in _places(content, binary=binary):

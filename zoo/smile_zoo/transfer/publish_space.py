@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from smile_runtime.cards import CARD_NAME, render_card, with_card
+from smile_runtime.cards import render_card
 from smile_runtime.errors import SpaceError
-from smile_runtime.manifest import MANIFEST_NAME, Manifest, encode_manifest, parse_manifest, read_manifest
+from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest, encode_manifest, parse_manifest, read_manifest
 from smile_zoo.catalogue import CatalogueEntry, entry_of
 from smile_zoo.errors import PublishError, RepoNotFoundError
 from smile_zoo.hub import (
@@ -90,7 +90,7 @@ def publish(
     """Put a space directory on the Hub, as one commit.
 
     The card is made anew from the manifest, with the repo in its examples; text of its author is kept, as it is on the
-    Hub, or for the first time in the directory. The manifest pins the card that is published. What is on the Hub
+    Hub, or for the first time in the directory. What is on the Hub
     already is not sent again.
 
     Parameters
@@ -155,7 +155,6 @@ class _Content:
     """The files that a repo is to have: where each is, or what it holds."""
 
     files: dict[str, Path | bytes]
-    manifest: Manifest
 
     def read(self, name: str) -> bytes:
         source = self.files[name]
@@ -199,10 +198,10 @@ class _Publication:
         if how.tag is not None and tagged is None:
             self._tag(how.tag, commit)
         sha256 = hashlib.sha256(content.read(MANIFEST_NAME)).hexdigest()
-        return replace(plan, commit=commit, url=url, entry=self._entry(content.manifest, sha256, commit))
+        return replace(plan, commit=commit, url=url, entry=self._entry(sha256, commit))
 
-    def _entry(self, manifest: Manifest, sha256: str, commit: str) -> CatalogueEntry:
-        return entry_of(manifest, sha256, repo=self._repo, revision=commit)
+    def _entry(self, sha256: str, commit: str) -> CatalogueEntry:
+        return entry_of(self._manifest, sha256, repo=self._repo, revision=commit)
 
     def _head(self) -> Commit | None:
         """Look up the main branch; None for a repo that is not there, or is not shown to this user."""
@@ -212,7 +211,7 @@ class _Publication:
             return None
 
     def _content(self, head: Commit | None) -> _Content:
-        """Make the card, and the manifest that pins it."""
+        """Return the files of the directory, with the card merged into the one on the Hub."""
         generated = render_card(self._manifest, repo=self._repo)
         card = local = merge_card(_text((self._path / CARD_NAME).read_bytes(), self._path), generated)
         if head is not None and CARD_NAME in head.files:
@@ -220,9 +219,8 @@ class _Publication:
         if local not in {card, generated}:
             logger.warning("the card on the Hub has text of its own, which stays; that in %s is not sent", self._path)
         require_complete(card)
-        manifest = with_card(self._manifest, card)
-        files: dict[str, Path | bytes] = {name: self._path / name for name in manifest.files}
-        return _Content({**files, CARD_NAME: card.encode(), MANIFEST_NAME: encode_manifest(manifest)}, manifest)
+        files: dict[str, Path | bytes] = {name: self._path / name for name in self._manifest.files}
+        return _Content({**files, CARD_NAME: card.encode(), MANIFEST_NAME: encode_manifest(self._manifest)})
 
     def _previous(self, head: Commit | None) -> set[str]:
         """Return the files of the space that the repo has; those that nobody lists are not ours to remove."""

@@ -156,7 +156,7 @@ def _verified(pulled: PulledSpace, wanted: FileSelection) -> PulledSpace:
     for name, record in files.items():
         require_pinned(pulled.path, name, record, hashes)
     hashes.save()
-    return pulled.with_files(files, ())
+    return pulled.with_files(files, (), pulled.card_size)
 
 
 def _copied(pulled: PulledSpace, target: Path) -> PulledSpace:
@@ -166,6 +166,6 @@ def _copied(pulled: PulledSpace, target: Path) -> PulledSpace:
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(pulled.path / name, partial / name)
         copies = FileHashes(partial)
-        for file in pulled.files:
-            require_pinned(partial, file.name, pulled.manifest.files[file.name], copies)
+        for name in pulled.manifest.files.keys() & {file.name for file in pulled.files}:
+            require_pinned(partial, name, pulled.manifest.files[name], copies)
     return replace(pulled, path=target)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from smile_runtime.errors import UnknownModalityError
-from smile_runtime.manifest import FileRecord, Manifest
+from smile_runtime.manifest import CARD_NAME, FileRecord, Manifest
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,19 @@ class PulledSpace:
     manifest_sha256: str
     files: tuple[PulledFile, ...] = ()
 
-    def with_files(self, files: Mapping[str, FileRecord], missing: Collection[str]) -> "PulledSpace":
-        """Return the same with its files, and which of them were missing."""
-        listed = (PulledFile(name, record.size, name in missing) for name, record in files.items())
-        return replace(self, files=tuple(listed))
+    def with_files(
+        self, files: Mapping[str, FileRecord], missing: Collection[str], card_size: int | None
+    ) -> "PulledSpace":
+        """Return the space with the card, if there is one, and the selected files, each marked if it was missing."""
+        sizes = {} if card_size is None else {CARD_NAME: card_size}
+        sizes |= {name: record.size for name, record in files.items()}
+        return replace(self, files=tuple(PulledFile(name, size, name in missing) for name, size in sizes.items()))
+
+    @property
+    def card_size(self) -> int | None:
+        """Size of the card on this machine, in bytes; None if it is not here."""
+        card = self.path / CARD_NAME
+        return card.stat().st_size if card.is_file() else None
 
 
 @dataclass(frozen=True)
