@@ -18,7 +18,7 @@ from smile_runtime import open_space, project
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs/javascript"
 PBMC = ROOT / "zoo/smile_zoo/spaces/pbmc"
-TOLERANCE = 1e-5
+MAX_DIFFERENCE = 1e-5
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def largest(difference: np.ndarray) -> float:
 def test_arrays_give_the_embedding_of_the_runtime(embed, query, expected):
     embedding = embed(named(query))
     assert embedding.shape == expected.shape
-    assert largest(embedding - expected) < TOLERANCE
+    assert largest(embedding - expected) < MAX_DIFFERENCE
 
 
 def test_objects_that_leave_out_zeros_are_made_up_for_by_names(embed, query, expected):
@@ -95,13 +95,13 @@ def test_objects_that_leave_out_zeros_are_made_up_for_by_names(embed, query, exp
         {name: value for name, value in zip(query.var_names, row, strict=True) if value} for row in query.X.tolist()
     ]
     assert cells[-1] == {}
-    assert largest(embed({"names": query.var_names.tolist(), "cells": cells}, "rna") - expected) < TOLERANCE
+    assert largest(embed({"names": query.var_names.tolist(), "cells": cells}, "rna") - expected) < MAX_DIFFERENCE
 
 
 def test_a_table_gives_the_same(embed, query, expected):
     lines = [["", *query.var_names], *([f"cell{row}", *map(str, values)] for row, values in enumerate(query.X))]
     table = "\r\n".join("\t".join(line) for line in lines) + "\r\n"
-    assert largest(embed(table) - expected) < TOLERANCE
+    assert largest(embed(table) - expected) < MAX_DIFFERENCE
 
 
 def test_parity_rows_give_the_embedding_of_torch(embed, pbmc_genes):
@@ -112,7 +112,7 @@ def test_parity_rows_give_the_embedding_of_torch(embed, pbmc_genes):
     ]
     for cell, factor in zip(cells, rows["size_factor"][:, 0].astype(float), strict=True):
         cell["the rest"] = 1e4 / factor - sum(cell.values())
-    assert largest(embed(cells) - rows["embedding"]) < TOLERANCE
+    assert largest(embed(cells) - rows["embedding"]) < MAX_DIFFERENCE
 
 
 def test_a_cell_does_not_depend_on_the_cells_beside_it(embed, query):
@@ -134,7 +134,7 @@ def test_numbers_have_no_total_and_may_be_missing(run, pbmc_copy, pbmc_genes):
     X[:, 5::7] = np.nan
     lines = [["", *pbmc_genes], *(["", *("" if np.isnan(value) else str(value) for value in row)] for row in X)]
     done = run("\n".join("\t".join(line) for line in lines), space=pbmc_copy)
-    assert largest(np.array(json.loads(done.stdout)) - encoder.encode(X)) < TOLERANCE
+    assert largest(np.array(json.loads(done.stdout)) - encoder.encode(X)) < MAX_DIFFERENCE
 
 
 def test_one_of_several_modalities_must_be_named(run, pbmc_copy):
@@ -213,7 +213,7 @@ def test_the_documented_code_runs(node, query, expected, tmp_path):
     (tmp_path / "embed.mjs").symlink_to(EXAMPLE / "embed.mjs")
     (tmp_path / "pbmc").symlink_to(PBMC)
     done = subprocess.run([node, "example.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert largest(np.array(json.loads(done.stdout)) - expected) < TOLERANCE
+    assert largest(np.array(json.loads(done.stdout)) - expected) < MAX_DIFFERENCE
 
 
 def test_versions_in_the_document_are_those_of_the_package():

@@ -24,7 +24,11 @@ HEAVY = (
     "huggingface_hub",
 )
 
-ERRORS = {name: value for name, value in vars(errors).items() if inspect.isclass(value) and value.__module__ == errors.__name__}
+ERRORS = {
+    name: value
+    for name, value in vars(errors).items()
+    if inspect.isclass(value) and value.__module__ == errors.__name__
+}
 
 
 def public_callables():

@@ -2,25 +2,34 @@
 
 from smile_runtime.space.file_hashes import FileHashes
 from smile_runtime.space.parity import (
-    TOLERANCE,
+    MAX_DIFFERENCE,
     parity_cosine,
     require_int8_parity,
     require_parity,
     require_sparse_parity,
     write_parity,
 )
-from smile_runtime.space.space import Space, absent_encoder, encoders_here, open_space, require_pinned, verify_files
+from smile_runtime.space.space import (
+    Space,
+    encoder_not_pulled_error,
+    open_space,
+    open_verified,
+    pulled_modalities,
+    require_pinned,
+    verify_files,
+)
 from smile_runtime.space.space_folder import SPACE_FOLDER
 
 __all__ = [
+    "MAX_DIFFERENCE",
     "SPACE_FOLDER",
-    "TOLERANCE",
     "FileHashes",
     "Space",
-    "absent_encoder",
-    "encoders_here",
+    "encoder_not_pulled_error",
     "open_space",
+    "open_verified",
     "parity_cosine",
+    "pulled_modalities",
     "require_int8_parity",
     "require_parity",
     "require_pinned",

@@ -1,4 +1,4 @@
-"""The sha256 of a space's files, remembered so that files that did not change are not read again."""
+"""The sha256 of a space's files, cached so that unchanged files are not read again."""
 
 import hashlib
 import logging
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file's sha256, and what the file system said of it just before it was read."""
+    """A file's sha256, and its status just before it was read."""
 
     sha256: str
     size: int
@@ -26,16 +26,16 @@ class _Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class FileHashes:
     """The sha256 of the files in one directory.
 
-    A file is read again whenever its size, its inode or either of its times (content, status) is not what it was. Not
-    noticed: a change within the same tick of the file system's clock (milliseconds) as the one before, and bytes that
-    change beneath the file system. `smile-zoo verify` reads every file.
+    A file is read again whenever its size, inode, or time of modification or status change differs. Not detected: a
+    change within the same tick of the file system's clock (milliseconds) as the previous one, and bytes that change
+    below the file system. `smile-zoo verify` reads every file.
 
     Parameters
     ----------
     directory
-        Whose files.
+        Space directory whose files are hashed.
     memory
-        Folder in which hashes are remembered; None: every file is read.
+        Folder that caches the hashes; None to read every file.
     """
 
     def __init__(self, directory: Path, memory: Path | None = None) -> None:
@@ -46,7 +46,7 @@ class FileHashes:
         self._changed = False
 
     def sha256(self, name: str) -> str:
-        """Return the sha256 of a file, as 64 hexadecimal digits."""
+        """Return the sha256 of a file as 64 hexadecimal digits."""
         path = self._directory / name
         status = path.stat()
         now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
@@ -57,7 +57,7 @@ class FileHashes:
         return seen.sha256
 
     def save(self) -> None:
-        """Remember what was read; where that cannot be written, the files are read again next time."""
+        """Cache the hashes; if that fails, the files are read again next time."""
         if self._record is None or not self._changed:
             return
         try:
@@ -65,7 +65,7 @@ class FileHashes:
             with atomic_path(self._record) as partial:
                 partial.write_bytes(msgspec.json.encode(dict(self._seen)))
         except (OutputError, OSError) as error:
-            logger.info("hashes are not remembered: %s", error)
+            logger.info("hashes are not cached: %s", error)
         self._changed = False
 
 

@@ -1,4 +1,4 @@
-"""Parity: the rows that travel with a space, and what torch made of them."""
+"""Parity rows: cells stored with a space, and the embedding that torch computed for them."""
 
 from pathlib import Path
 
@@ -10,14 +10,26 @@ from safetensors.numpy import load_file, save
 from smile_runtime.encoder import CPU, Encoder
 from smile_runtime.errors import IntegrityError
 
-TOLERANCE = 1e-5
-COSINE_TOLERANCE = 1e-4
+MAX_DIFFERENCE = 1e-5
+MAX_COSINE_LOSS = 1e-4
 
 
 def write_parity(
     path: Path, X: NDArray[np.float32], size_factor: NDArray[np.float32], embedding: NDArray[np.float32]
 ) -> None:
-    """Write raw values, size factors, and the embedding that torch gave for them."""
+    """Write the parity rows of an encoder.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    X
+        Raw values, shape ``(n, n_features)``; NaN if not measured.
+    size_factor
+        Size factor of each row, shape ``(n, 1)``.
+    embedding
+        Embedding that torch computed, shape ``(n, n_latent)``.
+    """
     path.write_bytes(save({"X": X, "size_factor": size_factor, "embedding": embedding}))
 
 
@@ -27,27 +39,27 @@ def parity_difference(encoder: Encoder, path: Path) -> float:
     Raises
     ------
     IntegrityError
-        If the file holds no such rows.
+        If the file holds no parity rows.
     """
     X, size_factor, expected = _read_parity(encoder, path)
     return float(np.abs(encoder.encode(X, size_factor) - expected).max())
 
 
 def parity_cosine(encoder: Encoder, path: Path) -> float:
-    """Return the lowest cosine of a parity row's embedding here to torch's; errors as `parity_difference`."""
+    """Return the lowest cosine between this machine's and torch's embedding of a parity row."""
     X, size_factor, expected = _read_parity(encoder, path)
     return float((encoder.encode(X, size_factor) * expected).sum(axis=1).min())
 
 
 def sparse_parity_difference(encoder: Encoder, path: Path) -> float:
-    """Return the same, of each row alone as a sparse one, without the features that it lacks.
+    """Return the largest difference as `parity_difference` does, with each row encoded alone as a sparse one.
 
     Raises
     ------
     IntegrityError
-        If the file holds no such rows, or the encoder takes no sparse ones.
+        If the file holds no parity rows, or the encoder has no files for sparse rows.
     """
-    from scipy import sparse  # at the first matrix, not at `import smile_runtime`
+    from scipy import sparse  # imported with the first matrix, not with smile_runtime
 
     if encoder.sparse_path is None:
         raise IntegrityError(f"the {encoder.modality} encoder has no files for sparse rows; build the space again")
@@ -61,18 +73,18 @@ def sparse_parity_difference(encoder: Encoder, path: Path) -> float:
 
 
 def require_parity(encoder: Encoder, path: Path) -> float:
-    """Return the largest difference, or refuse one above ``TOLERANCE``.
+    """Return the largest difference, or raise if it exceeds ``MAX_DIFFERENCE``.
 
     Raises
     ------
     IntegrityError
-        If this machine's embedding differs by more.
+        If this machine's embedding differs more.
     """
     return _required(parity_difference(encoder, path), f"the {encoder.modality} encoder", encoder.provider)
 
 
 def require_sparse_parity(encoder: Encoder, path: Path) -> float:
-    """Return the largest difference of sparse rows, or refuse one above ``TOLERANCE``, as `require_parity`."""
+    """Return the largest difference of sparse rows, or raise as `require_parity` does."""
     return _required(sparse_parity_difference(encoder, path), f"the {encoder.modality} encoder of sparse rows", CPU)
 
 
@@ -90,29 +102,31 @@ def _read_parity(encoder: Encoder, path: Path) -> tuple[NDArray[np.float32], NDA
 
 
 def _required(difference: float, what: str, provider: str) -> float:
-    if not difference <= TOLERANCE:
+    if not difference <= MAX_DIFFERENCE:
         raise IntegrityError(
-            f"{what} gives embeddings that differ from torch's by {difference:.2g} "
-            f"(at most {TOLERANCE:g} is allowed) with {provider}; report this, and use --device cpu"
+            f"{what} computes embeddings that differ from torch's by {difference:.2g} (limit {MAX_DIFFERENCE:g}) "
+            f"with {provider}; report this, and use the CPU",
+            options={"device": "cpu"},
         )
     return difference
 
 
 def require_int8_parity(encoder: Encoder, path: Path) -> float:
-    """Return the lowest cosine to torch's embedding of an encoder's int8 graph, or refuse one lower than at export.
+    """Return the lowest cosine between the int8 graph's and torch's embedding, or raise if it is lower than at export.
 
-    Integers are multiplied and added exactly: what differs between machines is the rounding of the logarithms before.
+    Integer arithmetic is exact; machines differ only in the rounding of the preceding logarithms.
 
     Raises
     ------
     IntegrityError
-        If it is more than ``COSINE_TOLERANCE`` below what the manifest states.
+        If the cosine is more than ``MAX_COSINE_LOSS`` below the value in the manifest.
     """
     assert encoder.record.int8
     stated, cosine = encoder.record.int8.parity_cosine, parity_cosine(encoder, path)
-    if not cosine >= stated - COSINE_TOLERANCE:
+    if not cosine >= stated - MAX_COSINE_LOSS:
         raise IntegrityError(
-            f"the {encoder.modality} encoder's int8 graph gives embeddings of cosine {cosine:.5f} to torch's, the "
-            f"manifest says {stated:.5f}; report this, and use --precision float32"
+            f"the {encoder.modality} encoder's int8 graph reaches a cosine of only {cosine:.5f} to torch's embedding, "
+            f"but the manifest says {stated:.5f}; report this, and use float32",
+            options={"precision": "float32"},
         )
     return cosine

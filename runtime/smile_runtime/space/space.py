@@ -1,4 +1,4 @@
-"""A space on disk, verified and ready to project into."""
+"""Space directories, verified and opened."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,29 +7,38 @@ from pathlib import Path
 from smile_runtime.encoder import Encoder, SparseFiles, device_for
 from smile_runtime.errors import IntegrityError, PrecisionError, UnknownModalityError
 from smile_runtime.features import FeatureTable
-from smile_runtime.manifest import MANIFEST_NAME, Device, EncoderRecord, FileRecord, Manifest, Precision, read_manifest
+from smile_runtime.manifest import (
+    CARD_NAME,
+    MANIFEST_NAME,
+    Device,
+    EncoderRecord,
+    FileRecord,
+    Manifest,
+    Precision,
+    read_manifest,
+)
 from smile_runtime.mapping import Reference, read_points
 from smile_runtime.space.file_hashes import FileHashes
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class Space:
-    """A published latent space: encoders that share it, and the reference that query cells are compared with.
+    """A published latent space: its encoders, and the reference that query cells are compared with.
 
     Attributes
     ----------
     path
-        Its directory.
+        Space directory.
     manifest
-        What it says of itself.
+        Manifest of the space.
     manifest_sha256
-        The sha256 of its manifest, which pins all other files.
+        The sha256 of the manifest, which pins all other files.
     device
-        Where its encoders run.
+        Device of the encoders.
     revision
-        Where its directory came from, for provenance.
+        Origin of the directory, for provenance.
     precision
-        What its encoders compute in.
+        Precision of the encoders.
     """
 
     path: Path
@@ -41,14 +50,14 @@ class Space:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """Name of the space."""
         return self.manifest.name
 
     @cached_property
     def encoders(self) -> dict[str, Encoder]:
-        """Its encoders by modality, those whose files are here and that have a graph of the precision."""
+        """Encoders by modality, of those that were pulled and have a graph of the precision."""
         encoders = {}
-        for modality in encoders_here(self.path, self.manifest):
+        for modality in pulled_modalities(self.path, self.manifest):
             record = self.manifest.encoders[modality]
             graph = record.graph_of(self.precision)
             if graph is None:
@@ -56,7 +65,8 @@ class Space:
             features = FeatureTable.from_tsv(self.path / record.features)
             if len(features) != record.n_features:
                 raise IntegrityError(
-                    f"{self.path / record.features} has {len(features)} features, the manifest says {record.n_features}"
+                    f"{self.path / record.features} has {len(features)} features, but the manifest says "
+                    f"{record.n_features}"
                 )
             encoders[modality] = Encoder(
                 modality,
@@ -75,46 +85,47 @@ class Space:
 
     @cached_property
     def reference(self) -> Reference:
-        """Its reference."""
+        """Reference of the space."""
         record = self.manifest.reference
         reference = read_points(self.path / record.points, tuple(record.label_columns), tuple(record.modalities))
         label_modalities = {name for encoder in self.manifest.encoders.values() for name in encoder.label_modalities}
         if unknown := label_modalities - set(reference.modalities):
             raise IntegrityError(
-                f"the manifest lets {min(unknown)} vote, the reference has no such points; build it again"
+                f"the manifest takes labels from {min(unknown)}, but the reference has none of its points; "
+                "build the space again"
             )
         widths = {encoder.n_latent for encoder in self.manifest.encoders.values()}
         if widths != {reference.embedding.shape[1]} or len(reference) != record.n_points:
             raise IntegrityError(
-                f"{self.path / record.points} holds an embedding of shape {reference.embedding.shape}, the manifest "
-                f"says {(record.n_points, *widths)}; pull or build the space again"
+                f"{self.path / record.points} holds an embedding of shape {reference.embedding.shape}, but the "
+                f"manifest says {(record.n_points, *widths)}; pull or build the space again"
             )
         return reference
 
     def encoder(self, modality: str | None = None) -> Encoder:
-        """Return the encoder of a modality; None for the only one.
+        """Return the encoder of a modality.
 
         Raises
         ------
         UnknownModalityError
-            If there is none of that name, or several to choose from.
+            If there is no such encoder, or if the modality is None and there are several.
         PrecisionError
-            If it has no graph of the space's precision.
+            If the encoder has no graph of the space's precision.
         """
-        here = encoders_here(self.path, self.manifest)
-        known = ", ".join(here)
+        pulled = pulled_modalities(self.path, self.manifest)
+        known = ", ".join(pulled)
         if modality is None:
-            if len(here) > 1:
+            if len(pulled) > 1:
                 raise UnknownModalityError(
-                    f"the space {self.name} has several encoders: {known}; say which (--modality)"
+                    f"the space {self.name} has several encoders: {known}; choose one", options={"modality": None}
                 )
-            modality = here[0]
-        if modality not in here and modality in self.manifest.encoders:
-            raise absent_encoder(modality, self.name, here)
-        if modality not in here:
+            modality = pulled[0]
+        if modality not in pulled and modality in self.manifest.encoders:
+            raise encoder_not_pulled_error(modality, self.name, pulled)
+        if modality not in pulled:
             raise UnknownModalityError(f"the space {self.name} has no {modality!r} encoder; it has: {known}")
         if modality not in self.encoders:
-            raise absent_graph(self.precision, f"the {modality} encoder of the space {self.name}")
+            raise missing_graph_error(self.precision, f"the {modality} encoder of the space {self.name}")
         return self.encoders[modality]
 
 
@@ -126,53 +137,92 @@ def open_space(
     revision: str = "local",
     hash_memory: Path | None = None,
 ) -> Space:
-    """Open a space directory, after checking the sha256 of every file in it.
+    """Open a space directory after verifying the sha256 of every file in it.
 
     Parameters
     ----------
     path
-        The directory.
+        Space directory.
     device
-        Where its encoders run: ``auto``, ``cpu`` or ``cuda``.
+        Device of the encoders: ``auto``, ``cpu`` or ``cuda``.
     precision
-        What they compute in: ``float32``, or ``int8`` where the space has such graphs, on the CPU.
+        Precision of the encoders: ``float32``, or ``int8`` if the space has such graphs (on the CPU only).
     revision
-        Where the directory came from, to be recorded with every projection.
+        Origin of the directory, recorded with every projection.
     hash_memory
-        Folder in which the sha256 of files is remembered, so that those that did not change since (`FileHashes` says
-        how that is seen) are not read again; None: all are read.
+        Folder that caches the sha256 of files, so that unchanged files (see `FileHashes`) are not read again; None to
+        read all files.
 
     Returns
     -------
-        The space; ONNX Runtime is loaded at the first projection.
+        The space; ONNX Runtime is loaded with the first projection.
 
     Raises
     ------
     DeviceError
-        If there is no such device, or graphs of the precision cannot run there.
+        If the device is unknown, or cannot run graphs of the precision.
     PrecisionError
-        If there is no such precision, or the space has no graph of it.
+        If the precision is unknown, or the space has no graph of it.
     SpaceNotFoundError
         If there is no space directory.
     FormatVersionError, SpaceError
-        If its manifest cannot be read.
+        If the manifest cannot be read.
     IntegrityError
-        If a file is missing or was changed.
+        If a file is missing or has been changed.
     """
-    device = device_for(device, precision)
     path = Path(path)
     manifest = read_manifest(path)
-    if all(record.graph_of(precision) is None for record in manifest.encoders.values()):
-        raise absent_graph(precision, f"the space {manifest.name}")
     hashes = FileHashes(path, hash_memory)
     verify_files(path, manifest, hashes)
     manifest_sha256 = hashes.sha256(MANIFEST_NAME)
     hashes.save()
-    return Space(path, manifest, manifest_sha256, device, revision, precision)
+    return open_verified(
+        path, manifest, manifest_sha256=manifest_sha256, device=device, precision=precision, revision=revision
+    )
 
 
-def encoders_here(path: Path, manifest: Manifest) -> list[str]:
-    """Return the modalities whose encoders a space directory holds: all, or those that were pulled."""
+def open_verified(
+    path: Path,
+    manifest: Manifest,
+    *,
+    manifest_sha256: str,
+    device: Device = "auto",
+    precision: Precision = "float32",
+    revision: str = "local",
+) -> Space:
+    """Open a space directory whose files the caller has just verified.
+
+    Parameters
+    ----------
+    path
+        Space directory.
+    manifest
+        Manifest that the files were verified against.
+    manifest_sha256
+        The sha256 of the manifest.
+    device, precision, revision
+        As in `open_space`.
+
+    Raises
+    ------
+    DeviceError, PrecisionError
+        As in `open_space`.
+    """
+    device = device_for(device, precision)
+    if all(record.graph_of(precision) is None for record in manifest.encoders.values()):
+        raise missing_graph_error(precision, f"the space {manifest.name}")
+    return Space(
+        path=path,
+        manifest=manifest,
+        manifest_sha256=manifest_sha256,
+        device=device,
+        revision=revision,
+        precision=precision,
+    )
+
+
+def pulled_modalities(path: Path, manifest: Manifest) -> list[str]:
+    """Return the modalities whose encoders a space directory holds: all of them, or those that were pulled."""
     return [
         modality
         for modality, record in manifest.encoders.items()
@@ -180,26 +230,28 @@ def encoders_here(path: Path, manifest: Manifest) -> list[str]:
     ]
 
 
-def absent_encoder(modality: str, space: str, here: list[str]) -> UnknownModalityError:
-    """Return the error of an encoder that the space has, and its directory has not."""
+def encoder_not_pulled_error(modality: str, space: str, pulled: list[str]) -> UnknownModalityError:
+    """Return the error for an encoder that the space has but its directory lacks."""
     return UnknownModalityError(
-        f"the {modality} encoder of the space {space} was not pulled, only: {', '.join(here)}; "
+        f"the {modality} encoder of the space {space} was not pulled, only: {', '.join(pulled)}; "
         f"get it with: smile-zoo pull SPACE --modality {modality}"
     )
 
 
-def absent_graph(precision: Precision, what: str) -> PrecisionError:
-    """Return the error of a space or encoder that has no graph of a precision."""
+def missing_graph_error(precision: Precision, owner: str) -> PrecisionError:
+    """Return the error for a space or encoder without a graph of a precision."""
     return PrecisionError(
-        f"{what} has no {precision} graph; use --precision float32, or build the space again with {precision} = true "
-        "under [export] in its recipe"
+        f"{owner} has no {precision} graph; use float32, or build the space again with {precision} = true under "
+        "[export] in its recipe",
+        options={"precision": "float32"},
     )
 
 
 def verify_files(path: Path, manifest: Manifest, hashes: FileHashes) -> None:
-    """Check size and sha256 of every file that a manifest lists, and that it lists all it needs.
+    """Verify size and sha256 of every file in the manifest, and that the manifest lists every file it uses.
 
-    Weights for training come only on request, as do encoders of a space that has several, so they may be absent.
+    Training weights, and encoders of a space with several, are downloaded on request and may be absent. The card,
+    which people edit and no code opens, is not verified.
 
     Raises
     ------
@@ -209,31 +261,31 @@ def verify_files(path: Path, manifest: Manifest, hashes: FileHashes) -> None:
     needed = {manifest.reference.points, *(name for record in manifest.encoders.values() for name in record.files)}
     if unlisted := sorted(needed - set(manifest.files)):
         raise IntegrityError(f"the manifest in {path} uses {unlisted[0]} without its sha256; do not use this space")
-    here = encoders_here(path, manifest) or list(manifest.encoders)
-    required = manifest.select(here)
+    pulled = pulled_modalities(path, manifest) or list(manifest.encoders)
+    required = manifest.select(pulled)
     for name, pinned in manifest.files.items():
-        if name in required or (path / name).is_file():
+        if name != CARD_NAME and (name in required or (path / name).is_file()):
             require_pinned(path, name, pinned, hashes)
 
 
 def require_pinned(path: Path, name: str, pinned: FileRecord, hashes: FileHashes) -> None:
-    """Refuse a file that is missing or is not what the manifest pins.
+    """Validate that a file exists and matches its size and sha256 in the manifest.
 
     Raises
     ------
     IntegrityError
-        Saying how it differs.
+        If the file is missing or differs; the message says how.
     """
     file = path / name
     if not file.is_file():
         raise IntegrityError(f"{file} is missing; pull or build the space again")
     if (size := file.stat().st_size) != pinned.size:
         raise IntegrityError(
-            f"{file} has {size:,} bytes, the manifest says {pinned.size:,}: it is truncated or was changed; "
+            f"{file} has {size:,} bytes, but the manifest says {pinned.size:,}: it is truncated or was changed; "
             "pull or build the space again"
         )
-    if (found := hashes.sha256(name)) != pinned.sha256:
+    if (sha256 := hashes.sha256(name)) != pinned.sha256:
         raise IntegrityError(
-            f"{file} was changed: its sha256 is {found[:12]}…, the manifest says {pinned.sha256[:12]}…; "
+            f"{file} was changed: its sha256 is {sha256[:12]}…, but the manifest says {pinned.sha256[:12]}…; "
             "pull or build the space again"
         )

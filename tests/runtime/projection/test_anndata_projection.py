@@ -231,7 +231,9 @@ def test_key_added_renames_all(counts, space):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("key_added", ["a/b", "", ".", ".."])
 def test_impossible_key_is_refused(counts, space, key_added):
-    with pytest.raises(QueryError, match=f"cannot be named after '{key_added}'; use a name without slashes, other than"):
+    with pytest.raises(
+        QueryError, match=f"cannot be named after '{key_added}'; use a name without slashes, other than"
+    ):
         project(counts, space, key_added=key_added)
 
 
@@ -606,5 +608,7 @@ def test_a_target_sum_is_more_than_nothing(lognorm, space, target_sum):
 
 
 def test_counts_have_no_target_sum(counts, space):
-    with pytest.raises(ValueKindError, match=r"a normalization target applies to log-normalized values, but these are counts"):
+    with pytest.raises(
+        ValueKindError, match=r"a normalization target applies to log-normalized values, but these are counts"
+    ):
         projected(counts, space, target_sum=1e4)

@@ -63,7 +63,9 @@ def test_cluster_agrees_with_memory(counts, space, client):
     lazily = lazy(counts)
     project(lazily, space)
     assert_same(lazily, project(counts, space, copy=True))
-    workers = client.run(lambda: importlib.import_module("smile_runtime.projection.dask")._open_on_worker.cache_info().currsize)
+    workers = client.run(
+        lambda: importlib.import_module("smile_runtime.projection.dask")._open_on_worker.cache_info().currsize
+    )
     assert sorted(workers.values()) == [1, 1] or sorted(workers.values()) == [0, 1]  # one space each, at most
 
 

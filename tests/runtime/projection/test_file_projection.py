@@ -135,7 +135,9 @@ def test_what_only_a_later_anndata_reads_is_kept(counts, query, output, space):
 def test_values_of_a_later_anndata_are_refused(query, output, space):
     with h5py.File(query, "a") as file:
         file["X"].attrs["encoding-type"] = "of-the-future"
-    with pytest.raises(QueryError, match="stores values in the unknown format 'of-the-future'; store them dense, as CSR or as CSC"):
+    with pytest.raises(
+        QueryError, match="stores values in the unknown format 'of-the-future'; store them dense, as CSR or as CSC"
+    ):
         project_file(query, space, output)
     assert names(output) == []
 

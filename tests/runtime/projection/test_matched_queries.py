@@ -123,7 +123,9 @@ def without_genes(adata):
 
 def test_error_says_that_raw_has_the_features(counts, space, caplog):
     query = without_genes(counts)
-    with pytest.raises(FeatureMatchError, match=r"only 0 of .*In this query, raw has 1,767 of the features \(use_raw=True\)$"):
+    with pytest.raises(
+        FeatureMatchError, match=r"only 0 of .*In this query, raw has 1,767 of the features \(use_raw=True\)$"
+    ):
         project(query, space)
     assert caplog.records == []
     assert_same(projected(query, space, use_raw=True), projected(counts, space))

@@ -132,7 +132,10 @@ def test_contradictions_in_a_file(query, space, change, text):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda file: file["X/indices"].__setitem__(0, 10**6), "it has entries in rows 0 to 1,000,000, but only 30 rows"),
+        (
+            lambda file: file["X/indices"].__setitem__(0, 10**6),
+            "it has entries in rows 0 to 1,000,000, but only 30 rows",
+        ),
         (lambda file: file["X/indices"].__setitem__(0, -5), "it has entries in rows -5 to 29, but only 30 rows"),
         (lambda file: file["X/indptr"].__setitem__(3, 0), "its column pointers decrease"),
         (lambda file: file["X/indptr"].__setitem__(-1, 10**6), "indptr describes 1,000,000 entries, but there are"),

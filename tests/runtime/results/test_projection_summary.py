@@ -95,5 +95,7 @@ def test_batches_of_any_type_and_missing_ones() -> None:
 
 def test_too_many_batches_are_refused() -> None:
     make_batches(pd.Series(np.arange(MAX_BATCHES)), "depth")
-    with pytest.raises(QueryError, match=r"obs\['depth'\] has 501 different values, but at most 500 batches are possible"):
+    with pytest.raises(
+        QueryError, match=r"obs\['depth'\] has 501 different values, but at most 500 batches are possible"
+    ):
         make_batches(pd.Series(np.arange(MAX_BATCHES + 1)), "depth")

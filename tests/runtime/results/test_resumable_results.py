@@ -91,7 +91,9 @@ def test_little_is_not_kept(query, space, output):
 
 
 def test_unfinished_results_are_not_thrown_away_unasked(query, space, output, left):
-    with pytest.raises(OutputError, match=rf"{left} holds the results .* resume it or start again \(resume=True, force=True\)"):
+    with pytest.raises(
+        OutputError, match=rf"{left} holds the results .* resume it or start again \(resume=True, force=True\)"
+    ):
         project_file(query, space, output)
     assert left.is_dir()
     done = []

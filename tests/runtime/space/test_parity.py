@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from smile_runtime import IntegrityError, SmileError
-from smile_runtime.space.parity import TOLERANCE, parity_difference, require_parity, write_parity
+from smile_runtime.space.parity import MAX_DIFFERENCE, parity_difference, require_parity, write_parity
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def parity(space, encoder, tmp_path):
 
 def test_packaged_space_gives_what_torch_gave(encoder, parity):
     difference = require_parity(encoder, parity)
-    assert 0 < difference <= TOLERANCE
+    assert 0 < difference <= MAX_DIFFERENCE
 
 
 def test_parity_rows_try_the_encoder(encoder, parity):
@@ -34,7 +34,7 @@ def test_other_embedding_is_refused(encoder, parity, change):
     save_file(rows, parity)
     with pytest.raises(IntegrityError, match=r"rna encoder gives embeddings that differ from torch's by") as caught:
         require_parity(encoder, parity)
-    assert f"{TOLERANCE:g}" in str(caught.value)
+    assert f"{MAX_DIFFERENCE:g}" in str(caught.value)
     assert encoder.provider in str(caught.value)
 
 

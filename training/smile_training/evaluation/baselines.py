@@ -1,6 +1,6 @@
 """Well-known methods on the same cells: what a space is compared with.
 
-Values come scaled, dense or CSR, and need not be centered: each method finds its own center or intercept. All are fitted
+Values are scaled, dense or CSR, and need not be centered: each method finds its own center or intercept. All fit
 on training cells alone, but for Harmony.
 """
 

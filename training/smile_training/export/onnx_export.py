@@ -46,7 +46,7 @@ def export_onnx(encoder: TrainedEncoder, path: Path, metadata: dict[str, str]) -
 
 
 def export_integer_graph(encoder: TrainedEncoder, path: Path, metadata: dict[str, str]) -> None:
-    """Write an encoder as `export_onnx` does, in the form that `smile_training.export.quantization` rounds to integers."""
+    """Write an encoder like `export_onnx`, in the form that `quantization` rounds to integers."""
     _export(IntegerGraph(encoder).eval(), {"X": len(encoder.features), "size_factor": 1}, path, metadata)
 
 

@@ -38,7 +38,7 @@ class _Reader:
 
 
 def quantize(encoder: TrainedEncoder, cells: Cells, path: Path, metadata: dict[str, str]) -> None:
-    """Write an encoder as an ONNX graph of int8 layers, inputs and outputs as in `smile_training.export.onnx_export.export_onnx`.
+    """Write an encoder as an ONNX graph with int8 layers; inputs and outputs as in `export_onnx`.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ import click
 
 from smile_runtime import Space, open_space
 from smile_runtime.encoder import CPU
-from smile_runtime.space import TOLERANCE, require_int8_parity, require_parity, require_sparse_parity
+from smile_runtime.space import MAX_DIFFERENCE, require_int8_parity, require_parity, require_sparse_parity
 from smile_zoo.cli import options
 from smile_zoo.cli.console import print_json, progress_bar
 from smile_zoo.transfer import pull
@@ -48,7 +48,7 @@ def verify(space: str, *, device: options.DeviceName, as_json: bool) -> None:
     for check in checks:
         click.echo(
             f"{check['encoder']}, {check['rows']} rows: largest difference from torch "
-            f"{check['largest_difference']:.1e} (at most {TOLERANCE:.0e}) with {check['provider']}"
+            f"{check['largest_difference']:.1e} (at most {MAX_DIFFERENCE:.0e}) with {check['provider']}"
         )
     for check in int8_checks:
         click.echo(

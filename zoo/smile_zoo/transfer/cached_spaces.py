@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from smile_runtime.errors import OutputError, SmileError, SpaceNotFoundError
 from smile_runtime.manifest import MANIFEST_NAME, read_manifest
-from smile_runtime.space import encoders_here
+from smile_runtime.space import pulled_modalities
 from smile_zoo.catalogue import CatalogueEntry
 from smile_zoo.hub import RepoCache, hub_cache
 from smile_zoo.transfer.names import LocalSpace, parse_name
@@ -140,7 +140,7 @@ def _space(repo: str, revision: "CachedRevisionInfo") -> CachedSpace | None:
         repo,
         revision.commit_hash,
         sorted(revision.refs),
-        encoders_here(revision.snapshot_path, manifest),
+        pulled_modalities(revision.snapshot_path, manifest),
         revision.size_on_disk,
         revision.snapshot_path,
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest
 from smile_runtime.space import (
     FileHashes,
-    Space,
     require_int8_parity,
     require_parity,
     require_sparse_parity,
@@ -65,7 +64,7 @@ def _require_whole(path: Path, manifest: Manifest) -> None:
             "--with-training --to DIR"
         )
     verify_files(path, manifest, FileHashes(path))
-    space = Space(path, manifest, "", "cpu", "local")
+    space = open_verified(path, manifest, manifest_sha256="", device="cpu")
     for encoder in space.encoders.values():
         require_parity(encoder, path / encoder.record.parity)
         if encoder.record.sparse:

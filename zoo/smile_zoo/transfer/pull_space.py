@@ -11,9 +11,9 @@ from smile_runtime.space import (
     SPACE_FOLDER,
     FileHashes,
     Space,
-    absent_encoder,
-    encoders_here,
+    encoder_not_pulled_error,
     open_space,
+    pulled_modalities,
     require_pinned,
 )
 from smile_zoo.hub import Hub, Progress, hash_memory, no_progress
@@ -148,11 +148,11 @@ def _opened(space: LocalSpace) -> PulledSpace:
 
 def _verified(pulled: PulledSpace, wanted: FileSelection) -> PulledSpace:
     """Check the files of a directory; of a space of several modalities, it may hold some."""
-    here = encoders_here(pulled.path, pulled.manifest)
+    here = pulled_modalities(pulled.path, pulled.manifest)
     wanted = replace(wanted, modalities=wanted.modalities or here or None)
     hashes, files = FileHashes(pulled.path, hash_memory()), wanted.of(pulled.manifest)
     if here and (absent := [name for name in wanted.modalities or () if name not in here]):
-        raise absent_encoder(absent[0], pulled.manifest.name, here)
+        raise encoder_not_pulled_error(absent[0], pulled.manifest.name, here)
     for name, record in files.items():
         require_pinned(pulled.path, name, record, hashes)
     hashes.save()
