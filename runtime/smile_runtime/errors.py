@@ -32,8 +32,8 @@ class SmileError(Exception):
     message
         What was found, what was needed and what to do next, without names of arguments or command-line flags.
     options
-        Arguments of the public function that would help, by name, with the value to pass (None means any). ``str(error)``
-        appends them as Python arguments, the command as its flags.
+        Arguments of the public function that would help, by name, with the value to pass; None means any.
+        ``str(error)`` appends them as Python arguments, the command as its flags.
 
     Examples
     --------

@@ -273,14 +273,9 @@ class Manifest(Record, frozen=True):
     def select(
         self, modalities: Collection[str] | None = None, *, with_training: bool = False
     ) -> dict[str, FileRecord]:
-        """Return the files of some encoders, along with the reference and the pictures.
+        """Return the files of some modalities' encoders (None for all), along with the reference and the pictures.
 
-        Parameters
-        ----------
-        modalities
-            Modalities of the encoders; None for all.
-        with_training
-            Whether to include the torch weights.
+        The torch weights are included only ``with_training``.
         """
         chosen = [name for name in self.encoders if modalities is None or name in modalities]
         needed = {self.reference.points, *(file for name in chosen for file in self.encoders[name].files)}
@@ -305,15 +300,6 @@ class _Header(msgspec.Struct):
 
 def read_manifest(space: Path) -> Manifest:
     """Read and validate the manifest of a space directory.
-
-    Parameters
-    ----------
-    space
-        Space directory.
-
-    Returns
-    -------
-        The manifest.
 
     Raises
     ------

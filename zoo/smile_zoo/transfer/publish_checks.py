@@ -9,6 +9,7 @@ from pathlib import Path
 from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest
 from smile_runtime.space import (
     FileHashes,
+    open_verified,
     require_int8_parity,
     require_parity,
     require_sparse_parity,
