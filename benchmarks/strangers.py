@@ -25,7 +25,7 @@ from smile_training.data.folds import split_folds
 from smile_training.evaluation.calibration_fit import calibrate_similarity
 from smile_training.loop.train import Run, train_encoders
 from smile_training.recipe.recipe import read_recipe
-from smile_training.reference.summary import summarize
+from smile_training.reference.reference_points import build_reference
 from smile_zoo import load
 
 RECIPE = Path(__file__).parents[1] / "training/recipes/pbmc.toml"
@@ -47,7 +47,9 @@ def left_out_similarity(folder: Path) -> np.ndarray:
     for rows, left_out in split_folds(labels, recipe.reference.folds, recipe.seed):
         train, others = dataset.subset(names[rows]), dataset.subset(names[left_out]).cells["rna"]
         encoder = train_encoders(train, recipe, Run(torch.device("cpu"), recipe.seed))["rna"]
-        points = summarize(train, {"rna": encoder.embed(train.cells["rna"])}, recipe.reference, recipe.seed).embedding
+        points = build_reference(
+            train, {"rna": encoder.embed(train.cells["rna"])}, recipe.reference, recipe.seed
+        ).embedding
         looked_at = [encoder.embed(cells) for cells in degraded(others, recipe.seed)]
         k = recipe.reference.n_neighbors
         distances.append([mean_distance(find_nearest_neighbors(each, points, k)) for each in looked_at])

@@ -20,7 +20,7 @@ from smile_training.evaluation import metrics
 from smile_training.evaluation.baseline_inputs import baseline_values
 from smile_training.loop.train import Run, train_encoders
 from smile_training.recipe.recipe import Recipe, read_recipe
-from smile_training.reference.summary import summarize
+from smile_training.reference.reference_points import build_reference
 
 RECIPES = Path(__file__).parents[1] / "training/recipes"
 NAMES = ("lung-cell-lines", "pancreas", "pbmc")
@@ -32,7 +32,7 @@ def predictions(train: Dataset, left_out: Dataset, recipe: Recipe, seed: int) ->
     """Return the labels that each method gives to the left-out cells."""
     ((name, known),), ((_, others),) = train.cells.items(), left_out.cells.items()
     encoder = train_encoders(train, recipe, Run(torch.device("cpu"), seed))[name]
-    points = summarize(train, {name: encoder.embed(known)}, recipe.reference, recipe.seed)
+    points = build_reference(train, {name: encoder.embed(known)}, recipe.reference, recipe.seed)
     neighbors = find_nearest_neighbors(encoder.embed(others), points.embedding, recipe.reference.n_neighbors)
     fitted, projected = baseline_values(known, others, recipe.modalities[name])
     components = baselines.pca(fitted, projected, seed=seed)

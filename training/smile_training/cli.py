@@ -12,7 +12,7 @@ from tqdm import tqdm
 from smile_runtime.cards import metric_table
 from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
 from smile_runtime.space import open_space
-from smile_training.build import SpaceBuilder, build_space
+from smile_training.build import build_space, prepare_builder
 from smile_training.loop import Progress
 from smile_training.recipe import Recipe, fingerprint, read_recipe
 
@@ -86,7 +86,7 @@ def evaluate(recipe: Path, data: Path | None, device: str, as_json: bool) -> Non
       smile-zoo evaluate ./pbmc --data ~/data --json
     """
     settings = _recipe_of(recipe)
-    builder = SpaceBuilder(settings, data or recipe.parent, device=device, stage=_progress_bar)
+    builder = prepare_builder(settings, data or recipe.parent, device=device, stage=_progress_bar)
     evaluation = builder.measure()
     if evaluation is None:
         raise click.UsageError(

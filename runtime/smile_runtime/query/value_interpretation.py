@@ -146,7 +146,7 @@ class ValueInterpreter:
         if np.mean(sums > MAX_TOTAL_RATIO * self.target_sum) > MAX_OUTLIER_FRACTION:
             raise ValueKindError(
                 f"the totals of the log-normalized cells over {n_features:,} features differ (up to "
-                f"{sums.max():,.0f}), as after feature selection, and exceed the usual target of {self.target_sum:,.0f}; "
+                f"{sums.max():,.0f}), as after feature selection, and exceed the usual {self.target_sum:,.0f}; "
                 "provide raw counts or all features, or state the target",
                 options={"target_sum": None},
             )

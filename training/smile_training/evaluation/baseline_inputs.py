@@ -1,4 +1,6 @@
-"""The values that the peers are given: each modality's usual preprocessing, fitted on the training cells."""
+"""Inputs of the baselines: each modality's usual preprocessing, fitted on the training cells."""
+
+from dataclasses import replace
 
 import numpy as np
 import scipy
@@ -12,15 +14,15 @@ from smile_training.recipe import Modality
 
 
 def baseline_values(train: Cells, left_out: Cells, modality: Modality) -> tuple[Values, Values]:
-    """Return z-scores of training and left-out cells.
+    """Return z-scores of training and left-out cells, each of shape ``(n, n_features)``.
 
-    Sparse values are scaled and not centered, which stays to be done by whoever needs it.
+    Sparse values are scaled but not centered; methods that need centering do it themselves.
     """
     selected = select_features(train, modality.data, modality.preprocessing)
     fitted = fit_preprocessing(selected, modality.preprocessing)
-    fitted = Preprocessing(**{**vars(fitted), "scaling": "sd"})
-    place = {name: column for column, name in enumerate(left_out.features)}
-    known = left_out.with_features(np.array([place[name] for name in selected.features]))
+    fitted = replace(fitted, scaling="sd")
+    column_of = {name: column for column, name in enumerate(left_out.features)}
+    known = left_out.with_features(np.array([column_of[name] for name in selected.features]))
     return _scaled(selected, fitted), _scaled(known, fitted)
 
 

@@ -1,73 +1,112 @@
-"""The figures of the peers, on the cells of a fold."""
+"""Metrics of the baselines on the cells of a fold."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from smile_runtime.errors import DependencyError
 from smile_training.data import Dataset
-from smile_training.evaluation import baselines as baselines
+from smile_training.evaluation import baselines
 from smile_training.evaluation.baseline_inputs import baseline_values
-from smile_training.evaluation.metric_log import MetricLog, label_source
+from smile_training.evaluation.metric_log import LabelSource, Measurement, MetricLog, Prediction
 from smile_training.evaluation.structure import measure_pairs, measure_structure
 from smile_training.recipe import Recipe
 
-_FEWEST_PAIRS = 3  # two points always correlate
+MIN_CCA_PAIRS = 3  # two points always correlate
+
+FoldValues = Mapping[str, tuple[baselines.Values, baselines.Values]]
+"""Values of training and left-out cells, by modality."""
+FoldMetrics = tuple[list[Measurement], list[Prediction]]
 
 
-def measure_baselines(
-    notes: MetricLog, repeat: int, train: Dataset, left_out: Dataset, recipe: Recipe, seed: int, measured: list[str]
+def log_baselines(
+    log: MetricLog, repeat: int, train: Dataset, left_out: Dataset, *, recipe: Recipe, measured: list[str]
 ) -> None:
-    """Note the figures of PCA, Harmony and logistic regression in each modality, and of CCA between two."""
+    """Log PCA, Harmony and logistic regression in each measured modality, and CCA between two.
+
+    Parameters
+    ----------
+    log
+        Log that the metrics are added to.
+    repeat
+        Index of the repeat, which also varies the seed.
+    train
+        Cells to train on.
+    left_out
+        Cells to predict.
+    recipe
+        Recipe with the preprocessing of each modality.
+    measured
+        Modalities to measure.
+    """
+    seed = recipe.seed + repeat
     values = {
         name: baseline_values(train.cells[name], left_out.cells[name], recipe.modalities[name])
         for name in recipe.modalities
     }
     for name in measured:
-        known, others = train.cells[name], left_out.cells[name]
-        if len(others) == 0:
+        if len(left_out.cells[name]) == 0:
             continue
-        components = baselines.pca(*values[name], seed=seed)
-        spaces = {"pca": components}
-        batches = np.concatenate([known.batches, others.batches])
-        if len(np.unique(batches)) > 1:
-            try:
-                mixed = baselines.harmony(np.concatenate(components).astype(np.float64), batches, seed)
-                spaces["harmony"] = mixed[: len(known)], mixed[len(known) :]
-            except DependencyError as error:
-                notes.say_once(str(error))
-        for method, (fitted, projected) in spaces.items():
-            measure_structure(notes, repeat, method, train.of([name]), {name: fitted}, seed)
-            if train.label_names:
-                predicted = baselines.nearest_neighbor_labels(fitted, known.labels, projected)
-                notes.vote(repeat, name, method, left_out, predicted)
-        if train.label_names:
-            predicted = baselines.logistic_regression(values[name][0], known.labels, values[name][1])
-            notes.vote(repeat, name, "logistic regression", left_out, predicted)
+        spaces = dict(_spaces(log, train, left_out, values, name=name, seed=seed))
+        log.add(repeat, *_within_modality(train, left_out, values, spaces, name=name, seed=seed))
         if name != train.first:
-            _measure_cca(notes, repeat, train, left_out, values, name, seed)
+            log.add(repeat, *_between_modalities(train, left_out, values, name=name, seed=seed))
 
 
-def _measure_cca(
-    notes: MetricLog,
-    repeat: int,
+def _spaces(
+    log: MetricLog, train: Dataset, left_out: Dataset, values: FoldValues, *, name: str, seed: int
+) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
+    """Yield the name of each unsupervised method, and its embeddings of training and left-out cells."""
+    known, others = train.cells[name], left_out.cells[name]
+    components = baselines.pca(*values[name], seed=seed)
+    yield "pca", components
+    batches = np.concatenate([known.batches, others.batches])
+    if len(np.unique(batches)) > 1:
+        try:
+            mixed = baselines.harmony(np.concatenate(components).astype(np.float64), batches, seed)
+            yield "harmony", (mixed[: len(known)], mixed[len(known) :])
+        except DependencyError as error:
+            log.warn_once(str(error))
+
+
+def _within_modality(
     train: Dataset,
     left_out: Dataset,
-    values: Mapping[str, tuple[baselines.Values, baselines.Values]],
+    values: FoldValues,
+    spaces: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    *,
     name: str,
     seed: int,
-) -> None:
+) -> FoldMetrics:
+    known, names = train.cells[name], left_out.cells[name].names
+    measurements: list[Measurement] = []
+    predictions = []
+    for method, (fitted, projected) in spaces.items():
+        measurements += measure_structure(method, train.of([name]), {name: fitted}, seed)
+        if train.label_names:
+            predicted = baselines.nearest_neighbor_labels(fitted, known.labels, projected)
+            predictions.append(Prediction(LabelSource(name), method, names, predicted))
+    if train.label_names:
+        predicted = baselines.logistic_regression(values[name][0], known.labels, values[name][1])
+        predictions.append(Prediction(LabelSource(name), "logistic regression", names, predicted))
+    return measurements, predictions
+
+
+def _between_modalities(train: Dataset, left_out: Dataset, values: FoldValues, *, name: str, seed: int) -> FoldMetrics:
     first = train.first
     rows, others = train.pairs(first, name)
-    if len(rows) < _FEWEST_PAIRS:
-        return
+    if len(rows) < MIN_CCA_PAIRS:
+        return [], []
     (a, a_left), (b, b_left) = values[first], values[name]
     fitted_a, fitted_b, left_a, left_b = baselines.cca(a[rows], b[others], a_left, b_left)
     fitted = train.of([first, name])
     paired = Dataset({first: fitted.cells[first].subset(rows), name: fitted.cells[name].subset(others)})
-    measure_structure(notes, repeat, "cca", paired, {first: fitted_a, name: fitted_b}, seed)
-    measure_pairs(notes, repeat, "cca", left_out.of([first, name]), {first: left_a, name: left_b}, [name])
+    measurements = [
+        *measure_structure("cca", paired, {first: fitted_a, name: fitted_b}, seed),
+        *measure_pairs("cca", left_out.of([first, name]), {first: left_a, name: left_b}, [name]),
+    ]
     labels = paired.cells[first].labels
-    if (labels >= 0).any():
-        predicted = baselines.nearest_neighbor_labels(fitted_a, labels, left_b)
-        notes.vote(repeat, label_source(name, [first]), "cca", left_out, predicted)
+    if not (labels >= 0).any():
+        return measurements, []
+    predicted = baselines.nearest_neighbor_labels(fitted_a, labels, left_b)
+    return measurements, [Prediction(LabelSource(name, (first,)), "cca", left_out.cells[name].names, predicted)]

@@ -1,11 +1,11 @@
-"""How good a space is: the figures of the SMILE paper and of a reference's user, on cells left out of training.
+"""Cross-validation: the metrics of the SMILE paper, and of label transfer to left-out cells.
 
-Each repeat is a cross-validation with a seed of its own. Label transfer and FOSCTTM are of left-out cells; silhouettes
-and ARI are of the cells trained on, the reference. The peers see the same cells.
+Each repeat is a cross-validation with its own seed. Label transfer and FOSCTTM are measured on left-out cells,
+silhouettes and ARI on the training cells, which form the reference. The baselines see the same cells.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,36 +15,43 @@ from smile_runtime.manifest import CalibrationRecord, MetricRecord, SimilarityRe
 from smile_runtime.mapping import find_nearest_neighbors, mean_distance, transfer_labels
 from smile_training.data import Cells, Dataset, Split, degraded, split_folds
 from smile_training.evaluation import metrics
-from smile_training.evaluation.baseline_metrics import measure_baselines
+from smile_training.evaluation.baseline_metrics import log_baselines
 from smile_training.evaluation.calibration_fit import calibrate, calibrate_similarity
-from smile_training.evaluation.metric_log import SMILE, Embeddings, MetricLog, label_source
+from smile_training.evaluation.metric_log import (
+    SMILE,
+    Embeddings,
+    LabelSource,
+    Measurement,
+    MetricLog,
+    Prediction,
+)
 from smile_training.evaluation.structure import measure_pairs, measure_structure
 from smile_training.loop import Encoders
 from smile_training.recipe import Recipe
-from smile_training.reference import summarize
+from smile_training.reference import build_reference
 
-Distances = dict[str, list[NDArray[np.float32]]]
-"""Of left-out cells to the reference, by modality and voters, fold by fold."""
 Train = Callable[[Dataset, int, str], Encoders]
-"""Trains on cells with a seed; the text names the run."""
+"""Trains encoders on a dataset with a seed; the text names the run."""
+Distances = dict[LabelSource, list[NDArray[np.float32]]]
+"""Mean distances of left-out cells to the reference, one array per fold and degradation, each of shape ``(n,)``."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Evaluation:
-    """What a cross-validation found.
+    """Result of a cross-validation.
 
     Attributes
     ----------
     metrics
-        Every figure, mean and standard deviation over repeats.
-    voters
-        For each modality, the modalities whose reference cells give its queries their labels.
+        All metrics, as mean and standard deviation over repeats.
+    label_modalities
+        Modalities whose reference cells label a query, by modality of the query.
     calibrations
-        For each modality, the confidence in these labels, by label column; empty without labels.
+        Calibrations of the confidence, by modality and label column; empty without labels.
     similarities
-        For each modality, how far its cells lie from the reference.
+        Distances of known-type cells to the reference, by modality.
     example
-        The first fold, and the encoders that were trained on it, for a picture.
+        First fold and the encoders trained on it, for a picture.
     """
 
     metrics: list[MetricRecord]
@@ -54,38 +61,47 @@ class Evaluation:
     example: tuple[Split, Encoders]
 
 
+@dataclass(frozen=True, eq=False)
+class _FoldResult:
+    measurements: list[Measurement]
+    predictions: list[Prediction]
+    distances: Distances
+
+
 def structure_records(dataset: Dataset, embedding: Embeddings, seed: int) -> list[MetricRecord]:
-    """Return how types, batches and modalities lie in one embedding of all cells."""
-    notes = MetricLog(dataset, n_repeats=1)
-    measure_structure(notes, 0, SMILE, dataset, embedding, seed)
-    return notes.records()
+    """Return the structure metrics of one embedding of all cells."""
+    log = MetricLog(dataset, n_repeats=1)
+    log.add(0, measure_structure(SMILE, dataset, embedding, seed))
+    return log.records()
 
 
 def evaluate(
     dataset: Dataset,
     recipe: Recipe,
     train: Train,
+    *,
     measured: Iterable[str] | None = None,
     kept: Iterable[str] = (),
 ) -> Evaluation:
-    """Train on all folds but one, look at the cells of that one, and so on for each fold and repeat.
+    """Cross-validate a recipe.
 
     Parameters
     ----------
     dataset
         All cells.
     recipe
-        Says how many folds and repeats, and how the reference is made.
+        Recipe with the numbers of folds and repeats and the settings of the reference.
     train
         Trains the encoders.
     measured
-        Modalities to measure; None: all. The others were trained on the left-out cells too.
+        Modalities to measure; None for all. Others have been trained on the left-out cells, too.
     kept
-        Modalities of a reference that stays as it is; empty: all modalities are in the reference.
+        Modalities of a reference that is kept as it is; empty if all modalities are in the reference.
     """
     settings, kept = recipe.reference, list(kept) or list(recipe.modalities)
     measured = list(recipe.modalities if measured is None else measured)
-    notes = MetricLog(dataset, settings.repeats)
+    sources = {name: _label_sources(name, kept) for name in measured}
+    log = MetricLog(dataset, settings.repeats)
     distances: Distances = defaultdict(list)
     names, labels = dataset.names()
     if not dataset.label_names:
@@ -97,84 +113,94 @@ def evaluate(
             split = Split(dataset.subset(names[rows]), dataset.subset(names[left_out]))
             encoders = train(split.train, seed, f"repeat-{repeat}-fold-{number}")
             example = example or (split, encoders)
-            sources = {name: _ways(name, kept) for name in measured}
-            _measure_smile(notes, distances, repeat, split, encoders, recipe, sources)
-            measure_baselines(notes, repeat, split.train, split.left_out, recipe, seed, measured)
+            fold = _measure_fold(split, encoders, recipe, sources, degradation_seed=seed)
+            log.add(repeat, fold.measurements, fold.predictions)
+            for source, values in fold.distances.items():
+                distances[source] += values
+            log_baselines(log, repeat, split.train, split.left_out, recipe=recipe, measured=measured)
     assert example is not None
-    label_modalities = {name: [name] if name in kept else [kept[0]] for name in recipe.modalities}
+    chosen = {name: LabelSource(name, (name,) if name in kept else (kept[0],)) for name in recipe.modalities}
     calibrations = {}
     if dataset.label_names:
         for name in measured:
-            rules = _ways(name, kept)
-            label_modalities[name] = _best_label_modalities(notes, dataset, name, rules)
-            calibrations[name] = _calibrations(notes, dataset.cells[name], name, label_modalities[name])
-            notes.choose(name, label_modalities[name], len(rules))
-    similarities = {
-        name: calibrate_similarity(distances[label_source(name, label_modalities[name])], len(dataset.cells[name]))
-        for name in measured
-    }
-    return Evaluation(notes.records(), label_modalities, calibrations, similarities, example)
+            chosen[name] = _most_accurate(log, dataset.cells[name].labels, sources[name])
+            calibrations[name] = _calibrations(log, dataset.cells[name], chosen[name])
+            log.choose(chosen[name], keep_source=len(sources[name]) > 1)
+    return Evaluation(
+        metrics=log.records(),
+        label_modalities={name: list(source.label_modalities) for name, source in chosen.items()},
+        calibrations=calibrations,
+        similarities={
+            name: calibrate_similarity(distances[chosen[name]], len(dataset.cells[name])) for name in measured
+        },
+        example=example,
+    )
 
 
-def _ways(modality: str, kept: list[str]) -> list[list[str]]:
-    """Return whose labels cells of a modality may get: its own, those of the first modality, of both."""
+def _label_sources(modality: str, kept: list[str]) -> list[LabelSource]:
+    """Return the possible label sources of a modality: its own cells, those of the first modality, and both."""
     first = kept[0]
     if modality == first:
-        return [[modality]]
-    return [[modality], [first], [first, modality]] if modality in kept else [[first]]
+        return [LabelSource(modality, (modality,))]
+    if modality not in kept:
+        return [LabelSource(modality, (first,))]
+    return [LabelSource(modality, each) for each in ((modality,), (first,), (first, modality))]
 
 
-def _best_label_modalities(notes: MetricLog, dataset: Dataset, modality: str, rules: list[list[str]]) -> list[str]:
-    """Return the voters that were right most often."""
-    true = dataset.cells[modality].labels
+def _most_accurate(log: MetricLog, true: NDArray[np.int64], sources: list[LabelSource]) -> LabelSource:
+    """Return the label source with the highest mean accuracy."""
 
-    def score(label_modalities: list[str]) -> float:
-        predicted = notes.votes(modality, label_modalities).predicted
+    def accuracy(source: LabelSource) -> float:
+        predicted = log.votes(source).label
         return float(np.mean([metrics.accuracy(np.where(row >= 0, true, -1), row) for row in predicted]))
 
-    return max(rules, key=score)
+    return max(sources, key=accuracy)
 
 
-def _calibrations(
-    notes: MetricLog, cells: Cells, modality: str, label_modalities: list[str]
-) -> dict[str, CalibrationRecord]:
-    """Return the confidence in the labels of each column, calibrated on the cells that were left out."""
+def _calibrations(log: MetricLog, cells: Cells, source: LabelSource) -> dict[str, CalibrationRecord]:
+    """Calibrate the confidence in the labels of each column on the left-out cells."""
     calibrations = {}
-    for place, labels in enumerate(cells.columns):
-        votes = notes.votes(modality, label_modalities, place)
-        known = (votes.predicted >= 0).all(axis=0) & (labels.ids >= 0)
-        right = votes.predicted[:, known] == labels.ids[known]
+    for index, labels in enumerate(cells.columns):
+        votes = log.votes(source, index)
+        known = (votes.label >= 0).all(axis=0) & (labels.ids >= 0)
+        right = votes.label[:, known] == labels.ids[known]
         calibrations[labels.column.name] = calibrate(right, votes.share[:, known])
     return calibrations
 
 
-def _measure_smile(
-    notes: MetricLog,
-    distances: Distances,
-    repeat: int,
+def _measure_fold(
     split: Split,
     encoders: Encoders,
     recipe: Recipe,
-    rules: dict[str, list[list[str]]],
-) -> None:
-    settings = recipe.reference
-    reference = {name: encoders[name].embed(cells) for name, cells in split.train.cells.items()}
+    sources: Mapping[str, list[LabelSource]],
+    *,
+    degradation_seed: int,
+) -> _FoldResult:
+    """Measure our encoders on one fold."""
+    k = recipe.reference.n_neighbors
+    train = {name: encoders[name].embed(cells) for name, cells in split.train.cells.items()}
     left_out = {name: encoders[name].embed(cells) for name, cells in split.left_out.cells.items()}
-    points = summarize(split.train, reference, settings, recipe.seed)
-    for name in rules:
-        worse = degraded(split.left_out.cells[name], recipe.seed + repeat)
-        looked_at = [encoders[name].embed(cells) for cells in worse]
-        for label_modalities in rules[name]:
-            chosen = points.of(label_modalities)
-            if len(chosen) == 0 or len(left_out[name]) == 0:
+    points = build_reference(split.train, train, recipe.reference, recipe.seed)
+    distances: Distances = defaultdict(list)
+    predictions = []
+    for name in sources:
+        cells = split.left_out.cells[name]
+        embeddings = [encoders[name].embed(worse) for worse in degraded(cells, degradation_seed)]
+        for source in sources[name]:
+            reference = points.of(source.label_modalities)
+            if len(reference) == 0 or len(left_out[name]) == 0:
                 continue
-            source = label_source(name, label_modalities)
-            for embedding in looked_at:
-                neighbors = find_nearest_neighbors(embedding, chosen.embedding, settings.n_neighbors)
+            for embedding in embeddings:
+                neighbors = find_nearest_neighbors(embedding, reference.embedding, k)
                 distances[source].append(mean_distance(neighbors))
             if split.train.label_names:
-                neighbors = find_nearest_neighbors(left_out[name], chosen.embedding, settings.n_neighbors)
-                for place, won in enumerate(transfer_labels(neighbors, chosen)):
-                    notes.vote(repeat, source, SMILE, split.left_out, won.label, won.share, place)
-    measure_structure(notes, repeat, SMILE, split.train, reference, recipe.seed)
-    measure_pairs(notes, repeat, SMILE, split.left_out, left_out, list(rules))
+                neighbors = find_nearest_neighbors(left_out[name], reference.embedding, k)
+                predictions += [
+                    Prediction(source, SMILE, cells.names, transfer.label, transfer.share, column)
+                    for column, transfer in enumerate(transfer_labels(neighbors, reference))
+                ]
+    measurements = [
+        *measure_structure(SMILE, split.train, train, recipe.seed),
+        *measure_pairs(SMILE, split.left_out, left_out, list(sources)),
+    ]
+    return _FoldResult(measurements, predictions, distances)

@@ -1,8 +1,8 @@
-"""Figures of a cross-validation, noted fold by fold and made into records: mean and spread over repeats."""
+"""Metrics of a cross-validation, logged fold by fold and summarized as mean and spread over repeats."""
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,108 +18,176 @@ SMILE = "smile"
 ACCURACY, MACRO_F1 = "label transfer accuracy", "label transfer macro-F1"
 LABEL, BATCH, MODALITY = "silhouette by label", "silhouette by batch", "silhouette by modality"
 ARI, FOSCTTM = "ARI of clusters", "FOSCTTM"
+ALL_MODALITIES = "all"
 
 Embeddings = Mapping[str, metrics.Floats]
-"""Embeddings of cells by modality, each ``(n, n_latent)``."""
+"""Embeddings of cells by modality, each of shape ``(n, n_latent)``."""
 
 
-def label_source(modality: str, label_modalities: Iterable[str]) -> str:
-    """Return how a figure of a modality's cells is named whose labels come from these modalities."""
-    return f"{modality} from {' and '.join(label_modalities)}"
+@dataclass(frozen=True)
+class LabelSource:
+    """Cells of a modality that are labeled by reference cells of certain modalities.
+
+    Attributes
+    ----------
+    modality
+        Modality of the labeled cells.
+    label_modalities
+        Modalities of the reference cells; empty if the method has only the cells' own.
+    """
+
+    modality: str
+    label_modalities: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.modality} from {' and '.join(self.label_modalities)}" if self.label_modalities else self.modality
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A metric measured in one fold.
+
+    Attributes
+    ----------
+    metric
+        Name of the metric.
+    subject
+        What was measured: a modality, two paired ones (``"atac and rna"``), or ``"all"``.
+    method
+        Name of the method.
+    value
+        Value of the metric; None if it is undefined in this fold.
+    """
+
+    metric: str
+    subject: str
+    method: str
+    value: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Labels predicted in one fold, for one label column.
+
+    Attributes
+    ----------
+    source
+        Labeled cells and the modalities that their labels come from.
+    method
+        Name of the method.
+    names
+        Names of the labeled cells, shape ``(n,)``.
+    label
+        Predicted label ids, shape ``(n,)``.
+    share
+        Share of the vote that each label won, shape ``(n,)``; None if the method has no votes.
+    column
+        Index of the label column, 0 for the primary one.
+    """
+
+    source: LabelSource
+    method: str
+    names: NDArray[np.object_]
+    label: NDArray[np.int64]
+    share: NDArray[np.float32] | None = None
+    column: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """Labels of one column of left-out cells of a modality, one row a repeat; -1 where a cell was never left out.
+    """Labels of one column for the left-out cells of a modality, one row per repeat.
 
     Attributes
     ----------
-    predicted
-        Transferred label ids, shape ``(n_repeats, n_cells)``.
+    label
+        Predicted label ids, -1 if a cell was never left out, shape ``(n_repeats, n_cells)``.
     share
-        Share of the vote that the label won, likewise.
+        Share of the vote that each label won, shape ``(n_repeats, n_cells)``.
     """
 
-    predicted: NDArray[np.int64]
+    label: NDArray[np.int64]
     share: NDArray[np.float32]
 
 
 class MetricLog:
-    """Figures as they come in: values of folds by repeat, and votes by voters."""
+    """Measurements and predictions of all folds and repeats.
+
+    Parameters
+    ----------
+    dataset
+        All cells of the cross-validation.
+    n_repeats
+        Number of repeats.
+    """
 
     def __init__(self, dataset: Dataset, n_repeats: int) -> None:
         self._dataset = dataset
-        self._values: dict[tuple[str, str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-        self._votes: dict[tuple[str, str, int], Votes] = {}
         self._n_repeats = n_repeats
-        self._said: set[str] = set()
+        self._values: dict[tuple[str, str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+        self._votes: dict[tuple[LabelSource, str, int], Votes] = {}
+        self._warned: set[str] = set()
 
-    def say_once(self, message: str) -> None:
-        """Log what is missing from the figures."""
-        if message not in self._said:
+    def warn_once(self, message: str) -> None:
+        """Log once why metrics are missing."""
+        if message not in self._warned:
             logger.warning("%s; its figures are left out", message)
-            self._said.add(message)
+            self._warned.add(message)
 
-    def note(self, repeat: int, name: str, modality: str, method: str, value: float | None) -> None:
-        """Note a fold's figure, where there is one."""
-        if value is not None:
-            self._values[name, modality, method][repeat].append(value)
+    def add(self, repeat: int, measurements: Iterable[Measurement], predictions: Iterable[Prediction] = ()) -> None:
+        """Add the measurements and predictions of a fold."""
+        for each in measurements:
+            if each.value is not None:
+                self._values[each.metric, each.subject, each.method][repeat].append(each.value)
+        for prediction in predictions:
+            self._add_prediction(repeat, prediction)
 
-    def vote(
-        self,
-        repeat: int,
-        modality: str,
-        method: str,
-        left_out: Dataset,
-        predicted: NDArray[np.int64],
-        share: NDArray[np.float32] | None = None,
-        column: int = 0,
-    ) -> None:
-        """Note the labels that a fold's left-out cells got; ``modality`` may say from which other they came.
-
-        ``column`` is the place of the label column, 0 for the primary one.
-        """
-        cells = self._dataset.cells[modality.split(" ")[0]]
+    def _add_prediction(self, repeat: int, prediction: Prediction) -> None:
+        cells = self._dataset.cells[prediction.source.modality]
         shape = (self._n_repeats, len(cells))
         empty = Votes(np.full(shape, -1), np.zeros(shape, np.float32))
-        votes = self._votes.setdefault((modality, method, column), empty)
-        rows = rows_of(cells, left_out.cells[modality.split(" ")[0]].names)
-        votes.predicted[repeat, rows] = predicted
-        if share is not None:
-            votes.share[repeat, rows] = share
+        votes = self._votes.setdefault((prediction.source, prediction.method, prediction.column), empty)
+        rows = rows_of(cells, prediction.names)
+        votes.label[repeat, rows] = prediction.label
+        if prediction.share is not None:
+            votes.share[repeat, rows] = prediction.share
 
-    def votes(self, modality: str, label_modalities: list[str], column: int = 0) -> Votes:
-        """Return the labels of a column that a modality's left-out cells got in our space."""
-        return self._votes[label_source(modality, label_modalities), SMILE, column]
+    def votes(self, source: LabelSource, column: int = 0) -> Votes:
+        """Return the labels that our space gave the left-out cells."""
+        return self._votes[source, SMILE, column]
 
-    def choose(self, modality: str, label_modalities: list[str], n_ways: int) -> None:
-        """Let the labels from these voters stand under the modality's own name; without a choice, only there."""
+    def choose(self, source: LabelSource, *, keep_source: bool) -> None:
+        """Report the labels of a source under the modality's own name; ``keep_source`` also reports them separately."""
         for column in range(len(self._dataset.label_columns)):
-            self._votes[modality, SMILE, column] = self.votes(modality, label_modalities, column)
-            if n_ways == 1:
-                del self._votes[label_source(modality, label_modalities), SMILE, column]
+            self._votes[LabelSource(source.modality), SMILE, column] = self.votes(source, column)
+            if not keep_source:
+                del self._votes[source, SMILE, column]
 
     def records(self) -> list[MetricRecord]:
-        """Return all figures: votes pooled over the folds of a repeat, the others averaged over them."""
+        """Return all metrics: those of labels pooled over the folds of a repeat, the others averaged over them."""
         records = []
-        for (modality, method, place), votes in self._votes.items():
-            column = self._dataset.cells[modality.split(" ")[0]].columns[place]
-            seen = [np.where(row >= 0, column.ids, -1) for row in votes.predicted]
-            for name, figure in ((ACCURACY, metrics.accuracy), (MACRO_F1, metrics.macro_f1)):
-                values = [figure(known, row) for known, row in zip(seen, votes.predicted, strict=True)]
-                title = f"{name}, {column.column.name}" if place else name
-                records.append(metric_record(title, modality, method, values))
-        for (name, modality, method), by_repeat in self._values.items():
-            records.append(metric_record(name, modality, method, [float(np.mean(each)) for each in by_repeat.values()]))
+        for (source, method, index), votes in self._votes.items():
+            column = self._dataset.cells[source.modality].columns[index]
+            known = [np.where(row >= 0, column.ids, -1) for row in votes.label]
+            for name, metric in ((ACCURACY, metrics.accuracy), (MACRO_F1, metrics.macro_f1)):
+                title = f"{name}, {column.column.name}" if index else name
+                records.append(metric_record(title, str(source), method, _by_repeat(metric, known, votes.label)))
+        for (name, subject, method), by_repeat in self._values.items():
+            records.append(metric_record(name, subject, method, [float(np.mean(each)) for each in by_repeat.values()]))
         return sorted(records, key=lambda record: (record.name, record.modality, record.method != SMILE))
 
 
-def metric_record(name: str, modality: str, method: str, values: Iterable[float]) -> MetricRecord:
-    """Return a figure measured in several repeats."""
+def _by_repeat(
+    metric: Callable[[metrics.Ids, metrics.Ids], float], known: Iterable[metrics.Ids], predicted: Iterable[metrics.Ids]
+) -> list[float]:
+    return [metric(true, row) for true, row in zip(known, predicted, strict=True)]
+
+
+def metric_record(name: str, subject: str, method: str, values: Iterable[float]) -> MetricRecord:
+    """Return the record of a metric measured in several repeats."""
     each = np.array(list(values), float)
     return MetricRecord(
         name=name,
-        modality=modality,
+        modality=subject,
         method=method,
         mean=float(each.mean()),
         std=float(each.std()),

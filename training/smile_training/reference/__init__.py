@@ -1,6 +1,6 @@
 """The reference of a space: landmarks and map."""
 
 from smile_training.reference.layout import fit_map, require_enough_cells
-from smile_training.reference.summary import summarize
+from smile_training.reference.reference_points import build_reference
 
-__all__ = ["fit_map", "require_enough_cells", "summarize"]
+__all__ = ["build_reference", "fit_map", "require_enough_cells"]

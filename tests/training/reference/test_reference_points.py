@@ -10,7 +10,7 @@ from smile_training.data.cells import Cells
 from smile_training.data.dataset import Dataset
 from smile_training.data.label_columns import Labels
 from smile_training.recipe.recipe import Reference
-from smile_training.reference.summary import summarize
+from smile_training.reference.reference_points import build_reference
 
 LABELS = np.array([0] * 20 + [1] * 13 + [-1] * 7 + [2] * 5)
 EMBEDDING = np.eye(4, dtype=np.float32)[LABELS]
@@ -24,7 +24,9 @@ def labeled(cells: Cells) -> Cells:
 
 def test_a_reference_is_made_of_labeled_cells(labeled: Cells) -> None:
     position = np.arange(90, dtype=np.float32).reshape(45, 2)
-    points = summarize(Dataset({"rna": labeled}), {"rna": EMBEDDING}, Reference(kind="cells"), 0, {"rna": position})
+    points = build_reference(
+        Dataset({"rna": labeled}), {"rna": EMBEDDING}, Reference(kind="cells"), 0, {"rna": position}
+    )
     kept = LABELS >= 0
     np.testing.assert_array_equal(points.label, LABELS[kept][:, None])
     np.testing.assert_array_equal(points.map, position[kept])
@@ -37,8 +39,8 @@ def test_a_reference_is_made_of_labeled_cells(labeled: Cells) -> None:
 
 def test_a_reference_without_labels_is_made_of_all_cells(labeled: Cells) -> None:
     unlabeled = Dataset({"rna": replace(labeled, columns=())})
-    assert len(summarize(unlabeled, {"rna": EMBEDDING}, Reference(kind="cells"), 0)) == 45
-    landmarks = summarize(unlabeled, {"rna": EMBEDDING}, Reference(n_landmarks=1), 0)
+    assert len(build_reference(unlabeled, {"rna": EMBEDDING}, Reference(kind="cells"), 0)) == 45
+    landmarks = build_reference(unlabeled, {"rna": EMBEDDING}, Reference(n_landmarks=1), 0)
     assert landmarks.weight.sum() == 45
     assert landmarks.label.shape == (1, 0)
 
@@ -46,7 +48,7 @@ def test_a_reference_without_labels_is_made_of_all_cells(labeled: Cells) -> None
 def test_points_of_several_modalities_stand_one_after_the_other(labeled: Cells) -> None:
     few = replace(labeled.subset(np.arange(15, 40)), features=tuple(f"peak{number}" for number in range(90)))
     embedding = {"rna": EMBEDDING, "atac": -EMBEDDING[15:40]}
-    points = summarize(Dataset({"rna": labeled, "atac": few}), embedding, Reference(kind="cells"), 0)
+    points = build_reference(Dataset({"rna": labeled, "atac": few}), embedding, Reference(kind="cells"), 0)
     np.testing.assert_array_equal(points.modality, [0] * 38 + [1] * 18)
     assert points.modalities == ("rna", "atac")
     own = points.of(["atac"])

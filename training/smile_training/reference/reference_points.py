@@ -1,4 +1,4 @@
-"""What a space keeps of its reference cells."""
+"""The reference of a space, built from embedded cells."""
 
 from collections.abc import Mapping
 
@@ -11,37 +11,37 @@ from smile_training.recipe import Reference as ReferenceSettings
 from smile_training.reference.landmarks import fit_landmarks
 
 
-def summarize(
+def build_reference(
     dataset: Dataset,
     embedding: Mapping[str, NDArray[np.float32]],
     settings: ReferenceSettings,
     seed: int,
     position: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> Reference:
-    """Return the reference that a space keeps of some cells: of those with a label, where there are labels.
+    """Build a reference of landmarks, or of all cells; unlabeled cells are left out if there are labels.
 
     Parameters
     ----------
     dataset
-        The cells.
+        Reference cells.
     embedding
-        Their embedding by modality, each ``(n, n_latent)``.
+        Embedding of the cells by modality, each of shape ``(n, n_latent)``.
     settings
-        The recipe's section on the reference.
+        Reference section of the recipe.
     seed
         Seed of the landmarks.
     position
-        Their position on the map by modality, each ``(n, 2)``; None: not known yet.
+        Map coordinates of the cells by modality, each of shape ``(n, 2)``; None if there is no map yet.
     """
     parts = []
-    for place, (name, cells) in enumerate(dataset.cells.items()):
+    for index, (name, cells) in enumerate(dataset.cells.items()):
         kept = np.flatnonzero(cells.labels >= 0) if dataset.label_names else np.arange(len(cells))
         whole = Reference(
             embedding=embedding[name][kept],
             weight=np.ones(len(kept), np.float32),
             map=np.zeros((len(kept), 2), np.float32) if position is None else position[name][kept],
             label=cells.label_ids[kept],
-            modality=np.full(len(kept), place),
+            modality=np.full(len(kept), index),
             label_columns=dataset.label_columns,
             modalities=tuple(dataset.cells),
         )
