@@ -7,15 +7,7 @@ from pathlib import Path
 from smile_runtime.encoder import Encoder, SparseFiles, choose_device
 from smile_runtime.errors import IntegrityError, PrecisionError, UnknownModalityError
 from smile_runtime.features import FeatureTable
-from smile_runtime.manifest import (
-    MANIFEST_NAME,
-    Device,
-    EncoderRecord,
-    FileRecord,
-    Manifest,
-    Precision,
-    read_manifest,
-)
+from smile_runtime.manifest import MANIFEST_NAME, Device, EncoderRecord, FileRecord, Manifest, Precision, read_manifest
 from smile_runtime.mapping import Reference, read_points
 from smile_runtime.space.file_hashes import FileHashes
 
@@ -172,12 +164,12 @@ def open_space(
     path = Path(path)
     manifest = read_manifest(path)
     hashes = FileHashes(path, hash_memory)
+    sha256 = hashes.sha256(MANIFEST_NAME)
+    # opening reads no file, so a wrong device or precision is reported before all files are hashed
+    space = open_verified(path, manifest, manifest_sha256=sha256, device=device, precision=precision, revision=revision)
     verify_files(path, manifest, hashes)
-    manifest_sha256 = hashes.sha256(MANIFEST_NAME)
     hashes.save()
-    return open_verified(
-        path, manifest, manifest_sha256=manifest_sha256, device=device, precision=precision, revision=revision
-    )
+    return space
 
 
 def open_verified(
@@ -189,24 +181,7 @@ def open_verified(
     precision: Precision = "float32",
     revision: str = "local",
 ) -> Space:
-    """Open a space directory whose files the caller has just verified.
-
-    Parameters
-    ----------
-    path
-        Space directory.
-    manifest
-        Manifest that the files were verified against.
-    manifest_sha256
-        The sha256 of the manifest.
-    device, precision, revision
-        As in `open_space`.
-
-    Raises
-    ------
-    DeviceError, PrecisionError
-        As in `open_space`.
-    """
+    """Open a space directory whose files the caller verifies against a manifest; otherwise as `open_space`."""
     device = choose_device(device, precision)
     if all(record.graph_of(precision) is None for record in manifest.encoders.values()):
         raise missing_graph_error(precision, f"the space {manifest.name}")
@@ -267,13 +242,7 @@ def verify_files(path: Path, manifest: Manifest, hashes: FileHashes) -> None:
 
 
 def require_pinned(path: Path, name: str, pinned: FileRecord, hashes: FileHashes) -> None:
-    """Validate that a file exists and matches its size and sha256 in the manifest.
-
-    Raises
-    ------
-    IntegrityError
-        If the file is missing or differs; the message says how.
-    """
+    """Raise IntegrityError unless a file exists and has the size and sha256 in the manifest."""
     file = path / name
     if not file.is_file():
         raise IntegrityError(f"{file} is missing; pull or build the space again")
