@@ -36,7 +36,7 @@ def encoder(space: Space) -> Encoder:
 
 @pytest.fixture(scope="session")
 def raw_values(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
-    """Counts of 40 cells in the encoder's feature order, shape ``(40, n_features)``, and size factors, shape ``(40,)``."""
+    """Counts of 40 cells, shape ``(40, n_features)``, and their size factors, shape ``(40,)``."""
     X = np.random.default_rng(1).poisson(0.3, (40, len(encoder.features))).astype(np.float32)
     return X, (1e4 / X.sum(axis=1)).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""The picture of a space: its map by cell type, by batch and by modality, with left-out cells on it."""
+"""Plots of a space: its map by cell type, batch and modality with left-out cells, and its loss curves."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,20 +22,20 @@ _MOST_NAMES = 24
 
 
 def draw_fold(path: Path, recipe: Recipe, split: "Split", encoders: Encoders) -> None:
-    """Draw the cells that a fold was trained on, and on their map the cells that it left out.
+    """Draw the training cells of a fold on their map, with its left-out cells.
 
-    A left-out cell stands where its nearest cells of the reference stand, as a query does.
+    A left-out cell is placed by its nearest reference cells, like a query.
 
     Parameters
     ----------
     path
-        The PNG to write.
+        PNG file to write.
     recipe
-        Names the space and the kind of map.
+        Recipe with the title and the kind of map.
     split
-        The cells.
+        Training and left-out cells.
     encoders
-        Trained on the first part of them.
+        Encoders trained on the training cells.
     """
     from matplotlib.figure import Figure
 
@@ -62,7 +62,7 @@ def draw_fold(path: Path, recipe: Recipe, split: "Split", encoders: Encoders) ->
 def _placed(
     others: NDArray[np.float32], known: NDArray[np.float32], position: NDArray[np.float32], k: int
 ) -> NDArray[np.float32]:
-    """Return where cells stand on a map by their neighbors, shape ``(n, 2)``."""
+    """Return the map positions of cells from their neighbors, shape ``(n, 2)``."""
     n = len(known)
     points = Reference(
         embedding=known,
@@ -81,7 +81,7 @@ def _placed(
 
 
 def _panels(train: Dataset, left_out: Dataset) -> list[tuple[str, Sequence[str], NDArray[np.int64], NDArray[np.int64]]]:
-    """Return title, names, and ids of both parts, for each way to color the cells."""
+    """Return the title, names, and ids of training and left-out cells for each coloring."""
     batch_names = tuple(sorted({name for cells in train.cells.values() for name in cells.batch_names}))
 
     def batches(part: Dataset) -> NDArray[np.int64]:
@@ -123,7 +123,7 @@ _FEW = 20
 
 
 def draw_loss_curves(curves: Mapping[str, Sequence[float]], title: str, path: Path) -> None:
-    """Draw the mean loss of each epoch of each encoder as a PNG; encoders that learned together share a curve."""
+    """Draw the mean loss per epoch of each encoder as a PNG; encoders trained together share a curve."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 3.5), layout="constrained")

@@ -1,4 +1,4 @@
-"""Cells as a query might have them: with fewer features measured, and fewer counts."""
+"""Degraded cells, as in a query: fewer measured features, and fewer counts."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,15 +12,15 @@ from smile_training.data.cells import Cells
 N_DRAWS = 4
 _MOST_CELLS = 2_000
 _LEAST_FEATURES, _LEAST_DEPTH = 0.3, 0.1
-_ROUNDING, _MOST = 0.05, 0.99  # of counts taken back from logarithms
+_ROUNDING, _MOST = 0.05, 0.99  # tolerance of counts recovered from logarithms
 
 
 def degraded(cells: Cells, seed: int) -> Iterator[Cells]:
-    """Yield the same cells as they are, and then worse: some features not measured, counts thinned.
+    """Yield cells as they are, and then degraded: features not measured, counts thinned.
 
-    Each time another share of the features, 0.3 to 1, is measured, in all cells alike, as in a query; and of each count
-    another share, 0.1 to 1, is kept. Values that are no counts (or counts scaled by cell) are not thinned. Of many
-    cells, 2,000 are taken.
+    Each time, a random share of the features (0.3 to 1) is kept, the same in all cells, as in a query, and a random
+    share of each count (0.1 to 1). Values other than counts, or counts scaled by cell, are not thinned. At most 2,000
+    cells are used.
     """
     rng = np.random.default_rng(seed)
     if len(cells) > _MOST_CELLS:
@@ -38,7 +38,7 @@ def degraded(cells: Cells, seed: int) -> Iterator[Cells]:
 
 
 def _unit(raw: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Return what one count is in each cell, shape ``(n, 1)``: the smallest value; None where values are no counts."""
+    """Return the value of one count in each cell, shape ``(n, 1)``; None if values are not counts."""
     unit = np.where(raw > 0, raw, np.inf).min(axis=1, keepdims=True)
     unit[~np.isfinite(unit)] = 1.0
     counts = raw[raw > 0] / np.broadcast_to(unit, raw.shape)[raw > 0]

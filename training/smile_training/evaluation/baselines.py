@@ -1,7 +1,7 @@
-"""Well-known methods on the same cells: what a space is compared with.
+"""Baselines: well-known methods on the same cells.
 
 Values are scaled, dense or CSR, and need not be centered: each method finds its own center or intercept. All fit
-on training cells alone, but for Harmony.
+on training cells alone, except Harmony.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""A space directory, from everything that training made."""
+"""Writing a space directory from the results of training."""
 
 import platform
 import shutil
@@ -49,30 +49,30 @@ POINTS = "reference/points.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class SpaceContents:
-    """What a space directory is made of.
+    """Contents of a space directory.
 
     Attributes
     ----------
     encoders
-        Every encoder, by modality.
+        Trained encoders by modality.
     points
-        The reference.
+        Reference points.
     n_cells
-        Cells that the reference stands for.
-    voters
-        For each modality, the modalities whose points give its queries their labels.
+        Number of cells that the reference represents.
+    label_modalities
+        Modalities whose points label a query, by modality of the query.
     calibrations
-        Of the confidence, by modality and label column; empty without labels.
+        Calibrations of the confidence by modality and label column; empty without labels.
     similarities
-        Of the similarity, by modality; empty where nothing was left out.
+        Distances of known-type cells by modality; empty without a cross-validation.
     metrics
-        Measured figures.
+        Measured metrics.
     cells
-        Of each modality.
+        Cells by modality.
     sha256
-        Of the data of each modality, one for each file.
+        The sha256 of each data file, by modality.
     onto
-        A space whose encoders and reference are taken as they are; None: all is new.
+        Space whose encoders and reference are copied; None if everything is new.
     """
 
     encoders: Mapping[str, TrainedEncoder]
@@ -88,20 +88,20 @@ class SpaceContents:
 
 
 def write_space(folder: Path, recipe: Recipe, parts: SpaceContents) -> Manifest:
-    """Write every file of a space into a folder, the card, which shows the pictures, and the manifest last.
+    """Write every file of a space, with the card and the manifest last.
 
     Parameters
     ----------
     folder
-        A folder that holds pictures at most.
+        Folder that is empty or holds the pictures.
     recipe
-        What the space was built from.
+        Recipe of the space.
     parts
-        What it is made of.
+        Contents of the space.
 
     Returns
     -------
-        The manifest.
+        Manifest of the space.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def _reference_record(recipe: Recipe, parts: SpaceContents) -> ReferenceRecord:
 
 
 def _sources(recipe: Recipe, sha256: Mapping[str, list[str]]) -> list[SourceRecord]:
-    """Return the sources of all modalities, each file once."""
+    """Return the data sources of all modalities, each file once."""
     records: dict[str, SourceRecord] = {}
     for name, modality in recipe.modalities.items():
         source, simulated = modality.data.source, modality.data.simulate is not None
@@ -231,7 +231,7 @@ def _write_encoder(
 def _parity_rows(
     preprocessing: Preprocessing, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Draw cells from each feature's mean and spread, some values not measured: like cells, but nobody's cells."""
+    """Simulate parity rows from each feature's mean and spread, with some values not measured."""
     shape = (_PARITY_ROWS, len(preprocessing.mean))
     t = preprocessing.mean + preprocessing.std * rng.standard_normal(shape)
     size_factor = np.ones((_PARITY_ROWS, 1))
@@ -248,7 +248,7 @@ def _parity_rows(
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:
-    """Return the recipe as the manifest holds it, without the folders of this machine."""
+    """Return the recipe for the manifest, without local folders."""
     plain: dict[str, Any] = msgspec.to_builtins(recipe)
     for modality in plain["modalities"].values():
         path = modality["data"]["path"]

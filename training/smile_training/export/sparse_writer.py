@@ -1,4 +1,4 @@
-"""The files by which sparse rows go through an encoder."""
+"""Files for encoding sparse rows: the first linear map, and the trunk."""
 
 from pathlib import Path
 
@@ -12,18 +12,18 @@ from smile_training.export.onnx_export import export_trunk
 
 
 def write_sparse(folder: Path, exported: Encoder, graph: EncoderGraph, metadata: dict[str, str]) -> SparseRecord:
-    """Write the first linear map and the graph of all that follows.
+    """Write the first linear map and the graph of the trunk.
 
     Parameters
     ----------
     folder
-        The space directory.
+        Space directory.
     exported
-        The encoder, as it was exported; its parity file is there.
+        Exported encoder with its parity file.
     graph
-        The module that was exported.
+        Exported module.
     metadata
-        What the graph says of itself.
+        Metadata of the graph (``metadata_props``).
 
     Raises
     ------

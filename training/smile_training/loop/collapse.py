@@ -1,4 +1,4 @@
-"""A collapsed embedding, all cells alike or all units dead, is an error and not a space."""
+"""Detection of collapsed embeddings, in which all cells are alike or all units are dead."""
 
 import torch
 from torch import Tensor
@@ -9,12 +9,12 @@ _COLLAPSED = 0.999
 
 
 def require_spread(encoded: Tensor, when: str) -> None:
-    """Refuse encodings, shape ``(n, n_latent)``, that tell no cell from another.
+    """Validate that encodings, shape ``(n, n_latent)``, distinguish cells.
 
     Raises
     ------
     TrainingError
-        If all are zero, or the mean cosine over all pairs of cells is above 0.999.
+        If all encodings are zero, or the mean cosine over all pairs of cells exceeds 0.999.
     """
     if not encoded.any():
         raise TrainingError(f"the embedding collapsed {when}: all units are dead; lower optimiser.lr or weight_decay")
