@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from smile_training.data import Split
 
-_MOST_NAMES = 24
+MAX_LEGEND_ROWS = 24
 
 
 def draw_fold(path: Path, recipe: Recipe, split: "Split", encoders: Encoders) -> None:
@@ -53,7 +53,11 @@ def draw_fold(path: Path, recipe: Recipe, split: "Split", encoders: Encoders) ->
         axes.set(title=title, xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
         axes.legend(
-            loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=7, ncols=1 + (len(names) > _MOST_NAMES)
+            loc="center left",
+            bbox_to_anchor=(1, 0.5),
+            frameon=False,
+            fontsize=7,
+            ncols=1 + (len(names) > MAX_LEGEND_ROWS),
         )
     figure.suptitle(f"{recipe.title}: {len(known):,} measurements trained on (dots), {len(others):,} left out (ringed)")
     figure.savefig(path, dpi=80)
@@ -119,7 +123,7 @@ def _draw(
             axes.scatter(x, y, s=16, color=color, edgecolors="black", linewidths=0.4)
 
 
-_FEW = 20
+MIN_UNMARKED_EPOCHS = 20
 
 
 def draw_loss_curves(curves: Mapping[str, Sequence[float]], title: str, path: Path) -> None:
@@ -132,7 +136,7 @@ def draw_loss_curves(curves: Mapping[str, Sequence[float]], title: str, path: Pa
     for name, losses in curves.items():
         together.setdefault(tuple(losses), []).append(name)
     for losses, names in together.items():
-        marker = "." if len(losses) < _FEW else None
+        marker = "." if len(losses) < MIN_UNMARKED_EPOCHS else None
         axes.plot(range(1, len(losses) + 1), losses, marker=marker, label=" and ".join(names))
     axes.set(xlabel="epoch", ylabel="loss", title=title)
     axes.legend(frameon=False)

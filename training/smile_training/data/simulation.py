@@ -12,8 +12,8 @@ from smile_runtime.errors import RecipeError
 from smile_runtime.query import select_matrix
 
 _N_COMPONENTS = 20
-_BIN = 200_000
-_MEAN_READS = 0.07
+BIN_BASES = 200_000
+MEAN_READS_PER_BIN = 0.07
 """Mean simulated reads per cell and bin; the share of bins with reads is slightly lower."""
 _MOUSE_CHROMS = (*(f"chr{number}" for number in range(1, 20)), "chrX")
 _MOUSE_BINS = (977, 910, 800, 782, 759, 748, 727, 647, 622, 653, 610, 600, 602, 624, 520, 491, 474, 453, 307, 855)
@@ -55,7 +55,7 @@ def simulate_mark(adata: anndata.AnnData, *, n_features: int = 3000, n_groups: i
     loading = rng.uniform(0.3, 1.7, n_features)
     group_of = rng.integers(n_groups, size=n_features)
     base = rng.normal(0.0, 0.6, n_features)
-    depth = n_features * _MEAN_READS * rng.lognormal(0.0, 0.35, (len(group), 1))
+    depth = n_features * MEAN_READS_PER_BIN * rng.lognormal(0.0, 0.35, (len(group), 1))
     reads = []
     for _, rows in row_chunks(np.concatenate([group, depth], axis=1)):
         rate = np.exp(base + loading * rows[:, group_of])  # (rows, n_features)
@@ -141,13 +141,15 @@ def _random_functions(
 
 def _some_bins(n_features: int, rng: np.random.Generator) -> list[str]:
     """Return names of random bins of the mouse genome, in genome order."""
-    bins = [(chrom, _BIN * place) for chrom, n in zip(_MOUSE_CHROMS, _MOUSE_BINS, strict=True) for place in range(n)]
+    bins = [
+        (chrom, BIN_BASES * place) for chrom, n in zip(_MOUSE_CHROMS, _MOUSE_BINS, strict=True) for place in range(n)
+    ]
     if n_features > len(bins):
         raise RecipeError(
-            f"{n_features:,} bins cannot be simulated; the mouse genome has {len(bins):,} of {_BIN // 1000} kb"
+            f"{n_features:,} bins cannot be simulated; the mouse genome has {len(bins):,} of {BIN_BASES // 1000} kb"
         )
     chosen = np.sort(rng.choice(len(bins), n_features, replace=False))
-    return [f"{chrom}_{start}_{start + _BIN}" for chrom, start in (bins[place] for place in chosen)]
+    return [f"{chrom}_{start}_{start + BIN_BASES}" for chrom, start in (bins[place] for place in chosen)]
 
 
 def _simulated(X: Matrix, adata: anndata.AnnData, names: list[str]) -> anndata.AnnData:

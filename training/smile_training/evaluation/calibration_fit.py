@@ -9,8 +9,8 @@ from sklearn.isotonic import IsotonicRegression
 from smile_runtime.manifest import CalibrationRecord, SimilarityRecord
 from smile_runtime.mapping import calibrate_confidence
 
-_BINS = 10
-_QUANTILES = 201
+N_CALIBRATION_BINS = 10
+N_DISTANCE_QUANTILES = 201
 
 
 def calibrate(right: NDArray[np.bool_], share: NDArray[np.float32]) -> CalibrationRecord:
@@ -45,7 +45,7 @@ def calibrate_similarity(distances: Sequence[NDArray[np.float32]], n_cells: int)
     n_cells
         Number of cells.
     """
-    quantiles = np.quantile(np.concatenate(distances), np.linspace(0, 1, _QUANTILES))
+    quantiles = np.quantile(np.concatenate(distances), np.linspace(0, 1, N_DISTANCE_QUANTILES))
     return SimilarityRecord(distance=[float(f"{value:.6g}") for value in quantiles], n_cells=n_cells)
 
 
@@ -60,7 +60,7 @@ def _isotonic(share: NDArray[np.float32], right: NDArray[np.bool_], error: float
 
 
 def _expected_calibration_error(probability: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
-    bins = np.minimum((probability * _BINS).astype(int), _BINS - 1)
+    bins = np.minimum((probability * N_CALIBRATION_BINS).astype(int), N_CALIBRATION_BINS - 1)
     gaps = [
         abs(probability[bins == each].mean() - right[bins == each].mean()) * np.mean(bins == each)
         for each in np.unique(bins)

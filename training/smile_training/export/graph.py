@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from smile_runtime.encoder import MIN_MEASURED_FRACTION, Preprocessing
 from smile_training.model import SmileNetwork, TrainedEncoder
 
-_SMALLEST_NORM = 1e-12
+MIN_NORM = 1e-12
 Layer = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Weight and bias of a linear layer."""
 
@@ -45,7 +45,7 @@ class PreprocessingGraph(nn.Module):
         if self.band is not None and self.band_mean is not None:
             member = (self.band[:, None] == torch.arange(self.band_mean.shape[1])).float()  # (n_features, n_bands)
             sums = torch.where(missing, 0.0, t) @ member  # (n, n_bands)
-            factor = torch.where(sums > 0, self.band_mean / sums.clamp_min(_SMALLEST_NORM), 1.0)
+            factor = torch.where(sums > 0, self.band_mean / sums.clamp_min(MIN_NORM), 1.0)
             t = t * (factor @ member.T)
         if self.log1p:
             t = torch.log1p(t)
@@ -54,7 +54,7 @@ class PreprocessingGraph(nn.Module):
             measured = 1 - nn.functional.linear(missing.float(), self.power)  # (n, 1)
             square = torch.where(missing, 0.0, t).square().sum(dim=1, keepdim=True)
             norm = (square / measured.clamp_min(MIN_MEASURED_FRACTION)).sqrt()
-            t = torch.where(norm > 0, t / norm.clamp_min(_SMALLEST_NORM), t)
+            t = torch.where(norm > 0, t / norm.clamp_min(MIN_NORM), t)
         return t
 
 
@@ -84,7 +84,7 @@ class Trunk(nn.Module):
         t = first if self.bias is None else self.activation(first + self.bias)
         for layer in self.layers:
             t = self.activation(layer(t))
-        norm = t.square().sum(dim=1, keepdim=True).sqrt().clamp_min(_SMALLEST_NORM)
+        norm = t.square().sum(dim=1, keepdim=True).sqrt().clamp_min(MIN_NORM)
         return t / norm, self.pseudo_types(t)
 
 

@@ -26,10 +26,12 @@ from smile_training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
-MEAN_COSINE, LOWEST_COSINE, LABEL_AGREEMENT = 0.999, 0.99, 0.995
+MIN_MEAN_COSINE = 0.999
+MIN_COSINE = 0.99
+MIN_LABEL_AGREEMENT = 0.995
 """Minimum agreement on reference cells: mean cosine, lowest cosine, and share of equal labels."""
-_CALIBRATION_CELLS = 512
-_MEASURED_CELLS = 10_000
+N_CALIBRATION_CELLS = 512
+MAX_MEASURED_CELLS = 10_000
 
 
 def write_int8(
@@ -67,8 +69,8 @@ def write_int8(
         Agreement with the float32 graph; None if it is too low, in which case the graph is removed and the log says so.
     """
     cells = encoder.known(cells)
-    order = np.random.default_rng(recipe.seed).permutation(len(cells))[: _CALIBRATION_CELLS + _MEASURED_CELLS]
-    calibration, measured = np.split(order, [min(_CALIBRATION_CELLS, len(cells) // 2)])
+    order = np.random.default_rng(recipe.seed).permutation(len(cells))[: N_CALIBRATION_CELLS + MAX_MEASURED_CELLS]
+    calibration, measured = np.split(order, [min(N_CALIBRATION_CELLS, len(cells) // 2)])
     name = f"onnx/{exported.modality}.int8.onnx"
     rounded = replace(exported, graph=folder / name, precision="int8")
     quantize(encoder, cells.subset(calibration), rounded.graph, metadata)
@@ -106,12 +108,12 @@ def _agreement(
 def _accepted(record: Int8Record, encoder: Encoder) -> Int8Record | None:
     """Return the record of an int8 graph; if its agreement is too low, remove it, log why, and return None."""
     agreement = 1.0 if record.label_agreement is None else record.label_agreement
-    near = record.mean_cosine >= MEAN_COSINE and record.lowest_cosine >= LOWEST_COSINE
+    near = record.mean_cosine >= MIN_MEAN_COSINE and record.lowest_cosine >= MIN_COSINE
     told = (
         f"cosine to float32 {record.mean_cosine:.5f} on average, {record.lowest_cosine:.5f} at least, "
         f"{agreement:.2%} of labels the same, on {record.n_cells:,} reference cells"
     )
-    if near and agreement >= LABEL_AGREEMENT:
+    if near and agreement >= MIN_LABEL_AGREEMENT:
         logger.info("int8 graph of %s: %s", encoder.modality, told)
         return record
     encoder.graph.unlink()
@@ -119,8 +121,8 @@ def _accepted(record: Int8Record, encoder: Encoder) -> Int8Record | None:
         "the %s encoder gets no int8 graph: %s; needed are %s, %s and %s",
         encoder.modality,
         told,
-        MEAN_COSINE,
-        LOWEST_COSINE,
-        f"{LABEL_AGREEMENT:.1%}",
+        MIN_MEAN_COSINE,
+        MIN_COSINE,
+        f"{MIN_LABEL_AGREEMENT:.1%}",
     )
     return None

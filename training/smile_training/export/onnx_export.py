@@ -18,7 +18,7 @@ from smile_training.export.graph import EncoderGraph, IntegerGraph
 from smile_training.model import TrainedEncoder
 
 OPSET = 20
-_CHECKED_ROWS = 4
+EXAMPLE_ROWS = 4
 
 
 def export_onnx(encoder: TrainedEncoder, path: Path, metadata: dict[str, str]) -> EncoderGraph:
@@ -64,7 +64,7 @@ def _export(module: nn.Module, widths: dict[str, int], path: Path, metadata: dic
     with _quiet_exporter():
         program = torch.onnx.export(
             module,
-            tuple(torch.ones(_CHECKED_ROWS, width) for width in widths.values()),
+            tuple(torch.ones(EXAMPLE_ROWS, width) for width in widths.values()),
             dynamo=True,
             external_data=False,
             verbose=False,

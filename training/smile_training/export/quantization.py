@@ -2,8 +2,8 @@
 
 The scales are fixed beforehand by the range of the reference cells in each layer, so that a cell's embedding depends on
 that cell alone. Weights have one scale per unit and 7 bits: with 8, a processor without VNNI could overflow the 16 bits
-in which it adds two products, and compute a different embedding. Preprocessing, imputation, the pseudo-type head and layer
-outputs stay float32.
+in which it adds two products, and compute a different embedding. Preprocessing, imputation, the pseudo-type head and
+layer outputs stay float32.
 """
 
 import tempfile
@@ -18,7 +18,7 @@ from smile_runtime.arrays import dense
 from smile_runtime.encoder import import_onnxruntime
 from smile_training.data import Cells
 from smile_training.export.onnx_export import export_integer_graph, write_model
-from smile_training.model import TrainedEncoder, rows_at_once
+from smile_training.model import TrainedEncoder, dense_chunk_rows
 
 _PREPARED = {"onnx.quant.pre_process": "onnxruntime.quant"}
 """Metadata key of a model that needs no simplification before quantization, which torch's exporter has done."""
@@ -74,7 +74,7 @@ def quantize(encoder: TrainedEncoder, cells: Cells, path: Path, metadata: dict[s
 
 
 def _inputs(cells: Cells) -> Iterator[dict[str, NDArray[np.float32]]]:
-    step = rows_at_once(len(cells.features))
+    step = dense_chunk_rows(len(cells.features))
     for start in range(0, len(cells), step):
         rows = slice(start, start + step)
         yield {"X": dense(cells.raw[rows]).astype(np.float32, copy=False), "size_factor": cells.size_factor[rows]}

@@ -1,5 +1,6 @@
 """Files for encoding sparse rows: the first linear map, and the trunk."""
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -35,7 +36,7 @@ def write_sparse(folder: Path, exported: Encoder, graph: EncoderGraph, metadata:
         first=f"first/{modality}.safetensors",
         trunk=f"onnx/{modality}.trunk.onnx",
         width=graph.first.out_features,
-        parity_difference=0.0,
+        parity_difference=math.nan,  # measured below, on the exported files
     )
     files = SparseFiles(folder / record.first, folder / record.trunk)
     files.first.parent.mkdir(exist_ok=True)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from smile_runtime.errors import TrainingError
 
-_COLLAPSED = 0.999
+MAX_MEAN_COSINE = 0.999
 
 
 def require_spread(encoded: Tensor, when: str) -> None:
@@ -20,7 +20,7 @@ def require_spread(encoded: Tensor, when: str) -> None:
         raise TrainingError(f"the embedding collapsed {when}: all units are dead; lower optimiser.lr or weight_decay")
     # The squared length of the mean unit vector is the mean cosine over all pairs.
     likeness = float(torch.nn.functional.normalize(encoded.float()).mean(dim=0).square().sum())
-    if likeness > _COLLAPSED:
+    if likeness > MAX_MEAN_COSINE:
         raise TrainingError(
             f"the embedding collapsed {when}: all cells are alike (mean cosine {likeness:.4f}); "
             "lower noise.gaussian, noise.masking, optimizer.lr or weight_decay"

@@ -18,7 +18,7 @@ from smile_training.recipe import Training
 
 logger = logging.getLogger(__name__)
 
-_FEWEST = 2  # a contrast needs a second cell
+MIN_CELLS = 2  # a contrast needs a second cell
 
 Progress = Callable[[int, float | None], None]
 """Called after each step with its number of cells, and at the end of an epoch also with the epoch's mean loss."""
@@ -56,8 +56,8 @@ def steps_of(streams: Sequence[Stream], batch_size: int) -> tuple[int, int]:
         If there are fewer than two cells.
     """
     n = min(map(len, streams))
-    if n < _FEWEST:
-        raise RecipeError(f"{n} cells (or pairs) are too few to learn from; at least {_FEWEST} are needed")
+    if n < MIN_CELLS:
+        raise RecipeError(f"{n} cells (or pairs) are too few to learn from; at least {MIN_CELLS} are needed")
     batch_size = min(batch_size, n)
     return n // batch_size, batch_size
 
@@ -125,7 +125,7 @@ def run(
                 for place, view in enumerate(phase.views):
                     if view.modality not in stream.rows:
                         continue
-                    rows = _drawn(stream.rows[view.modality][partner if view.partner else batch], rng)
+                    rows = _draw(stream.rows[view.modality][partner if view.partner else batch], rng)
                     source = inputs[view.modality]
                     x = source.view(rows, noise) if view.noisy else source.clean(rows)
                     with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bf16"):
@@ -155,7 +155,7 @@ def run(
     return curve
 
 
-def _drawn(choices: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
+def _draw(choices: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
     """Draw one of the choices for each cell of a batch, shape ``(batch,)``."""
     if choices.shape[1] == 1:
         return choices[:, 0]

@@ -10,12 +10,13 @@ from smile_runtime.encoder import Preprocessing
 from smile_training.model.network import SmileNetwork
 from smile_training.recipe import Noise
 
-_MOST_ROWS, _MOST_VALUES = 4096, 16_000_000
+MAX_DENSE_ROWS = 4096
+MAX_DENSE_VALUES = 16_000_000  # float32: 64 MB
 
 
-def rows_at_once(n_features: int) -> int:
+def dense_chunk_rows(n_features: int) -> int:
     """Return the number of sparse rows densified together: at most 64 MB."""
-    return max(1, min(_MOST_ROWS, _MOST_VALUES // n_features))
+    return max(1, min(MAX_DENSE_ROWS, MAX_DENSE_VALUES // n_features))
 
 
 class EncoderInput:
@@ -44,7 +45,7 @@ class EncoderInput:
         self._complete = is_sparse(transformed) or not np.isnan(transformed).any()
         self._components: Tensor | None = None
         if network.stem is not None and noise.masking == 0:
-            chunk = rows_at_once(transformed.shape[1])
+            chunk = dense_chunk_rows(transformed.shape[1])
             parts = np.split(np.arange(len(self)), range(chunk, len(self), chunk))
             self._components = torch.cat([self.clean(rows) for rows in parts])
 

@@ -7,7 +7,7 @@ from sklearn.neighbors import NearestNeighbors
 from smile_training.data import Dataset
 from smile_training.recipe import Pairing
 
-_CHOICES = 64
+MAX_UNPAIRED_CHOICES = 64
 
 
 def self_partners(n_cells: int) -> NDArray[np.intp]:
@@ -27,9 +27,15 @@ def matched(dataset: Dataset, first: str, second: str, pairing: Pairing, seed: i
     rng = np.random.default_rng(seed)
     labels = dataset.cells[first].labels
     alone = np.setdiff1d(np.flatnonzero(np.isin(dataset.cells[second].labels, labels[labels >= 0])), others)
-    stand_ins = [rng.choice(np.flatnonzero(labels == label), _CHOICES) for label in dataset.cells[second].labels[alone]]
+    stand_ins = [
+        rng.choice(np.flatnonzero(labels == label), MAX_UNPAIRED_CHOICES)
+        for label in dataset.cells[second].labels[alone]
+    ]
     choices = np.concatenate(
-        [np.repeat(rows[:, None], _CHOICES, axis=1), np.reshape(stand_ins, (-1, _CHOICES)).astype(np.intp)]
+        [
+            np.repeat(rows[:, None], MAX_UNPAIRED_CHOICES, axis=1),
+            np.reshape(stand_ins, (-1, MAX_UNPAIRED_CHOICES)).astype(np.intp),
+        ]
     )
     return {first: choices, second: np.concatenate([others, alone])[:, None]}
 

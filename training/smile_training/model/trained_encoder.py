@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from smile_runtime.encoder import Preprocessing
 from smile_runtime.errors import RecipeError
 from smile_training.data import Cells
-from smile_training.model.encoder_input import EncoderInput, rows_at_once
+from smile_training.model.encoder_input import EncoderInput, dense_chunk_rows
 from smile_training.model.network import SmileNetwork
 from smile_training.recipe import Noise
 
@@ -55,7 +55,7 @@ class TrainedEncoder:
     def embed(self, cells: Cells, batch_size: int | None = None) -> NDArray[np.float32]:
         """Return L2-normalized embeddings of cells that have the encoder's features, shape ``(n_cells, n_latent)``."""
         known = self.known(cells)
-        batch_size = batch_size or rows_at_once(len(self.features))
+        batch_size = batch_size or dense_chunk_rows(len(self.features))
         embedding = []
         for rows in np.split(np.arange(len(cells)), range(batch_size, len(cells), batch_size)):
             transformed = self.preprocessing.transform(known.raw[rows], known.size_factor[rows])

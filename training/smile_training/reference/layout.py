@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.errors import RecipeError
 
-_FEWEST_CELLS = 10
+MIN_MAP_CELLS = 10
 
 
 def require_enough_cells(n: int) -> None:
@@ -19,8 +19,8 @@ def require_enough_cells(n: int) -> None:
     RecipeError
         If there are fewer than ten cells.
     """
-    if n < _FEWEST_CELLS:
-        raise RecipeError(f"a map needs at least {_FEWEST_CELLS} cells, the reference has {n}")
+    if n < MIN_MAP_CELLS:
+        raise RecipeError(f"a map needs at least {MIN_MAP_CELLS} cells, the reference has {n}")
 
 
 def fit_map(embedding: NDArray[np.float32], method: Literal["umap", "tsne"], seed: int) -> NDArray[np.float32]:
