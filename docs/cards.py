@@ -1,4 +1,4 @@
-"""Write anew what is made from manifests: MODEL_CARD.md, and README.md and catalogue line of every packaged space."""
+"""Generate MODEL_CARD.md, and the card and the catalogue entry of every packaged space, from the manifests."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ from figures import ROOT, about, committed
 from smile_runtime.cards.card import CITATION_TEXT, LIMITS_TEXT, render_card
 from smile_runtime.cards.markdown import escaped
 from smile_runtime.cards.sections import MEASURED, source_list
-from smile_runtime.cards.tables import OWN, is_choice, markdown_table, metric_table, with_spread
+from smile_runtime.cards.tables import OWN_METHOD, is_label_choice, markdown_table, metric_table, with_spread
 from smile_runtime.io.atomic_files import sha256_file
 from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest, MetricRecord, SourceRecord, read_manifest
 from smile_training.recipe.recipe import Recipe
-from smile_zoo.catalogue import PACKAGED as CATALOGUE
-from smile_zoo.catalogue import CatalogueEntry, encode_catalogue, entry_of, parse_catalogue
-from smile_zoo.transfer.card import merge_card, require_complete
+from smile_zoo.catalogue import PACKAGED_CATALOGUE as CATALOGUE
+from smile_zoo.catalogue import CatalogueEntry, encode_catalogue, entry_from_manifest, parse_catalogue
+from smile_zoo.transfer.card_merge import merge_card, require_complete
 
 SPACES = ROOT / "zoo/smile_zoo/spaces"
 ZOO_CARD = ROOT / "MODEL_CARD.md"
@@ -25,16 +25,16 @@ _HEAD = """\
 
 <!-- made by: python docs/cards.py -->
 
-smile-zoo is a zoo of latent spaces of single cells, learned by SMILE (mutual information learning): one encoder for
-each modality, exported with its preprocessing as one ONNX graph, and a reference that labels, confidence and a map come
-from. The spaces named *packaged* come with smile-zoo; the others are recipes, from which `smile-zoo train` builds them.
-Each space's own card is the `README.md` in its directory.
+smile-zoo is a zoo of latent spaces of single cells, learned by SMILE (mutual information learning). A space has one
+encoder per modality, exported with its preprocessing as one ONNX graph, and a reference that provides labels,
+confidence and a map. The *packaged* spaces are installed with smile-zoo; the others are recipes, from which
+`smile-zoo train` builds them. Each space's own card is the `README.md` in its directory.
 
 ## Intended use
 
-Placing new cells of the organism and tissue of a space beside its reference: an embedding, a label with a calibrated
-confidence, a position on its map; comparing batches, studies and modalities in one space; starting points for spaces of
-one's own. The recipes marked as simulated show a method, and nothing else.
+Mapping new cells of a space's organism and tissue to its reference, which gives them an embedding, a label with a
+calibrated confidence and a position on the map; comparing batches, studies and modalities in one space; and as a
+starting point for your own spaces. Recipes marked as simulated only demonstrate a method.
 
 ## Spaces and recipes
 
@@ -45,11 +45,11 @@ _TABLE = (
     "organism",
     "tissue",
     "modalities",
-    "cells of the reference",
+    "reference cells",
     "variant",
-    "licence of the data",
-    "is",
-    f"{_HEADLINE} of left-out cells",
+    "data license",
+    "kind",
+    f"{_HEADLINE} on held-out cells",
 )
 
 
@@ -59,17 +59,17 @@ def packaged() -> list[Path]:
 
 
 def space_card(space: Path) -> str:
-    """Return the card of a packaged space: made from its manifest, with the own text of the one that it has."""
+    """Return the card of a packaged space: generated from its manifest, with the author's text of the existing one."""
     card = merge_card((space / CARD_NAME).read_text("utf-8"), render_card(read_manifest(space)))
     require_complete(card)
     return card
 
 
 def catalogued() -> list[CatalogueEntry]:
-    """Return the lines of the package's catalogue: what was published, and the packaged spaces as they are."""
+    """Return the entries of the packaged catalogue: published spaces, and the packaged ones as they are."""
     entries = {entry.name: entry for entry in parse_catalogue(CATALOGUE.read_bytes(), str(CATALOGUE))}
     for space in packaged():
-        entries[space.name] = entry_of(read_manifest(space), sha256_file(space / MANIFEST_NAME))
+        entries[space.name] = entry_from_manifest(read_manifest(space), sha256_file(space / MANIFEST_NAME))
     return list(entries.values())
 
 
@@ -81,15 +81,15 @@ def renew(space: Path) -> None:
 
 
 def zoo_card() -> str:
-    """Return the zoo's own card."""
+    """Return the model card of the zoo."""
     manifests = {space.name: read_manifest(space) for space in packaged()}
     recipes = committed()
     rows = [_row(recipe, metrics, manifests.get(recipe.name)) for recipe, metrics in recipes]
     sections = [_section(recipe, metrics, manifests.get(recipe.name)) for recipe, metrics in recipes]
     return (
         f"{_HEAD}{markdown_table(_TABLE, rows)}\n"
-        f"## How it was measured\n\n3-fold cross-validation, repeated with 3 seeds.\n{MEASURED}\n"
-        "All figures, and how to get them again, are in [docs/figures.md](docs/figures.md).\n\n"
+        f"## Evaluation\n\n3-fold cross-validation, repeated with 3 seeds.\n{MEASURED}\n"
+        "All metrics, and how to reproduce them, are in [docs/figures.md](docs/figures.md).\n\n"
         f"## Limits and misuse\n\n{LIMITS_TEXT}\n{''.join(sections)}## Citation\n\n{CITATION_TEXT}"
     )
 
@@ -97,7 +97,7 @@ def zoo_card() -> str:
 def _row(recipe: Recipe, metrics: list[MetricRecord], manifest: Manifest | None) -> list[str]:
     licenses = dict.fromkeys(modality.data.source.license for modality in recipe.modalities.values())
     kind = f"[packaged](zoo/smile_zoo/spaces/{recipe.name})" if manifest else "recipe"
-    own = {record.modality: record for record in metrics if record.method == OWN and record.name == _HEADLINE}
+    own = {record.modality: record for record in metrics if record.method == OWN_METHOD and record.name == _HEADLINE}
     measured = [name for name in recipe.modalities if name in own and name not in recipe.simulated]
     return [
         f"[{recipe.name}](#{recipe.name})",
@@ -114,11 +114,11 @@ def _row(recipe: Recipe, metrics: list[MetricRecord], manifest: Manifest | None)
 
 
 def _section(recipe: Recipe, metrics: list[MetricRecord], manifest: Manifest | None) -> str:
-    card = f"Its card: [{recipe.name}](zoo/smile_zoo/spaces/{recipe.name}/README.md).\n\n" if manifest else ""
-    shown = [record for record in metrics if record.name in _SHOWN and not is_choice(record)]
+    card = f"Card: [{recipe.name}](zoo/smile_zoo/spaces/{recipe.name}/README.md).\n\n" if manifest else ""
+    shown = [record for record in metrics if record.name in _SHOWN and not is_label_choice(record)]
     return (
         f"## {recipe.name}\n\n{about(recipe)}\n\n{card}Data:\n\n{source_list(_sources(recipe))}\n"
-        f"{metric_table(shown)}\n[All figures](docs/figures.md#{recipe.name}) · "
+        f"{metric_table(shown)}\n[All metrics](docs/figures.md#{recipe.name}) · "
         f"[recipe](training/recipes/{recipe.name}.toml)\n\n"
     )
 

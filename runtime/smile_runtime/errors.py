@@ -1,24 +1,24 @@
-"""Every error that smile-zoo raises on purpose, one class for each cause.
+"""Every error that smile-zoo raises on purpose, one class per cause.
 
 ::
 
     SmileError
     ├── SpaceError (ValueError)            a space directory cannot be used
-    │   ├── SpaceNotFoundError             there is none at that place, or of that name
-    │   ├── FormatVersionError             its manifest has another format version
-    │   └── IntegrityError                 a file differs from what the manifest pins
+    │   ├── SpaceNotFoundError             no space has this path or name
+    │   ├── FormatVersionError             its manifest has a format version that this release cannot read
+    │   └── IntegrityError                 a file is missing or differs from the manifest
     ├── QueryError (ValueError)            the query cells cannot be projected
-    │   ├── FeatureMatchError              its features are not the space's
-    │   └── ValueKindError                 its values are of the wrong kind
-    ├── UnknownModalityError (LookupError) the space has no such encoder
+    │   ├── FeatureMatchError              its features do not match the space's
+    │   └── ValueKindError                 its values have the wrong kind
+    ├── UnknownModalityError (LookupError) the space has no encoder of the modality
     ├── DependencyError (ImportError)      an optional package is missing or broken
-    ├── DeviceError (RuntimeError)         the device asked for does not work
-    ├── PrecisionError (LookupError)       the space has no graph of that precision
+    ├── DeviceError (RuntimeError)         the requested device does not work
+    ├── PrecisionError (LookupError)       the space has no graph of the precision
     ├── OutputError (OSError)              a result cannot be written
-    ├── RecipeError (ValueError)           a recipe, or the data it names, cannot be trained
-    └── TrainingError (RuntimeError)       training ran and gave nothing usable
+    ├── RecipeError (ValueError)           a recipe or its data cannot be used for training
+    └── TrainingError (RuntimeError)       training produced no usable model
 
-The message says what was got, what was needed and what to do next.
+The message states what was found, what was needed and what to do next.
 """
 
 from collections.abc import Mapping
@@ -27,17 +27,13 @@ from collections.abc import Mapping
 class SmileError(Exception):
     """Base class of every error that smile-zoo raises on purpose.
 
-    Parameters
-    ----------
-    message
-        What was got, what was needed and what to do next, without names of arguments or command-line flags.
-    options
-        Arguments of the public function that would help, by name, with the value to pass; None if any value may help.
-
     Attributes
     ----------
-    message, options
-        As given. ``str(error)`` appends the options as Python arguments; the command appends them as its flags.
+    message
+        What was found, what was needed and what to do next, without names of arguments or command-line flags.
+    options
+        Arguments of the public function that would help, by name, with the value to pass; None means any.
+        ``str(error)`` appends them as Python arguments, the command as its flags.
 
     Examples
     --------
@@ -60,7 +56,7 @@ class SpaceError(SmileError, ValueError):
 
 
 class SpaceNotFoundError(SpaceError):
-    """No space directory stands at that place, or none has that name."""
+    """No space has this path or name."""
 
 
 class FormatVersionError(SpaceError):
@@ -68,7 +64,7 @@ class FormatVersionError(SpaceError):
 
 
 class IntegrityError(SpaceError):
-    """A file is missing, or differs from what the manifest pins."""
+    """A file of the space is missing or differs from the manifest."""
 
 
 class QueryError(SmileError, ValueError):
@@ -76,15 +72,15 @@ class QueryError(SmileError, ValueError):
 
 
 class FeatureMatchError(QueryError):
-    """The query's features are not those of the space."""
+    """The query's features do not match the space's."""
 
 
 class ValueKindError(QueryError):
-    """The query's values are not of a kind that the encoder takes."""
+    """The query's values have a kind that the encoder does not accept."""
 
 
 class UnknownModalityError(SmileError, LookupError):
-    """The space has no encoder of that modality."""
+    """The space has no encoder of the modality."""
 
 
 class DependencyError(SmileError, ImportError):
@@ -92,11 +88,11 @@ class DependencyError(SmileError, ImportError):
 
 
 class DeviceError(SmileError, RuntimeError):
-    """The device that was asked for does not work here."""
+    """The requested device does not work on this machine."""
 
 
 class PrecisionError(SmileError, LookupError):
-    """The space has no graph of that precision."""
+    """The space has no graph of the precision."""
 
 
 class OutputError(SmileError, OSError):
@@ -104,8 +100,8 @@ class OutputError(SmileError, OSError):
 
 
 class RecipeError(SmileError, ValueError):
-    """A recipe, or the data it names, cannot be trained from."""
+    """A recipe or its data cannot be used for training."""
 
 
 class TrainingError(SmileError, RuntimeError):
-    """Training ran, and gave nothing that could be used."""
+    """Training produced no usable model."""

@@ -1,7 +1,7 @@
 """The manifest of a space: its ``config.json``, typed and versioned.
 
-A reader needs nothing else to use a space: what each encoder takes, what the reference holds, how confidence was
-calibrated, and the sha256 and size of every other file.
+It is all that is needed to use a space: the input of each encoder, the contents of the reference, the calibration of
+confidence, and the sha256 and size of every other file except the card.
 """
 
 from collections.abc import Collection
@@ -14,278 +14,315 @@ from smile_runtime.errors import FormatVersionError, SpaceError, SpaceNotFoundEr
 
 MANIFEST_NAME = "config.json"
 CARD_NAME = "README.md"
+TRAINING_FOLDER = "training/"
 FORMAT = "smile-space"
 FORMAT_VERSION = 1
-ON_REQUEST = "training/"  # weights to train on; a space is whole without them
-FILE_TYPES = (".onnx", ".json", ".md", ".tsv", ".safetensors", ".png")
+FILE_SUFFIXES = (".onnx", ".json", ".md", ".tsv", ".safetensors", ".png")
 
 ValueKind = Literal["counts", "lognorm", "presence", "levels", "numbers"]
-"""What values are: raw counts; ``log(1 + count * target_sum / total)``; anything of which only zero or not matters;
-levels from 0 to 1; numbers of any kind."""
+"""Kind of a query's values: raw counts; ``log(1 + count * target_sum / total)``; values that count as present unless
+they are zero; levels from 0 to 1; any numbers."""
 
 AcceptedValues = Literal["expression", "counts", "presence", "levels", "numbers"]
-"""What an encoder takes: counts or log-normalized values; or the one kind of that name."""
+"""Values that an encoder accepts: ``expression`` means counts or log-normalized values, each other name that kind."""
 
 Scaling = Literal["sd", "sqrt_sd", "none"]
-"""What a centered feature is divided by: its standard deviation (z-score), the root of it, or one."""
+"""Divisor of a centered feature: its standard deviation (z-score), the square root of it, or 1."""
 
 Device = Literal["auto", "cpu", "cuda"]
-
 DEVICES = get_args(Device)
 
 Precision = Literal["float32", "int8"]
-
 PRECISIONS = get_args(Precision)
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of the manifest's records: immutable, and strict about what they hold."""
+    """Base of the manifest's records: immutable, and strict about their fields."""
 
 
 class FileRecord(Record, frozen=True):
-    """One file of a space: 64 hexadecimal digits and a size in bytes."""
+    """Digest and size of one file of a space."""
 
     sha256: str
+    """SHA-256 of the content, as 64 hexadecimal digits."""
     size: int
+    """Size in bytes."""
 
 
 class PreprocessingRecord(Record, frozen=True):
-    """The settings of `smile_runtime.encoder.preprocessing.Preprocessing`; its statistics are in the feature table."""
+    """Settings of an encoder's preprocessing; the feature table holds its statistics."""
 
     values: AcceptedValues
-    """What the encoder takes."""
+    """Values that the encoder accepts."""
     target_sum: float | None
+    """Total that each cell is scaled to; None to keep its total."""
     log1p: bool
+    """Whether ``log(1 + value)`` is taken."""
     scaling: Scaling
+    """Divisor of each feature after centering."""
     binarize: bool = msgspec.field(default=False, name="binarise")
+    """Whether each value becomes 0 or 1 first."""
     clr: bool = False
+    """Whether each cell is divided by the geometric mean of its values plus one."""
     tfidf: bool = False
+    """Whether features are weighted by TF-IDF."""
     band_mean: list[float] | None = None
-    """What each band of contacts is brought to; None for no scale by band."""
+    """Mean that the contacts of each distance band are scaled to; None for no scaling by band."""
 
 
 class CalibrationRecord(Record, frozen=True):
-    """Vote share to probability of a right label, piecewise linear through these points."""
+    """Piecewise linear map from vote share to the probability that a label is right."""
 
     share: list[float]
+    """Vote shares of the map's points, increasing."""
     probability: list[float]
+    """Probability at each vote share."""
     expected_calibration_error: float
+    """Expected calibration error on left-out cells."""
     n_cells: int
+    """Number of left-out cells that the calibration was fitted to."""
 
 
 class SimilarityRecord(Record, frozen=True):
-    """How far cells of the reference's types lie from it: of cells left out of training, as measured and degraded."""
+    """Distances of known-type cells from the reference, from cells left out of training, as measured and degraded."""
 
     distance: list[float]
     """Mean distance to the nearest points, at evenly spaced quantiles from 0 to 1."""
     n_cells: int
+    """Number of left-out cells."""
 
 
 class Int8Record(Record, frozen=True):
-    """An encoder's int8 graph, and how near it comes to the float32 graph."""
+    """Int8 graph of an encoder, and its agreement with the float32 graph."""
 
     graph: str
+    """File of the graph."""
     mean_cosine: float
-    """Between both embeddings of a cell, over reference cells that did not set the scales of the integers."""
+    """Mean cosine between both embeddings of a cell, over reference cells not used to set the integer scales."""
     lowest_cosine: float
+    """Lowest cosine between both embeddings of one of these cells."""
     label_agreement: float | None
-    """Share of these cells that get the same label, or ``unknown``, by both; None for a reference without labels."""
+    """Share of these cells with the same label, or ``unknown``, from both graphs; None without labels."""
     n_cells: int
-    """How many these were."""
+    """Number of these cells."""
     parity_cosine: float
-    """Lowest cosine to torch's embedding of the parity rows, at export: what it must reach on every machine."""
+    """Lowest cosine to torch's embedding of a parity row at export, which every machine must reach."""
 
 
 class SparseRecord(Record, frozen=True):
-    """How sparse rows go through an encoder without being made dense."""
+    """Files that encode sparse rows without densifying them."""
 
     first: str
-    """File with the first linear map: ``weight``, shape ``(n_features, width)``, float32, the scale folded in."""
+    """File of the first linear map: ``weight``, shape ``(n_features, width)``, float32, with the scale folded in."""
     trunk: str
-    """Graph of all that follows: from ``first``, shape ``(n, width)``, to the outputs of the whole graph."""
+    """Graph of everything after that map, from ``first``, shape ``(n, width)``, to the outputs of the whole graph."""
     width: int
+    """Number of outputs of the first linear map."""
     parity_difference: float
-    """As that of the whole graph."""
+    """Largest difference between torch and these files on the parity rows, at export."""
 
 
 class EncoderRecord(Record, frozen=True):
-    """One modality's encoder: its files, shapes and preprocessing."""
+    """Files, shapes and preprocessing of one modality's encoder."""
 
     graph: str
+    """File of the float32 graph."""
     features: str
+    """File of the feature table."""
     parity: str
+    """File of the parity rows and torch's embedding of them."""
     n_features: int
+    """Number of features."""
     n_latent: int
+    """Number of dimensions of the embedding."""
     n_pseudo_types: int
+    """Number of pseudo-types, the graph's second output."""
     preprocessing: PreprocessingRecord
+    """Preprocessing of raw values."""
     min_matched: float
-    """Share of what the encoder looks at (the features' weights) below which a query is refused."""
+    """Share of the encoder's feature weight below which a query is rejected."""
     parity_difference: float
     """Largest difference between torch and ONNX Runtime on the parity rows, at export."""
     label_modalities: list[str] = msgspec.field(name="voters")
-    """Modalities whose points give this encoder's queries their labels and place on the map."""
+    """Modalities whose reference points determine labels and map positions of this encoder's queries."""
     calibrations: dict[str, CalibrationRecord]
-    """Of the confidence in transferred labels, by label column; empty for a reference without labels."""
+    """Calibration of confidence, by label column; empty if the reference has no labels."""
     similarity: SimilarityRecord | None = None
-    """Of the similarity to the reference; None where nothing was left out of training."""
+    """Distances that similarity is measured by; None if no cells were left out of training."""
     int8: Int8Record | msgspec.UnsetType = msgspec.UNSET
-    """Of the int8 graph; unset where it has none."""
+    """Int8 graph; unset if there is none."""
     sparse: SparseRecord | msgspec.UnsetType = msgspec.UNSET
-    """Of sparse rows; unset where all rows go through the whole graph."""
+    """Files for sparse rows; unset if all rows use the whole graph."""
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that are its own, without the torch weights."""
+        """Files of this encoder alone, without the torch weights."""
         int8 = [self.int8.graph] if self.int8 else []
         sparse = [self.sparse.first, self.sparse.trunk] if self.sparse else []
         return (self.graph, self.features, self.parity, *int8, *sparse)
 
     def graph_of(self, precision: Precision) -> str | None:
-        """Return its graph of a precision; None where it has none."""
+        """Return the graph of a precision; None if there is none."""
         if precision == "float32":
             return self.graph
         return self.int8.graph if self.int8 else None
 
 
 class LabelColumn(Record, frozen=True):
-    """One column of labels that reference cells have: cell types, coarser cell types, tissues."""
+    """One label column of the reference cells, such as cell types, coarser cell types or tissues."""
 
     name: str
+    """Name of the column."""
     labels: list[str]
-    """Label names; a label id is a place in this list."""
+    """Label names; a label id is an index into this list."""
     within: str | None = None
-    """The next coarser column, where this is a level of a hierarchy; it stands after this one."""
+    """Name of the next coarser column, which comes later; None if there is none."""
     parents: list[int] = []
-    """For each label the one of the coarser column that it is a part of; empty where there is no coarser one."""
+    """Label id in the coarser column for each label; empty if there is no coarser column."""
 
 
 class ReferenceRecord(Record, frozen=True):
-    """What query cells are compared with."""
+    """Reference that query cells are compared with."""
 
     kind: Literal["landmarks", "cells"]
+    """Whether a point stands for several cells or is one cell."""
     points: str
-    """File with ``embedding``, ``weight``, ``map``, ``label`` and ``modality``."""
+    """File with ``embedding``, ``weight``, ``map``, ``label`` and ``modality`` of the points."""
     label_columns: list[LabelColumn]
-    """What the columns of ``label`` are: the primary one, its coarser levels from fine to coarse, then any others."""
+    """Columns of ``label``: the primary one, its coarser levels from fine to coarse, then independent ones."""
     modalities: list[str]
-    """Modalities that the points were measured by; a modality id is a place in this list."""
+    """Modalities of the points; a modality id is an index into this list."""
     n_points: int
+    """Number of points."""
     n_cells: int
+    """Number of cells that the points stand for."""
     n_neighbors: int
+    """Number of nearest points that determine a query cell's label and map position."""
     map_method: str
+    """Method that computed the map."""
 
 
 class SourceRecord(Record, frozen=True):
     """One data set that the space was trained on."""
 
     name: str
+    """Title of the data set."""
     license: str = msgspec.field(name="licence")
+    """License of the data."""
     url: str = ""
+    """Page or file that the data came from."""
     sha256: str = ""
+    """SHA-256 of the data file."""
     simulated: bool = False
-    """Whether these values were never measured; a space with such a source is not published."""
+    """Whether the values are simulated; a space with such a source cannot be published."""
 
 
 class MetricRecord(Record, frozen=True):
-    """One measured figure: mean and standard deviation over repeats."""
+    """One metric: mean and standard deviation over repeats."""
 
     name: str
+    """Name of the metric."""
     modality: str
-    """What it is of: a modality, ``atac to rna`` from one to another, ``all``."""
+    """Modality that was measured, ``atac to rna`` for a transfer between two, or ``all``."""
     method: str
-    """``smile``, or the peer that was measured on the same cells."""
+    """``smile``, or the baseline that was measured on the same cells."""
     mean: float
+    """Mean over repeats."""
     std: float
+    """Standard deviation over repeats."""
     n_repeats: int
+    """Number of repeats."""
 
 
 class Manifest(Record, frozen=True):
-    """Everything that a space says of itself."""
+    """Description of a space."""
 
     format: str
+    """Always ``smile-space``."""
     format_version: int
+    """Version of the format."""
     name: str
+    """Short name."""
     title: str
+    """Title on the card and in lists."""
     description: str
+    """Description in a few sentences."""
     organism: str
+    """Scientific name of the species."""
     tissue: str
+    """Tissue of the reference cells."""
     license: str = msgspec.field(name="licence")
+    """License of the space."""
     variant: str
+    """Variant of SMILE that trained it."""
     sources: list[SourceRecord]
+    """Data sets that it was trained on."""
     encoders: dict[str, EncoderRecord]
+    """Encoders, by modality."""
     reference: ReferenceRecord
+    """Reference that query cells are compared with."""
     metrics: list[MetricRecord]
+    """Metrics of the space and of baselines."""
     recipe: dict[str, Any]
-    """The resolved recipe: every setting from which the space can be built again."""
+    """Resolved recipe: every setting needed to build the space again."""
     versions: dict[str, str]
-    """Packages that built it."""
+    """Versions of Python and of the packages that built the space."""
     files: dict[str, FileRecord]
+    """Digest and size of every file except the manifest and the card."""
 
     def select(
         self, modalities: Collection[str] | None = None, *, with_training: bool = False
     ) -> dict[str, FileRecord]:
-        """Return the files that some of the encoders need, the reference's and the pictures among them.
+        """Return the files of some modalities' encoders (None for all), along with the reference and the pictures.
 
-        Parameters
-        ----------
-        modalities
-            Whose encoders; None: all.
-        with_training
-            Whether the torch weights are among them.
+        The torch weights are included only ``with_training``.
         """
         chosen = [name for name in self.encoders if modalities is None or name in modalities]
         needed = {self.reference.points, *(file for name in chosen for file in self.encoders[name].files)}
         others = [name for name in self.encoders if name not in chosen]
-        unwanted = {file for name in others for file in (*self.encoders[name].files, weights_name(name))}
+        excluded = {file for name in others for file in (*self.encoders[name].files, weights_name(name))}
         if not with_training:
-            unwanted |= {file for file in self.files if file.startswith(ON_REQUEST)}
-        return {name: record for name, record in self.files.items() if name in needed or name not in unwanted}
+            excluded |= {file for file in self.files if file.startswith(TRAINING_FOLDER)}
+        return {name: record for name, record in self.files.items() if name in needed or name not in excluded}
 
 
 def weights_name(modality: str) -> str:
-    """Return where a space keeps the torch weights of a modality."""
-    return f"{ON_REQUEST}{modality}.safetensors"
+    """Return the file of a modality's torch weights, which a space may lack."""
+    return f"{TRAINING_FOLDER}{modality}.safetensors"
 
 
 class _Header(msgspec.Struct):
+    """Fields of a manifest that are read before all others, whatever its version."""
+
     format: str = ""
     format_version: int = 0
 
 
 def read_manifest(space: Path) -> Manifest:
-    """Read and check the manifest of a space directory.
-
-    Parameters
-    ----------
-    space
-        The directory.
-
-    Returns
-    -------
-        The manifest.
+    """Read and validate the manifest of a space directory.
 
     Raises
     ------
     SpaceNotFoundError
-        If there is no such directory, or no manifest in it.
+        If the directory does not exist or has no manifest.
     FormatVersionError
-        If its format version is not the one this release reads.
+        If this release cannot read the manifest's format version.
     SpaceError
-        If it is not a manifest, or names a file that may not be in a space.
+        If the file is not a manifest, or lists a file that a space may not contain.
     """
     path = space / MANIFEST_NAME
     if not path.is_file():
-        what = "is not a space directory: it has no " + MANIFEST_NAME if space.exists() else "does not exist"
-        raise SpaceNotFoundError(f"{space} {what}; give a space directory or a name that `smile-zoo list` shows")
+        problem = f"is not a space directory: it has no {MANIFEST_NAME}" if space.exists() else "does not exist"
+        raise SpaceNotFoundError(f"{space} {problem}; use a space directory or a name from `smile-zoo list`")
     return parse_manifest(path.read_bytes(), str(path))
 
 
 def parse_manifest(content: bytes, origin: str) -> Manifest:
-    """Decode the bytes of a manifest; ``origin`` names them in errors, which are those of `read_manifest`."""
+    """Decode a manifest; ``origin`` names its source in errors, which are those of `read_manifest`."""
     try:
         header = msgspec.json.decode(content, type=_Header)
         if header.format != FORMAT:
-            raise SpaceError(f"{origin} is of format {header.format!r}, {FORMAT!r} is needed; give a space directory")
+            raise SpaceError(f"{origin} has format {header.format!r}, not {FORMAT!r}; use a space directory")
         if header.format_version != FORMAT_VERSION:
             newer = header.format_version > FORMAT_VERSION
             raise FormatVersionError(
@@ -298,34 +335,34 @@ def parse_manifest(content: bytes, origin: str) -> Manifest:
     if not manifest.encoders:
         raise SpaceError(f"{origin} lists no encoder; pull or build the space again")
     for name in manifest.files:
-        _check_name(name, origin)
-    _check_label_columns(manifest.reference.label_columns, origin)
+        _require_safe_name(name, origin)
+    _require_nested_columns(manifest.reference.label_columns, origin)
     files = {name: record for name, record in manifest.files.items() if name != CARD_NAME}  # earlier releases pinned it
     return msgspec.structs.replace(manifest, files=files)
 
 
-def _check_name(name: str, origin: str) -> None:
+def _require_safe_name(name: str, origin: str) -> None:
     path = PurePosixPath(name)
-    outside = path.is_absolute() or ".." in path.parts or any(character in name for character in "\\:\0")
-    if outside or path.suffix not in FILE_TYPES:
+    is_outside = path.is_absolute() or ".." in path.parts or any(character in name for character in "\\:\0")
+    if is_outside or path.suffix not in FILE_SUFFIXES:
         raise SpaceError(
-            f"{origin} lists {name!r}; a space holds only {' '.join(FILE_TYPES)} files inside its own folder. "
-            "Do not use this space"
+            f"{origin} lists {name!r}, but a space contains only {' '.join(FILE_SUFFIXES)} files inside its own "
+            "folder; do not use this space"
         )
 
 
-def _check_label_columns(columns: list[LabelColumn], origin: str) -> None:
+def _require_nested_columns(columns: list[LabelColumn], origin: str) -> None:
     coarser: dict[str, LabelColumn] = {}
     for column in reversed(columns):
-        if column.name in coarser or not _lies_within(column, coarser):
+        if column.name in coarser or not _is_nested(column, coarser):
             raise SpaceError(
-                f"{origin} has a label column {column.name!r} that is there twice, or does not lie within "
+                f"{origin} has a label column {column.name!r} that is repeated or does not nest within "
                 f"{column.within!r}; pull or build the space again"
             )
         coarser[column.name] = column
 
 
-def _lies_within(column: LabelColumn, coarser: dict[str, LabelColumn]) -> bool:
+def _is_nested(column: LabelColumn, coarser: dict[str, LabelColumn]) -> bool:
     if column.within is None:
         return not column.parents
     n = len(coarser[column.within].labels) if column.within in coarser else 0
@@ -333,5 +370,5 @@ def _lies_within(column: LabelColumn, coarser: dict[str, LabelColumn]) -> bool:
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """Return the manifest as the bytes of its file."""
+    """Encode a manifest as the content of its file."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"

@@ -220,7 +220,7 @@ def catalogue(machine: Machine) -> Callable[..., Path]:
     def write(*changes: dict[str, Any]) -> Path:
         import smile_zoo.catalogue
 
-        line = json.loads(smile_zoo.catalogue.PACKAGED.read_text("utf-8").splitlines()[0])
+        line = json.loads(smile_zoo.catalogue.PACKAGED_CATALOGUE.read_text("utf-8").splitlines()[0])
         path = machine.folder / "home/smile-zoo/catalogue.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(json.dumps({**line, **change}) + "\n" for change in changes), "utf-8")

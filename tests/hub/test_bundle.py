@@ -134,7 +134,7 @@ def test_bundle_of_what_is_not_on_the_hub_is_unpacked_to_a_directory(machine, of
     pack(pbmc.path, machine.folder / "directory.tar", with_training=True)
     assert (machine.folder / "directory.tar").read_bytes() == path.read_bytes()
     error = offline.refused("pull", path)
-    assert f"{path} holds a space that is not from the Hub; say where it goes: --to DIR" in error
+    assert f"{path} holds a space that is not from the Hub; choose a folder for it (--to)" in error
     pulled = offline.json("pull", path, "--to", "here")
     assert (pulled["path"], pulled["revision"]) == ("here", "local")
     assert files_in(offline.folder / "here") == pbmc.files
@@ -227,8 +227,8 @@ def with_pax(**headers: str) -> Callable[[list[Member]], list[Member]]:
     return lambda content: changed(content, "map.png", pax_headers=headers)
 
 
-NOT_LISTED, NO_FILE = "which the manifest does not list so; do not use this bundle", "is no regular file"
-NO_BUNDLE = "is no bundle of a space"
+NOT_LISTED, NO_FILE = "which is not in its manifest; do not use this bundle", "is not a regular file"
+NO_BUNDLE = "is not a bundle"
 
 
 @pytest.mark.parametrize(
@@ -252,19 +252,19 @@ NO_BUNDLE = "is no bundle of a space"
         (lambda it: changed(it, "map.png", data_of(it, "map.png")[:-1]), NOT_LISTED),
         (
             lambda it: changed(it, "onnx/rna.onnx", flipped(data_of(it, "onnx/rna.onnx"))),
-            "not what the manifest pins",
+            "differs from the manifest",
         ),
         (lambda it: [pair for pair in it if pair[0].name != "map.png"], "lacks map.png"),
         (lambda it: [pair for pair in it if pair[0].name != "onnx/rna.onnx"], "lacks onnx/rna.onnx"),
-        (lambda it: it[1:], "bundle.json is not where it should be; make it with: smile-zoo bundle"),
-        (lambda it: [it[1], it[0], *it[2:]], "bundle.json is not where it should be"),
-        (lambda it: [it[0], *it[2:]], "config.json is not where it should be"),
+        (lambda it: it[1:], "bundle.json is missing or misplaced; make it with: smile-zoo bundle"),
+        (lambda it: [it[1], it[0], *it[2:]], "bundle.json is missing or misplaced"),
+        (lambda it: [it[0], *it[2:]], "config.json is missing or misplaced"),
         (lambda it: it[:2], "lacks features/rna.tsv"),
         (lambda it: [], NO_BUNDLE),
         (lambda it: changed(it, "bundle.json", b"{}"), NO_BUNDLE),
         (lambda it: changed(it, "bundle.json", b"\xff"), NO_BUNDLE),
-        (lambda it: changed(it, "bundle.json", it[0][1] + b" " * 10_000), "bundle.json is not where it should be"),
-        (lambda it: changed(it, "config.json", it[1][1] + b" "), "config.json is not what the bundle says of it"),
+        (lambda it: changed(it, "bundle.json", it[0][1] + b" " * 10_000), "bundle.json is missing or misplaced"),
+        (lambda it: changed(it, "config.json", it[1][1] + b" "), "config.json differs from the bundle"),
     ],
 )
 def test_what_bundle_did_not_make_is_refused_and_leaves_nothing(machine, pbmc, spoil: Callable, text: str) -> None:
@@ -290,7 +290,7 @@ def left_nothing(machine) -> None:
 def test_truncated_bundle(machine, pbmc, size: int) -> None:
     path = write(machine.folder / "space.tar", members(pbmc))
     path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(BundleError, match=r"space\.tar (is no bundle of a space|lacks )"):
+    with pytest.raises(BundleError, match=r"space\.tar (is not a bundle|lacks )"):
         unpack(path)
     left_nothing(machine)
 
@@ -318,7 +318,7 @@ def bomb(kind: bytes, size: int) -> bytes:
 def test_file_that_is_no_bundle(machine, content: bytes) -> None:
     path = machine.folder / "space.tar"
     path.write_bytes(content)
-    with pytest.raises(BundleError, match="is no bundle of a space"):
+    with pytest.raises(BundleError, match="is not a bundle"):
         unpack(path)
     left_nothing(machine)
 
@@ -327,7 +327,7 @@ def test_file_that_cannot_be_a_bundle(machine, pbmc) -> None:
     write(machine.folder / "space.tar", members(pbmc))
     with tarfile.open(machine.folder / "packed.tar", "w:gz") as tar:
         tar.add(pbmc.path / "config.json", "config.json")
-    for name, text in (("packed.tar", "is no bundle of a space"), ("none.tar", "No such file or directory; make it")):
+    for name, text in (("packed.tar", "is not a bundle"), ("none.tar", "No such file or directory; make it")):
         with pytest.raises(BundleError, match=text):
             unpack(machine.folder / name)
     (machine.folder / "folder.tar").mkdir()
@@ -352,7 +352,7 @@ def test_file_that_cannot_be_a_bundle(machine, pbmc) -> None:
 )
 def test_label_that_says_what_it_may_not(machine, pbmc, label: dict[str, Any]) -> None:
     path = write(machine.folder / "space.tar", members(pbmc, **label))
-    with pytest.raises(BundleError, match=r"is no bundle of a space|is not what the bundle says of it"):
+    with pytest.raises(BundleError, match=r"is not a bundle|differs from the bundle"):
         unpack(path)
     left_nothing(machine)
     assert not list(machine.folder.parent.rglob("evil*"))
@@ -362,7 +362,7 @@ def test_bundle_that_is_not_what_the_catalogue_has(machine, pbmc, catalogue) -> 
     catalogue({"name": "blood", "repo": REPO, "revision": COMMIT, "manifest_sha256": "0" * 64})
     write(machine.folder / "space.tar", members(pbmc))
     error = machine.refused("pull", "space.tar")
-    assert f"space.tar says that it is {REPO}@{COMMIT}, but its manifest is not the one that the catalogue has" in error
+    assert f"space.tar claims to be {REPO}@{COMMIT}, but its manifest differs from the one in the catalogue" in error
     catalogue({"name": "blood", "repo": REPO, "revision": COMMIT, "manifest_sha256": pbmc.sha256})
     machine.json("pull", "space.tar")
 
@@ -374,7 +374,7 @@ def test_bundle_does_not_change_what_is_here(hub, machine, pbmc) -> None:
         (pbmc.path / name).write_bytes(content)
     write(machine.folder / "space.tar", members(replace(pbmc), commit=commit))
     error = machine.refused("pull", "space.tar")
-    assert "its manifest is not the one that is here for that; do not use this bundle" in error
+    assert "its manifest differs from the one in the cache; do not use this bundle" in error
     assert f"smile-zoo cache remove {REPO}@{commit[:10]}" in error
     assert files_in(pulled.path) == wanted(pbmc)  # as it was pulled
     assert machine.leftovers() == []

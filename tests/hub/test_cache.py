@@ -121,7 +121,7 @@ def test_remove_says_what_it_did(machine, commits: dict[str, str]) -> None:
         ("org/other", "org/other is not in the cache"),  # it is no space
         (f"{REPO}@v2", f"{REPO}@v2 is not in the cache"),
         (f"{REPO}@{'0' * 40}", "is not in the cache"),
-        ("pbmc", "pbmc is not in the cache: it stands at"),
+        ("pbmc", "pbmc is not in the cache but at"),
         ("blood", "there is no space named 'blood'"),
     ],
 )
@@ -138,7 +138,7 @@ def test_digits_that_several_commits_begin_with_remove_none(machine, commits: di
     snapshots, old = machine.cache / "models--org--pbmc/snapshots", commits["old"]
     twin = old[:7] + "0" * 33
     shutil.copytree(snapshots / old, snapshots / twin, symlinks=True)
-    with pytest.raises(SpaceNotFoundError, match=r"could be any of the commits .*; give more digits"):
+    with pytest.raises(SpaceNotFoundError, match=r"matches the commits .*; give more digits"):
         remove_cached(f"{REPO}@{old[:7]}")
     assert (snapshots / old / "config.json").is_file()
     assert (snapshots / twin / "config.json").is_file()
@@ -150,7 +150,7 @@ def test_what_this_user_may_not_remove(machine, commits: dict[str, str], monkeyp
 
     monkeypatch.setattr("shutil.rmtree", refuse)
     with pytest.raises(
-        OutputError, match=f"{commits['two']} could not be removed; remove it as a user who may write to it"
+        OutputError, match=f"{commits['two']} could not be removed; remove it as a user with write access"
     ):
         remove_cached("org/two")
 
@@ -163,7 +163,7 @@ def test_path(machine, pbmc, commits: dict[str, str]) -> None:
     assert cached_path("pbmc").parts[-3:] == ("smile_zoo", "spaces", "pbmc")
     assert cached_path(str(pbmc.path)) == pbmc.path
     error = machine.refused("cache", "path", f"{REPO}@v2")
-    assert f"{REPO}@v2 is not in the cache {machine.cache}; bring it here with: smile-zoo pull {REPO}@v2" in error
+    assert f"{REPO}@v2 is not in the cache {machine.cache}; download it with: smile-zoo pull {REPO}@v2" in error
     with pytest.raises(SpaceNotFoundError, match="nowhere does not exist"):
         cached_path("./nowhere")
     assert machine.requests == []

@@ -12,7 +12,7 @@ import smile_zoo.catalogue
 from smile_zoo.cli.console import size_text
 
 REPO = "smile-zoo/catalogue"
-LINE = json.loads(smile_zoo.catalogue.PACKAGED.read_text("utf-8").splitlines()[0])
+LINE = json.loads(smile_zoo.catalogue.PACKAGED_CATALOGUE.read_text("utf-8").splitlines()[0])
 BLOOD: dict[str, Any] = {"name": "blood", "repo": "org/blood", "revision": "b" * 40}
 MOUSE = {
     "name": "mouse-skin",
@@ -88,8 +88,8 @@ def test_packaged_space_is_never_replaced(hub, machine) -> None:
 @pytest.mark.parametrize(
     ("files", "fault", "text"),
     [
-        ({"catalogue.jsonl": lines(MOUSE)[:-100]}, None, "line 1, is no entry of a catalogue that this release reads"),
-        ({"catalogue.jsonl": lines(MOUSE, {**MOUSE, "more": 1})}, None, "line 2, is no entry"),
+        ({"catalogue.jsonl": lines(MOUSE)[:-100]}, None, "line 1, is not a catalogue entry that this release can read"),
+        ({"catalogue.jsonl": lines(MOUSE, {**MOUSE, "more": 1})}, None, "line 2, is not a catalogue entry"),
         ({"catalogue.jsonl": None, "README.md": b"# Words"}, None, "has no catalogue.jsonl"),
         ({}, Fault("wrong", "GET", "catalogue.jsonl", times=None), "came twice and was not what the commit has"),
         ({}, Fault("status", "GET", "catalogue.jsonl", times=None), "answered 503"),
@@ -153,8 +153,8 @@ def test_catalogue_that_went_bad_is_passed_over(hub, machine, catalogue) -> None
     done = machine.run("list")
     assert done.returncode == 0
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["NAME", "pbmc"]
-    assert f"{path}, line 1, is no entry of a catalogue" in done.stderr
-    assert "the catalogue of the package is used: smile-zoo catalogue update" in done.stderr
+    assert f"{path}, line 1, is not a catalogue entry" in done.stderr
+    assert "using the packaged catalogue instead; repair it with: smile-zoo catalogue update" in done.stderr
     hub.create(REPO, {"catalogue.jsonl": lines(BLOOD)})
     assert machine.json("catalogue", "update")["new"] == ["blood"]
     assert machine.run("list").stderr == ""

@@ -17,7 +17,7 @@ from smile_runtime import SmileError
 from smile_runtime.cards.card import END, START, render_card
 from smile_runtime.manifest import read_manifest
 from smile_zoo.cli.console import size_text
-from smile_zoo.transfer.card import merge_card
+from smile_zoo.transfer.card_merge import merge_card
 
 REPO = f"{ORG}/pbmc"
 PICTURE = b"another picture"
@@ -177,7 +177,7 @@ def test_publishing_again_and_tags(hub, machine, pbmc) -> None:
     assert len(hub.commits(REPO)) == 2
     rebuild(pbmc, {"loss.png": PICTURE})
     error = refused(pbmc.path, hub, tag="v1")
-    assert f"{REPO} has a tag v1 already, at {head[:7]}; tags stay: choose another" in error
+    assert f"{REPO} already has a tag v1, at {head[:7]}, and tags stay; choose another" in error
     assert writes(machine) == []
     machine.json("publish", pbmc.path, REPO, "--tag", "v2")
     assert hub.refs(REPO) == {"refs/heads/main": hub.head(REPO), "refs/tags/v1": head, "refs/tags/v2": hub.head(REPO)}
@@ -189,13 +189,13 @@ def test_tag_of_what_is_there_already(hub, machine, pbmc, there) -> None:
     assert writes(machine) == [f"POST /api/models/{REPO}/tag/{there}"]
     assert hub.refs(REPO)["refs/tags/v1"] == there
     hub.commit(REPO, {"LICENSE": b"mine"})
-    assert "has a tag v1 already" in refused(pbmc.path, hub, tag="v1")
+    assert "already has a tag v1" in refused(pbmc.path, hub, tag="v1")
 
 
 def test_tag_that_somebody_sets_meanwhile(hub, machine, pbmc, there) -> None:
     rebuild(pbmc, {"loss.png": PICTURE})
     meanwhile(hub, "/commit/", lambda: hub.tag(REPO, "v1", there))
-    assert f"has a tag v1 already, at {there[:7]}" in machine.refused("publish", pbmc.path, REPO, "--tag", "v1")
+    assert f"already has a tag v1, at {there[:7]}" in machine.refused("publish", pbmc.path, REPO, "--tag", "v1")
     assert hub.refs(REPO)["refs/tags/v1"] == there
 
 
@@ -222,7 +222,7 @@ def test_pull_request_needs_no_right_to_write(hub, machine, pbmc, there) -> None
 
 @pytest.mark.parametrize("tag", ["", "v 1", "v1..2", "-v1", "v1\n", "v~1"])
 def test_tag_that_nobody_could_pull(hub, pbmc, tag: str) -> None:
-    assert f"{tag!r} is no name of a tag; give letters, digits" in refused(pbmc.path, hub, tag=tag)
+    assert f"{tag!r} is not a tag name; use letters, digits" in refused(pbmc.path, hub, tag=tag)
     assert hub.requests == []
 
 
@@ -257,7 +257,7 @@ def test_own_text_of_the_card_on_the_hub_stays(hub, machine, pbmc, there) -> Non
     parent = hub.commit(REPO, {"README.md": card.encode()})
     done = machine.run("publish", pbmc.path, REPO)
     assert done.returncode == 0, done.stderr
-    assert f"the card on the Hub has text of its own, which stays; that in {pbmc.path} is not sent" in done.stderr
+    assert f"the card on the Hub keeps its own text; that of the card in {pbmc.path} is not sent" in done.stderr
 
     content = hub.files(REPO)["README.md"]
     fields, _, body = content.decode().removeprefix("---\n").partition("---\n")
@@ -287,7 +287,7 @@ def test_repo_that_was_made_by_hand(hub, machine, pbmc) -> None:
     ("card", "text"),
     [
         (b"---\ntags: [\n---\n# Mine\n", "the front matter of the card is not YAML"),
-        (f"# Mine\n\n{START}\n\nold\n".encode(), "put them back, or remove both"),
+        (f"# Mine\n\n{START}\n\nold\n".encode(), "restore them, or remove both"),
         (b"# M\xe9thode\n", f"README.md of {REPO} is not UTF-8"),
     ],
 )
@@ -301,7 +301,7 @@ def test_card_on_the_hub_that_cannot_be_merged(hub, machine, pbmc, card: bytes, 
 def test_card_that_the_hub_does_not_take(hub, machine, pbmc) -> None:
     hub.yaml_errors = ['"license" must be one of']
     error = refused(pbmc.path, hub)
-    assert f"{hub.endpoint} does not take the card" in error
+    assert f"{hub.endpoint} rejects the card" in error
     assert '"license" must be one of' in error
     assert writes(machine) == ["POST /api/repos/create"]
     hub.yaml_errors = []
@@ -326,20 +326,20 @@ def test_every_problem_is_listed(hub, machine, pbmc) -> None:
     (pbmc.path / ".DS_Store").write_bytes(b"")
     error = machine.refused("publish", pbmc.path, REPO, LOGNAME="grzegorz", USER="grzegorz")
     first, *problems = error.splitlines()
-    otherwise = "build the space again without, or, if this word is not about you, publish with LOGNAME=nobody set"
+    otherwise = "build the space again without it or, if this word does not refer to you, publish with LOGNAME=nobody"
     assert first == f"Error: {pbmc.path} cannot be published yet:"
     assert sorted(problems) == sorted(
         [
-            "- .DS_Store is not in the manifest; take it out of the directory",
-            "- cells.h5ad is not in the manifest; take it out of the directory",
+            "- .DS_Store is not in the manifest; remove it from the directory",
+            "- cells.h5ad is not in the manifest; remove it from the directory",
             "- the license is not stated; set `licence` in the recipe and build the space again",
-            "- the license of the source 'GSE1' is not stated; set it in the recipe, and build again",
-            "- the url of the source 'GSE1' is not stated; set it in the recipe, and build again",
-            "- values of 'GSE1' were simulated; a space of them shows a method and is not published",
-            "- config.json has the path /home/grzegorz of a machine in it; build again without",
-            f"- config.json has the user name 'grzegorz' in it; {otherwise}",
-            "- loss.png has the path /mnt/disk4 of a machine in it; build again without",
-            f"- loss.png has the user name 'grzegorz' in it; {otherwise}",
+            "- the license of the source 'GSE1' is not stated; set it in the recipe and build the space again",
+            "- the url of the source 'GSE1' is not stated; set it in the recipe and build the space again",
+            "- values of 'GSE1' were simulated; such a space only shows a method and cannot be published",
+            "- config.json contains the local path /home/grzegorz; build the space again without it",
+            f"- config.json contains the user name 'grzegorz'; {otherwise} set",
+            "- loss.png contains the local path /mnt/disk4; build the space again without it",
+            f"- loss.png contains the user name 'grzegorz'; {otherwise} set",
         ]
     )
     assert machine.requests == []
@@ -350,7 +350,7 @@ def test_path_in_a_graph_is_found_whatever_its_length(hub, pbmc, size: int) -> N
     path = b"/Users/gr/".ljust(size, b"x")
     field = b"\x32" + bytes([size]) + path  # doc_string of an ONNX model: the length stands before the text
     rebuild(pbmc, {"onnx/rna.onnx": pbmc.files["onnx/rna.onnx"] + field})
-    assert "onnx/rna.onnx has the path /Users/gr of a machine in it" in refused(pbmc.path, hub)
+    assert "onnx/rna.onnx contains the local path /Users/gr" in refused(pbmc.path, hub)
     assert hub.requests == []
 
 
@@ -359,14 +359,14 @@ def test_paths_of_clusters_and_disks(hub, pbmc) -> None:
     title = f"From {', '.join(f'{place}/cells.h5ad' for place in places)}; see https://x.org/data/lab and a/data/b"
     rebuild(pbmc, change=lambda manifest: manifest.update(title=title))
     error = refused(pbmc.path, hub)
-    found = re.findall(r"^- config\.json has the path (\S+) of a machine in it", error, re.MULTILINE)
+    found = re.findall(r"^- config\.json contains the local path (\S+);", error, re.MULTILINE)
     assert sorted(path.replace("\\\\", "\\") for path in found) == sorted(places)
 
 
 @pytest.mark.parametrize(
     ("user", "texts"),
     [
-        ("grzegorz", ["config.json has the user name 'grzegorz' in it", "loss.png has the user name 'grzegorz' in it"]),
+        ("grzegorz", ["config.json contains the user name 'grzegorz'", "loss.png contains the user name 'grzegorz'"]),
         ("joe", []),  # three letters come up in any large binary file
         ("runner", []),
         ("ab", []),
@@ -415,10 +415,10 @@ def without_sources(space) -> None:
             ["lacks training/rna.safetensors;", "smile-zoo pull SPACE --with-training --to DIR"],
         ),
         (lambda space: (space.path / "README.md").write_bytes(b"\xff"), ["README.md of", "is not UTF-8"]),
-        (lambda space: (space.path / "config.json").unlink(), ["it has no config.json", "give a space directory"]),
+        (lambda space: (space.path / "config.json").unlink(), ["it has no config.json", "use a space directory"]),
         (with_pickle, ["lists 'model.pkl'; a space holds only .onnx"]),
         (without_sources, ["- no data source is stated; name it in the recipe and build the space again"]),
-        (another_embedding, ["the rna encoder gives embeddings that differ from torch's by"]),
+        (another_embedding, ["the rna encoder computes embeddings that differ from torch's by"]),
     ],
 )
 def test_space_that_is_not_right_is_refused(hub, machine, pbmc, damage: Callable, texts: list[str]) -> None:
@@ -448,8 +448,8 @@ def test_space_without_one_of_its_encoders_is_refused(hub, two) -> None:
         (REPO, "hf_read", ["this token may not do this", "write access", "rights to write to org/pbmc"]),
         (REPO, "hf_wrong", ["did not let this token in", "set HF_TOKEN to a token that it knows"]),
         ("others/pbmc", OWNER_TOKEN, ["this token may not do this", "rights to write to others/pbmc"]),
-        ("pbmc", OWNER_TOKEN, ["'pbmc' is no name of a Hub repo; give org/name"]),
-        ("org/pbmc@v1", OWNER_TOKEN, ["'org/pbmc@v1' is no name of a Hub repo; give org/name"]),
+        ("pbmc", OWNER_TOKEN, ["'pbmc' is not the name of a Hub repo; give org/name"]),
+        ("org/pbmc@v1", OWNER_TOKEN, ["'org/pbmc@v1' is not the name of a Hub repo; give org/name"]),
     ],
 )
 def test_who_may_not_publish(hub, machine, pbmc, repo: str, token: str | bool, texts: list[str]) -> None:

@@ -300,7 +300,7 @@ def test_manifest_that_lists_what_may_not_be_there(hub, machine, pbmc, name):
     content = b"evil"
     commit = hub.create("org/pbmc", {**pbmc.changed({name: content}), "evil.json": content})
     before = sorted(machine.folder.parent.rglob("evil*"))
-    with pytest.raises(SpaceError, match="Do not use this space") as caught:
+    with pytest.raises(SpaceError, match="do not use this space") as caught:
         pulled_here(machine, pbmc)
     assert f"org/pbmc@{commit} config.json lists {name!r}; a space holds only" in str(caught.value)
     assert not (snapshot(machine, commit) / "config.json").exists()

@@ -1,4 +1,4 @@
-"""What the tests of the runtime share."""
+"""Fixtures of the runtime's tests."""
 
 import json
 from collections.abc import Callable
@@ -18,38 +18,38 @@ PBMC = Path(__file__).parents[2] / "zoo/smile_zoo/spaces/pbmc"
 
 @pytest.fixture(scope="session")
 def pbmc_path() -> Path:
-    """The packaged space itself, to be read only."""
+    """Path of the packaged space itself, which tests only read."""
     return PBMC
 
 
 @pytest.fixture(scope="session")
 def space() -> Space:
-    """The packaged space, open on the CPU."""
+    """The packaged space, opened on the CPU."""
     return open_space(PBMC, device="cpu")
 
 
 @pytest.fixture(scope="session")
 def encoder(space: Space) -> Encoder:
-    """Its encoder."""
+    """The encoder of the packaged space."""
     return space.encoder("rna")
 
 
 @pytest.fixture(scope="session")
 def raw_values(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
-    """Forty cells of counts in the encoder's feature order, and their size factors, shape ``(40,)``."""
+    """Counts of 40 cells, shape ``(40, n_features)``, and their size factors, shape ``(40,)``."""
     X = np.random.default_rng(1).poisson(0.3, (40, len(encoder.features))).astype(np.float32)
     return X, (1e4 / X.sum(axis=1)).astype(np.float32)
 
 
 @pytest.fixture
 def lognorm(counts: anndata.AnnData) -> anndata.AnnData:
-    """The cells of `counts`, normalized over all their genes to 10,000 and logged, as scanpy does."""
+    """The cells of `counts`, normalized to 10,000 over all genes and log-transformed, as by scanpy."""
     return normalized(counts, 1e4)
 
 
 @pytest.fixture
 def median_lognorm(counts: anndata.AnnData) -> anndata.AnnData:
-    """The cells of `counts`, normalized to their median total and logged: scanpy's default."""
+    """The cells of `counts`, normalized to their median total, scanpy's default, and log-transformed."""
     return normalized(counts, float(np.median(counts.X.toarray().sum(axis=1))))
 
 
@@ -61,13 +61,16 @@ def normalized(cells: anndata.AnnData, target: float) -> anndata.AnnData:
 
 @pytest.fixture
 def edit_manifest(pbmc_copy: Path) -> Callable[[Callable[[dict[str, Any]], object]], Path]:
-    """Change the manifest of a copied space as JSON, pinning anew whatever files it lists; give the copy."""
+    """Return a function that changes the manifest of a copied space as JSON, and returns the copy's path.
+
+    Digests and sizes of the listed files are updated first.
+    """
 
     def edit(change: Callable[[dict[str, Any]], object]) -> Path:
         path = pbmc_copy / "config.json"
         document = json.loads(path.read_text("utf-8"))
         for name, record in document["files"].items():
-            if not (pbmc_copy / name).exists():  # weights for training, which may be absent
+            if not (pbmc_copy / name).exists():  # torch weights may be absent
                 continue
             record.update(sha256=sha256_file(pbmc_copy / name), size=(pbmc_copy / name).stat().st_size)
         change(document)

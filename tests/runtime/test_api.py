@@ -1,4 +1,4 @@
-"""The package as its users meet it: names, import cost, signatures, docstrings, error tree."""
+"""The public interface: names, import cost, signatures, docstrings and error tree."""
 
 import builtins
 import inspect
@@ -32,7 +32,7 @@ ERRORS = {
 
 
 def public_callables():
-    """Every exported function, and every public method of the exported classes that are no errors."""
+    """Yield every exported function, and every public method of the exported classes except errors."""
     for name in smile_runtime.__all__:
         value = getattr(smile_runtime, name)
         if inspect.isfunction(value):
@@ -47,7 +47,7 @@ CALLABLES = dict(public_callables())
 
 
 def section(docstring: str, title: str) -> str:
-    """The body of one numpydoc section; empty where there is none."""
+    """Return the body of a numpydoc section; empty if the section is missing."""
     body = re.split(rf"^{title}\n-+\n", docstring, flags=re.M)
     return re.split(r"^\w+\n-+\n", body[1], flags=re.M)[0] if len(body) == 2 else ""
 
@@ -59,7 +59,7 @@ def test_import_loads_nothing_heavy():
     assert run.stderr == ""
 
 
-def test_all_is_sorted_and_true():
+def test_all_is_sorted_and_complete():
     names = smile_runtime.__all__
     assert names == sorted(set(names))
     public = {name for name, value in vars(smile_runtime).items() if not name.startswith("_") and callable(value)}
@@ -72,17 +72,17 @@ def test_every_error_is_exported():
 
 @pytest.mark.parametrize("name", sorted(set(ERRORS) - {"SmileError"}))
 def test_errors_derive_from_smile_error_and_a_builtin(name):
-    found = re.search(rf"{name} \((\w+)\)", errors.__doc__ or "")
-    parents = {base for base in ERRORS[name].__mro__ if base.__module__ == "builtins"}
+    base = re.search(rf"{name} \((\w+)\)", errors.__doc__ or "")
+    parents = {parent for parent in ERRORS[name].__mro__ if parent.__module__ == "builtins"}
     assert issubclass(ERRORS[name], SmileError)
     assert parents - {object, BaseException, Exception}
     assert name in errors.__doc__
-    if found:
-        assert issubclass(ERRORS[name], getattr(builtins, found[1]))
+    if base:
+        assert issubclass(ERRORS[name], getattr(builtins, base[1]))
 
 
 @pytest.mark.parametrize("name", ["FormatVersionError", "IntegrityError", "SpaceNotFoundError"])
-def test_space_errors_are_caught_as_one(name):
+def test_space_errors_share_a_base(name):
     assert issubclass(ERRORS[name], smile_runtime.SpaceError)
 
 
@@ -102,7 +102,7 @@ def test_docstring_names_every_parameter(name):
 
 
 @pytest.mark.parametrize("name", ["Encoder.encode", "Space.encoder", "open_space", "project", "project_file"])
-def test_docstring_names_errors_that_exist(name):
+def test_docstring_names_existing_errors(name):
     raised = section(inspect.getdoc(CALLABLES[name]), "Raises")
     names = {word for line in raised.splitlines() if line[:1].isalpha() for word in line.split(", ")}
     assert names
@@ -110,6 +110,6 @@ def test_docstring_names_errors_that_exist(name):
 
 
 @pytest.mark.parametrize("name", sorted(CALLABLES))
-def test_docstring_says_what_comes_back(name):
+def test_docstring_describes_the_result(name):
     doc = inspect.getdoc(CALLABLES[name]) or ""
     assert section(doc, "Returns") or re.match(r"(Return|Read|Open|Write) ", doc)

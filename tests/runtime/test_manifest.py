@@ -1,4 +1,4 @@
-"""The manifest: read strictly, refused with a reason."""
+"""The manifest is read strictly, and an invalid one is rejected with a reason."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_round_trip_changes_no_byte(content):
     assert parse_manifest(encode_manifest(manifest), "config.json") == manifest
 
 
-def test_manifest_holds_what_the_file_says(content, document):
+def test_manifest_matches_the_file(content, document):
     manifest = parse_manifest(content, "config.json")
     assert manifest.name == "pbmc"
     assert set(manifest.files) == set(document["files"])
@@ -40,14 +40,14 @@ def test_manifest_holds_what_the_file_says(content, document):
     assert [column.name for column in manifest.reference.label_columns] == names == ["cell_type", "cell_type_broad"]
 
 
-def test_manifest_cannot_be_changed(content):
+def test_manifest_is_immutable(content):
     with pytest.raises(AttributeError):
         parse_manifest(content, "config.json").name = "other"
 
 
-def test_newer_format_says_how_to_upgrade(document):
+def test_newer_format_version_is_rejected_with_the_upgrade_command(document):
     document["format_version"] = FORMAT_VERSION + 1
-    document["a_field_of_the_future"] = 1
+    document["a_future_field"] = 1
     with pytest.raises(FormatVersionError) as caught:
         parse(document)
     assert f"format version {FORMAT_VERSION + 1}, this release reads version {FORMAT_VERSION}" in str(caught.value)
@@ -55,7 +55,7 @@ def test_newer_format_says_how_to_upgrade(document):
     assert str(caught.value).startswith("here/config.json")
 
 
-def test_older_format_says_to_build_or_pull(document):
+def test_older_format_version_is_rejected_without_the_upgrade_command(document):
     document["format_version"] = FORMAT_VERSION - 1
     with pytest.raises(FormatVersionError, match="build or pull the space again") as caught:
         parse(document)
@@ -63,49 +63,49 @@ def test_older_format_says_to_build_or_pull(document):
 
 
 @pytest.mark.parametrize("version", [1, 99])
-def test_another_format_is_refused(document, version):
+def test_other_format_is_rejected(document, version):
     with pytest.raises(SpaceError):
         parse({**document, "format": "other-space", "format_version": version})
 
 
-def test_unknown_field_is_refused(document):
+def test_unknown_field_is_rejected(document):
     document["encoders"]["rna"]["surprise"] = 1
     with pytest.raises(SpaceError, match="surprise"):
         parse(document)
 
 
-def test_missing_field_is_refused(document):
+def test_missing_field_is_rejected(document):
     del document["reference"]["points"]
     with pytest.raises(SpaceError, match="points"):
         parse(document)
 
 
 @pytest.mark.parametrize("value", ["pickle", None, 3])
-def test_unknown_scaling_is_refused(document, value):
+def test_unknown_scaling_is_rejected(document, value):
     document["encoders"]["rna"]["preprocessing"]["scaling"] = value
     with pytest.raises(SpaceError, match=r"preprocessing\.scaling"):
         parse(document)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_truncated_json_is_refused(content, share):
+def test_truncated_json_is_rejected(content, share):
     with pytest.raises(SpaceError, match=r"here/config\.json is not a smile-zoo manifest") as caught:
         parse_manifest(content[: int(len(content) * share)], "here/config.json")
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"null", b'"config"', b"<html>not found</html>", b"\x89PNG\r\n"])
-def test_other_than_an_object_is_refused(text):
+def test_content_other_than_an_object_is_rejected(text):
     with pytest.raises(SpaceError, match="is not a smile-zoo manifest"):
         parse_manifest(text, "config.json")
 
 
-def test_other_than_utf8_is_refused():
+def test_encoding_other_than_utf8_is_rejected():
     with pytest.raises(SpaceError):
         parse_manifest('{"format": "café"}'.encode("latin-1"), "config.json")
 
 
-def test_endless_nesting_is_refused():
+def test_deep_nesting_is_rejected():
     with pytest.raises(SpaceError):
         parse_manifest(b'{"recipe":' + b"[" * 100_000, "config.json")
 
@@ -128,22 +128,22 @@ def test_endless_nesting_is_refused():
         "",
     ],
 )
-def test_names_outside_the_space_or_of_other_types_are_refused(document, name):
+def test_files_outside_the_space_or_of_other_types_are_rejected(document, name):
     document["files"][name] = {"sha256": "0" * 64, "size": 1}
-    with pytest.raises(SpaceError, match="Do not use this space") as caught:
+    with pytest.raises(SpaceError, match="do not use this space") as caught:
         parse(document)
     assert repr(name) in str(caught.value)
     assert not isinstance(caught.value, IntegrityError)
 
 
-def test_missing_directory_and_directory_without_manifest_differ(tmp_path):
+def test_missing_directory_and_missing_manifest_have_different_messages(tmp_path):
     with pytest.raises(SpaceNotFoundError, match=f"{tmp_path / 'none'} does not exist"):
         read_manifest(tmp_path / "none")
     with pytest.raises(SpaceNotFoundError, match=r"is not a space directory: it has no config\.json"):
         read_manifest(tmp_path)
 
 
-def test_error_names_the_file_that_was_read(pbmc_copy):
+def test_error_names_the_file(pbmc_copy):
     (pbmc_copy / "config.json").write_text("{")
     with pytest.raises(SpaceError, match=str(pbmc_copy / "config.json")):
         read_manifest(pbmc_copy)
@@ -161,7 +161,7 @@ def test_error_names_the_file_that_was_read(pbmc_copy):
         lambda _, broad: broad.update(within="cell_type", parents=[0] * 7),
     ],
 )
-def test_label_columns_that_do_not_nest_are_refused(document, change):
+def test_label_columns_that_do_not_nest_are_rejected(document, change):
     change(*document["reference"]["label_columns"])
-    with pytest.raises(SpaceError, match=r"label column '.*' that is there twice, or does not lie within"):
+    with pytest.raises(SpaceError, match=r"label column '.*' that is repeated or does not nest within"):
         parse(document)

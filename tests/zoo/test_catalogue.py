@@ -12,10 +12,10 @@ import pytest
 import smile_zoo
 from smile_runtime.io.atomic_files import sha256_file
 from smile_runtime.manifest import read_manifest
-from smile_zoo.catalogue import PACKAGED, encode_catalogue, entry_of, parse_catalogue
+from smile_zoo.catalogue import PACKAGED_CATALOGUE, encode_catalogue, entry_from_manifest, parse_catalogue
 from smile_zoo.errors import CatalogueError
 
-LINE: dict[str, Any] = json.loads(PACKAGED.read_text("utf-8").splitlines()[0])
+LINE: dict[str, Any] = json.loads(PACKAGED_CATALOGUE.read_text("utf-8").splitlines()[0])
 COMMIT = "c" * 40
 MOUSE = {
     "name": "mouse-skin",
@@ -42,13 +42,12 @@ def write(home: Path, content: bytes) -> None:
 
 
 def test_packaged_entry_matches_the_packaged_space() -> None:
-    (entry,) = parse_catalogue(PACKAGED.read_bytes(), "catalogue")
+    (entry,) = parse_catalogue(PACKAGED_CATALOGUE.read_bytes(), "catalogue")
     space = entry.packaged
     assert space is not None
-    assert (
-        encode_catalogue([entry_of(read_manifest(space), sha256_file(space / "config.json"))]) == PACKAGED.read_bytes()
-    )
-    needed = [path for path in space.rglob("*") if path.is_file() and path.name != "config.json"]
+    expected = entry_from_manifest(read_manifest(space), sha256_file(space / "config.json"))
+    assert encode_catalogue([expected]) == PACKAGED_CATALOGUE.read_bytes()
+    needed = [path for path in space.rglob("*") if path.is_file() and path.name not in ("config.json", "README.md")]
     assert entry.size == sum(path.stat().st_size for path in needed if path.parent.name != "training")
 
 
@@ -58,7 +57,7 @@ def test_packaged_space_is_at_most_2_5_megabytes() -> None:
 
 
 def test_encoded_entries_decode_to_the_same() -> None:
-    content = PACKAGED.read_bytes() + line(**MOUSE)
+    content = PACKAGED_CATALOGUE.read_bytes() + line(**MOUSE)
     entries = parse_catalogue(content, "catalogue")
     assert [entry.name for entry in entries] == ["pbmc", "mouse-skin"]
     assert parse_catalogue(encode_catalogue(entries), "again") == entries
@@ -86,16 +85,16 @@ def test_encoded_entries_decode_to_the_same() -> None:
         (line(name="../pbmc"), "$.name"),
         (line(name="a/b"), "$.name"),
         (line(name="x" * 97), "$.name"),
-        (b'{"name": "\xff"}\n', "is no entry"),
-        (line(repo="org/skin"), "has half an address"),
-        (line(revision=COMMIT), "has half an address"),
-        (line(), "pbmc is there twice"),
-        (b"\n", "is no entry"),
+        (b'{"name": "\xff"}\n', "is not a catalogue entry"),
+        (line(repo="org/skin"), "needs both repo and revision"),
+        (line(revision=COMMIT), "needs both repo and revision"),
+        (line(), "pbmc is listed twice"),
+        (b"\n", "is not a catalogue entry"),
     ],
 )
 def test_invalid_line_is_refused(content: bytes, text: str) -> None:
     with pytest.raises(CatalogueError) as caught:
-        parse_catalogue(PACKAGED.read_bytes() + content, "org/catalogue@1234567")
+        parse_catalogue(PACKAGED_CATALOGUE.read_bytes() + content, "org/catalogue@1234567")
     assert str(caught.value).startswith("org/catalogue@1234567, line 2")
     assert text in str(caught.value)
 
@@ -137,8 +136,8 @@ def test_damaged_catalogue_is_ignored_with_a_warning(home: Path, caplog: pytest.
     write(home, line(**MOUSE)[:-50])
     assert [entry.name for entry in smile_zoo.list_spaces()] == ["pbmc"]
     (record,) = caplog.records
-    assert f"{home}/smile-zoo/catalogue.jsonl, line 1, is no entry" in record.getMessage()
-    assert "the catalogue of the package is used: smile-zoo catalogue update" in record.getMessage()
+    assert f"{home}/smile-zoo/catalogue.jsonl, line 1, is not a catalogue entry" in record.getMessage()
+    assert "using the packaged catalogue instead; repair it with: smile-zoo catalogue update" in record.getMessage()
 
 
 def test_list_needs_neither_the_network_nor_the_hub_client(home: Path) -> None:

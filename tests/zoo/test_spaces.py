@@ -9,7 +9,8 @@ import pytest
 
 import smile_runtime
 import smile_zoo
-from smile_runtime import IntegrityError, PrecisionError
+from smile_runtime import IntegrityError, PrecisionError, manifest
+from smile_runtime.space import file_hashes
 from smile_zoo.cli.console import size_text
 
 
@@ -73,7 +74,7 @@ def test_verify_and_show_report_an_int8_graph(run, int8_copy: Path) -> None:
     manifest.write_text(manifest.read_text("utf-8").replace("0.99991", "1.5"), "utf-8")
     done = run("verify", int8_copy)
     assert done.returncode == 1
-    assert "the rna encoder's int8 graph gives embeddings of cosine 1.00000" in done.stderr
+    assert "the rna encoder's int8 graph reaches a cosine of only 1.00000" in done.stderr
 
 
 def test_doctor(run, home: Path) -> None:
@@ -96,6 +97,18 @@ def test_load(counts: anndata.AnnData, pbmc_copy: Path, home: Path) -> None:
     with pytest.raises(PrecisionError, match="no int8 graph"):
         smile_zoo.load("pbmc", precision="int8")
     (pbmc_copy / "map.png").write_bytes(b"another picture")
-    with pytest.raises(IntegrityError, match=r"map\.png has 15 bytes, the manifest says"):
+    with pytest.raises(IntegrityError, match=r"map\.png has 15 bytes, but the manifest says"):
         smile_zoo.load(str(pbmc_copy))
     assert list((home / "smile-zoo/hashes").iterdir())
+
+
+@pytest.mark.usefixtures("home")
+def test_load_parses_the_manifest_once_and_hashes_the_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    parse, hash_file = manifest.parse_manifest, file_hashes.sha256_file
+    monkeypatch.setattr(manifest, "parse_manifest", lambda *args: calls.append("manifest") or parse(*args))
+    monkeypatch.setattr(file_hashes, "sha256_file", lambda path: calls.append(path.name) or hash_file(path))
+    space = smile_zoo.load("pbmc", device="cpu")
+    assert sorted(calls) == sorted(
+        ["manifest", "config.json", *(name.rpartition("/")[2] for name in space.manifest.files)]
+    )

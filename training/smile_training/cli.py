@@ -1,4 +1,4 @@
-"""The commands that train and measure; they join the ``smile-zoo`` command."""
+"""The commands ``train`` and ``evaluate``, which join the ``smile-zoo`` command."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -67,7 +67,7 @@ def train(
             stage=_progress_bar,
         )
     except KeyboardInterrupt:
-        click.echo("the same command with --resume goes on from the last checkpoint", err=True)
+        click.echo("run the same command with --resume to continue from the last checkpoint", err=True)
         raise
     _show({"space": str(output), "recipe_sha256": fingerprint(settings)}, manifest.metrics, as_json=as_json)
     click.echo(f"wrote {output}", err=True)
@@ -79,7 +79,7 @@ def train(
 @_device
 @_json
 def evaluate(recipe: Path, data_folder: Path | None, device: str, as_json: bool) -> None:
-    """Measure a RECIPE, or the recipe of a space directory, on cells left out of training, beside its peers.
+    """Measure a RECIPE, or the recipe of a space directory, on left-out cells, compared with baselines.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""The picture of a space: its map by cell type, by batch and by modality, with left-out cells on it."""
+"""Plots of a space: its map by cell type, batch and modality with left-out cells, and its loss curves."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
     from smile_training.data import Split
 
-_MOST_NAMES = 24
+MAX_LEGEND_ROWS = 24
 
 
 def draw_fold(path: Path, recipe: Recipe, split: "Split", encoders: Encoders) -> None:
-    """Draw the cells that a fold was trained on, and on their map the cells that it left out.
+    """Draw the training cells of a fold on their map, with its left-out cells.
 
-    A left-out cell stands where its nearest cells of the reference stand, as a query does.
+    A left-out cell is placed by its nearest reference cells, like a query.
 
     Parameters
     ----------
     path
-        The PNG to write.
+        PNG file to write.
     recipe
-        Names the space and the kind of map.
+        Recipe with the title and the kind of map.
     split
-        The cells.
+        Training and left-out cells.
     encoders
-        Trained on the first part of them.
+        Encoders trained on the training cells.
     """
     from matplotlib.figure import Figure
 
@@ -53,7 +53,11 @@ def draw_fold(path: Path, recipe: Recipe, split: "Split", encoders: Encoders) ->
         axes.set(title=title, xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
         axes.legend(
-            loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=7, ncols=1 + (len(names) > _MOST_NAMES)
+            loc="center left",
+            bbox_to_anchor=(1, 0.5),
+            frameon=False,
+            fontsize=7,
+            ncols=1 + (len(names) > MAX_LEGEND_ROWS),
         )
     figure.suptitle(f"{recipe.title}: {len(known):,} measurements trained on (dots), {len(others):,} left out (ringed)")
     figure.savefig(path, dpi=80)
@@ -62,7 +66,7 @@ def draw_fold(path: Path, recipe: Recipe, split: "Split", encoders: Encoders) ->
 def _placed(
     others: NDArray[np.float32], known: NDArray[np.float32], position: NDArray[np.float32], k: int
 ) -> NDArray[np.float32]:
-    """Return where cells stand on a map by their neighbors, shape ``(n, 2)``."""
+    """Return the map positions of cells from their neighbors, shape ``(n, 2)``."""
     n = len(known)
     points = Reference(
         embedding=known,
@@ -81,7 +85,7 @@ def _placed(
 
 
 def _panels(train: Dataset, left_out: Dataset) -> list[tuple[str, Sequence[str], NDArray[np.int64], NDArray[np.int64]]]:
-    """Return title, names, and ids of both parts, for each way to color the cells."""
+    """Return the title, names, and ids of training and left-out cells for each coloring."""
     batch_names = tuple(sorted({name for cells in train.cells.values() for name in cells.batch_names}))
 
     def batches(part: Dataset) -> NDArray[np.int64]:
@@ -119,11 +123,11 @@ def _draw(
             axes.scatter(x, y, s=16, color=color, edgecolors="black", linewidths=0.4)
 
 
-_FEW = 20
+MIN_UNMARKED_EPOCHS = 20
 
 
 def draw_loss_curves(curves: Mapping[str, Sequence[float]], title: str, path: Path) -> None:
-    """Draw the mean loss of each epoch of each encoder as a PNG; encoders that learned together share a curve."""
+    """Draw the mean loss per epoch of each encoder as a PNG; encoders trained together share a curve."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 3.5), layout="constrained")
@@ -132,7 +136,7 @@ def draw_loss_curves(curves: Mapping[str, Sequence[float]], title: str, path: Pa
     for name, losses in curves.items():
         together.setdefault(tuple(losses), []).append(name)
     for losses, names in together.items():
-        marker = "." if len(losses) < _FEW else None
+        marker = "." if len(losses) < MIN_UNMARKED_EPOCHS else None
         axes.plot(range(1, len(losses) + 1), losses, marker=marker, label=" and ".join(names))
     axes.set(xlabel="epoch", ylabel="loss", title=title)
     axes.legend(frameon=False)

@@ -1,6 +1,6 @@
-"""The catalogue: the published spaces by name, and those that come with the package.
+"""The catalogue: published spaces by name, and the packaged ones.
 
-A line is one space, as JSON: where it is on the Hub, the commit, and the sha256 of its manifest, which pins all else.
+Each line is one space as JSON: its repo and commit on the Hub, and the sha256 of its manifest, which pins its files.
 """
 
 import logging
@@ -16,7 +16,7 @@ from smile_zoo.hub import updated_catalogue
 
 logger = logging.getLogger(__name__)
 
-PACKAGED = Path(__file__).with_name("catalogue.jsonl")
+PACKAGED_CATALOGUE = Path(__file__).with_name("catalogue.jsonl")
 _SPACES = Path(__file__).parent / "spaces"
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=96)]
@@ -32,21 +32,21 @@ class CatalogueEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     Attributes
     ----------
     name
-        What it is called in commands.
+        Name of the space in commands.
     repo, revision
-        The Hub repo and the commit; None for a space that only comes with the package.
+        Hub repo and commit; None for a space that is only packaged.
     manifest_sha256
-        The sha256 of its manifest.
+        sha256 of the manifest.
     title, organism, tissue, license
-        What its manifest says.
+        Description of the space, from the manifest.
     modalities
-        Its encoders.
+        Modalities of the encoders.
     n_cells
-        Cells that its reference stands for.
+        Number of cells that the reference represents.
     size
-        Bytes of its files, without those for training.
+        Size of the files in the manifest without the training weights, in bytes.
     metrics
-        What was measured of it, without the peers.
+        Metrics of the space, without those of the baselines.
     """
 
     name: Name
@@ -64,15 +64,15 @@ class CatalogueEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     @property
     def packaged(self) -> Path | None:
-        """The directory in the package, for a space that comes with it."""
+        """Directory of a packaged space; None for other spaces."""
         path = _SPACES / self.name
         return path if path.is_dir() else None
 
 
-def entry_of(
+def entry_from_manifest(
     manifest: Manifest, manifest_sha256: str, *, repo: str | None = None, revision: str | None = None
 ) -> CatalogueEntry:
-    """Return the entry of a space from its manifest."""
+    """Return the catalogue entry of a space."""
     return CatalogueEntry(
         name=manifest.name,
         repo=repo,
@@ -92,23 +92,24 @@ def entry_of(
 def list_spaces(
     *, organism: str | None = None, tissue: str | None = None, modality: str | None = None, text: str | None = None
 ) -> list[CatalogueEntry]:
-    """Return the spaces of the catalogue, by name.
+    """List the spaces of the catalogue, sorted by name.
 
     Parameters
     ----------
     organism, tissue
-        Only those whose organism or tissue has this in it, in any case.
+        Text that the organism or tissue must contain, ignoring case; None for any.
     modality
-        Only those with an encoder of this modality.
+        Modality that the space must have an encoder of; None for any.
     text
-        Only those that have all of its words somewhere in what is listed.
+        Words that must all occur in the entry, ignoring case; None for any.
 
     Raises
     ------
     CatalogueError
-        If the catalogue of this installation cannot be read.
+        If the packaged catalogue cannot be read.
     """
-    entries = {entry.name: entry for entry in [*_updated(), *parse_catalogue(PACKAGED.read_bytes(), str(PACKAGED))]}
+    packaged = parse_catalogue(PACKAGED_CATALOGUE.read_bytes(), str(PACKAGED_CATALOGUE))
+    entries = {entry.name: entry for entry in [*_updated_entries(), *packaged]}
     words = (text or "").lower().split()
     return [
         entry
@@ -126,25 +127,25 @@ def _searchable(entry: CatalogueEntry) -> str:
     return " ".join(fields).lower()
 
 
-def _updated() -> list[CatalogueEntry]:
-    """Return what ``smile-zoo catalogue update`` brought; a file that went bad since is passed over, with a word."""
+def _updated_entries() -> list[CatalogueEntry]:
+    """Return the entries that ``smile-zoo catalogue update`` saved; an unreadable file is ignored with a warning."""
     path = updated_catalogue()
     try:
         return parse_catalogue(path.read_bytes(), str(path))
     except FileNotFoundError:
         return []
     except (OSError, CatalogueError) as error:
-        logger.warning("%s; the catalogue of the package is used: smile-zoo catalogue update", error)
+        logger.warning("%s; using the packaged catalogue instead; repair it with: smile-zoo catalogue update", error)
         return []
 
 
 def parse_catalogue(content: bytes, origin: str) -> list[CatalogueEntry]:
-    """Decode the lines of a catalogue; ``origin`` names it in errors.
+    """Decode the lines of a catalogue; errors name it by its ``origin``.
 
     Raises
     ------
     CatalogueError
-        At the first line that is no entry, or has a name that was there before.
+        If a line is not an entry, or repeats a name.
     """
     entries: dict[str, CatalogueEntry] = {}
     for number, line in enumerate(content.splitlines(), 1):
@@ -152,15 +153,17 @@ def parse_catalogue(content: bytes, origin: str) -> list[CatalogueEntry]:
             entry = msgspec.json.decode(line, type=CatalogueEntry)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise CatalogueError(
-                f"{origin}, line {number}, is no entry of a catalogue that this release reads: {error}; "
+                f"{origin}, line {number}, is not a catalogue entry that this release can read: {error}; "
                 "a newer release may: pip install -U smile-zoo"
             ) from error
-        if entry.name in entries or (entry.repo is None) != (entry.revision is None):
-            raise CatalogueError(f"{origin}, line {number}: {entry.name} is there twice, or has half an address")
+        if (entry.repo is None) != (entry.revision is None):
+            raise CatalogueError(f"{origin}, line {number}: {entry.name} needs both repo and revision, or neither")
+        if entry.name in entries:
+            raise CatalogueError(f"{origin}, line {number}: {entry.name} is listed twice; remove one of the lines")
         entries[entry.name] = entry
     return list(entries.values())
 
 
 def encode_catalogue(entries: Iterable[CatalogueEntry]) -> bytes:
-    """Return entries as the lines of a catalogue."""
+    """Encode entries as the lines of a catalogue."""
     return b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)

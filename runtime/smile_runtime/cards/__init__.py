@@ -1,4 +1,7 @@
-"""Model cards, rendered from a manifest."""
+"""Model cards, rendered from a manifest.
+
+Cards are part of the runtime because both training and the zoo write them, and neither may import the other.
+"""
 
 from smile_runtime.cards.card import (
     CITATION,

@@ -1,6 +1,6 @@
-"""The card of a space: its README.md, made from the manifest, and its page on the Hugging Face Hub.
+"""The card of a space: its README.md, which is also its page on the Hugging Face Hub.
 
-What is made stands between two marks; what is outside of them is the author's own and stays (`merge_card`).
+The part between two marks is generated from the manifest. Text outside the marks is the author's, and is kept.
 """
 
 from smile_runtime.cards import sections
@@ -8,7 +8,7 @@ from smile_runtime.cards.front_matter import front_matter, join_front
 from smile_runtime.cards.usage import usage
 from smile_runtime.manifest import Manifest
 
-START = "<!-- smile-zoo: made from config.json; write your own text outside of these two marks -->"
+START = "<!-- smile-zoo: made from config.json; write your own text outside these two marks -->"
 END = "<!-- smile-zoo: end -->"
 USE = "How to use it"
 TRAINING_DATA = "Training data"
@@ -16,16 +16,16 @@ LIMITS = "Limits and misuse"
 CITATION = "Citation"
 
 LIMITS_TEXT = """\
-- Labels come from the reference alone. A cell of a type that it lacks is called `unknown` where it lies farther from
-  the reference than nearly all cells of known types do (`smile_similarity`); where it is near a known type, it gets
-  that label, at times with confidence. Cells of known types in a state that the reference has not seen can be called
-  `unknown` too.
-- The confidence is calibrated on left-out cells of the same studies. Other species, tissues, conditions or protocols
-  can be worse; nothing says by how much.
-- Features that a query lacks are made up for by those that it has. How much of what the encoder looks at was measured
-  is told with every projection: the less, the worse.
-- Types of which the reference has few cells are found least well: look at the macro-F1 beside the accuracy.
-- Research use. Not for diagnosis or any decision on a patient, and not for finding out who a person is.
+- All labels come from the reference. A cell of a type that is not in the reference is labeled `unknown` if it lies
+  farther from the reference than nearly all cells of known types (`smile_similarity`). If it lies close to a known
+  type, it gets that label, sometimes with high confidence. Cells of a known type in a state that is not in the
+  reference can be labeled `unknown`, too.
+- Confidence is calibrated on held-out cells of the same studies. Calibration can be worse for other species, tissues,
+  conditions or protocols, and by an unknown amount.
+- Missing features are imputed from the measured ones. Every projection reports the measured fraction of the encoder's
+  feature weight; lower means less reliable.
+- Types with few cells in the reference are recognized least reliably; compare the macro-F1 with the accuracy.
+- For research use only. Not for diagnosis or any decision about a patient, and not for identifying a person.
 """
 
 CITATION_TEXT = """\
@@ -48,17 +48,16 @@ Bioinformatics 38(2):476-486. [10.1093/bioinformatics/btab706](https://doi.org/1
 
 
 def render_card(manifest: Manifest, *, repo: str | None = None) -> str:
-    """Return the card of a space as Markdown with YAML front matter.
+    """Render the card of a space as Markdown with YAML front matter.
 
     Parameters
     ----------
     manifest
-        What the space says of itself; of its ``files`` the pictures are shown.
+        Manifest of the space. Pictures are shown if they are among its files.
     repo
-        The repository of the Hub, ``ORG/NAME``, that the examples get the space from; None: they take the folder
-        ``./NAME``.
+        Hub repo, ``org/name``, from which the examples load the space; None to load it from the folder ``./NAME``.
     """
-    parts = {
+    section_texts = {
         USE: usage(manifest, repo),
         TRAINING_DATA: sections.source_list(manifest.sources),
         "Preprocessing": sections.preprocessing(manifest),
@@ -68,5 +67,5 @@ def render_card(manifest: Manifest, *, repo: str | None = None) -> str:
         LIMITS: LIMITS_TEXT,
         CITATION: CITATION_TEXT,
     }
-    body = [sections.about(manifest), *(f"## {title}\n\n{text}" for title, text in parts.items() if text)]
+    body = [sections.about(manifest), *(f"## {title}\n\n{text}" for title, text in section_texts.items() if text)]
     return join_front(front_matter(manifest), "\n".join([f"{START}\n", *body, END]) + "\n")

@@ -1,19 +1,19 @@
-"""The front matter of a card: what the Hugging Face Hub reads of a space."""
+"""The front matter of a card: the metadata that the Hugging Face Hub reads."""
 
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from smile_runtime.cards.markdown import one_line
-from smile_runtime.cards.tables import OWN, is_choice
+from smile_runtime.cards.tables import OWN_METHOD, is_label_choice
 from smile_runtime.errors import SpaceError
 from smile_runtime.manifest import Manifest, MetricRecord
 
 LIBRARY = "smile-zoo"
 
 _FENCED = re.compile(r"\A\s*---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_GENOMIC = {"rna", "atac", "histone", "methylation", "hic"}
-_LICENSES = frozenset(  # a name a word, not a name a line
+_GENOMIC_KINDS = {"rna", "atac", "histone", "methylation", "hic"}
+_LICENSES = frozenset(  # kept as words to stay short
     """
     afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 c-uda cc cc-by-2.0
     cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0
@@ -23,20 +23,20 @@ _LICENSES = frozenset(  # a name a word, not a name a line
     pddl postgresql unknown unlicense wtfpl zlib
     """.split()  # noqa: SIM905
 )
-"""The Hub's identifiers of general licenses: https://huggingface.co/docs/hub/repositories-licenses."""
+"""The Hub's license identifiers: https://huggingface.co/docs/hub/repositories-licenses."""
 
 _METRIC_TYPES = {
     "label transfer accuracy": "accuracy",
     "label transfer macro-F1": "f1",
     "ARI of clusters": "adjusted_rand_index",
 }
-_LABELS = ("tabular-classification", "Label transfer to left-out cells")
-_PAIRS = ("feature-extraction", "Embedding of left-out cells")
-_STRUCTURE = ("feature-extraction", "Embedding of the cells trained on")
+_LABEL_TASK = ("tabular-classification", "Label transfer to held-out cells")
+_PAIR_TASK = ("feature-extraction", "Embedding of held-out cells")
+_STRUCTURE_TASK = ("feature-extraction", "Embedding of the training cells")
 
 
 def front_matter(manifest: Manifest) -> dict[str, Any]:
-    """Return the front matter of a space: library, license, tags, and its own figures as a model index."""
+    """Return the front matter of a space: library, license, tags, and its own metrics as a model index."""
     fields: dict[str, Any] = {"library_name": LIBRARY, **_license(manifest.license), "tags": _tags(manifest)}
     if results := _results(manifest):
         fields["model-index"] = [{"name": manifest.name, "results": results}]
@@ -44,7 +44,7 @@ def front_matter(manifest: Manifest) -> dict[str, Any]:
 
 
 def join_front(fields: dict[str, Any], body: str) -> str:
-    """Return a card: its front matter as YAML, then its body."""
+    """Join front matter and body to a card."""
     import yaml
 
     text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
@@ -52,20 +52,20 @@ def join_front(fields: dict[str, Any], body: str) -> str:
 
 
 def split_front(card: str) -> tuple[dict[str, Any], str]:
-    """Return the front matter of a card, empty where it has none, and its body.
+    """Split a card into its front matter, which is empty if the card has none, and its body.
 
     Raises
     ------
     SpaceError
-        If it is not YAML, or no mapping, or is not closed.
+        If the front matter is not YAML, is not a mapping, or is not closed.
     """
     card = card.removeprefix("\ufeff").replace("\r\n", "\n")
-    found = _FENCED.match(card)
-    if found is None:
+    match = _FENCED.match(card)
+    if match is None:
         if re.match(r"\s*---[ \t]*(\n|\Z)", card):
             raise SpaceError("the front matter of the card is not closed; end it with a line ---")
         return {}, card
-    return _parsed(found["yaml"]), card[found.end() :]
+    return _parsed(match["yaml"]), card[match.end() :]
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def _parsed(text: str) -> dict[str, Any]:
         return {}
     if not isinstance(fields, dict):
         raise SpaceError(
-            f"the front matter of the card is a {type(fields).__name__}, lines of `key: value` are needed; correct it"
+            f"the front matter of the card is a {type(fields).__name__}, but must be lines of `key: value`; correct it"
         )
     return fields
 
@@ -94,7 +94,7 @@ def _license(text: str) -> dict[str, str]:
 def _tags(manifest: Manifest) -> list[str]:
     modalities = manifest.recipe.get("modalities", {})
     kinds = {modality.get("kind") for modality in modalities.values()} | set(manifest.encoders)
-    tags = ["single-cell", "biology", *(["genomics"] if kinds & _GENOMIC else []), "onnx", "contrastive-learning"]
+    tags = ["single-cell", "biology", *(["genomics"] if kinds & _GENOMIC_KINDS else []), "onnx", "contrastive-learning"]
     tags += [_slug(name) for name in (manifest.organism, *manifest.tissue.split(","), *manifest.encoders)]
     tags += ["simulated"] if any(source.simulated for source in manifest.sources) else []
     return [tag for tag in dict.fromkeys(tags) if tag]
@@ -105,11 +105,11 @@ def _slug(text: str) -> str:
 
 
 def _results(manifest: Manifest) -> list[dict[str, Any]]:
-    """Return the space's own figures as the Hub takes them: an entry a task and modality."""
+    """Return the space's own metrics in the Hub's format, one entry per task and modality."""
     results: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for record in _own(manifest.metrics):
+    for record in _own_metrics(manifest.metrics):
         task_type, task_name = _task(record)
-        split = "train" if (task_type, task_name) == _STRUCTURE else "test"
+        split = "train" if (task_type, task_name) == _STRUCTURE_TASK else "test"
         dataset = {
             "name": "; ".join(dict.fromkeys(source.name for source in manifest.sources)) or manifest.title,
             "type": manifest.name,
@@ -121,17 +121,17 @@ def _results(manifest: Manifest) -> list[dict[str, Any]]:
     return list(results.values())
 
 
-def _own(metrics: Iterable[MetricRecord]) -> Iterable[MetricRecord]:
-    return (record for record in metrics if record.method == OWN and not is_choice(record))
+def _own_metrics(metrics: Iterable[MetricRecord]) -> Iterable[MetricRecord]:
+    return (record for record in metrics if record.method == OWN_METHOD and not is_label_choice(record))
 
 
 def _task(record: MetricRecord) -> tuple[str, str]:
     if record.name.startswith("label transfer"):
-        return _LABELS
-    return _PAIRS if record.name == "FOSCTTM" else _STRUCTURE
+        return _LABEL_TASK
+    return _PAIR_TASK if record.name == "FOSCTTM" else _STRUCTURE_TASK
 
 
 def _metric(record: MetricRecord) -> dict[str, Any]:
-    figure = record.name.partition(", ")[0]  # then comes the label column, where it is not the primary one
+    figure = record.name.partition(", ")[0]  # followed by the label column unless it is the primary one
     kind = _METRIC_TYPES.get(figure, _slug(figure).replace("-", "_"))
     return {"type": kind, "value": round(record.mean, 4), "name": record.name}

@@ -1,10 +1,10 @@
-"""Text of others in Markdown: it stays text, whatever characters it has."""
+"""Escaping for Markdown, so that user text is shown literally."""
 
 import re
 
-_INLINE = re.compile(r"[\\`*\[\]|]|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word is no emphasis
+_INLINE = re.compile(r"[\\`*\[\]|]|(?<![^\W_])_|_(?![^\W_])")  # an underscore within a word does not start emphasis
 _ENTITY = re.compile(r"&(?=#?\w+;)")
-_BLOCK = re.compile(r"^(?=[-+=~#>])")  # begins a list, rule, heading, fence or quote
+_BLOCK = re.compile(r"^(?=[-+=~#>])")  # starts a list, rule, heading, fence or quote
 _NUMBERED = re.compile(r"^(\d+)(?=[.)](\s|$))")
 
 
@@ -14,11 +14,11 @@ def one_line(value: object) -> str:
 
 
 def escaped(value: object) -> str:
-    """Return a value as one line of Markdown that shows it as it is."""
+    """Return a value as one line of Markdown that shows it literally."""
     text = _INLINE.sub(r"\\\g<0>", _ENTITY.sub("&amp;", one_line(value)))
     return _NUMBERED.sub(r"\1\\", _BLOCK.sub(r"\\", text.replace("<", "&lt;")))
 
 
 def code(value: object) -> str:
-    """Return a value in a code span, inside of a table too."""
+    """Return a value as a code span that also works within a table."""
     return f"`{one_line(value).replace('`', chr(39)).replace('|', '/')}`"

@@ -1,44 +1,47 @@
-"""What the sections of a card say, each from one part of the manifest."""
+"""Sections of a card, each rendered from one part of the manifest."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from smile_runtime.cards.markdown import code, escaped
 from smile_runtime.cards.tables import markdown_table, metric_table
-from smile_runtime.cards.usage import TAKEN
+from smile_runtime.cards.usage import ACCEPTED_VALUES
 from smile_runtime.manifest import LabelColumn, Manifest, PreprocessingRecord, ReferenceRecord, SourceRecord
 from smile_runtime.results import label_keys
 
-_SIMULATED = "\n\n**Some modalities of this space are simulated: it shows a method and must not be published or used.**"
-_SIMULATED_FROM = "simulated, from: "
-_STATED = ("preset", "seed", "network", "training", "reference")
+_SIMULATED = (
+    "\n\n**Some modalities of this space are simulated: "
+    "it only demonstrates a method and must not be published or used.**"
+)
+_SIMULATED_FROM = "simulated from: "
+_RECIPE_SECTIONS = ("preset", "seed", "network", "training", "reference")
 _OBS = 'obs["{}"]'
 _PICTURES = {
-    "map.png": "The map by type, batch and modality, with cells left out of training on it",
-    "loss.png": "The loss in training",
+    "map.png": "Map colored by type, batch and modality, including cells that were held out from training",
+    "loss.png": "Training loss",
 }
 MEASURED = """\
-Label transfer and FOSCTTM (fraction of samples closer than the true match; 0.5 is chance) are of cells left out of
-training, silhouettes and ARI (k-means with as many clusters as labels) of the cells trained on; the peers saw the same
-cells. Mean ± standard deviation over repeats. Where cells were paired by label, silhouettes and ARI have seen the
-labels, the peers' have not.
+Label transfer and FOSCTTM (fraction of samples closer than the true match; 0.5 is chance) are measured on held-out
+cells; silhouettes and ARI (k-means with as many clusters as labels) on the training cells. The baselines were given
+the same cells. Values are mean ± standard deviation over repeats. If cells were paired by label, the space's
+silhouettes and ARI benefit from the labels, which the baselines did not see.
 """
-"""How figures were measured."""
+"""Explanation of the metrics."""
 
 _CALIBRATED = """\
-The confidence in a label is calibrated on left-out cells. Expected calibration error (ten bins), of a fit on half of
-them for the other half:
+The confidence of labels is calibrated on held-out cells. Expected calibration error (ten bins), fitted on one half of
+these cells and measured on the other:
 """
 
 
 _INT8 = """\
-The int8 graph (`--precision int8`, on the CPU) against the float32 graph, on reference cells that did not set the
-scales of its integers:
+The int8 graph (`--precision int8`, on the CPU) compared with the float32 graph, on reference cells that were not used
+to set the integer scales:
 """
 
 
 def about(manifest: Manifest) -> str:
-    """Return title, description and facts."""
+    """Return title, description and key facts."""
     reference = manifest.reference
     encoders = "; ".join(
         f"{escaped(name)}, {record.n_features:,} features" for name, record in manifest.encoders.items()
@@ -50,12 +53,12 @@ def about(manifest: Manifest) -> str:
         f"- Encoders: {encoders}\n"
         f"- Reference: {reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells\n"
         f"{_labels(reference)}"
-        f"- Licence: {escaped(manifest.license)}\n"
+        f"- License: {escaped(manifest.license)}\n"
     )
 
 
 def _labels(reference: ReferenceRecord) -> str:
-    """Return a line for each label column: its name, the field that queries get it in, its labels."""
+    """Return one line per label column: its name, the field that it is written to, and its labels."""
     columns = reference.label_columns
     keys = label_keys("smile", [column.name for column in columns])
     lines = [
@@ -71,59 +74,59 @@ def _within(column: LabelColumn) -> str:
 
 
 def is_simulated(manifest: Manifest) -> bool:
-    """Return whether a space was trained on values that were never measured."""
+    """Return whether a space was trained on simulated values."""
     return any(source.simulated for source in manifest.sources)
 
 
 def source_list(sources: Iterable[SourceRecord]) -> str:
-    """Return sources, each once, with license and address."""
+    """Return the list of distinct sources, with license and URL."""
     lines = [
         f"- {_SIMULATED_FROM if source.simulated else ''}{escaped(source.name)} "
-        f"(licence: {escaped(source.license)}) {escaped(source.url)}".rstrip()
+        f"(license: {escaped(source.license)}) {escaped(source.url)}".rstrip()
         for source in sources
     ]
     return "\n".join(dict.fromkeys(lines)) + "\n"
 
 
 def preprocessing(manifest: Manifest) -> str:
-    """Return what is done to the values of each modality; all of it is in the graph."""
+    """Return the preprocessing steps of each modality, all of which are part of the graph."""
     return "".join(
         f"- {escaped(name)}: {_steps(record.preprocessing)}. "
-        f"A query with less than {record.min_matched:.0%} of what the encoder looks at is refused.\n"
+        f"Queries with less than {record.min_matched:.0%} of the encoder's feature weight are rejected.\n"
         for name, record in manifest.encoders.items()
     )
 
 
 def _steps(record: PreprocessingRecord) -> str:
-    spread = {"sd": "its standard deviation", "sqrt_sd": "the root of its standard deviation", "none": None}
+    spread = {"sd": "its standard deviation", "sqrt_sd": "the square root of its standard deviation", "none": None}
     steps = {
-        "set to present or absent": record.binarize,
-        f"scaled to a total of {record.target_sum or 0:,.12g} a cell": record.target_sum is not None,
+        "binarized to present or absent": record.binarize,
+        f"scaled to a total of {record.target_sum or 0:,.12g} per cell": record.target_sum is not None,
         "divided by the cell's geometric mean (CLR)": record.clr,
-        "each band of distances scaled to what it holds in the reference": record.band_mean is not None,
+        "each distance band scaled to its mean in the reference": record.band_mean is not None,
         "log(1 + value)": record.log1p,
-        "TF-IDF, rows of length 1": record.tfidf,
+        "TF-IDF with rows of unit length": record.tfidf,
         "each feature centered on its mean in the reference": True,
         f"and divided by {spread[record.scaling]}": spread[record.scaling] is not None,
     }
-    return f"{TAKEN[record.values]}; " + ", ".join(step for step, taken in steps.items() if taken)
+    return f"{ACCEPTED_VALUES[record.values]}; " + ", ".join(step for step, is_used in steps.items() if is_used)
 
 
 def settings(manifest: Manifest) -> str:
-    """Return the settings that the space was trained with, in the words of a recipe, and what built it."""
+    """Return the settings of the recipe that the space was trained with, and the package versions."""
     recipe = manifest.recipe
     rows = [["variant", escaped(manifest.variant)]]
     for name, modality in recipe.get("modalities", {}).items():
-        for part in ("stem", "noise"):
-            rows += _rows(f"modalities.{name}.{part}", modality.get(part))
-    for part in (*_STATED, *(["students"] if manifest.variant == "composition" else [])):
-        rows += _rows(part, recipe.get(part))
+        for key in ("stem", "noise"):
+            rows += _rows(f"modalities.{name}.{key}", modality.get(key))
+    for key in (*_RECIPE_SECTIONS, *(["students"] if manifest.variant == "composition" else [])):
+        rows += _rows(key, recipe.get(key))
     rows.append(["built with", escaped(_listed(manifest.versions))])
     return markdown_table(["setting", "value"], rows)
 
 
 def _rows(name: str, value: object) -> Iterator[list[str]]:
-    """Yield a row for the plain fields of a section, then those of the sections in it."""
+    """Yield one row for the plain fields of a recipe section, then the rows of its subsections."""
     if not isinstance(value, dict):
         if value is not None:
             yield [code(name), escaped(_plain(value))]
@@ -146,16 +149,16 @@ def _plain(value: object) -> str:
 
 
 def figures(manifest: Manifest) -> str:
-    """Return every figure beside its peers', how it was measured, how well the confidence is calibrated, and int8."""
+    """Return the metrics beside those of the baselines, their explanation, the calibration, and the int8 agreement."""
     table = metric_table(manifest.metrics) if manifest.metrics else "Nothing was measured.\n"
     return f"{_repeats(manifest)}\n{MEASURED}\n{table}{_calibration(manifest)}{_int8(manifest)}"
 
 
 def _repeats(manifest: Manifest) -> str:
-    how = manifest.recipe.get("reference", {})
-    if not how or (not manifest.reference.label_columns and len(manifest.encoders) == 1):
-        return "Of one training."
-    return f"{how['folds']}-fold cross-validation, {how['repeats']} repeats with a seed each."
+    splits = manifest.recipe.get("reference", {})
+    if not splits or (not manifest.reference.label_columns and len(manifest.encoders) == 1):
+        return "From a single training run."
+    return f"{splits['folds']}-fold cross-validation, {splits['repeats']} repeats with different seeds."
 
 
 def _calibration(manifest: Manifest) -> str:
@@ -180,7 +183,7 @@ def _int8(manifest: Manifest) -> str:
 
 
 def pictures(manifest: Manifest) -> str:
-    """Return the pictures that the space has; empty where it has none."""
+    """Return the pictures that the space has; empty if it has none."""
     shown = [
         f"![{name.removesuffix('.png')}]({name})\n\n{text}.\n"
         for name, text in _PICTURES.items()

@@ -1,4 +1,4 @@
-"""How to use a space, on its card: in the shell, in Python, and with ONNX Runtime alone."""
+"""Usage examples of a card: in the shell, in Python, and with ONNX Runtime alone."""
 
 import json
 import shlex
@@ -9,7 +9,7 @@ from smile_runtime.manifest import EncoderRecord, Manifest
 _SHELL = """\
 ```bash
 pip install 'smile-zoo[cpu,plot]'
-{pull}smile-zoo project query.h5ad {place}{option} -o out.h5ad --report report.html
+{pull}smile-zoo project query.h5ad {source}{option} -o out.h5ad --report report.html
 ```
 """
 
@@ -17,15 +17,15 @@ _PYTHON = """\
 ```python
 import anndata, smile_runtime, smile_zoo
 
-space = smile_zoo.load({place})
+space = smile_zoo.load({source})
 adata = anndata.read_h5ad("query.h5ad")
 smile_runtime.project(adata, space{argument})  # {written}
 ```
 """
 
 _ONNX = """\
-Without smile-zoo, by numpy and ONNX Runtime alone, in the folder of the space ({folder}). `values` is an array of cells
-by features, {taken}, and `measured` the names of its columns:
+Without smile-zoo, using only numpy and ONNX Runtime, in the folder of the space ({folder}). `values` is an array of
+cells by features, {accepted}, and `measured` holds the names of its columns:
 
 ```python
 import numpy as np
@@ -33,46 +33,46 @@ import onnxruntime
 
 names = np.loadtxt({features}, str, delimiter="\\t", skiprows=1, usecols=0, comments=None, encoding="utf-8")
 X = np.full((len(values), len(names)), np.nan, np.float32)  # NaN: not measured
-_, place, column = np.intersect1d(names, measured, return_indices=True)
-X[:, place] = values[:, column]
+_, index, column = np.intersect1d(names, measured, return_indices=True)
+X[:, index] = values[:, column]
 {size_factor}
 session = onnxruntime.InferenceSession({graph}, providers=["CPUExecutionProvider"])
 embedding, pseudo_type = session.run(["embedding", "pseudo_type"], {{"X": X, "size_factor": size_factor}})
 ```
 """
 
-_TO_TOTAL = """\
-total = values.sum(axis=1, keepdims=True)  # over all features, those that the encoder lacks too
+_SIZE_FACTOR = """\
+total = values.sum(axis=1, keepdims=True)  # over all features, including those that the encoder lacks
 size_factor = ({target:g} / np.where(total > 0, total, {target:g})).astype(np.float32)"""
-_NO_TOTAL = "size_factor = np.ones((len(values), 1), np.float32)"
+_UNIT_SIZE_FACTOR = "size_factor = np.ones((len(values), 1), np.float32)"
 
-TAKEN = {
+ACCEPTED_VALUES = {
     "expression": "raw counts or log-normalized values",
     "counts": "raw counts",
-    "presence": "counts or presence, of which only zero or not matters",
-    "levels": "levels from 0 to 1, NaN where there is none",
-    "numbers": "numbers, NaN where there is none",
+    "presence": "counts or presence, where only zero or nonzero matters",
+    "levels": "levels from 0 to 1, NaN if not measured",
+    "numbers": "numbers, NaN if not measured",
 }
-"""What an encoder takes, in words."""
+"""Descriptions of the values that an encoder accepts."""
 
 
 def usage(manifest: Manifest, repo: str | None) -> str:
-    """Return the examples of a space, as it is published in a repository of the Hub, or in the folder ``./NAME``."""
+    """Return the examples for a space in a Hub repo, or in the folder ``./NAME`` if there is none."""
     modality, record = next(iter(manifest.encoders.items()))
     several = len(manifest.encoders) > 1
-    place = one_line(repo or f"./{manifest.name}")
+    source = one_line(repo or f"./{manifest.name}")
     shell = _SHELL.format(
-        pull=f"smile-zoo pull {shlex.quote(place)}\n" if repo else "",
-        place=shlex.quote(place),
+        pull=f"smile-zoo pull {shlex.quote(source)}\n" if repo else "",
+        source=shlex.quote(source),
         option=f" --modality {shlex.quote(one_line(modality))}" if several else "",
     )
     python = _PYTHON.format(
-        place=_quoted(place),
+        source=_quoted(source),
         argument=f", modality={_quoted(modality)}" if several else "",
         written=", ".join(_written(manifest)),
     )
-    known = f"`--modality` is one of: {', '.join(map(code, manifest.encoders))}.\n" if several else ""
-    return "\n".join(part for part in (shell, known, python, _onnx(manifest, record, repo)) if part)
+    modalities = f"`--modality` is one of: {', '.join(map(code, manifest.encoders))}.\n" if several else ""
+    return "\n".join(part for part in (shell, modalities, python, _onnx(manifest, record, repo)) if part)
 
 
 def _written(manifest: Manifest) -> list[str]:
@@ -83,12 +83,12 @@ def _written(manifest: Manifest) -> list[str]:
 def _onnx(manifest: Manifest, record: EncoderRecord, repo: str | None) -> str:
     download = f"hf download {shlex.quote(one_line(repo))} --local-dir {shlex.quote(one_line(manifest.name))}"
     target = record.preprocessing.target_sum
-    taken = record.preprocessing.values
+    values = record.preprocessing.values
     return _ONNX.format(
-        folder=f"{code(download)} gets it" if repo else code(f"./{manifest.name}"),
-        taken="raw counts" if taken == "expression" else TAKEN[taken],
+        folder=f"{code(download)} downloads it" if repo else code(f"./{manifest.name}"),
+        accepted="raw counts" if values == "expression" else ACCEPTED_VALUES[values],
         features=_quoted(record.features),
-        size_factor=_NO_TOTAL if target is None else _TO_TOTAL.format(target=target),
+        size_factor=_UNIT_SIZE_FACTOR if target is None else _SIZE_FACTOR.format(target=target),
         graph=_quoted(record.graph),
     )
 

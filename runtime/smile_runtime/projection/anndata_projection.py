@@ -120,7 +120,6 @@ def project(
         key_added=key_added,
         overwrite=overwrite,
     )
-    options.validate()
     _require_writable_anndata(adata, copy=copy)
     prepared = prepare(AnnDataQuery(adata), space, options)
     matrix, projector = prepared.matrix, prepared.projector

@@ -61,7 +61,7 @@ def project_dask(array: Any, projector: Projector, space: Space, results: Result
     array
         Values of all the query's features, in dense or sparse blocks, shape ``(n, n_vars)``.
     projector
-        Projector in this process, which the workers' projectors are built like.
+        Projector of this process, which every worker builds again.
     space
         Space to project into.
     results
@@ -71,8 +71,6 @@ def project_dask(array: Any, projector: Projector, space: Space, results: Result
 
     Raises
     ------
-    QueryError, ValueKindError
-        If the cells cannot be projected.
     IntegrityError
         If a worker does not see the space.
     """

@@ -111,7 +111,6 @@ def project_file(
         key_added=key_added,
         overwrite=overwrite,
     )
-    options.validate()
     require_apart(query, output)
     require_free(output, force=force, replaceable=ZARR_STORE if output.suffix == ".zarr" else None)
     table = space.encoder(modality).modality

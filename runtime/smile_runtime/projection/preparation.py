@@ -26,7 +26,7 @@ from smile_runtime.space import Space
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectionOptions:
-    """Options of a projection; `smile_runtime.project` documents each of them."""
+    """Options of a projection, which `smile_runtime.project` documents; raises QueryError if one is invalid."""
 
     modality: str | None = None
     location: MatrixLocation = field(default_factory=MatrixLocation)
@@ -39,14 +39,7 @@ class ProjectionOptions:
     key_added: str = "smile"
     overwrite: bool = False
 
-    def validate(self) -> None:
-        """Validate the options that can be checked before anything is read.
-
-        Raises
-        ------
-        QueryError
-            If any option is invalid.
-        """
+    def __post_init__(self) -> None:
         require_key(self.key_added)
         require_rate(self.unknown_rate)
         require_positive(batch_size=self.batch_size)
@@ -56,33 +49,18 @@ class ProjectionOptions:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PreparedProjection:
-    """A query that is ready to be projected.
-
-    Attributes
-    ----------
-    matrix
-        Values of all the query's features, shape ``(n, n_vars)``.
-    projector
-        Projects rows of the matrix.
-    interpretation
-        Interpretation of the values, from a sample of the cells.
-    """
+    """A query that is ready to be projected."""
 
     matrix: Rows
+    """Values of all the query's features, shape ``(n, n_vars)``."""
     projector: Projector
+    """Projector of the matrix's rows."""
     interpretation: ValueInterpretation
+    """Interpretation of the values, from a sample of the cells."""
 
 
 def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedProjection:
-    """Prepare the projection of a query.
-
-    Raises
-    ------
-    QueryError, FeatureMatchError, ValueKindError
-        If the cells cannot be projected.
-    UnknownModalityError
-        If the space has no encoder of the modality.
-    """
+    """Prepare the projection of a query; raises as `smile_runtime.project` does."""
     encoder = space.encoder(options.modality)
     mapper = reference_mapper(space, encoder.modality, options.unknown_rate)
     if not options.overwrite:

@@ -37,7 +37,7 @@ class Projector:
     batch_size: int
 
     def __call__(self, rows: Matrix, interpretation: ValueInterpretation) -> Records:
-        """Project rows.
+        """Project rows and return their records, shape ``(n,)``.
 
         Parameters
         ----------
@@ -46,14 +46,10 @@ class Projector:
         interpretation
             Interpretation of the values.
 
-        Returns
-        -------
-            Records of the cells, shape ``(n,)``.
-
         Raises
         ------
         ValueKindError
-            If the values are of no kind that can be projected.
+            If the values cannot be of a kind that the encoder accepts.
         ReinterpretationError
             If the rows contradict the interpretation, so that all rows must be read again.
         """

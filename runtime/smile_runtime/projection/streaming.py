@@ -61,11 +61,6 @@ def project_rows(matrix: Rows, projector: Projector, results: Results, *, progre
         Called after each chunk.
     n_read
         Number of rows to read together; affects memory and speed, not results.
-
-    Raises
-    ------
-    QueryError, ValueKindError
-        If the cells cannot be read or projected.
     """
     n = matrix.shape[0]
     n_threads = min(default_threads(), MAX_THREADS)

@@ -43,27 +43,13 @@ def field_names(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]
 
 
 def earlier_fields(key_added: str, provenance: object) -> list[tuple[str, str]]:
-    """Return the fields that an earlier projection wrote; a projection into another space may write fewer.
-
-    Parameters
-    ----------
-    key_added
-        Prefix of the names.
-    provenance
-        Value of ``uns[key_added]``.
-    """
+    """Return the fields written by an earlier projection, whose provenance is in ``uns[key_added]``."""
     columns = provenance.get("label_columns", []) if isinstance(provenance, Mapping) else []
     return field_names(key_added, [str(name) for name in columns])
 
 
 def require_key(key_added: str) -> None:
-    """Validate the prefix of the field names.
-
-    Raises
-    ------
-    QueryError
-        If an h5ad file cannot store fields of that name.
-    """
+    """Raise QueryError if an h5ad file cannot store fields with this prefix."""
     if key_added in ("", ".", "..") or "/" in key_added:
         raise QueryError(
             f"fields cannot be named after {key_added!r}; use a name without slashes, other than . and ..",
@@ -72,13 +58,7 @@ def require_key(key_added: str) -> None:
 
 
 def require_free_fields(query: Query, key_added: str, columns: Sequence[str]) -> None:
-    """Validate that a query has none of the fields yet.
-
-    Raises
-    ------
-    QueryError
-        If a field would be overwritten.
-    """
+    """Raise QueryError if the query already has one of the fields."""
     names = field_names(key_added, columns)
     taken = [f"{attribute}[{key!r}]" for attribute, key in names if query.has_field(attribute, key)]
     if taken:
@@ -92,12 +72,7 @@ def require_free_fields(query: Query, key_added: str, columns: Sequence[str]) ->
 def label_codes(ids: Iterable[NDArray[np.int32]], column: LabelColumn) -> tuple[list[str], NDArray[np.int32]]:
     """Return the labels that occur, sorted, and the category code of each label id; the last is for unknown cells.
 
-    Parameters
-    ----------
-    ids
-        Label ids in blocks, each of shape ``(n,)``.
-    column
-        Label column with the names of the labels.
+    ``ids`` are label ids of the column in blocks, each of shape ``(n,)``.
     """
     names = np.array([*column.labels, UNKNOWN], dtype=object)
     occurring = {int(each) % len(names) for block in ids for each in np.unique(block)}  # -1 indexes the last

@@ -23,28 +23,14 @@ NAMES_PER_BLOCK = 65536
 
 
 def output_kind(output: Path) -> OutputKind:
-    """Return the kind of an output file from its suffix.
-
-    Raises
-    ------
-    OutputError
-        If the suffix is unknown.
-    """
+    """Return the kind of an output file, or raise OutputError if its suffix is unknown."""
     if output.suffix not in OUTPUTS:
         raise OutputError(f"{output} does not end in {' or '.join(OUTPUTS)}; choose another name")
     return OUTPUTS[output.suffix]
 
 
 def require_kind(query: FileQuery, output: Path, *, only_embedding: bool) -> None:
-    """Validate that an output of this kind can be made from the query.
-
-    Raises
-    ------
-    OutputError
-        If the kind of file cannot be written.
-    DependencyError
-        If the output is Parquet and pyarrow is missing.
-    """
+    """Raise OutputError if the query cannot be written as this kind of file, DependencyError if pyarrow is missing."""
     kind = output_kind(output)
     if only_embedding:
         if kind not in ("h5ad", "parquet"):
@@ -62,14 +48,9 @@ def require_kind(query: FileQuery, output: Path, *, only_embedding: bool) -> Non
 
 
 def require_apart(query: Path, output: Path) -> None:
-    """Validate that neither the query nor the output contains the other.
+    """Raise OutputError if the query or the output contains the other.
 
-    Otherwise the copy would be copied into itself, or the query replaced along with the folder around it.
-
-    Raises
-    ------
-    OutputError
-        If one of them contains the other.
+    The copy would be copied into itself, or the query replaced along with the folder around it.
     """
     source, target = query.resolve(), output.parent.resolve() / output.name
     if source in target.parents:
@@ -79,21 +60,7 @@ def require_apart(query: Path, output: Path) -> None:
 
 
 def write_output(query: FileQuery, projection: Projection, key_added: str, path: Path, *, only_embedding: bool) -> None:
-    """Write a projection to a new file.
-
-    Parameters
-    ----------
-    query
-        Query that was projected.
-    projection
-        Completed projection.
-    key_added
-        Prefix of the names of the fields.
-    path
-        New file to write.
-    only_embedding
-        Whether to write only the results, without the query's values and other content.
-    """
+    """Write a projection to a new file: a copy of the query with the results added, or only the results."""
     if only_embedding:
         if output_kind(path) == "parquet":
             write_parquet(query, projection, key_added, path)
@@ -113,9 +80,7 @@ def _write_zarr(query: FileQuery, projection: Projection, key_added: str, path: 
     _copy_folder(query.path, path)
     root = zarr.open_group(path, mode="r+", use_consolidated=False)
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "zarr v3 autosharding|Consolidated metadata"
-        )  # announcements about zarr version 3
+        warnings.filterwarnings("ignore", "zarr v3 autosharding|Consolidated metadata")  # plans for later releases
         write_stored(cast("StoredGroup", root), projection, key_added)
         if cast("zarr.Group", query.root).metadata.consolidated_metadata is not None:
             zarr.consolidate_metadata(path)

@@ -18,13 +18,7 @@ if TYPE_CHECKING:
 
 
 def require_pyarrow() -> None:
-    """Validate that pyarrow is installed, before any work is done.
-
-    Raises
-    ------
-    DependencyError
-        If pyarrow is missing.
-    """
+    """Raise DependencyError if pyarrow is missing."""
     try:
         import pyarrow as pa  # noqa: F401
     except ImportError as error:
@@ -36,7 +30,7 @@ def require_pyarrow() -> None:
 def write_parquet(query: FileQuery, projection: Projection, key_added: str, path: Path) -> None:
     """Write ``obs_names``, the result columns of ``obs``, the two map coordinates, and the embedding as lists.
 
-    The schema's metadata hold the provenance as JSON, under ``key_added``.
+    The metadata of the schema hold the provenance as JSON, under ``key_added``.
     """
     from pyarrow import parquet
 

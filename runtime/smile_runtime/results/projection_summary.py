@@ -17,23 +17,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_BATCHES = 500
-"""Maximum number of different values in a batch column."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """Batch of each cell.
-
-    Attributes
-    ----------
-    names
-        Batch names, sorted.
-    ids
-        Index of each cell's batch in the names, shape ``(n,)``.
-    """
+    """Batch of each cell."""
 
     names: tuple[str, ...]
+    """Batch names, sorted."""
     ids: NDArray[np.integer]
+    """Index of each cell's batch in the names, shape ``(n,)``."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -74,13 +67,7 @@ class ProjectionSummary:
 
 
 def make_batches(values: "pd.Series[Any]", key: str) -> Batches:
-    """Return the batches in a column of ``obs``.
-
-    Raises
-    ------
-    QueryError
-        If the column has too many different values.
-    """
+    """Return the batches in a column of ``obs``, or raise QueryError if it has too many different values."""
     import pandas as pd
 
     ids, names = pd.factorize(values.astype(str), sort=True)

@@ -29,13 +29,7 @@ class Results(Protocol):
 
 
 class MemoryResults:
-    """Records in memory.
-
-    Parameters
-    ----------
-    interpretation
-        First interpretation of the query's values.
-    """
+    """Records in memory, with a first interpretation of the query's values."""
 
     def __init__(self, interpretation: ValueInterpretation) -> None:
         self.restart(interpretation)
@@ -59,24 +53,16 @@ class MemoryResults:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Projection:
-    """A completed projection.
-
-    Attributes
-    ----------
-    results
-        Records of all cells.
-    columns
-        Label columns in the order of the records, the primary one first.
-    has_similarity
-        Whether the space measures similarity.
-    provenance
-        Space, versions, features, kind of values and provider, as ``uns`` stores them.
-    """
+    """A completed projection."""
 
     results: Results
+    """Records of all cells."""
     columns: Sequence[LabelColumn]
+    """Label columns in the order of the records, the primary one first."""
     has_similarity: bool
+    """Whether the space measures similarity."""
     provenance: dict[str, Any]
+    """Space, versions, features, kind of values and provider, as ``uns`` stores them."""
 
     @property
     def column_names(self) -> list[str]:

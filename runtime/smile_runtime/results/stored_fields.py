@@ -18,17 +18,7 @@ Field = Callable[[Records], NDArray[Any]]
 
 
 def write_stored(table: StoredGroup, projection: Projection, key_added: str) -> None:
-    """Write a projection into a stored table of cells; its other fields are left alone.
-
-    Parameters
-    ----------
-    table
-        StoredGroup of the table, which has ``obs``.
-    projection
-        Completed projection.
-    key_added
-        Prefix of the names of the fields.
-    """
+    """Write a projection into a stored table of cells, which has ``obs``; its other fields are left alone."""
     from anndata.io import read_elem, write_elem
 
     obs = table["obs"]
@@ -60,13 +50,13 @@ def _write_array(group: StoredGroup, key: str, projection: Projection, field: Fi
     blocks = projection.results.blocks()
     first = field(next(blocks))
     shape = (len(projection.results), *first.shape[1:])
-    together = max(1, CHUNK_BYTES // first[0].nbytes)
-    chunks = (min(together, len(projection.results)), *first.shape[1:])
+    n_rows = max(1, CHUNK_BYTES // first[0].nbytes)
+    chunks = (min(n_rows, len(projection.results)), *first.shape[1:])
     create = getattr(group, "create_array", None) or group.create_dataset  # zarr and h5py name it differently
     array = create(key, shape=shape, dtype=first.dtype, chunks=chunks)
     array.attrs["encoding-type"], array.attrs["encoding-version"] = "array", "0.2.0"
     start = 0
-    for values in _regrouped(chain([first], map(field, blocks)), together):
+    for values in _regrouped(chain([first], map(field, blocks)), n_rows):
         array[start : start + len(values)] = values
         start += len(values)
 

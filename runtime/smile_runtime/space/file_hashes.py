@@ -13,8 +13,8 @@ from smile_runtime.io import atomic_path, sha256_file
 logger = logging.getLogger(__name__)
 
 
-class _Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file's sha256, and its status just before it was read."""
+class _CachedHash(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sha256 of a file, and the file's status just before it was read."""
 
     sha256: str
     size: int
@@ -41,36 +41,36 @@ class FileHashes:
     def __init__(self, directory: Path, memory: Path | None = None) -> None:
         self._directory = directory
         name = hashlib.sha256(os.fsencode(directory.resolve())).hexdigest()
-        self._record = None if memory is None else memory / f"{name}.json"
-        self._seen = {} if self._record is None else _read(self._record)
+        self._cache_file = None if memory is None else memory / f"{name}.json"
+        self._cached = {} if self._cache_file is None else _read(self._cache_file)
         self._changed = False
 
     def sha256(self, name: str) -> str:
         """Return the sha256 of a file as 64 hexadecimal digits."""
         path = self._directory / name
-        status = path.stat()
-        now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-        seen = self._seen.get(name)
-        if seen is None or now != (seen.size, seen.mtime_ns, seen.ctime_ns, seen.inode):
-            seen = self._seen[name] = _Seen(sha256_file(path), *now)
+        stat = path.stat()
+        status = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+        cached = self._cached.get(name)
+        if cached is None or status != (cached.size, cached.mtime_ns, cached.ctime_ns, cached.inode):
+            cached = self._cached[name] = _CachedHash(sha256_file(path), *status)
             self._changed = True
-        return seen.sha256
+        return cached.sha256
 
     def save(self) -> None:
         """Cache the hashes; if that fails, the files are read again next time."""
-        if self._record is None or not self._changed:
+        if self._cache_file is None or not self._changed:
             return
         try:
-            self._record.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_path(self._record) as partial:
-                partial.write_bytes(msgspec.json.encode(dict(self._seen)))
+            self._cache_file.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(self._cache_file) as partial:
+                partial.write_bytes(msgspec.json.encode(dict(self._cached)))
         except (OutputError, OSError) as error:
             logger.info("hashes are not cached: %s", error)
         self._changed = False
 
 
-def _read(record: Path) -> dict[str, _Seen]:
+def _read(cache_file: Path) -> dict[str, _CachedHash]:
     try:
-        return msgspec.json.decode(record.read_bytes(), type=dict[str, _Seen])
+        return msgspec.json.decode(cache_file.read_bytes(), type=dict[str, _CachedHash])
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return {}

@@ -34,13 +34,7 @@ def write_parity(
 
 
 def parity_difference(encoder: Encoder, path: Path) -> float:
-    """Return the largest difference between torch's embedding of the parity rows and this machine's.
-
-    Raises
-    ------
-    IntegrityError
-        If the file holds no parity rows.
-    """
+    """Return the largest difference between torch's embedding of the parity rows and this machine's."""
     X, size_factor, expected = _read_parity(encoder, path)
     return float(np.abs(encoder.encode(X, size_factor) - expected).max())
 
@@ -52,13 +46,7 @@ def parity_cosine(encoder: Encoder, path: Path) -> float:
 
 
 def sparse_parity_difference(encoder: Encoder, path: Path) -> float:
-    """Return the largest difference as `parity_difference` does, with each row encoded alone as a sparse one.
-
-    Raises
-    ------
-    IntegrityError
-        If the file holds no parity rows, or the encoder has no files for sparse rows.
-    """
+    """Return the largest difference as `parity_difference` does, with each row encoded alone as a sparse one."""
     from scipy import sparse  # imported with the first matrix, not with smile_runtime
 
     if encoder.sparse_runner is None:
@@ -73,13 +61,7 @@ def sparse_parity_difference(encoder: Encoder, path: Path) -> float:
 
 
 def require_parity(encoder: Encoder, path: Path) -> float:
-    """Return the largest difference, or raise if it exceeds ``MAX_DIFFERENCE``.
-
-    Raises
-    ------
-    IntegrityError
-        If this machine's embedding differs more.
-    """
+    """Return the largest difference, or raise IntegrityError if it exceeds ``MAX_DIFFERENCE``."""
     return _required(parity_difference(encoder, path), f"the {encoder.modality} encoder", encoder.provider)
 
 
@@ -101,10 +83,10 @@ def _read_parity(encoder: Encoder, path: Path) -> tuple[NDArray[np.float32], NDA
     return X, size_factor, expected
 
 
-def _required(difference: float, what: str, provider: str) -> float:
+def _required(difference: float, subject: str, provider: str) -> float:
     if not difference <= MAX_DIFFERENCE:
         raise IntegrityError(
-            f"{what} computes embeddings that differ from torch's by {difference:.2g} (limit {MAX_DIFFERENCE:g}) "
+            f"{subject} computes embeddings that differ from torch's by {difference:.2g} (limit {MAX_DIFFERENCE:g}) "
             f"with {provider}; report this, and use the CPU",
             options={"device": "cpu"},
         )
@@ -112,14 +94,10 @@ def _required(difference: float, what: str, provider: str) -> float:
 
 
 def require_int8_parity(encoder: Encoder, path: Path) -> float:
-    """Return the lowest cosine between the int8 graph's and torch's embedding, or raise if it is lower than at export.
+    """Return the lowest cosine between the int8 graph's and torch's embedding.
 
-    Integer arithmetic is exact; machines differ only in the rounding of the preceding logarithms.
-
-    Raises
-    ------
-    IntegrityError
-        If the cosine is more than ``MAX_COSINE_LOSS`` below the value in the manifest.
+    Raise IntegrityError if it is more than ``MAX_COSINE_LOSS`` below the value in the manifest. Integer arithmetic is
+    exact; machines differ only in the rounding of the preceding logarithms.
     """
     assert encoder.record.int8
     stated, cosine = encoder.record.int8.parity_cosine, parity_cosine(encoder, path)

@@ -7,16 +7,7 @@ from pathlib import Path
 from smile_runtime.encoder import Encoder, SparseFiles, choose_device
 from smile_runtime.errors import IntegrityError, PrecisionError, UnknownModalityError
 from smile_runtime.features import FeatureTable
-from smile_runtime.manifest import (
-    CARD_NAME,
-    MANIFEST_NAME,
-    Device,
-    EncoderRecord,
-    FileRecord,
-    Manifest,
-    Precision,
-    read_manifest,
-)
+from smile_runtime.manifest import MANIFEST_NAME, Device, EncoderRecord, FileRecord, Manifest, Precision, read_manifest
 from smile_runtime.mapping import Reference, read_points
 from smile_runtime.space.file_hashes import FileHashes
 
@@ -173,12 +164,12 @@ def open_space(
     path = Path(path)
     manifest = read_manifest(path)
     hashes = FileHashes(path, hash_memory)
+    sha256 = hashes.sha256(MANIFEST_NAME)
+    # opening reads no file, so a wrong device or precision is reported before all files are hashed
+    space = open_verified(path, manifest, manifest_sha256=sha256, device=device, precision=precision, revision=revision)
     verify_files(path, manifest, hashes)
-    manifest_sha256 = hashes.sha256(MANIFEST_NAME)
     hashes.save()
-    return open_verified(
-        path, manifest, manifest_sha256=manifest_sha256, device=device, precision=precision, revision=revision
-    )
+    return space
 
 
 def open_verified(
@@ -190,24 +181,7 @@ def open_verified(
     precision: Precision = "float32",
     revision: str = "local",
 ) -> Space:
-    """Open a space directory whose files the caller has just verified.
-
-    Parameters
-    ----------
-    path
-        Space directory.
-    manifest
-        Manifest that the files were verified against.
-    manifest_sha256
-        The sha256 of the manifest.
-    device, precision, revision
-        As in `open_space`.
-
-    Raises
-    ------
-    DeviceError, PrecisionError
-        As in `open_space`.
-    """
+    """Open a space directory whose files the caller verifies against a manifest; otherwise as `open_space`."""
     device = choose_device(device, precision)
     if all(record.graph_of(precision) is None for record in manifest.encoders.values()):
         raise missing_graph_error(precision, f"the space {manifest.name}")
@@ -250,8 +224,7 @@ def missing_graph_error(precision: Precision, owner: str) -> PrecisionError:
 def verify_files(path: Path, manifest: Manifest, hashes: FileHashes) -> None:
     """Verify size and sha256 of every file in the manifest, and that the manifest lists every file it uses.
 
-    Training weights, and encoders of a space with several, are downloaded on request and may be absent. The card,
-    which people edit and no code opens, is not verified.
+    Training weights, and encoders of a space with several, are downloaded on request and may be absent.
 
     Raises
     ------
@@ -264,18 +237,12 @@ def verify_files(path: Path, manifest: Manifest, hashes: FileHashes) -> None:
     pulled = pulled_modalities(path, manifest) or list(manifest.encoders)
     required = manifest.select(pulled)
     for name, pinned in manifest.files.items():
-        if name != CARD_NAME and (name in required or (path / name).is_file()):
+        if name in required or (path / name).is_file():
             require_pinned(path, name, pinned, hashes)
 
 
 def require_pinned(path: Path, name: str, pinned: FileRecord, hashes: FileHashes) -> None:
-    """Validate that a file exists and matches its size and sha256 in the manifest.
-
-    Raises
-    ------
-    IntegrityError
-        If the file is missing or differs; the message says how.
-    """
+    """Raise IntegrityError unless a file exists and has the size and sha256 in the manifest."""
     file = path / name
     if not file.is_file():
         raise IntegrityError(f"{file} is missing; pull or build the space again")

@@ -16,7 +16,7 @@ from smile_runtime import Manifest, Space, SpaceError, project, read_manifest
 from smile_runtime.cards.card import END, START, render_card
 from smile_runtime.cards.markdown import escaped
 from smile_runtime.manifest import MetricRecord, SourceRecord
-from smile_zoo.transfer.card import merge_card, require_complete
+from smile_zoo.transfer.card_merge import merge_card, require_complete
 
 replace = msgspec.structs.replace
 
@@ -181,8 +181,8 @@ def test_what_it_is(several):
 def test_training_data(several, card):
     assert section(render_card(several), "Training data").split("\n") == [
         "",
-        "- A study (licence: CC0-1.0) https://example.org/a_b",
-        "- simulated, from: Made up (licence: CC0-1.0)",
+        "- A study (license: CC0-1.0) https://example.org/a_b",
+        "- simulated from: Made up (license: CC0-1.0)",
         "",
     ]
     assert "simulated" not in card
@@ -192,21 +192,19 @@ def test_preprocessing_in_words(several):
     rna, adt, atac, hic = section(render_card(several), "Preprocessing").strip().split("\n")
     centered = "each feature centered on its mean in the reference"
     assert rna == (
-        "- rna: raw counts or log-normalized values; scaled to a total of 10,000 a cell, log(1 + value), "
-        f"{centered}, and divided by the root of its standard deviation. "
-        "A query with less than 10% of what the encoder looks at is refused."
+        "- rna: raw counts or log-normalized values; scaled to a total of 10,000 per cell, log(1 + value), "
+        f"{centered}, and divided by the square root of its standard deviation. "
+        "Queries with less than 10% of the encoder's feature weight are rejected."
     )
     assert adt.startswith(
         f"- adt: raw counts; divided by the cell's geometric mean (CLR), log(1 + value), {centered}, and "
         "divided by its standard deviation. "
     )
     assert atac.startswith(
-        "- atac_simulated: counts or presence, of which only zero or not matters; set to present or absent, "
-        f"TF-IDF, rows of length 1, {centered}. A query with less than 25% "
+        "- atac_simulated: counts or presence, where only zero or nonzero matters; binarized to present or absent, "
+        f"TF-IDF with rows of unit length, {centered}. Queries with less than 25% "
     )
-    assert hic.startswith(
-        "- hic: raw counts; each band of distances scaled to what it holds in the reference, log(1 + "
-    )
+    assert hic.startswith("- hic: raw counts; each distance band scaled to its mean in the reference, log(1 + ")
 
 
 def test_settings(several, card):
@@ -235,7 +233,7 @@ def test_a_manifest_of_another_trainer_has_a_card(pbmc):
 
 def test_figures_and_calibration(several):
     text = section(render_card(several), "Figures")
-    assert text.startswith("\n3-fold cross-validation, 3 repeats with a seed each.\nLabel transfer and FOSCTTM")
+    assert text.startswith("\n3-fold cross-validation, 3 repeats with different seeds.\nLabel transfer and FOSCTTM")
     assert "| label transfer accuracy | rna | 0.951 ± 0.250 | 0.900 ± 0.250 |" in text
     assert "| label transfer accuracy, cell_type_broad | rna | 0.989 ± 0.250 |  |" in text
     assert "| FOSCTTM | adt and rna | 0.125 ± 0.250 |  |" in text
@@ -258,7 +256,7 @@ def test_no_labels(pbmc):
     )
     assert "- Labels: none\n" in content
     assert "smile_label" not in content
-    assert section(content, "Figures").startswith("\nOf one training.\n")
+    assert section(content, "Figures").startswith("\nFrom a single training run.\n")
     assert f"| ARI of clusters | rna | {metrics[0].mean:.3f} |\n" in content
     assert "Expected calibration error" not in content
 
@@ -290,7 +288,7 @@ def test_examples_name_the_folder_or_the_repository(pbmc, several):
     assert 'space = smile_zoo.load("lab/several")\n' in python
     assert 'smile_runtime.project(adata, space, modality="rna")  # obsm["X_smile"], obs["smile_label"]' in python
     assert "`--modality` is one of: `rna`, `adt`, `atac_simulated`, `hic`." in published
-    assert "`hf download lab/several --local-dir several` gets it" in published
+    assert "`hf download lab/several --local-dir several` downloads it" in published
 
 
 def plain_example(card: str) -> str:
@@ -342,7 +340,7 @@ def test_words_of_others_stay_words(pbmc):
     ]
     assert lines.count(END) == lines.count(START) == 1
     assert "\\--- # Not a heading &lt;!-- smile-zoo: end --> \\`\\`\\` not code: \\[no link\\](x)" in lines
-    assert '- "x": \\[y\\] (licence: \\- &amp;amp; \\*a\\* \\_b\\_ c_d)' in lines
+    assert '- "x": \\[y\\] (license: \\- &amp;amp; \\*a\\* \\_b\\_ c_d)' in lines
     assert merge_card(content, content) == content
     require_complete(content)
 
@@ -446,7 +444,7 @@ def test_cards_of_other_editors_are_read(card, existing):
         ("---\ntags: [a\n---\nbody", "is not YAML: .*correct it, or remove it"),
         ("---\ntags: !!python/object:os.system x\n---\n", "is not YAML"),
         ("---\ndate: 2024-13-45\n---\n", "is not YAML"),
-        ("---\n- a\n- b\n---\n", "is a list, lines of `key: value` are needed"),
+        ("---\n- a\n- b\n---\n", "is a list, but must be lines of `key: value`"),
         ("---\ntags: a\n\nbody", "is not closed; end it with a line ---"),
         (f"{START}\nbody", "1 marks `smile-zoo: made from config.json` and 0 marks"),
         (f"{END}\n{START}\n", "one of each is needed, in this order"),

@@ -1,4 +1,4 @@
-"""Projection: what it writes, what it leaves alone, and what must not matter."""
+"""Projection of an AnnData: fields written, fields left alone, and independence of storage and order."""
 
 import logging
 import platform
@@ -17,7 +17,7 @@ from smile_runtime.arrays import matrix as matrix_module
 from smile_runtime.mapping.confidence import calibrate_confidence
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
-from smile_runtime.projection import anndata_projection as projection_module
+from smile_runtime.projection import anndata_projection as anndata_projection_module
 
 FIELDS = {
     ("obsm", "X_smile"),
@@ -32,7 +32,7 @@ FIELDS = {
 
 
 def projected(adata, space, **options):
-    """Project a copy, so that one query can be projected twice."""
+    """Project into a copy, so that a query can be projected several times."""
     return project(adata, space, copy=True, **options)
 
 
@@ -40,7 +40,7 @@ def assert_same(one, other, atol=1e-5):
     np.testing.assert_allclose(one.obsm["X_smile"], other.obsm["X_smile"], atol=atol)
     np.testing.assert_allclose(one.obsm["X_smile_map"], other.obsm["X_smile_map"], atol=0.05)
     assert one.obs["smile_label"].tolist() == other.obs["smile_label"].tolist()
-    # calibration may be steep in places: a hair's breadth in one cell's share is let pass
+    # calibration may be steep, so a tiny difference in a single cell's vote share is tolerated
     assert np.abs(one.obs["smile_confidence"].to_numpy() - other.obs["smile_confidence"].to_numpy()).mean() < 0.02
 
 
@@ -50,10 +50,10 @@ def dense_copy(adata):
     return other
 
 
-# What is written
+# Fields written
 
 
-def test_fields(counts, space):
+def test_types_and_shapes_of_fields(counts, space):
     assert project(counts, space) is None
     embedding, position = counts.obsm["X_smile"], counts.obsm["X_smile_map"]
     label, score = counts.obs["smile_label"], counts.obs["smile_confidence"]
@@ -70,25 +70,25 @@ def test_fields(counts, space):
     assert counts.uns["smile"]["label_columns"].tolist() == ["cell_type", "cell_type_broad"]
 
 
-def test_values_are_those_of_the_parts(counts, space):
+def test_fields_match_the_separate_steps(counts, space):
     encoder, reference, record = space.encoder(), space.reference, space.manifest.reference
     X = counts[:, list(encoder.features.ids)].X.toarray()
-    totals = np.asarray(counts.X.sum(axis=1)).ravel()  # over all genes, not those of the space alone
+    totals = np.asarray(counts.X.sum(axis=1)).ravel()  # over all genes, not only those of the space
     embedding = encoder.encode(X, encoder.preprocessing.target_sum / totals)
     project(counts, space, unknown_rate=0)
     np.testing.assert_allclose(counts.obsm["X_smile"], embedding, atol=1e-6)
     neighbors = find_nearest_neighbors(counts.obsm["X_smile"], reference.embedding, record.n_neighbors)
     transfers = transfer_labels(neighbors, reference)
     weights = neighbor_weights(neighbors, reference)
-    for end, column, transfer in zip(("", "_cell_type_broad"), reference.label_columns, transfers, strict=True):
-        assert counts.obs[f"smile_label{end}"].tolist() == [column.labels[i] for i in transfer.label]
+    for suffix, column, transfer in zip(("", "_cell_type_broad"), reference.label_columns, transfers, strict=True):
+        assert counts.obs[f"smile_label{suffix}"].tolist() == [column.labels[i] for i in transfer.label]
         expected = calibrate_confidence(transfer.share, encoder.record.calibrations[column.name])
-        np.testing.assert_allclose(counts.obs[f"smile_confidence{end}"], expected, atol=1e-6)
+        np.testing.assert_allclose(counts.obs[f"smile_confidence{suffix}"], expected, atol=1e-6)
     expected = (weights[:, :, None] * reference.map[neighbors.indices]).sum(axis=1)
     np.testing.assert_allclose(counts.obsm["X_smile_map"], expected, atol=1e-4)
 
 
-def test_map_lies_within_the_reference(counts, space):
+def test_map_positions_lie_within_the_reference_map(counts, space):
     project(counts, space)
     low, high = space.reference.map.min(axis=0), space.reference.map.max(axis=0)
     assert (counts.obsm["X_smile_map"] >= low - 1e-4).all()
@@ -124,17 +124,17 @@ def test_provenance(counts, pbmc_path):
     assert len({"onnxruntime", "onnxruntime-gpu"} & set(versions)) == 1
 
 
-def test_provenance_tells_the_kind_of_values(lognorm, counts, space):
+def test_provenance_states_the_kind_of_values(lognorm, counts, space):
     assert projected(lognorm, space).uns["smile"]["values"] == "lognorm"
     assert projected(counts, space, values="lognorm").uns["smile"]["values"] == "lognorm"
 
 
-# What is left alone
+# Fields left alone
 
 
 @pytest.fixture
-def furnished(counts):
-    """A query with something in every place."""
+def full_query(counts):
+    """A query with something in every attribute."""
     rng = np.random.default_rng(3)
     counts.layers["other"] = counts.X * 2
     counts.obsm["X_pca"] = rng.normal(size=(30, 5))
@@ -147,11 +147,11 @@ def furnished(counts):
     return counts
 
 
-def assert_rest_equal(after, before):
-    for place in ("obs", "obsm", "uns"):
-        added = {key for where, key in FIELDS if where == place}
-        kept = [key for key in getattr(after, place) if key not in added]
-        assert kept == list(getattr(before, place))
+def assert_other_fields_equal(after, before):
+    for attribute in ("obs", "obsm", "uns"):
+        added = {key for where, key in FIELDS if where == attribute}
+        kept = [key for key in getattr(after, attribute) if key not in added]
+        assert kept == list(getattr(before, attribute))
     pd.testing.assert_frame_equal(after.obs[before.obs.columns], before.obs)
     pd.testing.assert_frame_equal(after.var, before.var)
     for one, other in (
@@ -171,44 +171,44 @@ def assert_rest_equal(after, before):
     assert after.uns["note"]["b"] == "text"
 
 
-def test_nothing_else_is_touched(furnished, space):
-    before = furnished.copy()
-    project(furnished, space)
-    assert {(place, key) for place, key in FIELDS if key in getattr(furnished, place)} == FIELDS
-    assert_rest_equal(furnished, before)
+def test_other_fields_are_left_alone(full_query, space):
+    before = full_query.copy()
+    project(full_query, space)
+    assert {(attribute, key) for attribute, key in FIELDS if key in getattr(full_query, attribute)} == FIELDS
+    assert_other_fields_equal(full_query, before)
 
 
-def test_copy_leaves_the_query_alone(furnished, space):
-    before = furnished.copy()
-    result = project(furnished, space, copy=True)
-    assert [key for place, key in FIELDS if key in getattr(furnished, place)] == []
-    assert_rest_equal(furnished, before)
-    assert_rest_equal(result, before)
+def test_copy_leaves_the_query_alone(full_query, space):
+    before = full_query.copy()
+    result = project(full_query, space, copy=True)
+    assert [key for attribute, key in FIELDS if key in getattr(full_query, attribute)] == []
+    assert_other_fields_equal(full_query, before)
+    assert_other_fields_equal(result, before)
     result.X[0, 0] = 77
-    assert furnished.X[0, 0] != 77
+    assert full_query.X[0, 0] != 77
 
 
-@pytest.mark.parametrize(("place", "key"), sorted(FIELDS))
-def test_existing_field_is_refused_by_name(counts, space, place, key):
-    value = {"obsm": np.zeros((30, 2)), "obs": 1, "uns": "mine"}[place]
-    getattr(counts, place)[key] = value
+@pytest.mark.parametrize(("attribute", "key"), sorted(FIELDS))
+def test_existing_field_is_named(counts, space, attribute, key):
+    value = {"obsm": np.zeros((30, 2)), "obs": 1, "uns": "mine"}[attribute]
+    getattr(counts, attribute)[key] = value
     with pytest.raises(QueryError) as caught:
         project(counts, space)
-    assert f"already has {place}[{key!r}], which would be overwritten" in str(caught.value)
+    assert f"already has {attribute}[{key!r}], which would be overwritten" in str(caught.value)
     assert "key_added" in str(caught.value)
     assert "overwrite=True" in str(caught.value)
     assert sum(name in getattr(counts, where) for where, name in FIELDS) == 1
-    np.testing.assert_array_equal(getattr(counts, place)[key], value)
+    np.testing.assert_array_equal(getattr(counts, attribute)[key], value)
 
 
-def test_all_existing_fields_are_named_at_once(counts, space):
+def test_all_existing_fields_are_named(counts, space):
     project(counts, space)
     with pytest.raises(QueryError) as caught:
         project(counts, space)
-    assert all(f"{place}[{key!r}]" in str(caught.value) for place, key in FIELDS)
+    assert all(f"{attribute}[{key!r}]" in str(caught.value) for attribute, key in FIELDS)
 
 
-def test_overwrite_replaces(counts, space):
+def test_overwrite_replaces_existing_fields(counts, space):
     expected = projected(counts, space)
     counts.obsm["X_smile"] = np.zeros((30, 2))
     counts.obs["smile_label"] = "mine"
@@ -218,19 +218,19 @@ def test_overwrite_replaces(counts, space):
     assert counts.uns["smile"]["space"] == "pbmc"
 
 
-def test_key_added_renames_all(counts, space):
+def test_key_added_renames_all_fields(counts, space):
     project(counts, space)
     project(counts, space, key_added="pbmc2")
     assert set(counts.obsm) == {"X_smile", "X_smile_map", "X_pbmc2", "X_pbmc2_map"}
-    written = ("label", "confidence", "label_cell_type_broad", "confidence_cell_type_broad", "similarity")
-    assert list(counts.obs) == ["sample", *(f"{key}_{name}" for key in ("smile", "pbmc2") for name in written)]
+    suffixes = ("label", "confidence", "label_cell_type_broad", "confidence_cell_type_broad", "similarity")
+    assert list(counts.obs) == ["sample", *(f"{key}_{name}" for key in ("smile", "pbmc2") for name in suffixes)]
     assert set(counts.uns) == {"smile", "pbmc2"}
     np.testing.assert_array_equal(counts.obsm["X_smile"], counts.obsm["X_pbmc2"])
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("key_added", ["a/b", "", ".", ".."])
-def test_impossible_key_is_refused(counts, space, key_added):
+def test_invalid_key_is_rejected(counts, space, key_added):
     with pytest.raises(
         QueryError, match=f"cannot be named after '{key_added}'; use a name without slashes, other than"
     ):
@@ -239,25 +239,25 @@ def test_impossible_key_is_refused(counts, space, key_added):
 
 @pytest.fixture
 def with_columns(pbmc_copy, edit_manifest):
-    """Return what opens a space with the first few label columns of the packaged one."""
+    """Return a function that opens a copy of the packaged space with its first few label columns."""
 
     def make(n):
         points = pbmc_copy / "reference/points.safetensors"
         arrays = load_file(points)
         save_file({**arrays, "label": np.ascontiguousarray(arrays["label"][:, :n])}, points)
 
-        def forget(document):
+        def remove_columns(document):
             columns = document["reference"]["label_columns"][:n]
             document["reference"]["label_columns"] = [{**column, "within": None, "parents": []} for column in columns]
             if n == 0:
                 document["encoders"]["rna"].update(calibrations={}, similarity=None)
 
-        return open_space(edit_manifest(forget), device="cpu")
+        return open_space(edit_manifest(remove_columns), device="cpu")
 
     return make
 
 
-def test_overwrite_leaves_no_labels_of_another_space(counts, space, with_columns):
+def test_overwrite_removes_labels_of_another_space(counts, space, with_columns):
     project(counts, space)
     project(counts, with_columns(1), overwrite=True)
     assert list(counts.obs) == ["sample", "smile_label", "smile_confidence", "smile_similarity"]
@@ -265,13 +265,13 @@ def test_overwrite_leaves_no_labels_of_another_space(counts, space, with_columns
     assert list(counts.obs) == ["sample"]
 
 
-def test_fields_of_columns_that_nobody_projected_are_left_alone(counts, space, with_columns):
+def test_fields_of_columns_that_were_not_projected_are_left_alone(counts, space, with_columns):
     counts.obs["smile_label_cell_type_broad"] = "mine"
     project(counts, with_columns(1))
     assert set(counts.obs["smile_label_cell_type_broad"]) == {"mine"}
 
 
-def test_reference_without_labels_writes_none(counts, with_columns):
+def test_reference_without_labels_adds_no_labels(counts, with_columns):
     project(counts, with_columns(0))
     assert list(counts.obs) == ["sample"]
     assert counts.obsm["X_smile_map"].shape == (30, 2)
@@ -296,17 +296,17 @@ def test_result_without_missing_features_can_be_written_and_read(counts, space, 
     assert anndata.read_h5ad(tmp_path / "out.h5ad").uns["smile"]["features_missing"].shape == (0,)
 
 
-# What must not matter
+# Independence of storage and order
 
 
 @pytest.mark.parametrize("kind", ["lognorm", "median_lognorm"])
-def test_counts_and_logarithms_agree(counts, space, request, kind):
+def test_counts_and_log_normalized_values_agree(counts, space, request, kind):
     assert_same(projected(request.getfixturevalue(kind), space), projected(counts, space), atol=1e-4)
 
 
 @pytest.mark.parametrize("form", ["csc_matrix", "csr_array", "csc_array"])
 @pytest.mark.parametrize("kind", ["counts", "lognorm"])
-def test_sparse_forms_agree(space, request, kind, form):
+def test_sparse_formats_agree(space, request, kind, form):
     query = request.getfixturevalue(kind)
     expected = projected(query, space)
     query.X = getattr(scipy.sparse, form)(query.X)
@@ -320,7 +320,7 @@ def test_dense_agrees(counts, space, dtype):
     assert_same(projected(counts, space), expected, atol=1e-6)
 
 
-def test_dense_logarithms_agree(lognorm, space):
+def test_dense_log_normalized_values_agree(lognorm, space):
     assert_same(projected(dense_copy(lognorm), space), projected(lognorm, space), atol=1e-6)
 
 
@@ -348,7 +348,7 @@ def test_backed_agrees(space, tmp_path, request, kind, form):
     assert (tmp_path / "query.h5ad").read_bytes() == before
 
 
-def test_copy_of_backed_is_refused_or_works(counts, space, tmp_path):
+def test_copy_of_backed_is_rejected_or_works(counts, space, tmp_path):
     counts.write_h5ad(tmp_path / "query.h5ad")
     backed = anndata.read_h5ad(tmp_path / "query.h5ad", backed="r")
     try:
@@ -360,7 +360,7 @@ def test_copy_of_backed_is_refused_or_works(counts, space, tmp_path):
 
 
 @pytest.mark.parametrize("copy", [True, False])
-def test_view_of_backed_is_refused(counts, space, tmp_path, copy):
+def test_view_of_backed_is_rejected(counts, space, tmp_path, copy):
     counts.write_h5ad(tmp_path / "query.h5ad")
     backed = anndata.read_h5ad(tmp_path / "query.h5ad", backed="r")
     with pytest.raises(QueryError, match=r"a view of a backed AnnData .*adata\[\.\.\.\]\.to_memory\(\)"):
@@ -380,13 +380,13 @@ def test_view_of_backed_is_refused(counts, space, tmp_path, copy):
         (Path("query.h5ad"), r"got the path 'query\.h5ad'; .*smile_runtime\.project_file"),
     ],
 )
-def test_what_is_no_anndata_is_refused(space, cells, text):
+def test_cells_other_than_an_anndata_are_rejected(space, cells, text):
     with pytest.raises(QueryError, match=text):
         project(cells, space)
 
 
 @pytest.mark.parametrize("batch_size", [2.5, 0])
-def test_impossible_batch_size_is_refused_before_anything_is_read(counts, space, batch_size):
+def test_invalid_batch_size_is_rejected_before_reading(counts, space, batch_size):
     counts.X = None
     with pytest.raises(QueryError, match=f"batch_size is {batch_size}, it must be"):
         project(counts, space, batch_size=batch_size)
@@ -403,11 +403,11 @@ def test_shuffled_cells_agree(counts, space):
 
 
 @pytest.mark.parametrize("kind", ["counts", "lognorm"])
-def test_one_cell_alone_is_the_same_cell(space, request, kind):
+def test_result_of_a_cell_does_not_depend_on_the_others(space, request, kind):
     query = request.getfixturevalue(kind)
-    whole = projected(query, space)
+    together = projected(query, space)
     for row in (0, 17):
-        assert_same(projected(query[[row]].copy(), space), whole[[row]])
+        assert_same(projected(query[[row]].copy(), space), together[[row]])
 
 
 @pytest.mark.parametrize("batch_size", [1, 7])
@@ -420,13 +420,13 @@ def test_chunks_do_not_matter(space, monkeypatch, request, kind):
     query = request.getfixturevalue(kind)
     expected = projected(query, space)
     monkeypatch.setattr(matrix_module, "CHUNK_ROWS", 7)
-    monkeypatch.setattr(projection_module, "rows_per_read", lambda _matrix: 7)
+    monkeypatch.setattr(anndata_projection_module, "rows_per_read", lambda _matrix: 7)
     done = []
     assert_same(projected(query, space, progress=lambda *numbers: done.append(numbers)), expected)
     assert done == [(7, 30), (7, 30), (7, 30), (7, 30), (2, 30)]
 
 
-def test_other_genes_matter_by_the_total_alone(counts, space):
+def test_other_genes_matter_only_for_the_total(counts, space):
     query = counts.copy()
     others = np.flatnonzero(query.var_names.str.startswith("OTHER"))
     X = query.X.toarray()
@@ -439,15 +439,15 @@ def test_other_genes_matter_by_the_total_alone(counts, space):
 
 
 def test_half_of_the_genes_is_enough(counts, space):
-    wanted = counts.var_names.isin(space.encoder().features.ids[::2])
-    half = projected(counts[:, wanted].copy(), space)
+    selected = counts.var_names.isin(space.encoder().features.ids[::2])
+    half = projected(counts[:, selected].copy(), space)
     n_features = len(space.encoder().features)
-    assert half.uns["smile"]["n_features_matched"] == wanted.sum() == (n_features + 1) // 2
+    assert half.uns["smile"]["n_features_matched"] == selected.sum() == (n_features + 1) // 2
     assert half.uns["smile"]["features_missing"].tolist() == list(space.encoder().features.ids[1::2])
     np.testing.assert_allclose(np.linalg.norm(half.obsm["X_smile"], axis=1), 1, atol=1e-5)
 
 
-def test_missing_gene_is_unknown_not_zero(counts, space):
+def test_missing_gene_differs_from_a_zero(counts, space):
     features = space.encoder().features
     missing = [features.ids[i] for i in np.argsort(features.mean)[-20:]]
     X = counts.X.toarray()
@@ -457,7 +457,7 @@ def test_missing_gene_is_unknown_not_zero(counts, space):
     assert np.abs(without.obsm["X_smile"] - projected(counts, space).obsm["X_smile"]).max() > 1e-3
 
 
-# What is refused
+# Rejected queries
 
 
 def test_missing_layer_lists_the_layers(counts, space):
@@ -474,17 +474,17 @@ def test_missing_x_lists_the_layers(counts, space):
     assert "X_smile" in query.obsm
 
 
-def test_no_cells_are_refused(counts, space):
+def test_query_without_cells_is_rejected(counts, space):
     with pytest.raises(QueryError, match="no cells"):
         project(counts[:0].copy(), space)
 
 
-def test_unknown_modality_is_refused(counts, space):
+def test_unknown_modality_is_rejected(counts, space):
     with pytest.raises(UnknownModalityError, match="'atac'"):
         project(counts, space, modality="atac")
 
 
-def test_other_kind_of_gene_names_is_refused(counts, space):
+def test_unknown_kind_of_ids_is_rejected(counts, space):
     counts.var_names = [f"NM_{number:06d}" for number in range(counts.n_vars)]
     with pytest.raises(FeatureMatchError, match="only 0 of the space's") as caught:
         project(counts, space)
@@ -493,20 +493,20 @@ def test_other_kind_of_gene_names_is_refused(counts, space):
     assert list(counts.obsm) == []
 
 
-def test_floor_is_the_manifests(counts, edit_manifest):
+def test_minimum_match_is_the_manifests(counts, edit_manifest):
     space = open_space(
         edit_manifest(lambda document: document["encoders"]["rna"].update(min_matched=0.6)), device="cpu"
     )
     features = space.encoder().features
-    cumulated = features.weight.cumsum()
-    few, many = (counts[:, counts.var_names.isin(np.array(features.ids)[cumulated < s])].copy() for s in (0.58, 0.62))
+    cumulative = features.weight.cumsum()
+    few, many = (counts[:, counts.var_names.isin(np.array(features.ids)[cumulative < s])].copy() for s in (0.58, 0.62))
     with pytest.raises(FeatureMatchError, match=r"feature weight \(60.0% is needed\)"):
         project(few, space)
     project(many, space)
     assert 0.6 <= many.uns["smile"]["weight_matched"] < 0.62
 
 
-def test_scaled_values_are_refused(counts, space):
+def test_scaled_values_are_rejected(counts, space):
     X = counts.X.toarray()
     counts.X = X - X.mean(axis=0)
     with pytest.raises(ValueKindError, match="negative"):
@@ -515,7 +515,7 @@ def test_scaled_values_are_refused(counts, space):
 
 
 @pytest.mark.filterwarnings("ignore:overflow")
-def test_counts_beyond_float32_give_no_nan(counts, space):
+def test_counts_beyond_float32_are_rejected(counts, space):
     X = counts.X.toarray().astype(np.float64)
     X[0, counts.var_names.get_loc(space.encoder().features.ids[0])] = 1e39
     counts.X = X
@@ -524,7 +524,7 @@ def test_counts_beyond_float32_give_no_nan(counts, space):
 
 
 @pytest.mark.parametrize("form", [dense_copy, lambda adata: adata])
-def test_empty_cell_is_warned_of(counts, space, caplog, form):
+def test_empty_cell_logs_a_warning(counts, space, caplog, form):
     counts.X = counts.X.multiply((np.arange(30) != 4)[:, None]).tocsr()
     others = np.arange(30) != 4
     result = projected(form(counts), space)
@@ -537,7 +537,7 @@ def test_empty_cell_is_warned_of(counts, space, caplog, form):
 # Real data
 
 
-def test_training_cells_get_their_labels_back(data_folder, space):
+def test_training_cells_get_their_own_labels(data_folder, space):
     query = anndata.read_h5ad(data_folder / "pbmc_rna.h5ad")
     project(query, space)
     right = query.obs["smile_label"].astype(str) == query.obs["cell_type"].astype(str)
@@ -555,18 +555,18 @@ def test_labels_survive_the_loss_of_half_the_genes(data_folder, space):
     assert (query.obs["smile_label"].astype(str) == query.obs["cell_type"].astype(str)).mean() > 0.8
 
 
-def test_levels_agree_in_real_cells_too(data_folder, space):
+def test_label_levels_agree_in_real_cells(data_folder, space):
     query = anndata.read_h5ad(data_folder / "pbmc_3chem_counts_unlabelled.h5ad")[::5].copy()
     project(query, space)
     fine, broad = space.reference.label_columns
-    parent = dict(zip(fine.labels, (broad.labels[place] for place in fine.parents), strict=True))
+    parent = dict(zip(fine.labels, (broad.labels[index] for index in fine.parents), strict=True))
     expected = [parent.get(label, "unknown") for label in query.obs["smile_label"]]
     assert query.obs["smile_label_cell_type_broad"].tolist() == expected
     assert len(set(expected) - {"unknown"}) > 1
     assert "unknown" in expected
 
 
-def test_training_cells_get_their_broad_labels_back(data_folder, space):
+def test_training_cells_get_their_own_broad_labels(data_folder, space):
     query = anndata.read_h5ad(data_folder / "pbmc_rna.h5ad")
     project(query, space, unknown_rate=0)
     right = query.obs["smile_label_cell_type_broad"].astype(str) == query.obs["cell_type_broad"].astype(str)
@@ -577,37 +577,36 @@ def test_training_cells_get_their_broad_labels_back(data_folder, space):
     assert claimed >= query.obs["smile_confidence"].mean()
 
 
-def test_cells_cut_down_to_some_features_are_told_of(lognorm, space, caplog):
-    """Scaled to 10,000 they are taken as before the cut; scaled to more, the total must be said."""
-    cut = lognorm[:, ~lognorm.var_names.str.startswith("OTHER")].copy()
+def test_default_target_sum_is_assumed_after_feature_selection(lognorm, space, caplog):
+    subset = lognorm[:, ~lognorm.var_names.str.startswith("OTHER")].copy()
     expected = projected(lognorm, space)
     assert "target_sum" not in expected.uns["smile"]
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
-    result = projected(cut, space)
+    result = projected(subset, space)
     np.testing.assert_allclose(result.obsm["X_smile"], expected.obsm["X_smile"], atol=1e-5)
     assert result.uns["smile"]["target_sum"] == 1e4
     assert "cannot infer the normalization target" in caplog.text
     assert "assuming 10,000. State target_sum if it differs" in caplog.text
 
 
-def test_the_target_sum_can_be_said(lognorm, space, caplog):
-    cut = lognorm[:, ~lognorm.var_names.str.startswith("OTHER")].copy()
-    cut.X = np.log1p(100 * np.expm1(cut.X.toarray()))
+def test_target_sum_can_be_stated(lognorm, space, caplog):
+    subset = lognorm[:, ~lognorm.var_names.str.startswith("OTHER")].copy()
+    subset.X = np.log1p(100 * np.expm1(subset.X.toarray()))
     with pytest.raises(ValueKindError, match="target_sum"):
-        projected(cut, space)
-    result = projected(cut, space, target_sum=1e6)
+        projected(subset, space)
+    result = projected(subset, space, target_sum=1e6)
     np.testing.assert_allclose(result.obsm["X_smile"], projected(lognorm, space).obsm["X_smile"], atol=1e-4)
     assert result.uns["smile"]["target_sum"] == 1e6
     assert "assumed" not in caplog.text
 
 
 @pytest.mark.parametrize("target_sum", [0, -1e4, np.nan, np.inf, "10000", True])
-def test_a_target_sum_is_more_than_nothing(lognorm, space, target_sum):
+def test_target_sum_must_be_positive(lognorm, space, target_sum):
     with pytest.raises(QueryError, match="the normalization target must be a positive number"):
         projected(lognorm, space, target_sum=target_sum)
 
 
-def test_counts_have_no_target_sum(counts, space):
+def test_target_sum_is_rejected_for_counts(counts, space):
     with pytest.raises(
         ValueKindError, match=r"a normalization target applies to log-normalized values, but these are counts"
     ):

@@ -1,4 +1,4 @@
-"""Any small query is projected to finite rows, or refused with an error of ours."""
+"""Any small query is either projected to finite rows or rejected with a SmileError."""
 
 import anndata
 import numpy as np
@@ -21,10 +21,10 @@ SETTINGS = settings(
 
 @st.composite
 def queries(draw):
-    """How to make a query: the genes stand in the packaged space, which is known only in the test."""
+    """Draw the arguments of `make`, except for the genes, which only the test knows."""
     return {
         "n_obs": draw(st.integers(1, 5)),
-        "share": draw(st.sampled_from([0.0, 0.05, 0.2, 0.5, 1.0])),
+        "fraction": draw(st.sampled_from([0.0, 0.05, 0.2, 0.5, 1.0])),
         "n_others": draw(st.integers(0, 30)),
         "mean": draw(st.sampled_from([0.0, 0.02, 1.0, 300.0, 1e7])),
         "dtype": draw(st.sampled_from([np.float32, np.float64, np.int32, np.int64])),
@@ -37,10 +37,10 @@ def queries(draw):
 BAD = {"nan": np.nan, "infinite": np.inf, "negative": -1.0, "half": 0.5, "beyond float32": 1e39}
 
 
-def make(genes, n_obs, share, n_others, mean, dtype, form, log, seed, bad=None) -> anndata.AnnData:
+def make(genes, n_obs, fraction, n_others, mean, dtype, form, log, seed, bad=None) -> anndata.AnnData:
     rng = np.random.default_rng(seed)
-    wanted = rng.choice(genes, int(share * len(genes)), replace=False).tolist()
-    names = rng.permutation([*wanted, *(f"OTHER{i}" for i in range(n_others))])
+    known = rng.choice(genes, int(fraction * len(genes)), replace=False).tolist()
+    names = rng.permutation([*known, *(f"OTHER{i}" for i in range(n_others))])
     X = rng.poisson(mean, (n_obs, len(names)))
     X = np.log1p(X.astype(np.float32)) if log else X.astype(dtype)
     if bad is not None and X.size:
@@ -50,7 +50,7 @@ def make(genes, n_obs, share, n_others, mean, dtype, form, log, seed, bad=None) 
     return anndata.AnnData(form(X), obs=obs, var=pd.DataFrame(index=pd.Index(names, dtype=object)))
 
 
-def outcome(query, space) -> SmileError | None:
+def projection_error(query, space) -> SmileError | None:
     try:
         project(query, space)
     except SmileError as error:
@@ -60,13 +60,12 @@ def outcome(query, space) -> SmileError | None:
 
 @SETTINGS
 @given(queries())
-def test_any_query_is_projected_or_refused(space, pbmc_genes, how):
-    query = make(pbmc_genes, **how)
-    error = outcome(query, space)
-    assert_projected_or_refused(query, error, space, how)
+def test_any_query_is_projected_or_rejected(space, pbmc_genes, arguments):
+    query = make(pbmc_genes, **arguments)
+    assert_projected_or_rejected(query, projection_error(query, space), space)
 
 
-def assert_projected_or_refused(query, error, space, how) -> None:
+def assert_projected_or_rejected(query, error, space) -> None:
     record = space.encoder().record
     features = space.encoder().features
     known = np.isin(features.ids, query.var_names)
@@ -76,7 +75,7 @@ def assert_projected_or_refused(query, error, space, how) -> None:
         return
     assert error is None
     embedding = query.obsm["X_smile"]
-    assert embedding.shape == (how["n_obs"], record.n_latent)
+    assert embedding.shape == (query.n_obs, record.n_latent)
     assert np.isfinite(embedding).all()
     length = np.linalg.norm(embedding, axis=1)
     assert np.all((np.abs(length - 1) < 1e-4) | (length == 0))
@@ -88,9 +87,9 @@ def assert_projected_or_refused(query, error, space, how) -> None:
 
 @SETTINGS
 @given(queries(), st.sampled_from(sorted(BAD)))
-def test_any_odd_value_is_projected_or_refused(space, pbmc_genes, how, bad):
-    query = make(pbmc_genes, **how, bad=bad)
-    error = outcome(query, space)
+def test_any_unusual_value_is_projected_or_rejected(space, pbmc_genes, arguments, bad):
+    query = make(pbmc_genes, **arguments, bad=bad)
+    error = projection_error(query, space)
     if error is None:
         assert bad == "half" or query.n_vars == 0
         assert np.isfinite(query.obsm["X_smile"]).all()
@@ -101,11 +100,11 @@ def test_any_odd_value_is_projected_or_refused(space, pbmc_genes, how, bad):
 
 @settings(SETTINGS, max_examples=20)
 @given(queries(), st.sampled_from([None, *sorted(BAD)]))
-def test_any_file_gives_what_memory_gives(space, pbmc_genes, tmp_path_factory, how, bad):
-    query = make(pbmc_genes, **how, bad=bad)
+def test_any_file_agrees_with_memory(space, pbmc_genes, tmp_path_factory, arguments, bad):
+    query = make(pbmc_genes, **arguments, bad=bad)
     folder = tmp_path_factory.mktemp("any")
     query.write_h5ad(folder / "query.h5ad")
-    error = outcome(query, space)
+    error = projection_error(query, space)
     if error is not None:
         with pytest.raises(type(error)) as caught:
             project_file(folder / "query.h5ad", space, folder / "out.h5ad")

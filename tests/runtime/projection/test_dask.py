@@ -1,4 +1,4 @@
-"""Dask arrays: the same results as in memory, by threads and by the workers of a cluster."""
+"""Dask arrays give the same results as cells in memory, with threads and on a cluster."""
 
 import importlib
 
@@ -14,10 +14,9 @@ from smile_runtime import ValueKindError, project
 
 
 def lazy(adata: anndata.AnnData, form=scipy.sparse.csr_matrix, rows: int = 7, columns: int = -1) -> anndata.AnnData:
-    """The same cells with X as a Dask array of sparse or dense blocks."""
+    """Return the cells with X as a Dask array of sparse or dense blocks."""
     blocks = [form(adata.X[start : start + rows].toarray()) for start in range(0, adata.n_obs, rows)]
-    parts = [da.from_array(block, chunks=block.shape, asarray=False) for block in blocks]
-    array = da.concatenate(parts)
+    array = da.concatenate([da.from_array(block, chunks=block.shape, asarray=False) for block in blocks])
     if columns > 0:
         array = array.rechunk({1: columns})
     return anndata.AnnData(array, obs=adata.obs.copy(), var=adata.var.copy())
@@ -31,7 +30,7 @@ def assert_same(one, other):
 
 @pytest.fixture(scope="module")
 def client():
-    """A cluster of two workers, in processes of their own."""
+    """A cluster of two workers, each in a process of its own."""
     with (
         dask.config.set({"distributed.worker.daemon": False}),
         LocalCluster(2, processes=True, threads_per_worker=1, dashboard_address=None) as cluster,
@@ -53,7 +52,7 @@ def test_blocks_agree_with_memory(space, request, form, kind):
     assert done == [(30, 30)]
 
 
-def test_blocks_of_some_columns_agree(counts, space):
+def test_blocks_of_some_columns_agree_with_memory(counts, space):
     lazily = lazy(counts, np.asarray, columns=500)
     project(lazily, space)
     assert_same(lazily, project(counts, space, copy=True))
@@ -66,11 +65,14 @@ def test_cluster_agrees_with_memory(counts, space, client):
     workers = client.run(
         lambda: importlib.import_module("smile_runtime.projection.dask")._open_on_worker.cache_info().currsize
     )
-    assert sorted(workers.values()) == [1, 1] or sorted(workers.values()) == [0, 1]  # one space each, at most
+    assert sorted(workers.values()) == [1, 1] or sorted(workers.values()) == [
+        0,
+        1,
+    ]  # at most one space per worker
 
 
-def test_values_are_read_again_on_a_cluster(lognorm, space, client):
-    """The cells that are looked at first have whole numbers alone, so a worker finds what they are."""
+def test_worker_corrects_the_kind_of_values(lognorm, space, client):
+    """The sampled cells hold only integers, so only a worker sees that the values are log-normalized."""
     X = np.zeros((1000, lognorm.n_vars), np.float32)
     X[300:330] = lognorm.X.toarray()
     query = anndata.AnnData(scipy.sparse.csr_matrix(X), var=lognorm.var)
@@ -81,7 +83,7 @@ def test_values_are_read_again_on_a_cluster(lognorm, space, client):
     np.testing.assert_allclose(lazily.obsm["X_smile"][300:330], expected.obsm["X_smile"], atol=1e-6)
 
 
-def test_errors_of_workers_are_ours(counts, space, client):
+def test_errors_of_workers_reach_the_caller(counts, space, client):
     X = np.zeros((1000, counts.n_vars), np.float32)
     X[300, 0] = -1
     lazily = lazy(anndata.AnnData(scipy.sparse.csr_matrix(X), var=counts.var), rows=250)

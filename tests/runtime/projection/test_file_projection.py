@@ -1,4 +1,4 @@
-"""Projection of one file into another: whole, or not at all."""
+"""Projection from file to file: a complete output or none."""
 
 import json
 import os
@@ -13,8 +13,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from smile_runtime import OutputError, QueryError, ValueKindError, project, project_file
-from smile_runtime.projection import file_projection as projection_file_module
-from smile_runtime.results import output_file as outputs_module
+from smile_runtime.projection import file_projection as file_projection_module
+from smile_runtime.results import output_file as output_file_module
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def names(path: Path) -> list[str]:
     return sorted(file.name for file in path.parent.iterdir())
 
 
-def test_output_is_query_and_results(counts, query, output, space):
+def test_output_holds_query_and_results(counts, query, output, space):
     before = query.read_bytes()
     project_file(str(query), space, str(output))
     assert names(output) == ["result.h5ad"]
@@ -59,8 +59,8 @@ def test_options_reach_the_projection(counts, lognorm, query, output, space):
     np.testing.assert_allclose(written.obsm["X_pbmc"], expected.obsm["X_smile"], atol=1e-6)
 
 
-def test_progress_tells_done_and_all(query, output, space, monkeypatch):
-    monkeypatch.setattr(projection_file_module, "rows_per_read", lambda _matrix: 12)
+def test_progress_reports_finished_and_all_cells(query, output, space, monkeypatch):
+    monkeypatch.setattr(file_projection_module, "rows_per_read", lambda _matrix: 12)
     done = []
     project_file(query, space, output, progress=lambda *numbers: done.append(numbers))
     assert done == [(12, 30), (12, 30), (6, 30)]
@@ -73,7 +73,7 @@ def test_existing_output_is_kept(query, output, space):
     assert output.read_text() == "mine"
 
 
-def test_force_replaces(query, output, space):
+def test_force_replaces_the_output(query, output, space):
     output.write_text("mine")
     project_file(query, space, output, force=True)
     assert names(output) == ["result.h5ad"]
@@ -89,18 +89,18 @@ def test_output_may_be_the_query(query, space):
     project_file(query, space, query, force=True, overwrite=True)
 
 
-def test_missing_output_folder_is_told_before_reading(tmp_path, space):
+def test_missing_output_folder_is_reported_before_reading(tmp_path, space):
     with pytest.raises(OutputError, match="does not exist; create it first"):
         project_file(tmp_path / "no query either", space, tmp_path / "none/result.h5ad")
 
 
-def test_missing_query(tmp_path, output, space):
+def test_missing_query_is_rejected(tmp_path, output, space):
     with pytest.raises(QueryError, match=rf"no file {tmp_path / 'query.h5ad'}"):
         project_file(tmp_path / "query.h5ad", space, output)
     assert names(output) == []
 
 
-def damaged(query: Path, how: str) -> None:
+def damage(query: Path, how: str) -> None:
     content = query.read_bytes()
     if how == "another h5":
         with h5py.File(query, "w") as file:
@@ -113,36 +113,36 @@ def damaged(query: Path, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["half", "all but 1", "empty", "text", "another h5"])
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::anndata.OldFormatWarning")
-def test_unreadable_query(query, output, space, how):
-    damaged(query, how)
+def test_unreadable_query_is_rejected(query, output, space, how):
+    damage(query, how)
     with pytest.raises(QueryError, match=r"query\.h5ad cannot be read as h5ad: .*copy or export it again") as caught:
         project_file(query, space, output)
     assert "\n" not in str(caught.value)
     assert names(output) == []
 
 
-def test_what_only_a_later_anndata_reads_is_kept(counts, query, output, space):
+def test_content_of_a_later_anndata_is_kept(counts, query, output, space):
     counts.uns["later"] = {"a": 1}
     counts.write_h5ad(query)
     with h5py.File(query, "a") as file:
-        file["uns/later"].attrs["encoding-type"] = "of-the-future"
+        file["uns/later"].attrs["encoding-type"] = "later-format"
     project_file(query, space, output)
     with h5py.File(output) as file:
-        assert file["uns/later"].attrs["encoding-type"] == "of-the-future"
+        assert file["uns/later"].attrs["encoding-type"] == "later-format"
         assert file["obsm/X_smile"].shape[0] == 30
 
 
-def test_values_of_a_later_anndata_are_refused(query, output, space):
+def test_values_of_a_later_anndata_are_rejected(query, output, space):
     with h5py.File(query, "a") as file:
-        file["X"].attrs["encoding-type"] = "of-the-future"
+        file["X"].attrs["encoding-type"] = "later-format"
     with pytest.raises(
-        QueryError, match="stores values in the unknown format 'of-the-future'; store them dense, as CSR or as CSC"
+        QueryError, match="stores values in the unknown format 'later-format'; store them dense, as CSR or as CSC"
     ):
         project_file(query, space, output)
     assert names(output) == []
 
 
-def test_unusable_query_writes_nothing(counts, query, output, space):
+def test_rejected_query_writes_nothing(counts, query, output, space):
     counts.X = counts.X * -1
     counts.write_h5ad(query)
     with pytest.raises(ValueKindError):
@@ -151,7 +151,7 @@ def test_unusable_query_writes_nothing(counts, query, output, space):
 
 
 @pytest.mark.parametrize("older", [True, False])
-def test_interruption_leaves_things_as_they_were(query, output, space, older):
+def test_interruption_keeps_an_older_output(query, output, space, older):
     if older:
         output.write_text("mine")
 
@@ -165,13 +165,13 @@ def test_interruption_leaves_things_as_they_were(query, output, space, older):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left")])
-def test_interrupted_write_leaves_things_as_they_were(query, output, space, monkeypatch, error):
-    def half_written(table, *_arguments):
+def test_interrupted_write_keeps_an_older_output(query, output, space, monkeypatch, error):
+    def write_half(table, *_arguments):
         table["obsm/half"] = 1
         raise error
 
     output.write_text("mine")
-    monkeypatch.setattr(outputs_module, "write_stored", half_written)
+    monkeypatch.setattr(output_file_module, "write_stored", write_half)
     expected = KeyboardInterrupt if error is KeyboardInterrupt else OutputError
     with pytest.raises(expected):
         project_file(query, space, output, force=True)
@@ -193,7 +193,7 @@ except OutputError as error:
 
 
 def full_disk(query: Path, space, output: Path, limit: int) -> subprocess.CompletedProcess:
-    """Project in a process that may write no file above ``limit`` bytes."""
+    """Project in a process whose files are limited to ``limit`` bytes."""
     pytest.importorskip("resource")
     command = [sys.executable, "-c", FULL_DISK, str(query), str(space.path), str(output), str(limit)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -201,7 +201,7 @@ def full_disk(query: Path, space, output: Path, limit: int) -> subprocess.Comple
 
 
 @pytest.mark.parametrize(("limit", "older"), [(0, True), (20_000, True), (20_000, False)])
-def test_full_disk_leaves_things_as_they_were(query, output, space, limit, older):
+def test_full_disk_keeps_an_older_output(query, output, space, limit, older):
     if older:
         output.write_text("mine")
     run = full_disk(query, space, output, limit)
@@ -212,14 +212,14 @@ def test_full_disk_leaves_things_as_they_were(query, output, space, limit, older
     assert not older or output.read_text() == "mine"
 
 
-def test_full_disk_is_told_in_one_line_and_the_process_lives(query, output, space):
+def test_full_disk_is_reported_in_one_line_without_a_crash(query, output, space):
     run = full_disk(query, space, output, 20_000)
     assert "\n" not in json.loads(run.stdout)
     assert run.returncode == 0
     assert run.stderr == ""
 
 
-def test_numbers_of_numpy_are_numbers(lognorm, output, space, tmp_path):
+def test_options_may_be_numpy_numbers(lognorm, output, space, tmp_path):
     lognorm.write_h5ad(tmp_path / "lognorm.h5ad")
     options = {"target_sum": np.float64(1e4), "unknown_rate": np.float32(0.1), "batch_size": np.int64(64)}
     project_file(tmp_path / "lognorm.h5ad", space, output, **options)

@@ -1,4 +1,4 @@
-"""Queries with ids of any kind, projected: ids in columns, several columns of a feature, real data."""
+"""Projection of queries with all kinds of ids: in columns, repeated, and in real data."""
 
 import logging
 
@@ -25,20 +25,20 @@ def assert_same(one, other):
 
 
 def by_columns(adata, names, **columns):
-    """The same cells under other names, with columns of ids."""
+    """Return the cells with other names and columns of ids."""
     return anndata.AnnData(
         adata.X, obs=adata.obs.copy(), var=pd.DataFrame(columns, index=pd.Index(names, dtype=object))
     )
 
 
-# Where ids are
+# Sources of ids
 
 
 def cells(var: pd.DataFrame) -> anndata.AnnData:
     return anndata.AnnData(np.ones((2, len(var)), np.float32), var=var)
 
 
-def test_candidates_are_var_names_and_texts():
+def test_candidates_are_var_names_and_text_columns():
     var = pd.DataFrame(
         {
             "text": ["a", None, "c"],
@@ -58,7 +58,7 @@ def test_candidates_are_var_names_and_texts():
     }
 
 
-def test_any_column_can_be_asked_for():
+def test_any_column_can_be_chosen():
     var = pd.DataFrame({"entrez": [915, 931], "gene": ["CD3D", "MS4A1"]}, index=["x", "y"])
     assert find_id_candidates(cells(var).var, "entrez") == {"entrez": ["915", "931"]}
     assert find_id_candidates(cells(var).var, "var_names") == {"var_names": ["x", "y"]}
@@ -67,7 +67,7 @@ def test_any_column_can_be_asked_for():
 
 
 @pytest.mark.parametrize("form", [list, pd.Categorical])
-def test_ids_in_a_column_give_the_same_as_in_var_names(counts, space, form):
+def test_ids_in_a_column_agree_with_var_names(counts, space, form):
     ids = [f"{number}" for number in range(counts.n_vars)]
     query = by_columns(
         counts, ids, feature_types=["Gene Expression"] * len(ids), gene_name=form(list(counts.var_names))
@@ -78,12 +78,12 @@ def test_ids_in_a_column_give_the_same_as_in_var_names(counts, space, form):
     assert list(result.var_names) == ids
 
 
-def test_one_column_can_be_forced(counts, space):
+def test_column_can_be_chosen(counts, space):
     query = by_columns(counts, list(counts.var_names), other=list(counts.var_names[::-1]))
     assert projected(query, space).uns["smile"]["features"]["source"] == "var_names"
-    forced = projected(query, space, features="other")
-    assert forced.uns["smile"]["features"]["source"] == "other"
-    assert np.abs(forced.obsm["X_smile"] - projected(query, space).obsm["X_smile"]).max() > 0.1
+    chosen = projected(query, space, features="other")
+    assert chosen.uns["smile"]["features"]["source"] == "other"
+    assert np.abs(chosen.obsm["X_smile"] - projected(query, space).obsm["X_smile"]).max() > 0.1
     with pytest.raises(FeatureMatchError, match="no column 'symbols'"):
         project(query, space, features="symbols")
 
@@ -107,21 +107,21 @@ def test_report_is_written_to_h5ad(counts, space, tmp_path):
     features = space.encoder().features
     absent = ~np.isin(features.ids, query.var_names)
     heaviest = np.argsort(-np.where(absent, features.weight, -1), kind="stable")[:20]
-    assert stored["missing"].tolist() == [features.ids[place] for place in heaviest]
+    assert stored["missing"].tolist() == [features.ids[index] for index in heaviest]
     np.testing.assert_allclose(stored["missing_weight"], features.weight[heaviest])
     assert stored["n_same"] == query.uns["smile"]["n_features_matched"] == (~absent).sum()
     assert stored["n_features"] == len(features)
 
 
 def without_genes(adata):
-    """The same cells, whose genes only ``raw`` has."""
+    """Return the cells with their genes only in ``raw``."""
     other = anndata.AnnData(np.ones((adata.n_obs, 3), np.float32), obs=adata.obs.copy())
     other.var_names = ["a", "b", "c"]
     other.raw = adata
     return other
 
 
-def test_error_says_that_raw_has_the_features(counts, space, caplog):
+def test_error_suggests_raw_if_it_has_the_features(counts, space, caplog):
     query = without_genes(counts)
     with pytest.raises(
         FeatureMatchError, match=r"only 0 of .*In this query, raw has 1,767 of the features \(use_raw=True\)$"
@@ -131,13 +131,13 @@ def test_error_says_that_raw_has_the_features(counts, space, caplog):
     assert_same(projected(query, space, use_raw=True), projected(counts, space))
 
 
-def test_error_says_that_x_has_the_features(counts, space):
+def test_error_suggests_x_if_it_has_the_features(counts, space):
     counts.raw = without_genes(counts)
     with pytest.raises(FeatureMatchError, match=r"In this query, X has 1,767 of the features \(use_raw=False\)$"):
         project(counts, space, use_raw=True)
 
 
-def test_error_is_silent_of_raw_that_lacks_them_too(counts, space):
+def test_error_does_not_suggest_raw_without_the_features(counts, space):
     query = without_genes(counts)
     query.raw = query.copy()
     with pytest.raises(FeatureMatchError) as caught:
@@ -145,11 +145,11 @@ def test_error_is_silent_of_raw_that_lacks_them_too(counts, space):
     assert "In this query" not in str(caught.value)
 
 
-# Several columns of one feature
+# Repeated features
 
 
 def split(adata, n=40, seed=0):
-    """Some genes' counts shared out between two columns of the same name, the second ones at the end."""
+    """Split the counts of ``n`` genes into two columns of the same name, the second ones at the end."""
     rng = np.random.default_rng(seed)
     X = adata.X.toarray().astype(np.int64)
     chosen = rng.choice(adata.n_vars, n, replace=False)
@@ -164,7 +164,7 @@ def split(adata, n=40, seed=0):
 @pytest.mark.parametrize("form", [np.asarray, scipy.sparse.csr_matrix, scipy.sparse.csc_matrix, scipy.sparse.csr_array])
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.uint8])
 @pytest.mark.filterwarnings("ignore:Variable names are not unique")
-def test_columns_of_one_feature_are_added_up(counts, space, form, dtype, caplog):
+def test_counts_of_repeated_features_are_summed(counts, space, form, dtype, caplog):
     query = split(counts)
     query.X = form(query.X.astype(dtype))
     result = projected(query, space)
@@ -188,14 +188,14 @@ def test_sums_do_not_overflow(counts, space):
     X[:, counts.var_names.get_loc(gene)] = 200
     names = [*counts.var_names, gene]
     query = anndata.AnnData(np.hstack([X, np.full((30, 1), 200, np.uint8)]), var=pd.DataFrame(index=names))
-    whole = counts.copy()
-    whole.X = X.astype(np.float32)
-    whole.X[:, counts.var_names.get_loc(gene)] = 400
-    assert_same(projected(query, space), projected(whole, space))
+    summed = counts.copy()
+    summed.X = X.astype(np.float32)
+    summed.X[:, counts.var_names.get_loc(gene)] = 400
+    assert_same(projected(query, space), projected(summed, space))
 
 
 @pytest.mark.filterwarnings("ignore:Variable names are not unique")
-def test_log_normalized_columns_of_one_feature_are_refused(lognorm, space):
+def test_log_normalized_repeated_features_are_rejected(lognorm, space):
     gene = space.encoder().features.ids[0]
     names = lognorm.var_names.tolist()
     names[next(i for i, name in enumerate(names) if name.startswith("OTHER"))] = gene
@@ -212,7 +212,7 @@ def test_log_normalized_columns_of_one_feature_are_refused(lognorm, space):
     ("name", "same", "alias", "weight"),
     [("pbmc_3chem_counts_unlabelled", 1127, 0, 0.898), ("pbmc_ifnb_counts_unlabelled", 778, 8, 0.807)],
 )
-def test_pbmc_of_other_builds(data_folder, space, name, same, alias, weight):
+def test_pbmc_of_other_genome_builds_matches(data_folder, space, name, same, alias, weight):
     query = anndata.read_h5ad(data_folder / f"{name}.h5ad", backed="r")
     match = match_features(query.var, space.encoder().features, space.encoder().record, organism=HUMAN)
     report = match.report
@@ -221,16 +221,16 @@ def test_pbmc_of_other_builds(data_folder, space, name, same, alias, weight):
     assert not match.repeated
 
 
-def test_renamed_genes_are_found_in_older_builds(data_folder, space):
+def test_renamed_genes_match_in_older_genome_builds(data_folder, space):
     query = anndata.read_h5ad(data_folder / "pbmc_ifnb_counts_unlabelled.h5ad", backed="r")
     match = match_features(query.var, space.encoder().features, space.encoder().record, organism=HUMAN)
     ids = space.encoder().features.ids
-    found = {ids[place]: query.var_names[column] for place, column in zip(match.positions, match.columns, strict=True)}
-    renamed = {ours: theirs for ours, theirs in found.items() if ours != theirs}
+    names = {ids[index]: query.var_names[column] for index, column in zip(match.positions, match.columns, strict=True)}
+    renamed = {ours: theirs for ours, theirs in names.items() if ours != theirs}
     assert renamed.items() >= {"CXCL8": "IL8", "JCHAIN": "IGJ", "SARAF": "TMEM66"}.items()
 
 
-def test_ensembl_ids_are_found_in_a_space_of_symbols(data_folder, space, caplog):
+def test_ensembl_ids_match_a_space_of_symbols(data_folder, space, caplog):
     caplog.set_level(logging.INFO)
     query = anndata.read_h5ad(data_folder / "cell_lines_rna.h5ad")[:50].copy()
     project(query, space)
@@ -241,7 +241,7 @@ def test_ensembl_ids_are_found_in_a_space_of_symbols(data_folder, space, caplog)
     assert "matched 803 of 1,767 features to var_names (Ensembl ids)" in caplog.text
 
 
-def test_mouse_cells_are_refused_by_name(data_folder, space):
+def test_mouse_cells_are_rejected_by_species(data_folder, space):
     query = anndata.read_h5ad(data_folder / "pairedtag_rna.h5ad")
     with pytest.raises(FeatureMatchError) as caught:
         project(query, space)
@@ -249,7 +249,7 @@ def test_mouse_cells_are_refused_by_name(data_folder, space):
     assert "the space is for Homo sapiens" in str(caught.value)
 
 
-def test_bins_of_mouse_cells_are_no_genes(data_folder, space):
+def test_genomic_bins_are_rejected_by_a_space_of_genes(data_folder, space):
     query = anndata.read_h5ad(data_folder / "pairedtag_h3k27ac.h5ad", backed="r")
     with pytest.raises(FeatureMatchError, match=r"ids look like 'chr18_69424813_69624806', .* like 'LYZ'"):
         match_features(query.var, space.encoder().features, space.encoder().record, organism=HUMAN)

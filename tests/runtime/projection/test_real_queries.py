@@ -1,4 +1,4 @@
-"""Real queries of other laboratories: what their cells are called agrees with the genes that they express."""
+"""Real queries from other laboratories: the labels agree with marker genes."""
 
 import anndata
 import numpy as np
@@ -12,7 +12,7 @@ MARKERS = {
     "NK": ["GNLY", "NKG7", "KLRD1", "KLRF1", "PRF1", "GZMB"],
     "Mono": ["LYZ", "CD14", "S100A8", "S100A9", "FCGR3A", "FCN1", "CST3"],
 }
-"""Canonical markers of the lineages of blood; many are not among the genes of the space."""
+"""Canonical markers of blood lineages; many are not among the genes of the space."""
 
 
 def standardized(values: np.ndarray) -> np.ndarray:
@@ -21,7 +21,7 @@ def standardized(values: np.ndarray) -> np.ndarray:
 
 
 def lineage_by_markers(adata: anndata.AnnData) -> np.ndarray:
-    """Return the lineage whose markers each cell expresses most, among the cells of its query."""
+    """Return the lineage whose markers each cell expresses most, relative to the other cells, shape ``(n_obs,)``."""
     scale = 1e4 / np.asarray(adata.X.sum(axis=1))
     scores = [
         standardized(np.log1p(adata[:, adata.var_names.isin(genes)].X.toarray() * scale)).mean(axis=1)
@@ -31,9 +31,9 @@ def lineage_by_markers(adata: anndata.AnnData) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("name", "most_unknown"), [("pbmc_3chem_counts_unlabelled", 0.07), ("pbmc_ifnb_counts_unlabelled", 0.3)]
+    ("name", "max_unknown"), [("pbmc_3chem_counts_unlabelled", 0.07), ("pbmc_ifnb_counts_unlabelled", 0.3)]
 )
-def test_labels_of_confident_cells_agree_with_their_markers(data_folder, space, name, most_unknown):
+def test_confident_labels_agree_with_marker_genes(data_folder, space, name, max_unknown):
     query = anndata.read_h5ad(data_folder / f"{name}.h5ad")
     project(query, space)
     label = query.obs["smile_label"].astype(str)
@@ -41,12 +41,12 @@ def test_labels_of_confident_cells_agree_with_their_markers(data_folder, space, 
     confident = np.isin(lineage, list(MARKERS)) & (query.obs["smile_confidence"] >= 0.9).to_numpy()
     assert confident.mean() > 0.6
     assert (lineage_by_markers(query)[confident] == lineage[confident]).mean() >= 0.85
-    assert (label == "unknown").mean() <= most_unknown
+    assert (label == "unknown").mean() <= max_unknown
     assert set(MARKERS) <= set(lineage)
 
 
 def test_stimulated_cells_keep_their_types(data_folder, space):
-    """Interferon changes thousands of genes; the lineages of the known cells stay in proportion."""
+    """Interferon changes thousands of genes, but the proportions of the lineages stay."""
     query = anndata.read_h5ad(data_folder / "pbmc_ifnb_counts_unlabelled.h5ad")
     project(query, space)
     label = query.obs["smile_label"].astype(str)

@@ -1,4 +1,4 @@
-"""Running counts: what they say of cells, whatever the chunks."""
+"""Counts of labels and batches do not depend on the chunks."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def cells(n: int = 1000) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
     return label, rng.random(n, np.float32), rng.random(n, np.float32), rng.integers(3, size=n)
 
 
-def test_a_few_cells_counted_by_hand() -> None:
+def test_counts_of_a_few_cells() -> None:
     counts = LabelCounts(LABELS, ("one", "two", "absent"))
     counts.add(
         np.array([0, 0, 1, -1]), np.float32([1, 0.5, 0.25, 0.5]), np.float32([0.5, 1, 0.25, 0]), batch=[0, 1, 1, 1]
@@ -32,7 +32,7 @@ def test_a_few_cells_counted_by_hand() -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 1000])
-def test_chunks_change_nothing(chunk: int) -> None:
+def test_counts_do_not_depend_on_chunks(chunk: int) -> None:
     label, confidence, similarity, batch = cells()
     counts = LabelCounts(LABELS, ("a", "b", "c"))
     for start in range(0, 1000, chunk):
@@ -42,12 +42,12 @@ def test_chunks_change_nothing(chunk: int) -> None:
         chosen = label == {"B": 0, "T": 1, "unknown": -1}[row.label]
         assert row.n_cells == chosen.sum()
         assert row.mean_confidence == pytest.approx(confidence[chosen].mean(), rel=1e-6)
-    for place, count in enumerate(counts.batches()):
-        assert count.fraction_unknown == pytest.approx((label[batch == place] == -1).mean())
-        assert count.mean_similarity == pytest.approx(similarity[batch == place].mean(), rel=1e-6)
+    for index, count in enumerate(counts.batches()):
+        assert count.fraction_unknown == pytest.approx((label[batch == index] == -1).mean())
+        assert count.mean_similarity == pytest.approx(similarity[batch == index].mean(), rel=1e-6)
 
 
-def test_what_the_space_does_not_tell_is_none() -> None:
+def test_values_that_the_space_does_not_measure_are_none() -> None:
     counts = LabelCounts((), ("a", "b"))
     assert counts.fraction_unknown is None
     counts.add(None, None, np.full(3, np.nan, np.float32), batch=np.array([1, 1, 1]))

@@ -1,4 +1,4 @@
-"""What is written instead of a full copy, and what cannot be written."""
+"""Kinds of output files, and outputs that are rejected."""
 
 import json
 import signal
@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from smile_runtime import DependencyError, OutputError, project, project_file
 from smile_runtime.io import h5ad as h5ad_module
-from smile_runtime.results import resumable_results as unfinished_module
+from smile_runtime.results import resumable_results as resumable_results_module
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def expected(counts, space):
 
 
 @pytest.fixture(autouse=True)
-def few_records_at_once(monkeypatch):
-    monkeypatch.setattr(unfinished_module, "RECORDS_PER_BLOCK", 8)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(resumable_results_module, "RECORDS_PER_BLOCK", 8)
 
 
-def test_results_alone_as_h5ad(query, expected, space, tmp_path):
+def test_only_results_as_h5ad(query, expected, space, tmp_path):
     project_file(query, space, tmp_path / "out.h5ad", only_embedding=True)
     written = anndata.read_h5ad(tmp_path / "out.h5ad")
     assert written.shape == (30, 0)
@@ -45,7 +45,7 @@ def test_results_alone_as_h5ad(query, expected, space, tmp_path):
     assert (tmp_path / "out.h5ad").stat().st_size < query.stat().st_size
 
 
-def test_results_alone_as_parquet(query, expected, space, tmp_path):
+def test_only_results_as_parquet(query, expected, space, tmp_path):
     project_file(query, space, tmp_path / "out.parquet", only_embedding=True, key_added="mine")
     table = pd.read_parquet(tmp_path / "out.parquet")
     assert table["obs_names"].tolist() == list(expected.obs_names)
@@ -60,7 +60,7 @@ def test_results_alone_as_parquet(query, expected, space, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "only", "text"),
+    ("name", "only_embedding", "text"),
     [
         ("out.zarr", False, r"out\.zarr would be zarr, but a full copy of query\.h5ad is h5ad; end its name in \.h5ad"),
         ("out.parquet", False, "or write only the results"),
@@ -69,13 +69,13 @@ def test_results_alone_as_parquet(query, expected, space, tmp_path):
         ("out.zarr", True, r"alone can be written as \.h5ad or \.parquet, got out\.zarr"),
     ],
 )
-def test_other_kinds_of_output_are_refused(query, space, tmp_path, name, only, text):
+def test_other_kinds_of_output_are_rejected(query, space, tmp_path, name, only_embedding, text):
     with pytest.raises(OutputError, match=text):
-        project_file(query, space, tmp_path / name, only_embedding=only)
+        project_file(query, space, tmp_path / name, only_embedding=only_embedding)
     assert [path.name for path in tmp_path.iterdir()] == ["query.h5ad"]
 
 
-def test_parquet_without_pyarrow_says_what_to_install(query, space, tmp_path, monkeypatch):
+def test_missing_pyarrow_is_reported_with_the_install_command(query, space, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(DependencyError, match=r"pip install 'smile-zoo\[parquet\]'"):
         project_file(query, space, tmp_path / "out.parquet", only_embedding=True)
@@ -85,24 +85,24 @@ def test_parquet_without_pyarrow_says_what_to_install(query, space, tmp_path, mo
 @pytest.fixture
 def zarr_query(counts, tmp_path):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of zarr, about version 3
+        warnings.simplefilter("ignore")  # zarr announces plans for later releases
         counts.write_zarr(tmp_path / "query.zarr")
     return tmp_path / "query.zarr"
 
 
-def test_copy_of_a_read_only_zarr_store_can_be_written_to(zarr_query, space, tmp_path):
-    everything = [zarr_query, *zarr_query.rglob("*")]
-    for path in everything:
+def test_copy_of_a_read_only_zarr_store_is_writable(zarr_query, space, tmp_path):
+    paths = [zarr_query, *zarr_query.rglob("*")]
+    for path in paths:
         path.chmod(0o555 if path.is_dir() else 0o444)
     project_file(zarr_query, space, tmp_path / "out.zarr")
-    copied = [tmp_path / "out.zarr" / path.relative_to(zarr_query) for path in everything]
-    assert [path for path in copied if not path.stat().st_mode & stat.S_IWUSR] == []
+    copies = [tmp_path / "out.zarr" / path.relative_to(zarr_query) for path in paths]
+    assert [path for path in copies if not path.stat().st_mode & stat.S_IWUSR] == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.zarr", "query.zarr"]
-    for path in everything:
+    for path in paths:
         path.chmod(0o755)
 
 
-def test_output_within_its_query_is_refused(zarr_query, space, tmp_path):
+def test_output_inside_the_query_is_rejected(zarr_query, space, tmp_path):
     before = sorted(zarr_query.rglob("*"))
     for output in (zarr_query / "out.zarr", zarr_query / "X/out.zarr", tmp_path / "query.zarr/../query.zarr/out.zarr"):
         with pytest.raises(OutputError, match=r"out\.zarr lies within the query .*; choose a path outside it"):
@@ -110,7 +110,7 @@ def test_output_within_its_query_is_refused(zarr_query, space, tmp_path):
     assert sorted(zarr_query.rglob("*")) == before
 
 
-def test_output_that_holds_its_query_is_refused(zarr_query, space, tmp_path):
+def test_output_that_contains_the_query_is_rejected(zarr_query, space, tmp_path):
     inner = tmp_path / "all.zarr/mod/rna"
     inner.parent.mkdir(parents=True)
     zarr_query.rename(inner)
@@ -120,29 +120,27 @@ def test_output_that_holds_its_query_is_refused(zarr_query, space, tmp_path):
 
 
 @pytest.mark.parametrize("only_embedding", [True, False])
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_interruption_in_a_write_of_hdf5_is_raised_once_that_is_over(
-    query, space, tmp_path, monkeypatch, only_embedding, sent
-):
-    written = []
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_during_an_hdf5_write_is_handled_after_it(query, space, tmp_path, monkeypatch, only_embedding, number):
+    sizes = []
     write = h5ad_module._ErrorKeepingFile.write
 
     def interrupted_write(file, data):
-        written.append(len(data))
-        signal.raise_signal(sent)
+        sizes.append(len(data))
+        signal.raise_signal(number)
         return write(file, data)
 
     def interrupt(_number, _frame):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(h5ad_module._ErrorKeepingFile, "write", interrupted_write)
-    before = [signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGTERM)]
     try:
         with pytest.raises(KeyboardInterrupt):
             project_file(query, space, tmp_path / "out.h5ad", only_embedding=only_embedding)
-        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == [interrupt, interrupt]
+        assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == [interrupt, interrupt]
     finally:
-        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
-            signal.signal(number, handler)
-    assert written
+        for each, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(each, handler)
+    assert sizes
     assert [path.name for path in tmp_path.iterdir()] == ["query.h5ad"]

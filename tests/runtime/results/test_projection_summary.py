@@ -1,4 +1,4 @@
-"""The overview of a projection: counts of all cells and a sample, whatever the blocks."""
+"""The summary of a projection does not depend on its blocks."""
 
 import numpy as np
 import pandas as pd
@@ -41,27 +41,27 @@ def projection(records: np.ndarray, columns: tuple[LabelColumn, ...], block: int
 
 
 @pytest.mark.parametrize("block", [1, 64, N_CELLS])
-def test_blocks_change_nothing(records, donors: Batches, block: int) -> None:
-    overview = summarize_projection(projection(records, COLUMNS, block), NAMES.__getitem__, {"donor": donors}, N_SAMPLE)
-    rows = [int(name.removeprefix("cell")) for name in overview.sample_names]
-    assert len(set(rows)) == len(overview.sample) == N_SAMPLE
+def test_summary_does_not_depend_on_blocks(records, donors: Batches, block: int) -> None:
+    summary = summarize_projection(projection(records, COLUMNS, block), NAMES.__getitem__, {"donor": donors}, N_SAMPLE)
+    rows = [int(name.removeprefix("cell")) for name in summary.sample_names]
+    assert len(set(rows)) == len(summary.sample) == N_SAMPLE
     assert rows == sorted(rows)
-    assert (overview.sample == records[rows]).all()
-    np.testing.assert_array_equal(overview.sample_batches["donor"].ids, donors.ids[rows])
-    assert overview.n_cells == N_CELLS
+    assert (summary.sample == records[rows]).all()
+    np.testing.assert_array_equal(summary.sample_batches["donor"].ids, donors.ids[rows])
+    assert summary.n_cells == N_CELLS
     label = records["label"][:, 0]
-    assert overview.labels["cell_type"].fraction_unknown == pytest.approx((label == -1).mean())
-    assert {row.label: row.n_cells for row in overview.labels["lineage"].labels()} == {
+    assert summary.labels["cell_type"].fraction_unknown == pytest.approx((label == -1).mean())
+    assert {row.label: row.n_cells for row in summary.labels["lineage"].labels()} == {
         "lymphoid": (label >= 0).sum(),
         "unknown": (label < 0).sum(),
     }
-    first, second = overview.batches["donor"].batches()
+    first, second = summary.batches["donor"].batches()
     assert (first.n_cells, second.n_cells) == ((donors.ids == 0).sum(), (donors.ids == 1).sum())
     assert first.labels["T"] == ((donors.ids == 0) & (label == 1)).sum()
     assert second.mean_similarity == pytest.approx(records["similarity"][donors.ids == 1].mean(), rel=1e-5)
 
 
-def test_the_seed_decides_which_cells_are_sampled(records) -> None:
+def test_seed_determines_the_sample(records) -> None:
     samples = [
         summarize_projection(
             projection(records, COLUMNS, 64), NAMES.__getitem__, {}, N_SAMPLE, seed=seed
@@ -71,7 +71,7 @@ def test_the_seed_decides_which_cells_are_sampled(records) -> None:
     assert samples[0] == samples[1] != samples[2]
 
 
-def test_few_cells_are_all_sampled_and_none_if_none_are_asked_for(records) -> None:
+def test_sample_of_few_cells_holds_all_and_an_empty_sample_none(records) -> None:
     few = projection(records[:5], COLUMNS, 2)
     assert summarize_projection(few, NAMES.__getitem__, {}, N_SAMPLE).sample_names.tolist() == NAMES[:5].tolist()
     none = summarize_projection(few, NAMES.__getitem__, {}, 0)
@@ -79,21 +79,21 @@ def test_few_cells_are_all_sampled_and_none_if_none_are_asked_for(records) -> No
     assert none.labels["cell_type"].n_cells == 5
 
 
-def test_reference_without_labels(donors: Batches) -> None:
-    bare = np.zeros(N_CELLS, record_dtype(8, 0))
-    overview = summarize_projection(projection(bare, (), 100), NAMES.__getitem__, {"donor": donors}, N_SAMPLE)
-    assert overview.labels == {}
-    assert [row.fraction_unknown for row in overview.batches["donor"].batches()] == [None, None]
+def test_reference_without_labels_has_no_counts(donors: Batches) -> None:
+    records = np.zeros(N_CELLS, record_dtype(8, 0))
+    summary = summarize_projection(projection(records, (), 100), NAMES.__getitem__, {"donor": donors}, N_SAMPLE)
+    assert summary.labels == {}
+    assert [row.fraction_unknown for row in summary.batches["donor"].batches()] == [None, None]
 
 
-def test_batches_of_any_type_and_missing_ones() -> None:
+def test_batches_may_have_any_type_and_missing_values() -> None:
     lane = make_batches(pd.Series([2, 1, 2]), "lane")
     assert (lane.names, lane.ids.tolist()) == (("1", "2"), [1, 0, 1])
     donor = make_batches(pd.Series(pd.Categorical(["b", None, "a"], categories=["b", "a", "unused"])), "donor")
     assert (donor.names, donor.ids.tolist()) == (("a", "b", "nan"), [1, 2, 0])
 
 
-def test_too_many_batches_are_refused() -> None:
+def test_too_many_batches_are_rejected() -> None:
     make_batches(pd.Series(np.arange(MAX_BATCHES)), "depth")
     with pytest.raises(
         QueryError, match=r"obs\['depth'\] has 501 different values, but at most 500 batches are possible"

@@ -1,4 +1,4 @@
-"""The rows that travel with a space, run again on this machine."""
+"""Parity rows, encoded again on this machine."""
 
 import shutil
 
@@ -16,29 +16,29 @@ def parity(space, encoder, tmp_path):
     return shutil.copy(space.path / encoder.record.parity, tmp_path / "rna.safetensors")
 
 
-def test_packaged_space_gives_what_torch_gave(encoder, parity):
+def test_packaged_space_reproduces_the_embedding_of_torch(encoder, parity):
     difference = require_parity(encoder, parity)
     assert 0 < difference <= MAX_DIFFERENCE
 
 
-def test_parity_rows_try_the_encoder(encoder, parity):
+def test_parity_rows_differ(encoder, parity):
     rows = load_file(parity)
     assert len(np.unique(rows["embedding"], axis=0)) == len(rows["X"]) > 1
     assert rows["X"].shape[1] == len(encoder.features)
 
 
 @pytest.mark.parametrize("change", [1e-3, np.nan])
-def test_other_embedding_is_refused(encoder, parity, change):
+def test_different_embedding_is_rejected(encoder, parity, change):
     rows = load_file(parity)
     rows["embedding"][1, 2] += change
     save_file(rows, parity)
-    with pytest.raises(IntegrityError, match=r"rna encoder gives embeddings that differ from torch's by") as caught:
+    with pytest.raises(IntegrityError, match=r"rna encoder computes embeddings that differ from torch's by") as caught:
         require_parity(encoder, parity)
     assert f"{MAX_DIFFERENCE:g}" in str(caught.value)
     assert encoder.provider in str(caught.value)
 
 
-def test_difference_is_the_largest(encoder, parity, raw_values):
+def test_difference_is_the_maximum(encoder, parity, raw_values):
     X, factors = raw_values
     embedding = encoder.encode(X, factors)
     embedding[3, 5] += 0.25
@@ -48,7 +48,7 @@ def test_difference_is_the_largest(encoder, parity, raw_values):
 
 
 @pytest.mark.parametrize("damage", ["junk", "no embedding", "no rows"])
-def test_damaged_parity_file_is_refused(encoder, parity, damage):
+def test_damaged_parity_file_is_rejected(encoder, parity, damage):
     rows = load_file(parity)
     if damage == "junk":
         parity.write_bytes(b"junk")

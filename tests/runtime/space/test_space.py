@@ -1,4 +1,4 @@
-"""A space is verified before anything in it is used."""
+"""A space is verified before it is used."""
 
 import json
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_open_space(pbmc_copy):
     assert space.manifest_sha256 == sha256_file(pbmc_copy / "config.json")
 
 
-def test_parts_agree_with_the_manifest(space):
+def test_contents_match_the_manifest(space):
     manifest, reference, encoder = space.manifest, space.reference, space.encoder()
     record = manifest.encoders["rna"]
     assert reference.embedding.shape == (manifest.reference.n_points, record.n_latent)
@@ -62,37 +62,37 @@ def test_encoder_and_reference_are_read_once(space):
 
 
 @pytest.mark.parametrize("damage", [flip, truncate, lengthen, Path.unlink])
-def test_each_damaged_file_is_refused_by_name(pbmc_copy, damage):
+def test_each_damaged_file_is_named(pbmc_copy, damage):
     for name in read_manifest(pbmc_copy).files:
         if name.startswith("training/") and (damage is Path.unlink or not (pbmc_copy / name).exists()):
             continue
-        whole = (pbmc_copy / name).read_bytes()
+        content = (pbmc_copy / name).read_bytes()
         damage(pbmc_copy / name)
         with pytest.raises(IntegrityError, match="pull or build the space again") as caught:
             open_space(pbmc_copy)
         assert str(pbmc_copy / name) in str(caught.value)
-        (pbmc_copy / name).write_bytes(whole)
+        (pbmc_copy / name).write_bytes(content)
     open_space(pbmc_copy)
 
 
-def test_text_tells_size_from_content(pbmc_copy):
+def test_message_distinguishes_size_from_content(pbmc_copy):
     flip(pbmc_copy / "map.png")
     with pytest.raises(IntegrityError, match="its sha256 is"):
         open_space(pbmc_copy)
     truncate(pbmc_copy / "map.png")
-    with pytest.raises(IntegrityError, match="bytes, the manifest says"):
+    with pytest.raises(IntegrityError, match="bytes, but the manifest says"):
         open_space(pbmc_copy)
 
 
 @pytest.mark.parametrize("change", [flip, truncate, lengthen, Path.unlink])
-def test_card_may_be_edited_even_where_an_old_manifest_pins_it(edit_manifest, change):
+def test_card_may_be_edited_even_if_an_old_manifest_pins_it(edit_manifest, change):
     pinned = {"sha256": "0" * 64, "size": 4}
     copy = edit_manifest(lambda document: document["files"].update({"README.md": pinned}))
     change(copy / "README.md")
     assert "README.md" not in open_space(copy).manifest.files
 
 
-def test_training_weights_may_be_absent_but_not_wrong(edit_manifest):
+def test_training_weights_may_be_absent_but_not_changed(edit_manifest):
     pinned = {"sha256": "0" * 64, "size": 4}
     copy = edit_manifest(lambda document: document["files"].update({"training/more.safetensors": pinned}))
     assert open_space(copy).name == "pbmc"
@@ -102,12 +102,12 @@ def test_training_weights_may_be_absent_but_not_wrong(edit_manifest):
         open_space(copy)
 
 
-@pytest.mark.parametrize("part", ["graph", "features", "parity"])
-def test_file_in_use_must_be_pinned(edit_manifest, part):
+@pytest.mark.parametrize("kind", ["graph", "features", "parity"])
+def test_file_in_use_must_be_pinned(edit_manifest, kind):
     names = []
 
     def unlist(document):
-        names.append(document["encoders"]["rna"][part])
+        names.append(document["encoders"]["rna"][kind])
         del document["files"][names[0]]
 
     with pytest.raises(IntegrityError, match="without its sha256; do not use this space") as caught:
@@ -120,13 +120,13 @@ def test_reference_must_be_pinned(edit_manifest):
         open_space(edit_manifest(lambda document: document["files"].pop(document["reference"]["points"])))
 
 
-@pytest.mark.parametrize("place", ["../points.safetensors", "/tmp/points.safetensors"])
-def test_file_in_use_must_be_inside(edit_manifest, place):
+@pytest.mark.parametrize("path", ["../points.safetensors", "/tmp/points.safetensors"])
+def test_file_in_use_must_be_inside_the_space(edit_manifest, path):
     with pytest.raises(SpaceError):
-        open_space(edit_manifest(lambda document: document["reference"].update(points=place)))
+        open_space(edit_manifest(lambda document: document["reference"].update(points=path)))
 
 
-def test_needed_file_may_not_hide_in_training(edit_manifest):
+def test_needed_file_is_required_even_in_the_training_folder(edit_manifest):
     def move(document):
         document["files"]["training/points.safetensors"] = document["files"].pop(document["reference"]["points"])
         document["reference"]["points"] = "training/points.safetensors"
@@ -135,48 +135,48 @@ def test_needed_file_may_not_hide_in_training(edit_manifest):
         open_space(edit_manifest(move))
 
 
-def test_no_space_there(tmp_path):
+def test_missing_directory_is_rejected(tmp_path):
     with pytest.raises(SpaceNotFoundError, match="does not exist"):
         open_space(tmp_path / "none")
 
 
-def test_version_is_checked_before_files(edit_manifest):
+def test_format_version_is_checked_before_files(edit_manifest):
     copy = edit_manifest(lambda document: document.update(format_version=document["format_version"] + 1))
     (copy / "README.md").unlink()
     with pytest.raises(FormatVersionError):
         open_space(copy)
 
 
-def test_unknown_modality_lists_the_known_ones(space):
+def test_error_lists_the_known_modalities(space):
     with pytest.raises(UnknownModalityError, match="space pbmc has no 'atac' encoder; it has: rna"):
         space.encoder("atac")
 
 
-def test_several_encoders_must_be_chosen_from(edit_manifest):
+def test_modality_is_required_if_there_are_several(edit_manifest):
     def duplicate(document):
         document["encoders"]["activity"] = document["encoders"]["rna"]
 
     space = open_space(edit_manifest(duplicate))
-    with pytest.raises(UnknownModalityError, match=r"several encoders: .*--modality") as caught:
+    with pytest.raises(UnknownModalityError, match=r"several encoders: .*; choose one \(modality\)$") as caught:
         space.encoder()
     assert "rna" in str(caught.value)
     assert "activity" in str(caught.value)
     assert space.encoder("activity").modality == "activity"
 
 
-def test_feature_count_must_agree(edit_manifest):
+def test_number_of_features_must_match(edit_manifest):
     space = open_space(edit_manifest(lambda document: document["encoders"]["rna"].update(n_features=7)))
-    with pytest.raises(IntegrityError, match=r"features/rna\.tsv has .* features, the manifest says 7"):
+    with pytest.raises(IntegrityError, match=r"features/rna\.tsv has .* features, but the manifest says 7"):
         space.encoder()
 
 
-def test_space_without_encoders_is_refused(edit_manifest):
+def test_space_without_encoders_is_rejected(edit_manifest):
     with pytest.raises(SmileError):
         open_space(edit_manifest(lambda document: document["encoders"].clear())).encoder()
 
 
 @pytest.mark.parametrize("change", ["labels", "columns", "n_latent"])
-def test_manifest_that_contradicts_its_files_is_refused(edit_manifest, counts, change):
+def test_manifest_that_contradicts_its_files_is_rejected(edit_manifest, counts, change):
     def contradict(document):
         columns = document["reference"]["label_columns"]
         if change == "labels":
@@ -192,8 +192,8 @@ def test_manifest_that_contradicts_its_files_is_refused(edit_manifest, counts, c
         project(counts, open_space(copy))
 
 
-def resealed(copy: Path, name: str) -> Path:
-    """Pin a changed file anew, as one could who publishes a space."""
+def pin_again(copy: Path, name: str) -> Path:
+    """Update the digest of a changed file, as the publisher of a space could."""
     document = json.loads((copy / "config.json").read_text("utf-8"))
     document["files"][name] = {"sha256": sha256_file(copy / name), "size": (copy / name).stat().st_size}
     (copy / "config.json").write_text(json.dumps(document), "utf-8")
@@ -201,45 +201,45 @@ def resealed(copy: Path, name: str) -> Path:
 
 
 @pytest.mark.parametrize("array", ["embedding", "weight", "map", "label", "modality"])
-def test_reference_without_an_array_is_refused(pbmc_copy, array):
+def test_reference_without_an_array_is_rejected(pbmc_copy, array):
     name = read_manifest(pbmc_copy).reference.points
     arrays = load_file(pbmc_copy / name)
     del arrays[array]
     save_file(arrays, pbmc_copy / name)
     with pytest.raises(IntegrityError, match=f"holds no reference: '{array}'"):
-        _ = open_space(resealed(pbmc_copy, name)).reference
+        _ = open_space(pin_again(pbmc_copy, name)).reference
 
 
 @pytest.mark.parametrize("array", ["weight", "map", "label", "modality"])
-def test_reference_of_unequal_lengths_is_refused(pbmc_copy, array):
+def test_reference_with_unequal_lengths_is_rejected(pbmc_copy, array):
     name = read_manifest(pbmc_copy).reference.points
     arrays = load_file(pbmc_copy / name)
     arrays[array] = arrays[array][:-1]
     save_file(arrays, pbmc_copy / name)
     with pytest.raises(IntegrityError, match="unequal length"):
-        _ = open_space(resealed(pbmc_copy, name)).reference
+        _ = open_space(pin_again(pbmc_copy, name)).reference
 
 
-def test_reference_whose_labels_leave_their_level_is_refused(pbmc_copy):
+def test_reference_whose_labels_contradict_their_hierarchy_is_rejected(pbmc_copy):
     name = read_manifest(pbmc_copy).reference.points
     arrays = load_file(pbmc_copy / name)
     arrays["label"][0, 1] = (arrays["label"][0, 1] + 1) % 7
     save_file(arrays, pbmc_copy / name)
     with pytest.raises(IntegrityError, match="labels of 'cell_type' outside of their 'cell_type_broad'"):
-        _ = open_space(resealed(pbmc_copy, name)).reference
+        _ = open_space(pin_again(pbmc_copy, name)).reference
 
 
-def test_reference_with_a_point_without_label_is_refused(pbmc_copy):
+def test_reference_with_an_unlabeled_point_is_rejected(pbmc_copy):
     name = read_manifest(pbmc_copy).reference.points
     arrays = load_file(pbmc_copy / name)
     arrays["label"][0, 0] = -1
     save_file(arrays, pbmc_copy / name)
     with pytest.raises(IntegrityError, match="points without a label of 'cell_type'"):
-        _ = open_space(resealed(pbmc_copy, name)).reference
+        _ = open_space(pin_again(pbmc_copy, name)).reference
 
 
-def test_damaged_reference_is_refused(pbmc_copy):
+def test_damaged_reference_is_rejected(pbmc_copy):
     name = read_manifest(pbmc_copy).reference.points
     (pbmc_copy / name).write_bytes(b"no safetensors at all")
     with pytest.raises(IntegrityError, match="holds no reference"):
-        _ = open_space(resealed(pbmc_copy, name)).reference
+        _ = open_space(pin_again(pbmc_copy, name)).reference

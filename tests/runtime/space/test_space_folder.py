@@ -10,7 +10,7 @@ def test_space_directory_is_recognized(pbmc_copy):
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "training/mine.safetensors", "deep/down/notes.txt"])
-def test_space_directory_with_foreign_files_is_not(pbmc_copy, name):
+def test_space_directory_with_other_files_is_not(pbmc_copy, name):
     (pbmc_copy / name).parent.mkdir(parents=True, exist_ok=True)
     (pbmc_copy / name).write_text("mine")
     assert not holds_only_a_space(pbmc_copy)

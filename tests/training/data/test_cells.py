@@ -184,7 +184,7 @@ def test_a_missing_column_is_named_with_those_there_are(read: Read) -> None:
 def test_a_missing_layer_is_named(read: Read) -> None:
     adata = small()
     adata.layers["raw"] = adata.X
-    with pytest.raises(QueryError, match="no layer 'counts'; its layers are: 'raw'"):
+    with pytest.raises(QueryError, match="no layer 'counts', its layers are: 'raw'"):
         read(adata, layer="counts")
 
 

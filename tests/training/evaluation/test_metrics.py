@@ -30,7 +30,7 @@ def test_foscttm_is_its_definition_in_chunks_of_any_size(monkeypatch: pytest.Mon
     expected = foscttm_by_definition(a, b)
     assert 0.05 < expected < 0.45
     for values in (1, 23 * 7, 10**6):  # one row, seven rows, all rows at once
-        monkeypatch.setattr(metrics, "_CHUNK_VALUES", values)
+        monkeypatch.setattr(metrics, "MAX_CHUNK_DISTANCES", values)
         assert metrics.foscttm(a, b) == pytest.approx(expected, abs=1e-12)
 
 
@@ -90,7 +90,7 @@ def test_silhouette_needs_two_groups_and_a_group_of_two(ids: list[int]) -> None:
 def test_silhouette_draws_cells_by_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     values, ids = two_groups()
     everything = metrics.silhouette(values, ids)
-    monkeypatch.setattr(metrics, "_MOST_CELLS", 20)
+    monkeypatch.setattr(metrics, "MAX_SILHOUETTE_CELLS", 20)
     drawn = metrics.silhouette(values, ids)
     assert drawn == metrics.silhouette(values, ids, seed=0)
     assert len({everything, drawn, metrics.silhouette(values, ids, seed=1)}) == 3

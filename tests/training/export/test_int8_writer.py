@@ -105,7 +105,7 @@ def test_another_graph_is_found_by_its_parity(built: Path) -> None:
     encoder.graph.write_bytes(whole)
 
 
-@pytest.mark.parametrize("bound", ["MEAN_COSINE", "LOWEST_COSINE", "LABEL_AGREEMENT"])
+@pytest.mark.parametrize("bound", ["MIN_MEAN_COSINE", "MIN_COSINE", "MIN_LABEL_AGREEMENT"])
 def test_a_graph_that_is_not_near_enough_is_not_written(
     recipe: Recipe,
     counts_folder: Path,

@@ -1,4 +1,4 @@
-"""The cells of one modality: read, checked, kept sparse."""
+"""Cells of one modality: read, checked and kept sparse."""
 
 import logging
 from collections.abc import Sequence
@@ -25,24 +25,24 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Cells of one modality: what an exported graph takes of them, and what is known of each.
+    """Cells of one modality: the inputs of an exported graph, with batches and labels.
 
     Attributes
     ----------
     raw
-        Raw values, float32, shape ``(n_cells, n_features)``: CSR, or ndarray with NaN where not measured.
+        Raw values, float32, shape ``(n_cells, n_features)``: CSR, or ndarray with NaN for values not measured.
     size_factor
-        Each cell's scale, shape ``(n_cells, 1)``.
+        Size factor of each cell, shape ``(n_cells, 1)``.
     features
         Feature ids, ``n_features`` of them.
     names
         Cell names, all different, shape ``(n_cells,)``.
     batches
-        Batch ids, shape ``(n_cells,)``: places in ``batch_names``; all 0 without a batch column.
+        Batch ids, indices into ``batch_names``, shape ``(n_cells,)``; all 0 without a batch column.
     batch_names
-        Names of the batches, sorted.
+        Batch names, sorted.
     columns
-        Label columns: the primary one, its levels from fine to coarse, others; empty for cells without labels.
+        Label columns: the primary one, its levels from fine to coarse, then others; empty without labels.
     """
 
     raw: Matrix
@@ -55,12 +55,12 @@ class Cells:
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """Label ids of the primary column, shape ``(n_cells,)``: places in ``label_names``, -1 for no label."""
+        """Label ids of the primary column, indices into ``label_names`` or -1 for no label, shape ``(n_cells,)``."""
         return self.columns[0].ids if self.columns else np.full(len(self), -1)
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Names of the labels of the primary column, sorted."""
+        """Label names of the primary column, sorted."""
         return tuple(self.columns[0].column.labels) if self.columns else ()
 
     @property
@@ -72,7 +72,7 @@ class Cells:
         return int(self.raw.shape[0])
 
     def subset(self, rows: NDArray[np.intp]) -> "Cells":
-        """Return the cells of some rows, in that order."""
+        """Return the cells of the given rows, in that order."""
         return replace(
             self,
             raw=self.raw[rows],
@@ -83,7 +83,7 @@ class Cells:
         )
 
     def with_features(self, columns: NDArray[np.intp]) -> "Cells":
-        """Return the same cells with some features, in that order."""
+        """Return the cells with the given features, in that order."""
         raw = self.raw[:, columns]
         return replace(
             self,
@@ -93,25 +93,25 @@ class Cells:
 
 
 def read_cells(name: str, modality: Modality, folder: Path) -> Cells:
-    """Read the cells of one modality that a recipe names.
+    """Read the cells of one modality of a recipe.
 
-    Cells without any value are left out, and the log says how many.
+    Cells without any value are left out; the log reports their number.
 
     Parameters
     ----------
     name
-        The modality.
+        Name of the modality.
     modality
-        The recipe's section on it.
+        Section of the recipe on the modality.
     folder
-        Where relative paths start.
+        Folder that relative paths start from.
 
     Raises
     ------
     RecipeError
-        If a file is missing or damaged, or lacks a column, or has repeated names.
+        If a file is missing, is damaged, lacks a column, or has repeated names.
     ValueKindError, QueryError
-        If its values cannot be used.
+        If the values cannot be used.
     """
     data = modality.data
     paths = [data.path] if isinstance(data.path, str) else data.path
@@ -161,7 +161,7 @@ def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: Prepro
 
 
 def _raw(matrix: Matrix, settings: PreprocessingSettings, *, lognorm: bool) -> Matrix:
-    """Return raw values: CSR, but dense where a zero is a value like any other, as levels and numbers have it."""
+    """Return raw values as CSR, or dense for levels and numbers, where zero is a value like any other."""
     if settings.values in ("levels", "numbers"):
         return np.asarray(matrix.toarray() if is_sparse(matrix) else matrix, dtype=np.float32)
     raw = scipy.sparse.csr_matrix(matrix, dtype=np.float32)
@@ -178,9 +178,9 @@ def _ids(adata: anndata.AnnData, key: str | None, path: Path) -> tuple[NDArray[n
 
 
 def _joined(parts: Sequence[Cells], titles: Sequence[str]) -> Cells:
-    """Return the cells of several files as one: features of any, NaN where a file lacks one; a batch for each file.
+    """Join the cells of several files: all features of any file, NaN if a file lacks one, and one batch per file.
 
-    A cell that several files have under one name is one cell, with what each measured of it.
+    Cells with the same name in several files are one cell with the measurements of each.
     """
     features = tuple(dict.fromkeys(feature for part in parts for feature in part.features))
     names = np.array(list(dict.fromkeys(name for part in parts for name in part.names)), dtype=object)
@@ -191,7 +191,7 @@ def _joined(parts: Sequence[Cells], titles: Sequence[str]) -> Cells:
     batches = np.zeros(len(names), np.int64)
     places = [row.get_indexer(part.names) for part in parts]
     first_batch = len(batch_names)
-    for part, rows in zip(reversed(parts), reversed(places), strict=True):  # the first file says batch and scale
+    for part, rows in zip(reversed(parts), reversed(places), strict=True):  # the first file determines batch and scale
         raw[np.ix_(rows, column.get_indexer(pd.Index(part.features)))] = (
             part.raw.toarray() if is_sparse(part.raw) else part.raw
         )

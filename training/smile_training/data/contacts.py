@@ -1,4 +1,4 @@
-"""Hi-C contacts of single cells: a feature is a pair of bins of one chromosome."""
+"""Hi-C contacts of single cells; a feature is a pair of bins on one chromosome."""
 
 import logging
 import re
@@ -25,7 +25,7 @@ _COLUMNS = ["bin1_id", "bin2_id", "count"]
 
 
 class _Bins(NamedTuple):
-    """Bins of a genome: names of its chromosomes, and of each bin its chromosome and start, shape ``(n_bins,)``."""
+    """Bins of a genome: chromosome names, and chromosome and start of each bin, shape ``(n_bins,)``."""
 
     chrom_names: NDArray[np.object_]
     chrom: NDArray[np.int64]
@@ -33,16 +33,16 @@ class _Bins(NamedTuple):
 
 
 def read_contacts(path: Path, *, genome: str, resolution: int) -> anndata.AnnData:
-    """Read the contacts of single cells within each chromosome; those between chromosomes are left out.
+    """Read the contacts of single cells within chromosomes; contacts between chromosomes are left out.
 
     Parameters
     ----------
     path
         A ``.scool`` file, a folder of ``.cool`` files (one for each cell, named after it) or one ``.cool`` file.
     genome
-        Assembly that the files must state; files that state none are taken with a warning.
+        Assembly that the files must state; files without one are accepted with a warning.
     resolution
-        Size of their bins in base pairs.
+        Bin size in base pairs.
 
     Returns
     -------
@@ -57,11 +57,11 @@ def read_contacts(path: Path, *, genome: str, resolution: int) -> anndata.AnnDat
     Raises
     ------
     RecipeError
-        If a file is no cool file, of another genome or resolution, or stores both triangles; if the cells have
+        If a file is not a cool file, has another genome or resolution, or stores both triangles; or if the cells have
         different bins or repeated names, or there are none.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of cooler's own use of h5py and pandas; damage is found here
+        warnings.simplefilter("ignore")  # cooler's own use of h5py and pandas; damage is detected here
         cells = [(name, _open(uri)) for name, uri in _cell_uris(path)]
         names = [name for name, _ in cells]
         coolers = [cool for _, cool in cells]
@@ -79,12 +79,12 @@ def parse_pairs(names: Sequence[str]) -> pd.DataFrame:
 
     Returns
     -------
-        ``chrom``, and in base pairs ``start1``, ``start2`` and ``distance``; shape ``(n_features, 4)``.
+        Frame with ``chrom``, and ``start1``, ``start2`` and ``distance`` in base pairs, one row per feature.
 
     Raises
     ------
     RecipeError
-        If a name is not such a pair, or has its bins in the other order.
+        If a name is not such a pair, or its bins are in the wrong order.
     """
     rows = []
     for name in names:
@@ -101,12 +101,12 @@ def parse_pairs(names: Sequence[str]) -> pd.DataFrame:
 
 
 def within_distance(pairs: pd.DataFrame, max_distance: int) -> NDArray[np.bool_]:
-    """Say which pairs are at most ``max_distance`` base pairs apart, shape ``(n_features,)``."""
+    """Return whether each pair is at most ``max_distance`` base pairs apart, shape ``(n_features,)``."""
     return pairs["distance"].to_numpy(np.int64) <= max_distance
 
 
 def bands(pairs: pd.DataFrame) -> NDArray[np.int64]:
-    """Return the band of each pair, shape ``(n_features,)``: pairs of any chromosome that are equally far apart.
+    """Return the band of each pair, shape ``(n_features,)``; pairs at the same distance on any chromosome share one.
 
     Bands are numbered from 0, the nearest, without gaps.
     """
@@ -114,7 +114,7 @@ def bands(pairs: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _cell_uris(path: Path) -> list[tuple[str, str]]:
-    """Return the name of each cell, and where cooler finds it."""
+    """Return the name of each cell and its cooler URI."""
     from cooler import fileops
 
     if path.is_dir():
@@ -125,7 +125,7 @@ def _cell_uris(path: Path) -> list[tuple[str, str]]:
             return [(path.stem, str(path))]
         if fileops.is_scool_file(str(path)):
             return [(uri.rsplit("/", 1)[1], f"{path}::{uri}") for uri in fileops.list_scool_cells(str(path))]
-    except OSError:  # no HDF5, or truncated
+    except OSError:  # not HDF5, or truncated
         pass
     raise RecipeError(
         f"{path} is no .cool or .scool file with cells, or it is damaged; give a .scool file, a folder of .cool files "
@@ -201,7 +201,7 @@ def _read_bins(cool: "Cooler") -> _Bins:
 
 
 def _contacts(cool: "Cooler", chrom: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return a cell's pairs of bins within a chromosome, as ``bin1 * n_bins + bin2``, and their contacts."""
+    """Return a cell's bin pairs within chromosomes, as ``bin1 * n_bins + bin2``, and their contacts."""
     try:
         pixels = cool.pixels()[_COLUMNS][:]
     except (OSError, KeyError) as error:

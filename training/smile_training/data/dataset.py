@@ -1,4 +1,4 @@
-"""Cells of one or more modalities, tied together by their names."""
+"""Cells of one or more modalities, linked by their names."""
 
 import logging
 from collections.abc import Iterable
@@ -20,33 +20,33 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Cells by modality; a cell that two modalities measured has the same name in both.
+    """Cells by modality; a cell measured in two modalities has the same name in both.
 
     Attributes
     ----------
     cells
-        The cells of each modality; label ids mean the same in all.
+        Cells of each modality; label ids have the same meaning in all.
     """
 
     cells: dict[str, Cells]
 
     @property
     def first(self) -> str:
-        """The first modality: the anchor of a pair, the teacher of a composition."""
+        """First modality: the anchor of a pair, or the teacher of a composition."""
         return next(iter(self.cells))
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Names of the labels."""
+        """Label names of the primary column."""
         return self.cells[self.first].label_names
 
     @property
     def label_columns(self) -> tuple[LabelColumn, ...]:
-        """What the label columns of the cells are, the primary one first."""
+        """Label columns of the cells, the primary one first."""
         return tuple(labels.column for labels in self.cells[self.first].columns)
 
     def names(self) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-        """Return the names of all cells of any modality, in order of first appearance, and the label id of each."""
+        """Return the names of all cells, in order of first appearance, and the label id of each, both ``(n,)``."""
         names = np.concatenate([cells.names for cells in self.cells.values()])
         labels = np.concatenate([cells.labels for cells in self.cells.values()])
         series = pd.Series(labels, index=names)
@@ -54,22 +54,22 @@ class Dataset:
         return series.index.to_numpy(dtype=object), series.to_numpy(dtype=np.int64)
 
     def pairs(self, first: str, second: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the rows of the cells that both modalities measured: in one, and in the other, alike in order."""
+        """Return the rows, in either modality, of the cells that both measured, in the same order, each ``(n,)``."""
         place = pd.Index(self.cells[second].names).get_indexer(pd.Index(self.cells[first].names))
         rows = np.flatnonzero(place >= 0)
         return rows, place[rows]
 
     def subset(self, names: NDArray[np.object_]) -> "Dataset":
-        """Return the cells of these names, modality by modality, in their order here."""
+        """Return the cells with the given names, in each modality's own order."""
         return Dataset({name: cells.subset(rows_of(cells, names)) for name, cells in self.cells.items()})
 
     def of(self, modalities: Iterable[str]) -> "Dataset":
-        """Return some of the modalities."""
+        """Return a dataset with the given modalities."""
         return Dataset({name: self.cells[name] for name in modalities})
 
 
 def rows_of(cells: Cells, names: NDArray[np.object_]) -> NDArray[np.intp]:
-    """Return the rows of the cells that have one of these names."""
+    """Return the rows of the cells with the given names, shape ``(n,)``."""
     return np.flatnonzero(pd.Index(cells.names).isin(names))
 
 
@@ -79,7 +79,7 @@ def read_dataset(recipe: Recipe, folder: Path) -> Dataset:
     Raises
     ------
     RecipeError
-        If a file cannot be used, or two modalities that should be paired share no cell.
+        If a file cannot be used, or two modalities to be paired share no cell.
     ValueKindError, QueryError
         If values cannot be used.
     """
@@ -93,7 +93,7 @@ def read_dataset(recipe: Recipe, folder: Path) -> Dataset:
 
 
 def _require_labels(dataset: Dataset, recipe: Recipe) -> None:
-    """Refuse pairing by labels that the cells do not have."""
+    """Raise if cells are to be paired by labels that they lack."""
     pairings = {"training": recipe.training.pairing}
     if recipe.variant == "composition":
         pairings["students"] = recipe.students.pairing
@@ -138,7 +138,7 @@ def _sample(cells: Cells) -> str:
 
 
 def _with_common_labels(read: dict[str, Cells], recipe: Recipe) -> dict[str, Cells]:
-    """Let label ids mean the same in all modalities; a cell without a label takes that of its partner."""
+    """Give label ids the same meaning in all modalities; a cell without label takes its partner's."""
     index = pd.Index(list(dict.fromkeys(name for cells in read.values() for name in cells.names)))
     rows = {name: index.get_indexer(pd.Index(cells.names)) for name, cells in read.items()}
     if not any(cells.label_names for cells in read.values()):
@@ -157,14 +157,14 @@ def _with_common_labels(read: dict[str, Cells], recipe: Recipe) -> dict[str, Cel
 
 
 def _column(cells: Cells, key: str | None) -> list[Labels]:
-    """Return the label column of a name, for None the primary one, whatever its name; empty where there is none."""
+    """Return the label column of a name, or for None the primary one; empty if it is missing."""
     if key is None:
         return list(cells.columns[:1])
     return [labels for labels in cells.columns[1:] if labels.column.name == key]
 
 
 def _require_all_labels(name: str, cells: Cells) -> None:
-    """Refuse cells that lack a label of another column than the primary one, for they are to vote in all."""
+    """Raise if labeled cells lack a label in a further column, because they vote in all columns."""
     for labels in cells.columns[1:]:
         if without := int(((labels.ids < 0) & (cells.labels >= 0)).sum()):
             raise RecipeError(

@@ -1,4 +1,4 @@
-"""Cells as a query might have them: with fewer features measured, and fewer counts."""
+"""Degraded cells, as in a query: fewer measured features, and fewer counts."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,24 +10,26 @@ from smile_runtime.arrays import dense, is_sparse
 from smile_training.data.cells import Cells
 
 N_DRAWS = 4
-_MOST_CELLS = 2_000
-_LEAST_FEATURES, _LEAST_DEPTH = 0.3, 0.1
-_ROUNDING, _MOST = 0.05, 0.99  # of counts taken back from logarithms
+MAX_CELLS = 2_000
+MIN_FEATURE_FRACTION = 0.3
+MIN_DEPTH_FRACTION = 0.1
+MAX_ROUNDING = 0.05  # of a count recovered from its logarithm
+MIN_COUNT_FRACTION = 0.99  # of values that must be counts
 
 
 def degraded(cells: Cells, seed: int) -> Iterator[Cells]:
-    """Yield the same cells as they are, and then worse: some features not measured, counts thinned.
+    """Yield cells as they are, and then degraded: features not measured, counts thinned.
 
-    Each time another share of the features, 0.3 to 1, is measured, in all cells alike, as in a query; and of each count
-    another share, 0.1 to 1, is kept. Values that are no counts (or counts scaled by cell) are not thinned. Of many
-    cells, 2,000 are taken.
+    Each time, a random share of the features (0.3 to 1) is kept, the same in all cells, as in a query, and a random
+    share of each count (0.1 to 1). Values other than counts, or counts scaled by cell, are not thinned. At most 2,000
+    cells are used.
     """
     rng = np.random.default_rng(seed)
-    if len(cells) > _MOST_CELLS:
-        cells = cells.subset(np.sort(rng.choice(len(cells), _MOST_CELLS, replace=False)))
+    if len(cells) > MAX_CELLS:
+        cells = cells.subset(np.sort(rng.choice(len(cells), MAX_CELLS, replace=False)))
     yield cells
     for _ in range(N_DRAWS):
-        share, depth = rng.uniform(_LEAST_FEATURES, 1), np.exp(rng.uniform(np.log(_LEAST_DEPTH), 0))
+        share, depth = rng.uniform(MIN_FEATURE_FRACTION, 1), np.exp(rng.uniform(np.log(MIN_DEPTH_FRACTION), 0))
         raw, size_factor = dense(cells.raw).astype(np.float32), cells.size_factor
         unit = _unit(raw) if is_sparse(cells.raw) else None
         if unit is not None:
@@ -38,8 +40,8 @@ def degraded(cells: Cells, seed: int) -> Iterator[Cells]:
 
 
 def _unit(raw: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Return what one count is in each cell, shape ``(n, 1)``: the smallest value; None where values are no counts."""
+    """Return the value of one count in each cell, shape ``(n, 1)``; None if values are not counts."""
     unit = np.where(raw > 0, raw, np.inf).min(axis=1, keepdims=True)
     unit[~np.isfinite(unit)] = 1.0
     counts = raw[raw > 0] / np.broadcast_to(unit, raw.shape)[raw > 0]
-    return unit if np.mean(np.abs(counts - np.rint(counts)) < _ROUNDING) > _MOST else None
+    return unit if np.mean(np.abs(counts - np.rint(counts)) < MAX_ROUNDING) > MIN_COUNT_FRACTION else None

@@ -1,4 +1,4 @@
-"""Files of cells: their sha256 compared with what the recipe pins, then opened as AnnData whatever their format."""
+"""Data files of a recipe: verified against the pinned sha256, then opened as AnnData."""
 
 import zlib
 from pathlib import Path
@@ -15,18 +15,18 @@ from smile_training.recipe import Data
 
 
 def source_files(data: Data, folder: Path) -> list[Path]:
-    """Return the files that a recipe's data names."""
+    """Return the data files of a modality."""
     paths = [data.path] if isinstance(data.path, str) else data.path
     return [folder / path for path in paths]
 
 
 def source_sha256(data: Data, folder: Path) -> list[str]:
-    """Return the sha256 of each file, in order; of a folder, of its files' one after the other.
+    """Return the sha256 of each data file, in order; a folder's is that of its files' hashes.
 
     Raises
     ------
     RecipeError
-        If one is missing, or not the one that the recipe pins.
+        If a file is missing, or differs from the sha256 pinned in the recipe.
     """
     files = source_files(data, folder)
     pinned = [data.sha256] if isinstance(data.sha256, str) else data.sha256
@@ -46,21 +46,21 @@ def source_sha256(data: Data, folder: Path) -> list[str]:
 
 
 def open_sources(name: str, data: Data, folder: Path) -> list[anndata.AnnData]:
-    """Open the files of a modality.
+    """Open the data files of a modality.
 
     Parameters
     ----------
     name
-        The modality.
+        Name of the modality.
     data
-        The recipe's section on its data.
+        Data section of the modality.
     folder
-        Where relative paths start.
+        Folder that relative paths start from.
 
     Raises
     ------
     RecipeError
-        If a file is missing, damaged or of another genome or resolution.
+        If a file is missing, damaged, or has another genome or resolution.
     """
     opened = [_open(path, name, data) for path in source_files(data, folder)]
     if data.obs:
@@ -78,7 +78,7 @@ def open_sources(name: str, data: Data, folder: Path) -> list[anndata.AnnData]:
 
 def _open(path: Path, name: str, data: Data) -> anndata.AnnData:
     if not path.exists():
-        raise RecipeError(f"there is no data file {path}; name the folder that holds it with --data")
+        raise RecipeError(f"there is no data file {path}; pass the folder that holds it", options={"data_folder": None})
     if path.suffix in (".cool", ".scool") or path.is_dir():
         if data.contacts.resolution is None or not data.contacts.genome:
             raise RecipeError(f"{path} holds contacts; set data.contacts.genome and data.contacts.resolution")
@@ -92,7 +92,7 @@ def _open(path: Path, name: str, data: Data) -> anndata.AnnData:
 
 
 def _with_obs(adata: anndata.AnnData, path: Path) -> anndata.AnnData:
-    """Return cells with the columns of a table, whose first column has their names."""
+    """Return cells with the columns of a table added; its first column holds the cell names."""
     try:
         table = pd.read_csv(path, sep="," if path.suffix == ".csv" else "\t", index_col=0, dtype={0: str})
     except (OSError, ValueError) as error:
@@ -110,7 +110,7 @@ def _with_obs(adata: anndata.AnnData, path: Path) -> anndata.AnnData:
 
 def _sha256(path: Path) -> str:
     if not path.exists():
-        raise RecipeError(f"there is no data file {path}; name the folder that holds it with --data")
+        raise RecipeError(f"there is no data file {path}; pass the folder that holds it", options={"data_folder": None})
     if path.is_dir():
         import hashlib
 
@@ -120,5 +120,5 @@ def _sha256(path: Path) -> str:
 
 
 def _seed(name: str) -> int:
-    """Return a seed that is the modality's own, so that no two simulations are alike."""
+    """Return a seed specific to the modality, so that no two simulations are alike."""
     return zlib.crc32(name.encode())

@@ -1,4 +1,4 @@
-"""Which cells are left out of training: each once in a repeat, labels spread evenly."""
+"""Cross-validation folds: each cell is left out once per repeat, with labels spread evenly."""
 
 import warnings
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from smile_training.data.dataset import Dataset
 
 
 def require_folds(labels: NDArray[np.int64], n_folds: int) -> None:
-    """Refuse labels of which none can be spread over all folds.
+    """Validate that at least one label can be spread over all folds.
 
     Raises
     ------
@@ -31,20 +31,22 @@ def require_folds(labels: NDArray[np.int64], n_folds: int) -> None:
 def split_folds(
     labels: NDArray[np.int64], n_folds: int, seed: int
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Yield the rows to train on and the rows left out, labels spread evenly; unlabeled cells are never left out."""
+    """Yield training rows and left-out rows with labels spread evenly; unlabeled cells are never left out."""
     require_folds(labels, n_folds)
     labeled = np.flatnonzero(labels >= 0)
     unlabeled = np.flatnonzero(labels < 0)
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a label with fewer cells than folds is left out whole at times
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # a label with fewer cells than folds is sometimes left out entirely
         for train, left_out in splitter.split(labeled, labels[labeled]):
             yield np.sort(np.concatenate([labeled[train], unlabeled])), labeled[left_out]
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The cells of one fold: to train on, and left out."""
+    """Training and left-out cells of one fold."""
 
     train: Dataset
     left_out: Dataset

@@ -1,4 +1,4 @@
-"""Label columns of cells: read, merged over files and modalities, nested in one another."""
+"""Label columns of cells: read, merged over files and modalities, and nested."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,9 +22,9 @@ class Labels:
     Attributes
     ----------
     column
-        Its name and its labels, sorted; what it lies within and the parents once all cells are known.
+        Name and sorted labels of the column; its coarser column and parents once all cells are known.
     ids
-        Label ids, shape ``(n_cells,)``: places in the column's labels, -1 for no label.
+        Label ids, indices into the column's labels or -1 for no label, shape ``(n_cells,)``.
     """
 
     column: LabelColumn
@@ -32,25 +32,25 @@ class Labels:
 
     @classmethod
     def of(cls, name: str, labels: Sequence[str], ids: NDArray[np.int64]) -> "Labels":
-        """Return a column that lies within no other."""
+        """Return a column that is not within a coarser one."""
         return cls(LabelColumn(name=name, labels=list(labels)), ids)
 
     def subset(self, rows: NDArray[np.intp]) -> "Labels":
-        """Return the labels of some cells, in that order."""
+        """Return the labels of the given cells, in that order."""
         return replace(self, ids=self.ids[rows])
 
     def names(self) -> NDArray[np.object_]:
-        """Return the name of each cell's label, None for no label, shape ``(n_cells,)``."""
+        """Return each cell's label name, or None, shape ``(n_cells,)``."""
         return np.array([*self.column.labels, None], dtype=object)[self.ids]
 
 
 def label_keys(data: Data) -> list[str]:
-    """Return the label columns that a recipe names: the primary one, its levels from fine to coarse, the others."""
+    """Return the label columns in a recipe: the primary one, its levels from fine to coarse, then others."""
     return [] if data.label_key is None else [data.label_key, *reversed(data.levels), *data.more_labels]
 
 
 def read_labels(adata: anndata.AnnData, data: Data, path: Path) -> tuple[Labels, ...]:
-    """Read the label columns of the cells of a file.
+    """Read the label columns of a file.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def column_of(adata: anndata.AnnData, key: str, path: Path) -> NDArray[np.object
     Raises
     ------
     RecipeError
-        If there is none of that name.
+        If the column is missing.
     """
     if key not in adata.obs:
         raise RecipeError(f"{path} has no obs column {key!r}; its columns are: {', '.join(adata.obs) or 'none'}")
@@ -75,7 +75,7 @@ def column_of(adata: anndata.AnnData, key: str, path: Path) -> NDArray[np.object
 
 
 def ids_of(values: NDArray[np.object_]) -> tuple[NDArray[np.int64], list[str]]:
-    """Return each value's place among the different ones, -1 for none, and these, sorted, as text."""
+    """Return the index of each value among the sorted distinct ones, -1 if missing, and those as text."""
     codes, names = pd.factorize(values, sort=True)
     return codes.astype(np.int64), list(map(str, names))
 
@@ -86,14 +86,14 @@ def _labels(name: str, values: NDArray[np.object_]) -> Labels:
 
 
 def merged(parts: Sequence[tuple[Labels, NDArray[np.intp]]], n_cells: int) -> Labels:
-    """Return one column of several parts of the cells, named as in the first; where two label a cell, that is right.
+    """Merge a label column of several parts of the cells; on conflict the first part wins.
 
     Parameters
     ----------
     parts
-        Labels, and where the cells that have them stand among all.
+        Labels of each part, and the indices of its cells among all cells.
     n_cells
-        How many these are.
+        Number of all cells.
     """
     values = np.full(n_cells, None, dtype=object)
     for labels, rows in reversed(parts):
@@ -103,17 +103,16 @@ def merged(parts: Sequence[tuple[Labels, NDArray[np.intp]]], n_cells: int) -> La
 
 
 def nested(fine: Labels, coarse: Labels) -> tuple[Labels, Labels]:
-    """Put the labels of one level within those of the next coarser one.
+    """Nest the labels of one level in those of the next coarser one.
 
     Returns
     -------
-        The finer column with the parents of its labels, and the coarser one with the labels of cells that follow from
-        their finer labels.
+        Finer column with the parents of its labels, and coarser column completed by labels that follow from finer ones.
 
     Raises
     ------
     RecipeError
-        If a label is a part of two, or of none.
+        If a label belongs to two coarser labels, or to none.
     """
     name, within = fine.column.name, coarse.column.name
     parents = []

@@ -1,4 +1,4 @@
-"""h5mu files: one modality of them, with what the file says of its cells."""
+"""h5mu files: cells of one modality, with the columns shared by all modalities."""
 
 import warnings
 from collections.abc import Iterable, Sequence
@@ -13,29 +13,29 @@ from smile_runtime.errors import RecipeError
 def read_modality(path: Path, modality: str) -> anndata.AnnData:
     """Read one modality of an h5mu file; the others stay on disk.
 
-    The columns that the file keeps for the cells of all modalities are added where the modality itself has none of that
-    name: ``modality:column`` as ``column``, then those of no modality.
+    Columns that the file keeps for all modalities are added unless the modality has its own: ``modality:column`` as
+    ``column``, then those without a prefix.
 
     Parameters
     ----------
     path
-        The file.
+        Path of the file.
     modality
-        Its name in the file.
+        Name of the modality in the file.
 
     Returns
     -------
-        The modality's cells, with further columns in ``obs``.
+        Cells of the modality, with further columns in ``obs``.
 
     Raises
     ------
     RecipeError
-        If the file is missing, damaged or no h5mu, or has no such modality, or names several cells alike.
+        If the file is missing, damaged, not h5mu, lacks the modality, or repeats cell names.
     """
     if not path.is_file():
         raise RecipeError(f"there is no file {path}; give the path of an .h5mu file")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of mudata and anndata, about formats to come
+        warnings.simplefilter("ignore")  # announcements of mudata and anndata about future formats
         modalities, shared = _read_shared(path)
         if modality not in modalities:
             raise RecipeError(
@@ -53,7 +53,7 @@ def read_modality(path: Path, modality: str) -> anndata.AnnData:
 
 
 def _read_shared(path: Path) -> tuple[list[str], pd.DataFrame]:
-    """Return the names of the modalities, and what the file keeps for the cells of all of them."""
+    """Return the names of the modalities, and the columns shared by all of them."""
     import h5py
     from anndata.io import read_elem
 
@@ -82,7 +82,7 @@ def _unreadable(path: Path, error: Exception) -> RecipeError:
 
 
 def _columns(columns: Iterable[str], modality: str, modalities: Sequence[str]) -> dict[str, str]:
-    """Return which shared column is added under which name."""
+    """Return the names under which shared columns are added."""
     plain: dict[str, str] = {}
     own: dict[str, str] = {}
     for column in columns:

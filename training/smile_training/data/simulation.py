@@ -1,4 +1,4 @@
-"""Simulated modalities, for cells whose real measurement cannot be had: they show a path, and nothing of biology."""
+"""Simulated modalities for unavailable measurements; they test the code and say nothing about biology."""
 
 import anndata
 import numpy as np
@@ -12,28 +12,28 @@ from smile_runtime.errors import RecipeError
 from smile_runtime.query import select_matrix
 
 _N_COMPONENTS = 20
-_BIN = 200_000
-_MEAN_READS = 0.07
-"""Simulated reads of a mark for each cell and bin; a little less is the share of bins with any."""
+BIN_BASES = 200_000
+MEAN_READS_PER_BIN = 0.07
+"""Mean simulated reads per cell and bin; the share of bins with reads is slightly lower."""
 _MOUSE_CHROMS = (*(f"chr{number}" for number in range(1, 20)), "chrX")
 _MOUSE_BINS = (977, 910, 800, 782, 759, 748, 727, 647, 622, 653, 610, 600, 602, 624, 520, 491, 474, 453, 307, 855)
-"""Whole bins of each chromosome of the mouse (mm10)."""
+"""Number of whole bins on each mouse chromosome (mm10)."""
 
 
 def simulate_mark(adata: anndata.AnnData, *, n_features: int = 3000, n_groups: int = 16, seed: int) -> anndata.AnnData:
     """Simulate reads of a histone mark for cells whose RNA was measured.
 
-    Bins fall into groups that rise and fall together, each by a random function of the cells' RNA components; reads are
-    Poisson draws, with a depth for each cell.
+    Bins form groups that vary together, each with a random function of the cells' RNA components; reads are Poisson
+    draws with a depth for each cell.
 
     Parameters
     ----------
     adata
-        The cells, with raw RNA counts in ``X``, shape ``(n_cells, n_genes)``.
+        Cells with raw RNA counts in ``X``, shape ``(n_cells, n_genes)``.
     n_features
-        How many simulated bins of 200 kb are drawn from the mouse genome.
+        Number of simulated 200 kb bins drawn from the mouse genome.
     n_groups
-        How many groups they fall into: the rank of the simulated rates.
+        Number of groups of bins, the rank of the simulated rates.
     seed
         Seed of bins, rates and reads.
 
@@ -55,7 +55,7 @@ def simulate_mark(adata: anndata.AnnData, *, n_features: int = 3000, n_groups: i
     loading = rng.uniform(0.3, 1.7, n_features)
     group_of = rng.integers(n_groups, size=n_features)
     base = rng.normal(0.0, 0.6, n_features)
-    depth = n_features * _MEAN_READS * rng.lognormal(0.0, 0.35, (len(group), 1))
+    depth = n_features * MEAN_READS_PER_BIN * rng.lognormal(0.0, 0.35, (len(group), 1))
     reads = []
     for _, rows in row_chunks(np.concatenate([group, depth], axis=1)):
         rate = np.exp(base + loading * rows[:, group_of])  # (rows, n_features)
@@ -67,19 +67,19 @@ def simulate_mark(adata: anndata.AnnData, *, n_features: int = 3000, n_groups: i
 def simulate_methylation(
     adata: anndata.AnnData, *, n_features: int = 1000, coverage: float = 0.3, seed: int
 ) -> anndata.AnnData:
-    """Simulate methylation levels for cells of which something else was counted, Hi-C contacts for one.
+    """Simulate methylation levels for cells with other counts, such as Hi-C contacts.
 
-    Each bin's level is the logistic of a random linear function of a few functions of the cells' components; what is
-    seen of it are a few reads, where there are any.
+    Each bin's level is the logistic of a random linear function of a few functions of the cells' components, observed
+    through a few reads, if any.
 
     Parameters
     ----------
     adata
-        The cells, with raw counts in ``X``, shape ``(n_cells, n_counted)``.
+        Cells with raw counts in ``X``, shape ``(n_cells, n_counted)``.
     n_features
-        How many bins are simulated.
+        Number of simulated bins.
     coverage
-        Share of bins that a cell has reads of, from 0 to 1.
+        Share of bins with reads in a cell, 0 to 1.
     seed
         Seed of levels and reads.
 
@@ -107,9 +107,9 @@ def simulate_methylation(
 
 
 def _components(adata: anndata.AnnData, seed: int) -> NDArray[np.float64]:
-    """Return components of log-normalized counts, shape ``(n_cells, n_components)``, the first of unit variance.
+    """Return components of log-normalized counts, shape ``(n_cells, n_components)``, the first with unit variance.
 
-    The others are divided so that they keep the root of what they had of the first one's spread.
+    The others are scaled to the square root of their spread relative to the first.
     """
     from sklearn.decomposition import PCA
 
@@ -140,14 +140,16 @@ def _random_functions(
 
 
 def _some_bins(n_features: int, rng: np.random.Generator) -> list[str]:
-    """Return names of some bins of the mouse genome, in its order."""
-    bins = [(chrom, _BIN * place) for chrom, n in zip(_MOUSE_CHROMS, _MOUSE_BINS, strict=True) for place in range(n)]
+    """Return names of random bins of the mouse genome, in genome order."""
+    bins = [
+        (chrom, BIN_BASES * place) for chrom, n in zip(_MOUSE_CHROMS, _MOUSE_BINS, strict=True) for place in range(n)
+    ]
     if n_features > len(bins):
         raise RecipeError(
-            f"{n_features:,} bins cannot be simulated; the mouse genome has {len(bins):,} of {_BIN // 1000} kb"
+            f"{n_features:,} bins cannot be simulated; the mouse genome has {len(bins):,} of {BIN_BASES // 1000} kb"
         )
     chosen = np.sort(rng.choice(len(bins), n_features, replace=False))
-    return [f"{chrom}_{start}_{start + _BIN}" for chrom, start in (bins[place] for place in chosen)]
+    return [f"{chrom}_{start}_{start + BIN_BASES}" for chrom, start in (bins[place] for place in chosen)]
 
 
 def _simulated(X: Matrix, adata: anndata.AnnData, names: list[str]) -> anndata.AnnData:

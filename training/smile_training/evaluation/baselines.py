@@ -1,7 +1,7 @@
-"""Well-known methods on the same cells: what a space is compared with.
+"""Baselines: well-known methods on the same cells.
 
 Values are scaled, dense or CSR, and need not be centered: each method finds its own center or intercept. All fit
-on training cells alone, but for Harmony.
+on training cells alone, except Harmony.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from smile_training.evaluation.metrics import Floats, Ids
 
 Values = Floats | scipy.sparse.csr_matrix
 
-_RIDGE = 1e-6  # of a first component's variance: an empty component is not blown up
+RIDGE_FRACTION = 1e-6  # of the first component's variance, so that an empty component is not amplified
 
 
 def pca(train: Values, left_out: Values, n_components: int = 30, seed: int = 0) -> tuple[Floats, Floats]:
@@ -123,7 +123,7 @@ def cca(
 def _whitened(train: Floats, left_out: Floats) -> tuple[Floats, Floats]:
     """Return components with variance 1 over training cells, where they have mean 0 and do not correlate."""
     variance = train.var(axis=0)
-    spread = np.sqrt(variance + _RIDGE * variance.max())
+    spread = np.sqrt(variance + RIDGE_FRACTION * variance.max())
     return train / spread, left_out / spread
 
 

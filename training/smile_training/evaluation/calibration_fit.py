@@ -1,4 +1,4 @@
-"""How sure one can be of a transferred label, measured on cells that no encoder had seen."""
+"""Calibration of confidence and similarity on cells that no encoder was trained on."""
 
 from collections.abc import Sequence
 
@@ -9,22 +9,22 @@ from sklearn.isotonic import IsotonicRegression
 from smile_runtime.manifest import CalibrationRecord, SimilarityRecord
 from smile_runtime.mapping import calibrate_confidence
 
-_BINS = 10
-_QUANTILES = 201
+N_CALIBRATION_BINS = 10
+N_DISTANCE_QUANTILES = 201
 
 
 def calibrate(right: NDArray[np.bool_], share: NDArray[np.float32]) -> CalibrationRecord:
-    """Fit the probability of a right label on the share of the vote, by isotonic regression.
+    """Fit the probability of a correct label to the share of the vote, by isotonic regression.
 
-    The expected calibration error (Guo et al. 2017, ten equal bins) is measured on the half of the cells that a fit on
-    the other half did not use, both ways.
+    The expected calibration error (Guo et al. 2017, ten equal bins) is measured on each half of the cells with a fit on
+    the other half.
 
     Parameters
     ----------
     right
-        Whether a cell's transferred label is right, shape ``(n_repeats, n_cells)``.
+        Whether each transferred label is correct, shape ``(n_repeats, n_cells)``.
     share
-        Share of the vote that the label won, likewise.
+        Share of the vote that the label won, shape ``(n_repeats, n_cells)``.
     """
     half = np.arange(right.shape[1]) % 2 == 0
     fitted = np.empty(right.shape, np.float32)
@@ -36,16 +36,16 @@ def calibrate(right: NDArray[np.bool_], share: NDArray[np.float32]) -> Calibrati
 
 
 def calibrate_similarity(distances: Sequence[NDArray[np.float32]], n_cells: int) -> SimilarityRecord:
-    """Return how far cells of known types lie from the reference.
+    """Summarize how far known-type cells lie from the reference.
 
     Parameters
     ----------
     distances
-        Mean distances to the nearest points, of cells left out of training, each as often as it was looked at.
+        Mean distances of left-out cells to the nearest points, one array per degradation, each of shape ``(n,)``.
     n_cells
-        How many cells these were.
+        Number of cells.
     """
-    quantiles = np.quantile(np.concatenate(distances), np.linspace(0, 1, _QUANTILES))
+    quantiles = np.quantile(np.concatenate(distances), np.linspace(0, 1, N_DISTANCE_QUANTILES))
     return SimilarityRecord(distance=[float(f"{value:.6g}") for value in quantiles], n_cells=n_cells)
 
 
@@ -60,7 +60,7 @@ def _isotonic(share: NDArray[np.float32], right: NDArray[np.bool_], error: float
 
 
 def _expected_calibration_error(probability: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
-    bins = np.minimum((probability * _BINS).astype(int), _BINS - 1)
+    bins = np.minimum((probability * N_CALIBRATION_BINS).astype(int), N_CALIBRATION_BINS - 1)
     gaps = [
         abs(probability[bins == each].mean() - right[bins == each].mean()) * np.mean(bins == each)
         for each in np.unique(bins)

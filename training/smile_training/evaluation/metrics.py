@@ -10,8 +10,8 @@ from smile_runtime.errors import RecipeError
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Ids = NDArray[np.int64]
 
-_MOST_CELLS = 10_000  # of a silhouette, which takes all distances between them
-_CHUNK_VALUES = 8_000_000  # distances held at once: 64 MB
+MAX_SILHOUETTE_CELLS = 10_000  # a silhouette needs the distances between all of them
+MAX_CHUNK_DISTANCES = 8_000_000  # float64: 64 MB
 
 
 def silhouette(embedding: Floats, ids: Ids, *, seed: int = 0) -> float | None:
@@ -34,8 +34,8 @@ def silhouette(embedding: Floats, ids: Ids, *, seed: int = 0) -> float | None:
     from sklearn.metrics import silhouette_score
 
     rows = np.flatnonzero(ids >= 0)
-    if len(rows) > _MOST_CELLS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, _MOST_CELLS, replace=False))
+    if len(rows) > MAX_SILHOUETTE_CELLS:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_SILHOUETTE_CELLS, replace=False))
     if not 2 <= len(np.unique(ids[rows])) < len(rows):
         return None
     cells = embedding[rows].astype(np.float64)
@@ -101,7 +101,7 @@ def _closer(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     points, place, count = np.unique(b, axis=0, return_inverse=True, return_counts=True)  # (m, d), (n,), (m,)
     squared_norm = np.square(points).sum(axis=1)
     total = 0.0
-    rows = max(1, _CHUNK_VALUES // len(points))
+    rows = max(1, MAX_CHUNK_DISTANCES // len(points))
     for start in range(0, len(a), rows):
         distance = squared_norm - 2.0 * (a[start : start + rows] @ points.T)  # squared, less |a|^2: (rows, m)
         true = np.take_along_axis(distance, place[start : start + rows, None], axis=1)  # (rows, 1)

@@ -1,4 +1,4 @@
-"""The exported graph: raw features in, embedding out, with every fixed linear map folded into the weights."""
+"""The exported graph, from raw features to embedding, with every fixed linear map folded into the weights."""
 
 import numpy as np
 import torch
@@ -8,18 +8,18 @@ from torch import Tensor, nn
 from smile_runtime.encoder import MIN_MEASURED_FRACTION, Preprocessing
 from smile_training.model import SmileNetwork, TrainedEncoder
 
-_SMALLEST_NORM = 1e-12
+MIN_NORM = 1e-12
 Layer = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Weight and bias."""
+"""Weight and bias of a linear layer."""
 
 
 class PreprocessingGraph(nn.Module):
-    """The steps of `smile_runtime.encoder.preprocessing` before centring, as a graph has them; NaN stays NaN.
+    """Graph of the steps of `smile_runtime.encoder.preprocessing` before centering; NaN stays NaN.
 
     Parameters
     ----------
     preprocessing
-        The fitted preprocessing.
+        Fitted preprocessing.
     """
 
     def __init__(self, preprocessing: Preprocessing) -> None:
@@ -35,7 +35,7 @@ class PreprocessingGraph(nn.Module):
         self.register_buffer("band_mean", _row(preprocessing.band_mean))
 
     def forward(self, X: Tensor, size_factor: Tensor) -> Tensor:
-        """Return transformed values, (n, n_features), from raw ones."""
+        """Transform raw values, shape ``(n, n_features)``."""
         missing = torch.isnan(X)
         t = torch.where(missing, X, (X > 0).float()) if self.binarize else X
         t = t * size_factor
@@ -45,7 +45,7 @@ class PreprocessingGraph(nn.Module):
         if self.band is not None and self.band_mean is not None:
             member = (self.band[:, None] == torch.arange(self.band_mean.shape[1])).float()  # (n_features, n_bands)
             sums = torch.where(missing, 0.0, t) @ member  # (n, n_bands)
-            factor = torch.where(sums > 0, self.band_mean / sums.clamp_min(_SMALLEST_NORM), 1.0)
+            factor = torch.where(sums > 0, self.band_mean / sums.clamp_min(MIN_NORM), 1.0)
             t = t * (factor @ member.T)
         if self.log1p:
             t = torch.log1p(t)
@@ -54,21 +54,21 @@ class PreprocessingGraph(nn.Module):
             measured = 1 - nn.functional.linear(missing.float(), self.power)  # (n, 1)
             square = torch.where(missing, 0.0, t).square().sum(dim=1, keepdim=True)
             norm = (square / measured.clamp_min(MIN_MEASURED_FRACTION)).sqrt()
-            t = torch.where(norm > 0, t / norm.clamp_min(_SMALLEST_NORM), t)
+            t = torch.where(norm > 0, t / norm.clamp_min(MIN_NORM), t)
         return t
 
 
 class Trunk(nn.Module):
-    """All that follows the first linear map: its bias where there is no stem, Linear and ReLU layers, the outputs.
+    """Everything after the first linear map: its bias (without a stem), Linear and ReLU layers, outputs.
 
     Parameters
     ----------
     bias
-        What is added to the first linear map's result, shape ``(width,)``; None where it is a stem.
+        Bias of the first linear map, shape ``(width,)``; None if it is a stem.
     layers
         Weight and bias of each further layer, batch norms folded in.
     network
-        Gives the activation and the head of pseudo-types.
+        Network with the activation and the pseudo-type head.
     """
 
     def __init__(self, bias: NDArray[np.float64] | None, layers: list[Layer], network: SmileNetwork) -> None:
@@ -84,20 +84,20 @@ class Trunk(nn.Module):
         t = first if self.bias is None else self.activation(first + self.bias)
         for layer in self.layers:
             t = self.activation(layer(t))
-        norm = t.square().sum(dim=1, keepdim=True).sqrt().clamp_min(_SMALLEST_NORM)
+        norm = t.square().sum(dim=1, keepdim=True).sqrt().clamp_min(MIN_NORM)
         return t / norm, self.pseudo_types(t)
 
 
 class EncoderGraph(nn.Module):
-    """What an ONNX graph computes, from a trained encoder.
+    """The function that the ONNX graph of a trained encoder computes.
 
-    The preprocessing, missing features made up for, the first linear map, then the trunk. Scale, stem and batch norms
-    are folded into the weights, in float64; centring is not, for the difference of large sums loses digits.
+    Preprocessing, imputation of missing features, the first linear map, then the trunk. Scale, stem and batch norms are
+    folded into the weights in float64; centering is not, because the difference of large sums loses digits.
 
     Parameters
     ----------
     encoder
-        The trained encoder.
+        Trained encoder.
     """
 
     def __init__(self, encoder: TrainedEncoder) -> None:
@@ -126,27 +126,27 @@ class EncoderGraph(nn.Module):
         return weight
 
     def project(self, t: Tensor) -> Tensor:
-        """Return what the first linear map makes of transformed values, (n, n_features), missing ones made up for."""
+        """Apply the first linear map to transformed values, shape ``(n, n_features)``, imputing missing ones."""
         missing = torch.isnan(t)
         result: Tensor = self.first(torch.where(missing, 0.0, t - self.mean)) / self.share(missing)
         return result
 
     def share(self, missing: Tensor) -> Tensor:
-        """Return the share of what the encoder looks at that was measured, (n, 1), from what is missing."""
+        """Return the measured share of the encoder's feature weight, shape ``(n, 1)``."""
         return (1 - nn.functional.linear(missing.float(), self.feature_weight)).clamp_min(MIN_MEASURED_FRACTION)
 
 
 class IntegerGraph(EncoderGraph):
-    """The same function, its first linear map such that it can be rounded to integers.
+    """The same function, with a first linear map that can be rounded to integers.
 
-    Most values are zero, and zero is exact in integers: so centring follows the map, as its bias. And features are
-    scaled before the map, not in its weights, where those of rare features would dwarf all others. In a batch without
-    missing values nothing is made up for, which changes no number and takes less time.
+    Most values are zero, which is exact in integers, so centering follows the map as its bias. Features are scaled
+    before the map, because in its weights those of rare features would dwarf all others. Complete batches skip
+    imputation, which saves time and changes no number.
 
     Parameters
     ----------
     encoder
-        The trained encoder.
+        Trained encoder.
     """
 
     def __init__(self, encoder: TrainedEncoder) -> None:
@@ -160,7 +160,7 @@ class IntegerGraph(EncoderGraph):
         self.first = _linear(weight, -(weight @ mean))
 
     def project(self, t: Tensor) -> Tensor:
-        """As in `EncoderGraph`."""
+        """Apply the first linear map, as in `EncoderGraph`."""
         scaled, share = torch.cond(torch.isnan(t.sum()), self._incomplete, self._complete, (t,))
         result: Tensor = self.first(scaled) / share
         return result
@@ -169,7 +169,7 @@ class IntegerGraph(EncoderGraph):
         return t * self.scale, t.new_ones(len(t), 1)
 
     def _incomplete(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Missing values take the mean, which the bias then takes away."""
+        """Impute missing values with the mean, which the bias then subtracts."""
         missing = torch.isnan(t)
         return torch.where(missing, self.scaled_mean, t * self.scale), self.share(missing)
 
@@ -179,7 +179,7 @@ def _row(values: NDArray[np.float64] | None) -> Tensor | None:
 
 
 def _folded(linear: nn.Module, norm: nn.Module) -> Layer:
-    """Return weight and bias of a linear layer followed by a batch norm in evaluation mode."""
+    """Fold a batch norm in evaluation mode into the linear layer before it."""
     if not (isinstance(linear, nn.Linear) and isinstance(norm, nn.BatchNorm1d)):
         raise TypeError(f"expected Linear and BatchNorm1d, got {type(linear).__name__} and {type(norm).__name__}")
     assert norm.running_mean is not None

@@ -1,4 +1,4 @@
-"""The int8 graph of an encoder in a space: written where its cells come out as those of the float32 graph do."""
+"""The int8 graph of an encoder, written only if it agrees with the float32 graph."""
 
 import logging
 from dataclasses import replace
@@ -26,10 +26,12 @@ from smile_training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
-MEAN_COSINE, LOWEST_COSINE, LABEL_AGREEMENT = 0.999, 0.99, 0.995
-"""What the embeddings of reference cells must reach: on the whole, each alone, and in what they are called."""
-_CALIBRATION_CELLS = 512
-_MEASURED_CELLS = 10_000
+MIN_MEAN_COSINE = 0.999
+MIN_COSINE = 0.99
+MIN_LABEL_AGREEMENT = 0.995
+"""Minimum agreement on reference cells: mean cosine, lowest cosine, and share of equal labels."""
+N_CALIBRATION_CELLS = 512
+MAX_MEASURED_CELLS = 10_000
 
 
 def write_int8(
@@ -41,34 +43,34 @@ def write_int8(
     recipe: Recipe,
     metadata: dict[str, str],
 ) -> Int8Record | None:
-    """Write the int8 graph of an encoder, and measure it on cells that did not set its scales.
+    """Write the int8 graph of an encoder, and measure it on cells that were not used to set its scales.
 
-    512 reference cells, or half of fewer, set the scales; the others, 10,000 at most, are measured.
+    512 reference cells, or half of them if there are fewer, set the scales; up to 10,000 others are measured.
 
     Parameters
     ----------
     folder
-        The space directory.
+        Space directory.
     exported
-        The encoder as it stands there in float32, with its parity rows.
+        Exported float32 encoder with its parity rows.
     encoder
-        The same as it was trained.
+        Trained encoder.
     cells
-        Reference cells of its modality.
+        Reference cells of the modality.
     points
-        Those of the reference that give its queries their labels.
+        Reference points that label the modality's queries.
     recipe
-        Gives the seed, and how many neighbors vote.
+        Recipe with the seed and the number of neighbors.
     metadata
-        What the graph says of itself.
+        Metadata of the graph (``metadata_props``).
 
     Returns
     -------
-        What it reached; None where that is too little: then the graph is not written, and the log tells.
+        Agreement with the float32 graph; None if it is too low, in which case the graph is removed and the log says so.
     """
     cells = encoder.known(cells)
-    order = np.random.default_rng(recipe.seed).permutation(len(cells))[: _CALIBRATION_CELLS + _MEASURED_CELLS]
-    calibration, measured = np.split(order, [min(_CALIBRATION_CELLS, len(cells) // 2)])
+    order = np.random.default_rng(recipe.seed).permutation(len(cells))[: N_CALIBRATION_CELLS + MAX_MEASURED_CELLS]
+    calibration, measured = np.split(order, [min(N_CALIBRATION_CELLS, len(cells) // 2)])
     name = f"onnx/{exported.modality}.int8.onnx"
     rounded = replace(exported, graph=folder / name, precision="int8")
     quantize(encoder, cells.subset(calibration), rounded.graph, metadata)
@@ -89,7 +91,7 @@ def write_int8(
 def _agreement(
     embeddings: list[NDArray[np.float32]], record: EncoderRecord, points: Reference, n_neighbors: int
 ) -> float | None:
-    """Return the share of cells that get the same primary label by both embeddings; None where cells get none."""
+    """Return the share of cells with the same primary label by both embeddings; None without labels."""
     if not points.label_columns:
         return None
     called = []
@@ -104,14 +106,14 @@ def _agreement(
 
 
 def _accepted(record: Int8Record, encoder: Encoder) -> Int8Record | None:
-    """Return what an int8 graph reached; if that is too little, remove it, tell, and return None."""
+    """Return the record of an int8 graph; if its agreement is too low, remove it, log why, and return None."""
     agreement = 1.0 if record.label_agreement is None else record.label_agreement
-    near = record.mean_cosine >= MEAN_COSINE and record.lowest_cosine >= LOWEST_COSINE
+    near = record.mean_cosine >= MIN_MEAN_COSINE and record.lowest_cosine >= MIN_COSINE
     told = (
         f"cosine to float32 {record.mean_cosine:.5f} on average, {record.lowest_cosine:.5f} at least, "
         f"{agreement:.2%} of labels the same, on {record.n_cells:,} reference cells"
     )
-    if near and agreement >= LABEL_AGREEMENT:
+    if near and agreement >= MIN_LABEL_AGREEMENT:
         logger.info("int8 graph of %s: %s", encoder.modality, told)
         return record
     encoder.graph.unlink()
@@ -119,8 +121,8 @@ def _accepted(record: Int8Record, encoder: Encoder) -> Int8Record | None:
         "the %s encoder gets no int8 graph: %s; needed are %s, %s and %s",
         encoder.modality,
         told,
-        MEAN_COSINE,
-        LOWEST_COSINE,
-        f"{LABEL_AGREEMENT:.1%}",
+        MIN_MEAN_COSINE,
+        MIN_COSINE,
+        f"{MIN_LABEL_AGREEMENT:.1%}",
     )
     return None

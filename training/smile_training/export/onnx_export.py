@@ -1,4 +1,4 @@
-"""Export of a trained encoder as self-contained ONNX graphs: the whole, and its trunk alone for sparse rows."""
+"""Export of a trained encoder as self-contained ONNX graphs: the whole encoder, and its trunk for sparse rows."""
 
 import contextlib
 import io
@@ -18,27 +18,27 @@ from smile_training.export.graph import EncoderGraph, IntegerGraph
 from smile_training.model import TrainedEncoder
 
 OPSET = 20
-_CHECKED_ROWS = 4
+EXAMPLE_ROWS = 4
 
 
 def export_onnx(encoder: TrainedEncoder, path: Path, metadata: dict[str, str]) -> EncoderGraph:
     """Write an encoder as an ONNX graph.
 
     Inputs ``X`` (n, n_features) and ``size_factor`` (n, 1); outputs ``embedding`` (n, n_latent) and ``pseudo_type``
-    (n, K); all float32, n free. No external data, and nothing in it that names this machine.
+    (n, K); all float32, n dynamic. The file has no external data and nothing that identifies this machine.
 
     Parameters
     ----------
     encoder
-        The trained encoder.
+        Trained encoder.
     path
-        The file to write.
+        File to write.
     metadata
-        What the model says of itself (``metadata_props``).
+        Metadata of the model (``metadata_props``).
 
     Returns
     -------
-        The module that was exported, for parity.
+        The exported module, to compute the parity embedding.
     """
     graph = EncoderGraph(encoder).eval()
     _export(graph, {"X": len(encoder.features), "size_factor": 1}, path, metadata)
@@ -51,20 +51,20 @@ def export_integer_graph(encoder: TrainedEncoder, path: Path, metadata: dict[str
 
 
 def export_trunk(graph: EncoderGraph, path: Path, metadata: dict[str, str]) -> None:
-    """Write all that follows the first linear map as an ONNX graph, for sparse rows.
+    """Write everything after the first linear map as an ONNX graph, for sparse rows.
 
-    Input ``first`` (n, width), the first linear map's result divided by the measured share; outputs as `export_onnx`.
+    Input ``first`` (n, width): the first linear map's output divided by the measured weight; outputs as `export_onnx`.
     """
     _export(graph.trunk, {"first": graph.first.out_features}, path, metadata)
 
 
 def _export(module: nn.Module, widths: dict[str, int], path: Path, metadata: dict[str, str]) -> None:
-    """Write a module as an ONNX graph whose inputs have these names and widths."""
+    """Write a module as an ONNX graph with inputs of the given names and widths."""
     rows = torch.export.Dim("n", min=1)
     with _quiet_exporter():
         program = torch.onnx.export(
             module,
-            tuple(torch.ones(_CHECKED_ROWS, width) for width in widths.values()),
+            tuple(torch.ones(EXAMPLE_ROWS, width) for width in widths.values()),
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -78,7 +78,7 @@ def _export(module: nn.Module, widths: dict[str, int], path: Path, metadata: dic
 
 
 def write_model(model: onnx.ModelProto, path: Path, metadata: dict[str, str]) -> None:
-    """Check a graph and write it, with nothing in it of the machine."""
+    """Check a graph, strip everything that identifies this machine, and write it."""
     _strip(model)
     onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model, full_check=True)
@@ -87,7 +87,7 @@ def write_model(model: onnx.ModelProto, path: Path, metadata: dict[str, str]) ->
 
 @contextlib.contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """Silence what torch's exporter prints, logs and warns about its own internals."""
+    """Silence output, logs and warnings of torch's exporter about its own internals."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -100,7 +100,7 @@ def _quiet_exporter() -> Iterator[None]:
 
 
 def _strip(model: onnx.ModelProto) -> None:
-    """Remove what torch writes of the machine: stack traces with local paths, in every metadata field."""
+    """Remove stack traces with local paths, which torch writes into every metadata field."""
     model.doc_string = ""
     del model.metadata_props[:]
     _strip_graph(model.graph)
@@ -118,7 +118,7 @@ def _strip_graph(graph: onnx.GraphProto) -> None:
         del value.metadata_props[:]
     for node in graph.node:
         for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:  # the two ways of a condition
+            if attribute.type == onnx.AttributeProto.GRAPH:  # both branches of a condition
                 _strip_graph(attribute.g)
 
 
@@ -126,7 +126,7 @@ def _strip_graph(graph: onnx.GraphProto) -> None:
 def torch_embedding(
     graph: EncoderGraph, X: NDArray[np.float32], size_factor: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return what torch makes of raw values, shape ``(n, n_features)``, for the parity file."""
+    """Return torch's embedding of raw values, shape ``(n, n_latent)``, for the parity file."""
     embedding, _ = graph(torch.from_numpy(X), torch.from_numpy(size_factor))
     result: NDArray[np.float32] = embedding.numpy()
     return result

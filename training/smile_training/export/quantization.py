@@ -1,9 +1,9 @@
-"""The int8 graph: an encoder whose linear layers multiply integers, by ONNX Runtime's own static quantization.
+"""The int8 graph: linear layers with integer products, by ONNX Runtime's static quantization.
 
-The scales are fixed beforehand, by the smallest and largest value that reference cells bring to each layer, so that a
-cell's embedding depends on that cell alone. Weights have a scale for each unit, and 7 bits: with 8, a processor without
-VNNI could overflow the 16 bits in which it adds two products, and give another embedding than the rest. Preprocessing,
-the shares of missing features, the head of pseudo types and what a layer gives stay float32.
+The scales are fixed beforehand by the range of the reference cells in each layer, so that a cell's embedding depends on
+that cell alone. Weights have one scale per unit and 7 bits: with 8, a processor without VNNI could overflow the 16 bits
+in which it adds two products, and compute a different embedding. Preprocessing, imputation, the pseudo-type head and
+layer outputs stay float32.
 """
 
 import tempfile
@@ -18,22 +18,22 @@ from smile_runtime.arrays import dense
 from smile_runtime.encoder import import_onnxruntime
 from smile_training.data import Cells
 from smile_training.export.onnx_export import export_integer_graph, write_model
-from smile_training.model import TrainedEncoder, rows_at_once
+from smile_training.model import TrainedEncoder, dense_chunk_rows
 
 _PREPARED = {"onnx.quant.pre_process": "onnxruntime.quant"}
-"""What a model says of itself that needs no simplifying before quantization: torch's exporter has done it."""
+"""Metadata key of a model that needs no simplification before quantization, which torch's exporter has done."""
 _LAYERS = ("first.", "layers.")
 _LINEAR = "Gemm"
 
 
 class _Reader:
-    """Cells, batch by batch, as ONNX Runtime's calibration asks for them."""
+    """Batches of cells for ONNX Runtime's calibration."""
 
     def __init__(self, cells: Cells) -> None:
         self._batches = _inputs(cells)
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """Return the next inputs of the graph; None where there are no more."""
+        """Return the next inputs of the graph; None at the end."""
         return next(self._batches, None)
 
 
@@ -43,13 +43,13 @@ def quantize(encoder: TrainedEncoder, cells: Cells, path: Path, metadata: dict[s
     Parameters
     ----------
     encoder
-        The trained encoder.
+        Trained encoder.
     cells
-        Reference cells with its features, in its order; they set the scales.
+        Reference cells that set the scales, with the encoder's features in its order.
     path
-        The file to write.
+        File to write.
     metadata
-        What the model says of itself (``metadata_props``).
+        Metadata of the model (``metadata_props``).
     """
     import_onnxruntime()
     from onnxruntime import quantization
@@ -74,14 +74,14 @@ def quantize(encoder: TrainedEncoder, cells: Cells, path: Path, metadata: dict[s
 
 
 def _inputs(cells: Cells) -> Iterator[dict[str, NDArray[np.float32]]]:
-    step = rows_at_once(len(cells.features))
+    step = dense_chunk_rows(len(cells.features))
     for start in range(0, len(cells), step):
         rows = slice(start, start + step)
         yield {"X": dense(cells.raw[rows]).astype(np.float32, copy=False), "size_factor": cells.size_factor[rows]}
 
 
 def _linear_layers(model: onnx.ModelProto) -> list[str]:
-    """Return the nodes that are layers of the encoder, and not the shares of features or the head of pseudo types."""
+    """Return the nodes of the encoder's layers, without imputation and the pseudo-type head."""
     return [
         node.name
         for node in model.graph.node

@@ -1,5 +1,6 @@
-"""A space directory, from everything that training made."""
+"""Writing a space directory from the results of training."""
 
+import math
 import platform
 import shutil
 from collections.abc import Mapping
@@ -42,37 +43,37 @@ from smile_training.export.sparse_writer import write_sparse
 from smile_training.model import TrainedEncoder
 from smile_training.recipe import Recipe
 
-_PARITY_ROWS = 16
-_BUILT_WITH = ("smile-zoo", "torch", "onnx", "scikit-learn", "scanpy", "umap-learn", "numpy", "anndata")
-POINTS = "reference/points.safetensors"
+N_PARITY_ROWS = 16
+BUILD_PACKAGES = ("smile-zoo", "torch", "onnx", "scikit-learn", "scanpy", "umap-learn", "numpy", "anndata")
+POINTS_NAME = "reference/points.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
 class SpaceContents:
-    """What a space directory is made of.
+    """Contents of a space directory.
 
     Attributes
     ----------
     encoders
-        Every encoder, by modality.
+        Trained encoders by modality.
     points
-        The reference.
+        Reference points.
     n_cells
-        Cells that the reference stands for.
-    voters
-        For each modality, the modalities whose points give its queries their labels.
+        Number of cells that the reference represents.
+    label_modalities
+        Modalities whose points label a query, by modality of the query.
     calibrations
-        Of the confidence, by modality and label column; empty without labels.
+        Calibrations of the confidence by modality and label column; empty without labels.
     similarities
-        Of the similarity, by modality; empty where nothing was left out.
+        Distances of known-type cells by modality; empty without a cross-validation.
     metrics
-        Measured figures.
+        Measured metrics.
     cells
-        Of each modality.
+        Cells by modality.
     sha256
-        Of the data of each modality, one for each file.
+        The sha256 of each data file, by modality.
     onto
-        A space whose encoders and reference are taken as they are; None: all is new.
+        Space whose encoders and reference are copied; None if everything is new.
     """
 
     encoders: Mapping[str, TrainedEncoder]
@@ -87,21 +88,21 @@ class SpaceContents:
     onto: Space | None = None
 
 
-def write_space(folder: Path, recipe: Recipe, parts: SpaceContents) -> Manifest:
-    """Write every file of a space into a folder, the card, which shows the pictures, and the manifest last.
+def write_space(folder: Path, recipe: Recipe, contents: SpaceContents) -> Manifest:
+    """Write every file of a space, with the card and the manifest last.
 
     Parameters
     ----------
     folder
-        A folder that holds pictures at most.
+        Folder that is empty or holds the pictures.
     recipe
-        What the space was built from.
-    parts
-        What it is made of.
+        Recipe of the space.
+    contents
+        Contents of the space.
 
     Returns
     -------
-        The manifest.
+        Manifest of the space.
 
     Raises
     ------
@@ -110,17 +111,17 @@ def write_space(folder: Path, recipe: Recipe, parts: SpaceContents) -> Manifest:
     """
     for name in ("onnx", "features", "reference", "parity", "training"):
         (folder / name).mkdir()
-    kept = {} if parts.onto is None else parts.onto.manifest.encoders
+    kept = {} if contents.onto is None else contents.onto.manifest.encoders
     encoders = {}
-    for modality, encoder in parts.encoders.items():
-        if parts.onto is not None and modality in kept:
-            encoders[modality] = _copy_encoder(folder, modality, kept[modality], parts.onto.path)
+    for modality, encoder in contents.encoders.items():
+        if contents.onto is not None and modality in kept:
+            encoders[modality] = _copy_encoder(folder, modality, kept[modality], contents.onto.path)
         else:
-            encoders[modality] = _write_encoder(folder, recipe, modality, encoder, parts)
-    if parts.onto is None:
-        write_points(parts.points, folder / POINTS)
+            encoders[modality] = _write_encoder(folder, recipe, modality, encoder, contents)
+    if contents.onto is None:
+        write_points(contents.points, folder / POINTS_NAME)
     else:
-        shutil.copyfile(parts.onto.path / parts.onto.manifest.reference.points, folder / POINTS)
+        shutil.copyfile(contents.onto.path / contents.onto.manifest.reference.points, folder / POINTS_NAME)
     manifest = Manifest(
         format=FORMAT,
         format_version=FORMAT_VERSION,
@@ -131,14 +132,14 @@ def write_space(folder: Path, recipe: Recipe, parts: SpaceContents) -> Manifest:
         tissue=recipe.tissue,
         license=recipe.license,
         variant=recipe.variant,
-        sources=_sources(recipe, parts.sha256),
+        sources=_sources(recipe, contents.sha256),
         encoders=encoders,
-        reference=_reference_record(recipe, parts),
-        metrics=parts.metrics,
-        recipe=_plain(recipe),
+        reference=_reference_record(recipe, contents),
+        metrics=contents.metrics,
+        recipe=_recipe_document(recipe),
         versions={
             "python": platform.python_version(),
-            **{name: metadata.version(name) for name in _BUILT_WITH},
+            **{name: metadata.version(name) for name in BUILD_PACKAGES},
         },
         files=_file_records(folder),
     )
@@ -147,23 +148,23 @@ def write_space(folder: Path, recipe: Recipe, parts: SpaceContents) -> Manifest:
     return manifest
 
 
-def _reference_record(recipe: Recipe, parts: SpaceContents) -> ReferenceRecord:
-    if parts.onto is not None:
-        return msgspec.structs.replace(parts.onto.manifest.reference, points=POINTS)
+def _reference_record(recipe: Recipe, contents: SpaceContents) -> ReferenceRecord:
+    if contents.onto is not None:
+        return msgspec.structs.replace(contents.onto.manifest.reference, points=POINTS_NAME)
     return ReferenceRecord(
         kind=recipe.reference.kind,
-        points=POINTS,
-        label_columns=list(parts.points.label_columns),
-        modalities=list(parts.points.modalities),
-        n_points=len(parts.points),
-        n_cells=parts.n_cells,
+        points=POINTS_NAME,
+        label_columns=list(contents.points.label_columns),
+        modalities=list(contents.points.modalities),
+        n_points=len(contents.points),
+        n_cells=contents.n_cells,
         n_neighbors=recipe.reference.n_neighbors,
         map_method=recipe.reference.map_method,
     )
 
 
 def _sources(recipe: Recipe, sha256: Mapping[str, list[str]]) -> list[SourceRecord]:
-    """Return the sources of all modalities, each file once."""
+    """Return the data sources of all modalities, each file once."""
     records: dict[str, SourceRecord] = {}
     for name, modality in recipe.modalities.items():
         source, simulated = modality.data.source, modality.data.simulate is not None
@@ -183,7 +184,7 @@ def _copy_encoder(folder: Path, modality: str, record: EncoderRecord, source: Pa
 
 
 def _write_encoder(
-    folder: Path, recipe: Recipe, modality: str, encoder: TrainedEncoder, parts: SpaceContents
+    folder: Path, recipe: Recipe, modality: str, encoder: TrainedEncoder, contents: SpaceContents
 ) -> EncoderRecord:
     preprocessing, settings = encoder.preprocessing, recipe.modalities[modality].preprocessing
     record = EncoderRecord(
@@ -195,10 +196,10 @@ def _write_encoder(
         n_pseudo_types=recipe.network.n_pseudo_types if recipe.network.heads else recipe.network.n_latent,
         preprocessing=preprocessing.to_record(settings.values),
         min_matched=recipe.reference.min_matched,
-        parity_difference=0.0,
-        label_modalities=parts.label_modalities[modality],
-        calibrations=parts.calibrations.get(modality, {}),
-        similarity=parts.similarities.get(modality),
+        parity_difference=math.nan,  # measured below, on the exported graph
+        label_modalities=contents.label_modalities[modality],
+        calibrations=contents.calibrations.get(modality, {}),
+        similarity=contents.similarities.get(modality),
     )
     weight = encoder.network.feature_weight.double().numpy()
     features = FeatureTable(
@@ -222,8 +223,8 @@ def _write_encoder(
     sparse = None if settings.values == "levels" else write_sparse(folder, exported, graph, about)
     record = msgspec.structs.replace(record, parity_difference=difference, sparse=sparse or msgspec.UNSET)
     if recipe.export and recipe.export.int8:
-        points = parts.points.select_modalities(record.label_modalities)
-        int8 = write_int8(folder, exported, encoder, parts.cells[modality], points, recipe, about)
+        points = contents.points.select_modalities(record.label_modalities)
+        int8 = write_int8(folder, exported, encoder, contents.cells[modality], points, recipe, about)
         record = msgspec.structs.replace(record, int8=int8 or msgspec.UNSET)
     return record
 
@@ -231,12 +232,12 @@ def _write_encoder(
 def _parity_rows(
     preprocessing: Preprocessing, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Draw cells from each feature's mean and spread, some values not measured: like cells, but nobody's cells."""
-    shape = (_PARITY_ROWS, len(preprocessing.mean))
+    """Simulate parity rows from each feature's mean and spread, with some values not measured."""
+    shape = (N_PARITY_ROWS, len(preprocessing.mean))
     t = preprocessing.mean + preprocessing.std * rng.standard_normal(shape)
-    size_factor = np.ones((_PARITY_ROWS, 1))
+    size_factor = np.ones((N_PARITY_ROWS, 1))
     if preprocessing.target_sum is not None:
-        size_factor = rng.uniform(0.5, 5.0, (_PARITY_ROWS, 1))
+        size_factor = rng.uniform(0.5, 5.0, (N_PARITY_ROWS, 1))
     if preprocessing.log1p:
         X = np.expm1(np.maximum(t, 0.0)) / size_factor
     elif preprocessing.binarize:
@@ -247,16 +248,18 @@ def _parity_rows(
     return X.astype(np.float32), size_factor.astype(np.float32)
 
 
-def _plain(recipe: Recipe) -> dict[str, Any]:
-    """Return the recipe as the manifest holds it, without the folders of this machine."""
+def _recipe_document(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe for the manifest, without local folders."""
     plain: dict[str, Any] = msgspec.to_builtins(recipe)
     for modality in plain["modalities"].values():
         path = modality["data"]["path"]
-        modality["data"]["path"] = _bare(path) if isinstance(path, str) else [_bare(each) for each in path]
+        modality["data"]["path"] = (
+            _without_folder(path) if isinstance(path, str) else [_without_folder(each) for each in path]
+        )
     return plain
 
 
-def _bare(path: str) -> str:
+def _without_folder(path: str) -> str:
     return Path(path).name if Path(path).is_absolute() else path
 
 

@@ -1,5 +1,6 @@
-"""The files by which sparse rows go through an encoder."""
+"""Files for encoding sparse rows: the first linear map, and the trunk."""
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -12,18 +13,18 @@ from smile_training.export.onnx_export import export_trunk
 
 
 def write_sparse(folder: Path, exported: Encoder, graph: EncoderGraph, metadata: dict[str, str]) -> SparseRecord:
-    """Write the first linear map and the graph of all that follows.
+    """Write the first linear map and the graph of the trunk.
 
     Parameters
     ----------
     folder
-        The space directory.
+        Space directory.
     exported
-        The encoder, as it was exported; its parity file is there.
+        Exported encoder with its parity file.
     graph
-        The module that was exported.
+        Exported module.
     metadata
-        What the graph says of itself.
+        Metadata of the graph (``metadata_props``).
 
     Raises
     ------
@@ -35,7 +36,7 @@ def write_sparse(folder: Path, exported: Encoder, graph: EncoderGraph, metadata:
         first=f"first/{modality}.safetensors",
         trunk=f"onnx/{modality}.trunk.onnx",
         width=graph.first.out_features,
-        parity_difference=0.0,
+        parity_difference=math.nan,  # measured below, on the exported files
     )
     files = SparseFiles(folder / record.first, folder / record.trunk)
     files.first.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""An unfinished run on disk: weights, momentum and loss curve, from which training goes on exactly."""
+"""Checkpoints: weights, momentum and loss curve, from which training resumes exactly."""
 
 import time
 from pathlib import Path
@@ -13,16 +13,16 @@ from smile_runtime.io import atomic_path
 
 
 class Checkpoint:
-    """One file that holds the latest saved state of one run.
+    """File with the latest saved state of a run.
 
     Parameters
     ----------
     path
-        The file.
+        Path of the file.
     fingerprint
-        Names the recipe and data of the run; another run's file is refused.
+        Hash of the run's recipe and data; the file of another run is rejected.
     every
-        Seconds between saves.
+        Interval between saves in seconds.
     """
 
     def __init__(self, path: Path, fingerprint: str, *, every: float = 60.0) -> None:
@@ -32,7 +32,7 @@ class Checkpoint:
         self._saved = time.monotonic()
 
     def load(self, network: nn.Module, optimizer: torch.optim.SGD) -> list[float]:
-        """Bring network and optimizer to the saved state, if there is one, and return the loss curve so far.
+        """Load the saved state, if any, into networks and optimizer, and return the loss curve so far.
 
         Raises
         ------
@@ -47,17 +47,19 @@ class Checkpoint:
                 tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
             raise TrainingError(
-                f"the checkpoint {self._path} is damaged: {error}; start again without --resume"
+                f"the checkpoint {self._path} is damaged: {error}; start again", options={"resume": False}
             ) from error
         if metadata.get("fingerprint") != self._fingerprint:
             raise TrainingError(
-                f"the checkpoint {self._path} is of another recipe or data; start again without --resume"
+                f"the checkpoint {self._path} belongs to another recipe or data; start again", options={"resume": False}
             )
         try:
             network.load_state_dict(_with_prefix(tensors, "network."))
             curve: list[float] = tensors["loss_curve"].tolist()
         except (KeyError, RuntimeError) as error:
-            raise TrainingError(f"the checkpoint {self._path} is incomplete; start again without --resume") from error
+            raise TrainingError(
+                f"the checkpoint {self._path} is incomplete; start again", options={"resume": False}
+            ) from error
         momentum = _with_prefix(tensors, "momentum.")
         for name, parameter in network.named_parameters():
             if name in momentum:
@@ -65,7 +67,7 @@ class Checkpoint:
         return curve
 
     def save(self, network: nn.Module, optimizer: torch.optim.SGD, loss_curve: list[float], *, last: bool) -> None:
-        """Save the state if it is time, or if this is the ``last`` epoch."""
+        """Save the state if the interval has passed, or in the ``last`` epoch."""
         if not last and time.monotonic() - self._saved < self._every:
             return
         tensors = {f"network.{key}": value.clone() for key, value in network.state_dict().items()}

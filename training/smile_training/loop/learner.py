@@ -1,4 +1,4 @@
-"""One modality in training: what was fitted for it, its network, and what the network is fed."""
+"""One modality in training: fitted preprocessing, network, and the network's input."""
 
 from dataclasses import dataclass
 
@@ -32,17 +32,17 @@ class Learner:
     Attributes
     ----------
     cells
-        All of its cells, with the features that the network takes.
+        All cells of the modality, with the features of the network.
     preprocessing
-        Fitted on them.
+        Preprocessing fitted on the cells.
     transformed
-        Their values after every step before centring, shape ``(n_cells, n_features)``.
+        Cells after all steps before centering, shape ``(n_cells, n_features)``.
     network
-        The network.
+        Network in training.
     noise
-        What makes views differ.
+        Noise that makes views differ.
     frozen
-        Whether it only shows what it knows: a teacher.
+        Whether the weights are frozen, as for a teacher.
     """
 
     cells: Cells
@@ -53,16 +53,16 @@ class Learner:
     frozen: bool = False
 
     def inputs(self) -> EncoderInput:
-        """Return what the network is fed, on the device where the network is."""
+        """Return the network's input, on the network's device."""
         return EncoderInput(self.transformed, self.preprocessing, self.network, self.noise)
 
     def partners(self, rows: NDArray[np.intp], pairing: Pairing, seed: int) -> NDArray[np.intp]:
-        """Return the partners of some cells among themselves: places in ``rows``, shape ``(n, n_partners)``.
+        """Return the partners of some cells among each other, as indices into ``rows``, shape ``(n, n_partners)``.
 
         Raises
         ------
         RecipeError
-            If labels are needed and there are none.
+            If the pairing needs labels and there are none.
         """
         labels = self.cells.labels[rows]
         if pairing.kind in ("label", "label_neighbour") and not (labels >= 0).any():
@@ -74,7 +74,7 @@ class Learner:
         return neighbor_partners(components, self.cells.batches[rows], pairing.n_neighbors, by_label)
 
     def _components(self, seed: int) -> NDArray[np.float32]:
-        """Return what near cells are found by, shape ``(n_cells, n_components)``; not centered where that is dense."""
+        """Return the components for finding near cells, shape ``(n_cells, n_components)``; uncentered if sparse."""
         directions = self.network.stem
         if directions is not None:
             stem = directions.cpu().numpy()
@@ -82,12 +82,12 @@ class Learner:
             stem = fit_stem(self.transformed, self.preprocessing, Stem(n_components=_PAIRING_COMPONENTS), seed)
         else:
             stem = np.eye(len(self.cells.features), dtype=np.float32)
-        if is_sparse(self.transformed):  # a shift of all cells alike changes no distance
+        if is_sparse(self.transformed):  # shifting all cells alike changes no distance
             return np.asarray(self.transformed @ (self.preprocessing.scale[:, None] * stem), dtype=np.float32)
         return np.asarray(np.nan_to_num(self.preprocessing.centered(self.transformed)) @ stem, dtype=np.float32)
 
     def trained(self, loss_curve: list[float]) -> TrainedEncoder:
-        """Return the encoder that came of it, on the CPU and in evaluation mode."""
+        """Return the trained encoder, on the CPU and in evaluation mode."""
         return TrainedEncoder(self.cells.features, self.preprocessing, self.network.cpu().eval(), loss_curve)
 
 
@@ -100,12 +100,12 @@ def new_learner(
     seed: int,
     heads_of: Learner | None = None,
 ) -> Learner:
-    """Fit what comes before the network on all cells of a modality, and draw the network's weights.
+    """Fit the preprocessing and stem on all cells of a modality, and initialize the network.
 
     Raises
     ------
     RecipeError
-        If the recipe does not fit these cells.
+        If the recipe does not suit these cells.
     """
     cells = select_features(cells, modality.data, modality.preprocessing)
     preprocessing = fit_preprocessing(cells, modality.preprocessing)
@@ -117,12 +117,12 @@ def new_learner(
 
 
 def teacher(encoder: TrainedEncoder, cells: Cells, *, device: torch.device, noise: Noise) -> Learner:
-    """Return a trained encoder as one that others learn from: frozen, in evaluation mode.
+    """Return a trained encoder as a teacher: frozen, in evaluation mode.
 
     Raises
     ------
     RecipeError
-        If the cells lack a feature that it takes.
+        If the cells lack a feature of the encoder.
     """
     known = encoder.known(cells)
     transformed = encoder.preprocessing.transform(known.raw, known.size_factor)

@@ -1,4 +1,4 @@
-"""Training a whole space: the encoders of every modality of a recipe, as its variant has it."""
+"""Training of all encoders of a recipe, according to its variant."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -32,30 +32,30 @@ Encoders = Mapping[str, TrainedEncoder]
 """Trained encoders by modality."""
 
 Stage = Callable[[str, int], AbstractContextManager[Progress]]
-"""Opens a stage of the work, by name and number of cells that its steps take, and gives what is told of each step."""
+"""Opens a stage, given its name and the number of cells of all its steps; yields a callback for each step."""
 
 
 def silent(_name: str, _n_cells: int) -> AbstractContextManager[Progress]:
-    """Tell nobody."""
+    """Report no progress."""
     return nullcontext(lambda _n_cells, _loss: None)
 
 
 @dataclass(frozen=True)
 class Run:
-    """Where and how a run of training happens.
+    """Device, seed, checkpoints and progress of a training run.
 
     Attributes
     ----------
     device
-        Where networks are trained.
+        Device that networks are trained on.
     seed
-        Seeds weights, order and noise.
+        Seed of weights, order and noise.
     name
-        Names the run in progress and checkpoints.
+        Name of the run in progress displays and checkpoints.
     checkpoint
-        Gives the checkpoint of a part of the run, by name; None: nothing is saved.
+        Returns the checkpoint of a part of the run by its name; None to save nothing.
     stage
-        Told of each stage and step.
+        Called at each stage of the training.
     """
 
     device: torch.device
@@ -73,13 +73,13 @@ def train_encoders(
     Parameters
     ----------
     dataset
-        The cells to learn from.
+        Cells to train on.
     recipe
-        All settings.
+        Recipe with all settings.
     how
-        Device, seed, checkpoints, progress.
+        Device, seed, checkpoints and progress of the run.
     given
-        Encoders of a composition that are trained already; they stay as they are.
+        Trained encoders of a composition, which are kept.
 
     Returns
     -------
@@ -125,9 +125,9 @@ def _phases(recipe: Recipe, names: Sequence[str]) -> list[Phase]:
 def _compose(
     dataset: Dataset, recipe: Recipe, how: Run, encoders: dict[str, TrainedEncoder]
 ) -> dict[str, TrainedEncoder]:
-    """Train the teacher on all of its cells, then each student on the pairs that it has with the teacher."""
+    """Train the teacher on all of its cells, then each student on its pairs with the teacher."""
     first, *others = recipe.modalities
-    # All are fitted before the first is trained: what does not fit is said at once.
+    # All are fitted before the first is trained, so that errors in the data appear at once.
     new = {name: _learner(dataset, recipe, how, name, None) for name in recipe.modalities if name not in encoders}
     if first not in encoders:
         learners = {first: new[first]}
@@ -165,7 +165,7 @@ def _learner(dataset: Dataset, recipe: Recipe, how: Run, name: str, heads_of: Le
 def _stream(
     learners: Mapping[str, Learner], rows: Mapping[str, NDArray[np.intp]], training: Training, seed: int
 ) -> Stream:
-    """Return cells that are drawn together, with the partners given by the first modality that measured them all."""
+    """Return cells that are drawn together, with partners from the first modality that measured all of them."""
     anchor = next((name for name in rows if rows[name].shape[1] == 1), next(iter(rows)))
     learner, chosen = learners[anchor], rows[anchor][:, 0]
     labels = torch.from_numpy(learner.cells.labels[chosen]) if training.pairing.kind == "label" else None

@@ -1,4 +1,4 @@
-"""The training loop, one for every variant, which reads from top to bottom."""
+"""The training loop of every variant."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -18,25 +18,25 @@ from smile_training.recipe import Training
 
 logger = logging.getLogger(__name__)
 
-_FEWEST = 2  # a contrast needs another one
+MIN_CELLS = 2  # a contrast needs a second cell
 
 Progress = Callable[[int, float | None], None]
-"""Called after each step with the number of cells it took, and at an epoch's end with the epoch's mean loss."""
+"""Called after each step with its number of cells, and at the end of an epoch also with the epoch's mean loss."""
 
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """Cells that are drawn together.
+    """Cells that are drawn together into batches.
 
     Attributes
     ----------
     rows
-        For each modality, which of its cells they are, shape ``(n, n_choices)``; alike in order. One of the choices is
-        drawn each time: the cell itself, or cells that stand for it where the modality did not measure it.
+        Rows of the cells in each modality, shape ``(n, n_choices)``, in the same order. One of the choices is drawn
+        each time: the cell itself, or a stand-in if the modality did not measure it.
     partners
-        Partners of each: places among the n, shape ``(n, n_partners)``.
+        Partners of each cell, as indices among the n cells, shape ``(n, n_partners)``.
     labels
-        Label ids where cells are paired by label, shape ``(n,)``; else None.
+        Label ids if cells are paired by label, shape ``(n,)``; otherwise None.
     """
 
     rows: Mapping[str, NDArray[np.intp]]
@@ -48,7 +48,7 @@ class Stream:
 
 
 def steps_of(streams: Sequence[Stream], batch_size: int) -> tuple[int, int]:
-    """Return how many steps an epoch has, and the batch size: fewer cells than a batch are one batch.
+    """Return the number of steps per epoch, and the batch size; too few cells for a batch form one smaller batch.
 
     Raises
     ------
@@ -56,8 +56,8 @@ def steps_of(streams: Sequence[Stream], batch_size: int) -> tuple[int, int]:
         If there are fewer than two cells.
     """
     n = min(map(len, streams))
-    if n < _FEWEST:
-        raise RecipeError(f"{n} cells (or pairs) are too few to learn from; at least {_FEWEST} are needed")
+    if n < MIN_CELLS:
+        raise RecipeError(f"{n} cells (or pairs) are too few to learn from; at least {MIN_CELLS} are needed")
     batch_size = min(batch_size, n)
     return n // batch_size, batch_size
 
@@ -72,26 +72,26 @@ def run(
     checkpoint: Checkpoint | None = None,
     progress: Progress = lambda _n_cells, _loss: None,
 ) -> list[float]:
-    """Train the networks of some learners, those that are not frozen; return the mean loss of each epoch.
+    """Train the networks of all learners that are not frozen; return the mean loss of each epoch.
 
-    The same cells, recipe, seed and machine give the same weights; so does a run resumed from its checkpoint.
+    The same cells, recipe, seed and machine give the same weights, also after resuming from a checkpoint.
 
     Parameters
     ----------
     learners
-        What is trained, and what is learned from, by modality.
+        Learners by modality: those to train, and frozen teachers.
     phases
-        What is done, and the cells of each phase.
+        Phases of the training, with the cells of each.
     training
-        Settings.
+        Training section of the recipe.
     device
-        Where the networks are.
+        Device of the networks.
     seed
-        Seeds order and noise.
+        Seed of order and noise.
     checkpoint
-        Where the run is saved from time to time, and resumed from if it holds one; None: nowhere.
+        Checkpoint to resume from and to save to; None to save nothing.
     progress
-        Told of each step.
+        Called after each step.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def run(
     for epoch in range(len(curve), len(schedule)):
         phase, streams = schedule[epoch]
         n_steps, batch_size = steps_of(streams, training.batch_size)
-        # An epoch's draws depend on its number alone, so that a resumed run repeats them.
+        # Random draws depend on the epoch alone, so that a resumed run repeats them.
         rng = np.random.default_rng([seed, epoch])
         noise = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
         orders = [rng.permutation(len(stream)) for stream in streams]
@@ -125,7 +125,7 @@ def run(
                 for place, view in enumerate(phase.views):
                     if view.modality not in stream.rows:
                         continue
-                    rows = _drawn(stream.rows[view.modality][partner if view.partner else batch], rng)
+                    rows = _draw(stream.rows[view.modality][partner if view.partner else batch], rng)
                     source = inputs[view.modality]
                     x = source.view(rows, noise) if view.noisy else source.clean(rows)
                     with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bf16"):
@@ -155,8 +155,8 @@ def run(
     return curve
 
 
-def _drawn(choices: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
-    """Return one of the choices for each cell of a batch, shape ``(batch,)``."""
+def _draw(choices: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Draw one of the choices for each cell of a batch, shape ``(batch,)``."""
     if choices.shape[1] == 1:
         return choices[:, 0]
     return choices[np.arange(len(choices)), rng.integers(choices.shape[1], size=len(choices))]
@@ -183,9 +183,9 @@ def _finite(loss: Tensor, when: str) -> float:
 def _reestimate_batch_norm(
     network: SmileNetwork, inputs: EncoderInput, rows: NDArray[np.intp], batch_size: int = 4096
 ) -> None:
-    """Replace the statistics that batch norms learned on noisy views by those of clean cells.
+    """Re-estimate batch norm statistics, learned on noisy views, on clean cells.
 
-    Of shuffled rows, so that each batch stands for all cells; with no momentum, the result is the mean over batches.
+    Rows are shuffled so that each batch represents all cells; without momentum, the result is the mean over batches.
     """
     for module in network.encoder.modules():
         if isinstance(module, nn.BatchNorm1d):

@@ -1,6 +1,6 @@
 """The SMILE network, its losses, variants and pairings, and fitted preprocessing."""
 
-from smile_training.model.encoder_input import EncoderInput, rows_at_once
+from smile_training.model.encoder_input import EncoderInput, dense_chunk_rows
 from smile_training.model.network import SmileNetwork
 from smile_training.model.pairing import matched, neighbor_partners, self_partners
 from smile_training.model.preprocessing_fit import fit_preprocessing, select_features
@@ -23,6 +23,7 @@ __all__ = [
     "Phase",
     "SmileNetwork",
     "TrainedEncoder",
+    "dense_chunk_rows",
     "fit_preprocessing",
     "fit_stem",
     "matched",
@@ -31,7 +32,6 @@ __all__ = [
     "psmile_phases",
     "reference_phases",
     "restore_encoders",
-    "rows_at_once",
     "select_features",
     "self_partners",
     "smile_phases",

@@ -15,35 +15,35 @@ def nt_xent(view_a: Tensor, view_b: Tensor, temperature: float) -> Tensor:
     Parameters
     ----------
     view_a, view_b
-        Shape ``(n, d)``; row i of one is the positive of row i of the other, all other rows are negatives.
+        Projections, shape ``(n, d)``; row i of one is the positive of row i of the other, all other rows are negatives.
     temperature
-        What cosine similarities are divided by.
+        Temperature that cosine similarities are divided by.
 
     Returns
     -------
-        Scalar: the mean of both directions over all 2n rows.
+        Mean loss over all 2n rows, in both directions; a scalar.
     """
     n = len(view_a)
     similarity = _similarity(view_a, view_b, temperature)  # (2n, 2n)
-    positive = torch.arange(2 * n, device=similarity.device).roll(n)  # i's partner is i + n, and the other way round
+    positive = torch.arange(2 * n, device=similarity.device).roll(n)  # rows i and i + n are partners
     return functional.cross_entropy(similarity, positive)
 
 
 def supervised_nt_xent(view_a: Tensor, view_b: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """Supervised contrastive loss: every row of the same label is a positive.
+    """Supervised contrastive loss, in which all rows with the same label are positives.
 
     Parameters
     ----------
     view_a, view_b
-        Shape ``(n, d)``, two views of the same n cells.
+        Projections of two views of the same n cells, shape ``(n, d)``.
     labels
-        Label ids, shape ``(n,)``, integer; -1 is no label: such a cell is a positive of its own other view alone.
+        Label ids, shape ``(n,)``; a cell without label (-1) is a positive of its own other view alone.
     temperature
-        What cosine similarities are divided by.
+        Temperature that cosine similarities are divided by.
 
     Returns
     -------
-        Scalar: the mean over all 2n rows of minus the mean log-probability of a row's positives.
+        Mean over all 2n rows of the negative mean log-probability of a row's positives; a scalar.
     """
     n = len(view_a)
     similarity = _similarity(view_a, view_b, temperature)  # (2n, 2n)
@@ -56,23 +56,23 @@ def supervised_nt_xent(view_a: Tensor, view_b: Tensor, labels: Tensor, temperatu
 
 
 def pseudo_type_loss(probability_a: Tensor, probability_b: Tensor, temperature: float) -> Tensor:
-    """NT-Xent between the columns of two views' pseudo-cell-type probabilities, each ``(n, K)``."""
+    """Return NT-Xent between the columns of two views' pseudo-cell-type probabilities, each of shape ``(n, K)``."""
     return nt_xent(probability_a.T, probability_b.T, temperature)
 
 
 def squared_distance(encoded_a: Tensor, encoded_b: Tensor) -> Tensor:
-    """Return the mean over cells of the squared Euclidean distance of two encodings, each ``(n, n_latent)``."""
+    """Return the mean squared Euclidean distance between two encodings, each of shape ``(n, n_latent)``."""
     return (encoded_a - encoded_b).square().sum(dim=1).mean()
 
 
 def entropy(encoded: Tensor) -> Tensor:
-    """Return the mean entropy, in nats, of the softmax of encodings, ``(n, K)``."""
+    """Return the mean entropy in nats of the softmax of encodings, shape ``(n, K)``."""
     log_probability = functional.log_softmax(encoded, dim=1)
     return -(log_probability.exp() * log_probability).sum(dim=1).mean()
 
 
 def attraction(encoded_a: Tensor, encoded_b: Tensor) -> Tensor:
-    """Return minus the mean cosine of two encodings, each ``(n, d)``, both ways, the other side's gradient stopped."""
+    """Return the negative mean cosine of two encodings, each ``(n, d)``, stopping either side's gradient in turn."""
     cosine = functional.cosine_similarity
     return -(cosine(encoded_a, encoded_b.detach()) + cosine(encoded_b, encoded_a.detach())).mean()
 

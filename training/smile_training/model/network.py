@@ -13,18 +13,18 @@ from smile_training.recipe import Network as NetworkSettings
 
 
 class SmileNetwork(nn.Module):
-    """Encoder with its two heads, as published: Linear, BatchNorm, ReLU blocks; 32-d projection; K probabilities.
+    """The published encoder with two heads: Linear, BatchNorm, ReLU blocks; a 32-d projection; K probabilities.
 
     Parameters
     ----------
     n_features
-        Number of centered, scaled features that come in.
+        Number of centered, scaled input features.
     sizes
         Layer sizes.
     stem
-        Components of a linear stem, shape ``(n_features, n_components)``; None for none. It is frozen.
+        Components of a frozen linear stem, shape ``(n_features, n_components)``; None for no stem.
     heads_of
-        The network whose heads it shares; None: it has its own.
+        Network whose heads are shared; None for own heads.
     """
 
     stem: Tensor | None
@@ -60,21 +60,21 @@ class SmileNetwork(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def impute(self, x: Tensor, measured: Tensor) -> Tensor:
-        """Return centered features, ``(n, n_features)``, with those that were not ``measured`` made up for.
+        """Impute the features of centered cells, shape ``(n, n_features)``, that were not ``measured``.
 
-        They take the reference mean, which is 0; the measured ones grow by the weight that is missing, so that a cell
-        with half of its features measured does not look like half a cell.
+        Missing features get the reference mean, 0; measured ones are divided by the measured feature weight, so that a
+        cell with half of its features measured does not look like half a cell.
         """
         share = measured.float() @ self.feature_weight[:, None]  # (n, 1)
         return torch.where(measured, x, 0.0) / share.clamp_min(MIN_MEASURED_FRACTION)
 
     def components(self, x: Tensor) -> Tensor:
-        """Return the encoder's input, ``(n, n_components)``, from centered features, ``(n, n_features)``."""
+        """Return the stem's components, ``(n, n_components)``, of centered features, ``(n, n_features)``."""
         return x if self.stem is None else x @ self.stem
 
 
 def _feature_weight(n_features: int, stem: Tensor | None) -> Tensor:
-    """Return the share of each feature in what comes behind the first linear map, shape ``(n_features,)``; sum 1."""
+    """Return each feature's share of the first linear map's output, shape ``(n_features,)``; the sum is 1."""
     if stem is None:
         return torch.full((n_features,), 1 / n_features)
     directions = torch.nn.functional.normalize(stem, dim=0)

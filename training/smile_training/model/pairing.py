@@ -1,4 +1,4 @@
-"""Which cell the second view of a positive pair shows."""
+"""Pairing: the cell that the second view of a positive pair shows."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,19 +7,19 @@ from sklearn.neighbors import NearestNeighbors
 from smile_training.data import Dataset
 from smile_training.recipe import Pairing
 
-_CHOICES = 64
+MAX_UNPAIRED_CHOICES = 64
 
 
 def self_partners(n_cells: int) -> NDArray[np.intp]:
-    """Return each cell as its own only partner, shape ``(n_cells, 1)``: the published pairing, and the one by label."""
+    """Pair each cell with itself, shape ``(n_cells, 1)``, as published; pairing by label does the same."""
     return np.arange(n_cells)[:, None]
 
 
 def matched(dataset: Dataset, first: str, second: str, pairing: Pairing, seed: int) -> dict[str, NDArray[np.intp]]:
-    """Return the pairs of two modalities: for each, its rows, alike in order, shape ``(n_pairs, n_choices)``.
+    """Return the rows of paired cells in each of two modalities, in the same order, shape ``(n_pairs, n_choices)``.
 
-    They are the cells that both measured. With ``pairing.unpaired`` each further labeled cell of the second follows,
-    with cells of its label in the first to choose from.
+    These are the cells measured by both. With ``pairing.unpaired``, each further labeled cell of the second modality
+    follows, with cells of its label in the first modality to choose from.
     """
     rows, others = dataset.pairs(first, second)
     if not pairing.unpaired:
@@ -27,9 +27,15 @@ def matched(dataset: Dataset, first: str, second: str, pairing: Pairing, seed: i
     rng = np.random.default_rng(seed)
     labels = dataset.cells[first].labels
     alone = np.setdiff1d(np.flatnonzero(np.isin(dataset.cells[second].labels, labels[labels >= 0])), others)
-    stand_ins = [rng.choice(np.flatnonzero(labels == label), _CHOICES) for label in dataset.cells[second].labels[alone]]
+    stand_ins = [
+        rng.choice(np.flatnonzero(labels == label), MAX_UNPAIRED_CHOICES)
+        for label in dataset.cells[second].labels[alone]
+    ]
     choices = np.concatenate(
-        [np.repeat(rows[:, None], _CHOICES, axis=1), np.reshape(stand_ins, (-1, _CHOICES)).astype(np.intp)]
+        [
+            np.repeat(rows[:, None], MAX_UNPAIRED_CHOICES, axis=1),
+            np.reshape(stand_ins, (-1, MAX_UNPAIRED_CHOICES)).astype(np.intp),
+        ]
     )
     return {first: choices, second: np.concatenate([others, alone])[:, None]}
 
@@ -40,7 +46,7 @@ def neighbor_partners(
     n_neighbors: int,
     labels: NDArray[np.int64] | None = None,
 ) -> NDArray[np.intp]:
-    """Return each cell's nearest cells in every batch, its own batch included.
+    """Return each cell's nearest cells in every batch, including its own.
 
     Parameters
     ----------
@@ -49,14 +55,14 @@ def neighbor_partners(
     batches
         Batch ids, shape ``(n_cells,)``.
     n_neighbors
-        How many cells are taken from each batch; from fewer candidates, all of them with repeats.
+        Number of cells from each batch; with fewer candidates, they are repeated.
     labels
-        Label ids, shape ``(n_cells,)``: only cells of one label are partners, where a batch has none of them the cell
-        itself; a cell without label (-1) takes any. None: all take any.
+        Label ids, shape ``(n_cells,)``: partners share a label, and a cell is its own partner in a batch without such
+        cells; a cell without label (-1) may pair with any. None to ignore labels.
 
     Returns
     -------
-        Row numbers of the partners, shape ``(n_cells, n_batches * n_neighbors)``.
+        Rows of the partners, shape ``(n_cells, n_batches * n_neighbors)``.
     """
     labels = np.full(len(components), -1) if labels is None else labels
     tables = []
@@ -76,4 +82,4 @@ def _nearest(
 ) -> NDArray[np.intp]:
     search = NearestNeighbors(n_neighbors=min(n, len(candidates))).fit(components[candidates])
     nearest = candidates[search.kneighbors(components[cells], return_distance=False)]  # (cells, <= n)
-    return np.resize(nearest.T, (n, len(cells))).T  # repeats where there are fewer candidates
+    return np.resize(nearest.T, (n, len(cells))).T  # repeats if there are fewer candidates

@@ -1,4 +1,4 @@
-"""What is fitted before training: which features are kept, and the statistics of the preprocessing."""
+"""Feature selection, and the fitted statistics of the preprocessing."""
 
 import warnings
 
@@ -17,12 +17,12 @@ from smile_training.recipe import Data, PreprocessingSettings
 
 
 def select_features(cells: Cells, data: Data, settings: PreprocessingSettings) -> Cells:
-    """Keep the features that the recipe asks for; all where there are no more than ``n_top_features``.
+    """Select features as the recipe says; all if there are at most ``n_top_features``.
 
     Raises
     ------
     RecipeError
-        If ``min_cells`` leaves none.
+        If ``min_cells`` leaves no features.
     """
     n_cells = _cells_of(cells.raw)
     frequent = np.flatnonzero(n_cells >= data.min_cells)
@@ -40,16 +40,16 @@ def select_features(cells: Cells, data: Data, settings: PreprocessingSettings) -
 
 
 def _cells_of(raw: Matrix) -> NDArray[np.int64]:
-    """Return in how many cells each feature was seen, shape ``(n_features,)``."""
+    """Return the number of cells with each feature, shape ``(n_features,)``."""
     counts = raw.getnnz(axis=0) if is_sparse(raw) else (~np.isnan(raw)).sum(axis=0)
     return np.asarray(counts, dtype=np.int64)
 
 
 def _by_variation(cells: Cells, n_top: int, settings: PreprocessingSettings) -> NDArray[np.intp]:
-    """Return the features that vary most.
+    """Return the most variable features.
 
-    For expression scanpy's ``seurat`` flavour: normalized dispersion of logarithms within each batch, features ranked
-    by the number of batches in which they stand out. For all else the variance.
+    Expression uses scanpy's ``seurat`` flavor: normalized dispersion of logarithms within each batch, with features
+    ranked by the number of batches in which they are highly variable. Other values use the variance.
     """
     nothing = np.zeros((2, len(cells.features)))
     if settings.values != "expression":
@@ -60,11 +60,11 @@ def _by_variation(cells: Cells, n_top: int, settings: PreprocessingSettings) -> 
             cells,
         )
         return np.argsort(-std, kind="stable")
-    import scanpy  # takes seconds to import, and small panels never need it
+    import scanpy  # takes seconds to import, and small panels do not need it
 
     plain = Preprocessing(target_sum=settings.total, log1p=True, scaling="none", mean=nothing[0], std=nothing[1])
     logged = plain.transform(cells.raw, cells.size_factor)
-    if not is_sparse(logged):  # not measured everywhere: scanpy knows no NaN
+    if not is_sparse(logged):  # some values were not measured, and scanpy does not support NaN
         logged = np.where(np.isnan(logged), np.nanmean(logged, axis=0), logged)
     obs = pd.DataFrame({"batch": pd.Categorical(cells.batches)}, index=[str(row) for row in range(len(cells))])
     adata = anndata.AnnData(logged, obs=obs, var=pd.DataFrame(index=list(cells.features)))
@@ -75,7 +75,7 @@ def _by_variation(cells: Cells, n_top: int, settings: PreprocessingSettings) -> 
 
 
 def fit_preprocessing(cells: Cells, settings: PreprocessingSettings) -> Preprocessing:
-    """Measure what the preprocessing needs over the cells: idf, bands, each feature's mean and standard deviation.
+    """Fit the preprocessing on cells: idf, bands, and each feature's mean and standard deviation.
 
     Raises
     ------
@@ -105,19 +105,19 @@ def fit_preprocessing(cells: Cells, settings: PreprocessingSettings) -> Preproce
 
 
 def _band_means(cells: Cells, band: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return what each band adds up to in a cell, on average, shape ``(n_bands,)``."""
+    """Return the mean sum of each band in a cell, shape ``(n_bands,)``."""
     mean = np.asarray(cells.raw.mean(axis=0), dtype=np.float64).ravel()
     return np.bincount(band, mean).astype(np.float64)
 
 
 def _moments(preprocessing: Preprocessing, cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean and standard deviation of each feature where it was measured, shape ``(n_features,)`` each."""
+    """Return mean and standard deviation of each feature over the cells it was measured in, each ``(n_features,)``."""
     transformed = preprocessing.transform(cells.raw, cells.size_factor)
     if is_sparse(transformed):
         mean, variance = mean_variance_axis(scipy.sparse.csr_matrix(transformed, dtype=np.float64), axis=0)
     else:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # of a feature that was measured nowhere
+            warnings.simplefilter("ignore", RuntimeWarning)  # for features that were not measured in any cell
             mean = np.nanmean(transformed, axis=0, dtype=np.float64)
             variance = np.nanvar(transformed, axis=0, dtype=np.float64)
     mean, std = np.nan_to_num(mean), np.sqrt(np.maximum(np.nan_to_num(variance), 0.0))

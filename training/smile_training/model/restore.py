@@ -1,4 +1,4 @@
-"""Trained encoders taken from a space directory: a teacher for further modalities."""
+"""Trained encoders restored from a space directory, as teachers for further modalities."""
 
 import msgspec
 from safetensors.torch import load_file
@@ -12,19 +12,19 @@ from smile_training.recipe import Network, Recipe
 
 
 def restore_encoders(space: Space, recipe: Recipe) -> dict[str, TrainedEncoder]:
-    """Return the encoders of a space that a composition goes on from.
+    """Restore the encoders of a space that a composition adds to.
 
     Parameters
     ----------
     space
-        An open space: all of its files were checked.
+        Open, and therefore verified, space.
     recipe
-        What is to become of it.
+        Recipe of the extended space.
 
     Raises
     ------
     RecipeError
-        If the recipe is no composition that goes on from this space, or the space lacks its torch weights.
+        If the recipe is not a composition that extends this space, or the space lacks its torch weights.
     """
     first = next(iter(recipe.modalities))
     if recipe.variant != "composition" or first not in space.encoders:

@@ -1,4 +1,4 @@
-"""The linear stem: components of all cells of a modality, fitted without labels."""
+"""The linear stem: principal or LSI components of all cells of a modality, fitted without labels."""
 
 import numpy as np
 import scipy
@@ -12,14 +12,14 @@ from smile_training.recipe import Stem
 
 
 def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, seed: int) -> NDArray[np.float32]:
-    """Fit a stem on cells whose values are transformed but not yet centered.
+    """Fit a stem on transformed, uncentered cells.
 
     Parameters
     ----------
     transformed
-        What `Preprocessing.transform` gave, shape ``(n_cells, n_features)``; NaN counts as the feature's mean.
+        Cells after `Preprocessing.transform`, shape ``(n_cells, n_features)``; NaN counts as the feature's mean.
     preprocessing
-        Gives the per-feature mean and scale.
+        Preprocessing with the mean and scale of each feature.
     settings
         Kind and number of components.
     seed
@@ -27,13 +27,13 @@ def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, 
 
     Returns
     -------
-        Shape ``(n_features, n_components)``: centered, scaled features times this are the components, divided by the
-        standard deviation of the first one.
+        Matrix of shape ``(n_features, n_components)`` that maps centered, scaled features to components, all divided by
+        the standard deviation of the first.
 
     Raises
     ------
     RecipeError
-        If there are not more cells and features than components.
+        If there are not more cells and more features than components.
     """
     n_components = settings.n_components + (settings.kind == "lsi")
     if n_components >= min(transformed.shape):
@@ -46,7 +46,7 @@ def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, 
     if settings.kind == "lsi":
         directions = TruncatedSVD(n_components, algorithm="arpack", random_state=seed).fit(scaled).components_[1:].T
     else:
-        pca = PCA(n_components, svd_solver="arpack", random_state=seed)  # centers without making rows dense
+        pca = PCA(n_components, svd_solver="arpack", random_state=seed)  # centers without densifying rows
         directions = pca.fit(scaled).components_.T
     spread = np.std(scaled @ directions[:, :1])
     stem: NDArray[np.float32] = (directions / spread).astype(np.float32)
@@ -54,7 +54,7 @@ def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, 
 
 
 def _scaled(transformed: Matrix, preprocessing: Preprocessing) -> Matrix:
-    """Return values times the features' scale, in float64, not centered; for a sparse matrix sparse."""
+    """Return scaled, uncentered values in float64; a sparse matrix stays sparse."""
     if is_sparse(transformed):
         return scipy.sparse.csr_matrix(transformed.multiply(preprocessing.scale), dtype=np.float64)
     filled = np.where(np.isnan(transformed), preprocessing.mean, transformed.astype(np.float64))

@@ -1,4 +1,4 @@
-"""A trained encoder, with all that was fitted for it."""
+"""A trained encoder with its fitted preprocessing."""
 
 from dataclasses import dataclass, field
 
@@ -9,23 +9,23 @@ from numpy.typing import NDArray
 from smile_runtime.encoder import Preprocessing
 from smile_runtime.errors import RecipeError
 from smile_training.data import Cells
-from smile_training.model.encoder_input import EncoderInput, rows_at_once
+from smile_training.model.encoder_input import EncoderInput, dense_chunk_rows
 from smile_training.model.network import SmileNetwork
 from smile_training.recipe import Noise
 
 
 @dataclass(eq=False)
 class TrainedEncoder:
-    """An encoder with all that was fitted for it.
+    """A trained encoder with its fitted preprocessing.
 
     Attributes
     ----------
     features
-        Feature ids in the order that the network takes them.
+        Feature ids in the order of the network's inputs.
     preprocessing
-        The fitted preprocessing.
+        Fitted preprocessing.
     network
-        The network, in evaluation mode, on the CPU.
+        Network in evaluation mode, on the CPU.
     loss_curve
         Mean loss of each epoch.
     """
@@ -36,12 +36,12 @@ class TrainedEncoder:
     loss_curve: list[float] = field(default_factory=list)
 
     def known(self, cells: Cells) -> Cells:
-        """Return cells with the encoder's features, in its order.
+        """Return cells with the encoder's features in its order.
 
         Raises
         ------
         RecipeError
-            If they lack one.
+            If the cells lack a feature.
         """
         place = {name: column for column, name in enumerate(cells.features)}
         if missing := [name for name in self.features if name not in place]:
@@ -53,9 +53,9 @@ class TrainedEncoder:
 
     @torch.inference_mode()
     def embed(self, cells: Cells, batch_size: int | None = None) -> NDArray[np.float32]:
-        """Return L2-normalized embeddings, shape ``(n_cells, n_latent)``, of cells that have the encoder's features."""
+        """Return L2-normalized embeddings of cells that have the encoder's features, shape ``(n_cells, n_latent)``."""
         known = self.known(cells)
-        batch_size = batch_size or rows_at_once(len(self.features))
+        batch_size = batch_size or dense_chunk_rows(len(self.features))
         embedding = []
         for rows in np.split(np.arange(len(cells)), range(batch_size, len(cells), batch_size)):
             transformed = self.preprocessing.transform(known.raw[rows], known.size_factor[rows])

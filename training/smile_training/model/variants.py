@@ -1,6 +1,6 @@
-"""The variants of SMILE: which views of a cell are taken, and which terms pull them together or push them apart.
+"""The variants of SMILE: views of a cell, and the loss terms between them.
 
-Source: Xu, Das & McCord (2022), Bioinformatics 38(2):476; reference SMILE is of the authors' later public code.
+Source: Xu, Das & McCord (2022), Bioinformatics 38(2):476; reference SMILE follows the authors' later public code.
 """
 
 from collections.abc import Callable
@@ -14,16 +14,16 @@ from smile_training.recipe import Loss, Training
 
 @dataclass(frozen=True)
 class View:
-    """One look at the cells of a batch.
+    """One view of the cells in a batch.
 
     Attributes
     ----------
     modality
-        Through which encoder.
+        Modality of the encoder.
     partner
-        Whether at each cell's partner instead of the cell itself.
+        Whether to show each cell's partner instead of the cell itself.
     noisy
-        Whether with noise.
+        Whether to add noise.
     """
 
     modality: str
@@ -33,18 +33,18 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """A view, encoded.
+    """An encoded view.
 
     Attributes
     ----------
     encoding
-        Shape ``(batch, n_latent)``.
+        Encoding, shape ``(batch, n_latent)``.
     projection
-        Shape ``(batch, n_projection)``.
+        Output of the projection head, shape ``(batch, n_projection)``.
     pseudo_type
-        Probabilities, shape ``(batch, K)``.
+        Pseudo-cell-type probabilities, shape ``(batch, K)``.
     labels
-        Label ids where cells are paired by label, shape ``(batch,)``; else None.
+        Label ids if cells are paired by label, shape ``(batch,)``; otherwise None.
     """
 
     encoding: Tensor
@@ -54,23 +54,23 @@ class Encoded:
 
 
 Term = Callable[[list[Encoded]], Tensor]
-"""A part of the loss, from the encoded views."""
+"""A term of the loss, computed from encoded views."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training with the same views and terms.
+    """A phase of training with the same views and loss terms.
 
     Attributes
     ----------
     views
-        What is taken of each batch.
+        Views of each batch.
     terms
-        What is added up to the loss.
+        Terms that add up to the loss.
     epochs
-        How long.
+        Number of epochs.
     paired
-        Whether a batch holds the same cells in all modalities; else each modality's own.
+        Whether a batch holds the same cells in all modalities; otherwise each modality has its own.
     """
 
     views: tuple[View, ...]
@@ -80,31 +80,31 @@ class Phase:
 
 
 def smile_phases(modality: str, training: Training) -> list[Phase]:
-    """Return SMILE's training: a cell with itself under noise, or with its partner."""
+    """Return the phases of SMILE: a cell paired with itself under noise, or with its partner."""
     views = (View(modality), View(modality, partner=True))
     return [Phase(views, (contrast(0, 1, training.loss),), training.epochs)]
 
 
 def psmile_phases(a: str, b: str, training: Training) -> list[Phase]:
-    """Return pSMILE's training: what one modality sees of a cell with what the other sees of it."""
+    """Return the phases of pSMILE: the two measurements of a cell paired with each other."""
     loss, views = training.loss, (View(a), View(b, partner=True))
     return [Phase(views, (contrast(0, 1, loss), near(0, 1, loss)), training.epochs)]
 
 
 def mpsmile_phases(a: str, b: str, training: Training) -> list[Phase]:
-    """Return mpSMILE's training: as pSMILE, and the first modality with itself."""
+    """Return the phases of mpSMILE: as pSMILE, plus the first modality paired with itself."""
     loss, views = training.loss, (View(a), View(b, partner=True), View(a, partner=True))
     terms = (contrast(0, 1, loss), contrast(0, 2, loss), near(0, 1, loss))
     return [Phase(views, terms, training.epochs)]
 
 
 def student_phases(teacher: str, modality: str, training: Training) -> list[Phase]:
-    """Return a student's training in a composition: pSMILE with a teacher that stands still."""
+    """Return the phases of a student in a composition: pSMILE with a frozen teacher."""
     return psmile_phases(teacher, modality, training)
 
 
 def reference_phases(a: str, b: str, training: Training) -> list[Phase]:
-    """Return reference SMILE's training: each modality with itself, on all of its cells; then the pairs."""
+    """Return the phases of reference SMILE: each modality with itself on all of its cells, then the pairs."""
     loss = training.loss
     looks = (View(a), View(a, partner=True), View(b), View(b, partner=True))
     alone = (contrast(0, 1, loss, pseudo_types=False), contrast(2, 3, loss, pseudo_types=False), certainty(0, 2, loss))
@@ -117,7 +117,7 @@ def reference_phases(a: str, b: str, training: Training) -> list[Phase]:
 
 
 def contrast(i: int, j: int, loss: Loss, *, pseudo_types: bool = True) -> Term:
-    """Return the contrastive term of two views: of their projections, and of their pseudo types."""
+    """Return the contrastive term of two views: NT-Xent of their projections and of their pseudo types."""
 
     def term(views: list[Encoded]) -> Tensor:
         a, b = views[i], views[j]
@@ -133,17 +133,17 @@ def contrast(i: int, j: int, loss: Loss, *, pseudo_types: bool = True) -> Term:
 
 
 def near(i: int, j: int, loss: Loss) -> Term:
-    """Return the term that brings the encodings of two views to one place."""
+    """Return the mean squared distance term between the encodings of two views."""
     return lambda views: loss.mse_weight * losses.squared_distance(views[i].encoding, views[j].encoding)
 
 
 def attraction(i: int, j: int) -> Term:
-    """Return the term that turns the encodings of two views into one direction."""
+    """Return the cosine term between the encodings of two views."""
     return lambda views: losses.attraction(views[i].encoding, views[j].encoding)
 
 
 def certainty(i: int, j: int, loss: Loss) -> Term:
-    """Return the term that keeps the entropies of two views' encodings low."""
+    """Return the entropy term of the encodings of two views."""
     weight_a, weight_b = loss.entropy_weights
 
     def term(views: list[Encoded]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Landmarks: a few weighted points that stand for the reference cells, so that no cell need be published."""
+"""Landmarks: weighted points that represent the reference cells, so that no cell is published."""
 
 import warnings
 from dataclasses import replace
@@ -13,21 +13,21 @@ from smile_runtime.mapping import Reference
 
 
 def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
-    """Summarize a reference of cells by the centers of k-means within each label, or pair of labels of two columns.
+    """Summarize reference cells by k-means centers within each combination of labels.
 
     Parameters
     ----------
     cells
-        The cells of one modality, each of weight 1.
+        Cells of one modality, each with weight 1.
     n_landmarks
-        About how many points: each group of cells of the same labels gets its share of them, rounded, and one at least;
-        never more than cells.
+        Approximate number of points: each group of equally labeled cells gets its rounded share, at least one and at
+        most one per cell.
     seed
         Seed of k-means.
 
     Returns
     -------
-        Centers (L2-normalized), the number of cells of each, their mean position on the map.
+        L2-normalized centers, with the number of cells and mean map position of each.
     """
     share = n_landmarks / len(cells)
     parts = []
@@ -35,7 +35,7 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
         members = np.flatnonzero((cells.label == labels).all(axis=1))
         k = min(max(1, round(share * len(members))), len(members))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # of equal cells, which share a landmark
+            warnings.simplefilter("ignore", ConvergenceWarning)  # identical cells share a landmark
             cluster = KMeans(k, n_init=4, random_state=seed).fit_predict(cells.embedding[members])
         parts.append(_centers(cells, members, cluster))
     embedding, weight, position, label = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))

@@ -1,4 +1,4 @@
-"""The map of a space: two coordinates a cell, fitted once, at training time."""
+"""The map of a space: two coordinates per cell, fitted once at training time."""
 
 import warnings
 from typing import Literal
@@ -8,30 +8,30 @@ from numpy.typing import NDArray
 
 from smile_runtime.errors import RecipeError
 
-_FEWEST_CELLS = 10
+MIN_MAP_CELLS = 10
 
 
 def require_enough_cells(n: int) -> None:
-    """Refuse to lay out fewer than ten cells.
+    """Validate that there are enough cells for a map.
 
     Raises
     ------
     RecipeError
-        If ``n`` is less.
+        If there are fewer than ten cells.
     """
-    if n < _FEWEST_CELLS:
-        raise RecipeError(f"a map needs at least {_FEWEST_CELLS} cells, the reference has {n}")
+    if n < MIN_MAP_CELLS:
+        raise RecipeError(f"a map needs at least {MIN_MAP_CELLS} cells, the reference has {n}")
 
 
 def fit_map(embedding: NDArray[np.float32], method: Literal["umap", "tsne"], seed: int) -> NDArray[np.float32]:
-    """Lay the reference cells out on a plane, by cosine distance.
+    """Lay out the reference cells in two dimensions by cosine distance.
 
     Parameters
     ----------
     embedding
-        Shape ``(n_cells, n_latent)``.
+        Embedding of the cells, shape ``(n_cells, n_latent)``.
     method
-        UMAP or t-SNE.
+        ``umap`` or ``tsne``.
     seed
         Seed of the layout.
 
@@ -47,7 +47,7 @@ def fit_map(embedding: NDArray[np.float32], method: Literal["umap", "tsne"], see
     n = len(embedding)
     require_enough_cells(n)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of numba and of a layout on one thread, which is what makes it repeatable
+        warnings.simplefilter("ignore")  # about numba, and about using one thread, which makes the layout repeatable
         if method == "tsne":
             from sklearn.manifold import TSNE
 

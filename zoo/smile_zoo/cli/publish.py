@@ -9,7 +9,7 @@ import msgspec
 from smile_zoo.catalogue import encode_catalogue
 from smile_zoo.cli import options
 from smile_zoo.cli.console import print_json, size_text
-from smile_zoo.transfer import Published, publish
+from smile_zoo.transfer import PublishedSpace, publish
 
 
 @click.command("publish")
@@ -61,14 +61,14 @@ def command(
         click.echo(f"{done}: {published.url} (commit {published.commit})", err=True)
 
 
-def _print_plan(plan: Published) -> None:
+def _print_plan(plan: PublishedSpace) -> None:
     for file in plan.files:
         click.echo(f"{file.state:8} {size_text(file.size):>9}  {file.name}", err=True)
     size = sum(file.size for file in plan.changes)
     click.echo(f"{len(plan.changes)} of {len(plan.files)} files go to {plan.repo}, {size_text(size)}", err=True)
 
 
-def _published_json(published: Published) -> dict[str, object]:
+def _published_json(published: PublishedSpace) -> dict[str, object]:
     return {
         "repo": published.repo,
         "commit": published.commit,

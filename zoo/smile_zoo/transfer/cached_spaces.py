@@ -1,4 +1,4 @@
-"""The spaces in the Hub's cache, among whatever else is there."""
+"""Spaces in the Hub's cache, which other programs use, too."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from smile_runtime.manifest import MANIFEST_NAME, read_manifest
 from smile_runtime.space import pulled_modalities
 from smile_zoo.catalogue import CatalogueEntry
 from smile_zoo.hub import RepoCache, hub_cache
-from smile_zoo.transfer.names import LocalSpace, parse_name
+from smile_zoo.transfer.space_name import LocalSpace, parse_name
 
 if TYPE_CHECKING:
     from huggingface_hub import CachedRevisionInfo, HFCacheInfo
@@ -22,15 +22,15 @@ class CachedSpace:
     Attributes
     ----------
     repo, commit
-        What it is on the Hub.
+        Hub repo and commit of the space.
     revisions
-        Branches and tags that were this commit when they were looked up.
+        Branches and tags that pointed to this commit when they were looked up.
     modalities
-        Those whose encoders are here.
+        Modalities whose encoders are in the cache.
     size
-        Bytes on disk.
+        Size on disk, in bytes.
     path
-        Its directory.
+        Space directory.
     """
 
     repo: str
@@ -42,7 +42,7 @@ class CachedSpace:
 
 
 def list_cached() -> list[CachedSpace]:
-    """Return the spaces in the cache, by repo and commit."""
+    """Return the spaces in the cache, sorted by repo and commit."""
     info = _scan()
     if info is None:
         return []
@@ -62,52 +62,53 @@ def remove_cached(name: str) -> tuple[list[CachedSpace], int]:
     Parameters
     ----------
     name
-        A Hub repo, ``repo@revision`` for one of its commits, or a catalogue name.
+        Hub repo, ``repo@revision`` for one of its commits, or catalogue name.
 
     Returns
     -------
     list of CachedSpace, int
-        What was removed, and how many bytes that freed.
+        The spaces that were removed, and the number of bytes that this freed.
 
     Raises
     ------
     SpaceNotFoundError
-        If it is not in the cache, or could be several of its commits.
+        If the space is not in the cache, or several of its commits match.
     OutputError
-        If this user may not remove it.
+        If this user has no permission to remove the space.
     """
     space = parse_name(name)
     if isinstance(space, LocalSpace):
         raise SpaceNotFoundError(
-            f"{name} is not in the cache: it stands at {space.path}; `smile-zoo cache list` shows what is"
+            f"{name} is not in the cache but at {space.path}; `smile-zoo cache list` shows what is"
         )
     revision = space.revision if "@" in name or "/" not in name else ""
-    chosen = [
+    selected = [
         cached
         for cached in list_cached()
         if cached.repo == space.repo and (cached.commit.startswith(revision) or revision in cached.revisions)
     ]
     info = _scan()
-    if not chosen or info is None:
+    if not selected or info is None:
         raise SpaceNotFoundError(f"{name} is not in the cache {hub_cache()}; `smile-zoo cache list` shows what is")
-    if revision and len(chosen) > 1:
-        commits = ", ".join(cached.commit[:10] for cached in chosen)
-        raise SpaceNotFoundError(f"{name} could be any of the commits {commits}; give more digits")
-    strategy = info.delete_revisions(*(cached.commit for cached in chosen))
+    if revision and len(selected) > 1:
+        commits = ", ".join(cached.commit[:10] for cached in selected)
+        raise SpaceNotFoundError(f"{name} matches the commits {commits}; give more digits")
+    strategy = info.delete_revisions(*(cached.commit for cached in selected))
     with RepoCache(hub_cache(), space.repo).locked():
         strategy.execute()
-    if left := [cached.path for cached in chosen if cached.path.exists()]:  # the client passes over them
-        raise OutputError(f"{left[0]} could not be removed; remove it as a user who may write to it")
-    return chosen, strategy.expected_freed_size
+    # the client skips what it cannot remove
+    if remaining := [cached.path for cached in selected if cached.path.exists()]:
+        raise OutputError(f"{remaining[0]} could not be removed; remove it as a user with write access")
+    return selected, strategy.expected_freed_size
 
 
 def cached_path(name: str) -> Path:
-    """Return the directory of a space that is here, in the cache or not; nothing is downloaded.
+    """Return the directory of a space on this machine, without downloading anything.
 
     Raises
     ------
     SpaceNotFoundError
-        If it is not here.
+        If the space is not on this machine.
     """
     space = parse_name(name)
     if isinstance(space, LocalSpace):
@@ -116,13 +117,20 @@ def cached_path(name: str) -> Path:
     cache = RepoCache(hub_cache(), space.repo)
     path = cache.snapshot(space.commit or cache.commit_of(space.revision) or "")
     if not (path / MANIFEST_NAME).is_file():
-        raise SpaceNotFoundError(f"{name} is not in the cache {hub_cache()}; bring it here with: smile-zoo pull {name}")
+        raise SpaceNotFoundError(f"{name} is not in the cache {hub_cache()}; download it with: smile-zoo pull {name}")
     return path
 
 
 def cache_size() -> int:
-    """Return the bytes of all spaces in the cache."""
+    """Return the size of all spaces in the cache, in bytes."""
     return sum(space.size for space in list_cached())
+
+
+def is_local(entry: CatalogueEntry) -> bool:
+    """Return whether a space of the catalogue is packaged, or at least partly in the cache."""
+    if entry.packaged is not None or entry.repo is None or entry.revision is None:
+        return entry.packaged is not None
+    return (RepoCache(hub_cache(), entry.repo).snapshot(entry.revision) / MANIFEST_NAME).is_file()
 
 
 def _scan() -> "HFCacheInfo | None":
@@ -144,10 +152,3 @@ def _space(repo: str, revision: "CachedRevisionInfo") -> CachedSpace | None:
         revision.size_on_disk,
         revision.snapshot_path,
     )
-
-
-def is_local(entry: CatalogueEntry) -> bool:
-    """Return whether a space of the catalogue came with the package, or was pulled, in part at least."""
-    if entry.packaged is not None or entry.repo is None or entry.revision is None:
-        return entry.packaged is not None
-    return (RepoCache(hub_cache(), entry.repo).snapshot(entry.revision) / MANIFEST_NAME).is_file()

@@ -1,4 +1,4 @@
-"""Taking a newer catalogue from the Hub."""
+"""Updating the catalogue from the Hub."""
 
 from dataclasses import dataclass
 
@@ -7,38 +7,38 @@ from smile_zoo.catalogue import list_spaces, parse_catalogue
 from smile_zoo.hub import Hub, RepoCache, fetch_content, require_online, updated_catalogue
 
 DEFAULT_REPO = "smile-zoo/catalogue"
-_FILE = "catalogue.jsonl"
+CATALOGUE_NAME = "catalogue.jsonl"
 
 
 @dataclass(frozen=True)
-class Updated:
-    """What an update brought: its commit, the names that it lists, and those that were not known before."""
+class CatalogueUpdate:
+    """A downloaded catalogue: its commit, the names of its spaces, and the names that were not listed before."""
 
     commit: str
     names: list[str]
     new: list[str]
 
 
-def update_catalogue(repo: str = DEFAULT_REPO, *, revision: str = "main") -> Updated:
-    """Take the catalogue of a Hub repo; the one before stays until the new one is whole and was read.
+def update_catalogue(repo: str = DEFAULT_REPO, *, revision: str = "main") -> CatalogueUpdate:
+    """Download the catalogue from a Hub repo; it replaces the previous one only after it has been validated.
 
     Parameters
     ----------
     repo
         Hub repo with a ``catalogue.jsonl``.
     revision
-        Its branch, tag or commit.
+        Branch, tag or commit of the repo.
 
     Raises
     ------
     HubError
-        If the Hub did not give it.
+        If the Hub cannot be reached or rejects the request.
     IntegrityError
-        If it came twice as something else than the commit has.
+        If the file was downloaded wrong twice.
     CatalogueError
-        If it is no catalogue that this release reads.
+        If this release cannot read the catalogue.
     OutputError
-        If it cannot be written.
+        If the catalogue cannot be written.
     """
     require_online("an update of the catalogue")
     known = {entry.name for entry in list_spaces()}
@@ -46,10 +46,10 @@ def update_catalogue(repo: str = DEFAULT_REPO, *, revision: str = "main") -> Upd
     commit = hub.commit(repo, revision)
     cache = RepoCache(hub.cache_dir, repo)
     with cache.locked():
-        content = fetch_content(hub, cache, commit, _FILE)
-    names = [entry.name for entry in parse_catalogue(content, f"{repo}@{commit.oid[:7]} {_FILE}")]
+        content = fetch_content(hub, cache, commit, CATALOGUE_NAME)
+    names = [entry.name for entry in parse_catalogue(content, f"{repo}@{commit.oid[:7]} {CATALOGUE_NAME}")]
     target = updated_catalogue()
     with atomic_path(target) as partial:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(content)
-    return Updated(commit.oid, names, [name for name in names if name not in known])
+    return CatalogueUpdate(commit.oid, names, [name for name in names if name not in known])

@@ -1,4 +1,4 @@
-"""What a space must be before others may see it."""
+"""Checks of a space directory before it is published."""
 
 import getpass
 import re
@@ -17,48 +17,48 @@ from smile_runtime.space import (
 )
 from smile_zoo.errors import PublishError
 
-_UNSTATED = ("unspecified", "unknown", "not stated", "none", "other", "tbd")
-_ROOTS = rb"home|Users|root|tmp|mnt|scratch|work|private|data|media|nfs|lustre|gpfs|srv|var|Volumes"
-_PLACES = re.compile(rb"(/(?:%s)/[\w.-]+|[A-Za-z]:\\\\?Users\\\\?[\w.-]+)" % _ROOTS)
-_IN_A_WORD = re.compile(rb"[\w.:/~-]")
-"""What stands before a path that is part of an address, or of a longer path; in binary files it may be a length."""
-_BINARY = (".onnx", ".safetensors", ".png")
-_TEXT = re.compile(rb"[\x20-\x7e]{10,}")
-"""Text in a binary file; a name of three letters comes up by chance in what is shorter."""
-_EVERYBODY = {"root", "user", "admin", "ubuntu", "runner", "jovyan", "docker"}
-"""Names of accounts that are nobody's."""
-_SHORTEST_NAME = 3
+_UNSTATED_PREFIXES = ("unspecified", "unknown", "not stated", "none", "other", "tbd")
+_ROOT_FOLDERS = rb"home|Users|root|tmp|mnt|scratch|work|private|data|media|nfs|lustre|gpfs|srv|var|Volumes"
+_LOCAL_PATH = re.compile(rb"(/(?:%s)/[\w.-]+|[A-Za-z]:\\\\?Users\\\\?[\w.-]+)" % _ROOT_FOLDERS)
+_PATH_CHARACTER = re.compile(rb"[\w.:/~-]")
+"""Character before a path that is part of a URL or of a longer path; in binary files it may be a length byte."""
+_BINARY_SUFFIXES = (".onnx", ".safetensors", ".png")
+_PRINTABLE_TEXT = re.compile(rb"[\x20-\x7e]{10,}")
+"""Text in a binary file; in shorter runs a name of three letters occurs by chance."""
+_SHARED_ACCOUNTS = {"root", "user", "admin", "ubuntu", "runner", "jovyan", "docker"}
+"""Account names that identify nobody."""
+_MIN_NAME_LENGTH = 3
 
 
 def require_publishable(path: Path, manifest: Manifest, repo: str) -> None:
-    """Refuse a space directory that is not fit to be published.
+    """Validate that a space directory is fit to be published.
 
-    Its files are compared with the manifest (the card alone may have text that its author added), and its embedding
-    with torch's; then all that is wrong with what they say is listed.
+    The files are compared with the manifest, and the embedding with torch's; then all problems with the contents of the
+    files are listed at once.
 
     Parameters
     ----------
     path
-        The directory.
+        Space directory.
     manifest
-        Its manifest.
+        Manifest of the space.
     repo
-        Where it is to go; this name may stand in the files.
+        Hub repo, ``org/name``, whose name may occur in the files.
 
     Raises
     ------
     IntegrityError
-        If a file is not what the manifest pins, or the embedding differs.
+        If a file differs from the manifest, or the embedding from torch's.
     PublishError
-        Listing every other problem.
+        If there is any other problem; the message lists them all.
     """
-    _require_whole(path, manifest)
-    problems = [*_unlisted(path, manifest), *_unstated(manifest), *_private(path, manifest, repo)]
+    _require_complete(path, manifest)
+    problems = [*_unlisted(path, manifest), *_unstated(manifest), *_private_details(path, manifest, repo)]
     if problems:
         raise PublishError(f"{path} cannot be published yet:\n" + "\n".join(f"- {problem}" for problem in problems))
 
 
-def _require_whole(path: Path, manifest: Manifest) -> None:
+def _require_complete(path: Path, manifest: Manifest) -> None:
     if missing := [name for name in (CARD_NAME, *manifest.files) if not (path / name).is_file()]:
         raise PublishError(
             f"{path} lacks {', '.join(missing)}; build the space again, or pull it whole: smile-zoo pull SPACE "
@@ -78,7 +78,7 @@ def _unlisted(path: Path, manifest: Manifest) -> Iterator[str]:
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path).as_posix()
         if file.is_file() and name not in {MANIFEST_NAME, CARD_NAME, *manifest.files}:
-            yield f"{name} is not in the manifest; take it out of the directory"
+            yield f"{name} is not in the manifest; remove it from the directory"
 
 
 def _unstated(manifest: Manifest) -> Iterator[str]:
@@ -87,44 +87,48 @@ def _unstated(manifest: Manifest) -> Iterator[str]:
     if not manifest.sources:
         yield "no data source is stated; name it in the recipe and build the space again"
     for source in manifest.sources:
-        for what, value in (("name", source.name), ("licence", source.license), ("url", source.url)):
+        for what, value in (("name", source.name), ("license", source.license), ("url", source.url)):
             if _is_unstated(value):
-                yield f"the {what} of the source {source.name!r} is not stated; set it in the recipe, and build again"
+                yield (
+                    f"the {what} of the source {source.name!r} is not stated; set it in the recipe and build the space "
+                    "again"
+                )
         if source.simulated:
-            yield f"values of {source.name!r} were simulated; a space of them shows a method and is not published"
+            yield f"values of {source.name!r} were simulated; such a space only shows a method and cannot be published"
 
 
 def _is_unstated(value: str) -> bool:
-    return not value.strip() or value.strip().lower().startswith(_UNSTATED)
+    return not value.strip() or value.strip().lower().startswith(_UNSTATED_PREFIXES)
 
 
-def _private(path: Path, manifest: Manifest, repo: str) -> Iterator[str]:
-    """Find paths of this machine, and the name of its user, in the files."""
+def _private_details(path: Path, manifest: Manifest, repo: str) -> Iterator[str]:
+    """Find local paths and the name of this user in the files."""
     for name in (MANIFEST_NAME, CARD_NAME, *manifest.files):
         content = (path / name).read_bytes().replace(repo.encode(), b"")
-        binary = name.endswith(_BINARY)
-        for found in _places(content, binary=binary):
-            yield f"{name} has the path {found.decode(errors='replace')} of a machine in it; build again without"
-        if _names_user(b"\n".join(_TEXT.findall(content)) if binary else content):
+        binary = name.endswith(_BINARY_SUFFIXES)
+        for local_path in _local_paths(content, binary=binary):
+            path_text = local_path.decode(errors="replace")
+            yield f"{name} contains the local path {path_text}; build the space again without it"
+        if _names_user(b"\n".join(_PRINTABLE_TEXT.findall(content)) if binary else content):
             yield (
-                f"{name} has the user name {getpass.getuser()!r} in it; build the space again without, or, if this "
-                "word is not about you, publish with LOGNAME=nobody set"
+                f"{name} contains the user name {getpass.getuser()!r}; build the space again without it or, if "
+                "this word does not refer to you, publish with LOGNAME=nobody set"
             )
 
 
-def _places(content: bytes, *, binary: bool) -> set[bytes]:
+def _local_paths(content: bytes, *, binary: bool) -> set[bytes]:
     return {
         match[1]
-        for match in _PLACES.finditer(content)
-        if binary or _IN_A_WORD.match(content[match.start() - 1 : match.start()]) is None
+        for match in _LOCAL_PATH.finditer(content)
+        if binary or _PATH_CHARACTER.match(content[match.start() - 1 : match.start()]) is None
     }
 
 
 def _names_user(content: bytes) -> bool:
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
+    except (KeyError, OSError):  # the user of a container may have no name
         return False
-    if user in _EVERYBODY or len(user) < _SHORTEST_NAME:
+    if user in _SHARED_ACCOUNTS or len(user) < _MIN_NAME_LENGTH:
         return False
     return re.search(rb"(?<![A-Za-z0-9])" + re.escape(user.encode()) + rb"(?![A-Za-z0-9])", content) is not None

@@ -1,4 +1,4 @@
-"""Pulling: a space, by any of its names, as a verified directory on this machine."""
+"""Pulling a space: from any of its names to a verified directory on this machine, or to an open space."""
 
 import shutil
 from collections.abc import Collection
@@ -12,14 +12,15 @@ from smile_runtime.space import (
     FileHashes,
     Space,
     encoder_not_pulled_error,
-    open_space,
+    open_verified,
     pulled_modalities,
     require_pinned,
+    verify_files,
 )
 from smile_zoo.hub import Hub, Progress, hash_memory, no_progress
-from smile_zoo.transfer.hub_pull import Download
-from smile_zoo.transfer.names import LocalSpace, parse_name
+from smile_zoo.transfer.hub_download import SpaceDownload
 from smile_zoo.transfer.pulled_space import FileSelection, PulledSpace
+from smile_zoo.transfer.space_name import LocalSpace, parse_name
 
 
 def pull(
@@ -36,71 +37,72 @@ def pull(
     token: str | bool | None = None,
     progress: Progress = no_progress,
 ) -> PulledSpace:
-    """Bring a space to this machine, with every file compared with the sha256 that its manifest has for it.
+    """Download a space, and compare every file with the sha256 in its manifest.
 
-    The manifest is compared with the catalogue, or, for a repo that is named itself, with the hash that the commit has
-    for it. What is here already and right is not downloaded again; where all of it is, no request is made.
+    The manifest is compared with the catalogue; for a repo that is not in the catalogue, with the hash that the commit
+    states. The card alone may be edited freely, so the manifest does not list it: it comes along if it can. Files that
+    are here and intact are not downloaded again; if all of them are, no request is made.
 
     Parameters
     ----------
     name
-        A catalogue name, a Hub repo (``org/name``, ``org/name@revision``) or a directory (``./dir``). Which commit a
-        branch or tag is gets looked up once, and stands from then on.
+        Catalogue name, Hub repo (``org/name``, ``org/name@revision``) or directory (``./dir``). The commit that a
+        branch or tag points to is looked up once, and kept until ``update``.
     modalities
-        Whose encoders; None: all.
+        Modalities whose encoders are downloaded; None for all.
     with_training
-        Whether to bring the torch weights, to train on.
+        Whether to download the torch weights, which training can start from.
     update
-        Whether to look up again which commit a branch or tag is.
+        Whether to look up again which commit a branch or tag points to.
     local_dir
-        A plain directory to copy the files to; None: they stay in the Hub's cache.
+        Directory that the files are copied to; None to leave them in the Hub's cache.
     force
         Whether ``local_dir`` may be replaced.
     dry_run
-        Whether to download the manifest alone, and say what else would come.
+        Whether to download only the manifest, and list what else would be downloaded.
     cache_dir, endpoint, token
-        Of the Hub; None: ``HF_HUB_CACHE``, ``HF_ENDPOINT``, ``HF_TOKEN``.
+        Cache folder, address and access token of the Hub; None for ``HF_HUB_CACHE``, ``HF_ENDPOINT``, ``HF_TOKEN``.
     progress
-        Told of bytes that came (less than none where a download starts anew), and of how many it will be.
+        Called with the number of bytes that arrived (negative if a download starts over) and the expected total.
 
     Returns
     -------
-        Where it is, and what it is.
+        The space directory, its manifest and its files.
 
     Raises
     ------
     SpaceNotFoundError
-        If nothing has that name.
+        If no space has that name.
     HubError
-        If the Hub did not give it.
+        If the Hub cannot be reached or rejects the request.
     IntegrityError
-        If a file came wrong twice, or a directory holds a wrong one.
+        If a file was downloaded wrong twice, or a directory holds a wrong file.
     SpaceError
-        If its manifest cannot be read, or lists what may not be in a space.
+        If the manifest cannot be read, or lists files that are not allowed in a space.
     UnknownModalityError
-        If it has no such encoder.
+        If the space has no encoder of a modality.
     OutputError
-        If it cannot be written.
+        If the files cannot be written.
     """
     target = None if local_dir is None else Path(local_dir)
     if target is not None:
         require_free(target, force=force, replaceable=SPACE_FOLDER)
     space = parse_name(name)
-    wanted = FileSelection(modalities, with_training)
+    selection = FileSelection(modalities, with_training)
     if isinstance(space, LocalSpace):
-        pulled = _verified(_opened(space), wanted)
+        pulled_space = _verified(_local_space(space), selection)
     else:
-        download = Download(space, Hub(endpoint=endpoint, token=token, cache_dir=cache_dir), update=update)
-        pulled = download.files(wanted, dry_run=dry_run, progress=progress)
-    return pulled if target is None or dry_run else _copied(pulled, target)
+        download = SpaceDownload(space, Hub(endpoint=endpoint, token=token, cache_dir=cache_dir), update=update)
+        pulled_space = download.files(selection, dry_run=dry_run, progress=progress)
+    return pulled_space if target is None or dry_run else _copied(pulled_space, target)
 
 
 def pull_manifest(name: str | Path) -> PulledSpace:
-    """Bring the manifest of a space to this machine, and nothing else; the errors are those of `pull`."""
+    """Download the manifest of a space and nothing else; raises as `pull`."""
     space = parse_name(name)
     if isinstance(space, LocalSpace):
-        return _opened(space)
-    return Download(space, Hub(), update=False).manifest()
+        return _local_space(space)
+    return SpaceDownload(space, Hub(), update=False).manifest()
 
 
 def load(
@@ -121,51 +123,59 @@ def load(
     name, modalities, cache_dir, endpoint, token, progress
         As in `pull`.
     device
-        Where its encoders run: ``auto``, ``cpu`` or ``cuda``.
+        Device that the encoders run on: ``auto``, ``cpu`` or ``cuda``.
     precision
-        What they compute in: ``float32``, or ``int8`` where the space has such graphs.
+        Precision of the encoders: ``float32``, or ``int8`` if the space has such graphs.
 
     Returns
     -------
-        The space, to `smile_runtime.project` into.
+        The space, as `smile_runtime.project` takes it.
 
     Raises
     ------
     SmileError
         As `pull` and `smile_runtime.open_space`.
     """
-    pulled = pull(name, modalities=modalities, cache_dir=cache_dir, endpoint=endpoint, token=token, progress=progress)
-    return open_space(
-        pulled.path, device=device, precision=precision, revision=pulled.revision, hash_memory=hash_memory()
+    space = pull(name, modalities=modalities, cache_dir=cache_dir, endpoint=endpoint, token=token, progress=progress)
+    verify_files(space.path, space.manifest, space.hashes)  # also the files that are here without being asked for
+    space.hashes.save()
+    return open_verified(
+        space.path,
+        space.manifest,
+        manifest_sha256=space.manifest_sha256,
+        device=device,
+        precision=precision,
+        revision=space.revision,
     )
 
 
-def _opened(space: LocalSpace) -> PulledSpace:
+def _local_space(space: LocalSpace) -> PulledSpace:
     manifest = read_manifest(space.path)
-    sha256 = FileHashes(space.path).sha256(MANIFEST_NAME)
-    return PulledSpace(space.path, "packaged" if space.packaged else "local", manifest, sha256)
+    hashes = FileHashes(space.path, hash_memory())
+    revision = "packaged" if space.packaged else "local"
+    return PulledSpace(space.path, revision, manifest, hashes.sha256(MANIFEST_NAME), hashes)
 
 
-def _verified(pulled: PulledSpace, wanted: FileSelection) -> PulledSpace:
-    """Check the files of a directory; of a space of several modalities, it may hold some."""
-    here = pulled_modalities(pulled.path, pulled.manifest)
-    wanted = replace(wanted, modalities=wanted.modalities or here or None)
-    hashes, files = FileHashes(pulled.path, hash_memory()), wanted.of(pulled.manifest)
-    if here and (absent := [name for name in wanted.modalities or () if name not in here]):
-        raise encoder_not_pulled_error(absent[0], pulled.manifest.name, here)
+def _verified(space: PulledSpace, selection: FileSelection) -> PulledSpace:
+    """Verify the selected files of a directory, which may hold only some of a space's encoders."""
+    here = pulled_modalities(space.path, space.manifest)
+    selection = replace(selection, modalities=selection.modalities or here or None)
+    files = selection.of(space.manifest)
+    if here and (absent := [name for name in selection.modalities or () if name not in here]):
+        raise encoder_not_pulled_error(absent[0], space.manifest.name, here)
     for name, record in files.items():
-        require_pinned(pulled.path, name, record, hashes)
-    hashes.save()
-    return pulled.with_files(files, (), pulled.card_size)
+        require_pinned(space.path, name, record, space.hashes)
+    space.hashes.save()
+    return space.with_files(files)
 
 
-def _copied(pulled: PulledSpace, target: Path) -> PulledSpace:
-    """Copy a space to a plain directory."""
+def _copied(space: PulledSpace, target: Path) -> PulledSpace:
+    """Copy a space to a plain directory, and verify the copies."""
     with atomic_directory(target) as partial:
-        for name in (MANIFEST_NAME, *(file.name for file in pulled.files)):
+        for name in (MANIFEST_NAME, *(file.name for file in space.files)):
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(pulled.path / name, partial / name)
+            shutil.copyfile(space.path / name, partial / name)
         copies = FileHashes(partial)
-        for name in pulled.manifest.files.keys() & {file.name for file in pulled.files}:
-            require_pinned(partial, name, pulled.manifest.files[name], copies)
-    return replace(pulled, path=target)
+        for name in space.manifest.files.keys() & {file.name for file in space.files}:
+            require_pinned(partial, name, space.manifest.files[name], copies)
+    return replace(space, path=target, hashes=FileHashes(target, hash_memory()))

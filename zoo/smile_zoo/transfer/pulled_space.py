@@ -1,16 +1,17 @@
-"""What was asked for of a space, and what there is of it on this machine."""
+"""The result of a pull, and the selection of files that was asked for."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from smile_runtime.errors import UnknownModalityError
+from smile_runtime.errors import IntegrityError, UnknownModalityError
 from smile_runtime.manifest import CARD_NAME, FileRecord, Manifest
+from smile_runtime.space import FileHashes, require_pinned
 
 
 @dataclass(frozen=True)
 class PulledFile:
-    """A file of a space: its size in bytes, and whether it is, or was, downloaded."""
+    """A file of a space: its size in bytes, and whether it was downloaded (in a dry run, whether it would be)."""
 
     name: str
     size: int
@@ -24,52 +25,82 @@ class PulledSpace:
     Attributes
     ----------
     path
-        Its directory.
+        Space directory.
     revision
-        Where it came from: ``org/name@commit``, ``packaged``, or ``local`` for a directory.
+        Origin of the space: ``org/name@commit``, ``packaged``, or ``local`` for a directory.
     manifest
-        What it says of itself.
+        Manifest of the space.
     manifest_sha256
-        The sha256 of its manifest.
+        sha256 of the manifest, as 64 hexadecimal digits.
+    hashes
+        sha256 of the files in the directory, as far as they have been read.
     files
-        Those that were asked for, beside the manifest.
+        Selected files, without the manifest.
     """
 
     path: Path
     revision: str
     manifest: Manifest
     manifest_sha256: str
+    hashes: FileHashes = field(repr=False, compare=False)
     files: tuple[PulledFile, ...] = ()
 
+    def wrong_files(self, files: Mapping[str, FileRecord]) -> dict[str, FileRecord]:
+        """Return those of the files that are missing or differ from the manifest."""
+        wrong = {name: record for name, record in files.items() if not self._is_right(name, record)}
+        self.hashes.save()
+        return wrong
+
+    def _is_right(self, name: str, record: FileRecord) -> bool:
+        try:
+            require_pinned(self.path, name, record, self.hashes)
+        except IntegrityError:
+            return False
+        return True
+
     def with_files(
-        self, files: Mapping[str, FileRecord], missing: Collection[str], card_size: int | None
+        self, files: Mapping[str, FileRecord], missing: Collection[str] = (), card_size: int | None = None
     ) -> "PulledSpace":
-        """Return the space with the card, if there is one, and the selected files, each marked if it was missing."""
-        sizes = {} if card_size is None else {CARD_NAME: card_size}
+        """Return the space with its selected files and its card.
+
+        Parameters
+        ----------
+        files
+            Selected files of the manifest.
+        missing
+            Names of the files that had to be downloaded.
+        card_size
+            Size of a card that has yet to be downloaded, in bytes; None to list the card only if it is here.
+        """
+        card = self.path / CARD_NAME
+        size = card.stat().st_size if card.is_file() else card_size
+        sizes = {} if size is None else {CARD_NAME: size}
         sizes |= {name: record.size for name, record in files.items()}
         return replace(self, files=tuple(PulledFile(name, size, name in missing) for name, size in sizes.items()))
-
-    @property
-    def card_size(self) -> int | None:
-        """Size of the card on this machine, in bytes; None if it is not here."""
-        card = self.path / CARD_NAME
-        return card.stat().st_size if card.is_file() else None
 
 
 @dataclass(frozen=True)
 class FileSelection:
-    """Which files of a space are asked for."""
+    """Files of a space that are asked for.
+
+    Attributes
+    ----------
+    modalities
+        Modalities whose encoders are selected; None for all.
+    with_training
+        Whether the torch weights are selected, too.
+    """
 
     modalities: Collection[str] | None
     with_training: bool
 
     def of(self, manifest: Manifest) -> dict[str, FileRecord]:
-        """Return them.
+        """Return the selected files of a manifest.
 
         Raises
         ------
         UnknownModalityError
-            If the space has no such encoder.
+            If the space has no encoder of a selected modality.
         """
         if unknown := [name for name in self.modalities or () if name not in manifest.encoders]:
             raise UnknownModalityError(

@@ -8,10 +8,10 @@ import pytest
 import smile_zoo.catalogue
 from smile_runtime import SpaceNotFoundError
 from smile_zoo.hub.repo_id import is_repo
-from smile_zoo.transfer.names import HubSpace, LocalSpace, parse_name
+from smile_zoo.transfer.space_name import HubSpace, LocalSpace, parse_name
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-LINE = json.loads(smile_zoo.catalogue.PACKAGED.read_text("utf-8").splitlines()[0])
+LINE = json.loads(smile_zoo.catalogue.PACKAGED_CATALOGUE.read_text("utf-8").splitlines()[0])
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +95,7 @@ def test_repo(name: str, repo: str, revision: str, commit: str | None) -> None:
 )
 def test_what_has_a_slash_and_is_no_repo(name: str) -> None:
     error = refused(name)
-    assert error.startswith(f"{name!r} names no space; give a catalogue name (smile-zoo list), a Hub repo (org/name")
+    assert error.startswith(f"{name!r} is not a space name; give a catalogue name (smile-zoo list), a Hub repo (org/")
     assert f"a directory (./{name})" in error
 
 
@@ -105,7 +105,7 @@ def test_what_has_a_slash_and_is_no_repo(name: str) -> None:
         ("pmbc", "there is no space named 'pmbc'; did you mean pbmc? give a catalogue name"),
         ("bloods", "there is no space named 'bloods'; did you mean blood?"),
         ("heart", "there is no space named 'heart'; the catalogue has: blood, pbmc; give"),
-        ("pbmc@v1", "there is no space named 'pbmc@v1'; a revision goes with a Hub repo only; give"),
+        ("pbmc@v1", "there is no space named 'pbmc@v1'; only a Hub repo takes a revision; give"),
         ("mine", "there is no space named 'mine'; for the directory of that name write ./mine; give"),
         ("", "there is no space named ''"),
     ],

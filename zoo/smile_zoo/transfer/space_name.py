@@ -1,4 +1,12 @@
-"""How a space is named: by catalogue name, by Hub repo, or by directory."""
+"""Names of spaces, as commands and functions take them: a catalogue name, a Hub repo or a directory.
+
+::
+
+    NAME       = CATALOGUE | REPO | DIRECTORY
+    CATALOGUE  = "pbmc"                           a space that `smile-zoo list` shows
+    REPO       = "org/name" ["@" REVISION]        REVISION is a branch, a tag or a commit; the default is "main"
+    DIRECTORY  = "./dir" | "../dir" | "/dir" | "~/dir"
+"""
 
 import difflib
 from dataclasses import dataclass
@@ -13,7 +21,7 @@ _FORMS = "give a catalogue name (smile-zoo list), a Hub repo (org/name, org/name
 
 @dataclass(frozen=True)
 class LocalSpace:
-    """A space directory on this machine; ``packaged`` says that it came with the package."""
+    """A space directory on this machine; ``packaged`` if it is installed with smile-zoo."""
 
     path: Path
     packaged: bool = False
@@ -21,7 +29,7 @@ class LocalSpace:
 
 @dataclass(frozen=True)
 class HubSpace:
-    """A space on the Hub; one of the catalogue has the sha256 that its manifest must have."""
+    """A space on the Hub, with the sha256 that the catalogue states for its manifest; None if it is not catalogued."""
 
     repo: str
     revision: str = DEFAULT_REVISION
@@ -29,7 +37,7 @@ class HubSpace:
 
     @property
     def commit(self) -> str | None:
-        """The commit, where the revision is one and not a branch or tag."""
+        """The revision if it is a commit; None if it is a branch or a tag."""
         return self.revision if is_commit(self.revision) else None
 
     def __str__(self) -> str:
@@ -38,18 +46,17 @@ class HubSpace:
 
 
 def parse_name(name: str | Path) -> LocalSpace | HubSpace:
-    """Return what a name stands for.
+    """Parse the name of a space.
 
     Parameters
     ----------
     name
-        A catalogue name (``pbmc``), a Hub repo (``org/name``, ``org/name@revision``), or a directory, which starts with
-        ``./``, ``../``, ``/`` or ``~``. A `Path` is a directory.
+        Catalogue name, Hub repo or directory, as described in the grammar above. A `Path` is always a directory.
 
     Raises
     ------
     SpaceNotFoundError
-        If it is none of the three or could be two of them; the message gives the valid forms, and names that are near.
+        If the name fits none of the three forms or is ambiguous; the message lists the valid forms and similar names.
     """
     if isinstance(name, Path) or _is_directory(name):
         return LocalSpace(Path(name).expanduser())
@@ -70,7 +77,7 @@ def _hub_space(name: str) -> HubSpace:
     is_directory = Path(name).is_dir()
     if repo_id is None:
         hint = f"for the directory of that name write ./{name}; " if is_directory else ""
-        raise SpaceNotFoundError(f"{name!r} names no space; {hint}{_FORMS.format(name)}")
+        raise SpaceNotFoundError(f"{name!r} is not a space name; {hint}{_FORMS.format(name)}")
     repo, revision = repo_id
     if is_directory:
         raise SpaceNotFoundError(
@@ -90,8 +97,10 @@ def _catalogued(entry: CatalogueEntry) -> LocalSpace | HubSpace:
 
 def _hint(name: str, entries: dict[str, CatalogueEntry]) -> str:
     if "@" in name:
-        return "a revision goes with a Hub repo only; "
+        return "only a Hub repo takes a revision; "
     if Path(name).is_dir():
         return f"for the directory of that name write ./{name}; "
-    near = difflib.get_close_matches(name, entries, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}? " if near else f"the catalogue has: {', '.join(entries) or 'nothing'}; "
+    similar = difflib.get_close_matches(name, entries, cutoff=0.5)
+    if similar:
+        return f"did you mean {' or '.join(similar)}? "
+    return f"the catalogue has: {', '.join(entries) or 'nothing'}; "

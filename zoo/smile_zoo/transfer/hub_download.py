@@ -1,0 +1,149 @@
+"""Downloading a space from the Hub into the cache."""
+
+import hashlib
+import logging
+
+from smile_runtime.errors import FormatVersionError, IntegrityError, OutputError, SpaceError
+from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, parse_manifest
+from smile_runtime.space import FileHashes
+from smile_zoo.errors import HubError
+from smile_zoo.hub import (
+    Commit,
+    Hub,
+    Progress,
+    RepoCache,
+    fetch_content,
+    fetch_files,
+    hash_memory,
+    is_offline,
+    offline_error,
+    require_online,
+)
+from smile_zoo.transfer.pulled_space import FileSelection, PulledSpace
+from smile_zoo.transfer.space_name import HubSpace
+
+logger = logging.getLogger(__name__)
+
+
+class SpaceDownload:
+    """A space of the Hub, completed in the cache.
+
+    Parameters
+    ----------
+    space
+        Name of the space.
+    hub
+        Hub that the space is downloaded from.
+    update
+        Whether to look up again which commit a branch or tag points to.
+    """
+
+    def __init__(self, space: HubSpace, hub: Hub, *, update: bool) -> None:
+        self._space, self._hub = space, hub
+        self._cache = RepoCache(hub.cache_dir, space.repo)
+        self._update = update and space.commit is None
+
+    def files(self, selection: FileSelection, *, dry_run: bool, progress: Progress) -> PulledSpace:
+        """Download the selected files that are missing; no request is made if there are none."""
+        if complete := self._complete(selection):
+            return complete
+        self._require_online()
+        with self._cache.locked():
+            if complete := self._complete(selection):  # another process has pulled it in the meantime
+                return complete
+            commit, space = self._look_up()
+            files = selection.of(space.manifest)
+            wrong = space.wrong_files(files)
+            card = commit.files.get(CARD_NAME)
+            missing = {*wrong} if (space.path / CARD_NAME).is_file() else {*wrong, CARD_NAME}
+            if dry_run:
+                return space.with_files(files, missing, card.size if card else None)
+            fetch_files(self._hub, self._cache, commit.oid, wrong, space.hashes, progress)
+            if card:
+                self._fetch_card(commit)
+            return space.with_files(files, missing)
+
+    def manifest(self) -> PulledSpace:
+        """Download the manifest alone."""
+        if cached := self._cached():
+            return cached
+        self._require_online()
+        with self._cache.locked():
+            return self._look_up()[1]
+
+    def _require_online(self) -> None:
+        if self._update:
+            require_online(f"an update of {self._space}")
+        if is_offline():
+            raise offline_error(str(self._space))
+
+    def _complete(self, selection: FileSelection) -> PulledSpace | None:
+        """Return the space if its manifest and all selected files are in the cache and intact."""
+        space = self._cached()
+        if space is None:
+            return None
+        files = selection.of(space.manifest)
+        return None if space.wrong_files(files) else space.with_files(files)
+
+    def _cached(self) -> PulledSpace | None:
+        """Return the space if its manifest is in the cache, intact, and need not be looked up again."""
+        commit = self._space.commit or self._cache.commit_of(self._space.revision)
+        if commit is None or self._update:
+            return None
+        path = self._cache.snapshot(commit) / MANIFEST_NAME
+        if not path.is_file():
+            return None
+        content = path.read_bytes()
+        is_intact = self._cache.is_as_named(path, content) and self._is_catalogued(content)
+        return self._space_of(commit, content) if is_intact else None
+
+    def _look_up(self) -> tuple[Commit, PulledSpace]:
+        """Look up the commit on the Hub, and download its manifest."""
+        known = None if self._update else self._cache.commit_of(self._space.revision)
+        commit = self._hub.commit(self._space.repo, known or self._space.revision)
+        if self._space.commit is None:
+            logger.warning("%s is commit %s", self._space, commit.oid)
+        self._cache.sweep()
+        space = self._fetch_manifest(commit)
+        if self._space.commit is None:
+            self._cache.record(self._space.revision, commit.oid)
+        return commit, space
+
+    def _fetch_manifest(self, commit: Commit) -> PulledSpace:
+        content = fetch_content(self._hub, self._cache, commit, MANIFEST_NAME)
+        if self._is_catalogued(content):
+            return self._space_of(commit.oid, content)
+        self._cache.evict(commit.oid, MANIFEST_NAME)
+        raise IntegrityError(
+            f"{self._space}: the sha256 of {MANIFEST_NAME} is {_sha256(content)[:12]}…, the catalogue says "
+            f"{(self._space.manifest_sha256 or '')[:12]}…: this is not the space that was catalogued, so it was "
+            "removed; do not use it, and inform the publisher, or update the catalogue: smile-zoo catalogue update"
+        )
+
+    def _fetch_card(self, commit: Commit) -> None:
+        """Download the card; the space works without it, so a failure is only logged."""
+        try:
+            fetch_content(self._hub, self._cache, commit, CARD_NAME)
+        except (HubError, IntegrityError, OutputError) as error:
+            logger.warning("the space is complete, but its card was not downloaded: %s", error)
+
+    def _is_catalogued(self, content: bytes) -> bool:
+        """Return whether a manifest is the one in the catalogue; true for a space that is not catalogued."""
+        return self._space.manifest_sha256 in {None, _sha256(content)}
+
+    def _space_of(self, commit: str, content: bytes) -> PulledSpace:
+        """Return the space of a manifest; a manifest that cannot be parsed is removed, unless its format is newer."""
+        path = self._cache.snapshot(commit)
+        revision = f"{self._space.repo}@{commit}"
+        try:
+            manifest = parse_manifest(content, f"{revision} {MANIFEST_NAME}")
+        except FormatVersionError:
+            raise
+        except SpaceError:
+            self._cache.evict(commit, MANIFEST_NAME)
+            raise
+        return PulledSpace(path, revision, manifest, _sha256(content), FileHashes(path, hash_memory()))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
