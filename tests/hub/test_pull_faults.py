@@ -22,8 +22,9 @@ from smile_zoo.errors import HubConnectionError
 from smile_zoo.hub.repo_cache import RepoCache
 
 GRAPH = "onnx/rna.onnx"
+CARD = "README.md"
 MIB = 1 << 20
-SOON = 20  # seconds, on a machine that is using other things; what should not be waited for takes longer
+SOON = 20  # seconds, on a machine that is busy with other things; what should not be waited for takes longer
 
 
 @dataclass
@@ -276,7 +277,7 @@ def test_manifest_that_is_not_the_catalogues(hub, machine, pbmc, commit, catalog
         in stderr
     )
     assert (
-        "it was removed; do not use it, and tell the publisher, or take a newer catalogue: smile-zoo catalogue"
+        "it was removed; do not use it, and inform the publisher, or update the catalogue: smile-zoo catalogue"
         in stderr
     )
     assert not (snapshot(machine, commit) / "config.json").exists()
@@ -329,7 +330,7 @@ def test_file_that_is_not_what_the_manifest_pins(hub, machine, pbmc):
     commit = hub.create("org/pbmc", {**pbmc.files, "map.png": b"some other picture"})
     stderr = machine.refused("pull", "org/pbmc")
     assert f"org/pbmc@{commit[:7]}: map.png arrived twice and differs from the manifest, so it was removed" in stderr
-    assert f"map.png has 18 bytes, the manifest says {len(pbmc.files['map.png']):,}" in stderr
+    assert f"map.png has 18 bytes, but the manifest says {len(pbmc.files['map.png']):,}" in stderr
     assert not (snapshot(machine, commit) / "map.png").exists()
     assert machine.damage() == []
 
@@ -484,9 +485,9 @@ def running(machine, **env):
 
 @contextmanager
 def stalled(hub, machine, space, commit):
-    """Start a pull that has all files but the graph, and waits for that."""
+    """Start a pull that has all files but the graph, waits for that, and fetches the card last."""
     fault = hub.fault(Fault("stall", path=GRAPH, after=5000))
-    others = [snapshot(machine, commit) / name for name in space.wanted if name != GRAPH]
+    others = [snapshot(machine, commit) / name for name in space.wanted if name not in (GRAPH, CARD)]
     with running(machine, HF_HUB_DOWNLOAD_TIMEOUT="1") as process:
         wait_until(lambda: fault.hits == 1 and all(path.is_file() for path in others))
         yield process
@@ -498,8 +499,9 @@ def test_killed_pull_is_cleared_up_by_the_next(hub, machine, pbmc, commit):
         process.communicate()
     assert machine.leftovers() != []
     hub.clear_log()
-    assert pulled(machine, pbmc) == [GRAPH]
+    assert pulled(machine, pbmc) == [CARD, GRAPH]
     assert {request.path for request in machine.requests if not request.path.startswith("/api")} == {
+        f"/org/pbmc/resolve/{commit}/{CARD}",
         f"/org/pbmc/resolve/{commit}/{GRAPH}",
         *(request.path for request in machine.gets(GRAPH)),
     }
@@ -517,7 +519,7 @@ def test_interrupted_pull_leaves_nothing_temporary(hub, machine, pbmc, commit, s
     assert stderr.splitlines()[-1] == "Interrupted: nothing was left half-written."
     assert "Traceback" not in stderr
     assert machine.damage() == []
-    assert pulled_here(machine, pbmc) == [GRAPH]
+    assert pulled_here(machine, pbmc) == [CARD, GRAPH]
 
 
 def test_interrupted_while_the_hub_is_silent(hub, machine, pbmc, commit):

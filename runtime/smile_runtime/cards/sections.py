@@ -9,10 +9,7 @@ from smile_runtime.cards.usage import ACCEPTED_VALUES
 from smile_runtime.manifest import LabelColumn, Manifest, PreprocessingRecord, ReferenceRecord, SourceRecord
 from smile_runtime.results import label_keys
 
-_SIMULATED = (
-    "\n\n**Some modalities of this space are simulated: "
-    "it only demonstrates a method and must not be published or used.**"
-)
+_SIMULATED = "\n\n**Some modalities are simulated: this space only shows a method and must not be published or used.**"
 _SIMULATED_FROM = "simulated from: "
 _RECIPE_SECTIONS = ("preset", "seed", "network", "training", "reference")
 _OBS = 'obs["{}"]'

@@ -194,8 +194,7 @@ class _Bundle:
         here = [name for name, record in self.manifest.encoders.items() if record.graph in sizes]
         if missing := sorted(set(self.manifest.select(here or None)) - set(sizes)):
             raise BundleError(
-                f"{self.path} lacks {missing[0]}; it is truncated or was not made by `smile-zoo bundle`; copy or make "
-                "it again"
+                f"{self.path} lacks {missing[0]}; copy the bundle again, or make it with: smile-zoo bundle"
             )
         return [PulledFile(name, size, will_download=False) for name, size in sizes.items()]
 
@@ -230,9 +229,7 @@ def _opened(path: Path) -> Iterator[_Bundle]:
             f"cannot read {path}: {error.strerror or error}; make it with: smile-zoo bundle SPACE -o {path}"
         ) from error
     except (tarfile.TarError, EOFError, RecursionError, OverflowError, ValueError, msgspec.DecodeError) as error:
-        raise BundleError(
-            f"{path} is not a bundle ({error}); give a plain tar file that `smile-zoo bundle` wrote"
-        ) from error
+        raise BundleError(f"{path} is not a bundle ({error}); give a file that `smile-zoo bundle` wrote") from error
 
 
 class _BoundedReader(io.BufferedReader):
@@ -277,11 +274,8 @@ def _require_known(path: Path, label: BundleLabel, sha256: str) -> None:
     if sha256 != label.manifest_sha256:
         raise BundleError(f"{path}: {MANIFEST_NAME} differs from the bundle's label; copy the bundle again")
     for entry in list_spaces():
-        if (
-            (entry.repo, entry.revision) == (label.repo, label.commit)
-            and entry.manifest_sha256 != sha256
-            and entry.repo
-        ):
+        is_labeled = entry.repo is not None and (entry.repo, entry.revision) == (label.repo, label.commit)
+        if is_labeled and entry.manifest_sha256 != sha256:
             raise BundleError(
                 f"{path} claims to be {entry.repo}@{entry.revision}, but its manifest differs from the one in the "
                 "catalogue; do not use this bundle"

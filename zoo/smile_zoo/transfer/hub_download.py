@@ -59,7 +59,7 @@ class SpaceDownload:
             if dry_run:
                 return space.with_files(files, missing, card.size if card else None)
             fetch_files(self._hub, self._cache, commit.oid, wrong, space.hashes, progress)
-            if card:
+            if card:  # comes last, so that it never delays the other files
                 self._fetch_card(commit)
             return space.with_files(files, missing)
 
@@ -125,7 +125,7 @@ class SpaceDownload:
         try:
             fetch_content(self._hub, self._cache, commit, CARD_NAME)
         except (HubError, IntegrityError, OutputError) as error:
-            logger.warning("the space is complete, but its card was not downloaded: %s", error)
+            logger.warning("the card was not downloaded; the space works without it: %s", error)
 
     def _is_catalogued(self, content: bytes) -> bool:
         """Return whether a manifest is the one in the catalogue; true for a space that is not catalogued."""

@@ -11,16 +11,7 @@ from smile_runtime.errors import SpaceError
 from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest, encode_manifest, parse_manifest, read_manifest
 from smile_zoo.catalogue import entry_from_manifest
 from smile_zoo.errors import PublishError, RepoNotFoundError
-from smile_zoo.hub import (
-    DEFAULT_REVISION,
-    Commit,
-    Hub,
-    RepoCache,
-    fetch_content,
-    is_repo,
-    is_revision,
-    require_online,
-)
+from smile_zoo.hub import DEFAULT_REVISION, Commit, Hub, RepoCache, fetch_content, is_repo, is_revision, require_online
 from smile_zoo.transfer.card_merge import merge_card, require_complete
 from smile_zoo.transfer.publish_checks import require_publishable
 from smile_zoo.transfer.published_space import PublishedSpace, RepoContent
@@ -92,25 +83,25 @@ def publish(
     require_online(f"publishing to {repo_id}")
     manifest = read_manifest(path)
     require_publishable(path, manifest, repo_id)
-    publication = _Publication(path, manifest, repo_id, Hub(endpoint=endpoint, token=token))
+    hub = Hub(endpoint=endpoint, token=token)
+    publication, writer = _Publication(path, manifest, repo_id, hub), RepoWriter(hub, repo_id)
     head = publication.head()
     content = publication.content(head)
     plan = PublishedSpace(repo_id, None, None, content.compare(head, publication.previous_files(head)), None)
-    writer = publication.writer
     tagged = None if head is None or tag is None else writer.tagged_commit(tag)
     writer.require_free_tag(tag, tagged, None if head is None or plan.changes else head.oid)
     show(plan)
     if dry_run:
         return plan
     head = head or writer.create(private=private)
-    commit, url = head.oid, publication.page
+    commit, url = head.oid, f"{hub.endpoint}/{repo_id}"
     if plan.changes:
         message = commit_message or f"Publish {manifest.name}"
         commit, url = writer.commit(plan.changes, content, head=head, message=message, create_pr=create_pr)
     if tag is not None and tagged is None:
         writer.tag(tag, commit)
-    sha256 = hashlib.sha256(content.read(MANIFEST_NAME)).hexdigest()
-    entry = entry_from_manifest(manifest, sha256, repo=repo_id, revision=commit)
+    manifest_sha256 = hashlib.sha256(content.read(MANIFEST_NAME)).hexdigest()
+    entry = entry_from_manifest(manifest, manifest_sha256, repo=repo_id, revision=commit)
     return replace(plan, commit=commit, url=url, entry=entry)
 
 
@@ -120,12 +111,6 @@ class _Publication:
     def __init__(self, path: Path, manifest: Manifest, repo: str, hub: Hub) -> None:
         self._path, self._manifest, self._repo, self._hub = path, manifest, repo, hub
         self._cache = RepoCache(hub.cache_dir, repo)
-        self.writer = RepoWriter(hub, repo)
-
-    @property
-    def page(self) -> str:
-        """Page of the repo."""
-        return f"{self._hub.endpoint}/{self._repo}"
 
     def head(self) -> Commit | None:
         """Look up the main branch; None if the repo does not exist, or this user may not see it."""

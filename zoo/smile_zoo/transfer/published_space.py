@@ -66,15 +66,7 @@ class RepoContent:
         return all(name in commit.files and commit.files[name].fits(self.read(name)) for name in self.files)
 
     def compare(self, head: Commit | None, previous: Collection[str]) -> tuple[PublishedFile, ...]:
-        """Compare the files with a commit.
-
-        Parameters
-        ----------
-        head
-            Commit to compare with; None for a new repo.
-        previous
-            Names of the files that the manifest in the commit lists.
-        """
+        """Compare the files with a commit (None for a new repo), whose manifest lists the ``previous`` files."""
         files = []
         for name in sorted(self.files):
             content, existing = self.read(name), None if head is None else head.files.get(name)

@@ -47,31 +47,19 @@ class PulledSpace:
 
     def wrong_files(self, files: Mapping[str, FileRecord]) -> dict[str, FileRecord]:
         """Return those of the files that are missing or differ from the manifest."""
-        wrong = {name: record for name, record in files.items() if not self._is_right(name, record)}
+        wrong = {}
+        for name, record in files.items():
+            try:
+                require_pinned(self.path, name, record, self.hashes)
+            except IntegrityError:
+                wrong[name] = record
         self.hashes.save()
         return wrong
-
-    def _is_right(self, name: str, record: FileRecord) -> bool:
-        try:
-            require_pinned(self.path, name, record, self.hashes)
-        except IntegrityError:
-            return False
-        return True
 
     def with_files(
         self, files: Mapping[str, FileRecord], missing: Collection[str] = (), card_size: int | None = None
     ) -> "PulledSpace":
-        """Return the space with its selected files and its card.
-
-        Parameters
-        ----------
-        files
-            Selected files of the manifest.
-        missing
-            Names of the files that had to be downloaded.
-        card_size
-            Size of a card that has yet to be downloaded, in bytes; None to list the card only if it is here.
-        """
+        """Return the space with its selected files, and its card if it is here or has ``card_size`` bytes on the Hub."""
         card = self.path / CARD_NAME
         size = card.stat().st_size if card.is_file() else card_size
         sizes = {} if size is None else {CARD_NAME: size}
@@ -81,15 +69,7 @@ class PulledSpace:
 
 @dataclass(frozen=True)
 class FileSelection:
-    """Files of a space that are asked for.
-
-    Attributes
-    ----------
-    modalities
-        Modalities whose encoders are selected; None for all.
-    with_training
-        Whether the torch weights are selected, too.
-    """
+    """Selected files of a space: the encoders of the modalities (None for all), and the torch weights if wanted."""
 
     modalities: Collection[str] | None
     with_training: bool

@@ -12,15 +12,7 @@ if TYPE_CHECKING:
 
 
 class RepoWriter:
-    """A Hub repo that is written to.
-
-    Parameters
-    ----------
-    hub
-        Hub that the repo is on.
-    repo
-        Hub repo, ``org/name``.
-    """
+    """A Hub repo, ``org/name``, that is written to."""
 
     def __init__(self, hub: Hub, repo: str) -> None:
         self._hub, self._repo = hub, repo
@@ -33,12 +25,9 @@ class RepoWriter:
     def commit(
         self, changes: Sequence[PublishedFile], content: RepoContent, *, head: Commit, message: str, create_pr: bool
     ) -> tuple[str, str]:
-        """Commit the changes on top of ``head``; if the response is lost, look for the commit before retrying.
+        """Commit the changes on top of ``head``, and return the commit and its page, or that of the pull request.
 
-        Returns
-        -------
-        str, str
-            The commit and its page, or that of the pull request.
+        If the response is lost, the repo is checked for the commit before anything is retried.
         """
         from huggingface_hub.errors import HfHubHTTPError
         from huggingface_hub.utils import httpx
