@@ -26,7 +26,7 @@ from smile_runtime.space.space import verify_files
 from smile_zoo.catalogue import list_spaces
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/hub"))
-from hub_server import Hub
+from fake_hub import Hub
 
 REPO = "org/large"
 N_BYTES = 100_000_000

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_server import Blob, Hub, Request
+from fake_hub import Blob, Hub, Request
 
 from smile_runtime.io.atomic_files import sha256_file
 

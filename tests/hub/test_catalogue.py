@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hub_server import OWNER_TOKEN, Fault
+from fake_hub import OWNER_TOKEN, Fault
 
 import smile_zoo.catalogue
 from smile_zoo.cli.console import size_text
@@ -91,7 +91,7 @@ def test_packaged_space_is_never_replaced(hub, machine) -> None:
         ({"catalogue.jsonl": lines(MOUSE)[:-100]}, None, "line 1, is not a catalogue entry that this release can read"),
         ({"catalogue.jsonl": lines(MOUSE, {**MOUSE, "more": 1})}, None, "line 2, is not a catalogue entry"),
         ({"catalogue.jsonl": None, "README.md": b"# Words"}, None, "has no catalogue.jsonl"),
-        ({}, Fault("wrong", "GET", "catalogue.jsonl", times=None), "came twice and was not what the commit has"),
+        ({}, Fault("wrong", "GET", "catalogue.jsonl", times=None), "arrived twice and differs from the commit"),
         ({}, Fault("status", "GET", "catalogue.jsonl", times=None), "answered 503"),
         ({}, Fault("status", "GET", "/api/models", status=403), "may not do this"),
         ({}, Fault("status", "GET", "/api/models", times=None), "answered 503 (fault 503); try again later"),

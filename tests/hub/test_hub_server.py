@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hub_server import OWNER_TOKEN, Fault, Hub
+from fake_hub import OWNER_TOKEN, Fault, Hub
 from huggingface_hub import (
     CommitOperationAdd,
     CommitOperationDelete,
@@ -741,8 +741,8 @@ def test_a_bug_of_the_hub_does_not_pass(where: str) -> None:
 
 def test_a_process_that_forgets_to_close_ends_in_silence() -> None:
     code = """
-import http.client, hub_server
-hub = hub_server.Hub()
+import http.client, fake_hub
+hub = fake_hub.Hub()
 connection = http.client.HTTPConnection("127.0.0.1", hub.port)
 connection.request("GET", "/api/models")
 assert connection.getresponse().read() == b"[]"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hub_server import ORG, OWNER_TOKEN, Call, Fault, Hub, Response
+from fake_hub import ORG, OWNER_TOKEN, Call, Fault, Hub, Response
 from safetensors.numpy import load_file, save
 
 import smile_zoo
@@ -444,9 +444,9 @@ def test_space_without_one_of_its_encoders_is_refused(hub, two) -> None:
 @pytest.mark.parametrize(
     ("repo", "token", "texts"),
     [
-        (REPO, False, ["did not let somebody without a token in", "set HF_TOKEN", "hf auth login"]),
+        (REPO, False, ["rejected a user without a token", "set HF_TOKEN", "hf auth login"]),
         (REPO, "hf_read", ["this token may not do this", "write access", "rights to write to org/pbmc"]),
-        (REPO, "hf_wrong", ["did not let this token in", "set HF_TOKEN to a token that it knows"]),
+        (REPO, "hf_wrong", ["rejected this token", "set HF_TOKEN to a valid token"]),
         ("others/pbmc", OWNER_TOKEN, ["this token may not do this", "rights to write to others/pbmc"]),
         ("pbmc", OWNER_TOKEN, ["'pbmc' is not the name of a Hub repo; give org/name"]),
         ("org/pbmc@v1", OWNER_TOKEN, ["'org/pbmc@v1' is not the name of a Hub repo; give org/name"]),
@@ -462,7 +462,7 @@ def test_who_may_not_publish(hub, machine, pbmc, repo: str, token: str | bool, t
 
 
 def test_nobody_publishes_without_token_or_network(hub, machine, pbmc) -> None:
-    assert "somebody without a token" in machine.refused("publish", pbmc.path, REPO, HF_TOKEN="")
+    assert "a user without a token" in machine.refused("publish", pbmc.path, REPO, HF_TOKEN="")
     error = machine.refused("publish", pbmc.path, REPO, HF_HUB_OFFLINE="1")
     assert f"publishing to {REPO} needs the network, and HF_HUB_OFFLINE is set; unset it" in error
     assert hub.repos == {}
@@ -532,7 +532,7 @@ def test_commit_of_somebody_else_meanwhile_is_not_overwritten(hub, machine, pbmc
     if lost:
         hub.fault(Fault("lost", "POST", "/commit/"))
     error = machine.refused("publish", pbmc.path, REPO)
-    assert f"{REPO} changed while this was under way; look at what is there now, and try again" in error
+    assert f"{REPO} changed in the meantime; check its current state, and try again" in error
     assert hub.files(REPO)["loss.png"] == b"theirs"
     assert hub.commits(REPO)[1:] == [there]
     if lost:
@@ -548,7 +548,7 @@ def test_commit_of_somebody_else_meanwhile_is_not_overwritten(hub, machine, pbmc
     [
         (
             [Fault("status", "POST", "/commit/", status=429, headers={"Retry-After": "3600"})],
-            [f"Error: {REPO}: ", "asks for fewer requests; try again in 3600 s"],
+            [f"Error: {REPO}: ", "is limiting requests; try again in 3600 s"],
         ),
         (
             [Fault("status", "PUT", "/upload/", status=400)],

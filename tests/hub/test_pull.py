@@ -13,7 +13,7 @@ from pathlib import Path
 
 import anndata
 import pytest
-from hub_server import Fault
+from fake_hub import Fault
 from tqdm import tqdm
 
 import smile_zoo
@@ -111,7 +111,7 @@ def test_pull_of_a_tag(hub, machine, pbmc, commit):
     assert done.stdout == f"{snapshot(machine, commit)}\n"
     assert f"org/pbmc@v1 is commit {commit}" in done.stderr
     assert machine.json("pull", "org/pbmc@v1", **OFFLINE)["revision"] == f"org/pbmc@{commit}"
-    assert "org/pbmc@main is not whole on this machine" in machine.refused("pull", "org/pbmc", **OFFLINE)
+    assert "org/pbmc@main is not complete on this machine" in machine.refused("pull", "org/pbmc", **OFFLINE)
 
 
 def test_pull_by_catalogue_name(hub, machine, pbmc, commit, catalogue):
@@ -165,8 +165,8 @@ def test_name_of_nothing_is_told(machine):
             "org/pbcm",
             ["org/pbcm@main: there is no such model repo at {endpoint}", "(smile-zoo search --hub)", "HF_TOKEN"],
         ),
-        ("org/pbmc@v9", ["org/pbmc@v9: the repo is there, this revision is not; give a branch, a tag or a 40-digit"]),
-        (f"org/pbmc@{'0' * 40}", ["the repo is there, this revision is not"]),
+        ("org/pbmc@v9", ["org/pbmc@v9: the repo exists, but not this revision; give a branch, a tag or a 40-digit"]),
+        (f"org/pbmc@{'0' * 40}", ["the repo exists, but not this revision"]),
         ("org/text", ["has no config.json; check the name (smile-zoo search --hub shows spaces)"]),
         ("org/bert", ["config.json has format '', not 'smile-space'"]),
     ],
@@ -378,15 +378,15 @@ def test_private_repo(hub, machine, pbmc):
     refused = "org/secret@main: there is no such model repo at"
     stderr = machine.refused("pull", "org/secret")
     assert refused in stderr
-    assert "or it is private and somebody without a token was not let in" in stderr
-    assert "set HF_TOKEN to a token that opens it" in stderr
+    assert "or it is private and a user without a token has no access" in stderr
+    assert "set HF_TOKEN to a token with access" in stderr
     hub.add_user("stranger", token="hf_stranger")
     stderr = machine.refused("pull", "org/secret", HF_TOKEN="hf_stranger")
     assert refused in stderr
-    assert "this token was not let in" in stderr
+    assert "this token has no access" in stderr
     assert "hf_stranger" not in stderr
     stderr = machine.refused("pull", "org/secret", HF_TOKEN="hf_wrong")
-    assert f"org/secret@main: {hub.endpoint} did not let this token in; set HF_TOKEN to a token that it" in stderr
+    assert f"org/secret@main: {hub.endpoint} rejected this token; set HF_TOKEN to a token that it" in stderr
     report = machine.json("pull", "org/secret", HF_TOKEN="hf_owner")
     assert downloaded(report) == pbmc.wanted
     assert downloaded(machine.json("pull", "org/secret", **OFFLINE)) == []

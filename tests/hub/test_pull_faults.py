@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hub_server import Fault
+from fake_hub import Fault
 
 import smile_zoo
 from smile_runtime import IntegrityError, OutputError, SpaceError, open_space
@@ -120,7 +120,7 @@ def test_connection_that_always_ends_at_once(hub, machine, pbmc, commit, fast):
     hub.fault(Fault("cut", path=GRAPH, times=None))
     stderr = machine.refused("pull", "org/pbmc", **fast)
     assert f"org/pbmc@{commit[:7]} {GRAPH}: {hub.endpoint} was not reached" in stderr
-    assert "try again: what has come already is kept" in stderr
+    assert "try again: finished files are kept" in stderr
     assert machine.damage() == []
     hub.faults.clear()
     assert GRAPH in pulled_here(machine, pbmc)
@@ -161,7 +161,7 @@ def test_file_that_comes_wrong_always_is_refused(hub, machine, pbmc, commit, nam
 def test_file_that_comes_with_the_wrong_size_always_is_refused(hub, machine, pbmc, commit, kind, fast):
     fault = hub.fault(Fault(kind, path=GRAPH, times=None))
     stderr = machine.refused("pull", "org/pbmc", **fast)
-    assert f"{GRAPH} came with the wrong size 5 times" in stderr
+    assert f"{GRAPH} arrived with the wrong size 5 times" in stderr
     assert "try again later" in stderr
     assert fault.hits == 5
     assert machine.damage() == []
@@ -229,7 +229,7 @@ def test_retry_after_an_hour_is_not_waited_for(hub, machine, pbmc, commit, metho
     started = time.monotonic()
     stderr = machine.refused("pull", "org/pbmc")
     assert time.monotonic() - started < SOON
-    assert "asks for fewer requests; try again in 3600 s" in stderr
+    assert "is limiting requests; try again in 3600 s" in stderr
     assert machine.damage() == []
     hub.faults.clear()
     pulled_here(machine, pbmc)
@@ -329,7 +329,7 @@ def test_manifest_of_a_newer_format(hub, machine, pbmc):
 def test_file_that_is_not_what_the_manifest_pins(hub, machine, pbmc):
     commit = hub.create("org/pbmc", {**pbmc.files, "map.png": b"some other picture"})
     stderr = machine.refused("pull", "org/pbmc")
-    assert f"org/pbmc@{commit[:7]}: map.png came twice and was not what the manifest pins, so it was removed" in stderr
+    assert f"org/pbmc@{commit[:7]}: map.png arrived twice and differs from the manifest, so it was removed" in stderr
     assert f"map.png has 18 bytes, but the manifest says {len(pbmc.files['map.png']):,}" in stderr
     assert not (snapshot(machine, commit) / "map.png").exists()
     assert machine.damage() == []
@@ -392,7 +392,8 @@ def test_damaged_cache_is_mended(hub, machine, pbmc, commit):
         change((snapshot(machine, commit) / name).resolve())
     offline = machine.refused("pull", "org/pbmc", HF_HUB_OFFLINE="1")
     assert (
-        "org/pbmc@main is not whole on this machine and HF_HUB_OFFLINE is set; pull it with the network on" in offline
+        "org/pbmc@main is not complete on this machine and HF_HUB_OFFLINE is set; pull it with the network on"
+        in offline
     )
     hub.clear_log()
     assert sorted(pulled(machine, pbmc)) == sorted(damage)
@@ -403,7 +404,7 @@ def test_damaged_cache_is_mended(hub, machine, pbmc, commit):
 def test_damaged_manifest_is_mended(hub, machine, pbmc, commit, damage):
     pulled_here(machine, pbmc)
     damage((snapshot(machine, commit) / "config.json").resolve())
-    assert "is not whole on this machine" in machine.refused("show", "org/pbmc", HF_HUB_OFFLINE="1")
+    assert "is not complete on this machine" in machine.refused("show", "org/pbmc", HF_HUB_OFFLINE="1")
     hub.clear_log()
     assert pulled(machine, pbmc) == []
     assert {request.path.rpartition("/")[2] for request in machine.requests} == {commit, "config.json"}
@@ -424,7 +425,7 @@ def test_damaged_cache_is_never_projected_into(hub, machine, pbmc, commit, count
     pulled_here(machine, pbmc)
     flip((snapshot(machine, commit) / GRAPH).resolve())
     project = ["project", "query.h5ad", "org/pbmc", "-o", "out.h5ad"]
-    assert "is not whole on this machine" in machine.refused(*project, HF_HUB_OFFLINE="1")
+    assert "is not complete on this machine" in machine.refused(*project, HF_HUB_OFFLINE="1")
     assert not (machine.folder / "out.h5ad").exists()
     assert machine.run(*project).returncode == 0
     assert machine.damage() == []
@@ -466,7 +467,7 @@ def test_four_processes_at_once(hub, machine, pbmc, commit):
 def test_process_says_what_it_waits_for(hub, machine, pbmc, commit):
     with RepoCache(machine.cache, "org/pbmc").locked():
         process = machine.start("pull", "org/pbmc")
-        assert process.stderr.readline() == "another process is busy with org/pbmc; waiting until it is done\n"
+        assert process.stderr.readline() == "another process is using org/pbmc; waiting until it is done\n"
         assert machine.requests == []
     assert process.communicate(timeout=60)[0] == f"{snapshot(machine, commit)}\n"
     assert process.returncode == 0
@@ -542,7 +543,7 @@ def test_interrupted_while_the_hub_is_silent(hub, machine, pbmc, commit):
 
 def is_full(stderr, place):
     assert f"cannot write to {place}: " in stderr
-    assert "make room, or set HF_HUB_CACHE to a larger place. What has come already is kept" in stderr
+    assert "free some space, or set HF_HUB_CACHE to a larger place. Finished files are kept" in stderr
 
 
 def test_file_size_limit(hub, machine, pbmc, commit):

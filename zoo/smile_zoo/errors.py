@@ -4,13 +4,13 @@
 
     SmileError
     ├── CatalogueError (ValueError)          a catalogue cannot be read
-    ├── BundleError (ValueError)             a tar is no bundle of a space
-    ├── PublishError (ValueError)            a space directory is not fit to be published
-    └── HubError (OSError)                   the Hub did not do what was asked
-        ├── HubConnectionError (ConnectionError)  it was not reached, or not in time
-        ├── OfflineError                     the network is off, and what was asked for is not on this machine
-        ├── AccessError (PermissionError)    the token does not open this repo
-        └── RepoNotFoundError (LookupError)  there is no such repo, revision or file
+    ├── BundleError (ValueError)             a tar file is not a bundle of a space
+    ├── PublishError (ValueError)            a space directory cannot be published
+    └── HubError (OSError)                   a request to the Hub failed
+        ├── HubConnectionError (ConnectionError)  the Hub was not reached, or not in time
+        ├── OfflineError                     the network is disabled, and the content is not on this machine
+        ├── AccessError (PermissionError)    the token gives no access to the repo
+        └── RepoNotFoundError (LookupError)  the repo, revision or file does not exist
 """
 
 from smile_runtime.errors import SmileError
@@ -21,15 +21,15 @@ class CatalogueError(SmileError, ValueError):
 
 
 class BundleError(SmileError, ValueError):
-    """A tar is no bundle of a space."""
+    """A tar file is not a bundle of a space."""
 
 
 class PublishError(SmileError, ValueError):
-    """A space directory is not fit to be published."""
+    """A space directory cannot be published."""
 
 
 class HubError(SmileError, OSError):
-    """The Hub did not do what was asked."""
+    """A request to the Hub failed."""
 
 
 class HubConnectionError(HubError, ConnectionError):
@@ -37,12 +37,12 @@ class HubConnectionError(HubError, ConnectionError):
 
 
 class OfflineError(HubError):
-    """The network is switched off, and what was asked for is not on this machine."""
+    """The network is disabled, and the content is not on this machine."""
 
 
 class AccessError(HubError, PermissionError):
-    """The token, or its absence, does not open this repo."""
+    """The token, or its absence, gives no access to the repo."""
 
 
 class RepoNotFoundError(HubError, LookupError):
-    """There is no such repo, revision or file on the Hub."""
+    """The repo, revision or file does not exist on the Hub."""

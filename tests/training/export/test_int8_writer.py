@@ -100,7 +100,7 @@ def test_another_graph_is_found_by_its_parity(built: Path) -> None:
     whole = encoder.graph.read_bytes()
     onnx.save(model, encoder.graph)
     swapped = replace(encoder, precision="float32")
-    with pytest.raises(smile_runtime.IntegrityError, match="report this, and use --precision float32"):
+    with pytest.raises(smile_runtime.IntegrityError, match="report this, and use float32"):
         require_int8_parity(swapped, parity)
     encoder.graph.write_bytes(whole)
 

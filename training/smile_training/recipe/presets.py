@@ -1,12 +1,12 @@
-"""Named starting points of a recipe: what each variant, preset and kind of values sets apart from the defaults."""
+"""Presets of a recipe: the settings of each variant, preset and kind of values."""
 
 from typing import Any, Literal
 
 Variant = Literal["smile", "psmile", "mpsmile", "reference", "composition"]
 
 Kind = Literal["rna", "atac", "histone", "adt", "methylation", "hic", "processed"]
-"""What values of a modality are: expression or gene activity; accessibility of peaks; reads of a histone mark in bins;
-antibody counts; methylation levels; contacts of bin pairs; numbers that need no more than a z-score."""
+"""Kind of values: expression or gene activity; accessibility of peaks; reads of a histone mark in bins; antibody
+counts; methylation levels; contacts of bin pairs; numbers that only need a z-score."""
 
 _UNSCALED: dict[str, Any] = {"target_sum": "none", "log1p": False}
 _PEAKS: dict[str, Any] = {

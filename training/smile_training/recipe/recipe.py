@@ -1,7 +1,7 @@
-"""The recipe: the TOML file from which a space can be built again.
+"""The recipe: the TOML file that a space is built from.
 
-Every field has the published setting as its default (Xu, Das & McCord 2022); ``preset`` starts from another named set,
-and a modality's ``kind`` says how its values are prepared.
+Every field defaults to the published setting (Xu, Das & McCord 2022); ``preset`` selects another set of defaults, and a
+modality's ``kind`` determines its preprocessing.
 """
 
 import hashlib
@@ -20,9 +20,9 @@ Positive = Annotated[float, msgspec.Meta(gt=0, le=1e300)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
-"""What can be the name of a file or folder."""
+"""A valid name of a file or folder."""
 Column = Annotated[str, msgspec.Meta(pattern=r"^[^/]+\Z")]
-"""A column of obs after which a field of an h5ad file can be named."""
+"""A column of obs whose name can be part of a field name in an h5ad file."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -30,7 +30,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Source(Section, frozen=True):
-    """Where the cells come from, for the manifest and the card."""
+    """Source of the cells, for the manifest and the card."""
 
     name: str
     license: str = msgspec.field(name="licence")
@@ -38,56 +38,56 @@ class Source(Section, frozen=True):
 
 
 class Contacts(Section, frozen=True):
-    """What contact files must be, and which contacts are kept."""
+    """Required properties of contact files, and the contacts to keep."""
 
     genome: str = ""
-    """Assembly that ``.cool`` and ``.scool`` files must state."""
+    """Assembly required of ``.cool`` and ``.scool`` files."""
     resolution: Count | None = None
-    """Size of their bins in base pairs."""
+    """Bin size in base pairs."""
     max_distance: Count | None = None
-    """Contacts of bins further apart than this many base pairs are dropped."""
+    """Maximum distance of kept contacts in base pairs."""
 
 
 class Data(Section, frozen=True):
-    """The cells of one modality."""
+    """Cells of one modality."""
 
     path: str | list[str]
-    """A file, relative to the data folder: .h5ad, .h5mu, .cool, .scool or a folder of .cool; several are joined."""
+    """Files relative to the data folder: .h5ad, .h5mu, .cool, .scool or a folder of .cool; several are joined."""
     source: Source
     sha256: str | list[str] = ""
-    """Of each file; checked before it is opened, where given."""
+    """The sha256 of each file, verified before it is opened; empty to skip this."""
     obs: str = ""
-    """A table of the cells (.tsv, .csv; first column their names), for files that hold none, as .scool."""
+    """Table of cells (.tsv, .csv; names in the first column), for files without one, such as .scool."""
     mudata_key: str | None = None
-    """Name of the modality in an .h5mu file; None: as in the recipe."""
+    """Name of the modality in an .h5mu file; None for its name in the recipe."""
     layer: str | None = None
     values: Literal["counts", "lognorm"] | None = None
-    """What expression values are; None: recognized."""
+    """Kind of expression values; None to recognize it."""
     batch_key: str | None = None
     label_key: str | None = None
-    """The column of labels that training pairs by and figures are of: the finest level."""
+    """Label column for pairing and metrics: the finest level."""
     levels: list[Column] = []
-    """Coarser columns, the coarsest first: each label lies within one of the next coarser column."""
+    """Coarser label columns, coarsest first; each label belongs to one label of the next coarser column."""
     more_labels: list[Column] = []
-    """Further columns whose labels queries get, independent of the others."""
+    """Independent label columns that are also transferred to queries."""
     select: Literal["variable", "count", "idf"] = "variable"
-    """Which features are kept: those that vary most over batches, those seen in most cells, or in fewest."""
+    """Features to keep: the most variable over batches, or those found in most or fewest cells."""
     n_top_features: Count = 2000
-    """How many are kept; all where there are no more."""
+    """Number of features to keep; all if there are fewer."""
     min_cells: Annotated[int, msgspec.Meta(ge=0)] = 0
-    """Features seen in fewer cells are dropped."""
+    """Minimum number of cells with a feature."""
     contacts: Contacts = Contacts()
     simulate: Literal["mark", "methylation"] | None = None
-    """Values simulated for these cells, from these values; None: as measured."""
+    """Values to simulate from these cells; None to use the measured ones."""
 
 
 class PreprocessingSettings(Section, frozen=True):
-    """How raw values become encoder input: the steps of `smile_runtime.encoder.preprocessing`."""
+    """Steps from raw values to encoder input, as in `smile_runtime.encoder.preprocessing`."""
 
     values: AcceptedValues = "expression"
     binarize: bool = msgspec.field(default=False, name="binarise")
     target_sum: Positive | Literal["none"] = 1e4
-    """What each cell is scaled to; ``none`` for no scale to a total."""
+    """Total that each cell is scaled to; ``none`` for no scaling."""
     clr: bool = False
     per_band: bool = False
     log1p: bool = True
@@ -96,7 +96,7 @@ class PreprocessingSettings(Section, frozen=True):
 
     @property
     def total(self) -> float | None:
-        """The total that each cell is scaled to; None for no such scale."""
+        """Total that each cell is scaled to; None for no scaling."""
         return None if self.target_sum == "none" else self.target_sum
 
 
@@ -105,7 +105,7 @@ class Stem(Section, frozen=True):
 
     n_components: Count = 50
     kind: Literal["pca", "lsi"] = "pca"
-    """``lsi``: of values that are not centered, without the first component, which is depth."""
+    """``lsi`` uses uncentered values and drops the first component, which reflects depth."""
 
 
 class Network(Section, frozen=True):
@@ -116,40 +116,40 @@ class Network(Section, frozen=True):
     n_projection: Count = 32
     n_pseudo_types: Annotated[int, msgspec.Meta(ge=2)] = 25
     negative_slope: Share = 0.0
-    """Of the activation: 0 is ReLU."""
+    """Negative slope of the activation; 0 is ReLU."""
     heads: bool = True
-    """Whether projection and pseudo types have layers of their own; without, they are the encoding itself."""
+    """Whether projection and pseudo types have their own layers; otherwise the encoding serves as both."""
 
 
 class Pairing(Section, frozen=True):
-    """Which two cells are a positive pair."""
+    """Choice of positive pairs."""
 
     kind: Literal["self", "neighbour", "label", "label_neighbour"] = "self"
-    """A cell with itself; with a near cell of any batch; with all cells of its label; with a near one of its label."""
+    """A cell with itself, a near cell of any batch, all cells of its label, or a near cell of its label."""
     n_neighbors: Count = 5
-    """Partners are drawn from this many nearest cells in each batch."""
+    """Number of nearest cells in each batch that partners are drawn from."""
     unpaired: bool = False
-    """Whether a labeled cell that only the further modality measured learns from cells of its label in the first."""
+    """Whether a labeled cell without a partner learns from cells of its label in the first modality."""
 
 
 class Noise(Section, frozen=True):
-    """What makes the two views of a pair differ."""
+    """Noise that makes the two views of a pair differ."""
 
     gaussian: Amount = 1.0
-    """Standard deviation of the noise added to the encoder's input (to the components, where there is a stem)."""
+    """Standard deviation of the noise added to the encoder's input, or to the components of a stem."""
     masking: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
-    """Share of a view's features that are hidden as if they had not been measured."""
+    """Share of a view's features that are masked as not measured."""
 
 
 class Loss(Section, frozen=True):
-    """Temperatures and weights of the terms."""
+    """Temperatures and weights of the loss terms."""
 
     temperature: Positive = 0.05
     pseudo_type_temperature: Positive = 0.15
     mse_weight: Amount = 1.0
-    """Of the mean squared distance of a pair's two encodings."""
+    """Weight of the mean squared distance between a pair's encodings."""
     entropy_weights: tuple[Amount, Amount] = (0.2, 0.4)
-    """Of the entropies of both encodings in reference SMILE."""
+    """Weights of the entropies of both encodings in reference SMILE."""
 
 
 class Optimizer(Section, frozen=True):
@@ -161,20 +161,20 @@ class Optimizer(Section, frozen=True):
 
 
 class Training(Section, frozen=True):
-    """How encoders learn."""
+    """Training of the encoders."""
 
     pairing: Pairing = Pairing()
     loss: Loss = Loss()
     optimizer: Optimizer = msgspec.field(default_factory=Optimizer, name="optimiser")
     batch_size: Annotated[int, msgspec.Meta(ge=2)] = 512
     pretraining_epochs: Annotated[int, msgspec.Meta(ge=0)] = 0
-    """Of each modality on its own, in reference SMILE."""
+    """Epochs for each modality alone, in reference SMILE."""
     epochs: Count = 5
     precision: Literal["float32", "bf16"] = "float32"
 
 
 class Modality(Section, frozen=True):
-    """One modality: its cells, and what its encoder is fed."""
+    """One modality: its cells and the input of its encoder."""
 
     kind: Kind
     data: Data
@@ -184,29 +184,29 @@ class Modality(Section, frozen=True):
 
 
 class Reference(Section, frozen=True):
-    """What the space keeps of its reference cells."""
+    """Reference of the space."""
 
     kind: Literal["landmarks", "cells"] = "landmarks"
     n_landmarks: Count = 300
     n_neighbors: Count = 15
     map_method: Literal["umap", "tsne"] = "umap"
     min_matched: Share = 0.1
-    """Share of what the encoder looks at (the features' weights) that a query must have."""
+    """Minimum share of the encoder's feature weight that a query must contain."""
     folds: Annotated[int, msgspec.Meta(ge=2)] = 3
-    """Folds of the cross-validation that calibrates the confidence and measures the space."""
+    """Folds of the cross-validation that measures the space and calibrates the confidence."""
     repeats: Count = 3
-    """How often that cross-validation is repeated, with another seed each time."""
+    """Repeats of the cross-validation, each with its own seed."""
 
 
 class Export(Section, frozen=True):
-    """What is written beside the float32 graphs; it changes no figure."""
+    """Additional files beside the float32 graphs, which affect no metric."""
 
     int8: bool = False
-    """Whether encoders get an int8 graph too, where that comes near enough to float32."""
+    """Whether to add an int8 graph for each encoder if it agrees with float32."""
 
 
 class Recipe(Section, frozen=True):
-    """Everything that decides what a space becomes."""
+    """All settings of a space."""
 
     name: Name
     title: str
@@ -215,22 +215,22 @@ class Recipe(Section, frozen=True):
     tissue: str
     license: str = msgspec.field(name="licence")
     modalities: dict[Name, Modality]
-    """By name. The first is the one that tells cell types apart best: it is paired with itself in mpSMILE, and is the
+    """Modalities by name. The first should separate cell types best: it is paired with itself in mpSMILE, and is the
     teacher in a composition."""
     variant: Variant = "smile"
     preset: Literal["published", "stem"] = "published"
     network: Network = msgspec.field(default_factory=Network)
     training: Training = Training()
-    """Of all encoders together; of the teacher in a composition."""
+    """Training of all encoders, or of the teacher in a composition."""
     students: Training = Training()
-    """Of each further modality in a composition."""
+    """Training of each further modality in a composition."""
     reference: Reference = Reference()
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
     export: Export | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def simulated(self) -> tuple[str, ...]:
-        """Modalities whose values were never measured."""
+        """Modalities with simulated values."""
         return tuple(name for name, modality in self.modalities.items() if modality.data.simulate)
 
 
@@ -240,7 +240,7 @@ def read_recipe(path: Path) -> Recipe:
     Raises
     ------
     RecipeError
-        If there is no such file, it is not TOML, or a field is unknown, missing or out of range.
+        If the file is missing or not TOML, or if a field is unknown, missing or out of range.
     """
     try:
         fields = tomllib.loads(path.read_text("utf-8"))
@@ -252,19 +252,19 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def resolve_recipe(fields: dict[str, Any], origin: str) -> Recipe:
-    """Lay a recipe's own fields over those of its variant, preset and kinds, and check them.
+    """Complete a recipe's fields with those of its variant, preset and kinds, and validate them.
 
     Parameters
     ----------
     fields
-        As they stand in the TOML file.
+        Fields of the TOML file.
     origin
-        Names the recipe in errors.
+        Name of the recipe for error messages.
 
     Raises
     ------
     RecipeError
-        If a field is unknown, missing or out of range, or the variant cannot have these modalities.
+        If a field is unknown, missing or out of range, or if the variant does not support these modalities.
     """
     resolved = _with_defaults(fields)
     try:
@@ -281,7 +281,7 @@ def resolve_recipe(fields: dict[str, Any], origin: str) -> Recipe:
 
 
 def _modality_error(resolved: dict[str, Any]) -> str | None:
-    """Return what is wrong with a modality, by its name, which msgspec does not tell; None if all are right."""
+    """Return the error in a modality with its name, which msgspec omits; None if there is none."""
     modalities = resolved.get("modalities")
     for name, modality in modalities.items() if isinstance(modalities, dict) else ():
         try:
@@ -296,7 +296,7 @@ def _modality_error(resolved: dict[str, Any]) -> str | None:
 
 
 def fingerprint(recipe: Recipe) -> str:
-    """Return the sha256 of a resolved recipe: of every setting that its figures depend on."""
+    """Return the sha256 of a resolved recipe, covering every setting that its metrics depend on."""
     trained = msgspec.structs.replace(recipe, export=msgspec.UNSET)
     return hashlib.sha256(msgspec.json.encode(trained)).hexdigest()
 
@@ -343,7 +343,7 @@ def _require_simulated_names(recipe: Recipe, origin: str) -> None:
 
 
 def further_columns(recipe: Recipe) -> tuple[list[str], list[str]]:
-    """Return the label columns of any modality beside the primary one: levels, the coarsest first, and others."""
+    """Return the label columns of any modality besides the primary one: levels, coarsest first, and others."""
     data = [modality.data for modality in recipe.modalities.values()]
     levels = next((each.levels for each in data if each.levels), [])
     more = dict.fromkeys(name for each in data for name in each.more_labels)

@@ -79,7 +79,7 @@ def _try_endpoint() -> str:
         return "offline: HF_HUB_OFFLINE is set"
     hub, start = Hub(), time.perf_counter()
     try:
-        hub.answers()
+        hub.check_connection()
     except SmileError as error:
         return error.message
     return f"{hub.endpoint} answers in {time.perf_counter() - start:.2f} s"

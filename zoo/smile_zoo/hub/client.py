@@ -1,4 +1,4 @@
-"""The Hugging Face Hub, through its own client: with time limits, patience, and errors that say what to do."""
+"""The Hugging Face Hub through its own client, with time limits, retries and clear errors."""
 
 import hashlib
 import logging
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from smile_zoo.errors import OfflineError
-from smile_zoo.hub.error_translation import explained
+from smile_zoo.hub.error_translation import translated_errors
 from smile_zoo.hub.paths import hub_cache
 from smile_zoo.hub.retry import MAX_ATTEMPTS, TIMEOUT_SECONDS, call_with_retries
 
@@ -27,22 +27,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class HubFile:
-    """A file in a commit: its size in bytes, and the hash that the Hub has for it."""
+    """A file in a commit, with its size in bytes and the hash recorded by the Hub."""
 
     size: int
     algorithm: str
-    """``sha256`` of large and binary files, else ``git``: the sha1 that git has for it."""
+    """``sha256`` for large and binary files, otherwise ``git``: git's sha1 of the blob."""
     digest: str
 
     def fits(self, content: bytes) -> bool:
-        """Return whether this is the content of the file."""
+        """Return whether content matches the hash of the file."""
         found = hashlib.sha256(content).hexdigest() if self.algorithm == "sha256" else git_sha1(content)
         return found == self.digest
 
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit of a repo, and its files."""
+    """A commit of a repo with its files."""
 
     oid: str
     files: dict[str, HubFile]
@@ -50,7 +50,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class FoundRepo:
-    """A repo that a search found: its name, downloads of the last month, when it was changed (ISO 8601), its tags."""
+    """A repo found by a search: name, downloads in the last month, last change (ISO 8601), and tags."""
 
     repo: str
     downloads: int
@@ -59,21 +59,21 @@ class FoundRepo:
 
 
 class Hub:
-    """A Hub as one user sees it.
+    """A Hub as seen by one user.
 
     Parameters
     ----------
     endpoint
-        Its address; None: ``HF_ENDPOINT``, or huggingface.co.
+        URL of the Hub; None for ``HF_ENDPOINT`` or huggingface.co.
     token
-        Of a user; None: ``HF_TOKEN``, or who is logged in.
+        Access token; None for ``HF_TOKEN`` or the logged-in user's.
     cache_dir
-        Folder that repos are kept in; None: ``HF_HUB_CACHE``.
+        Cache folder for repos; None for ``HF_HUB_CACHE``.
 
     Attributes
     ----------
     cancelled
-        Once it is set, whatever is under way in any thread ends at the next piece of data.
+        Event that ends every running call, in any thread, at its next piece of data.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Hub:
 
     @cached_property
     def api(self) -> "HfApi":
-        """The client."""
+        """The Hub's own client."""
         from huggingface_hub import HfApi
 
         return HfApi(
@@ -97,41 +97,41 @@ class Hub:
 
     @property
     def endpoint(self) -> str:
-        """Its address."""
+        """URL of the Hub."""
         return self.api.endpoint
 
     def call(self, what: str, action: Callable[[], T], *, attempts: int = MAX_ATTEMPTS) -> T:
-        """Do something on the Hub, again where it failed for a reason that may pass.
+        """Call the Hub, and retry after temporary failures.
 
         Parameters
         ----------
         what
-            The repo, with its revision, that errors speak of.
+            Repo with its revision, for error messages.
         action
-            Called until it succeeds, with longer and longer waits in between, or those that the Hub asks for.
+            Called until it succeeds, with growing waits in between, or those that the Hub asks for.
         attempts
             Maximum number of attempts.
 
         Raises
         ------
         HubError
-            If it did not succeed.
+            If the call fails.
         OutputError
-            If this machine cannot write what came.
+            If the response cannot be written.
         """
         from huggingface_hub import get_token
 
         has_token = bool(self.token or get_token())
-        with explained(what, self.endpoint, self.cache_dir, has_token=has_token):
+        with translated_errors(what, self.endpoint, self.cache_dir, has_token=has_token):
             return call_with_retries(action, self.cancelled, attempts=attempts)
 
     def commit(self, repo: str, revision: str) -> Commit:
-        """Look up which commit a revision is, and what its files are.
+        """Look up the commit of a revision, and its files.
 
         Raises
         ------
         HubError
-            If there is no such repo or revision, or the Hub cannot be reached.
+            If the repo or revision does not exist, or the Hub cannot be reached.
         """
         what = f"{repo}@{revision}"
         info = self.call(
@@ -146,20 +146,20 @@ class Hub:
         assert info.sha is not None
         return Commit(info.sha, files)
 
-    def answers(self) -> None:
-        """See whether there is a Hub, for which it has five seconds.
+    def check_connection(self) -> None:
+        """Check that the Hub responds within five seconds.
 
         Raises
         ------
         HubError
-            If there is none.
+            If the Hub does not respond.
         """
         from huggingface_hub.utils import get_session
 
         self.call("the Hub", lambda: get_session().head(self.endpoint, timeout=5), attempts=1)
 
     def search(self, text: str) -> list[FoundRepo]:
-        """Return all model repos with ``library_name: smile-zoo``, those with this text in their name.
+        """Return the model repos with ``library_name: smile-zoo`` whose names contain a text.
 
         Raises
         ------
@@ -167,7 +167,7 @@ class Hub:
             If the Hub cannot be reached.
         """
         require_online("a search of the Hub")
-        self.answers()  # at once; the client tries for long
+        self.check_connection()  # fails at once, where the client would retry for long
         models = self.call(
             f"the search at {self.endpoint}",
             lambda: list(self.api.list_models(filter=LIBRARY, search=text or None, full=True)),
@@ -184,14 +184,14 @@ class Hub:
         ]
 
     def download(self, repo: str, commit: str, name: str, *, tqdm_class: type[Any] | None = None) -> Path:
-        """Bring one file of a commit into the cache, unless it is there; what it holds is for the caller to check.
+        """Download one file of a commit into the cache, unless it is there; the caller must verify its content.
 
         Raises
         ------
         HubError
-            If the Hub did not give it.
+            If the download fails.
         OutputError
-            If it cannot be written.
+            If the file cannot be written.
         """
         from huggingface_hub import hf_hub_download
 
@@ -213,24 +213,24 @@ class Hub:
 
 
 def git_sha1(content: bytes) -> str:
-    """Return the sha1 that git has for a file."""
+    """Return git's sha1 of a file's content."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def is_offline() -> bool:
-    """Return whether the network is switched off (``HF_HUB_OFFLINE``)."""
+    """Return whether ``HF_HUB_OFFLINE`` disables the network."""
     from huggingface_hub.constants import is_offline_mode
 
     return is_offline_mode()
 
 
 def require_online(what: str) -> None:
-    """Refuse to do what is of no use without the network.
+    """Raise if the network is disabled.
 
     Raises
     ------
     OfflineError
-        If the network is switched off.
+        If ``HF_HUB_OFFLINE`` is set.
     """
     if is_offline():
         raise OfflineError(f"{what} needs the network, and HF_HUB_OFFLINE is set; unset it")

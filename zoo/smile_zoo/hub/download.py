@@ -1,4 +1,4 @@
-"""Fetching files from the Hub, several at once, each checked before anybody can open it."""
+"""Parallel downloads from the Hub, each verified before it can be opened."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -14,44 +14,44 @@ from smile_zoo.hub.client import Commit, Hub
 from smile_zoo.hub.repo_cache import RepoCache
 
 Progress = Callable[[int, int], None]
-"""Told how many bytes came, and how many will have come at the end."""
+"""Called with the number of bytes just received, and the number of all bytes."""
 
-_WORKERS = 8
-_SECONDS_TO_END = 5  # what is under way ends at its next piece; what hangs is not waited for
-_LARGE = 4_000_000  # bytes, from which a file is slow by its size
-_STREAMS = 2
-"""Large files on their way at once: more are no faster, and while these come, those that came are hashed."""
+MAX_WORKERS = 8
+SHUTDOWN_SECONDS = 5  # running downloads end at their next piece of data; those that hang are not waited for
+LARGE_FILE_BYTES = 4_000_000
+MAX_LARGE_DOWNLOADS = 2
+"""Large files downloaded at the same time; more are not faster, and finished ones are hashed meanwhile."""
 
 
 def no_progress(n_bytes: int, total: int) -> None:
-    """Tell nobody."""
+    """Report no progress."""
 
 
 def fetch_files(
     hub: Hub, cache: RepoCache, commit: str, files: Mapping[str, FileRecord], hashes: FileHashes, progress: Progress
 ) -> None:
-    """Bring files of a commit into the cache; one that comes wrong is fetched once more, and then refused.
+    """Download files of a commit into the cache; a damaged file is downloaded once more, then rejected.
 
-    Whatever ends this early, Ctrl-C included, leaves the files that were right and nothing else.
+    Any interruption, including Ctrl-C, leaves only complete, correct files.
 
     Raises
     ------
     IntegrityError
-        If a file came wrong twice.
+        If a file arrives damaged twice.
     HubError
-        If the Hub did not give one.
+        If a download fails.
     OutputError
-        If one cannot be written.
+        If a file cannot be written.
     """
-    for name in files:  # all of them first: files of the same content are one blob
+    for name in files:  # all of them first, because files with the same content share a blob
         cache.evict(commit, name)
-    streams = threading.Semaphore(_STREAMS)
+    streams = threading.Semaphore(MAX_LARGE_DOWNLOADS)
     meter = _Meter(sum(record.size for record in files.values()), progress)
 
     def fetch(name: str, pinned: FileRecord) -> None:
         bar, problem = meter.bar(), None
         for _ in range(2):
-            with streams if pinned.size >= _LARGE else nullcontext():
+            with streams if pinned.size >= LARGE_FILE_BYTES else nullcontext():
                 hub.download(cache.repo, commit, name, tqdm_class=bar)
             try:
                 require_pinned(cache.snapshot(commit), name, pinned, hashes)
@@ -61,11 +61,11 @@ def fetch_files(
             else:
                 return
         raise IntegrityError(
-            f"{cache.repo}@{commit[:7]}: {name} came twice and was not what the manifest pins, so it was removed "
-            f"({str(problem).partition(';')[0]}); try again later, and tell the publisher if it stays so"
+            f"{cache.repo}@{commit[:7]}: {name} arrived twice and differs from the manifest, so it was removed "
+            f"({str(problem).partition(';')[0]}); try again later, and tell the publisher if this persists"
         ) from problem
 
-    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="smile-zoo-fetch")
+    pool = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="smile-zoo-fetch")
     futures = [pool.submit(fetch, name, pinned) for name, pinned in _small_first(files)]
     try:
         for future in as_completed(futures):
@@ -73,7 +73,7 @@ def fetch_files(
     except BaseException:
         hub.cancelled.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        wait([future for future in futures if not future.cancelled()], timeout=_SECONDS_TO_END)
+        wait([future for future in futures if not future.cancelled()], timeout=SHUTDOWN_SECONDS)
         raise
     finally:
         pool.shutdown(wait=False)
@@ -81,16 +81,16 @@ def fetch_files(
 
 
 def fetch_content(hub: Hub, cache: RepoCache, commit: Commit, name: str) -> bytes:
-    """Bring a small file into the cache and return what it holds, once that has the hash that the commit has for it.
+    """Download a small file into the cache, verify it against the commit, and return its content.
 
     Raises
     ------
     RepoNotFoundError
-        If the commit has no such file.
+        If the commit lacks the file.
     IntegrityError
-        If it came wrong twice.
+        If the file arrives damaged twice.
     HubError, OutputError
-        As `fetch_files`.
+        As in `fetch_files`.
     """
     pinned, path = commit.files.get(name), cache.snapshot(commit.oid) / name
     if pinned is None:
@@ -106,7 +106,7 @@ def fetch_content(hub: Hub, cache: RepoCache, commit: Commit, name: str) -> byte
             return content
         cache.evict(commit.oid, name)
     raise IntegrityError(
-        f"{cache.repo}@{commit.oid[:7]}: {name} came twice and was not what the commit has, so it was removed; "
+        f"{cache.repo}@{commit.oid[:7]}: {name} arrived twice and differs from the commit, so it was removed; "
         "try again later"
     )
 
@@ -116,7 +116,7 @@ def _small_first(files: Mapping[str, FileRecord]) -> list[tuple[str, FileRecord]
 
 
 class _Meter:
-    """One count of bytes for all files, fed by the bars that the client makes."""
+    """Counts the bytes of all files through the progress bars that the client creates."""
 
     def __init__(self, total: int, progress: Progress) -> None:
         self._total, self._progress = total, progress
@@ -127,7 +127,7 @@ class _Meter:
             self._progress(int(n_bytes), self._total)
 
     def bar(self) -> type[Any]:
-        """Return a class of bars that the client makes for one file, a new one each time it starts anew."""
+        """Return a class of progress bars for one file, of which the client creates one per attempt."""
         from tqdm import tqdm
 
         meter, file = self, {"done": 0.0}
@@ -144,10 +144,10 @@ class _Meter:
                 return None
 
             def update_transfer(self, n: float) -> None:
-                """Pass over what came from the network: what reached the disk is counted."""
+                """Ignore bytes received from the network; bytes written to disk are counted."""
 
             def set_transfer_postfix_str(self, text: str, *, refresh: bool = True) -> None:
-                """Pass over the speed."""
+                """Ignore the speed."""
 
             def _count(self, n: float) -> None:
                 file["done"] += n

@@ -1,4 +1,4 @@
-"""The errors of the Hub's client, as ours: what was asked for, what came, and what to do."""
+"""Translation of the Hub client's errors into ours: what was requested, what happened, and what to do."""
 
 import errno
 from collections.abc import Iterator
@@ -12,34 +12,34 @@ from smile_zoo.hub.retry import MAX_ATTEMPTS, has_wrong_size, is_conflict, retry
 
 
 @contextmanager
-def explained(what: str, endpoint: str, cache_dir: Path, *, has_token: bool) -> Iterator[None]:
-    """Turn the client's errors into ours.
+def translated_errors(what: str, endpoint: str, cache_dir: Path, *, has_token: bool) -> Iterator[None]:
+    """Translate the client's errors into ours.
 
     Parameters
     ----------
     what
-        The repo, with its revision and perhaps a file, that is spoken of.
+        Repo with its revision, and perhaps a file, for error messages.
     endpoint
-        The Hub's address.
+        URL of the Hub.
     cache_dir
-        Where the client writes to.
+        Folder that the client writes to.
     has_token
         Whether the user has a token.
 
     Raises
     ------
     HubError
-        For all that the Hub did or did not do.
+        For all failures of the Hub.
     OutputError
-        If this machine cannot write what came.
+        If the response cannot be written.
     """
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx
 
-    who = "this token" if has_token else "somebody without a token"
+    who = "this token" if has_token else "a user without a token"
     try:
         yield
-    except SmileError:  # of a call within the call
+    except SmileError:  # from a nested call
         raise
     except errors.GatedRepoError as error:
         raise AccessError(
@@ -48,13 +48,14 @@ def explained(what: str, endpoint: str, cache_dir: Path, *, has_token: bool) -> 
         ) from error
     except errors.RevisionNotFoundError as error:
         raise RepoNotFoundError(
-            f"{what}: the repo is there, this revision is not; give a branch, a tag or a 40-digit commit, leave it out "
-            "for main, or look it up again with --update"
+            f"{what}: the repo exists, but not this revision; use a branch, a tag or a 40-digit commit, omit it for "
+            "main, or look it up again",
+            options={"update": True},
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise RepoNotFoundError(
-            f"{what}: there is no such model repo at {endpoint}, or it is private and {who} was not let in; check the "
-            "name (smile-zoo search --hub), or set HF_TOKEN to a token that opens it"
+            f"{what}: there is no such model repo at {endpoint}, or it is private and {who} has no access; check the "
+            "name (smile-zoo search --hub), or set HF_TOKEN to a token with access"
         ) from error
     except errors.RemoteEntryNotFoundError as error:
         raise RepoNotFoundError(f"{what}: the repo has no such file at this commit; is it a SMILE space?") from error
@@ -62,7 +63,7 @@ def explained(what: str, endpoint: str, cache_dir: Path, *, has_token: bool) -> 
         raise offline_error(what) from error
     except errors.HfHubHTTPError as error:
         raise _answered(what, endpoint, who, error) from error
-    except errors.LocalEntryNotFoundError as error:  # the client's word for: not reached, and nothing in the cache
+    except errors.LocalEntryNotFoundError as error:  # the Hub was not reached, and nothing is in the cache
         cause = error.__cause__ or error
         if isinstance(cause, errors.OfflineModeIsEnabled):
             raise offline_error(what) from error
@@ -70,22 +71,24 @@ def explained(what: str, endpoint: str, cache_dir: Path, *, has_token: bool) -> 
             raise _answered(what, endpoint, who, cause) from error
         raise _unreachable(what, endpoint, cause) from error
     except errors.HFValidationError as error:
-        raise RepoNotFoundError(f"{what} cannot be the name of a repo: {error}") from error
+        raise RepoNotFoundError(f"{what} is not a valid repo name: {error}") from error
     except (httpx.HTTPError, ConnectionError, TimeoutError) as error:
         raise _unreachable(what, endpoint, error) from error
-    except RuntimeError as error:  # of hf_xet, the client's other way to bring large files
-        raise HubError(f"{what} did not come ({error}); set HF_HUB_DISABLE_XET=1 and try again") from error
+    except RuntimeError as error:  # from hf_xet, the client's other download method
+        raise HubError(f"{what} could not be downloaded ({error}); set HF_HUB_DISABLE_XET=1 and try again") from error
     except OSError as error:
         if has_wrong_size(error):
-            raise HubError(f"{what} came with the wrong size {MAX_ATTEMPTS} times: {error}; try again later") from error
+            raise HubError(
+                f"{what} arrived with the wrong size {MAX_ATTEMPTS} times: {error}; try again later"
+            ) from error
         raise _not_written(cache_dir, error) from error
 
 
 def offline_error(what: str) -> OfflineError:
-    """Return the error of something that would need the network while it is switched off."""
+    """Return the error for content that needs the network while it is disabled."""
     return OfflineError(
-        f"{what} is not whole on this machine and HF_HUB_OFFLINE is set; pull it with the network on, or bring it as a "
-        "bundle: smile-zoo bundle there, smile-zoo pull FILE.tar here"
+        f"{what} is not complete on this machine and HF_HUB_OFFLINE is set; pull it with the network enabled, or transfer "
+        "it as a bundle: smile-zoo bundle there, smile-zoo pull FILE.tar here"
     )
 
 
@@ -93,31 +96,30 @@ def _answered(what: str, endpoint: str, who: str, error: Any) -> HubError:  # no
     status, reason = error.response.status_code, error.server_message or error.response.reason_phrase
     if status == 401:
         return AccessError(
-            f"{what}: {endpoint} did not let {who} in; set HF_TOKEN to a token that it knows, or log in with: "
-            "hf auth login"
+            f"{what}: {endpoint} rejected {who}; set HF_TOKEN to a valid token, or log in with: hf auth login"
         )
     if status == 403:
         return AccessError(
-            f"{what}: {who} may not do this ({reason}); to publish, a token with write access is needed, to read a "
-            "gated repo, one that was let in"
+            f"{what}: {who} is not allowed to do this ({reason}); publishing needs a token with write access, and "
+            "reading a gated repo needs an approved one"
         )
     if status == 429:
-        return HubError(f"{what}: {endpoint} asks for fewer requests; try again in {retry_after(error):.0f} s")
+        return HubError(f"{what}: {endpoint} is limiting requests; try again in {retry_after(error):.0f} s")
     if is_conflict(error):
-        return HubError(f"{what} changed while this was under way; look at what is there now, and try again")
+        return HubError(f"{what} changed in the meantime; check its current state, and try again")
     return HubError(f"{what}: {endpoint} answered {status} ({reason}); try again later")
 
 
 def _unreachable(what: str, endpoint: str, error: BaseException) -> HubConnectionError:
     return HubConnectionError(
         f"{what}: {endpoint} was not reached ({str(error) or type(error).__name__}); check the network, the proxy "
-        "(HTTPS_PROXY, NO_PROXY) and HF_ENDPOINT, and try again: what has come already is kept"
+        "(HTTPS_PROXY, NO_PROXY) and HF_ENDPOINT, and try again: finished files are kept"
     )
 
 
-def _not_written(place: Path, error: OSError) -> OutputError:
+def _not_written(folder: Path, error: OSError) -> OutputError:
     full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
     advice = (
-        "make room, or set HF_HUB_CACHE to a larger place" if full else "set HF_HUB_CACHE to a place you can write to"
+        "free some space, or set HF_HUB_CACHE to a larger disk" if full else "set HF_HUB_CACHE to a writable folder"
     )
-    return OutputError(f"cannot write to {place}: {error.strerror or error}; {advice}. What has come already is kept")
+    return OutputError(f"cannot write to {folder}: {error.strerror or error}; {advice}. Finished files are kept")

@@ -1,28 +1,28 @@
-"""Where things are kept on this machine; the same places as the Hub's client, found without loading it."""
+"""Paths on this machine: the same as the Hub client's, determined without loading it."""
 
 import os
 from pathlib import Path
 
 
 def hub_home() -> Path:
-    """Return the home of the Hub's files: ``HF_HOME``, or ``huggingface`` in the user's cache."""
+    """Return the Hub's home folder: ``HF_HOME``, or ``huggingface`` in the user's cache."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return _path(os.environ.get("HF_HOME") or f"{cache}/huggingface")
 
 
 def hub_cache() -> Path:
-    """Return the folder in which the Hub's client keeps repos: ``HF_HUB_CACHE``, or ``hub`` in its home."""
+    """Return the Hub client's cache of repos: ``HF_HUB_CACHE``, or ``hub`` in its home folder."""
     named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     return _path(named) if named else hub_home() / "hub"
 
 
 def updated_catalogue() -> Path:
-    """Return the file of the catalogue that ``smile-zoo catalogue update`` writes."""
+    """Return the catalogue file that ``smile-zoo catalogue update`` writes."""
     return hub_home() / "smile-zoo" / "catalogue.jsonl"
 
 
 def hash_memory() -> Path:
-    """Return the folder in which the sha256 of files is remembered."""
+    """Return the folder that caches the sha256 of files."""
     return hub_home() / "smile-zoo" / "hashes"
 
 

@@ -1,7 +1,7 @@
-"""A repo in the Hub's cache: the layout of the Hub's client, so that its own tools see the same files.
+"""A repo in the Hub's cache, in the layout of the Hub's client, so that its own tools see the same files.
 
-``models--org--name/`` holds ``refs/REVISION`` (which commit a branch or tag was, when it was looked up),
-``snapshots/COMMIT/FILE``, and ``blobs/DIGEST``, to which the files of a snapshot are links.
+``models--org--name/`` holds ``refs/REVISION`` (the commit of a branch or tag when it was looked up),
+``snapshots/COMMIT/FILE``, and ``blobs/DIGEST``, which the files of a snapshot link to.
 """
 
 import hashlib
@@ -18,18 +18,18 @@ from smile_zoo.hub.repo_id import DEFAULT_REVISION, is_commit
 
 logger = logging.getLogger(__name__)
 
-_SECONDS_IN_SILENCE = 1.0
+SILENT_WAIT_SECONDS = 1.0
 
 
 class RepoCache:
-    """One repo in the cache.
+    """A repo in the cache.
 
     Parameters
     ----------
     cache_dir
-        The Hub's cache.
+        Cache folder of the Hub.
     repo
-        ``org/name``.
+        Repo id, ``org/name``.
     """
 
     def __init__(self, cache_dir: Path, repo: str) -> None:
@@ -38,11 +38,11 @@ class RepoCache:
         self._locks = cache_dir / ".locks" / self.path.name
 
     def snapshot(self, commit: str) -> Path:
-        """Return the directory of a commit, which may not be there."""
+        """Return the directory of a commit, which may not exist."""
         return self.path / "snapshots" / commit
 
     def commit_of(self, revision: str = DEFAULT_REVISION) -> str | None:
-        """Return which commit a branch or tag was when it was looked up; None if it never was."""
+        """Return the recorded commit of a branch or tag; None if it was never looked up."""
         try:
             commit = (self.path / "refs" / revision).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError):
@@ -50,7 +50,7 @@ class RepoCache:
         return commit if is_commit(commit) else None
 
     def record(self, revision: str, commit: str) -> None:
-        """Write down which commit a branch or tag is."""
+        """Record the commit of a branch or tag."""
         ref = self.path / "refs" / revision
         if self.commit_of(revision) != commit:
             ref.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ class RepoCache:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from pulling the same repo, once those that are at it are done.
+        """Lock the repo against other processes, after waiting for those that use it.
 
         Raises
         ------
@@ -78,8 +78,7 @@ class RepoCache:
             yield
         except OSError as error:
             raise OutputError(
-                f"cannot write to {self.path.parent}: {error.strerror or error}; set HF_HUB_CACHE to a place that you "
-                "can write to"
+                f"cannot write to {self.path.parent}: {error.strerror or error}; set HF_HUB_CACHE to a writable folder"
             ) from error
 
     def _take(self, lock: Path, stack: ExitStack) -> None:
@@ -87,33 +86,33 @@ class RepoCache:
         from huggingface_hub.utils import WeakFileLock
 
         try:
-            stack.enter_context(WeakFileLock(lock, timeout=_SECONDS_IN_SILENCE))
+            stack.enter_context(WeakFileLock(lock, timeout=SILENT_WAIT_SECONDS))
         except Timeout:
-            logger.warning("another process is busy with %s; waiting until it is done", self.repo)
+            logger.warning("another process is using %s; waiting for it", self.repo)
             stack.enter_context(WeakFileLock(lock))
 
-    def is_as_named(self, path: Path, content: bytes) -> bool:
-        """Return whether the content of a file is what its blob is named after: its sha256, or git's sha1 of it.
+    def matches_blob_name(self, path: Path, content: bytes) -> bool:
+        """Return whether content matches the name of its blob, which is its sha256 or git's sha1.
 
-        True, too, where the cache has copies in place of links, as on systems that know none.
+        Also true if the cache holds copies instead of links, as on systems without links.
         """
         if not path.is_symlink():
             return True
         return path.readlink().name in {hashlib.sha256(content).hexdigest(), git_sha1(content)}
 
     def unpacking(self) -> Path:
-        """Return where files can be unpacked, to be moved into a snapshot."""
+        """Return the path for unpacking files before they are moved into a snapshot."""
         self.path.mkdir(parents=True, exist_ok=True)
         return self.path / "unpacking"
 
-    def place(self, file: Path, commit: str, name: str) -> None:
-        """Move a file into a snapshot, in place of what was there."""
+    def move_into_snapshot(self, file: Path, commit: str, name: str) -> None:
+        """Move a file into a snapshot, replacing an earlier one."""
         target = self.snapshot(commit) / name
         target.parent.mkdir(parents=True, exist_ok=True)
         file.replace(target)
 
     def evict(self, commit: str, name: str) -> None:
-        """Remove a file, and the blob that it is a link to.
+        """Remove a file and the blob that it links to.
 
         Raises
         ------
@@ -129,7 +128,7 @@ class RepoCache:
                 link.unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove what killed processes left; a download that another process is busy with is locked, and stays."""
+        """Remove leftovers of killed processes; a running download of another process is locked, and kept."""
         from filelock import FileLock, Timeout
 
         for scratch in self.path.glob(".unpacking.*.partial"):

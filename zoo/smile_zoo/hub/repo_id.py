@@ -1,4 +1,4 @@
-"""Repo ids and revisions of the Hub, as they are written."""
+"""Syntax of repo ids and revisions."""
 
 import re
 
@@ -12,18 +12,18 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def is_commit(revision: str) -> bool:
-    """Return whether this is a commit, and not a branch or tag."""
+    """Return whether a revision is a commit rather than a branch or tag."""
     return _COMMIT.fullmatch(revision) is not None
 
 
 def is_repo(name: str) -> bool:
-    """Return whether this can be the name of a Hub repo: ``org/name``."""
+    """Return whether a name is a valid repo id, ``org/name``."""
     match = _REPO.fullmatch(name)
     return match is not None and match["revision"] is None
 
 
 def is_revision(name: str) -> bool:
-    """Return whether this can be the name of a branch or tag, as it stands in ``org/name@revision``."""
+    """Return whether a name is a valid branch or tag, as in ``org/name@revision``."""
     return re.fullmatch(_REVISION, name) is not None
 
 

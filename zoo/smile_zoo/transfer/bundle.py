@@ -156,7 +156,7 @@ def unpack(
             _require_unchanged(path, cache, label.commit, bundle.content)
             files = bundle.extract(scratch, progress)
             for name in (*(file.name for file in files), MANIFEST_NAME):
-                cache.place(scratch / name, label.commit, name)
+                cache.move_into_snapshot(scratch / name, label.commit, name)
             if label.revision != label.commit and cache.commit_of(label.revision or "") is None:
                 cache.record(label.revision or "", label.commit)
         return bundle.space(cache.snapshot(label.commit), files)
@@ -262,7 +262,7 @@ def _regular_file(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> 
 def _require_unchanged(path: Path, cache: RepoCache, commit: str, content: bytes) -> None:
     """Raise if the cache holds an intact but different manifest for the same commit."""
     cached = cache.snapshot(commit) / MANIFEST_NAME
-    if cached.is_file() and cached.read_bytes() != content and cache.is_as_named(cached, cached.read_bytes()):
+    if cached.is_file() and cached.read_bytes() != content and cache.matches_blob_name(cached, cached.read_bytes()):
         raise BundleError(
             f"{path} claims to be {cache.repo}@{commit}, but its manifest differs from the one in the cache; do not "
             f"use this bundle, or, if you trust it more: smile-zoo cache remove {cache.repo}@{commit[:10]}"

@@ -94,7 +94,7 @@ class SpaceDownload:
         if not path.is_file():
             return None
         content = path.read_bytes()
-        is_intact = self._cache.is_as_named(path, content) and self._is_catalogued(content)
+        is_intact = self._cache.matches_blob_name(path, content) and self._is_catalogued(content)
         return self._space_of(commit, content) if is_intact else None
 
     def _look_up(self) -> tuple[Commit, PulledSpace]:
