@@ -154,8 +154,7 @@ class Hub:
     def follow(self, function: Route, call: Call) -> Response:
         try:
             call.user = self.sign_in(call)
-            with open("/tmp/routes.txt", "a") as f:
-                f.write(function.__name__ + "\n")
+            with open("/tmp/routes.txt","a") as f: f.write(function.__name__+"\n")
             return function(self, call)
         except HubError as error:
             return error.response
