@@ -411,6 +411,6 @@ def test_manifest_of_a_bundle_that_is_no_space(machine, pbmc) -> None:
     with pytest.raises(SmileError, match=r"'\.\./evil\.json'"):
         unpack(machine.folder / "space.tar")
     put(b"{}")
-    with pytest.raises(SmileError, match="is of format '', 'smile-space' is needed"):
+    with pytest.raises(SmileError, match="has format '', not 'smile-space'"):
         unpack(machine.folder / "space.tar")
     left_nothing(machine)

@@ -168,7 +168,7 @@ def test_name_of_nothing_is_told(machine):
         ("org/pbmc@v9", ["org/pbmc@v9: the repo exists, but not this revision; give a branch, a tag or a 40-digit"]),
         (f"org/pbmc@{'0' * 40}", ["the repo exists, but not this revision"]),
         ("org/text", ["has no config.json; check the name (smile-zoo search --hub shows spaces)"]),
-        ("org/bert", ["config.json is of format '', 'smile-space' is needed"]),
+        ("org/bert", ["config.json has format '', not 'smile-space'"]),
     ],
 )
 def test_repo_of_nothing(hub, machine, commit, monkeypatch, name, texts):

@@ -303,18 +303,20 @@ def test_manifest_that_lists_what_may_not_be_there(hub, machine, pbmc, name):
     before = sorted(machine.folder.parent.rglob("evil*"))
     with pytest.raises(SpaceError, match="do not use this space") as caught:
         pulled_here(machine, pbmc)
-    assert f"org/pbmc@{commit} config.json lists {name!r}; a space holds only" in str(caught.value)
+    assert f"org/pbmc@{commit} config.json lists {name!r}, but a space contains only" in str(caught.value)
     assert not (snapshot(machine, commit) / "config.json").exists()
     assert sorted(machine.folder.parent.rglob("evil*")) == before
     assert all(request.path.endswith(("main", "config.json")) for request in machine.requests)
     assert machine.damage() == []
 
 
-@pytest.mark.parametrize("content", [b"{}", b"not json"])
-def test_manifest_that_is_none(hub, machine, pbmc, content):
+@pytest.mark.parametrize(
+    ("content", "text"), [(b"{}", "has format '', not 'smile-space'"), (b"not json", "is not a smile-zoo manifest")]
+)
+def test_manifest_that_is_none(hub, machine, pbmc, content, text):
     commit = hub.create("org/pbmc", {**pbmc.files, "config.json": content})
     stderr = machine.refused("pull", "org/pbmc")
-    assert f"org/pbmc@{commit} config.json is " in stderr
+    assert f"org/pbmc@{commit} config.json {text}" in stderr
     assert not (snapshot(machine, commit) / "config.json").exists()
     hub.commit("org/pbmc", {"config.json": pbmc.files["config.json"]})
     assert pulled_here(machine, pbmc, f"org/pbmc@{hub.head('org/pbmc')}") == pbmc.wanted

@@ -59,7 +59,7 @@ class PulledSpace:
     def with_files(
         self, files: Mapping[str, FileRecord], missing: Collection[str] = (), card_size: int | None = None
     ) -> "PulledSpace":
-        """Return the space with its selected files, and its card if it is here or has ``card_size`` bytes on the Hub."""
+        """Return the space with its selected files, and its card if that is here or has ``card_size`` bytes."""
         card = self.path / CARD_NAME
         size = card.stat().st_size if card.is_file() else card_size
         sizes = {} if size is None else {CARD_NAME: size}
