@@ -25,9 +25,8 @@ class GzipDataset:
 
     def __init__(self, dataset: "h5py.Dataset") -> None:
         self._dataset, self._length = dataset, int(dataset.chunks[0])
-        self._buffer_bytes = (
-            self._length * dataset.dtype.itemsize + 1
-        )  # one byte less, and zlib would double it at the end
+        # With a buffer of exactly the chunk's size, zlib would double it at the end.
+        self._buffer_bytes = self._length * dataset.dtype.itemsize + 1
         self.shape, self.dtype, self.name = dataset.shape, dataset.dtype, dataset.name
         self._last: tuple[int, NDArray[Any]] = (-1, np.empty(0, self.dtype))
 
