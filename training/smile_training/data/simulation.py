@@ -57,7 +57,7 @@ def simulate_mark(adata: anndata.AnnData, *, n_features: int = 3000, n_groups: i
     base = rng.normal(0.0, 0.6, n_features)
     depth = n_features * MEAN_READS_PER_BIN * rng.lognormal(0.0, 0.35, (len(group), 1))
     reads = []
-    for _, rows in row_chunks(np.concatenate([group, depth], axis=1)):
+    for rows in row_chunks(np.concatenate([group, depth], axis=1)):
         rate = np.exp(base + loading * rows[:, group_of])  # (rows, n_features)
         rate *= rows[:, -1:] / rate.sum(axis=1, keepdims=True)
         reads.append(scipy.sparse.csr_matrix(rng.poisson(rate), dtype=np.float32))
