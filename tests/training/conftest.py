@@ -12,7 +12,8 @@ import scipy
 import torch
 
 from smile_training.data.cells import Cells, read_cells
-from smile_training.recipe.recipe import Recipe, resolve_recipe
+from smile_training.recipe.read import resolve_recipe
+from smile_training.recipe.records import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 

@@ -15,7 +15,8 @@ from smile_runtime.errors import RecipeError
 from smile_runtime.io.atomic_files import sha256_file
 from smile_training.build import build_space
 from smile_training.cli import evaluate
-from smile_training.recipe.recipe import Recipe, resolve_recipe
+from smile_training.recipe.read import resolve_recipe
+from smile_training.recipe.records import Recipe
 
 ABOUT = dict.fromkeys(("title", "description", "organism", "tissue", "licence"), "x")
 SOURCE = {"name": "simulated", "licence": "CC0-1.0"}

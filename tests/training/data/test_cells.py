@@ -14,7 +14,7 @@ import scipy
 from smile_runtime.errors import QueryError, RecipeError, ValueKindError
 from smile_training.data.cells import Cells, read_cells
 from smile_training.model.preprocessing_fit import fit_preprocessing
-from smile_training.recipe.recipe import Data, Modality, PreprocessingSettings, Source
+from smile_training.recipe.records import Data, Modality, PreprocessingSettings, Source
 
 COUNTS = np.array([[1, 3, 0, 6], [0, 0, 5, 0], [2, 2, 2, 2]], np.float32)
 
@@ -189,7 +189,9 @@ def test_a_missing_layer_is_named(read: Read) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"there is no data file .*cells\.h5ad; name the folder .*--data"):
+    with pytest.raises(
+        RecipeError, match=r"there is no data file .*cells\.h5ad; pass the folder that holds it \(data_folder\)"
+    ):
         read_cells("rna", modality(), tmp_path)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from smile_runtime.errors import RecipeError
-from smile_training.data.contacts import bands, parse_pairs, read_contacts, within_distance
+from smile_training.data.contacts import distance_bands, parse_pairs, read_contacts, within_distance
 
 SIZES = {"chr2": 5_000_000, "chr10": 2_500_000}  # bins 0-4 and 5-7
 Pixels = list[tuple[int, int, float]]
@@ -113,7 +113,7 @@ def test_a_pair_stored_with_no_contact_is_no_feature(tmp_path: Path) -> None:
 
 def test_another_genome_is_refused(tmp_path: Path) -> None:
     path = write_cool(tmp_path / "a.cool", FIRST)
-    with pytest.raises(RecipeError, match=r"a\.cool::/ is of genome 'mm10', the recipe needs 'hg38'; use contacts of"):
+    with pytest.raises(RecipeError, match=r"a\.cool::/ has genome 'mm10', the recipe needs 'hg38'; use contacts of"):
         read(path, genome="hg38")
 
 
@@ -121,7 +121,7 @@ def test_a_file_that_states_no_genome_is_taken_with_a_warning(tmp_path: Path, ca
     path = write_cool(tmp_path / "a.cool", FIRST, assembly=None)
     with caplog.at_level(logging.WARNING):
         assert read(path).n_vars == 3
-    assert "1 of 1 cells do not say their genome; they are taken to be of 'mm10'" in caplog.text
+    assert "1 of 1 cells do not state their genome; 'mm10' is assumed" in caplog.text
 
 
 def test_another_resolution_is_refused(tmp_path: Path) -> None:
@@ -147,18 +147,18 @@ def test_bins_of_variable_size_are_refused(tmp_path: Path) -> None:
 def test_cells_of_different_bins_are_refused(tmp_path: Path, sizes: dict[str, int]) -> None:
     write_cool(tmp_path / "a.cool", FIRST)
     write_cool(tmp_path / "b.cool", [(0, 2, 1)], sizes=sizes)
-    with pytest.raises(RecipeError, match=r"b\.cool::/ has other bins than the first cell of .*; export all cells"):
+    with pytest.raises(RecipeError, match=r"b\.cool::/ has different bins from the first cell of .*; export all cells"):
         read(tmp_path)
 
 
 def test_a_file_with_both_triangles_is_refused(tmp_path: Path) -> None:
     path = write_cool(tmp_path / "a.cool", [(0, 2, 3), (2, 0, 3)], symmetric_upper=False)
-    with pytest.raises(RecipeError, match="stores both triangles of its contacts; export it as symmetric"):
+    with pytest.raises(RecipeError, match="stores both triangles of its contacts; export only the upper"):
         read(path)
 
 
 def test_a_folder_without_cells_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"has no \.cool files; put one in it for each cell"):
+    with pytest.raises(RecipeError, match=r"has no \.cool files; add one for each cell"):
         read(tmp_path)
 
 
@@ -166,7 +166,7 @@ def test_a_scool_file_without_cells_is_refused(tmp_path: Path) -> None:
     path = write_scool(tmp_path / "a.scool", {"a": FIRST})
     with h5py.File(path, "r+") as file:
         del file["cells/a"]
-    with pytest.raises(RecipeError, match=r"is no \.cool or \.scool file with cells"):
+    with pytest.raises(RecipeError, match=r"is not a \.cool or \.scool file with cells"):
         read(path)
 
 
@@ -185,9 +185,9 @@ def test_what_is_no_cool_file_is_refused(tmp_path: Path) -> None:
     with h5py.File(other, "w") as file:
         file["X"] = [1]
     for path in (text, other):
-        with pytest.raises(RecipeError, match=rf"{path.name} is no \.cool or \.scool file with cells"):
+        with pytest.raises(RecipeError, match=rf"{path.name} is not a \.cool or \.scool file with cells"):
             read(path)
-        with pytest.raises(RecipeError, match=r"\.cool is no \.cool file, or it is damaged; copy or export"):
+        with pytest.raises(RecipeError, match=r"\.cool is not a \.cool file, or it is damaged; copy or export"):
             read(tmp_path)
         path.unlink()
 
@@ -197,7 +197,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, lost: str) -> None:
     path = write_cool(tmp_path / "a.cool", FIRST)
     with h5py.File(path, "r+") as file:
         del file[lost]
-    with pytest.raises(RecipeError, match=r"is no \.cool file, or it is damaged"):
+    with pytest.raises(RecipeError, match=r"is not a \.cool file, or it is damaged"):
         read(path)
 
 
@@ -232,8 +232,8 @@ def test_no_names_are_no_pairs() -> None:
 
 def test_a_band_spans_chromosomes_and_a_distance_is_kept_up_to_its_limit() -> None:
     pairs = parse_pairs(["chr1:0-3Mb", "chr1:5-5Mb", "chr1:1-2Mb", "chr2:4-7Mb", "chr2:0-0Mb"])
-    assert bands(pairs).tolist() == [2, 0, 1, 2, 0]
-    assert bands(pairs).dtype == np.int64
+    assert distance_bands(pairs).tolist() == [2, 0, 1, 2, 0]
+    assert distance_bands(pairs).dtype == np.int64
     assert within_distance(pairs, 1_000_000).tolist() == [False, True, True, False, True]
 
 
@@ -245,4 +245,4 @@ def test_the_names_of_real_contacts_are_parsed(data_folder: Path) -> None:
     assert len(pairs) == 26_561
     assert pairs.loc["chr1:247-249Mb"].tolist() == ["chr1", 247_000_000, 249_000_000, 2_000_000]
     assert within_distance(pairs, 0).sum() == 230
-    assert bands(pairs).max() == 249
+    assert distance_bands(pairs).max() == 249

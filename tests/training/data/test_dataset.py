@@ -13,7 +13,8 @@ import pytest
 from smile_runtime.errors import RecipeError
 from smile_runtime.manifest import LabelColumn
 from smile_training.data.dataset import Dataset, read_dataset
-from smile_training.recipe.recipe import Recipe, resolve_recipe
+from smile_training.recipe.read import resolve_recipe
+from smile_training.recipe.records import Recipe
 
 SOURCE = {"name": "simulated", "licence": "CC0-1.0"}
 ABOUT = dict.fromkeys(("name", "title", "description", "organism", "tissue", "licence"), "x")
@@ -131,7 +132,7 @@ def test_the_log_says_how_many_are_paired(two: Path, caplog: pytest.LogCaptureFi
     with caplog.at_level(logging.INFO):
         read(two)
     assert "rna and adt: 2 cells are paired; 2 of rna and 1 of adt are not" in caplog.text
-    assert "2 pairs of rna and adt are fewer than a batch of 512: every batch takes them all" in caplog.text
+    assert "2 pairs of rna and adt are fewer than a batch of 512; every batch contains all of them" in caplog.text
 
 
 def test_a_subset_is_of_names(two: Path) -> None:
@@ -144,7 +145,9 @@ def test_a_subset_is_of_names(two: Path) -> None:
 def test_no_shared_cell_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "rna", ["a", "b"], kind=["T", "B"])
     write(tmp_path, "adt", ["a-1", "b-1"], kind=["T", "B"])
-    with pytest.raises(RecipeError, match=r"share 0 cells: no pair .* like 'a', 'b', those of adt like 'a-1', 'b-1'"):
+    with pytest.raises(
+        RecipeError, match=r"share 0 cells, too few .* rna has names like 'a', 'b', adt has names like 'a-1', 'b-1'"
+    ):
         read(tmp_path)
 
 
@@ -152,7 +155,7 @@ def test_no_shared_cell_is_refused(tmp_path: Path) -> None:
 def test_repeated_cell_names_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "rna", ["a", "a", "b"], kind=["T", "B", "B"])
     write(tmp_path, "adt", ["a", "b"], kind=["T", "B"])
-    with pytest.raises(RecipeError, match=r"rna\.h5ad has repeated cell names, 'a' for one; make adata\.obs_names uni"):
+    with pytest.raises(RecipeError, match=r"rna\.h5ad has repeated cell names, such as 'a'; make adata\.obs_names uni"):
         read(tmp_path)
 
 
@@ -234,7 +237,7 @@ def test_pairing_by_label_needs_labels_before_anything_is_trained(two: Path, kin
         {**ABOUT, "variant": "composition", "modalities": fields, "students": {"pairing": {"kind": kind}}}, "x.toml"
     )
     with pytest.raises(
-        RecipeError, match=r"students\.pairing is by label, and the cells of rna have none; .*label_key"
+        RecipeError, match=r"students\.pairing is by label, but the cells of rna have none; .*label_key"
     ):
         read_dataset(settings, two)
 
@@ -247,5 +250,5 @@ def test_unpaired_cells_need_labels_in_both(tmp_path: Path) -> None:
     settings = resolve_recipe(
         {**ABOUT, "variant": "psmile", "modalities": fields, "training": {"pairing": {"unpaired": True}}}, "x.toml"
     )
-    with pytest.raises(RecipeError, match=r"training\.pairing is by label, and the cells of adt have none"):
+    with pytest.raises(RecipeError, match=r"training\.pairing is by label, but the cells of adt have none"):
         read_dataset(settings, tmp_path)

@@ -76,7 +76,9 @@ def test_a_modality_gets_no_column_of_another_and_keeps_its_own(path: Path) -> N
 
 
 def test_an_unknown_modality_is_refused_with_the_names_of_those_there(path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"has no modality 'adt'; it has: atac, rna\. Name the one to take in data"):
+    with pytest.raises(
+        RecipeError, match=r"has no modality 'adt'; it has: atac, rna; set data\.mudata_key to one of them"
+    ):
         read_modality(path, "adt")
 
 

@@ -13,7 +13,7 @@ from smile_training.model.encoder_input import EncoderInput
 from smile_training.model.network import SmileNetwork
 from smile_training.model.preprocessing_fit import fit_preprocessing
 from smile_training.model.stem import fit_stem
-from smile_training.recipe.recipe import Network, Noise, PreprocessingSettings, Stem
+from smile_training.recipe.records import Network, Noise, PreprocessingSettings, Stem
 
 ROWS = np.array([17, 3, 3, 101])
 
@@ -29,7 +29,7 @@ def known(request: pytest.FixtureRequest, cells: Cells) -> tuple[np.ndarray, Mak
     network = SmileNetwork(len(cells.features), Network(hidden=[8]), stem)
     clean = (logged.toarray() - preprocessing.mean) * preprocessing.scale
     return clean if stem is None else clean @ stem, lambda **noise: EncoderInput(
-        logged, preprocessing, network, Noise(**noise)
+        logged, preprocessing, network, noise=Noise(**noise)
     )
 
 
@@ -82,7 +82,7 @@ def test_wide_data_is_made_dense_a_few_rows_at_a_time(monkeypatch: pytest.Monkey
     )
     stem = np.random.default_rng(0).standard_normal((n_peaks, 3)).astype(np.float32)
     network = SmileNetwork(n_peaks, Network(hidden=[4], n_latent=4), stem)
-    inputs = EncoderInput(wide, preprocessing, network, Noise())
+    inputs = EncoderInput(wide, preprocessing, network, noise=Noise())
     components = inputs.clean(np.arange(n_cells))
 
     assert sum(rows for rows, _ in seen) == n_cells

@@ -41,7 +41,7 @@ def test_nt_xent_is_the_published_loss(golden: dict[str, Tensor], temperature: s
     )
     i, j = i.clone().requires_grad_(), j.clone().requires_grad_()
 
-    ours = nt_xent(i, j, float(temperature))
+    ours = nt_xent(i, j, temperature=float(temperature))
     ours.backward()
 
     torch.testing.assert_close(ours.detach(), loss, atol=1e-6, rtol=0)
@@ -54,7 +54,7 @@ def test_pseudo_type_loss_is_the_published_loss(golden: dict[str, Tensor], tempe
     key = f"cluster_t{temperature}_"
     i, j = (golden[key + name].clone().requires_grad_() for name in ("logits_i", "logits_j"))
 
-    ours = pseudo_type_loss(i.softmax(dim=1), j.softmax(dim=1), float(temperature))
+    ours = pseudo_type_loss(i.softmax(dim=1), j.softmax(dim=1), temperature=float(temperature))
     ours.backward()
 
     torch.testing.assert_close(ours.detach(), golden[key + "loss"], atol=1e-6, rtol=0)
@@ -79,7 +79,7 @@ def test_supervised_loss_is_khosla_equation_2(labels: list[int], temperature: fl
     expected = written_out(a, b, positives, temperature)
     expected_gradients = torch.autograd.grad(expected, (a, b))
 
-    ours = supervised_nt_xent(a, b, torch.tensor(labels), temperature)
+    ours = supervised_nt_xent(a, b, torch.tensor(labels), temperature=temperature)
     gradients = torch.autograd.grad(ours, (a, b))
 
     torch.testing.assert_close(ours, expected, atol=1e-9, rtol=0)
@@ -90,19 +90,22 @@ def test_supervised_loss_is_khosla_equation_2(labels: list[int], temperature: fl
 def test_supervised_loss_without_shared_labels_is_nt_xent(labels: list[int]) -> None:
     a, b = views()
     torch.testing.assert_close(
-        supervised_nt_xent(a, b, torch.tensor(labels), 0.1), nt_xent(a, b, 0.1), atol=1e-12, rtol=0
+        supervised_nt_xent(a, b, torch.tensor(labels), temperature=0.1),
+        nt_xent(a, b, temperature=0.1),
+        atol=1e-12,
+        rtol=0,
     )
 
 
 def test_losses_ignore_length_and_order_of_views() -> None:
     a, b = views()
-    swapped = nt_xent(b * 7, a * 0.01, 0.2)
-    torch.testing.assert_close(swapped, nt_xent(a, b, 0.2), atol=1e-12, rtol=0)
+    swapped = nt_xent(b * 7, a * 0.01, temperature=0.2)
+    torch.testing.assert_close(swapped, nt_xent(a, b, temperature=0.2), atol=1e-12, rtol=0)
 
 
 def test_float32_loss_is_finite_at_a_very_low_temperature() -> None:
     a, b = (view.detach().float().requires_grad_() for view in views())
-    loss = supervised_nt_xent(a, b, torch.tensor([0, 0, 1, 1, -1, -1, 2, 2, 2, 3, 3, 3]), 1e-4)
+    loss = supervised_nt_xent(a, b, torch.tensor([0, 0, 1, 1, -1, -1, 2, 2, 2, 3, 3, 3]), temperature=1e-4)
     loss.backward()
     assert torch.isfinite(loss)
     assert torch.isfinite(a.grad).all()

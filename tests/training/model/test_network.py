@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from smile_training.model.network import SmileNetwork
-from smile_training.recipe.recipe import Network
+from smile_training.recipe.records import Network
 
 
 def test_the_published_network() -> None:

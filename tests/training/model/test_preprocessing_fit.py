@@ -12,7 +12,7 @@ from smile_runtime.encoder.preprocessing import size_factors
 from smile_runtime.errors import RecipeError
 from smile_training.data.cells import Cells
 from smile_training.model.preprocessing_fit import fit_preprocessing, select_features
-from smile_training.recipe.recipe import Data, PreprocessingSettings, Source
+from smile_training.recipe.records import Data, PreprocessingSettings, Source
 
 
 def as_cells(raw: np.ndarray, batches: Sequence[int] | None = None, target_sum: float | None = None) -> Cells:
@@ -150,7 +150,7 @@ def test_features_are_filtered_by_the_cells_that_have_them(fields: dict, kept: t
 
 def test_a_filter_that_leaves_nothing_is_refused() -> None:
     data = Data(path="x", source=Source(name="x", license="x"), min_cells=11)
-    with pytest.raises(RecipeError, match=r"no feature is seen in data\.min_cells = 11 cells"):
+    with pytest.raises(RecipeError, match=r"no feature is found in data\.min_cells = 11 cells"):
         select_features(as_cells(np.ones((10, 3), np.float32)), data, PreprocessingSettings())
 
 

@@ -8,7 +8,7 @@ from smile_runtime.errors import RecipeError
 from smile_training.data.cells import Cells
 from smile_training.model.preprocessing_fit import fit_preprocessing
 from smile_training.model.stem import fit_stem
-from smile_training.recipe.recipe import PreprocessingSettings, Stem
+from smile_training.recipe.records import PreprocessingSettings, Stem
 
 
 @pytest.mark.parametrize("scaling", ["sd", "sqrt_sd", "none"])
@@ -44,7 +44,7 @@ def test_too_few_cells_or_features_are_refused(cells: Cells, n_cells: int, n_fea
     few = cells.subset(np.arange(n_cells)).with_features(np.arange(n_features))
     preprocessing = fit_preprocessing(few, PreprocessingSettings())
     logged = preprocessing.transform(few.raw, few.size_factor)
-    said = f"the data has {n_cells} cells and {n_features} features; set stem.n_components below both"
+    said = f"the data has {n_cells} cells and {n_features} features; lower stem.n_components"
     with pytest.raises(RecipeError, match=said):
         fit_stem(logged, preprocessing, Stem(n_components=20), seed=0)
     assert fit_stem(logged, preprocessing, Stem(n_components=19), seed=0).shape == (n_features, 19)

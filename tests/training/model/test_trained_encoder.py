@@ -11,7 +11,7 @@ from smile_training.data.cells import Cells
 from smile_training.data.dataset import Dataset
 from smile_training.loop.train import Run, train_encoders
 from smile_training.model.trained_encoder import TrainedEncoder
-from smile_training.recipe.recipe import Recipe
+from smile_training.recipe.records import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -37,6 +37,6 @@ def test_embeddings_are_unit_vectors_in_the_order_of_cells(cells: Cells, make_re
 
 def test_cells_that_lack_a_feature_are_refused(cells: Cells, make_recipe: MakeRecipe) -> None:
     encoder = train(cells, make_recipe(epochs=1))
-    said = "the encoder takes 90 features, the data lacks 2 of them, 'gene3' for one"
+    said = "the encoder needs 90 features, the data lacks 2 of them, such as 'gene3'"
     with pytest.raises(RecipeError, match=said):
         encoder.embed(cells.with_features(np.setdiff1d(np.arange(90), [3, 7])))

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from smile_training.model import variants
-from smile_training.model.variants import Encoded, Phase, View
-from smile_training.recipe.recipe import Loss, Noise, Pairing, Training, resolve_recipe
+from smile_training.model.variants import EncodedView, TrainingPhase, View
+from smile_training.recipe.read import resolve_recipe
+from smile_training.recipe.records import Loss, Noise, Pairing, Training
 
 PAIRED = Training(loss=Loss(temperature=0.1, pseudo_type_temperature=1.0, mse_weight=1.0), epochs=20)
 
@@ -25,7 +26,7 @@ def leaf(golden: dict[str, Tensor], name: str) -> Tensor:
     return golden[name].clone().requires_grad_()
 
 
-def total(phase: Phase, views: Sequence[Encoded], terms: slice = slice(None)) -> Tensor:
+def total(phase: TrainingPhase, views: Sequence[EncodedView], terms: slice = slice(None)) -> Tensor:
     return torch.stack([term(list(views)) for term in phase.terms[terms]]).sum()
 
 
@@ -39,7 +40,7 @@ def test_mpsmile_is_the_published_loss(golden: dict[str, Tensor]) -> None:
     y = [leaf(golden, f"mpsmile_y{name}_logits") for name in names]
     nowhere = torch.zeros(64, 128, dtype=torch.float64)
     (phase,) = variants.mpsmile_phases("rna", "atac", PAIRED)
-    loss = total(phase, [Encoded(nowhere, f_i, y_i.softmax(dim=1)) for f_i, y_i in zip(f, y, strict=True)])
+    loss = total(phase, [EncodedView(nowhere, f_i, y_i.softmax(dim=1)) for f_i, y_i in zip(f, y, strict=True)])
     loss.backward()
 
     assert phase.views == (View("rna"), View("atac", partner=True), View("rna", partner=True))
@@ -52,7 +53,7 @@ def test_mpsmile_is_the_published_loss(golden: dict[str, Tensor]) -> None:
 def test_psmile_lacks_the_self_terms(golden: dict[str, Tensor]) -> None:
     nowhere = torch.zeros(64, 128, dtype=torch.float64)
     views = [
-        Encoded(nowhere, golden[f"mpsmile_f{name}"], golden[f"mpsmile_y{name}_logits"].softmax(dim=1))
+        EncodedView(nowhere, golden[f"mpsmile_f{name}"], golden[f"mpsmile_y{name}_logits"].softmax(dim=1))
         for name in ("a", "b")
     ]
     (phase,) = variants.psmile_phases("rna", "atac", PAIRED)
@@ -64,7 +65,7 @@ def test_psmile_lacks_the_self_terms(golden: dict[str, Tensor]) -> None:
 def test_a_pairs_encodings_are_drawn_together(golden: dict[str, Tensor], weight: float) -> None:
     za, zb = leaf(golden, "mse_za"), leaf(golden, "mse_zb")
     f = torch.rand(64, 32, dtype=torch.float64)
-    views = [Encoded(z, f, f.softmax(dim=1)) for z in (za, zb)]
+    views = [EncodedView(z, f, f.softmax(dim=1)) for z in (za, zb)]
     (phase,) = variants.psmile_phases("a", "b", Training(loss=Loss(mse_weight=weight)))
     near = total(phase, views, slice(1, None))
     near.backward()
@@ -76,7 +77,7 @@ def test_a_pairs_encodings_are_drawn_together(golden: dict[str, Tensor], weight:
 def test_reference_smile_is_the_published_loss(golden: dict[str, Tensor]) -> None:
     a, b = leaf(golden, "reference_A"), leaf(golden, "reference_B")
     alone, together = variants.reference_phases("rna", "adt", Training(pretraining_epochs=10, epochs=1000))
-    loss = total(together, [Encoded(z, z, z.softmax(dim=1)) for z in (a, b)])
+    loss = total(together, [EncodedView(z, z, z.softmax(dim=1)) for z in (a, b)])
     loss.backward()
 
     equal(loss, golden["reference_loss"])
@@ -93,8 +94,8 @@ def test_reference_smile_pretrains_each_modality_on_its_own(golden: dict[str, Te
     a, a2 = golden["nce_t0.2_i"], golden["nce_t0.2_j"]
     b, b2 = golden["mpsmile_fa"], golden["mpsmile_fb"]
     alone, _ = variants.reference_phases("rna", "adt", Training(loss=Loss(temperature=0.2), pretraining_epochs=1))
-    own = Encoded(b, b, b), Encoded(b2, b2, b2)
-    loss = total(alone, [Encoded(a, a, a), Encoded(a2, a2, a2), *own])
+    own = EncodedView(b, b, b), EncodedView(b2, b2, b2)
+    loss = total(alone, [EncodedView(a, a, a), EncodedView(a2, a2, a2), *own])
 
     def entropy(z: Tensor) -> Tensor:
         p = z.softmax(dim=1)
@@ -119,8 +120,8 @@ def test_labels_of_a_view_decide_its_positives() -> None:
     y = f.softmax(dim=1)
     labels = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
     (phase,) = variants.smile_phases("rna", Training())
-    unlabeled = total(phase, [Encoded(f, f, y), Encoded(f2, f2, y)])
-    labeled = total(phase, [Encoded(f, f, y, labels), Encoded(f2, f2, y, labels)])
+    unlabeled = total(phase, [EncodedView(f, f, y), EncodedView(f2, f2, y)])
+    labeled = total(phase, [EncodedView(f, f, y, labels), EncodedView(f2, f2, y, labels)])
     assert float(labeled - unlabeled) != pytest.approx(0, abs=1e-3)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from smile_runtime import open_space, read_manifest
 from smile_training import read_recipe
-from smile_training.recipe.recipe import fingerprint
+from smile_training.recipe.fingerprint import recipe_sha256
 
 ROOT = Path(__file__).parents[3]
 RECIPES = sorted((ROOT / "training/recipes").glob("*.toml"))
@@ -27,7 +27,7 @@ def test_figures_are_of_the_recipe_as_it_is(path: Path) -> None:
     recipe = read_recipe(path)
     figures = json.loads(path.with_suffix(".json").read_text("utf-8"))
     assert recipe.name == path.stem == figures["space"]
-    assert figures["recipe_sha256"] == fingerprint(recipe), "measure again: docs/figures.md says how"
+    assert figures["recipe_sha256"] == recipe_sha256(recipe), "measure again: docs/figures.md says how"
     assert {metric["n_repeats"] for metric in figures["metrics"]} == {recipe.reference.repeats}
 
 

@@ -8,7 +8,7 @@ import pytest
 from smile_runtime.errors import RecipeError
 from smile_training import read_recipe
 from smile_training.recipe.presets import KINDS, PRESETS
-from smile_training.recipe.recipe import further_columns, resolve_recipe
+from smile_training.recipe.read import resolve_recipe
 
 RECIPES = Path(__file__).parents[3] / "training/recipes"
 
@@ -255,7 +255,7 @@ def test_label_columns_of_several_modalities(path: Path) -> None:
     more = "levels = ['broad', 'middle']\nmore_labels = ['tissue']\n"
     data = two_modalities(LABELS + more, "label_key = 'kind'\nmore_labels = ['donor', 'tissue']\n")
     recipe = read_recipe(write(path, "variant = 'psmile'", data=data))
-    assert further_columns(recipe) == (["broad", "middle"], ["tissue", "donor"])
+    assert recipe.further_label_columns == (["broad", "middle"], ["tissue", "donor"])
 
 
 @pytest.mark.parametrize(

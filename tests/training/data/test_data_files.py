@@ -10,8 +10,8 @@ import pytest
 
 from smile_runtime.errors import RecipeError
 from smile_runtime.io.atomic_files import sha256_file
-from smile_training.data.files import open_sources, source_sha256
-from smile_training.recipe.recipe import Contacts, Data, Source
+from smile_training.data.data_files import data_file_sha256, open_data_files
+from smile_training.recipe.records import Contacts, Data, Source
 
 
 def data(**fields: object) -> Data:
@@ -21,9 +21,9 @@ def data(**fields: object) -> Data:
 def test_the_pinned_file_is_read_and_another_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cells.h5ad").write_bytes(b"abc")
     found = sha256_file(tmp_path / "cells.h5ad")
-    assert source_sha256(data(sha256=found), tmp_path) == source_sha256(data(), tmp_path) == [found]
+    assert data_file_sha256(data(sha256=found), tmp_path) == data_file_sha256(data(), tmp_path) == [found]
     with pytest.raises(RecipeError, match=f"cells.h5ad has sha256 {found}, the recipe pins {'0' * 64}"):
-        source_sha256(data(sha256="0" * 64), tmp_path)
+        data_file_sha256(data(sha256="0" * 64), tmp_path)
 
 
 def test_each_of_several_files_is_pinned_by_itself(tmp_path: Path) -> None:
@@ -31,14 +31,16 @@ def test_each_of_several_files_is_pinned_by_itself(tmp_path: Path) -> None:
     (tmp_path / "b.h5ad").write_bytes(b"def")
     found = [sha256_file(tmp_path / name) for name in ("a.h5ad", "b.h5ad")]
     paths = ["a.h5ad", "b.h5ad"]
-    assert source_sha256(data(path=paths, sha256=found), tmp_path) == found
+    assert data_file_sha256(data(path=paths, sha256=found), tmp_path) == found
     with pytest.raises(RecipeError, match=f"b.h5ad has sha256 {found[1]}, the recipe pins {'0' * 64}"):
-        source_sha256(data(path=paths, sha256=[found[0], "0" * 64]), tmp_path)
+        data_file_sha256(data(path=paths, sha256=[found[0], "0" * 64]), tmp_path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"there is no data file .*cells\.h5ad; name the folder .*--data"):
-        source_sha256(data(), tmp_path)
+    with pytest.raises(
+        RecipeError, match=r"there is no data file .*cells\.h5ad; pass the folder that holds it \(data_folder\)"
+    ):
+        data_file_sha256(data(), tmp_path)
 
 
 def test_pins_for_some_of_the_files_are_refused(tmp_path: Path) -> None:
@@ -46,7 +48,7 @@ def test_pins_for_some_of_the_files_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"abc")
     paths = ["a.h5ad", "b.h5ad", "c.h5ad"]
     with pytest.raises(RecipeError, match=r"data\.sha256 pins 2 files, data\.path names 3"):
-        source_sha256(data(path=paths, sha256=["0" * 64, "1" * 64]), tmp_path)
+        data_file_sha256(data(path=paths, sha256=["0" * 64, "1" * 64]), tmp_path)
 
 
 @pytest.fixture
@@ -70,7 +72,7 @@ HG38 = Contacts(genome="hg38", resolution=1_000_000)
 
 
 def test_contacts_take_what_is_known_of_cells_from_a_table(contacts: Path) -> None:
-    (adata,) = open_sources("hic", data(path="cells.scool", obs="cells.tsv", contacts=HG38), contacts)
+    (adata,) = open_data_files("hic", data(path="cells.scool", obs="cells.tsv", contacts=HG38), contacts)
     assert adata.obs["kind"].to_dict() == {"one": "MG", "two": "ODC"}
     assert adata.to_df().loc["two"].to_dict() == {"chr1:0-2000000": 1, "chr1:1000000-1000000": 7}
 
@@ -85,13 +87,13 @@ def test_contacts_take_what_is_known_of_cells_from_a_table(contacts: Path) -> No
 )
 def test_contacts_of_another_genome_or_resolution_are_refused(contacts: Path, wanted: Contacts, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
-        open_sources("hic", data(path="cells.scool", contacts=wanted), contacts)
+        open_data_files("hic", data(path="cells.scool", contacts=wanted), contacts)
 
 
 def test_a_table_that_lacks_a_cell_is_refused(contacts: Path) -> None:
     (contacts / "cells.tsv").write_text("cell\tkind\ntwo\tODC\n", "utf-8")
-    with pytest.raises(RecipeError, match=r"cells\.tsv lacks 1 of 2 cells, 'one' for one"):
-        open_sources("hic", data(path="cells.scool", obs="cells.tsv", contacts=HG38), contacts)
+    with pytest.raises(RecipeError, match=r"cells\.tsv lacks 1 of 2 cells, such as 'one'"):
+        open_data_files("hic", data(path="cells.scool", obs="cells.tsv", contacts=HG38), contacts)
 
 
 def test_each_modality_is_found_in_a_mudata_file(tmp_path: Path) -> None:
@@ -105,8 +107,8 @@ def test_each_modality_is_found_in_a_mudata_file(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         mudata.MuData(parts).write(tmp_path / "cells.h5mu")
-    (rna,) = open_sources("rna", data(path="cells.h5mu"), tmp_path)
-    (adt,) = open_sources("adt", data(path="cells.h5mu", mudata_key="prot"), tmp_path)
+    (rna,) = open_data_files("rna", data(path="cells.h5mu"), tmp_path)
+    (adt,) = open_data_files("adt", data(path="cells.h5mu", mudata_key="prot"), tmp_path)
     assert (rna.X.max(), adt.X.max()) == (1, 2)
     with pytest.raises(RecipeError, match="prot"):
-        open_sources("adt", data(path="cells.h5mu"), tmp_path)
+        open_data_files("adt", data(path="cells.h5mu"), tmp_path)
