@@ -1,4 +1,4 @@
-"""Cells as a query might have them."""
+"""Degradation of cells to resemble queries."""
 
 import numpy as np
 import scipy.sparse
@@ -20,9 +20,9 @@ def make_cells(raw: np.ndarray | scipy.sparse.csr_matrix, size_factor: float = 2
     )
 
 
-def test_first_as_they_are_then_with_fewer_features_and_counts() -> None:
+def test_cells_are_yielded_as_measured_then_with_fewer_features_and_counts() -> None:
     counts = np.random.default_rng(0).poisson(0.8, (50, 4000)).astype(np.float32)
-    unit = np.linspace(0.3, 3, 50, dtype=np.float32)[:, None]  # normalized cells: a count is another number in each
+    unit = np.linspace(0.3, 3, 50, dtype=np.float32)[:, None]  # value of one count in each normalized cell
     cells = make_cells(scipy.sparse.csr_matrix(counts * unit))
     first, *worse = degrade_cells(cells, seed=0)
     assert first is cells
@@ -38,7 +38,7 @@ def test_first_as_they_are_then_with_fewer_features_and_counts() -> None:
         assert abs(kept.sum() / counts[:, ~hidden[0]].sum() - depth) < 0.02
 
 
-def test_values_that_are_no_counts_are_not_thinned() -> None:
+def test_values_other_than_counts_are_not_thinned() -> None:
     values = np.random.default_rng(0).lognormal(size=(30, 100)).astype(np.float32)
     for matrix in (scipy.sparse.csr_matrix(values), values):
         _, *worse = degrade_cells(make_cells(matrix), seed=1)
@@ -48,6 +48,6 @@ def test_values_that_are_no_counts_are_not_thinned() -> None:
             assert (each.size_factor == 2).all()
 
 
-def test_of_many_cells_some_are_taken() -> None:
+def test_at_most_2000_cells_are_used() -> None:
     cells = make_cells(scipy.sparse.csr_matrix(np.ones((2_100, 3), np.float32)))
     assert {len(each) for each in degrade_cells(cells, seed=0)} == {2_000}

@@ -1,4 +1,4 @@
-"""The losses against the published ones, and against the formula written out."""
+"""Losses compared with the published implementation and with the formulas."""
 
 from pathlib import Path
 
@@ -22,8 +22,8 @@ def views(n: int = 12, d: int = 5, seed: int = 0) -> tuple[Tensor, Tensor]:
     return first.requires_grad_(), second.requires_grad_()
 
 
-def written_out(view_a: Tensor, view_b: Tensor, positives: list[set[int]], temperature: float) -> Tensor:
-    """Khosla et al. 2020, equation 2, one pair at a time; the mean over rows instead of the sum."""
+def loss_by_pairs(view_a: Tensor, view_b: Tensor, positives: list[set[int]], temperature: float) -> Tensor:
+    """Compute Khosla et al. 2020, equation 2, pair by pair, with the mean over rows instead of the sum."""
     z = torch.cat([view_a, view_b])
     z = z / z.norm(dim=1, keepdim=True)
     loss = torch.zeros((), dtype=z.dtype)
@@ -35,7 +35,7 @@ def written_out(view_a: Tensor, view_b: Tensor, positives: list[set[int]], tempe
 
 
 @pytest.mark.parametrize("temperature", ["0.05", "0.1", "0.2", "0.5"])
-def test_nt_xent_is_the_published_loss(golden: dict[str, Tensor], temperature: str) -> None:
+def test_nt_xent_equals_the_published_loss(golden: dict[str, Tensor], temperature: str) -> None:
     i, j, loss, grad_i, grad_j = (
         golden[f"nce_t{temperature}_{part}"] for part in ("i", "j", "loss", "grad_i", "grad_j")
     )
@@ -50,7 +50,7 @@ def test_nt_xent_is_the_published_loss(golden: dict[str, Tensor], temperature: s
 
 
 @pytest.mark.parametrize("temperature", ["0.15", "1.0"])
-def test_pseudo_type_loss_is_the_published_loss(golden: dict[str, Tensor], temperature: str) -> None:
+def test_pseudo_type_loss_equals_the_published_loss(golden: dict[str, Tensor], temperature: str) -> None:
     key = f"cluster_t{temperature}_"
     i, j = (golden[key + name].clone().requires_grad_() for name in ("logits_i", "logits_j"))
 
@@ -64,8 +64,8 @@ def test_pseudo_type_loss_is_the_published_loss(golden: dict[str, Tensor], tempe
 
 @pytest.mark.parametrize("labels", [[0, 1, 0, 1, 2, 2, 2, 0, 1, 3, 0, 0], [0, -1, 0, -1, 1, 1, -1, 2, -1, 2, 2, 5]])
 @pytest.mark.parametrize("temperature", [0.05, 0.5])
-def test_supervised_loss_is_khosla_equation_2(labels: list[int], temperature: float) -> None:
-    """Cells without a label (-1) have their own other view as the only positive."""
+def test_supervised_loss_equals_equation_2_of_khosla(labels: list[int], temperature: float) -> None:
+    """The only positive of an unlabeled cell (-1) is its own other view."""
     n = len(labels)
     positives = [
         {
@@ -76,7 +76,7 @@ def test_supervised_loss_is_khosla_equation_2(labels: list[int], temperature: fl
         for i in range(2 * n)
     ]
     a, b = views(n)
-    expected = written_out(a, b, positives, temperature)
+    expected = loss_by_pairs(a, b, positives, temperature)
     expected_gradients = torch.autograd.grad(expected, (a, b))
 
     ours = supervised_nt_xent(a, b, torch.tensor(labels), temperature=temperature)
@@ -87,7 +87,7 @@ def test_supervised_loss_is_khosla_equation_2(labels: list[int], temperature: fl
 
 
 @pytest.mark.parametrize("labels", [list(range(12)), [-1] * 12])
-def test_supervised_loss_without_shared_labels_is_nt_xent(labels: list[int]) -> None:
+def test_supervised_loss_without_shared_labels_equals_nt_xent(labels: list[int]) -> None:
     a, b = views()
     torch.testing.assert_close(
         supervised_nt_xent(a, b, torch.tensor(labels), temperature=0.1),

@@ -25,33 +25,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Cells of one modality: the inputs of an exported graph, with batches and labels.
-
-    Attributes
-    ----------
-    raw
-        Raw values, float32, shape ``(n_cells, n_features)``: CSR, or ndarray with NaN for missing values.
-    size_factor
-        Factor that scales each cell to the target sum, float32, shape ``(n_cells, 1)``.
-    features
-        Feature ids, ``n_features`` of them.
-    names
-        Cell names, all different, shape ``(n_cells,)``.
-    batches
-        Batch ids, indices into ``batch_names``, shape ``(n_cells,)``; all 0 without a batch column.
-    batch_names
-        Batch names, sorted.
-    columns
-        Label columns: the primary one, its levels from fine to coarse, then others; empty without labels.
-    """
+    """Cells of one modality: the inputs of an exported graph, with batches and labels."""
 
     raw: Matrix
+    """Raw values, float32, shape ``(n_cells, n_features)``: CSR, or ndarray with NaN for missing values."""
     size_factor: NDArray[np.float32]
+    """Factor that scales each cell to the target sum, float32, shape ``(n_cells, 1)``."""
     features: tuple[str, ...]
+    """Feature ids, ``n_features`` of them."""
     names: NDArray[np.object_]
+    """Cell names, all different, shape ``(n_cells,)``."""
     batches: NDArray[np.int64]
+    """Batch ids, indices into ``batch_names``, shape ``(n_cells,)``; all 0 without a batch column."""
     batch_names: tuple[str, ...]
+    """Batch names, sorted."""
     columns: tuple[Labels, ...]
+    """Label columns: the primary one, its levels from fine to coarse, then others; empty without labels."""
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -141,17 +130,13 @@ def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: Prepro
     except QueryError as error:
         raise type(error)(f"{path}: {error.message} (in the recipe: data.layer, data.values)") from error
     batches, batch_names = _batch_ids(adata, data.batch_key, path)
-    if data.batch_key is not None and (n_missing := int((batches < 0).sum())):
-        raise RecipeError(
-            f"{n_missing:,} cells of {path} have no value in the batch column {data.batch_key!r}; fill it in"
-        )
     cells = Cells(
         raw=_raw_values(matrix, settings, lognorm=values.kind == "lognorm"),
         size_factor=size_factors(values.totals, settings.total),
         features=tuple(map(str, adata.var_names)),
         names=adata.obs_names.to_numpy(dtype=object),
-        batches=np.maximum(batches, 0),
-        batch_names=batch_names or ("all",),
+        batches=batches,
+        batch_names=batch_names,
         columns=read_labels(adata, data, path),
     )
     if data.contacts.max_distance is not None:
@@ -163,7 +148,7 @@ def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: Prepro
 def _raw_values(matrix: Matrix, settings: PreprocessingSettings, *, lognorm: bool) -> Matrix:
     """Return raw values as CSR, or as ndarray for levels and numbers, whose zeros are measurements."""
     if settings.values in ("levels", "numbers"):
-        return np.asarray(matrix.toarray() if is_sparse(matrix) else matrix, dtype=np.float32)
+        return np.asarray(dense(matrix), dtype=np.float32)
     raw = scipy.sparse.csr_matrix(matrix, dtype=np.float32)
     raw = raw.expm1() if lognorm else raw
     raw.eliminate_zeros()
@@ -172,8 +157,10 @@ def _raw_values(matrix: Matrix, settings: PreprocessingSettings, *, lognorm: boo
 
 def _batch_ids(adata: anndata.AnnData, key: str | None, path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     if key is None:
-        return np.full(adata.n_obs, -1), ()
+        return np.zeros(adata.n_obs, np.int64), ("all",)
     ids, names = factorize(obs_column(adata, key, path))
+    if n_missing := int((ids < 0).sum()):
+        raise RecipeError(f"{n_missing:,} cells of {path} have no value in the batch column {key!r}; fill it in")
     return ids, tuple(names)
 
 

@@ -20,15 +20,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Cells by modality; a cell measured in two modalities has the same name in both.
-
-    Attributes
-    ----------
-    cells
-        Cells of each modality; label ids have the same meaning in all.
-    """
+    """Cells by modality; a cell measured in two modalities has the same name in both."""
 
     cells: dict[str, Cells]
+    """Cells of each modality; label ids have the same meaning in all."""
 
     @property
     def first(self) -> str:

@@ -13,14 +13,7 @@ from smile_training.data.dataset import Dataset
 
 
 def require_folds(labels: NDArray[np.int64], n_folds: int) -> None:
-    """Raise unless at least one label can be spread over all folds.
-
-    Parameters
-    ----------
-    labels
-        Label ids, shape ``(n_cells,)``; -1 for no label.
-    n_folds
-        Number of folds.
+    """Raise unless a label can be spread over all folds; label ids have shape ``(n_cells,)``, -1 for no label.
 
     Raises
     ------

@@ -17,18 +17,12 @@ from smile_training.recipe import Data
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """One label column of some cells.
-
-    Attributes
-    ----------
-    column
-        Name and sorted labels of the column; also its coarser column and parents after `nest_labels`.
-    ids
-        Label ids, indices into the column's labels or -1 for no label, shape ``(n_cells,)``.
-    """
+    """One label column of some cells."""
 
     column: LabelColumn
+    """Name and sorted labels of the column; also its coarser column and parents after `nest_labels`."""
     ids: NDArray[np.int64]
+    """Label ids, indices into the column's labels or -1 for no label, shape ``(n_cells,)``."""
 
     @classmethod
     def from_ids(cls, name: str, labels: Sequence[str], ids: NDArray[np.int64]) -> "Labels":

@@ -17,28 +17,7 @@ BIN_SIZE_BP = 200_000
 MEAN_READS_PER_BIN = 0.07
 """Mean simulated reads per cell and bin; the share of bins with reads is slightly lower."""
 _MOUSE_CHROMS = (*(f"chr{number}" for number in range(1, 20)), "chrX")
-_MOUSE_N_BINS = (
-    977,
-    910,
-    800,
-    782,
-    759,
-    748,
-    727,
-    647,
-    622,
-    653,
-    610,
-    600,
-    602,
-    624,
-    520,
-    491,
-    474,
-    453,
-    307,
-    855,
-)
+_MOUSE_N_BINS = (977, 910, 800, 782, 759, 748, 727, 647, 622, 653, 610, 600, 602, 624, 520, 491, 474, 453, 307, 855)
 """Number of whole bins on each mouse chromosome (mm10)."""
 
 

@@ -22,7 +22,6 @@ from smile_training.model import (
     psmile_phases,
     reference_phases,
     smile_phases,
-    student_phases,
 )
 from smile_training.recipe import Recipe, Training
 
@@ -142,7 +141,7 @@ def _compose(
         }
         pairs = paired_rows(dataset, first, name, pairing=recipe.students.pairing, seed=how.seed)
         stream = _stream(learners, pairs, recipe.students, how.seed)
-        phases = [(phase, [stream]) for phase in student_phases(first, name, recipe.students)]
+        phases = [(phase, [stream]) for phase in psmile_phases(first, name, recipe.students)]
         encoders |= _run(learners, phases, recipe.students, how, f"{how.name}-{name}")
     return {name: encoders[name] for name in recipe.modalities}
 

@@ -14,7 +14,6 @@ from smile_training.model.variants import (
     psmile_phases,
     reference_phases,
     smile_phases,
-    student_phases,
 )
 
 __all__ = [
@@ -35,5 +34,4 @@ __all__ = [
     "select_features",
     "self_partners",
     "smile_phases",
-    "student_phases",
 ]

@@ -61,21 +61,10 @@ class SmileNetwork(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def impute(self, x: Tensor, measured: Tensor) -> Tensor:
-        """Impute the missing features of centered, scaled cells.
+        """Impute the missing features of centered, scaled cells; all arrays have shape ``(n, n_features)``.
 
         Missing features get the reference mean, 0. Measured ones are divided by their total feature weight, which keeps
         the expected scale of the encoder's input whatever the fraction of missing features.
-
-        Parameters
-        ----------
-        x
-            Centered, scaled features, shape ``(n, n_features)``.
-        measured
-            Whether each feature was measured, bool, shape ``(n, n_features)``.
-
-        Returns
-        -------
-            Imputed features, shape ``(n, n_features)``.
         """
         fraction = measured.float() @ self.feature_weight[:, None]  # (n, 1)
         return torch.where(measured, x, 0.0) / fraction.clamp_min(MIN_MEASURED_FRACTION)

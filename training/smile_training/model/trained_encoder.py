@@ -16,24 +16,16 @@ from smile_training.recipe import Noise
 
 @dataclass(eq=False)
 class TrainedEncoder:
-    """A trained encoder with its fitted preprocessing.
-
-    Attributes
-    ----------
-    features
-        Feature ids, in the order of the network's inputs.
-    preprocessing
-        Fitted preprocessing.
-    network
-        Network in evaluation mode, on the CPU.
-    loss_curve
-        Mean loss of each epoch.
-    """
+    """A trained encoder with its fitted preprocessing."""
 
     features: tuple[str, ...]
+    """Feature ids, in the order of the network's inputs."""
     preprocessing: Preprocessing
+    """Fitted preprocessing."""
     network: SmileNetwork
+    """Network in evaluation mode, on the CPU."""
     loss_curve: list[float] = field(default_factory=list)
+    """Mean loss of each epoch."""
 
     def align_features(self, cells: Cells) -> Cells:
         """Return the cells with the encoder's features, in its order.

@@ -14,43 +14,28 @@ from smile_training.recipe import Loss, Training
 
 @dataclass(frozen=True)
 class View:
-    """One view of the cells in a batch.
-
-    Attributes
-    ----------
-    modality
-        Modality whose encoder sees the view.
-    partner
-        Whether the view shows each cell's partner instead of the cell itself.
-    noisy
-        Whether noise is added to the encoder's input.
-    """
+    """One view of the cells in a batch."""
 
     modality: str
+    """Modality whose encoder sees the view."""
     partner: bool = False
+    """Whether the view shows each cell's partner instead of the cell itself."""
     noisy: bool = True
+    """Whether noise is added to the encoder's input."""
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedView:
-    """One view of a batch after the encoder and its heads.
-
-    Attributes
-    ----------
-    encoding
-        Output of the encoder, shape ``(batch, n_latent)``.
-    projection
-        Output of the projection head, shape ``(batch, n_projection)``.
-    pseudo_type
-        Pseudo-cell-type probabilities, shape ``(batch, K)``.
-    labels
-        Label ids if cells are paired by label, shape ``(batch,)``; otherwise None.
-    """
+    """One view of a batch after the encoder and its heads."""
 
     encoding: Tensor
+    """Output of the encoder, shape ``(batch, n_latent)``."""
     projection: Tensor
+    """Output of the projection head, shape ``(batch, n_projection)``."""
     pseudo_type: Tensor
+    """Pseudo-cell-type probabilities, shape ``(batch, K)``."""
     labels: Tensor | None = None
+    """Label ids if cells are paired by label, shape ``(batch,)``; otherwise None."""
 
 
 LossTerm = Callable[[list[EncodedView]], Tensor]
@@ -59,24 +44,16 @@ LossTerm = Callable[[list[EncodedView]], Tensor]
 
 @dataclass(frozen=True)
 class TrainingPhase:
-    """A part of the training with fixed views and loss terms.
-
-    Attributes
-    ----------
-    views
-        Views of each batch.
-    terms
-        Terms whose sum is the loss.
-    epochs
-        Number of epochs.
-    paired
-        Whether a batch has the same cells in all modalities; otherwise each modality draws its own.
-    """
+    """A part of the training with fixed views and loss terms."""
 
     views: tuple[View, ...]
+    """Views of each batch."""
     terms: tuple[LossTerm, ...]
+    """Terms whose sum is the loss."""
     epochs: int
+    """Number of epochs."""
     paired: bool = True
+    """Whether a batch has the same cells in all modalities; otherwise each modality draws its own."""
 
 
 def smile_phases(modality: str, training: Training) -> list[TrainingPhase]:
@@ -86,7 +63,7 @@ def smile_phases(modality: str, training: Training) -> list[TrainingPhase]:
 
 
 def psmile_phases(a: str, b: str, training: Training) -> list[TrainingPhase]:
-    """Return the phase of pSMILE: the two measurements of a cell paired with each other."""
+    """Return the phase of pSMILE, also for a student ``b`` of a teacher ``a``: both measurements of a cell paired."""
     loss = training.loss
     views = (View(a), View(b, partner=True))
     return [TrainingPhase(views, (contrastive_term(0, 1, loss), mse_term(0, 1, loss)), training.epochs)]
@@ -98,11 +75,6 @@ def mpsmile_phases(a: str, b: str, training: Training) -> list[TrainingPhase]:
     views = (View(a), View(b, partner=True), View(a, partner=True))
     terms = (contrastive_term(0, 1, loss), contrastive_term(0, 2, loss), mse_term(0, 1, loss))
     return [TrainingPhase(views, terms, training.epochs)]
-
-
-def student_phases(teacher: str, modality: str, training: Training) -> list[TrainingPhase]:
-    """Return the phase of a student in a composition: pSMILE with a frozen teacher."""
-    return psmile_phases(teacher, modality, training)
 
 
 def reference_phases(a: str, b: str, training: Training) -> list[TrainingPhase]:

@@ -5,14 +5,7 @@ from smile_training.recipe.records import Recipe
 
 
 def require_valid(recipe: Recipe, origin: str) -> None:
-    """Validate the modalities, names and label columns of a recipe.
-
-    Raises
-    ------
-    RecipeError
-        If the variant does not support these modalities, a name hides that values are simulated, or label columns
-        contradict one another.
-    """
+    """Raise RecipeError if the modalities, names or label columns of a recipe contradict one another."""
     _require_modalities(recipe, origin)
     _require_simulated_names(recipe, origin)
     _require_label_columns(recipe, origin)
