@@ -52,18 +52,14 @@ def _most_variable(cells: Cells, n_top: int, settings: PreprocessingSettings) ->
     For expression, scanpy's ``seurat`` flavor: normalized dispersion of log values within each batch, with features
     ranked by the number of batches in which they are highly variable. For other values, the variance.
     """
-    nothing = np.zeros((2, len(cells.features)))
-    if settings.values != "expression":
-        _, std = _moments(
-            Preprocessing(
-                target_sum=settings.total, log1p=settings.log1p, scaling="none", mean=nothing[0], std=nothing[1]
-            ),
-            cells,
-        )
-        return np.argsort(-std, kind="stable")
+    is_expression = settings.values == "expression"
+    zeros = np.zeros(len(cells.features))
+    log1p = is_expression or settings.log1p
+    plain = Preprocessing(target_sum=settings.total, log1p=log1p, scaling="none", mean=zeros, std=zeros)
+    if not is_expression:
+        return np.argsort(-_moments(plain, cells)[1], kind="stable")
     import scanpy  # takes seconds to import, and small panels do not need it
 
-    plain = Preprocessing(target_sum=settings.total, log1p=True, scaling="none", mean=nothing[0], std=nothing[1])
     logged = plain.transform(cells.raw, cells.size_factor)
     if not is_sparse(logged):  # some values were not measured, and scanpy does not support NaN
         logged = np.where(np.isnan(logged), np.nanmean(logged, axis=0), logged)
