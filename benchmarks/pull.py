@@ -26,7 +26,7 @@ from smile_runtime.space.space import verify_files
 from smile_zoo.catalogue import list_spaces
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/hub"))
-from fake_hub import Hub
+from fake_hub import FakeHub
 
 REPO = "org/large"
 N_BYTES = 100_000_000
@@ -90,7 +90,7 @@ def measure(repeats: int) -> dict[str, object]:
     times: dict[str, list[float]] = {name: [] for name in CALLS}
     files = large_space()
     parse_manifest(files["config.json"], "the space of this benchmark")
-    with Hub() as hub:
+    with FakeHub() as hub:
         commit = hub.create(REPO, files)
         env |= {"HF_ENDPOINT": hub.endpoint, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
         for round_ in range(repeats + 1):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_hub import Blob, Hub, Request
+from fake_hub import Blob, FakeHub, Request
 
 from smile_runtime.io.atomic_files import sha256_file
 
@@ -28,9 +28,9 @@ threading.Event.wait = lambda self, timeout=None: wait(self, None if timeout is 
 
 
 @pytest.fixture
-def hub() -> Iterator[Hub]:
+def hub() -> Iterator[FakeHub]:
     """An empty Hub."""
-    with Hub() as server:
+    with FakeHub() as server:
         yield server
 
 
@@ -40,7 +40,7 @@ class Machine:
 
     folder: Path
     env: dict[str, str]
-    hub: Hub
+    hub: FakeHub
 
     def start(self, *arguments: str | Path, stderr: int = subprocess.PIPE, **env: str) -> subprocess.Popen[str]:
         """Start ``smile-zoo``."""
@@ -124,7 +124,7 @@ class Machine:
 
 
 @pytest.fixture
-def machine(hub: Hub, tmp_path: Path) -> Machine:
+def machine(hub: FakeHub, tmp_path: Path) -> Machine:
     """A machine with nothing on it, that knows this Hub alone."""
     folder = tmp_path / "machine"
     folder.mkdir()

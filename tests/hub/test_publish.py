@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_hub import ORG, OWNER_TOKEN, Call, Fault, Hub, Response
+from fake_hub import ORG, OWNER_TOKEN, FakeHub, Fault, Request, Response
 from safetensors.numpy import load_file, save
 
 import smile_zoo
@@ -30,14 +30,14 @@ def _logged_in(machine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def there(hub: Hub, pbmc) -> str:
+def there(hub: FakeHub, pbmc) -> str:
     """The commit of a repo to which pbmc was published."""
     manifest = read_manifest(pbmc.path)
     card = merge_card(pbmc.files["README.md"].decode(), render_card(manifest, repo=REPO))
     return hub.create(REPO, {**pbmc.files, "README.md": card.encode(), ".gitattributes": b"binary"})
 
 
-def refused(space: Path, hub: Hub, repo: str = REPO, **options: Any) -> str:
+def refused(space: Path, hub: FakeHub, repo: str = REPO, **options: Any) -> str:
     """Publish in this process, to a known error; return what it says."""
     with pytest.raises(SmileError) as caught:
         smile_zoo.publish(space, repo, endpoint=hub.endpoint, **{"token": OWNER_TOKEN, **options})
@@ -84,14 +84,14 @@ def commits_asked(machine) -> int:
     return sum("/commit/" in request for request in writes(machine))
 
 
-def meanwhile(hub: Hub, path: str, happens: Callable[[], object]) -> None:
+def meanwhile(hub: FakeHub, path: str, happens: Callable[[], object]) -> None:
     """Let something happen on the Hub once, just before it answers a request."""
     answer, left = hub.answer, [happens]
 
-    def answer_later(call: Call) -> Response:
-        if re.search(path, call.path) and left:
+    def answer_later(request: Request) -> Response:
+        if re.search(path, request.path) and left:
             left.pop()()
-        return answer(call)
+        return answer(request)
 
     hub.answer = answer_later
 

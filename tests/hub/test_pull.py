@@ -404,7 +404,7 @@ def test_gated_repo(hub, machine, pbmc):
         assert "org/gated@" in stderr
         assert f"is gated: ask for access at {hub.endpoint}/org/gated, then set HF_TOKEN to a token of that" in stderr
     assert machine.damage() == []
-    hub.accept("org/gated", "reader")
+    hub.approve("org/gated", "reader")
     assert downloaded(machine.json("pull", "org/gated", HF_TOKEN="hf_reader")) == pbmc.wanted
 
 

@@ -1,36 +1,36 @@
 """Faults that a test can inject into responses of the fake Hub."""
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
-from fake_hub.store import Response
-
-BODY_FAULTS = ("cut", "reset", "stall", "short", "long", "wrong")
+ENDING_FAULTS = ("cut", "reset", "stall")
+CONTENT_FAULTS = ("short", "long", "wrong")
 
 
 @dataclass
 class Fault:
-    """What goes wrong with some requests. HEAD is not GET; an empty method is any.
+    """A fault of some requests; the first fault in the list that matches a request is the only one applied to it.
 
-    Faults are asked in the order they were added, and the first that hits a request keeps it from the others.
+    ``status`` responds with an error, and ``lost`` closes the connection after the request took effect.
+    The others apply to files: ``cut``, ``reset`` and ``stall`` interrupt the body, ``short``, ``long`` and ``wrong``
+    change it.
     """
 
-    kind: Literal["status", "cut", "reset", "stall", "short", "long", "wrong", "lost"]
-    method: str = "GET"
+    kind: Literal["status", "lost", "cut", "reset", "stall", "short", "long", "wrong"]
+    method: str = "GET"  # GET does not match HEAD
     path: str = ""  # regular expression, searched in the unquoted path
-    times: int | None = 1  # how many matching requests it hits; None: all
-    skip: int = 0  # matching requests that pass first
+    times: int | None = 1  # number of matching requests that are hit; None for all
+    skip: int = 0  # number of matching requests that pass first
     status: int = 503
     headers: dict[str, str] = field(default_factory=dict)
-    after: int = 0  # body bytes sent before cut, reset or stall
-    seconds: float = 30.0  # of a stall
-    hits: int = 0  # requests it has hit
-    seen: int = 0  # requests that matched, hit or not
+    after: int = 0  # bytes of the body sent before cut, reset or stall
+    hits: int = 0  # requests hit so far
+    seen: int = 0  # requests matched so far
 
     def take(self, method: str, path: str) -> bool:
-        """Whether the fault hits this request; counts it."""
-        if self.method not in ("", method) or not re.search(self.path, path):
+        """Count a request, and return whether the fault hits it."""
+        if self.method != method or not re.search(self.path, path):
             return False
         self.seen += 1
         if self.seen <= self.skip or (self.times is not None and self.hits >= self.times):
@@ -38,28 +38,14 @@ class Fault:
         self.hits += 1
         return True
 
-
-def damaged(response: Response, kind: str) -> Response:
-    data, middle = response.body, len(response.body) // 2
-    if kind == "wrong" and data:
-        data = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
-    elif kind == "short":
-        data = data[:-1]
-    elif kind == "long":
-        data += b"\0"
-    return replace(response, body=data)
-
-
-def ranged(response: Response, header: str) -> Response:
-    """Cut a file down to the range that was asked for."""
-    size = len(response.body)
-    match = re.fullmatch(r"bytes=(\d*)-(\d*)", header)
-    if match is None or match.groups() == ("", ""):
-        return response
-    first, last = match.groups()
-    start = int(first) if first else max(size - int(last), 0)
-    end = min(int(last) + 1, size) if first and last else size
-    if start >= size:
-        return Response(416, b"", {"Content-Range": f"bytes */{size}"})
-    headers = {**response.headers, "Content-Range": f"bytes {start}-{end - 1}/{size}"}
-    return Response(206, response.body[start:end], headers, is_file=True)
+    def change(self, content: bytes) -> bytes:
+        """Return the content of a file as the fault changes it."""
+        middle = len(content) // 2
+        match self.kind:
+            case "wrong":
+                return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+            case "short":
+                return content[:-1]
+            case "long":
+                return content + b"\0"
+        return content

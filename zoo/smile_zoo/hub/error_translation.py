@@ -87,8 +87,8 @@ def translated_errors(what: str, endpoint: str, cache_dir: Path, *, has_token: b
 def offline_error(what: str) -> OfflineError:
     """Return the error for content that needs the network while it is disabled."""
     return OfflineError(
-        f"{what} is not complete on this machine and HF_HUB_OFFLINE is set; pull it with the network enabled, or transfer "
-        "it as a bundle: smile-zoo bundle there, smile-zoo pull FILE.tar here"
+        f"{what} is not complete on this machine and HF_HUB_OFFLINE is set; pull it with the network enabled, or "
+        "transfer it as a bundle: smile-zoo bundle there, smile-zoo pull FILE.tar here"
     )
 
 
