@@ -1,4 +1,4 @@
-"""``smile-zoo cache``: the spaces among whatever else the Hub's cache holds."""
+"""``smile-zoo cache``: spaces in the Hub's cache, beside repos of other kinds."""
 
 import shutil
 from pathlib import Path
@@ -22,12 +22,12 @@ def _home(machine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def commits(hub, machine, pbmc, two) -> dict[str, str]:
-    """A cache with two commits of one space, a part of another, and repos that are no spaces."""
-    found = {"old": hub.create(REPO, pbmc.files)}
+def commits(hub, machine, pbmc, two_modality_space) -> dict[str, str]:
+    """A cache with two commits of one space, part of another space, and repos that are not spaces."""
+    commits = {"old": hub.create(REPO, pbmc.files)}
     hub.tag(REPO, "v1")
-    found["new"] = hub.commit(REPO, pbmc.changed({"loss.png": b"another picture"}))
-    found["two"] = hub.create("org/two", two.files)
+    commits["new"] = hub.commit(REPO, pbmc.changed({"loss.png": b"another picture"}))
+    commits["two"] = hub.create("org/two", two_modality_space.files)
     hub.create("org/other", {"config.json": b'{"model_type": "bert"}', "weights.onnx": b"weights"})
     for name in (f"{REPO}@v1", REPO):
         smile_zoo.pull(name, cache_dir=machine.cache, endpoint=hub.endpoint)
@@ -37,7 +37,7 @@ def commits(hub, machine, pbmc, two) -> dict[str, str]:
     dataset.mkdir(parents=True)
     (dataset / MANIFEST_NAME).write_bytes(pbmc.files[MANIFEST_NAME])
     hub.clear_log()
-    return found
+    return commits
 
 
 def listed() -> list[tuple[str, str]]:
@@ -45,18 +45,18 @@ def listed() -> list[tuple[str, str]]:
 
 
 def size(folder: Path) -> int:
-    """Bytes on disk."""
+    """Return the size on disk in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def untouched(machine) -> bool:
+def others_are_kept(machine) -> bool:
     kept = ("models--org--other/snapshots/*/weights.onnx", f"datasets--org--pbmc/snapshots/{'d' * 40}/config.json")
     return all(len(list(machine.cache.glob(name))) == 1 for name in kept)
 
 
 def test_list(machine, pbmc, commits: dict[str, str]) -> None:
     rows = machine.json("cache", "list")
-    pulled = sum(len(pbmc.files[name]) for name in (MANIFEST_NAME, *pbmc.wanted))
+    pulled = sum(len(pbmc.files[name]) for name in (MANIFEST_NAME, *pbmc.pulled_names))
     by_commit = {row.pop("commit"): row for row in rows}
     assert sorted(by_commit) == sorted(commits.values())
     path = Path(by_commit[commits["old"]]["path"])
@@ -97,17 +97,17 @@ def test_remove(machine, pbmc, catalogue, commits: dict[str, str], name: str, go
         f"{'org/two' if commit == 'two' else REPO}@{commits[commit]}" for commit in gone
     )
     assert done["freed"] > 0
-    assert before - size(machine.cache) == pytest.approx(done["freed"], abs=200)  # beside the text of refs
+    assert before - size(machine.cache) == pytest.approx(done["freed"], abs=200)  # refs are small files
     assert sorted(commit for _, commit in listed()) == sorted(
         commits[commit] for commit in commits if commit not in gone
     )
-    assert untouched(machine)
+    assert others_are_kept(machine)
     if "new" not in gone:
         smile_zoo.load(f"{REPO}@{commits['new']}")
     assert machine.requests == []
 
 
-def test_remove_says_what_it_did(machine, commits: dict[str, str]) -> None:
+def test_remove_reports_the_removed_space(machine, commits: dict[str, str]) -> None:
     done = machine.run("cache", "remove", "org/two")
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.splitlines()[0] == f"removed org/two@{commits['two'][:10]}"
@@ -118,23 +118,23 @@ def test_remove_says_what_it_did(machine, commits: dict[str, str]) -> None:
     ("name", "text"),
     [
         ("org/none", "org/none is not in the cache"),
-        ("org/other", "org/other is not in the cache"),  # it is no space
+        ("org/other", "org/other is not in the cache"),  # it is cached, but is not a space
         (f"{REPO}@v2", f"{REPO}@v2 is not in the cache"),
         (f"{REPO}@{'0' * 40}", "is not in the cache"),
         ("pbmc", "pbmc is not in the cache but at"),
         ("blood", "there is no space named 'blood'"),
     ],
 )
-def test_what_is_not_there_is_not_removed(machine, commits: dict[str, str], name: str, text: str) -> None:
+def test_space_that_is_not_cached_cannot_be_removed(machine, commits: dict[str, str], name: str, text: str) -> None:
     with pytest.raises(SpaceNotFoundError) as caught:
         remove_cached(name)
     assert text in str(caught.value)
     assert "`smile-zoo cache list` shows what is" in str(caught.value) or name == "blood"
-    assert untouched(machine)
+    assert others_are_kept(machine)
     assert len(list(machine.cache.glob("models--org--*/snapshots/*/config.json"))) == len(commits) + 1
 
 
-def test_digits_that_several_commits_begin_with_remove_none(machine, commits: dict[str, str]) -> None:
+def test_ambiguous_commit_digits_remove_nothing(machine, commits: dict[str, str]) -> None:
     snapshots, old = machine.cache / "models--org--pbmc/snapshots", commits["old"]
     twin = old[:7] + "0" * 33
     shutil.copytree(snapshots / old, snapshots / twin, symlinks=True)
@@ -144,9 +144,11 @@ def test_digits_that_several_commits_begin_with_remove_none(machine, commits: di
     assert (snapshots / twin / "config.json").is_file()
 
 
-def test_what_this_user_may_not_remove(machine, commits: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removal_without_permission_is_an_error(
+    machine, commits: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(path: Path) -> None:
-        raise PermissionError(path)  # of which the client says nothing
+        raise PermissionError(path)  # the client ignores it
 
     monkeypatch.setattr("shutil.rmtree", refuse)
     with pytest.raises(
@@ -176,7 +178,7 @@ def test_empty_cache(machine) -> None:
     assert not machine.cache.exists()
 
 
-def test_what_a_bundle_brought_is_removed_as_well(machine, commits: dict[str, str]) -> None:
+def test_unpacked_bundles_can_be_removed(machine, commits: dict[str, str]) -> None:
     bundles = {machine.folder / "old.tar": f"{REPO}@v1", machine.folder / "new.tar": REPO}
     for bundle, name in bundles.items():
         pack(name, bundle)
@@ -189,4 +191,4 @@ def test_what_a_bundle_brought_is_removed_as_well(machine, commits: dict[str, st
     remove_cached(REPO)
     assert listed() == [("org/two", commits["two"])]
     assert not (machine.cache / "models--org--pbmc").exists()
-    assert untouched(machine)
+    assert others_are_kept(machine)
