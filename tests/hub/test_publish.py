@@ -153,9 +153,8 @@ def test_only_changed_files_are_uploaded_and_only_listed_files_are_removed(
 ) -> None:
     parent = hub.commit(REPO, {"LICENSE": b"mine", "notes/more.md": b"more", "training/rna.safetensors": None})
     before = hub.files(REPO)
-    rebuild(
-        pbmc, {"loss.png": PICTURE, "map.png": None, "training/rna.safetensors": None}
-    )  # the last one is not on the Hub
+    # training/rna.safetensors is not on the Hub any more
+    rebuild(pbmc, {"loss.png": PICTURE, "map.png": None, "training/rna.safetensors": None})
     done = machine.run("publish", pbmc.path, REPO, "--message", "Without the map")
     assert done.returncode == 0, done.stderr
 
@@ -422,9 +421,8 @@ def without_sources(space) -> None:
         (lambda space: (space.path / "map.png").unlink(), ["lacks map.png; build the space again, or pull it whole"]),
         (lambda space: (space.path / "README.md").unlink(), ["lacks README.md; build the space again"]),
         (
-            lambda space: (
-                space.path / "training/rna.safetensors"
-            ).unlink(),  # as after a pull without training weights
+            # as after a pull without training weights
+            lambda space: (space.path / "training/rna.safetensors").unlink(),
             ["lacks training/rna.safetensors;", "smile-zoo pull SPACE --with-training --to DIR"],
         ),
         (lambda space: (space.path / "README.md").write_bytes(b"\xff"), ["README.md of", "is not UTF-8"]),
@@ -500,10 +498,8 @@ def test_publishing_to_an_existing_repo_needs_write_access(
 @pytest.mark.parametrize(
     ("faults", "n_requests"),
     [
-        (
-            [Fault("lost", "POST", "/commit/"), Fault("status", "GET", "/refs", skip=1)],
-            1,
-        ),  # finding the commit takes two attempts
+        # finding the commit takes two attempts
+        ([Fault("lost", "POST", "/commit/"), Fault("status", "GET", "/refs", skip=1)], 1),
         ([Fault("status", "POST", "/commit/")], 2),
         ([Fault("status", "POST", "/commit/", status=429, headers={"Retry-After": "1"})], 2),
         (

@@ -322,9 +322,8 @@ def test_files_are_downloaded_in_parallel(hub, machine, pbmc):
     hub.create("org/pbmc", pbmc.changed(many))
     assert len(downloaded(machine.json("pull", "org/pbmc"))) == len(many) + len(pbmc.pulled_names)
     gaps = [after - before for before, after in pairwise(sorted(times))]
-    assert (
-        sum(gap < hub.delay / 2 for gap in gaps) > len(gaps) / 2
-    )  # one by one, no gap would be shorter than the delay
+    # one by one, no gap would be shorter than the delay
+    assert sum(gap < hub.delay / 2 for gap in gaps) > len(gaps) / 2
 
 
 def test_one_progress_bar_covers_all_files(machine, pbmc, commit):
