@@ -6,6 +6,8 @@ PIP = -m pip install --quiet --disable-pip-version-check --constraint constraint
 PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 # Threads that spin while they wait stall one another on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
+# Run by `test-hub`, and therefore not by `test-base`.
+HUB_TESTS = tests/zoo/hub tests/zoo/transfer
 # Nothing where there is no npm: the test then says so. The file is the last that npm writes.
 NODE_PACKAGES = $(and $(shell command -v npm 2>/dev/null),docs/javascript/node_modules/.package-lock.json)
 
@@ -24,12 +26,12 @@ lint: .venv/dev.stamp  ## style, types, import contracts
 	.venv/bin/lint-imports
 
 test-base: .venv-base/base.stamp  ## what must work without torch
-	$(call PYTEST,.venv-base) tests/runtime tests/zoo
+	$(call PYTEST,.venv-base) tests/runtime tests/zoo $(addprefix --ignore ,$(HUB_TESTS))
 
 test-hub: .venv-base/base.stamp  ## the Hub's client in the oldest version that is allowed
 	.venv-base/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
-		--target .hub-oldest --requirement tests/hub/oldest.txt
-	PYTHONPATH=.hub-oldest $(call PYTEST,.venv-base) tests/hub
+		--target .hub-oldest --requirement tests/zoo/hub/oldest.txt
+	PYTHONPATH=.hub-oldest $(call PYTEST,.venv-base) $(HUB_TESTS)
 
 test-wheel: pyproject.toml  ## the built wheel, in an environment that has nothing else
 	rm -rf dist .venv-wheel

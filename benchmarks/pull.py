@@ -25,7 +25,7 @@ from smile_runtime.space.file_hashes import FileHashes
 from smile_runtime.space.space import verify_files
 from smile_zoo.catalogue import list_spaces
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests/hub"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/zoo"))
 from fake_hub import FakeHub
 
 REPO = "org/large"

@@ -25,20 +25,10 @@ OFFLINE = {"HF_HUB_OFFLINE": "1"}
 
 
 @pytest.fixture
-def commit(hub, pbmc):
-    """The commit of the repo org/pbmc."""
-    return hub.create("org/pbmc", pbmc.files)
-
-
-@pytest.fixture
 def query(machine, counts):
     """Simulated counts as an h5ad file."""
     counts.write_h5ad(machine.folder / "query.h5ad")
     return "query.h5ad"
-
-
-def snapshot(machine, commit, repo="org/pbmc"):
-    return machine.cache / f"models--{repo.replace('/', '--')}/snapshots" / commit
 
 
 def files_in(path):
@@ -61,13 +51,13 @@ def test_pull_of_a_repo(hub, machine, pbmc, commit):
     done = machine.run("pull", "org/pbmc")
     assert done.returncode == 0
     n_files = len(pbmc.pulled_names)
-    assert done.stdout == f"{snapshot(machine, commit)}\n"
+    assert done.stdout == f"{machine.snapshot(commit)}\n"
     assert done.stderr.splitlines() == [
         f"org/pbmc@main is commit {commit}",
         f"pbmc is here, verified: {n_files} files downloaded, {size_text(pbmc.size)} (org/pbmc@{commit})",
     ]
     expected = {name: pbmc.files[name] for name in ("config.json", *pbmc.pulled_names)}
-    assert files_in(snapshot(machine, commit)) == expected
+    assert files_in(machine.snapshot(commit)) == expected
     assert [len(machine.gets(name)) for name in expected] == [1] * len(expected)
     assert {request.headers["user-agent"].partition(";")[0] for request in machine.requests} == {"smile-zoo/0.1.0"}
     assert machine.damage() == []
@@ -99,7 +89,7 @@ def test_branch_keeps_its_commit_until_updated(hub, machine, pbmc, commit):
 def test_pull_of_a_commit_looks_up_no_branch(hub, machine, pbmc, commit):
     next_commit(hub, pbmc)
     done = machine.run("pull", f"org/pbmc@{commit}")
-    assert done.stdout == f"{snapshot(machine, commit)}\n"
+    assert done.stdout == f"{machine.snapshot(commit)}\n"
     assert "is commit" not in done.stderr
     assert all(commit in request.path or "/cdn/" in request.path for request in machine.requests)
     assert not (machine.cache / "models--org--pbmc/refs").exists()
@@ -109,7 +99,7 @@ def test_pull_of_a_tag(hub, machine, pbmc, commit):
     hub.tag("org/pbmc", "v1", commit)
     next_commit(hub, pbmc)
     done = machine.run("pull", "org/pbmc@v1")
-    assert done.stdout == f"{snapshot(machine, commit)}\n"
+    assert done.stdout == f"{machine.snapshot(commit)}\n"
     assert f"org/pbmc@v1 is commit {commit}" in done.stderr
     assert machine.json("pull", "org/pbmc@v1", **OFFLINE)["revision"] == f"org/pbmc@{commit}"
     assert "org/pbmc@main is not complete on this machine" in machine.refused("pull", "org/pbmc", **OFFLINE)
@@ -121,7 +111,7 @@ def test_pull_by_catalogue_name(hub, machine, pbmc, commit, catalogue):
     report = machine.json("pull", "mine")
     assert report["revision"] == f"org/pbmc@{commit}"
     assert report["manifest_sha256"] == pbmc.sha256
-    assert report["path"] == str(snapshot(machine, commit))
+    assert report["path"] == str(machine.snapshot(commit))
     assert downloaded(report) == pbmc.pulled_names
     hub.clear_log()
     assert machine.run("show", "mine", **OFFLINE).returncode == 0
@@ -187,7 +177,7 @@ def test_renamed_repo_works_and_its_new_name_is_reported(hub, machine, commit):
     done = machine.run("pull", "org/pbmc")
     assert done.returncode == 0
     assert "org/pbmc is now org/blood" in done.stderr.splitlines()
-    assert done.stdout == f"{snapshot(machine, commit)}\n"
+    assert done.stdout == f"{machine.snapshot(commit)}\n"
     assert machine.damage() == []
 
 
@@ -201,7 +191,7 @@ def test_card_edited_on_the_hub_is_pulled(hub, machine, pbmc, commit):
         later = hub.commit("org/pbmc", {**files, "README.md": edited})
         report = machine.json("pull", "org/pbmc", "--update")
         assert report["revision"] == f"org/pbmc@{later}"
-        assert (snapshot(machine, later) / "README.md").read_bytes() == edited
+        assert (machine.snapshot(later) / "README.md").read_bytes() == edited
         assert {"name": "README.md", "size": len(edited), "will_download": True} in report["files"]
     machine.json("verify", "org/pbmc", **OFFLINE)
     machine.json("pull", "org/pbmc", "--to", "copy", **OFFLINE)
@@ -251,7 +241,7 @@ def test_missing_modality_is_an_error_with_hints(hub, machine, two_modality_spac
         "pull", "org/two", "--modality", "atac"
     )
     assert machine.run("project", query, "org/two", "--modality", "adt", "-o", "out.h5ad").returncode == 0
-    assert not [name for name in files_in(snapshot(machine, commit, "org/two")) if "rna" in name]
+    assert not [name for name in files_in(machine.snapshot(commit, "org/two")) if "rna" in name]
     assert machine.run("pull", "org/two", "--modality", "adt", "--to", "part", **OFFLINE).returncode == 0
     for command in (["project", query, "./part", "-o", "rna.h5ad"], ["pull", "./part"]):
         stderr = machine.refused(*command, "--modality", "rna")
@@ -264,7 +254,7 @@ def test_training_weights_are_pulled_on_request(hub, machine, pbmc, commit):
     machine.json("pull", "org/pbmc")
     assert not [request for request in machine.requests if "training" in request.path]
     assert downloaded(machine.json("pull", "org/pbmc", "--with-training")) == ["training/rna.safetensors"]
-    path = snapshot(machine, commit) / "training/rna.safetensors"
+    path = machine.snapshot(commit) / "training/rna.safetensors"
     assert path.read_bytes() == pbmc.files["training/rna.safetensors"]
 
 
@@ -275,7 +265,7 @@ def test_dry_run_downloads_only_the_manifest(hub, machine, pbmc, commit):
     assert [row[0] for row in rows] == pbmc.pulled_names
     assert ["map.png", *size_text(len(pbmc.files["map.png"])).split(), "download"] in rows
     assert f"{size_text(pbmc.size)} to download (org/pbmc@{commit})" in done.stderr
-    assert list(files_in(snapshot(machine, commit))) == ["config.json"]
+    assert list(files_in(machine.snapshot(commit))) == ["config.json"]
     assert {request.path.rpartition("/")[2] for request in machine.requests} == {"main", "config.json"}
     assert not (machine.folder / "copy").exists()
     machine.json("pull", "org/pbmc")
@@ -349,7 +339,7 @@ def test_one_progress_bar_covers_all_files(machine, pbmc, commit):
 def test_other_commands_pull_what_they_need(hub, machine, pbmc, commit, query, command):
     arguments = [query, "org/pbmc", "-o", "out.h5ad"] if command == "project" else ["org/pbmc"]
     first = machine.json(command, *arguments)
-    assert set(files_in(snapshot(machine, commit))) == {
+    assert set(files_in(machine.snapshot(commit))) == {
         "config.json",
         *(pbmc.pulled_names if command != "show" else ()),
     }
@@ -496,7 +486,7 @@ print(huggingface_hub.snapshot_download("org/pbmc", allow_patterns="*.png"))
 def test_cache_is_shared_with_the_client(hub, machine, pbmc, commit):
     """Files that the client downloaded by itself are verified and used."""
     done = python(machine, "import huggingface_hub; print(huggingface_hub.snapshot_download('org/pbmc'))")
-    assert done.stdout == f"{snapshot(machine, commit)}\n", done.stderr
+    assert done.stdout == f"{machine.snapshot(commit)}\n", done.stderr
     hub.clear_log()
     assert downloaded(machine.json("pull", "org/pbmc", "--with-training")) == []
     assert machine.requests == []

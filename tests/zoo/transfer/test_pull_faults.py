@@ -1,4 +1,4 @@
-"""Pulls with faults in the network, at the Hub and on this machine, and the pulls after them."""
+"""Pulls with wrong contents on the Hub and with faults on this machine, and the pulls after them."""
 
 import errno
 import json
@@ -9,69 +9,18 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from fake_hub import Fault
 
-import smile_zoo
-from smile_runtime import IntegrityError, OutputError, SpaceError, open_space
-from smile_zoo.errors import HubConnectionError
+from smile_runtime import OutputError, SpaceError
 from smile_zoo.hub.repo_cache import RepoCache
 
 GRAPH = "onnx/rna.onnx"
 CARD = "README.md"
-MIB = 1 << 20
 MAX_SECONDS = 20  # enough on a busy machine, yet shorter than any wait that must not happen
-
-
-@dataclass
-class Timed(Fault):
-    """A fault that records the times of the requests it matched."""
-
-    times_seen: list[float] = field(default_factory=list)
-
-    def take(self, method, path):
-        seen = self.seen
-        hit = super().take(method, path)
-        if self.seen > seen:
-            self.times_seen.append(time.monotonic())
-        return hit
-
-
-@pytest.fixture
-def commit(hub, pbmc):
-    """The commit of the repo org/pbmc."""
-    return hub.create("org/pbmc", pbmc.files)
-
-
-def snapshot(machine, commit):
-    return machine.cache / "models--org--pbmc/snapshots" / commit
-
-
-def pulled(machine, space, *arguments, **env):
-    """Pull with the command, check that the space is complete, and return the names of the downloaded files."""
-    report = machine.json("pull", *(arguments or ["org/pbmc"]), **env)
-    require_complete(machine, space, Path(report["path"]))
-    return [file["name"] for file in report["files"] if file["will_download"]]
-
-
-def pull_in_process(machine, expected, name="org/pbmc"):
-    """Do the same as `pulled` with the Python function, which is faster, to prepare a cache or to check it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_HOME", machine.env["HF_HOME"])
-        space = smile_zoo.pull(name, endpoint=machine.hub.endpoint, cache_dir=machine.cache, token=False)
-    require_complete(machine, expected, space.path)
-    return [file.name for file in space.files if file.will_download]
-
-
-def require_complete(machine, space, path):
-    names = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
-    assert names == {"config.json", *space.pulled_names}
-    open_space(path)
-    assert machine.damage() == []
 
 
 def flip(path):
@@ -85,185 +34,6 @@ def wait_until(condition, seconds=20):
     while not condition():
         assert time.monotonic() < end, "the condition never became true"
         time.sleep(0.01)
-
-
-# In the network
-
-
-@pytest.mark.parametrize(
-    ("name", "more", "kind"),
-    [
-        ("map.png", 3 * MIB, "cut"),
-        ("map.png", 3 * MIB, "reset"),
-        ("features/rna.tsv", 0, "cut"),
-        ("config.json", 0, "cut"),
-    ],
-)
-def test_download_is_retried_after_its_connection_ends(hub, machine, pbmc, name, more, kind, fast):
-    content = pbmc.files[name] + bytes(more)
-    hub.create("org/pbmc", pbmc.changed({name: content}) if more else pbmc.files)
-    hub.fault(Fault(kind, path=f"{name}$", after=len(content) - 1000))
-    assert sorted(pulled(machine, pbmc, **fast)) == sorted(pbmc.pulled_names)
-    first, second = machine.gets(name)
-    assert "range" not in first.headers
-    start = int(second.headers.get("range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
-    assert second.sent == len(content) - start  # the client may resume after its first chunks
-
-
-def test_download_is_retried_after_two_lost_connections(hub, machine, pbmc, commit, fast):
-    hub.fault(Fault("cut", path=GRAPH, after=200_000, times=2))
-    assert pulled(machine, pbmc, **fast) == pbmc.pulled_names
-    assert len(machine.gets(GRAPH)) == 3
-
-
-def test_download_fails_if_every_connection_ends(hub, machine, pbmc, commit, fast):
-    hub.fault(Fault("cut", path=GRAPH, times=None))
-    stderr = machine.refused("pull", "org/pbmc", **fast)
-    assert f"org/pbmc@{commit[:7]} {GRAPH}: {hub.endpoint} was not reached" in stderr
-    assert "try again: finished files are kept" in stderr
-    assert machine.damage() == []
-    hub.faults.clear()
-    assert GRAPH in pull_in_process(machine, pbmc)
-
-
-def test_stalled_download_is_retried(hub, machine, pbmc, commit):
-    fault = hub.fault(Fault("stall", path=GRAPH, after=5000))
-    started = time.monotonic()
-    assert pulled(machine, pbmc, HF_HUB_DOWNLOAD_TIMEOUT="1") == pbmc.pulled_names
-    assert fault.hits == 1
-    assert time.monotonic() - started < MAX_SECONDS  # the stall would last 30 s
-
-
-@pytest.mark.parametrize("kind", ["short", "long", "wrong"])
-def test_file_damaged_once_is_downloaded_again(hub, machine, pbmc, commit, kind, fast):
-    names = [GRAPH, "features/rna.tsv", "config.json"]  # large, small, and the manifest
-    for name in names:
-        hub.fault(Fault(kind, path=f"{name}$"))
-    assert pulled(machine, pbmc, **fast) == pbmc.pulled_names
-    assert [len(machine.gets(name)) for name in names] == [2, 2, 2]
-
-
-@pytest.mark.parametrize("name", [GRAPH, "features/rna.tsv", "config.json"])
-def test_file_damaged_twice_is_rejected(hub, machine, pbmc, commit, name):
-    hub.fault(Fault("wrong", path=f"{name}$", times=None))
-    stderr = machine.refused("pull", "org/pbmc")
-    assert f"org/pbmc@{commit[:7]}: {name} arrived twice and differs from the" in stderr
-    assert "so it was removed" in stderr
-    assert "try again later" in stderr
-    assert len(machine.gets(name)) == 2
-    assert not (snapshot(machine, commit) / name).exists()
-    assert machine.damage() == []
-    hub.faults.clear()
-    assert name in [*pull_in_process(machine, pbmc), "config.json"]
-
-
-@pytest.mark.parametrize("kind", ["short", "long"])
-def test_file_of_the_wrong_size_is_rejected_after_five_attempts(hub, machine, pbmc, commit, kind, fast):
-    fault = hub.fault(Fault(kind, path=GRAPH, times=None))
-    stderr = machine.refused("pull", "org/pbmc", **fast)
-    assert f"{GRAPH} arrived with the wrong size 5 times" in stderr
-    assert "try again later" in stderr
-    assert fault.hits == 5
-    assert machine.damage() == []
-    hub.faults.clear()
-    assert GRAPH in pull_in_process(machine, pbmc)
-
-
-# At the Hub
-
-
-def test_temporary_server_errors_are_retried(hub, machine, pbmc, commit, fast):
-    faults = [
-        hub.fault(Fault("status", path="^/api/models/org", status=500)),
-        hub.fault(Fault("status", path=GRAPH, status=502, method="HEAD")),
-        hub.fault(Fault("status", path=GRAPH, status=503)),
-        hub.fault(Fault("status", path="features/rna.tsv", status=504)),
-        hub.fault(Fault("status", path="config.json", status=500)),
-    ]
-    assert pulled(machine, pbmc, **fast) == pbmc.pulled_names
-    assert [fault.hits for fault in faults] == [1] * 5
-
-
-def test_retry_after_is_respected(hub, machine, pbmc, commit, fast):
-    rate_limit = {"status": 429, "headers": {"Retry-After": "20"}}  # one second, because waits are twenty times shorter
-    faults = [
-        hub.fault(Timed("status", "GET", "^/api/models/org", **rate_limit)),
-        hub.fault(Timed("status", "HEAD", GRAPH, times=2, **rate_limit)),  # the client does not wait after the first
-        hub.fault(Timed("status", "GET", "map.png", **rate_limit)),
-        hub.fault(Timed("status", "GET", "features/rna.tsv", **rate_limit)),
-    ]
-    assert pulled(machine, pbmc, **fast) == pbmc.pulled_names
-    assert [len(fault.times_seen) for fault in faults] == [2, 3, 2, 2]
-    assert all(1 <= fault.times_seen[-1] - fault.times_seen[-2] < 5 for fault in faults)
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "n_attempts"),
-    [("GET", "^/api/models/org", 5), ("HEAD", GRAPH, 7), ("GET", GRAPH, 5)],
-    ids=["info", "head", "get"],
-)
-def test_permanent_server_error_ends_the_pull(hub, machine, pbmc, commit, fast, method, path, n_attempts):
-    fault = hub.fault(Fault("status", method, path, times=None, status=503))
-    started = time.monotonic()
-    stderr = machine.refused("pull", "org/pbmc", **fast)
-    assert time.monotonic() - started < MAX_SECONDS  # half a minute of waits, twenty times shorter
-    assert f"{hub.endpoint} answered 503 (fault 503); try again later" in stderr
-    assert fault.hits == n_attempts
-    assert machine.damage() == []
-    hub.faults.clear()
-    pull_in_process(machine, pbmc)
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "headers"),
-    [
-        ("GET", "^/api/models/org", {"Retry-After": "3600"}),
-        ("HEAD", GRAPH, {"Retry-After": "3600"}),
-        ("HEAD", GRAPH, {"RateLimit": '"api";r=0;t=3600'}),
-        ("GET", GRAPH, {"Retry-After": "3600"}),
-    ],
-    ids=["info", "head", "limit", "get"],
-)
-def test_retry_after_of_an_hour_ends_the_pull(hub, machine, pbmc, commit, method, path, headers):
-    hub.fault(Fault("status", method, path, times=None, status=429, headers=headers))
-    started = time.monotonic()
-    stderr = machine.refused("pull", "org/pbmc")
-    assert time.monotonic() - started < MAX_SECONDS
-    assert "is limiting requests; try again in 3600 s" in stderr
-    assert machine.damage() == []
-    hub.faults.clear()
-    pull_in_process(machine, pbmc)
-
-
-def test_unreachable_hub_ends_the_pull(hub, machine, pbmc, commit, unreachable, fast):
-    fault = hub.fault(Fault("wrong", path=GRAPH, times=2))
-    for name in ("HF_ENDPOINT", "HTTP_PROXY"):  # with an empty cache, then with a partial one
-        started = time.monotonic()
-        stderr = machine.refused("pull", "org/pbmc", **fast, **{name: unreachable})
-        assert time.monotonic() - started < MAX_SECONDS
-        assert "org/pbmc@" in stderr
-        assert "was not reached" in stderr
-        assert "check the network, the proxy (HTTPS_PROXY, NO_PROXY) and HF_ENDPOINT, and try again" in stderr
-        assert machine.requests == []
-        with pytest.raises(IntegrityError) if fault.hits < 2 else nullcontext():
-            pull_in_process(machine, pbmc)
-        assert (snapshot(machine, commit) / "config.json").is_file()
-        hub.clear_log()
-    assert pull_in_process(machine, pbmc) == []
-    assert machine.requests == []
-
-
-@pytest.mark.parametrize(("silence", "n_warnings"), [(60.0, 0), (0.0, 4)])
-def test_silent_hub_ends_the_pull(hub, machine, commit, monkeypatch, caplog, silence, n_warnings):
-    hub.delay = 30
-    monkeypatch.setattr("smile_zoo.hub.client.TIMEOUT_SECONDS", 0.1)
-    monkeypatch.setattr("smile_zoo.hub.retry.WARN_AFTER_SECONDS", silence)
-    attempts = []
-    monkeypatch.setattr("smile_zoo.hub.retry._wait_seconds", lambda state: attempts.append(state.attempt_number) or 0.0)
-    with pytest.raises(HubConnectionError, match=r"org/pbmc@main: .* was not reached \(timed out\); check the network"):
-        smile_zoo.pull("org/pbmc", endpoint=hub.endpoint, cache_dir=machine.cache, token=False)
-    assert attempts == [1, 2, 3, 4, 5]
-    assert [record.message for record in caplog.records] == ["retrying in 0.0 s: timed out"] * n_warnings
 
 
 # Wrong contents on the Hub
@@ -280,14 +50,14 @@ def test_manifest_that_differs_from_the_catalogue_is_rejected(hub, machine, pbmc
         "it was removed; do not use it, and inform the publisher, or update the catalogue: smile-zoo catalogue"
         in stderr
     )
-    assert not (snapshot(machine, commit) / "config.json").exists()
+    assert not (machine.snapshot(commit) / "config.json").exists()
     assert {request.path.rpartition("/")[2] for request in machine.requests} == {commit, "config.json"}
     catalogue({"name": "mine", "repo": "org/pbmc", "revision": commit, "manifest_sha256": pbmc.sha256})
-    assert pull_in_process(machine, pbmc, "mine") == pbmc.pulled_names
+    assert machine.pull_in_process(pbmc, "mine") == pbmc.pulled_names
 
 
 def test_cached_manifest_that_differs_from_the_catalogue_is_rejected(hub, machine, pbmc, commit, catalogue):
-    pull_in_process(machine, pbmc)
+    machine.pull_in_process(pbmc)
     catalogue({"name": "mine", "repo": "org/pbmc", "revision": commit, "manifest_sha256": "0" * 64})
     assert "this is not the space that was catalogued" in machine.refused("pull", "mine")
     assert "this is not the space that was catalogued" in machine.refused("show", "mine")
@@ -302,9 +72,9 @@ def test_manifest_that_lists_a_forbidden_file_is_rejected(hub, machine, pbmc, na
     commit = hub.create("org/pbmc", {**pbmc.changed({name: content}), "evil.json": content})
     before = sorted(machine.folder.parent.rglob("evil*"))
     with pytest.raises(SpaceError, match="do not use this space") as caught:
-        pull_in_process(machine, pbmc)
+        machine.pull_in_process(pbmc)
     assert f"org/pbmc@{commit} config.json lists {name!r}, but a space contains only" in str(caught.value)
-    assert not (snapshot(machine, commit) / "config.json").exists()
+    assert not (machine.snapshot(commit) / "config.json").exists()
     assert sorted(machine.folder.parent.rglob("evil*")) == before
     assert all(request.path.endswith(("main", "config.json")) for request in machine.requests)
     assert machine.damage() == []
@@ -317,9 +87,9 @@ def test_invalid_manifest_is_rejected(hub, machine, pbmc, content, text):
     commit = hub.create("org/pbmc", {**pbmc.files, "config.json": content})
     stderr = machine.refused("pull", "org/pbmc")
     assert f"org/pbmc@{commit} config.json {text}" in stderr
-    assert not (snapshot(machine, commit) / "config.json").exists()
+    assert not (machine.snapshot(commit) / "config.json").exists()
     hub.commit("org/pbmc", {"config.json": pbmc.files["config.json"]})
-    assert pull_in_process(machine, pbmc, f"org/pbmc@{hub.head('org/pbmc')}") == pbmc.pulled_names
+    assert machine.pull_in_process(pbmc, f"org/pbmc@{hub.head('org/pbmc')}") == pbmc.pulled_names
 
 
 def test_manifest_of_a_newer_format_is_rejected(hub, machine, pbmc):
@@ -333,7 +103,7 @@ def test_file_that_differs_from_the_manifest_is_rejected(hub, machine, pbmc):
     stderr = machine.refused("pull", "org/pbmc")
     assert f"org/pbmc@{commit[:7]}: map.png arrived twice and differs from the manifest, so it was removed" in stderr
     assert f"map.png has 18 bytes, but the manifest says {len(pbmc.files['map.png']):,}" in stderr
-    assert not (snapshot(machine, commit) / "map.png").exists()
+    assert not (machine.snapshot(commit) / "map.png").exists()
     assert machine.damage() == []
 
 
@@ -368,8 +138,8 @@ def graph_with_external_data(location):
 def test_graph_with_external_data_is_rejected(hub, machine, pbmc, counts, location):
     two_numbers = bytes(8)
     commit = hub.create("org/pbmc", pbmc.changed({GRAPH: graph_with_external_data(location)}))
-    pull_in_process(machine, pbmc)
-    space = snapshot(machine, commit)
+    machine.pull_in_process(pbmc)
+    space = machine.snapshot(commit)
     for folder in (machine.folder, space, space / "onnx", space.parents[1], space.parents[1] / "blobs"):
         (folder / "weights.json").write_bytes(two_numbers)
     counts.write_h5ad(machine.folder / "query.h5ad")
@@ -383,7 +153,7 @@ def test_graph_with_external_data_is_rejected(hub, machine, pbmc, counts, locati
 
 
 def test_damaged_cache_is_repaired(hub, machine, pbmc, commit):
-    pull_in_process(machine, pbmc)
+    machine.pull_in_process(pbmc)
     damage = {
         "features/rna.tsv": lambda path: os.truncate(path, 1000),
         "map.png": Path.unlink,
@@ -391,24 +161,24 @@ def test_damaged_cache_is_repaired(hub, machine, pbmc, commit):
         "reference/points.safetensors": flip,
     }
     for name, change in damage.items():
-        change((snapshot(machine, commit) / name).resolve())
+        change((machine.snapshot(commit) / name).resolve())
     offline = machine.refused("pull", "org/pbmc", HF_HUB_OFFLINE="1")
     assert (
         "org/pbmc@main is not complete on this machine and HF_HUB_OFFLINE is set; pull it with the network "
         "enabled" in offline
     )
     hub.clear_log()
-    assert sorted(pulled(machine, pbmc)) == sorted(damage)
+    assert sorted(machine.pull(pbmc)) == sorted(damage)
     assert [len(machine.gets(name)) for name in pbmc.pulled_names] == [name in damage for name in pbmc.pulled_names]
 
 
 @pytest.mark.parametrize("damage", [flip, lambda path: os.truncate(path, 1000)], ids=["flip", "cut"])
 def test_damaged_manifest_is_repaired(hub, machine, pbmc, commit, damage):
-    pull_in_process(machine, pbmc)
-    damage((snapshot(machine, commit) / "config.json").resolve())
+    machine.pull_in_process(pbmc)
+    damage((machine.snapshot(commit) / "config.json").resolve())
     assert "is not complete on this machine" in machine.refused("show", "org/pbmc", HF_HUB_OFFLINE="1")
     hub.clear_log()
-    assert pulled(machine, pbmc) == []
+    assert machine.pull(pbmc) == []
     assert {request.path.rpartition("/")[2] for request in machine.requests} == {commit, "config.json"}
 
 
@@ -417,15 +187,15 @@ def test_damaged_file_shared_by_two_encoders_is_repaired(hub, machine, two_modal
     commit = hub.create("org/pbmc", two_modality_space.files)
     for _ in range(2):
         hub.clear_log()
-        assert {GRAPH, "onnx/adt.onnx"} <= set(pulled(machine, two_modality_space))
+        assert {GRAPH, "onnx/adt.onnx"} <= set(machine.pull(two_modality_space))
         assert len(machine.gets(GRAPH) + machine.gets("onnx/adt.onnx")) == 1
-        flip((snapshot(machine, commit) / GRAPH).resolve())
+        flip((machine.snapshot(commit) / GRAPH).resolve())
 
 
 def test_damaged_cache_is_never_projected_into(hub, machine, pbmc, commit, counts):
     counts.write_h5ad(machine.folder / "query.h5ad")
-    pull_in_process(machine, pbmc)
-    flip((snapshot(machine, commit) / GRAPH).resolve())
+    machine.pull_in_process(pbmc)
+    flip((machine.snapshot(commit) / GRAPH).resolve())
     project = ["project", "query.h5ad", "org/pbmc", "-o", "out.h5ad"]
     assert "is not complete on this machine" in machine.refused(*project, HF_HUB_OFFLINE="1")
     assert not (machine.folder / "out.h5ad").exists()
@@ -434,24 +204,24 @@ def test_damaged_cache_is_never_projected_into(hub, machine, pbmc, commit, count
 
 
 def test_damaged_ref_is_looked_up_again(hub, machine, pbmc, commit):
-    pull_in_process(machine, pbmc)
+    machine.pull_in_process(pbmc)
     ref = machine.cache / "models--org--pbmc/refs/main"
     for content in (b"", b"\xff\xfe", b"nonsense", b"../../../../etc"):
         ref.write_bytes(content)
-        assert pull_in_process(machine, pbmc) == []
+        assert machine.pull_in_process(pbmc) == []
         assert ref.read_text() == commit
 
 
 def test_damaged_hash_memory_is_rebuilt(hub, machine, pbmc, commit):
-    pull_in_process(machine, pbmc)
+    machine.pull_in_process(pbmc)
     hub.clear_log()
     for content in (b"", b"\xff\xfe", b"[]", b'{"map.png": 1}'):
         for file in (machine.folder / "home/smile-zoo/hashes").iterdir():
             file.write_bytes(content)
-        assert pull_in_process(machine, pbmc) == []
+        assert machine.pull_in_process(pbmc) == []
     assert machine.requests == []
-    flip((snapshot(machine, commit) / GRAPH).resolve())
-    assert pulled(machine, pbmc) == [GRAPH]
+    flip((machine.snapshot(commit) / GRAPH).resolve())
+    assert machine.pull(pbmc) == [GRAPH]
 
 
 def test_four_processes_download_each_file_once(hub, machine, pbmc, commit):
@@ -459,11 +229,11 @@ def test_four_processes_download_each_file_once(hub, machine, pbmc, commit):
     processes = [machine.start("pull", "org/pbmc") for _ in range(4)]
     outputs = [process.communicate(timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, outputs
-    assert {stdout for stdout, _ in outputs} == {f"{snapshot(machine, commit)}\n"}
+    assert {stdout for stdout, _ in outputs} == {f"{machine.snapshot(commit)}\n"}
     for name in ("config.json", *pbmc.pulled_names):
         assert [request.sent for request in machine.gets(name)] == [len(pbmc.files[name])]
     assert len([request for request in machine.requests if request.path.startswith("/api")]) == 1  # the others wait
-    assert pull_in_process(machine, pbmc) == []
+    assert machine.pull_in_process(pbmc) == []
 
 
 def test_process_reports_that_it_waits_for_another(hub, machine, pbmc, commit):
@@ -471,7 +241,7 @@ def test_process_reports_that_it_waits_for_another(hub, machine, pbmc, commit):
         process = machine.start("pull", "org/pbmc")
         assert process.stderr.readline() == "another process is using org/pbmc; waiting for it\n"
         assert machine.requests == []
-    assert process.communicate(timeout=60)[0] == f"{snapshot(machine, commit)}\n"
+    assert process.communicate(timeout=60)[0] == f"{machine.snapshot(commit)}\n"
     assert process.returncode == 0
 
 
@@ -489,7 +259,7 @@ def running(machine, **env):
 def stalled(hub, machine, space, commit):
     """Start a pull and wait until only the graph, whose download stalls, and the card after it are missing."""
     fault = hub.fault(Fault("stall", path=GRAPH, after=5000))
-    others = [snapshot(machine, commit) / name for name in space.pulled_names if name not in (GRAPH, CARD)]
+    others = [machine.snapshot(commit) / name for name in space.pulled_names if name not in (GRAPH, CARD)]
     with running(machine, HF_HUB_DOWNLOAD_TIMEOUT="1") as process:
         wait_until(lambda: fault.hits == 1 and all(path.is_file() for path in others))
         yield process
@@ -501,7 +271,7 @@ def test_next_pull_cleans_up_after_a_killed_one(hub, machine, pbmc, commit):
         process.communicate()
     assert machine.leftovers() != []
     hub.clear_log()
-    assert pulled(machine, pbmc) == [CARD, GRAPH]
+    assert machine.pull(pbmc) == [CARD, GRAPH]
     assert {request.path for request in machine.requests if not request.path.startswith("/api")} == {
         f"/org/pbmc/resolve/{commit}/{CARD}",
         f"/org/pbmc/resolve/{commit}/{GRAPH}",
@@ -521,7 +291,7 @@ def test_interrupted_pull_leaves_nothing_temporary(hub, machine, pbmc, commit, s
     assert stderr.splitlines()[-1] == "Interrupted: nothing was left half-written."
     assert "Traceback" not in stderr
     assert machine.damage() == []
-    assert pull_in_process(machine, pbmc) == [CARD, GRAPH]
+    assert machine.pull_in_process(pbmc) == [CARD, GRAPH]
 
 
 def test_interrupted_pull_ends_while_the_hub_is_silent(hub, machine, pbmc, commit):
@@ -564,7 +334,7 @@ def test_file_size_limit_ends_the_pull(hub, machine, pbmc, commit):
     assert process.returncode == 1
     require_disk_full_error(process.stderr, machine.cache)
     assert machine.damage() == []
-    assert GRAPH in pull_in_process(machine, pbmc)
+    assert GRAPH in machine.pull_in_process(pbmc)
 
 
 @pytest.fixture
@@ -590,17 +360,17 @@ def test_full_disk(hub, machine, pbmc, commit, mounted):
     require_disk_full_error(machine.refused("pull", "org/pbmc"), machine.cache)
     assert machine.damage() == []
     subprocess.run(["mount", "-o", "remount,size=4m", machine.cache], check=True)
-    assert pull_in_process(machine, pbmc) != pbmc.pulled_names  # the files that fit are kept
+    assert machine.pull_in_process(pbmc) != pbmc.pulled_names  # the files that fit are kept
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="only root can mount")
 def test_read_only_cache_can_be_read(hub, machine, pbmc, commit, mounted):
-    pull_in_process(machine, pbmc)
+    machine.pull_in_process(pbmc)
     hub.create("org/other", pbmc.files)
     mounted("--bind", machine.cache, point=machine.cache)
     subprocess.run(["mount", "-o", "remount,ro,bind", machine.cache], check=True)
     hub.clear_log()
-    assert pulled(machine, pbmc) == []
+    assert machine.pull(pbmc) == []
     assert machine.requests == []
     for arguments in (["pull", "org/other"], ["pull", "org/pbmc", "--update"], ["cache", "remove", "org/pbmc"]):
         stderr = machine.refused(*arguments)
@@ -608,15 +378,15 @@ def test_read_only_cache_can_be_read(hub, machine, pbmc, commit, mounted):
 
 
 def test_damage_that_the_user_may_not_repair_is_an_error(machine, pbmc, commit, monkeypatch):
-    pull_in_process(machine, pbmc)
-    flip((snapshot(machine, commit) / GRAPH).resolve())
+    machine.pull_in_process(pbmc)
+    flip((machine.snapshot(commit) / GRAPH).resolve())
 
     def refuse(path, **_how):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(OutputError, match=f"cannot write to {machine.cache}: Permission denied; set HF_HUB_CACHE to"):
-        pull_in_process(machine, pbmc)
+        machine.pull_in_process(pbmc)
 
 
 def test_cache_folder_that_cannot_be_written_is_an_error(machine, commit):
@@ -626,8 +396,8 @@ def test_cache_folder_that_cannot_be_written_is_an_error(machine, commit):
 
 def test_complete_space_needs_no_hash_memory(hub, machine, pbmc, commit):
     cache = {"HF_HUB_CACHE": str(machine.cache)}
-    pull_in_process(machine, pbmc)
+    machine.pull_in_process(pbmc)
     hub.clear_log()
-    assert pulled(machine, pbmc, "org/pbmc", HF_HOME="/proc/home", **cache) == []
+    assert machine.pull(pbmc, "org/pbmc", HF_HOME="/proc/home", **cache) == []
     assert machine.requests == []
     assert json.loads(machine.run("show", "org/pbmc", "--json", HF_HOME="/proc/home", **cache).stdout)["name"] == "pbmc"
