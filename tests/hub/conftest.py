@@ -1,4 +1,4 @@
-"""A Hub on loopback, and the command as its users run it."""
+"""A fake Hub on loopback, and the command as users run it."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from fake_hub import Blob, FakeHub, Request
 from smile_runtime.io.atomic_files import sha256_file
 
 COMMAND = Path(sys.executable).with_name("smile-zoo")
-FAST = """\
+SHORT_WAITS = """\
 import threading, time
 sleep, wait = time.sleep, threading.Event.wait
 time.sleep = lambda seconds: sleep(seconds / 20)
@@ -29,14 +29,14 @@ threading.Event.wait = lambda self, timeout=None: wait(self, None if timeout is 
 
 @pytest.fixture
 def hub() -> Iterator[FakeHub]:
-    """An empty Hub."""
+    """An empty fake Hub."""
     with FakeHub() as server:
         yield server
 
 
 @dataclass
 class Machine:
-    """A user's machine: its environment, and the folder that commands run in."""
+    """A user's machine: environment variables, and a working directory for commands."""
 
     folder: Path
     env: dict[str, str]
@@ -54,7 +54,7 @@ class Machine:
         )
 
     def run(self, *arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run ``smile-zoo`` to its end."""
+        """Run ``smile-zoo`` and wait for it."""
         with self.start(*arguments, **env) as process:
             try:
                 stdout, stderr = process.communicate(timeout=60)
@@ -65,13 +65,13 @@ class Machine:
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def json(self, *arguments: str | Path, **env: str) -> Any:
-        """Run ``smile-zoo`` with ``--json``; it must succeed."""
+        """Run ``smile-zoo --json``, which must succeed, and return its output."""
         done = self.run(*arguments, "--json", **env)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     def refused(self, *arguments: str | Path, **env: str) -> str:
-        """Run ``smile-zoo`` to a known error: exit 1, nothing on stdout; return what it says."""
+        """Run ``smile-zoo``, which must exit with 1 and no output, and return its error message."""
         done = self.run(*arguments, **env)
         assert done.returncode == 1, done
         assert done.stdout == ""
@@ -80,16 +80,16 @@ class Machine:
 
     @property
     def cache(self) -> Path:
-        """The Hub's cache."""
+        """Cache folder of the Hub's client."""
         return self.folder / "home/hub"
 
     @property
     def requests(self) -> list[Request]:
-        """What the Hub was asked since the log was cleared, but for the client's questions about itself."""
+        """Requests since the log was cleared, without those that the client makes for its own purposes."""
         return [request for request in self.hub.requests if request.path != "/api/agent-harnesses"]
 
     def leftovers(self) -> list[str]:
-        """Return temporary files in the cache and the folder: there should be none."""
+        """List temporary files on the machine."""
         return [
             str(path.relative_to(self.folder))
             for path in self.folder.rglob("*")
@@ -97,13 +97,13 @@ class Machine:
         ]
 
     def damage(self) -> list[str]:
-        """Return what a fault may leave: temporary files, and cached files that are not what the Hub has."""
+        """List temporary files, and cached files that differ from the Hub's."""
         return [
             *self.leftovers(),
-            *(str(path) for path in self.cache.glob("models--*/**/*") if not self._is_sound(path)),
+            *(str(path) for path in self.cache.glob("models--*/**/*") if not self._is_intact(path)),
         ]
 
-    def _is_sound(self, path: Path) -> bool:
+    def _is_intact(self, path: Path) -> bool:
         folder, kind, *parts = path.relative_to(self.cache).parts
         if path.is_dir() or kind not in ("snapshots", "blobs"):
             return True
@@ -115,7 +115,7 @@ class Machine:
         return content == repo.commits[parts[0]].files["/".join(parts[1:])].data
 
     def gets(self, name: str) -> list[Request]:
-        """Return the requests for the content of a file, since the log was cleared."""
+        """Return the requests for a file's content since the log was cleared."""
         return [
             request
             for request in self.requests
@@ -125,11 +125,11 @@ class Machine:
 
 @pytest.fixture
 def machine(hub: FakeHub, tmp_path: Path) -> Machine:
-    """A machine with nothing on it, that knows this Hub alone."""
+    """A machine with an empty cache that uses the fake Hub."""
     folder = tmp_path / "machine"
     folder.mkdir()
-    dropped = ("HF_", "HUGGING", "HTTP", "http", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy", "XDG_")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    removed = ("HF_", "HUGGING", "HTTP", "http", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy", "XDG_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(removed)}
     env |= {
         "HF_ENDPOINT": hub.endpoint,
         "HF_HOME": str(folder / "home"),
@@ -142,7 +142,7 @@ def machine(hub: FakeHub, tmp_path: Path) -> Machine:
 
 @dataclass
 class SpaceFiles:
-    """A space directory, as the files of a repo."""
+    """A space directory and the contents of its files."""
 
     path: Path
     files: dict[str, bytes] = field(init=False)
@@ -156,31 +156,28 @@ class SpaceFiles:
 
     @property
     def sha256(self) -> str:
-        """The sha256 of the manifest."""
+        """sha256 of the manifest."""
         return sha256_file(self.path / "config.json")
 
     @property
-    def wanted(self) -> list[str]:
-        """What a pull brings beside the manifest: all but the weights for training."""
+    def selection(self) -> list[str]:
+        """Files that a pull downloads beside the manifest: all except the training weights."""
         return [name for name in self.files if name != "config.json" and not name.startswith("training/")]
 
     @property
     def size(self) -> int:
-        """The bytes of those."""
-        return sum(len(self.files[name]) for name in self.wanted)
+        """Bytes of the selected files."""
+        return sum(len(self.files[name]) for name in self.selection)
 
     @property
     def pinned_size(self) -> int:
-        """The bytes of those without the card, which the manifest does not pin."""
+        """Bytes of the selected files without the card, which the manifest does not pin."""
         return self.size - len(self.files["README.md"])
 
     def changed(
         self, files: dict[str, bytes] | None = None, change: Callable[[dict[str, Any]], object] = lambda _manifest: None
     ) -> dict[str, bytes]:
-        """Return the files with these in place of theirs, as somebody would publish them who pins them anew.
-
-        ``change`` may then change the manifest.
-        """
+        """Return the files with some replaced and the manifest updated, which ``change`` may edit further."""
         manifest = json.loads(self.files["config.json"])
         for name, content in (files or {}).items():
             manifest["files"][name] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
@@ -190,13 +187,13 @@ class SpaceFiles:
 
 @pytest.fixture
 def pbmc(pbmc_copy: Path) -> SpaceFiles:
-    """The packaged space, as somebody's own."""
+    """A copy of the packaged space."""
     return SpaceFiles(pbmc_copy)
 
 
 @pytest.fixture
 def two(pbmc_copy: Path, tmp_path: Path) -> SpaceFiles:
-    """A space of two encoders, rna and adt, which are the same."""
+    """A space with two identical encoders, rna and adt."""
     path = Path(shutil.copytree(pbmc_copy, tmp_path / "two"))
     manifest = json.loads((path / "config.json").read_text("utf-8"))
     for name in [name for name in manifest["files"] if "rna" in name]:
@@ -215,7 +212,7 @@ def two(pbmc_copy: Path, tmp_path: Path) -> SpaceFiles:
 
 @pytest.fixture
 def catalogue(machine: Machine) -> Callable[..., Path]:
-    """Write the catalogue that an update would have brought: entries like pbmc's, with what is given changed."""
+    """Write an updated catalogue of entries like pbmc's, each with some fields changed."""
 
     def write(*changes: dict[str, Any]) -> Path:
         import smile_zoo.catalogue
@@ -231,15 +228,15 @@ def catalogue(machine: Machine) -> Callable[..., Path]:
 
 @pytest.fixture
 def closed() -> Iterator[str]:
-    """An address at which nobody listens."""
-    with socket.socket() as taken:  # bound, so that nobody else takes it
-        taken.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+    """A URL on which no server listens."""
+    with socket.socket() as bound:  # stays bound, so that no other process can use it
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
 @pytest.fixture
 def fast(tmp_path: Path) -> dict[str, str]:
-    """Environment of a process whose waits between tries are twenty times shorter."""
+    """Environment of a process whose waits between attempts are twenty times shorter."""
     (tmp_path / "fast").mkdir()
-    (tmp_path / "fast/sitecustomize.py").write_text(FAST)
+    (tmp_path / "fast/sitecustomize.py").write_text(SHORT_WAITS)
     return {"PYTHONPATH": os.pathsep.join([str(tmp_path / "fast"), os.environ.get("PYTHONPATH", "")])}

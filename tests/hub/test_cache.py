@@ -1,4 +1,4 @@
-"""``smile-zoo cache``: the spaces among whatever else the Hub's cache holds."""
+"""``smile-zoo cache``: the spaces in the Hub's cache, which also holds other repos."""
 
 import shutil
 from pathlib import Path
@@ -23,11 +23,11 @@ def _home(machine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def commits(hub, machine, pbmc, two) -> dict[str, str]:
-    """A cache with two commits of one space, a part of another, and repos that are no spaces."""
-    found = {"old": hub.create(REPO, pbmc.files)}
+    """A cache with two commits of a space, one modality of another, and repos that are not spaces."""
+    oids = {"old": hub.create(REPO, pbmc.files)}
     hub.tag(REPO, "v1")
-    found["new"] = hub.commit(REPO, pbmc.changed({"loss.png": b"another picture"}))
-    found["two"] = hub.create("org/two", two.files)
+    oids["new"] = hub.commit(REPO, pbmc.changed({"loss.png": b"another picture"}))
+    oids["two"] = hub.create("org/two", two.files)
     hub.create("org/other", {"config.json": b'{"model_type": "bert"}', "weights.onnx": b"weights"})
     for name in (f"{REPO}@v1", REPO):
         smile_zoo.pull(name, cache_dir=machine.cache, endpoint=hub.endpoint)
@@ -37,7 +37,7 @@ def commits(hub, machine, pbmc, two) -> dict[str, str]:
     dataset.mkdir(parents=True)
     (dataset / MANIFEST_NAME).write_bytes(pbmc.files[MANIFEST_NAME])
     hub.clear_log()
-    return found
+    return oids
 
 
 def listed() -> list[tuple[str, str]]:
@@ -56,7 +56,7 @@ def untouched(machine) -> bool:
 
 def test_list(machine, pbmc, commits: dict[str, str]) -> None:
     rows = machine.json("cache", "list")
-    pulled = sum(len(pbmc.files[name]) for name in (MANIFEST_NAME, *pbmc.wanted))
+    pulled = sum(len(pbmc.files[name]) for name in (MANIFEST_NAME, *pbmc.selection))
     by_commit = {row.pop("commit"): row for row in rows}
     assert sorted(by_commit) == sorted(commits.values())
     path = Path(by_commit[commits["old"]]["path"])
@@ -97,7 +97,7 @@ def test_remove(machine, pbmc, catalogue, commits: dict[str, str], name: str, go
         f"{'org/two' if commit == 'two' else REPO}@{commits[commit]}" for commit in gone
     )
     assert done["freed"] > 0
-    assert before - size(machine.cache) == pytest.approx(done["freed"], abs=200)  # beside the text of refs
+    assert before - size(machine.cache) == pytest.approx(done["freed"], abs=200)  # not counting the files of refs
     assert sorted(commit for _, commit in listed()) == sorted(
         commits[commit] for commit in commits if commit not in gone
     )
@@ -107,7 +107,7 @@ def test_remove(machine, pbmc, catalogue, commits: dict[str, str], name: str, go
     assert machine.requests == []
 
 
-def test_remove_says_what_it_did(machine, commits: dict[str, str]) -> None:
+def test_remove_reports_what_it_removed(machine, commits: dict[str, str]) -> None:
     done = machine.run("cache", "remove", "org/two")
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.splitlines()[0] == f"removed org/two@{commits['two'][:10]}"
@@ -118,14 +118,14 @@ def test_remove_says_what_it_did(machine, commits: dict[str, str]) -> None:
     ("name", "text"),
     [
         ("org/none", "org/none is not in the cache"),
-        ("org/other", "org/other is not in the cache"),  # it is no space
+        ("org/other", "org/other is not in the cache"),  # not a space
         (f"{REPO}@v2", f"{REPO}@v2 is not in the cache"),
         (f"{REPO}@{'0' * 40}", "is not in the cache"),
         ("pbmc", "pbmc is not in the cache but at"),
         ("blood", "there is no space named 'blood'"),
     ],
 )
-def test_what_is_not_there_is_not_removed(machine, commits: dict[str, str], name: str, text: str) -> None:
+def test_removing_an_absent_space_fails(machine, commits: dict[str, str], name: str, text: str) -> None:
     with pytest.raises(SpaceNotFoundError) as caught:
         remove_cached(name)
     assert text in str(caught.value)
@@ -134,7 +134,7 @@ def test_what_is_not_there_is_not_removed(machine, commits: dict[str, str], name
     assert len(list(machine.cache.glob("models--org--*/snapshots/*/config.json"))) == len(commits) + 1
 
 
-def test_digits_that_several_commits_begin_with_remove_none(machine, commits: dict[str, str]) -> None:
+def test_ambiguous_commit_digits_remove_nothing(machine, commits: dict[str, str]) -> None:
     snapshots, old = machine.cache / "models--org--pbmc/snapshots", commits["old"]
     twin = old[:7] + "0" * 33
     shutil.copytree(snapshots / old, snapshots / twin, symlinks=True)
@@ -144,9 +144,9 @@ def test_digits_that_several_commits_begin_with_remove_none(machine, commits: di
     assert (snapshots / twin / "config.json").is_file()
 
 
-def test_what_this_user_may_not_remove(machine, commits: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removing_without_permission_fails(machine, commits: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> None:
-        raise PermissionError(path)  # of which the client says nothing
+        raise PermissionError(path)  # which the client does not report
 
     monkeypatch.setattr("shutil.rmtree", refuse)
     with pytest.raises(
@@ -176,7 +176,7 @@ def test_empty_cache(machine) -> None:
     assert not machine.cache.exists()
 
 
-def test_what_a_bundle_brought_is_removed_as_well(machine, commits: dict[str, str]) -> None:
+def test_space_from_a_bundle_is_removed(machine, commits: dict[str, str]) -> None:
     bundles = {machine.folder / "old.tar": f"{REPO}@v1", machine.folder / "new.tar": REPO}
     for bundle, name in bundles.items():
         pack(name, bundle)

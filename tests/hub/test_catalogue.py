@@ -1,4 +1,4 @@
-"""The catalogue as it comes from the Hub, ``smile-zoo list`` and ``search``, and what ``doctor`` says of the Hub."""
+"""Updates of the catalogue from the Hub, ``smile-zoo list`` and ``search``, and the Hub in ``doctor``."""
 
 import json
 import re
@@ -33,14 +33,14 @@ def names(machine, *arguments: str) -> list[str]:
     return [row["name"] for row in machine.json(*(arguments or ["list"]))]
 
 
-def updated(machine) -> bytes:
+def catalogue_content(machine) -> bytes:
     return (machine.folder / "home/smile-zoo/catalogue.jsonl").read_bytes()
 
 
 # Updating
 
 
-def test_update_brings_what_was_published(hub, machine, pbmc) -> None:
+def test_update_adds_published_spaces(hub, machine, pbmc) -> None:
     commit = hub.create("org/blood", pbmc.files)
     first = {**BLOOD, "revision": commit, "manifest_sha256": pbmc.sha256}
     hub.create(REPO, {"catalogue.jsonl": lines(first)})
@@ -73,7 +73,7 @@ def test_update_from_another_repo_and_revision(hub, machine) -> None:
     hub.commit("org/mine", {"catalogue.jsonl": lines(BLOOD, MOUSE)})
     assert machine.json("catalogue", "update", "--repo", "org/mine", "--revision", "v1")["spaces"] == ["blood"]
     assert machine.json("catalogue", "update", "--repo", "org/mine")["new"] == ["mouse-skin"]
-    assert updated(machine) == lines(BLOOD, MOUSE)
+    assert catalogue_content(machine) == lines(BLOOD, MOUSE)
 
 
 def test_packaged_space_is_never_replaced(hub, machine) -> None:
@@ -93,11 +93,11 @@ def test_packaged_space_is_never_replaced(hub, machine) -> None:
         ({"catalogue.jsonl": None, "README.md": b"# Words"}, None, "has no catalogue.jsonl"),
         ({}, Fault("wrong", "GET", "catalogue.jsonl", times=None), "arrived twice and differs from the commit"),
         ({}, Fault("status", "GET", "catalogue.jsonl", times=None), "answered 503"),
-        ({}, Fault("status", "GET", "/api/models", status=403), "may not do this"),
+        ({}, Fault("status", "GET", "/api/models", status=403), "is not allowed to do this"),
         ({}, Fault("status", "GET", "/api/models", times=None), "answered 503 (fault 503); try again later"),
     ],
 )
-def test_update_that_fails_keeps_what_was_there(
+def test_failed_update_keeps_the_catalogue(
     hub, machine, catalogue, fast: dict[str, str], files: dict[str, bytes], fault: Fault | None, text: str
 ) -> None:
     before = catalogue(BLOOD).read_bytes()
@@ -108,23 +108,23 @@ def test_update_that_fails_keeps_what_was_there(
     error = machine.refused("catalogue", "update", **fast)
     assert text in error
     assert f"{REPO}@" in error
-    assert updated(machine) == before
+    assert catalogue_content(machine) == before
     assert machine.damage() == []
     if fault is None:
         return
     hub.faults.clear()
     hub.commit(REPO, {"catalogue.jsonl": lines(MOUSE)})
     assert machine.json("catalogue", "update")["new"] == ["mouse-skin"]
-    assert updated(machine) == lines(MOUSE)
+    assert catalogue_content(machine) == lines(MOUSE)
 
 
 @pytest.mark.parametrize("kind", ["wrong", "cut", "status"])
-def test_update_mends_what_came_wrong_once(hub, machine, fast: dict[str, str], kind: str) -> None:
+def test_update_retries_after_one_fault(hub, machine, fast: dict[str, str], kind: str) -> None:
     hub.create(REPO, {"catalogue.jsonl": lines(BLOOD)})
     fault = hub.fault(Fault(kind, "GET", "catalogue.jsonl", after=100))
     assert machine.json("catalogue", "update", **fast)["spaces"] == ["blood"]
     assert fault.hits == 1
-    assert updated(machine) == lines(BLOOD)
+    assert catalogue_content(machine) == lines(BLOOD)
     assert machine.damage() == []
 
 
@@ -146,7 +146,7 @@ def test_catalogue_that_cannot_be_written(hub, machine) -> None:
     assert machine.leftovers() == []
 
 
-def test_catalogue_that_went_bad_is_passed_over(hub, machine, catalogue) -> None:
+def test_damaged_catalogue_is_ignored(hub, machine, catalogue) -> None:
     path = catalogue(BLOOD)
     assert names(machine) == ["blood", "pbmc"]
     path.write_bytes(path.read_bytes()[:-50])
@@ -164,7 +164,7 @@ def test_catalogue_that_went_bad_is_passed_over(hub, machine, catalogue) -> None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "found"),
+    ("arguments", "expected"),
     [
         (["list", "--organism", "mus MUSCULUS"], ["mouse-skin"]),
         (["list", "--modality", "rna", "--tissue", "blood"], ["blood", "pbmc"]),
@@ -172,12 +172,12 @@ def test_catalogue_that_went_bad_is_passed_over(hub, machine, catalogue) -> None
         (["search", "skin rna"], ["mouse-skin"]),
     ],
 )
-def test_what_is_listed(machine, catalogue, arguments: list[str], found: list[str]) -> None:
+def test_filters_of_list_and_search(machine, catalogue, arguments: list[str], expected: list[str]) -> None:
     catalogue(MOUSE, BLOOD)
     done = machine.run(*arguments)
     assert done.returncode == 0
-    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == found
-    assert ("no matching space in the catalogue" in done.stderr) == (not found)
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == expected
+    assert ("no matching space in the catalogue" in done.stderr) == (not expected)
     assert machine.requests == []
 
 
@@ -193,11 +193,11 @@ def test_search_of_the_hub(hub, machine, catalogue) -> None:
     hub.create("org/blood", {"README.md": card("smile-zoo", "rna")})
     hub.create("org/secret-skin", {"README.md": card("smile-zoo")}, private=True)
     catalogue({**BLOOD, "repo": "org/skin-3"})
-    found = machine.json("search", "skin", "--hub")
-    assert [repo["repo"] for repo in found] == [f"org/skin-{number}" for number in range(5)]
-    assert [repo["catalogued"] for repo in found] == [False, False, False, True, False]
-    assert found[1]["tags"] == ["rna", "tag1"]
-    assert found[1]["last_modified"].startswith("2026-01-01T00:00:00")
+    repos = machine.json("search", "skin", "--hub")
+    assert [repo["repo"] for repo in repos] == [f"org/skin-{number}" for number in range(5)]
+    assert [repo["catalogued"] for repo in repos] == [False, False, False, True, False]
+    assert repos[1]["tags"] == ["rna", "tag1"]
+    assert repos[1]["last_modified"].startswith("2026-01-01T00:00:00")
     asked = [request for request in machine.requests if request.path == "/api/models"]
     assert len(asked) == 3
     assert asked[0].query["filter"] == ["smile-zoo"]
@@ -212,10 +212,10 @@ def test_search_of_the_hub(hub, machine, catalogue) -> None:
     assert f"no repo at {hub.endpoint} with library_name: smile-zoo has 'liver' in its name\n" in nothing.stderr
 
 
-def test_search_of_a_hub_that_is_not_there(machine, closed: str) -> None:
+def test_search_of_an_unreachable_hub(machine, closed: str) -> None:
     start = time.monotonic()
     error = machine.refused("search", "--hub", HF_ENDPOINT=closed)
-    assert time.monotonic() - start < 20  # the client itself tries for longer
+    assert time.monotonic() - start < 20  # the client itself would retry for longer
     assert f"{closed} was not reached" in error
     assert "check the network, the proxy" in error
     error = machine.refused("search", "--hub", HF_HUB_OFFLINE="1")
@@ -225,13 +225,13 @@ def test_search_of_a_hub_that_is_not_there(machine, closed: str) -> None:
 # doctor
 
 
-def test_doctor_says_whether_the_hub_answers(hub, machine, pbmc, closed: str) -> None:
+def test_doctor_reports_whether_the_hub_answers(hub, machine, pbmc, closed: str) -> None:
     hub.create("org/pbmc", pbmc.files)
     machine.json("pull", "org/pbmc")
-    found = machine.json("doctor")
-    assert re.fullmatch(rf"{hub.endpoint} answers in \d+\.\d\d s", found["endpoint"])
-    pulled = sum(len(pbmc.files[name]) for name in ("config.json", *pbmc.wanted))
-    assert (found["cache"], found["cache size"]) == (str(machine.cache), size_text(pulled))
-    found = machine.json("doctor", HF_ENDPOINT=closed)
-    assert f"{closed} was not reached" in found["endpoint"]
+    report = machine.json("doctor")
+    assert re.fullmatch(rf"{hub.endpoint} answers in \d+\.\d\d s", report["endpoint"])
+    pulled = sum(len(pbmc.files[name]) for name in ("config.json", *pbmc.selection))
+    assert (report["cache"], report["cache size"]) == (str(machine.cache), size_text(pulled))
+    report = machine.json("doctor", HF_ENDPOINT=closed)
+    assert f"{closed} was not reached" in report["endpoint"]
     assert "endpoint              offline: HF_HUB_OFFLINE is set" in machine.run("doctor", HF_HUB_OFFLINE="1").stdout

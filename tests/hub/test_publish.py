@@ -1,4 +1,4 @@
-"""``smile-zoo publish``: what stands on the Hub afterwards, and what does not go there."""
+"""``smile-zoo publish``: its effect on the Hub, rejected spaces and users, and faults."""
 
 import hashlib
 import json
@@ -30,15 +30,15 @@ def _logged_in(machine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def there(hub: FakeHub, pbmc) -> str:
-    """The commit of a repo to which pbmc was published."""
+def published_commit(hub: FakeHub, pbmc) -> str:
+    """The commit of a repo with pbmc published to it."""
     manifest = read_manifest(pbmc.path)
     card = merge_card(pbmc.files["README.md"].decode(), render_card(manifest, repo=REPO))
     return hub.create(REPO, {**pbmc.files, "README.md": card.encode(), ".gitattributes": b"binary"})
 
 
 def refused(space: Path, hub: FakeHub, repo: str = REPO, **options: Any) -> str:
-    """Publish in this process, to a known error; return what it says."""
+    """Publish in this process, which must raise a known error, and return its message."""
     with pytest.raises(SmileError) as caught:
         smile_zoo.publish(space, repo, endpoint=hub.endpoint, **{"token": OWNER_TOKEN, **options})
     return str(caught.value)
@@ -56,7 +56,7 @@ def files_in(folder: Path | str) -> dict[str, bytes]:
 def rebuild(
     space, files: dict[str, bytes | None] | None = None, change: Callable[[dict[str, Any]], object] = lambda _: None
 ) -> None:
-    """Change a directory as another build would: some of its files (None: no more), and what the manifest says."""
+    """Change files of a directory and its manifest, as another build would; None removes a file."""
 
     def without(manifest: dict[str, Any]) -> None:
         for name in [name for name, content in (files or {}).items() if content is None]:
@@ -71,7 +71,7 @@ def rebuild(
 
 
 def writes(machine) -> list[str]:
-    """What was asked of the Hub that could change it."""
+    """List the requests that could change the Hub."""
     harmless = ("validate-yaml", "/preupload/", "/paths-info/")
     return [
         f"{request.method} {request.path}"
@@ -80,26 +80,26 @@ def writes(machine) -> list[str]:
     ]
 
 
-def commits_asked(machine) -> int:
+def n_commit_requests(machine) -> int:
     return sum("/commit/" in request for request in writes(machine))
 
 
-def meanwhile(hub: FakeHub, path: str, happens: Callable[[], object]) -> None:
-    """Let something happen on the Hub once, just before it answers a request."""
-    answer, left = hub.answer, [happens]
+def meanwhile(hub: FakeHub, path: str, action: Callable[[], object]) -> None:
+    """Call a function once, just before the Hub answers a matching request."""
+    answer, actions = hub.answer, [action]
 
-    def answer_later(request: Request) -> Response:
-        if re.search(path, request.path) and left:
-            left.pop()()
+    def act_and_answer(request: Request) -> Response:
+        if re.search(path, request.path) and actions:
+            actions.pop()()
         return answer(request)
 
-    hub.answer = answer_later
+    hub.answer = act_and_answer
 
 
-# What stands on the Hub
+# Published spaces
 
 
-def test_what_is_published_can_be_pulled_and_verified(hub, machine, pbmc) -> None:
+def test_published_space_can_be_pulled_and_verified(hub, machine, pbmc) -> None:
     done = machine.run("publish", pbmc.path, REPO)
     assert done.returncode == 0, done.stderr
     published, head = hub.files(REPO), hub.head(REPO)
@@ -120,7 +120,7 @@ def test_what_is_published_can_be_pulled_and_verified(hub, machine, pbmc) -> Non
     first, initial = (hub.repos[REPO].commits[oid] for oid in hub.commits(REPO))
     assert (first.oid, first.title, first.author) == (head, "Publish pbmc", "owner")
     assert list(initial.files) == [".gitattributes"]
-    assert commits_asked(machine) == 1
+    assert n_commit_requests(machine) == 1
 
     entry = json.loads(done.stdout)
     assert (entry["repo"], entry["revision"]) == (REPO, head)
@@ -136,19 +136,21 @@ def test_what_is_published_can_be_pulled_and_verified(hub, machine, pbmc) -> Non
     assert machine.damage() == []
 
 
-def test_printed_line_is_an_entry_of_a_catalogue(hub, machine, two) -> None:
+def test_printed_line_is_a_catalogue_entry(hub, machine, two) -> None:
     line = machine.run("publish", two.path, f"{ORG}/two").stdout
     hub.create(f"{ORG}/catalogue", {"catalogue.jsonl": line.encode()})
     assert machine.json("catalogue", "update", "--repo", f"{ORG}/catalogue")["new"] == ["two"]
     pulled = machine.json("pull", "two", "--modality", "adt")
     assert pulled["revision"] == f"{ORG}/two@{hub.head(f'{ORG}/two')}"
-    assert set(files_in(pulled["path"])) == {"config.json", *(name for name in two.wanted if "rna" not in name)}
+    assert set(files_in(pulled["path"])) == {"config.json", *(name for name in two.selection if "rna" not in name)}
 
 
-def test_only_what_changed_goes_and_only_what_was_listed_is_removed(hub, machine, pbmc, there) -> None:
+def test_only_changed_files_are_uploaded_and_only_listed_files_removed(hub, machine, pbmc, published_commit) -> None:
     parent = hub.commit(REPO, {"LICENSE": b"mine", "notes/more.md": b"more", "training/rna.safetensors": None})
     before = hub.files(REPO)
-    rebuild(pbmc, {"loss.png": PICTURE, "map.png": None, "training/rna.safetensors": None})  # the last is gone already
+    rebuild(
+        pbmc, {"loss.png": PICTURE, "map.png": None, "training/rna.safetensors": None}
+    )  # the last is absent on the Hub already
     done = machine.run("publish", pbmc.path, REPO, "--message", "Without the map")
     assert done.returncode == 0, done.stderr
 
@@ -184,22 +186,24 @@ def test_publishing_again_and_tags(hub, machine, pbmc) -> None:
     assert hub.commits(REPO)[1] == head
 
 
-def test_tag_of_what_is_there_already(hub, machine, pbmc, there) -> None:
+def test_unchanged_space_can_be_tagged(hub, machine, pbmc, published_commit) -> None:
     smile_zoo.publish(pbmc.path, REPO, endpoint=hub.endpoint, token=OWNER_TOKEN, tag="v1")
-    assert writes(machine) == [f"POST /api/models/{REPO}/tag/{there}"]
-    assert hub.refs(REPO)["refs/tags/v1"] == there
+    assert writes(machine) == [f"POST /api/models/{REPO}/tag/{published_commit}"]
+    assert hub.refs(REPO)["refs/tags/v1"] == published_commit
     hub.commit(REPO, {"LICENSE": b"mine"})
     assert "already has a tag v1" in refused(pbmc.path, hub, tag="v1")
 
 
-def test_tag_that_somebody_sets_meanwhile(hub, machine, pbmc, there) -> None:
+def test_tag_created_meanwhile_is_kept(hub, machine, pbmc, published_commit) -> None:
     rebuild(pbmc, {"loss.png": PICTURE})
-    meanwhile(hub, "/commit/", lambda: hub.tag(REPO, "v1", there))
-    assert f"already has a tag v1, at {there[:7]}" in machine.refused("publish", pbmc.path, REPO, "--tag", "v1")
-    assert hub.refs(REPO)["refs/tags/v1"] == there
+    meanwhile(hub, "/commit/", lambda: hub.tag(REPO, "v1", published_commit))
+    assert f"already has a tag v1, at {published_commit[:7]}" in machine.refused(
+        "publish", pbmc.path, REPO, "--tag", "v1"
+    )
+    assert hub.refs(REPO)["refs/tags/v1"] == published_commit
 
 
-def test_private(hub, machine, pbmc) -> None:
+def test_private_space(hub, machine, pbmc) -> None:
     published = machine.json("publish", pbmc.path, REPO, "--private")
     assert hub.repos[REPO].private
     assert "HF_TOKEN" in machine.refused("pull", REPO, HF_TOKEN="")
@@ -209,29 +213,29 @@ def test_private(hub, machine, pbmc) -> None:
     assert sizes == {name: len(content) for name, content in hub.files(REPO).items() if name != ".gitattributes"}
 
 
-def test_pull_request_needs_no_right_to_write(hub, machine, pbmc, there) -> None:
+def test_pull_request_needs_no_write_access(hub, machine, pbmc, published_commit) -> None:
     hub.add_user("alice", token="hf_alice")
     rebuild(pbmc, {"loss.png": PICTURE})
     published = machine.json("publish", pbmc.path, REPO, "--pr", HF_TOKEN="hf_alice")
     assert published["url"] == f"{hub.endpoint}/{REPO}/discussions/1"
-    assert hub.refs(REPO) == {"refs/heads/main": there, "refs/pr/1": published["commit"]}
+    assert hub.refs(REPO) == {"refs/heads/main": published_commit, "refs/pr/1": published["commit"]}
     assert hub.files(REPO, "refs/pr/1")["loss.png"] == PICTURE
     assert hub.files(REPO)["loss.png"] == pbmc.files["loss.png"]
-    assert hub.repos[REPO].commits[published["commit"]].parent == there
+    assert hub.repos[REPO].commits[published["commit"]].parent == published_commit
 
 
 @pytest.mark.parametrize("tag", ["", "v 1", "v1..2", "-v1", "v1\n", "v~1"])
-def test_tag_that_nobody_could_pull(hub, pbmc, tag: str) -> None:
+def test_invalid_tag(hub, pbmc, tag: str) -> None:
     assert f"{tag!r} is not a tag name; use letters, digits" in refused(pbmc.path, hub, tag=tag)
     assert hub.requests == []
 
 
-def test_pull_request_is_not_tagged(machine, pbmc) -> None:
+def test_pull_request_cannot_be_tagged(machine, pbmc) -> None:
     assert "tag once it is merged" in machine.refused("publish", pbmc.path, REPO, "--pr", "--tag", "v1")
     assert machine.requests == []
 
 
-def test_dry_run_writes_nothing(hub, machine, pbmc, there) -> None:
+def test_dry_run_writes_nothing(hub, machine, pbmc, published_commit) -> None:
     done = machine.run("publish", pbmc.path, f"{ORG}/another", "--dry-run")
     assert (done.returncode, done.stdout) == (0, "")
     assert f"{len(pbmc.files)} of {len(pbmc.files)} files go to {ORG}/another" in done.stderr
@@ -243,13 +247,13 @@ def test_dry_run_writes_nothing(hub, machine, pbmc, there) -> None:
     assert states == {"config.json": "changed", "loss.png": "changed"}
     assert {request.method for request in machine.requests} <= {"GET", "HEAD"}
     assert list(hub.repos) == [REPO]
-    assert hub.refs(REPO) == {"refs/heads/main": there}
+    assert hub.refs(REPO) == {"refs/heads/main": published_commit}
 
 
 # The card
 
 
-def test_own_text_of_the_card_on_the_hub_stays(hub, machine, pbmc, there) -> None:
+def test_text_added_to_the_card_on_the_hub_is_kept(hub, machine, pbmc, published_commit) -> None:
     card = hub.files(REPO)["README.md"].decode()
     card = card.replace("library_name: smile-zoo\n", "library_name: smile-zoo\nco2_eq_emissions: 7\n")
     card = card.replace("- single-cell\n", "- single-cell\n- mine\n").replace(START, f"Of the author.\n\n{START}")
@@ -271,7 +275,7 @@ def test_own_text_of_the_card_on_the_hub_stays(hub, machine, pbmc, there) -> Non
     assert again.changes == []
 
 
-def test_repo_that_was_made_by_hand(hub, machine, pbmc) -> None:
+def test_repo_created_by_hand(hub, machine, pbmc) -> None:
     card = b"# My space\n\nWords.\n"
     hub.create(REPO, {"README.md": card, "config.json": b"{}", "map.png": b"old", "weights.bin": b"foreign"})
     machine.json("publish", pbmc.path, REPO)
@@ -298,7 +302,7 @@ def test_card_on_the_hub_that_cannot_be_merged(hub, machine, pbmc, card: bytes, 
     assert machine.leftovers() == []
 
 
-def test_card_that_the_hub_does_not_take(hub, machine, pbmc) -> None:
+def test_card_that_the_hub_rejects(hub, machine, pbmc) -> None:
     hub.yaml_errors = ['"license" must be one of']
     error = refused(pbmc.path, hub)
     assert f"{hub.endpoint} rejects the card" in error
@@ -309,7 +313,7 @@ def test_card_that_the_hub_does_not_take(hub, machine, pbmc) -> None:
     assert len(hub.commits(REPO)) == 2
 
 
-# What is not fit to be published
+# Spaces that cannot be published
 
 
 def test_every_problem_is_listed(hub, machine, pbmc) -> None:
@@ -346,34 +350,34 @@ def test_every_problem_is_listed(hub, machine, pbmc) -> None:
 
 
 @pytest.mark.parametrize("size", [12, ord("A")])
-def test_path_in_a_graph_is_found_whatever_its_length(hub, pbmc, size: int) -> None:
+def test_path_of_any_length_in_a_graph_is_found(hub, pbmc, size: int) -> None:
     path = b"/Users/gr/".ljust(size, b"x")
-    field = b"\x32" + bytes([size]) + path  # doc_string of an ONNX model: the length stands before the text
+    field = b"\x32" + bytes([size]) + path  # doc_string of an ONNX model, whose length precedes the text
     rebuild(pbmc, {"onnx/rna.onnx": pbmc.files["onnx/rna.onnx"] + field})
     assert "onnx/rna.onnx contains the local path /Users/gr" in refused(pbmc.path, hub)
     assert hub.requests == []
 
 
-def test_paths_of_clusters_and_disks(hub, pbmc) -> None:
-    places = ("/data/lab", "/gpfs/lab", "/lustre/x", "/srv/x", "/var/folders", "/Volumes/Disk", "C:\\Users\\gr")
-    title = f"From {', '.join(f'{place}/cells.h5ad' for place in places)}; see https://x.org/data/lab and a/data/b"
+def test_local_paths_of_clusters_and_disks_are_found(hub, pbmc) -> None:
+    paths = ("/data/lab", "/gpfs/lab", "/lustre/x", "/srv/x", "/var/folders", "/Volumes/Disk", "C:\\Users\\gr")
+    title = f"From {', '.join(f'{path}/cells.h5ad' for path in paths)}; see https://x.org/data/lab and a/data/b"
     rebuild(pbmc, change=lambda manifest: manifest.update(title=title))
     error = refused(pbmc.path, hub)
-    found = re.findall(r"^- config\.json contains the local path (\S+);", error, re.MULTILINE)
-    assert sorted(path.replace("\\\\", "\\") for path in found) == sorted(places)
+    listed = re.findall(r"^- config\.json contains the local path (\S+);", error, re.MULTILINE)
+    assert sorted(path.replace("\\\\", "\\") for path in listed) == sorted(paths)
 
 
 @pytest.mark.parametrize(
     ("user", "texts"),
     [
         ("grzegorz", ["config.json contains the user name 'grzegorz'", "loss.png contains the user name 'grzegorz'"]),
-        ("joe", []),  # three letters come up in any large binary file
+        ("joe", []),  # three letters occur in any large binary file
         ("runner", []),
         ("ab", []),
-        ("lab", []),  # it stands in the name of the repo
+        ("lab", []),  # part of the repo's name
     ],
 )
-def test_whose_name_is_found(hub, pbmc, monkeypatch: pytest.MonkeyPatch, user: str, texts: list[str]) -> None:
+def test_user_name_is_found(hub, pbmc, monkeypatch: pytest.MonkeyPatch, user: str, texts: list[str]) -> None:
     monkeypatch.setenv("LOGNAME", user)
     picture = b"\x89PNG\0\0made by %s\0\x01joe\0" % (user.encode() if texts else b"nobody")
     title = f"Made by {'joan' if user in ('joe', 'lab') else user} at lab/pbmc"
@@ -411,7 +415,9 @@ def without_sources(space) -> None:
         (lambda space: (space.path / "map.png").unlink(), ["lacks map.png; build the space again, or pull it whole"]),
         (lambda space: (space.path / "README.md").unlink(), ["lacks README.md; build the space again"]),
         (
-            lambda space: (space.path / "training/rna.safetensors").unlink(),  # as after a pull without the weights
+            lambda space: (
+                space.path / "training/rna.safetensors"
+            ).unlink(),  # as after a pull without training weights
             ["lacks training/rna.safetensors;", "smile-zoo pull SPACE --with-training --to DIR"],
         ),
         (lambda space: (space.path / "README.md").write_bytes(b"\xff"), ["README.md of", "is not UTF-8"]),
@@ -421,7 +427,7 @@ def without_sources(space) -> None:
         (another_embedding, ["the rna encoder computes embeddings that differ from torch's by"]),
     ],
 )
-def test_space_that_is_not_right_is_refused(hub, machine, pbmc, damage: Callable, texts: list[str]) -> None:
+def test_invalid_space_is_rejected(hub, machine, pbmc, damage: Callable, texts: list[str]) -> None:
     damage(pbmc)
     error = refused(pbmc.path, hub)
     for text in texts:
@@ -429,30 +435,30 @@ def test_space_that_is_not_right_is_refused(hub, machine, pbmc, damage: Callable
     assert writes(machine) == []
 
 
-def test_space_without_one_of_its_encoders_is_refused(hub, two) -> None:
-    gone = [name for name in two.wanted if "adt" in name]
-    for name in gone:
+def test_space_without_one_of_its_encoders_is_rejected(hub, two) -> None:
+    removed = [name for name in two.selection if "adt" in name]
+    for name in removed:
         (two.path / name).unlink()
-    said = refused(two.path, hub).partition(";")[0]
-    assert sorted(said.removeprefix(f"{two.path} lacks ").split(", ")) == sorted(gone)
+    error = refused(two.path, hub).partition(";")[0]
+    assert sorted(error.removeprefix(f"{two.path} lacks ").split(", ")) == sorted(removed)
     assert hub.requests == []
 
 
-# Who may not publish
+# Access
 
 
 @pytest.mark.parametrize(
     ("repo", "token", "texts"),
     [
         (REPO, False, ["rejected a user without a token", "set HF_TOKEN", "hf auth login"]),
-        (REPO, "hf_read", ["this token may not do this", "write access", "rights to write to org/pbmc"]),
+        (REPO, "hf_read", ["this token is not allowed to do this", "write access", "rights to write to org/pbmc"]),
         (REPO, "hf_wrong", ["rejected this token", "set HF_TOKEN to a valid token"]),
-        ("others/pbmc", OWNER_TOKEN, ["this token may not do this", "rights to write to others/pbmc"]),
+        ("others/pbmc", OWNER_TOKEN, ["this token is not allowed to do this", "rights to write to others/pbmc"]),
         ("pbmc", OWNER_TOKEN, ["'pbmc' is not the name of a Hub repo; give org/name"]),
         ("org/pbmc@v1", OWNER_TOKEN, ["'org/pbmc@v1' is not the name of a Hub repo; give org/name"]),
     ],
 )
-def test_who_may_not_publish(hub, machine, pbmc, repo: str, token: str | bool, texts: list[str]) -> None:
+def test_publishing_without_access_fails(hub, machine, pbmc, repo: str, token: str | bool, texts: list[str]) -> None:
     hub.add_user("reader", token="hf_read", orgs=[ORG], role="read")
     error = refused(pbmc.path, hub, repo, token=token)
     for text in texts:
@@ -461,7 +467,7 @@ def test_who_may_not_publish(hub, machine, pbmc, repo: str, token: str | bool, t
     assert machine.leftovers() == []
 
 
-def test_nobody_publishes_without_token_or_network(hub, machine, pbmc) -> None:
+def test_publishing_needs_token_and_network(hub, machine, pbmc) -> None:
     assert "a user without a token" in machine.refused("publish", pbmc.path, REPO, HF_TOKEN="")
     error = machine.refused("publish", pbmc.path, REPO, HF_HUB_OFFLINE="1")
     assert f"publishing to {REPO} needs the network, and HF_HUB_OFFLINE is set; unset it" in error
@@ -469,24 +475,23 @@ def test_nobody_publishes_without_token_or_network(hub, machine, pbmc) -> None:
 
 
 @pytest.mark.parametrize(("token", "text"), [(False, "HF_TOKEN"), ("hf_read", "write"), ("hf_alice", "write")])
-def test_who_may_not_publish_to_a_repo_that_is_there(hub, machine, pbmc, there, token: str | bool, text: str) -> None:
+def test_publishing_to_an_existing_repo_without_access_fails(
+    hub, machine, pbmc, published_commit, token: str | bool, text: str
+) -> None:
     hub.add_user("reader", token="hf_read", orgs=[ORG], role="read")
     hub.add_user("alice", token="hf_alice")
     rebuild(pbmc, {"loss.png": PICTURE})
     assert text in refused(pbmc.path, hub, token=token)
-    assert hub.commits(REPO) == [there]
+    assert hub.commits(REPO) == [published_commit]
 
 
 # Faults
 
 
 @pytest.mark.parametrize(
-    ("faults", "n_asked"),
+    ("faults", "n_requests"),
     [
-        (
-            [Fault("lost", "POST", "/commit/"), Fault("status", "GET", "/refs", skip=1)],
-            1,
-        ),  # looking takes two tries
+        ([Fault("lost", "POST", "/commit/"), Fault("status", "GET", "/refs", skip=1)], 1),
         ([Fault("status", "POST", "/commit/")], 2),
         ([Fault("status", "POST", "/commit/", status=429, headers={"Retry-After": "1"})], 2),
         (
@@ -503,30 +508,32 @@ def test_who_may_not_publish_to_a_repo_that_is_there(hub, machine, pbmc, there, 
     ],
     ids=["lost", "503", "429", "all"],
 )
-def test_what_passes_is_waited_for(hub, machine, pbmc, fast: dict[str, str], faults: list[Fault], n_asked: int) -> None:
+def test_temporary_faults_are_retried(
+    hub, machine, pbmc, fast: dict[str, str], faults: list[Fault], n_requests: int
+) -> None:
     for fault in faults:
         hub.fault(fault)
     published = machine.json("publish", pbmc.path, REPO, "--tag", "v1", **fast)
     assert [fault.hits for fault in faults] == [1] * len(faults)
-    assert commits_asked(machine) == n_asked
-    assert len(hub.commits(REPO)) == 2  # the one that made the repo, and one more
+    assert n_commit_requests(machine) == n_requests
+    assert len(hub.commits(REPO)) == 2  # the initial one and the published one
     assert published["commit"] == hub.head(REPO) == hub.refs(REPO)["refs/tags/v1"]
     assert published["entry"]["manifest_sha256"] == sha256(hub.files(REPO)["config.json"])
     assert hub.files(REPO)["onnx/rna.onnx"] == pbmc.files["onnx/rna.onnx"]
     assert machine.leftovers() == []
 
 
-def test_lost_answer_makes_no_second_pull_request(hub, machine, pbmc, there) -> None:
+def test_lost_response_causes_no_second_pull_request(hub, machine, pbmc, published_commit) -> None:
     rebuild(pbmc, {"loss.png": PICTURE})
     hub.fault(Fault("lost", "POST", "/commit/"))
     published = machine.json("publish", pbmc.path, REPO, "--pr")
-    assert hub.refs(REPO) == {"refs/heads/main": there, "refs/pr/1": published["commit"]}
+    assert hub.refs(REPO) == {"refs/heads/main": published_commit, "refs/pr/1": published["commit"]}
     assert published["url"] == f"{hub.endpoint}/{REPO}/discussions/1"
     assert hub.files(REPO, "refs/pr/1")["loss.png"] == PICTURE
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_commit_of_somebody_else_meanwhile_is_not_overwritten(hub, machine, pbmc, there, lost: bool) -> None:
+def test_commit_made_meanwhile_is_not_overwritten(hub, machine, pbmc, published_commit, lost: bool) -> None:
     rebuild(pbmc, {"loss.png": PICTURE})
     meanwhile(hub, "/commit/", lambda: hub.commit(REPO, {"loss.png": b"theirs"}, author="else"))
     if lost:
@@ -534,7 +541,7 @@ def test_commit_of_somebody_else_meanwhile_is_not_overwritten(hub, machine, pbmc
     error = machine.refused("publish", pbmc.path, REPO)
     assert f"{REPO} changed in the meantime; check its current state, and try again" in error
     assert hub.files(REPO)["loss.png"] == b"theirs"
-    assert hub.commits(REPO)[1:] == [there]
+    assert hub.commits(REPO)[1:] == [published_commit]
     if lost:
         return
     theirs = hub.head(REPO)
@@ -562,7 +569,9 @@ def test_commit_of_somebody_else_meanwhile_is_not_overwritten(hub, machine, pbmc
     ],
     ids=["429", "upload", "tag", "lost"],
 )
-def test_what_does_not_pass_is_told_and_a_later_try_works(hub, machine, pbmc, faults: list[Fault], texts: list) -> None:
+def test_permanent_fault_is_reported_and_a_later_attempt_succeeds(
+    hub, machine, pbmc, faults: list[Fault], texts: list
+) -> None:
     for fault in faults:
         hub.fault(fault)
         fault.times = None

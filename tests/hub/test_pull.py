@@ -1,4 +1,4 @@
-"""Pulling as it goes when nothing fails: by every name, in part, again, offline, and who is let in."""
+"""Pulls without faults: names, selections, repeated and offline pulls, progress, access and environment."""
 
 import os
 import pty
@@ -26,7 +26,7 @@ OFFLINE = {"HF_HUB_OFFLINE": "1"}
 
 @pytest.fixture
 def commit(hub, pbmc):
-    """The commit of a space, org/pbmc."""
+    """The commit of the space org/pbmc."""
     return hub.create("org/pbmc", pbmc.files)
 
 
@@ -50,11 +50,11 @@ def downloaded(report):
 
 
 def next_commit(hub, space):
-    """Publish a new version: another card."""
+    """Commit a new version with another card."""
     return hub.commit("org/pbmc", space.changed({"README.md": b"# Another\n"}))
 
 
-# By every name
+# Names
 
 
 def test_pull_of_a_repo(hub, machine, pbmc, commit):
@@ -63,16 +63,16 @@ def test_pull_of_a_repo(hub, machine, pbmc, commit):
     assert done.stdout == f"{snapshot(machine, commit)}\n"
     assert done.stderr.splitlines() == [
         f"org/pbmc@main is commit {commit}",
-        f"pbmc is here, verified: {len(pbmc.wanted)} files downloaded, {size_text(pbmc.size)} (org/pbmc@{commit})",
+        f"pbmc is here, verified: {len(pbmc.selection)} files downloaded, {size_text(pbmc.size)} (org/pbmc@{commit})",
     ]
-    wanted = {name: pbmc.files[name] for name in ("config.json", *pbmc.wanted)}
-    assert files_in(snapshot(machine, commit)) == wanted
-    assert [len(machine.gets(name)) for name in wanted] == [1] * len(wanted)
+    expected = {name: pbmc.files[name] for name in ("config.json", *pbmc.selection)}
+    assert files_in(snapshot(machine, commit)) == expected
+    assert [len(machine.gets(name)) for name in expected] == [1] * len(expected)
     assert {request.headers["user-agent"].partition(";")[0] for request in machine.requests} == {"smile-zoo/0.1.0"}
     assert machine.damage() == []
 
 
-def test_branch_stands_until_it_is_updated(hub, machine, pbmc, commit):
+def test_branch_is_looked_up_again_only_on_update(hub, machine, pbmc, commit):
     machine.json("pull", "org/pbmc")
     later = next_commit(hub, pbmc)
     hub.clear_log()
@@ -88,7 +88,7 @@ def test_branch_stands_until_it_is_updated(hub, machine, pbmc, commit):
     assert {request.path.rpartition("/")[2] for request in machine.requests if request.method == "GET"} == {
         "main",
         "config.json",
-        "README.md",  # the others are the same blobs
+        "README.md",  # the other files share their blobs
     }
     assert machine.json("pull", "org/pbmc", **OFFLINE)["revision"] == f"org/pbmc@{later}"
     assert machine.json("pull", f"org/pbmc@{commit}", **OFFLINE)["revision"] == f"org/pbmc@{commit}"
@@ -116,12 +116,12 @@ def test_pull_of_a_tag(hub, machine, pbmc, commit):
 
 def test_pull_by_catalogue_name(hub, machine, pbmc, commit, catalogue):
     catalogue({"name": "mine", "repo": "org/pbmc", "revision": commit, "manifest_sha256": pbmc.sha256})
-    next_commit(hub, pbmc)  # which the catalogue does not know
+    next_commit(hub, pbmc)  # is not in the catalogue
     report = machine.json("pull", "mine")
     assert report["revision"] == f"org/pbmc@{commit}"
     assert report["manifest_sha256"] == pbmc.sha256
     assert report["path"] == str(snapshot(machine, commit))
-    assert downloaded(report) == pbmc.wanted
+    assert downloaded(report) == pbmc.selection
     hub.clear_log()
     assert machine.run("show", "mine", **OFFLINE).returncode == 0
     assert downloaded(machine.json("pull", "mine", "--update")) == []
@@ -142,7 +142,7 @@ def test_pull_by_catalogue_name(hub, machine, pbmc, commit, catalogue):
         ("./nowhere", ["nowhere does not exist"]),
     ],
 )
-def test_name_of_nothing(machine, catalogue, monkeypatch, name, texts):
+def test_unknown_name(machine, catalogue, monkeypatch, name, texts):
     catalogue({"name": "mine", "repo": "org/mine", "revision": "0" * 40})
     (machine.folder / "here/space").mkdir(parents=True)
     monkeypatch.chdir(machine.folder)
@@ -153,7 +153,7 @@ def test_name_of_nothing(machine, catalogue, monkeypatch, name, texts):
     assert machine.requests == []
 
 
-def test_name_of_nothing_is_told(machine):
+def test_unknown_name_is_reported(machine):
     assert machine.refused("pull", "pbcm").startswith("Error: there is no space named 'pbcm'; did you mean pbmc?")
     assert machine.refused("pull", "org/pbcm").startswith("Error: org/pbcm@main: there is no such model repo at")
 
@@ -165,13 +165,13 @@ def test_name_of_nothing_is_told(machine):
             "org/pbcm",
             ["org/pbcm@main: there is no such model repo at {endpoint}", "(smile-zoo search --hub)", "HF_TOKEN"],
         ),
-        ("org/pbmc@v9", ["org/pbmc@v9: the repo exists, but not this revision; give a branch, a tag or a 40-digit"]),
+        ("org/pbmc@v9", ["org/pbmc@v9: the repo exists, but not this revision; use a branch, a tag or a 40-digit"]),
         (f"org/pbmc@{'0' * 40}", ["the repo exists, but not this revision"]),
         ("org/text", ["has no config.json; check the name (smile-zoo search --hub shows spaces)"]),
         ("org/bert", ["config.json has format '', not 'smile-space'"]),
     ],
 )
-def test_repo_of_nothing(hub, machine, commit, monkeypatch, name, texts):
+def test_repo_without_a_space(hub, machine, commit, monkeypatch, name, texts):
     hub.create("org/text", {"README.md": b"text"})
     hub.create("org/bert", {"config.json": b'{"architectures": ["BertModel"]}', "README.md": b"text"})
     monkeypatch.setenv("HF_HOME", machine.env["HF_HOME"])
@@ -181,7 +181,7 @@ def test_repo_of_nothing(hub, machine, commit, monkeypatch, name, texts):
     assert machine.damage() == []
 
 
-def test_renamed_repo_works_and_says_its_name(hub, machine, commit):
+def test_renamed_repo_is_pulled_and_its_new_name_reported(hub, machine, commit):
     hub.rename("org/pbmc", "org/blood")
     done = machine.run("pull", "org/pbmc")
     assert done.returncode == 0
@@ -190,8 +190,8 @@ def test_renamed_repo_works_and_says_its_name(hub, machine, commit):
     assert machine.damage() == []
 
 
-def test_card_edited_on_the_hub_comes_with_the_space(hub, machine, pbmc, commit):
-    """Its text may be edited: no manifest pins it, and one of an earlier release that does is not held to that."""
+def test_card_edited_on_the_hub_is_pulled(hub, machine, pbmc, commit):
+    """Manifests do not pin the card, and the pins of earlier releases are ignored."""
     machine.json("pull", "org/pbmc")
     for edited, files in (
         (pbmc.files["README.md"] + b"\nOne more sentence.\n", {}),
@@ -211,22 +211,22 @@ def test_card_edited_on_the_hub_comes_with_the_space(hub, machine, pbmc, commit)
     assert machine.damage() == []
 
 
-def test_space_without_its_card_is_whole(hub, machine, pbmc, commit):
+def test_space_is_complete_without_its_card(hub, machine, pbmc, commit):
     fault = hub.fault(Fault("wrong", path="README.md$", times=None))
     done = machine.run("pull", "org/pbmc")
     assert done.returncode == 0
     assert "the card was not downloaded; the space works without it: " in done.stderr
-    assert f"{len(pbmc.wanted) - 1} files downloaded" in done.stderr
+    assert f"{len(pbmc.selection) - 1} files downloaded" in done.stderr
     assert fault.hits == 2
     hub.clear_log()
     assert downloaded(machine.json("pull", "org/pbmc", "--to", "copy")) == []
-    assert set(files_in(machine.folder / "copy")) == {"config.json", *pbmc.wanted} - {"README.md"}
+    assert set(files_in(machine.folder / "copy")) == {"config.json", *pbmc.selection} - {"README.md"}
     hub.commit("org/pbmc", {"README.md": None})
     assert "README.md" not in downloaded(machine.json("pull", "org/pbmc", "--update"))
     assert machine.damage() == []
 
 
-# In part
+# Selections
 
 
 def test_one_modality_and_then_the_rest(hub, machine, two):
@@ -239,12 +239,12 @@ def test_one_modality_and_then_the_rest(hub, machine, two):
     assert downloaded(machine.json("pull", "org/two", "--modality", "adt")) == []
     assert machine.requests == []
     rest = machine.json("pull", "org/two")
-    assert downloaded(rest) == [name for name in two.wanted if "rna" in name]
+    assert downloaded(rest) == [name for name in two.selection if "rna" in name]
     assert not [request for request in machine.requests if "adt" in request.path or "points" in request.path]
-    assert sorted(file["name"] for file in rest["files"]) == sorted(two.wanted)
+    assert sorted(file["name"] for file in rest["files"]) == sorted(two.selection)
 
 
-def test_modality_that_is_not_here(hub, machine, two, query):
+def test_modality_that_was_not_pulled(hub, machine, two, query):
     commit = hub.create("org/two", two.files)
     assert "the space two has no 'atac' encoder; it has: rna, adt" in machine.refused(
         "pull", "org/two", "--modality", "atac"
@@ -259,7 +259,7 @@ def test_modality_that_is_not_here(hub, machine, two, query):
     assert machine.json("pull", "./part")["files"] == machine.json("pull", "./part", "--modality", "adt")["files"]
 
 
-def test_training_weights_come_on_request(hub, machine, pbmc, commit):
+def test_training_weights_are_pulled_on_request(hub, machine, pbmc, commit):
     machine.json("pull", "org/pbmc")
     assert not [request for request in machine.requests if "training" in request.path]
     assert downloaded(machine.json("pull", "org/pbmc", "--with-training")) == ["training/rna.safetensors"]
@@ -267,11 +267,11 @@ def test_training_weights_come_on_request(hub, machine, pbmc, commit):
     assert path.read_bytes() == pbmc.files["training/rna.safetensors"]
 
 
-def test_dry_run_fetches_the_manifest_alone(hub, machine, pbmc, commit):
+def test_dry_run_downloads_only_the_manifest(hub, machine, pbmc, commit):
     done = machine.run("pull", "org/pbmc", "--dry-run", "--to", "copy")
     header, *rows = [line.split() for line in done.stdout.splitlines()]
     assert header == ["FILE", "SIZE", "STATE"]
-    assert [row[0] for row in rows] == pbmc.wanted
+    assert [row[0] for row in rows] == pbmc.selection
     assert ["map.png", *size_text(len(pbmc.files["map.png"])).split(), "download"] in rows
     assert f"{size_text(pbmc.size)} to download (org/pbmc@{commit})" in done.stderr
     assert list(files_in(snapshot(machine, commit))) == ["config.json"]
@@ -285,11 +285,11 @@ def test_dry_run_fetches_the_manifest_alone(hub, machine, pbmc, commit):
     assert downloaded(report) == ["training/rna.safetensors"]
 
 
-def test_plain_directory(hub, machine, pbmc, commit):
+def test_pull_to_a_directory(hub, machine, pbmc, commit):
     done = machine.run("pull", "org/pbmc", "--to", "copy")
     copy = machine.folder / "copy"
     assert done.stdout == "copy\n"
-    assert files_in(copy) == {name: pbmc.files[name] for name in ("config.json", *pbmc.wanted)}
+    assert files_in(copy) == {name: pbmc.files[name] for name in ("config.json", *pbmc.selection)}
     assert not [path for path in copy.rglob("*") if path.is_symlink()]
     assert open_space(copy).manifest_sha256 == pbmc.sha256
     (copy / "README.md").write_text("mine")
@@ -305,39 +305,41 @@ def test_plain_directory(hub, machine, pbmc, commit):
     assert machine.leftovers() == []
 
 
-# How it goes about it
+# Downloads and progress
 
 
-def test_several_files_come_at_once(hub, machine, pbmc):
-    answer, when = hub.answer, []
+def test_files_are_downloaded_in_parallel(hub, machine, pbmc):
+    answer, times = hub.answer, []
 
-    def answer_and_note(call):
-        when.append(time.monotonic())
-        return answer(call)
+    def answer_and_record_time(request):
+        times.append(time.monotonic())
+        return answer(request)
 
-    hub.answer = answer_and_note
+    hub.answer = answer_and_record_time
     hub.delay = 0.1
     many = {f"cards/{number}.md": b"# Card %d" % number for number in range(16)}
     hub.create("org/pbmc", pbmc.changed(many))
-    assert len(downloaded(machine.json("pull", "org/pbmc"))) == len(many) + len(pbmc.wanted)
-    gaps = [after - before for before, after in pairwise(sorted(when))]
-    assert sum(gap < hub.delay / 2 for gap in gaps) > len(gaps) / 2  # in turn, each would be that delay at least
+    assert len(downloaded(machine.json("pull", "org/pbmc"))) == len(many) + len(pbmc.selection)
+    gaps = [after - before for before, after in pairwise(sorted(times))]
+    assert (
+        sum(gap < hub.delay / 2 for gap in gaps) > len(gaps) / 2
+    )  # one after the other, no gap would be below the delay
 
 
-def test_one_bar_for_all_files(machine, pbmc, commit):
+def test_one_progress_bar_for_all_files(machine, pbmc, commit):
     terminal, stderr = pty.openpty()
     termios.tcsetwinsize(stderr, (40, 100))
     process = machine.start("pull", "org/pbmc", stderr=stderr)
     os.close(stderr)
     shown = b""
-    with os.fdopen(terminal, "rb", 0) as said, suppress(OSError):  # which ends a terminal that nobody writes to
-        while chunk := said.read(1000):
+    with os.fdopen(terminal, "rb", 0) as output, suppress(OSError):  # raised once the process has closed the terminal
+        while chunk := output.read(1000):
             shown += chunk
     process.communicate(timeout=60)
     assert process.returncode == 0
     bars = [line for line in re.split(r"[\r\n]+", shown.decode()) if "%|" in line]
     assert {line.partition(":")[0] for line in bars} == {"pulling"}
-    assert b"\x1b" not in shown  # nor does it move up, to a second one
+    assert b"\x1b" not in shown  # the cursor never moves to a second bar
     assert bars[-1].startswith("pulling: 100%|")
     size = tqdm.format_sizeof(pbmc.pinned_size)
     assert f"{size}/{size}" in bars[-1]
@@ -346,12 +348,12 @@ def test_one_bar_for_all_files(machine, pbmc, commit):
 @pytest.mark.parametrize("command", ["show", "verify", "project"])
 def test_other_commands_pull_what_they_need(hub, machine, pbmc, commit, query, command):
     arguments = [query, "org/pbmc", "-o", "out.h5ad"] if command == "project" else ["org/pbmc"]
-    found = machine.json(command, *arguments)
-    assert set(files_in(snapshot(machine, commit))) == {"config.json", *(pbmc.wanted if command != "show" else ())}
+    report = machine.json(command, *arguments)
+    assert set(files_in(snapshot(machine, commit))) == {"config.json", *(pbmc.selection if command != "show" else ())}
     hub.clear_log()
     arguments += ["--force"] * (command == "project")
     again = machine.json(command, *arguments, **OFFLINE)
-    assert again == found
+    assert again == report
     assert machine.requests == []
     if command == "project":
         provenance = anndata.read_h5ad(machine.folder / "out.h5ad").uns["smile"]
@@ -360,35 +362,35 @@ def test_other_commands_pull_what_they_need(hub, machine, pbmc, commit, query, c
 
 
 def test_packaged_space_needs_no_network(machine, closed, query):
-    away = {"HF_ENDPOINT": closed, "HF_HOME": "/proc/home"}
-    report = machine.json("pull", "pbmc", **away, **OFFLINE)
+    unreachable = {"HF_ENDPOINT": closed, "HF_HOME": "/proc/home"}
+    report = machine.json("pull", "pbmc", **unreachable, **OFFLINE)
     assert report["revision"] == "packaged"
     assert Path(report["path"]) == Path(smile_zoo.__file__).parent / "spaces/pbmc"
     assert downloaded(report) == []
-    assert machine.run("project", query, "pbmc", "-o", "out.h5ad", **away).returncode == 0
-    assert machine.run("pull", "pbmc", "--to", "copy", **away).returncode == 0
-    assert machine.json("pull", "./copy", **away)["revision"] == "local"
+    assert machine.run("project", query, "pbmc", "-o", "out.h5ad", **unreachable).returncode == 0
+    assert machine.run("pull", "pbmc", "--to", "copy", **unreachable).returncode == 0
+    assert machine.json("pull", "./copy", **unreachable)["revision"] == "local"
 
 
-# Who is let in
+# Access
 
 
 def test_private_repo(hub, machine, pbmc):
     hub.create("org/secret", pbmc.files, private=True)
-    refused = "org/secret@main: there is no such model repo at"
+    error = "org/secret@main: there is no such model repo at"
     stderr = machine.refused("pull", "org/secret")
-    assert refused in stderr
+    assert error in stderr
     assert "or it is private and a user without a token has no access" in stderr
     assert "set HF_TOKEN to a token with access" in stderr
     hub.add_user("stranger", token="hf_stranger")
     stderr = machine.refused("pull", "org/secret", HF_TOKEN="hf_stranger")
-    assert refused in stderr
+    assert error in stderr
     assert "this token has no access" in stderr
     assert "hf_stranger" not in stderr
     stderr = machine.refused("pull", "org/secret", HF_TOKEN="hf_wrong")
-    assert f"org/secret@main: {hub.endpoint} rejected this token; set HF_TOKEN to a token that it" in stderr
+    assert f"org/secret@main: {hub.endpoint} rejected this token; set HF_TOKEN to a valid token" in stderr
     report = machine.json("pull", "org/secret", HF_TOKEN="hf_owner")
-    assert downloaded(report) == pbmc.wanted
+    assert downloaded(report) == pbmc.selection
     assert downloaded(machine.json("pull", "org/secret", **OFFLINE)) == []
     assert not [
         request for request in machine.requests if "/cdn/" in request.path and "authorization" in request.headers
@@ -405,34 +407,34 @@ def test_gated_repo(hub, machine, pbmc):
         assert f"is gated: ask for access at {hub.endpoint}/org/gated, then set HF_TOKEN to a token of that" in stderr
     assert machine.damage() == []
     hub.approve("org/gated", "reader")
-    assert downloaded(machine.json("pull", "org/gated", HF_TOKEN="hf_reader")) == pbmc.wanted
+    assert downloaded(machine.json("pull", "org/gated", HF_TOKEN="hf_reader")) == pbmc.selection
 
 
 # The environment
 
 
-def test_places(hub, machine, commit):
-    places = [
+def test_cache_folder(hub, machine, commit):
+    cases = [
         ({"HF_HUB_CACHE": "{folder}/one"}, "one"),
         ({"HF_HOME": "{folder}/two"}, "two/hub"),
         ({"HF_HOME": "{folder}/two", "HF_HUB_CACHE": "{folder}/three"}, "three"),
         ({"HF_HOME": "", "XDG_CACHE_HOME": "{folder}/four"}, "four/huggingface/hub"),
     ]
-    for settings, place in places:
+    for settings, folder in cases:
         env = {name: value.format(folder=machine.folder) for name, value in settings.items()}
         done = machine.run("pull", "org/pbmc", **env)
-        assert done.stdout == f"{machine.folder / place}/models--org--pbmc/snapshots/{commit}\n", done.stderr
-    assert machine.run("cache", "path", **env).stdout == f"{machine.folder / place}\n"
+        assert done.stdout == f"{machine.folder / folder}/models--org--pbmc/snapshots/{commit}\n", done.stderr
+    assert machine.run("cache", "path", **env).stdout == f"{machine.folder / folder}\n"
     assert machine.run("cache", "path", "org/pbmc", **OFFLINE, **env).stdout == done.stdout
     assert not machine.cache.exists()
 
 
-def test_proxy_is_used_but_where_it_is_not_to_be(machine, pbmc, commit, closed, fast):
+def test_proxy_is_used_except_for_hosts_in_no_proxy(machine, pbmc, commit, closed, fast):
     stderr = machine.refused("pull", "org/pbmc", HTTP_PROXY=closed, **fast)
     assert "was not reached" in stderr
     assert machine.requests == []
     report = machine.json("pull", "org/pbmc", HTTP_PROXY=closed, NO_PROXY="127.0.0.1,localhost")
-    assert downloaded(report) == pbmc.wanted
+    assert downloaded(report) == pbmc.selection
 
 
 # In Python
@@ -454,11 +456,11 @@ def test_pull_and_load_in_python(hub, machine, pbmc, closed):
     commit = hub.create("org/secret", pbmc.files, private=True)
     script = f"""
 import pathlib, smile_zoo
-place = {{"endpoint": {hub.endpoint!r}, "cache_dir": pathlib.Path("cache"), "token": "hf_owner"}}
-said = []
-pulled = smile_zoo.pull("org/secret", **place, progress=lambda n, total: said.append((n, total)))
-print(pulled.path, pulled.revision, sum(n for n, _ in said), {{total for _, total in said}})
-space = smile_zoo.load("org/secret", **place)
+options = {{"endpoint": {hub.endpoint!r}, "cache_dir": pathlib.Path("cache"), "token": "hf_owner"}}
+received = []
+pulled = smile_zoo.pull("org/secret", **options, progress=lambda n, total: received.append((n, total)))
+print(pulled.path, pulled.revision, sum(n for n, _ in received), {{total for _, total in received}})
+space = smile_zoo.load("org/secret", **options)
 print(space.revision, space.manifest_sha256, space.encoder().provider)
 """
     done = python(machine, script, HF_ENDPOINT=closed)
@@ -471,7 +473,7 @@ print(space.revision, space.manifest_sha256, space.encoder().provider)
     assert not machine.cache.exists()
 
 
-def test_failed_pull_leaves_the_client_to_its_other_users(hub, machine, pbmc):
+def test_failed_pull_does_not_affect_other_users_of_the_client(hub, machine, pbmc):
     hub.create("org/pbmc", {**pbmc.files, "map.png": b"some other picture"})
     script = """
 import huggingface_hub, smile_runtime, smile_zoo
@@ -489,7 +491,7 @@ print(huggingface_hub.snapshot_download("org/pbmc", allow_patterns="*.png"))
 
 
 def test_cache_is_shared_with_the_client(hub, machine, pbmc, commit):
-    """What its own tools brought is taken as it is, once it was verified."""
+    """Files downloaded by the client's own tools are verified and used."""
     done = python(machine, "import huggingface_hub; print(huggingface_hub.snapshot_download('org/pbmc'))")
     assert done.stdout == f"{snapshot(machine, commit)}\n", done.stderr
     hub.clear_log()

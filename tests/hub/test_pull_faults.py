@@ -1,4 +1,4 @@
-"""Pulling when something goes wrong: on the way, at the Hub, on this machine. Then trying again."""
+"""Pulls with faults of the network, of the Hub, of the space and of this machine, and the pulls after them."""
 
 import errno
 import json
@@ -24,26 +24,26 @@ from smile_zoo.hub.repo_cache import RepoCache
 GRAPH = "onnx/rna.onnx"
 CARD = "README.md"
 MIB = 1 << 20
-SOON = 20  # seconds, on a machine that is busy with other things; what should not be waited for takes longer
+SOON_SECONDS = 20  # enough on a busy machine, and less than any wait that must not happen
 
 
 @dataclass
 class Timed(Fault):
-    """A fault that knows when it was asked."""
+    """A fault that records the times of matching requests."""
 
-    when: list[float] = field(default_factory=list)
+    times_seen: list[float] = field(default_factory=list)
 
     def take(self, method, path):
         seen = self.seen
         hit = super().take(method, path)
         if self.seen > seen:
-            self.when.append(time.monotonic())
+            self.times_seen.append(time.monotonic())
         return hit
 
 
 @pytest.fixture
 def commit(hub, pbmc):
-    """The commit of a space, org/pbmc."""
+    """The commit of the space org/pbmc."""
     return hub.create("org/pbmc", pbmc.files)
 
 
@@ -52,24 +52,24 @@ def snapshot(machine, commit):
 
 
 def pulled(machine, space, *arguments, **env):
-    """Pull, and make sure of what came: all that was wanted, right, and nothing else. Return what was downloaded."""
+    """Pull with the command, require exactly the selected files, and return the names of the downloaded ones."""
     report = machine.json("pull", *(arguments or ["org/pbmc"]), **env)
-    require_whole(machine, space, Path(report["path"]))
+    require_complete(machine, space, Path(report["path"]))
     return [file["name"] for file in report["files"] if file["will_download"]]
 
 
 def pulled_here(machine, space, name="org/pbmc"):
-    """Do as `pulled`, with the function in this process: what a test that has run the command does before and after."""
+    """Do the same as `pulled` with the function in this process, which is faster."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_HOME", machine.env["HF_HOME"])
-        found = smile_zoo.pull(name, endpoint=machine.hub.endpoint, cache_dir=machine.cache, token=False)
-    require_whole(machine, space, found.path)
-    return [file.name for file in found.files if file.will_download]
+        space_pulled = smile_zoo.pull(name, endpoint=machine.hub.endpoint, cache_dir=machine.cache, token=False)
+    require_complete(machine, space, space_pulled.path)
+    return [file.name for file in space_pulled.files if file.will_download]
 
 
-def require_whole(machine, space, path):
+def require_complete(machine, space, path):
     names = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
-    assert names == {"config.json", *space.wanted}
+    assert names == {"config.json", *space.selection}
     open_space(path)
     assert machine.damage() == []
 
@@ -83,15 +83,15 @@ def flip(path):
 def wait_until(condition, seconds=20):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it never happened"
+        assert time.monotonic() < end, "the condition was never met"
         time.sleep(0.01)
 
 
-# On the way
+# The network
 
 
 @pytest.mark.parametrize(
-    ("name", "more", "kind"),
+    ("name", "extra_bytes", "kind"),
     [
         ("map.png", 3 * MIB, "cut"),
         ("map.png", 3 * MIB, "reset"),
@@ -99,24 +99,24 @@ def wait_until(condition, seconds=20):
         ("config.json", 0, "cut"),
     ],
 )
-def test_download_is_retried_after_its_connection_ends(hub, machine, pbmc, name, more, kind, fast):
-    content = pbmc.files[name] + bytes(more)
-    hub.create("org/pbmc", pbmc.changed({name: content}) if more else pbmc.files)
+def test_download_is_retried_after_its_connection_ends(hub, machine, pbmc, name, extra_bytes, kind, fast):
+    content = pbmc.files[name] + bytes(extra_bytes)
+    hub.create("org/pbmc", pbmc.changed({name: content}) if extra_bytes else pbmc.files)
     hub.fault(Fault(kind, path=f"{name}$", after=len(content) - 1000))
-    assert sorted(pulled(machine, pbmc, **fast)) == sorted(pbmc.wanted)
+    assert sorted(pulled(machine, pbmc, **fast)) == sorted(pbmc.selection)
     first, second = machine.gets(name)
     assert "range" not in first.headers
     start = int(second.headers.get("range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
-    assert second.sent == len(content) - start  # the client may keep its first chunks
+    assert second.sent == len(content) - start  # the client itself may resume the download
 
 
-def test_connection_that_ends_twice_is_retried(hub, machine, pbmc, commit, fast):
+def test_download_is_retried_after_two_ended_connections(hub, machine, pbmc, commit, fast):
     hub.fault(Fault("cut", path=GRAPH, after=200_000, times=2))
-    assert pulled(machine, pbmc, **fast) == pbmc.wanted
+    assert pulled(machine, pbmc, **fast) == pbmc.selection
     assert len(machine.gets(GRAPH)) == 3
 
 
-def test_connection_that_always_ends_at_once(hub, machine, pbmc, commit, fast):
+def test_pull_fails_if_every_connection_ends(hub, machine, pbmc, commit, fast):
     hub.fault(Fault("cut", path=GRAPH, times=None))
     stderr = machine.refused("pull", "org/pbmc", **fast)
     assert f"org/pbmc@{commit[:7]} {GRAPH}: {hub.endpoint} was not reached" in stderr
@@ -126,28 +126,28 @@ def test_connection_that_always_ends_at_once(hub, machine, pbmc, commit, fast):
     assert GRAPH in pulled_here(machine, pbmc)
 
 
-def test_stalled_download_is_taken_up_again(hub, machine, pbmc, commit):
+def test_stalled_download_is_retried(hub, machine, pbmc, commit):
     fault = hub.fault(Fault("stall", path=GRAPH, after=5000))
     started = time.monotonic()
-    assert pulled(machine, pbmc, HF_HUB_DOWNLOAD_TIMEOUT="1") == pbmc.wanted
+    assert pulled(machine, pbmc, HF_HUB_DOWNLOAD_TIMEOUT="1") == pbmc.selection
     assert fault.hits == 1
-    assert time.monotonic() - started < SOON  # the stall would last 30 s
+    assert time.monotonic() - started < SOON_SECONDS  # the stall would last 30 s
 
 
 @pytest.mark.parametrize("kind", ["short", "long", "wrong"])
-def test_file_that_comes_wrong_once_is_fetched_again(hub, machine, pbmc, commit, kind, fast):
-    names = [GRAPH, "features/rna.tsv", "config.json"]  # large, small, and that which pins the others
+def test_file_damaged_once_is_downloaded_again(hub, machine, pbmc, commit, kind, fast):
+    names = [GRAPH, "features/rna.tsv", "config.json"]  # a file in LFS, a file in git, and the manifest
     for name in names:
         hub.fault(Fault(kind, path=f"{name}$"))
-    assert pulled(machine, pbmc, **fast) == pbmc.wanted
+    assert pulled(machine, pbmc, **fast) == pbmc.selection
     assert [len(machine.gets(name)) for name in names] == [2, 2, 2]
 
 
 @pytest.mark.parametrize("name", [GRAPH, "features/rna.tsv", "config.json"])
-def test_file_that_comes_wrong_always_is_refused(hub, machine, pbmc, commit, name):
+def test_file_damaged_twice_is_rejected(hub, machine, pbmc, commit, name):
     hub.fault(Fault("wrong", path=f"{name}$", times=None))
     stderr = machine.refused("pull", "org/pbmc")
-    assert f"org/pbmc@{commit[:7]}: {name} came twice and was not what the" in stderr
+    assert f"org/pbmc@{commit[:7]}: {name} arrived twice and differs from the " in stderr
     assert "so it was removed" in stderr
     assert "try again later" in stderr
     assert len(machine.gets(name)) == 2
@@ -158,7 +158,7 @@ def test_file_that_comes_wrong_always_is_refused(hub, machine, pbmc, commit, nam
 
 
 @pytest.mark.parametrize("kind", ["short", "long"])
-def test_file_that_comes_with_the_wrong_size_always_is_refused(hub, machine, pbmc, commit, kind, fast):
+def test_file_with_wrong_size_in_every_attempt_is_rejected(hub, machine, pbmc, commit, kind, fast):
     fault = hub.fault(Fault(kind, path=GRAPH, times=None))
     stderr = machine.refused("pull", "org/pbmc", **fast)
     assert f"{GRAPH} arrived with the wrong size 5 times" in stderr
@@ -169,10 +169,10 @@ def test_file_that_comes_with_the_wrong_size_always_is_refused(hub, machine, pbm
     assert GRAPH in pulled_here(machine, pbmc)
 
 
-# At the Hub
+# The Hub
 
 
-def test_server_errors_that_pass(hub, machine, pbmc, commit, fast):
+def test_temporary_server_errors_are_retried(hub, machine, pbmc, commit, fast):
     faults = [
         hub.fault(Fault("status", path="^/api/models/org", status=500)),
         hub.fault(Fault("status", path=GRAPH, status=502, method="HEAD")),
@@ -180,35 +180,35 @@ def test_server_errors_that_pass(hub, machine, pbmc, commit, fast):
         hub.fault(Fault("status", path="features/rna.tsv", status=504)),
         hub.fault(Fault("status", path="config.json", status=500)),
     ]
-    assert pulled(machine, pbmc, **fast) == pbmc.wanted
+    assert pulled(machine, pbmc, **fast) == pbmc.selection
     assert [fault.hits for fault in faults] == [1] * 5
 
 
-def test_retry_after_is_waited_for(hub, machine, pbmc, commit, fast):
-    asked = {"status": 429, "headers": {"Retry-After": "20"}}  # a second, at the speed of this process
+def test_retry_after_is_respected(hub, machine, pbmc, commit, fast):
+    busy = {"status": 429, "headers": {"Retry-After": "20"}}  # one second, because waits are shortened
     faults = [
-        hub.fault(Timed("status", "GET", "^/api/models/org", **asked)),
-        hub.fault(Timed("status", "HEAD", GRAPH, times=2, **asked)),  # at the first the client does not wait
-        hub.fault(Timed("status", "GET", "map.png", **asked)),
-        hub.fault(Timed("status", "GET", "features/rna.tsv", **asked)),
+        hub.fault(Timed("status", "GET", "^/api/models/org", **busy)),
+        hub.fault(Timed("status", "HEAD", GRAPH, times=2, **busy)),  # the client does not wait after the first
+        hub.fault(Timed("status", "GET", "map.png", **busy)),
+        hub.fault(Timed("status", "GET", "features/rna.tsv", **busy)),
     ]
-    assert pulled(machine, pbmc, **fast) == pbmc.wanted
-    assert [len(fault.when) for fault in faults] == [2, 3, 2, 2]
-    assert all(1 <= fault.when[-1] - fault.when[-2] < 5 for fault in faults)
+    assert pulled(machine, pbmc, **fast) == pbmc.selection
+    assert [len(fault.times_seen) for fault in faults] == [2, 3, 2, 2]
+    assert all(1 <= fault.times_seen[-1] - fault.times_seen[-2] < 5 for fault in faults)
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "n_tries"),
+    ("method", "path", "n_attempts"),
     [("GET", "^/api/models/org", 5), ("HEAD", GRAPH, 7), ("GET", GRAPH, 5)],
     ids=["info", "head", "get"],
 )
-def test_server_error_that_stays_is_given_up(hub, machine, pbmc, commit, fast, method, path, n_tries):
+def test_permanent_server_error_fails_after_all_attempts(hub, machine, pbmc, commit, fast, method, path, n_attempts):
     fault = hub.fault(Fault("status", method, path, times=None, status=503))
     started = time.monotonic()
     stderr = machine.refused("pull", "org/pbmc", **fast)
-    assert time.monotonic() - started < SOON  # half a minute in all, twenty times faster
+    assert time.monotonic() - started < SOON_SECONDS  # half a minute of waits, shortened twenty times
     assert f"{hub.endpoint} answered 503 (fault 503); try again later" in stderr
-    assert fault.hits == n_tries
+    assert fault.hits == n_attempts
     assert machine.damage() == []
     hub.faults.clear()
     pulled_here(machine, pbmc)
@@ -228,19 +228,19 @@ def test_retry_after_an_hour_is_not_waited_for(hub, machine, pbmc, commit, metho
     hub.fault(Fault("status", method, path, times=None, status=429, headers=headers))
     started = time.monotonic()
     stderr = machine.refused("pull", "org/pbmc")
-    assert time.monotonic() - started < SOON
+    assert time.monotonic() - started < SOON_SECONDS
     assert "is limiting requests; try again in 3600 s" in stderr
     assert machine.damage() == []
     hub.faults.clear()
     pulled_here(machine, pbmc)
 
 
-def test_hub_that_is_not_there(hub, machine, pbmc, commit, closed, fast):
+def test_unreachable_hub(hub, machine, pbmc, commit, closed, fast):
     fault = hub.fault(Fault("wrong", path=GRAPH, times=2))
-    for away in ({"HF_ENDPOINT": closed}, {"HTTP_PROXY": closed}):  # with nothing here, then with a part
+    for unreachable in ({"HF_ENDPOINT": closed}, {"HTTP_PROXY": closed}):  # with an empty cache, then a partial one
         started = time.monotonic()
-        stderr = machine.refused("pull", "org/pbmc", **fast, **away)
-        assert time.monotonic() - started < SOON
+        stderr = machine.refused("pull", "org/pbmc", **fast, **unreachable)
+        assert time.monotonic() - started < SOON_SECONDS
         assert "org/pbmc@" in stderr
         assert "was not reached" in stderr
         assert "check the network, the proxy (HTTPS_PROXY, NO_PROXY) and HF_ENDPOINT, and try again" in stderr
@@ -253,23 +253,23 @@ def test_hub_that_is_not_there(hub, machine, pbmc, commit, closed, fast):
     assert machine.requests == []
 
 
-@pytest.mark.parametrize(("silence", "n_told"), [(60.0, 0), (0.0, 4)])
-def test_hub_that_is_silent_is_given_up(hub, machine, commit, monkeypatch, caplog, silence, n_told):
+@pytest.mark.parametrize(("warn_after", "n_warnings"), [(60.0, 0), (0.0, 4)])
+def test_silent_hub_fails_after_all_attempts(hub, machine, commit, monkeypatch, caplog, warn_after, n_warnings):
     hub.delay = 30
     monkeypatch.setattr("smile_zoo.hub.client.TIMEOUT_SECONDS", 0.1)
-    monkeypatch.setattr("smile_zoo.hub.retry.WARN_AFTER_SECONDS", silence)
+    monkeypatch.setattr("smile_zoo.hub.retry.WARN_AFTER_SECONDS", warn_after)
     failed = []
     monkeypatch.setattr("smile_zoo.hub.retry._wait_seconds", lambda state: failed.append(state.attempt_number) or 0.0)
     with pytest.raises(HubConnectionError, match=r"org/pbmc@main: .* was not reached \(timed out\); check the network"):
         smile_zoo.pull("org/pbmc", endpoint=hub.endpoint, cache_dir=machine.cache, token=False)
     assert failed == [1, 2, 3, 4, 5]
-    assert [record.message for record in caplog.records] == ["retrying in 0.0 s: timed out"] * n_told
+    assert [record.message for record in caplog.records] == ["retrying in 0.0 s: timed out"] * n_warnings
 
 
-# What the Hub has is wrong
+# The space on the Hub
 
 
-def test_manifest_that_is_not_the_catalogues(hub, machine, pbmc, commit, catalogue):
+def test_manifest_that_differs_from_the_catalogue(hub, machine, pbmc, commit, catalogue):
     catalogue({"name": "mine", "repo": "org/pbmc", "revision": commit, "manifest_sha256": "0" * 64})
     stderr = machine.refused("pull", "mine")
     assert (
@@ -283,10 +283,10 @@ def test_manifest_that_is_not_the_catalogues(hub, machine, pbmc, commit, catalog
     assert not (snapshot(machine, commit) / "config.json").exists()
     assert {request.path.rpartition("/")[2] for request in machine.requests} == {commit, "config.json"}
     catalogue({"name": "mine", "repo": "org/pbmc", "revision": commit, "manifest_sha256": pbmc.sha256})
-    assert pulled_here(machine, pbmc, "mine") == pbmc.wanted
+    assert pulled_here(machine, pbmc, "mine") == pbmc.selection
 
 
-def test_manifest_that_is_not_the_catalogues_and_was_here_already(hub, machine, pbmc, commit, catalogue):
+def test_cached_manifest_that_differs_from_the_catalogue(hub, machine, pbmc, commit, catalogue):
     pulled_here(machine, pbmc)
     catalogue({"name": "mine", "repo": "org/pbmc", "revision": commit, "manifest_sha256": "0" * 64})
     assert "this is not the space that was catalogued" in machine.refused("pull", "mine")
@@ -297,7 +297,7 @@ def test_manifest_that_is_not_the_catalogues_and_was_here_already(hub, machine, 
     "name",
     ["../evil.json", "/tmp/evil.json", "onnx/../../evil.json", "weights.pt", "onnx/rna.onnx.data", "C:evil.json"],
 )
-def test_manifest_that_lists_what_may_not_be_there(hub, machine, pbmc, name):
+def test_manifest_that_lists_a_forbidden_file(hub, machine, pbmc, name):
     content = b"evil"
     commit = hub.create("org/pbmc", {**pbmc.changed({name: content}), "evil.json": content})
     before = sorted(machine.folder.parent.rglob("evil*"))
@@ -313,13 +313,13 @@ def test_manifest_that_lists_what_may_not_be_there(hub, machine, pbmc, name):
 @pytest.mark.parametrize(
     ("content", "text"), [(b"{}", "has format '', not 'smile-space'"), (b"not json", "is not a smile-zoo manifest")]
 )
-def test_manifest_that_is_none(hub, machine, pbmc, content, text):
+def test_invalid_manifest(hub, machine, pbmc, content, text):
     commit = hub.create("org/pbmc", {**pbmc.files, "config.json": content})
     stderr = machine.refused("pull", "org/pbmc")
     assert f"org/pbmc@{commit} config.json {text}" in stderr
     assert not (snapshot(machine, commit) / "config.json").exists()
     hub.commit("org/pbmc", {"config.json": pbmc.files["config.json"]})
-    assert pulled_here(machine, pbmc, f"org/pbmc@{hub.head('org/pbmc')}") == pbmc.wanted
+    assert pulled_here(machine, pbmc, f"org/pbmc@{hub.head('org/pbmc')}") == pbmc.selection
 
 
 def test_manifest_of_a_newer_format(hub, machine, pbmc):
@@ -328,7 +328,7 @@ def test_manifest_of_a_newer_format(hub, machine, pbmc):
     assert "has format version 9, this release reads version 1; upgrade with: pip install -U smile-zoo" in stderr
 
 
-def test_file_that_is_not_what_the_manifest_pins(hub, machine, pbmc):
+def test_file_that_differs_from_the_manifest(hub, machine, pbmc):
     commit = hub.create("org/pbmc", {**pbmc.files, "map.png": b"some other picture"})
     stderr = machine.refused("pull", "org/pbmc")
     assert f"org/pbmc@{commit[:7]}: map.png arrived twice and differs from the manifest, so it was removed" in stderr
@@ -337,7 +337,7 @@ def test_file_that_is_not_what_the_manifest_pins(hub, machine, pbmc):
     assert machine.damage() == []
 
 
-def test_file_that_the_repo_lacks(hub, machine, pbmc):
+def test_file_missing_from_the_repo(hub, machine, pbmc):
     commit = hub.create("org/pbmc", {name: content for name, content in pbmc.files.items() if name != GRAPH})
     stderr = machine.refused("pull", "org/pbmc")
     assert f"org/pbmc@{commit[:7]} {GRAPH}: the repo has no such file at this commit; is it a SMILE space?" in stderr
@@ -345,7 +345,7 @@ def test_file_that_the_repo_lacks(hub, machine, pbmc):
 
 
 def protobuf(number, value):
-    """One field of a protobuf message; numbers and lengths below 128 alone."""
+    """Encode a field of a protobuf message; its number and its length must be below 128."""
     if isinstance(value, int):
         return bytes([number << 3, value])
     content = value.encode() if isinstance(value, str) else value
@@ -353,9 +353,9 @@ def protobuf(number, value):
 
 
 def graph_with_external_data(location):
-    """An ONNX graph that gives the two numbers which stand in another file; field numbers as in onnx.proto."""
-    place = protobuf(13, protobuf(1, "location") + protobuf(2, location))
-    weights = protobuf(1, 2) + protobuf(2, 1) + protobuf(8, "w") + place + protobuf(14, 1)
+    """Encode an ONNX graph that returns two numbers stored in another file; field numbers are those of onnx.proto."""
+    external_data = protobuf(13, protobuf(1, "location") + protobuf(2, location))
+    weights = protobuf(1, 2) + protobuf(2, 1) + protobuf(8, "w") + external_data + protobuf(14, 1)
     kind = protobuf(1, protobuf(1, 1) + protobuf(2, protobuf(1, protobuf(1, 2))))
     node = protobuf(1, "w") + protobuf(2, "y") + protobuf(4, "Identity")
     graph = (
@@ -365,24 +365,24 @@ def graph_with_external_data(location):
 
 
 @pytest.mark.parametrize("location", ["weights.json", "../weights.json", "/proc/self/environ"])
-def test_graph_that_names_data_outside_is_refused(hub, machine, pbmc, counts, location):
+def test_graph_with_external_data_is_rejected(hub, machine, pbmc, counts, location):
     two_numbers = bytes(8)
     commit = hub.create("org/pbmc", pbmc.changed({GRAPH: graph_with_external_data(location)}))
     pulled_here(machine, pbmc)
-    place = snapshot(machine, commit)
-    for folder in (machine.folder, place, place / "onnx", place.parents[1], place.parents[1] / "blobs"):
+    path = snapshot(machine, commit)
+    for folder in (machine.folder, path, path / "onnx", path.parents[1], path.parents[1] / "blobs"):
         (folder / "weights.json").write_bytes(two_numbers)
     counts.write_h5ad(machine.folder / "query.h5ad")
     done = machine.run("project", "query.h5ad", "org/pbmc", "-o", "out.h5ad")
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"Error: {place / GRAPH} is not a graph that ONNX Runtime" in done.stderr  # it was not even opened
+    assert f"Error: {path / GRAPH} is not a graph that ONNX Runtime" in done.stderr  # the other file was not opened
     assert not (machine.folder / "out.h5ad").exists()
 
 
-# On this machine
+# This machine
 
 
-def test_damaged_cache_is_mended(hub, machine, pbmc, commit):
+def test_damaged_cache_is_repaired(hub, machine, pbmc, commit):
     pulled_here(machine, pbmc)
     damage = {
         "features/rna.tsv": lambda path: os.truncate(path, 1000),
@@ -393,17 +393,14 @@ def test_damaged_cache_is_mended(hub, machine, pbmc, commit):
     for name, change in damage.items():
         change((snapshot(machine, commit) / name).resolve())
     offline = machine.refused("pull", "org/pbmc", HF_HUB_OFFLINE="1")
-    assert (
-        "org/pbmc@main is not complete on this machine and HF_HUB_OFFLINE is set; pull it with the network on"
-        in offline
-    )
+    assert "org/pbmc@main is not complete on this machine and HF_HUB_OFFLINE is set; pull it with the" in offline
     hub.clear_log()
     assert sorted(pulled(machine, pbmc)) == sorted(damage)
-    assert [len(machine.gets(name)) for name in pbmc.wanted] == [name in damage for name in pbmc.wanted]
+    assert [len(machine.gets(name)) for name in pbmc.selection] == [name in damage for name in pbmc.selection]
 
 
 @pytest.mark.parametrize("damage", [flip, lambda path: os.truncate(path, 1000)], ids=["flip", "cut"])
-def test_damaged_manifest_is_mended(hub, machine, pbmc, commit, damage):
+def test_damaged_manifest_is_repaired(hub, machine, pbmc, commit, damage):
     pulled_here(machine, pbmc)
     damage((snapshot(machine, commit) / "config.json").resolve())
     assert "is not complete on this machine" in machine.refused("show", "org/pbmc", HF_HUB_OFFLINE="1")
@@ -412,8 +409,8 @@ def test_damaged_manifest_is_mended(hub, machine, pbmc, commit, damage):
     assert {request.path.rpartition("/")[2] for request in machine.requests} == {commit, "config.json"}
 
 
-def test_damaged_file_of_two_encoders_is_mended(hub, machine, two):
-    """Files of the same content are one blob in the cache."""
+def test_damaged_file_shared_by_two_encoders_is_repaired(hub, machine, two):
+    """Files with the same content share a blob in the cache."""
     commit = hub.create("org/pbmc", two.files)
     for _ in range(2):
         hub.clear_log()
@@ -422,7 +419,7 @@ def test_damaged_file_of_two_encoders_is_mended(hub, machine, two):
         flip((snapshot(machine, commit) / GRAPH).resolve())
 
 
-def test_damaged_cache_is_never_projected_into(hub, machine, pbmc, commit, counts):
+def test_damaged_cache_is_never_used_for_projection(hub, machine, pbmc, commit, counts):
     counts.write_h5ad(machine.folder / "query.h5ad")
     pulled_here(machine, pbmc)
     flip((snapshot(machine, commit) / GRAPH).resolve())
@@ -442,7 +439,7 @@ def test_damaged_ref_is_looked_up_again(hub, machine, pbmc, commit):
         assert ref.read_text() == commit
 
 
-def test_damaged_memory_of_hashes_is_made_anew(hub, machine, pbmc, commit):
+def test_damaged_hash_memory_is_rebuilt(hub, machine, pbmc, commit):
     pulled_here(machine, pbmc)
     hub.clear_log()
     for content in (b"", b"\xff\xfe", b"[]", b'{"map.png": 1}'):
@@ -454,22 +451,24 @@ def test_damaged_memory_of_hashes_is_made_anew(hub, machine, pbmc, commit):
     assert pulled(machine, pbmc) == [GRAPH]
 
 
-def test_four_processes_at_once(hub, machine, pbmc, commit):
+def test_four_processes_download_each_file_once(hub, machine, pbmc, commit):
     hub.delay = 0.02
     processes = [machine.start("pull", "org/pbmc") for _ in range(4)]
     outputs = [process.communicate(timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, outputs
     assert {stdout for stdout, _ in outputs} == {f"{snapshot(machine, commit)}\n"}
-    for name in ("config.json", *pbmc.wanted):
+    for name in ("config.json", *pbmc.selection):
         assert [request.sent for request in machine.gets(name)] == [len(pbmc.files[name])]
-    assert len([request for request in machine.requests if request.path.startswith("/api")]) == 1  # they wait in turn
+    assert (
+        len([request for request in machine.requests if request.path.startswith("/api")]) == 1
+    )  # the others wait for the first
     assert pulled_here(machine, pbmc) == []
 
 
-def test_process_says_what_it_waits_for(hub, machine, pbmc, commit):
+def test_waiting_for_another_process_is_reported(hub, machine, pbmc, commit):
     with RepoCache(machine.cache, "org/pbmc").locked():
         process = machine.start("pull", "org/pbmc")
-        assert process.stderr.readline() == "another process is using org/pbmc; waiting until it is done\n"
+        assert process.stderr.readline() == "another process is using org/pbmc; waiting for it\n"
         assert machine.requests == []
     assert process.communicate(timeout=60)[0] == f"{snapshot(machine, commit)}\n"
     assert process.returncode == 0
@@ -477,7 +476,7 @@ def test_process_says_what_it_waits_for(hub, machine, pbmc, commit):
 
 @contextmanager
 def running(machine, **env):
-    """Start a pull, which does not outlive the block."""
+    """Start a pull that is killed at the end of the block."""
     with machine.start("pull", "org/pbmc", **env) as process:
         try:
             yield process
@@ -487,15 +486,16 @@ def running(machine, **env):
 
 @contextmanager
 def stalled(hub, machine, space, commit):
-    """Start a pull that has all files but the graph, waits for that, and fetches the card last."""
-    fault = hub.fault(Fault("stall", path=GRAPH, after=5000))
-    others = [snapshot(machine, commit) / name for name in space.wanted if name not in (GRAPH, CARD)]
+    """Start a pull that is stuck at the graph, and has all other files but the card, which is downloaded last."""
+    fault = hub.fault(Fault("stall", path=GRAPH, after=5000, times=None))  # retries must not end the pull too early
+    others = [snapshot(machine, commit) / name for name in space.selection if name not in (GRAPH, CARD)]
     with running(machine, HF_HUB_DOWNLOAD_TIMEOUT="1") as process:
-        wait_until(lambda: fault.hits == 1 and all(path.is_file() for path in others))
+        wait_until(lambda: fault.hits and all(path.is_file() for path in others))
         yield process
+    hub.faults.clear()
 
 
-def test_killed_pull_is_cleared_up_by_the_next(hub, machine, pbmc, commit):
+def test_next_pull_removes_leftovers_of_a_killed_pull(hub, machine, pbmc, commit):
     with stalled(hub, machine, pbmc, commit) as process:
         process.kill()
         process.communicate()
@@ -515,7 +515,7 @@ def test_interrupted_pull_leaves_nothing_temporary(hub, machine, pbmc, commit, s
         process.send_signal(sent)
         started = time.monotonic()
         stdout, stderr = process.communicate(timeout=60)
-    assert time.monotonic() - started < SOON
+    assert time.monotonic() - started < SOON_SECONDS
     assert process.returncode == 130
     assert stdout == ""
     assert stderr.splitlines()[-1] == "Interrupted: nothing was left half-written."
@@ -524,32 +524,32 @@ def test_interrupted_pull_leaves_nothing_temporary(hub, machine, pbmc, commit, s
     assert pulled_here(machine, pbmc) == [CARD, GRAPH]
 
 
-def test_interrupted_while_the_hub_is_silent(hub, machine, pbmc, commit):
+def test_pull_is_interrupted_while_the_hub_is_silent(hub, machine, pbmc, commit):
     answer = hub.answer
 
-    def answer_and_fall_silent(call):
-        if call.method == "GET" and call.path.endswith("config.json"):
+    def answer_then_fall_silent(request):
+        if request.method == "GET" and request.path.endswith("config.json"):
             hub.delay = 30
-        return answer(call)
+        return answer(request)
 
-    hub.answer = answer_and_fall_silent
+    hub.answer = answer_then_fall_silent
     with running(machine, HF_HUB_ETAG_TIMEOUT="1") as process:
         wait_until(lambda: any(request.path.endswith("map.png") for request in hub.requests))
         process.send_signal(signal.SIGINT)
         started = time.monotonic()
         process.communicate(timeout=60)
-    assert time.monotonic() - started < SOON
+    assert time.monotonic() - started < SOON_SECONDS
     assert process.returncode == 130
     assert machine.damage() == []
 
 
-def is_full(stderr, place):
-    assert f"cannot write to {place}: " in stderr
-    assert "free some space, or set HF_HUB_CACHE to a larger place. Finished files are kept" in stderr
+def require_disk_full(stderr, cache):
+    assert f"cannot write to {cache}: " in stderr
+    assert "free some space, or set HF_HUB_CACHE to a larger disk. Finished files are kept" in stderr
 
 
 def test_file_size_limit(hub, machine, pbmc, commit):
-    """A disk that is full, as any user can have it."""
+    """Simulate a full disk, which any user can do this way."""
     limit = 300_000
     process = subprocess.run(
         [Path(sys.executable).with_name("smile-zoo"), "pull", "org/pbmc"],
@@ -562,14 +562,14 @@ def test_file_size_limit(hub, machine, pbmc, commit):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert process.returncode == 1
-    is_full(process.stderr, machine.cache)
+    require_disk_full(process.stderr, machine.cache)
     assert machine.damage() == []
     assert GRAPH in pulled_here(machine, pbmc)
 
 
 @pytest.fixture
 def mounted(machine):
-    """Mount something, where that is possible; unmount it after."""
+    """Return a function that mounts a file system until the end of the test, and skips the test if it cannot."""
     points = []
 
     def mount(*arguments, point):
@@ -587,10 +587,10 @@ def mounted(machine):
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="only root can mount")
 def test_full_disk(hub, machine, pbmc, commit, mounted):
     mounted("-t", "tmpfs", "-o", "size=700k", "tmpfs", point=machine.cache)
-    is_full(machine.refused("pull", "org/pbmc"), machine.cache)
+    require_disk_full(machine.refused("pull", "org/pbmc"), machine.cache)
     assert machine.damage() == []
     subprocess.run(["mount", "-o", "remount,size=4m", machine.cache], check=True)
-    assert pulled_here(machine, pbmc) != pbmc.wanted  # what fitted was kept
+    assert pulled_here(machine, pbmc) != pbmc.selection  # the files that fit were kept
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="only root can mount")
@@ -605,12 +605,11 @@ def test_read_only_cache(hub, machine, pbmc, commit, mounted):
     for arguments in (["pull", "org/other"], ["pull", "org/pbmc", "--update"], ["cache", "remove", "org/pbmc"]):
         stderr = machine.refused(*arguments)
         assert (
-            f"cannot write to {machine.cache}: Read-only file system; set HF_HUB_CACHE to a place that you can"
-            in stderr
+            f"cannot write to {machine.cache}: Read-only file system; set HF_HUB_CACHE to a writable folder" in stderr
         )
 
 
-def test_damage_that_this_user_may_not_mend(machine, pbmc, commit, monkeypatch):
+def test_damage_in_a_cache_of_another_user(machine, pbmc, commit, monkeypatch):
     pulled_here(machine, pbmc)
     flip((snapshot(machine, commit) / GRAPH).resolve())
 
@@ -622,12 +621,12 @@ def test_damage_that_this_user_may_not_mend(machine, pbmc, commit, monkeypatch):
         pulled_here(machine, pbmc)
 
 
-def test_place_that_cannot_be_written_to(machine, commit):
+def test_cache_that_cannot_be_created(machine, commit):
     stderr = machine.refused("pull", "org/pbmc", HF_HUB_CACHE="/proc/cache")
-    assert "cannot write to /proc/cache: No such file or directory; set HF_HUB_CACHE to a place" in stderr
+    assert "cannot write to /proc/cache: No such file or directory; set HF_HUB_CACHE to a writable folder" in stderr
 
 
-def test_complete_copy_needs_no_memory_of_hashes(hub, machine, pbmc, commit):
+def test_complete_space_needs_no_hash_memory(hub, machine, pbmc, commit):
     cache = {"HF_HUB_CACHE": str(machine.cache)}
     pulled_here(machine, pbmc)
     hub.clear_log()

@@ -72,7 +72,7 @@ class Hub:
 
     Attributes
     ----------
-    cancelled
+    canceled
         Event that ends every running call, in any thread, at its next piece of data.
     """
 
@@ -81,7 +81,7 @@ class Hub:
     ) -> None:
         self._endpoint, self.token = endpoint, token
         self.cache_dir = hub_cache() if cache_dir is None else cache_dir
-        self.cancelled = threading.Event()
+        self.canceled = threading.Event()
 
     @cached_property
     def api(self) -> "HfApi":
@@ -123,7 +123,7 @@ class Hub:
 
         has_token = bool(self.token or get_token())
         with translated_errors(what, self.endpoint, self.cache_dir, has_token=has_token):
-            return call_with_retries(action, self.cancelled, attempts=attempts)
+            return call_with_retries(action, self.canceled, attempts=attempts)
 
     def commit(self, repo: str, revision: str) -> Commit:
         """Look up the commit of a revision, and its files.

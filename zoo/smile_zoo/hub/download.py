@@ -71,7 +71,7 @@ def fetch_files(
         for future in as_completed(futures):
             future.result()
     except BaseException:
-        hub.cancelled.set()
+        hub.canceled.set()
         pool.shutdown(wait=False, cancel_futures=True)
         wait([future for future in futures if not future.cancelled()], timeout=SHUTDOWN_SECONDS)
         raise

@@ -67,13 +67,13 @@ class RepoCache:
             If the cache cannot be written to.
         """
         with ExitStack() as stack:
-            with self._explained():
+            with self._translated_errors():
                 self._locks.mkdir(parents=True, exist_ok=True)
-                self._take(self._locks / "smile-zoo.lock", stack)
+                self._wait_for(self._locks / "smile-zoo.lock", stack)
             yield
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -81,7 +81,7 @@ class RepoCache:
                 f"cannot write to {self.path.parent}: {error.strerror or error}; set HF_HUB_CACHE to a writable folder"
             ) from error
 
-    def _take(self, lock: Path, stack: ExitStack) -> None:
+    def _wait_for(self, lock: Path, stack: ExitStack) -> None:
         from filelock import Timeout
         from huggingface_hub.utils import WeakFileLock
 
@@ -123,7 +123,7 @@ class RepoCache:
         links = [path]
         while links[-1].is_symlink():
             links.append(links[-1].parent / links[-1].readlink())
-        with self._explained():
+        with self._translated_errors():
             for link in links:
                 link.unlink(missing_ok=True)
 

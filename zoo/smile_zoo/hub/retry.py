@@ -20,24 +20,24 @@ MAX_RETRY_AFTER_SECONDS = 60.0
 WARN_AFTER_SECONDS = 5.0
 RETRIED_STATUS_CODES = {408, 429, 500, 502, 503, 504}
 
-_cancelled: ContextVar[threading.Event | None] = ContextVar("smile_zoo_cancelled", default=None)
+_canceled: ContextVar[threading.Event | None] = ContextVar("smile_zoo_canceled", default=None)
 """Cancellation event of the call that runs in this thread."""
 
 T = TypeVar("T")
 
 
-class Cancelled(Exception):  # noqa: N818 (it is not an error)
+class Canceled(Exception):  # noqa: N818 (it is not an error)
     """Raised inside the client when its call has been canceled."""
 
 
-def call_with_retries(action: Callable[[], T], cancelled: threading.Event, *, attempts: int = MAX_ATTEMPTS) -> T:
+def call_with_retries(action: Callable[[], T], canceled: threading.Event, *, attempts: int = MAX_ATTEMPTS) -> T:
     """Call the Hub's client, and retry after temporary failures.
 
     Parameters
     ----------
     action
         Called until it succeeds, with growing waits in between, or those that the Hub asks for.
-    cancelled
+    canceled
         Event that ends a running call at its next piece of data.
     attempts
         Maximum number of attempts, after which the last error is raised.
@@ -46,16 +46,16 @@ def call_with_retries(action: Callable[[], T], cancelled: threading.Event, *, at
 
     def attempt() -> T:
         _prepare_session()
-        token = _cancelled.set(cancelled)
+        token = _canceled.set(canceled)
         try:
             return action()
         finally:
-            _cancelled.reset(token)  # other code may use the same session
+            _canceled.reset(token)  # other code may use the same session
 
     retrying = Retrying(
-        stop=stop_after_attempt(attempts) | stop_when_event_set(cancelled),
+        stop=stop_after_attempt(attempts) | stop_when_event_set(canceled),
         wait=_wait_seconds,
-        sleep=sleep_using_event(cancelled),
+        sleep=sleep_using_event(canceled),
         retry=retry_if_exception(is_temporary),
         before_sleep=_log_wait,
         reraise=True,
@@ -143,46 +143,46 @@ def _prepare_session() -> None:
     hooks = session.event_hooks
     if _watch_response not in hooks["response"]:
         session.event_hooks = {
-            "request": [*hooks["request"], _stop_if_cancelled],
+            "request": [*hooks["request"], _stop_if_canceled],
             "response": [*hooks["response"], _watch_response],
         }
 
 
-def _stop_if_cancelled(_request: "httpx.Request") -> None:
-    cancelled = _cancelled.get()
-    if cancelled is not None and cancelled.is_set():  # the client would retry for a minute otherwise
-        raise Cancelled
+def _stop_if_canceled(_request: "httpx.Request") -> None:
+    canceled = _canceled.get()
+    if canceled is not None and canceled.is_set():  # the client would retry for a minute otherwise
+        raise Canceled
 
 
 def _watch_response(response: "httpx.Response") -> None:
     from huggingface_hub.utils import hf_raise_for_status
 
-    cancelled = _cancelled.get()
-    if cancelled is None:  # a request of other code
+    canceled = _canceled.get()
+    if canceled is None:  # a request of other code
         return
     if response.status_code in RETRIED_STATUS_CODES and _requested_wait(response) > MAX_RETRY_AFTER_SECONDS:
         hf_raise_for_status(response)  # the client would sleep for as long as the Hub asks
-    response.stream = _cancellable_stream_class()(response.stream, cancelled)
+    response.stream = _cancelable_stream_class()(response.stream, canceled)
 
 
 @cache
-def _cancellable_stream_class() -> type[Any]:
+def _cancelable_stream_class() -> type[Any]:
     """Return a stream class of the client's HTTP library, which is httpx or httpx2."""
     from huggingface_hub.utils import httpx
 
-    class CancellableStream(httpx.SyncByteStream):
+    class CancelableStream(httpx.SyncByteStream):
         """The body of a response, which ends when the call is canceled."""
 
-        def __init__(self, stream: Any, cancelled: threading.Event) -> None:  # noqa: ANN401 (the library's stream)
-            self._stream, self._cancelled = stream, cancelled
+        def __init__(self, stream: Any, canceled: threading.Event) -> None:  # noqa: ANN401 (the library's stream)
+            self._stream, self._canceled = stream, canceled
 
         def __iter__(self) -> Iterator[bytes]:
             for chunk in self._stream:
-                if self._cancelled.is_set():
-                    raise Cancelled
+                if self._canceled.is_set():
+                    raise Canceled
                 yield chunk
 
         def close(self) -> None:
             self._stream.close()
 
-    return CancellableStream
+    return CancelableStream
