@@ -190,7 +190,7 @@ def model(repo: Repo, commit: Commit) -> dict[str, Any]:
         "gated": "manual" if repo.gated else False,
         "downloads": 0,
         "library_name": library,
-        "tags": [*([library] if library else []), *card.get("tags", [])],
+        "tags": [*([library] if library else []), *(card.get("tags") or [])],
         "siblings": [{"rfilename": path} for path in sorted(commit.files)],
     }
 
