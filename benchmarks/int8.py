@@ -34,7 +34,8 @@ from smile_training.data.dataset import Dataset
 from smile_training.export.onnx_export import export_onnx
 from smile_training.export.quantization import quantize
 from smile_training.loop.train import Run, train_encoders
-from smile_training.recipe.recipe import Export, Recipe, read_recipe, resolve_recipe
+from smile_training.recipe.read import read_recipe, resolve_recipe
+from smile_training.recipe.records import Export, Recipe
 
 NETWORKS: dict[str, tuple[dict[str, Any], int | None]] = {
     "2000-1000-512-128": ({}, None),
@@ -54,7 +55,7 @@ def speed(fields: dict[str, Any], missing: int | None, rounds: int) -> dict[str,
     settings = recipe(**{**fields, "training": {"epochs": 1, "pairing": {"kind": "self"}}})
     cells = simulated_cells(N_CELLS)
     encoder = train_encoders(Dataset({"rna": cells}), settings, Run(torch.device("cpu"), 0))["rna"]
-    cells = encoder.known(cells)
+    cells = encoder.align_features(cells)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("float32.onnx", "int8.onnx")]
         export_onnx(encoder, paths[0], {})

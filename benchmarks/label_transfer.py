@@ -20,7 +20,8 @@ from smile_training.data.dataset import Dataset, read_dataset
 from smile_training.evaluation.cross_validation import evaluate
 from smile_training.evaluation.metric_log import ACCURACY, BATCH, MACRO_F1, SMILE
 from smile_training.loop.train import Encoders, Run, train_encoders
-from smile_training.recipe.recipe import Recipe, read_recipe, resolve_recipe
+from smile_training.recipe.read import read_recipe, resolve_recipe
+from smile_training.recipe.records import Recipe
 
 RECIPE = Path(__file__).parents[1] / "training/recipes/pbmc.toml"
 LONG = {"epochs": 300}

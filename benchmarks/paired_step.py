@@ -27,7 +27,8 @@ from smile_training.data.cells import Cells
 from smile_training.data.dataset import Dataset
 from smile_training.loop.train import Run, train_encoders
 from smile_training.model.preprocessing_fit import fit_preprocessing
-from smile_training.recipe.recipe import Recipe, resolve_recipe
+from smile_training.recipe.read import resolve_recipe
+from smile_training.recipe.records import Recipe
 from training_step import EpochClock, in_turns, load_published, without_cuda
 
 N_GENES, N_PEAKS = 2_000, 20_000

@@ -14,7 +14,8 @@ from smile_training.data.cells import Cells
 from smile_training.export.space_writer import SpaceContents, write_space
 from smile_training.model.network import SmileNetwork
 from smile_training.model.trained_encoder import TrainedEncoder
-from smile_training.recipe.recipe import Network, Recipe, resolve_recipe
+from smile_training.recipe.read import resolve_recipe
+from smile_training.recipe.records import Network, Recipe
 
 N_FEATURES = 2000
 _N_LANDMARKS = 1000

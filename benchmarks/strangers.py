@@ -21,11 +21,11 @@ from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_runtime.mapping.similarity import mean_distance, similarity_from_distance
 from smile_runtime.mapping.unknown_cells import UNKNOWN_RATE
 from smile_training.data.dataset import read_dataset
-from smile_training.data.degradation import degraded
+from smile_training.data.degradation import degrade_cells
 from smile_training.data.folds import split_folds
 from smile_training.evaluation.calibration_fit import calibrate_similarity
 from smile_training.loop.train import Run, train_encoders
-from smile_training.recipe.recipe import read_recipe
+from smile_training.recipe.read import read_recipe
 from smile_training.reference.reference_points import build_reference
 from smile_zoo import load
 
@@ -51,7 +51,7 @@ def left_out_similarity(folder: Path) -> np.ndarray:
         points = build_reference(
             train, {"rna": encoder.embed(train.cells["rna"])}, recipe.reference, recipe.seed
         ).embedding
-        looked_at = [encoder.embed(cells) for cells in degraded(others, recipe.seed)]
+        looked_at = [encoder.embed(cells) for cells in degrade_cells(others, recipe.seed)]
         k = recipe.reference.n_neighbors
         distances.append([mean_distance(find_nearest_neighbors(each, points, k)) for each in looked_at])
     found = []

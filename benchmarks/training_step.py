@@ -95,7 +95,7 @@ def loss_difference(published: ModuleType, batch_size: int) -> float:
     with without_cuda():
         loss = published.ContrastiveLoss(batch_size, 0.05).cpu()
     theirs = float(loss(view_a, view_b))
-    return abs(float(losses.nt_xent(view_a, view_b, 0.05)) - theirs) / theirs
+    return abs(float(losses.nt_xent(view_a, view_b, temperature=0.05)) - theirs) / theirs
 
 
 def time_ours(cells: Cells, batch_size: int, epochs: int) -> list[float]:

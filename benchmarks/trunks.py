@@ -25,7 +25,8 @@ from smile_training.evaluation.cross_validation import evaluate
 from smile_training.evaluation.metric_log import ACCURACY, MACRO_F1, SMILE
 from smile_training.export.onnx_export import export_onnx
 from smile_training.loop.train import Encoders, Run, train_encoders
-from smile_training.recipe.recipe import Recipe, read_recipe
+from smile_training.recipe.read import read_recipe
+from smile_training.recipe.records import Recipe
 
 TRUNKS: list[list[int]] = [[1000, 512], [512], [256], []]
 BATCH, N_BATCHES, ROUNDS = 512, 8, 5

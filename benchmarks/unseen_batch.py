@@ -19,7 +19,8 @@ from smile_training.evaluation import baselines as baselines
 from smile_training.evaluation import metrics
 from smile_training.evaluation.baseline_inputs import baseline_values
 from smile_training.loop.train import Run, train_encoders
-from smile_training.recipe.recipe import Recipe, read_recipe
+from smile_training.recipe.read import read_recipe
+from smile_training.recipe.records import Recipe
 from smile_training.reference.reference_points import build_reference
 
 RECIPES = Path(__file__).parents[1] / "training/recipes"

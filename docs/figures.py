@@ -7,7 +7,8 @@ import msgspec
 
 from smile_runtime.cards.tables import metric_table
 from smile_runtime.manifest import MetricRecord
-from smile_training.recipe.recipe import Recipe, read_recipe
+from smile_training.recipe.read import read_recipe
+from smile_training.recipe.records import Recipe
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "training/recipes"

@@ -1,4 +1,4 @@
-"""A fake Hub on loopback, and the command as users run it."""
+"""A fake Hub on loopback, the command on a machine that reaches only this Hub, and spaces to publish there."""
 
 import hashlib
 import json
@@ -29,14 +29,14 @@ threading.Event.wait = lambda self, timeout=None: wait(self, None if timeout is 
 
 @pytest.fixture
 def hub() -> Iterator[FakeHub]:
-    """An empty fake Hub."""
+    """An empty Hub."""
     with FakeHub() as server:
         yield server
 
 
 @dataclass
 class Machine:
-    """A user's machine: environment variables, and a working directory for commands."""
+    """A user's machine: a working folder and environment variables for commands."""
 
     folder: Path
     env: dict[str, str]
@@ -54,7 +54,7 @@ class Machine:
         )
 
     def run(self, *arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run ``smile-zoo`` and wait for it."""
+        """Run ``smile-zoo`` until it ends."""
         with self.start(*arguments, **env) as process:
             try:
                 stdout, stderr = process.communicate(timeout=60)
@@ -65,13 +65,13 @@ class Machine:
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def json(self, *arguments: str | Path, **env: str) -> Any:
-        """Run ``smile-zoo --json``, which must succeed, and return its output."""
+        """Run ``smile-zoo`` with ``--json``, check that it succeeds, and return its output."""
         done = self.run(*arguments, "--json", **env)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     def refused(self, *arguments: str | Path, **env: str) -> str:
-        """Run ``smile-zoo``, which must exit with 1 and no output, and return its error message."""
+        """Run ``smile-zoo``, check that it ends with a known error (exit code 1, no stdout), and return stderr."""
         done = self.run(*arguments, **env)
         assert done.returncode == 1, done
         assert done.stdout == ""
@@ -80,16 +80,16 @@ class Machine:
 
     @property
     def cache(self) -> Path:
-        """Cache folder of the Hub's client."""
+        """The Hub's cache."""
         return self.folder / "home/hub"
 
     @property
     def requests(self) -> list[Request]:
-        """Requests since the log was cleared, without those that the client makes for its own purposes."""
+        """Requests since the log was cleared, without those that the client makes about itself."""
         return [request for request in self.hub.requests if request.path != "/api/agent-harnesses"]
 
     def leftovers(self) -> list[str]:
-        """List temporary files on the machine."""
+        """Return the temporary files in the folder and its cache."""
         return [
             str(path.relative_to(self.folder))
             for path in self.folder.rglob("*")
@@ -97,7 +97,7 @@ class Machine:
         ]
 
     def damage(self) -> list[str]:
-        """List temporary files, and cached files that differ from the Hub's."""
+        """Return temporary files, and cached files that differ from those on the Hub."""
         return [
             *self.leftovers(),
             *(str(path) for path in self.cache.glob("models--*/**/*") if not self._is_intact(path)),
@@ -115,7 +115,7 @@ class Machine:
         return content == repo.commits[parts[0]].files["/".join(parts[1:])].data
 
     def gets(self, name: str) -> list[Request]:
-        """Return the requests for a file's content since the log was cleared."""
+        """Return the requests for the content of a file since the log was cleared."""
         return [
             request
             for request in self.requests
@@ -125,7 +125,7 @@ class Machine:
 
 @pytest.fixture
 def machine(hub: FakeHub, tmp_path: Path) -> Machine:
-    """A machine with an empty cache that uses the fake Hub."""
+    """A machine with an empty cache that reaches only this Hub."""
     folder = tmp_path / "machine"
     folder.mkdir()
     removed = ("HF_", "HUGGING", "HTTP", "http", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy", "XDG_")
@@ -142,7 +142,7 @@ def machine(hub: FakeHub, tmp_path: Path) -> Machine:
 
 @dataclass
 class SpaceFiles:
-    """A space directory and the contents of its files."""
+    """A space directory and its files, as a repo holds them."""
 
     path: Path
     files: dict[str, bytes] = field(init=False)
@@ -156,28 +156,28 @@ class SpaceFiles:
 
     @property
     def sha256(self) -> str:
-        """sha256 of the manifest."""
+        """The sha256 of the manifest."""
         return sha256_file(self.path / "config.json")
 
     @property
-    def selection(self) -> list[str]:
-        """Files that a pull downloads beside the manifest: all except the training weights."""
+    def pulled_names(self) -> list[str]:
+        """Files that a pull downloads besides the manifest: all but the training weights."""
         return [name for name in self.files if name != "config.json" and not name.startswith("training/")]
 
     @property
     def size(self) -> int:
-        """Bytes of the selected files."""
-        return sum(len(self.files[name]) for name in self.selection)
+        """Total size in bytes of the files that a pull downloads besides the manifest."""
+        return sum(len(self.files[name]) for name in self.pulled_names)
 
     @property
     def pinned_size(self) -> int:
-        """Bytes of the selected files without the card, which the manifest does not pin."""
+        """The same size without the card, which the manifest does not list."""
         return self.size - len(self.files["README.md"])
 
     def changed(
         self, files: dict[str, bytes] | None = None, change: Callable[[dict[str, Any]], object] = lambda _manifest: None
     ) -> dict[str, bytes]:
-        """Return the files with some replaced and the manifest updated, which ``change`` may edit further."""
+        """Return the files with some replaced, and the manifest updated to match; ``change`` may edit it further."""
         manifest = json.loads(self.files["config.json"])
         for name, content in (files or {}).items():
             manifest["files"][name] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
@@ -192,8 +192,8 @@ def pbmc(pbmc_copy: Path) -> SpaceFiles:
 
 
 @pytest.fixture
-def two(pbmc_copy: Path, tmp_path: Path) -> SpaceFiles:
-    """A space with two identical encoders, rna and adt."""
+def two_modality_space(pbmc_copy: Path, tmp_path: Path) -> SpaceFiles:
+    """A space with two encoders, rna and adt, which are identical."""
     path = Path(shutil.copytree(pbmc_copy, tmp_path / "two"))
     manifest = json.loads((path / "config.json").read_text("utf-8"))
     for name in [name for name in manifest["files"] if "rna" in name]:
@@ -212,7 +212,7 @@ def two(pbmc_copy: Path, tmp_path: Path) -> SpaceFiles:
 
 @pytest.fixture
 def catalogue(machine: Machine) -> Callable[..., Path]:
-    """Write an updated catalogue of entries like pbmc's, each with some fields changed."""
+    """Write an updated catalogue, with one entry per argument: pbmc's with these fields changed."""
 
     def write(*changes: dict[str, Any]) -> Path:
         import smile_zoo.catalogue
@@ -227,16 +227,16 @@ def catalogue(machine: Machine) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def closed() -> Iterator[str]:
-    """A URL on which no server listens."""
-    with socket.socket() as bound:  # stays bound, so that no other process can use it
-        bound.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+def unreachable() -> Iterator[str]:
+    """A URL at which no server listens."""
+    with socket.socket() as taken:  # bound, so that no other process uses the port
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 @pytest.fixture
 def fast(tmp_path: Path) -> dict[str, str]:
-    """Environment of a process whose waits between attempts are twenty times shorter."""
+    """Environment variables for a process whose waits between attempts are twenty times shorter."""
     (tmp_path / "fast").mkdir()
     (tmp_path / "fast/sitecustomize.py").write_text(SHORT_WAITS)
     return {"PYTHONPATH": os.pathsep.join([str(tmp_path / "fast"), os.environ.get("PYTHONPATH", "")])}

@@ -1,4 +1,4 @@
-"""``smile-zoo bundle``, and ``smile-zoo pull FILE.tar`` on a machine without network."""
+"""``smile-zoo bundle``, and ``smile-zoo pull FILE.tar`` on a machine without a network."""
 
 import hashlib
 import io
@@ -33,11 +33,11 @@ def _home(machine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def offline(machine, closed: str):
-    """Another machine without network."""
+def offline(machine, unreachable: str):
+    """Another machine, without a network."""
     folder = machine.folder.with_name("offline")
     folder.mkdir()
-    env = {"HF_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1", "HF_ENDPOINT": closed}
+    env = {"HF_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1", "HF_ENDPOINT": unreachable}
     return replace(machine, folder=folder, env=machine.env | env)
 
 
@@ -46,8 +46,8 @@ def files_in(folder: Path | str) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
-def selected_files(space) -> dict[str, bytes]:
-    return {name: space.files[name] for name in ("config.json", *space.selection)}
+def pulled_files(space) -> dict[str, bytes]:
+    return {name: space.files[name] for name in ("config.json", *space.pulled_names)}
 
 
 def file(name: str, content: bytes, **changes: Any) -> Member:
@@ -59,9 +59,9 @@ def file(name: str, content: bytes, **changes: Any) -> Member:
 
 
 def members(space, **label: Any) -> list[Member]:
-    """Return the members that `smile-zoo bundle` writes."""
-    fields = {"repo": REPO, "revision": "main", "commit": COMMIT, "manifest_sha256": space.sha256, **label}
-    files = [("bundle.json", json.dumps(fields).encode()), *selected_files(space).items()]
+    """Return the members of a bundle as `smile-zoo bundle` writes them."""
+    stated = {"repo": REPO, "revision": "main", "commit": COMMIT, "manifest_sha256": space.sha256, **label}
+    files = [("bundle.json", json.dumps(stated).encode()), *pulled_files(space).items()]
     return [file(name, content) for name, content in files]
 
 
@@ -72,11 +72,11 @@ def write(path: Path, content: list[Member], **how: Any) -> Path:
     return path
 
 
-# Valid bundles
+# Bundles and where they are unpacked
 
 
 def test_bundle_of_a_repo_serves_a_machine_without_network(
-    hub, machine, offline, pbmc, counts: anndata.AnnData, closed: str
+    hub, machine, offline, pbmc, counts: anndata.AnnData, unreachable: str
 ) -> None:
     commit = hub.create(REPO, pbmc.files)
     made = machine.json("bundle", REPO, "-o", "space.tar")
@@ -91,7 +91,7 @@ def test_bundle_of_a_repo_serves_a_machine_without_network(
         listed = tar.getmembers()
         label = json.loads(tar.extractfile("bundle.json").read())
     assert [member.name for member in listed][:2] == ["bundle.json", "config.json"]
-    assert sorted(member.name for member in listed) == sorted(["bundle.json", "config.json", *pbmc.selection])
+    assert sorted(member.name for member in listed) == sorted(["bundle.json", "config.json", *pbmc.pulled_names])
     assert {(member.mtime, member.uid, member.uname, member.mode) for member in listed} == {(0, 0, "", 0o644)}
     assert label == {"repo": REPO, "revision": "main", "commit": commit, "manifest_sha256": pbmc.sha256}
     hub.clear_log()
@@ -101,7 +101,7 @@ def test_bundle_of_a_repo_serves_a_machine_without_network(
 
     pulled = offline.json("pull", path)
     assert pulled["revision"] == f"{REPO}@{commit}"
-    assert files_in(pulled["path"]) == selected_files(pbmc)
+    assert files_in(pulled["path"]) == pulled_files(pbmc)
     assert offline.json("show", REPO)["name"] == "pbmc"
     counts.write_h5ad(offline.folder / "query.h5ad")
     assert offline.json("project", "query.h5ad", REPO, "-o", "out.h5ad")["space"] == "pbmc"
@@ -113,14 +113,14 @@ def test_bundle_of_a_repo_serves_a_machine_without_network(
     assert machine.leftovers() == offline.leftovers() == []
 
 
-def test_bundle_of_a_catalogued_space_is_found_by_name(hub, machine, offline, pbmc, catalogue) -> None:
+def test_bundle_of_a_catalogued_space_is_found_by_its_name(hub, machine, offline, pbmc, catalogue) -> None:
     commit = hub.create(REPO, pbmc.files)
     hub.commit(REPO, {"config.json": b"{}"})
     line = catalogue({"name": "blood", "repo": REPO, "revision": commit, "manifest_sha256": pbmc.sha256})
     machine.json("bundle", "blood", "-o", "space.tar")
-    offline_catalogue = offline.folder / "home/smile-zoo/catalogue.jsonl"
-    offline_catalogue.parent.mkdir(parents=True)
-    offline_catalogue.write_bytes(line.read_bytes())
+    there = offline.folder / "home/smile-zoo/catalogue.jsonl"
+    there.parent.mkdir(parents=True)
+    there.write_bytes(line.read_bytes())
     assert "transfer it as a bundle" in offline.refused("show", "blood")
     offline.json("pull", machine.folder / "space.tar")
     assert offline.json("show", "blood")["name"] == "pbmc"
@@ -146,22 +146,25 @@ def test_bundle_of_a_local_space_is_unpacked_to_a_directory(machine, offline, pb
     assert offline.leftovers() == []
 
 
-def test_bundle_of_one_modality(hub, machine, offline, two) -> None:
-    commit = hub.create("org/two", two.files)
+def test_bundle_of_one_modality(hub, machine, offline, two_modality_space) -> None:
+    commit = hub.create("org/two", two_modality_space.files)
     machine.json("bundle", "org/two", "--modality", "adt", "-o", "adt.tar")
     machine.json("bundle", "org/two", "--modality", "rna", "-o", "rna.tar")
     pulled = offline.json("pull", machine.folder / "adt.tar")
     assert pulled["revision"] == f"org/two@{commit}"
-    assert set(files_in(pulled["path"])) == {"config.json", *(name for name in two.selection if "rna" not in name)}
+    assert set(files_in(pulled["path"])) == {
+        "config.json",
+        *(name for name in two_modality_space.pulled_names if "rna" not in name),
+    }
     assert list(smile_runtime.open_space(pulled["path"]).encoders) == ["adt"]
     pulled = offline.json("pull", machine.folder / "rna.tar")
-    assert set(files_in(pulled["path"])) == {"config.json", *two.selection}
+    assert set(files_in(pulled["path"])) == {"config.json", *two_modality_space.pulled_names}
     with pytest.raises(UnknownModalityError, match="it has: rna, adt"):
-        pack(two.path, machine.folder / "x.tar", modalities=["atac"])
+        pack(two_modality_space.path, machine.folder / "x.tar", modalities=["atac"])
     assert not (machine.folder / "x.tar").exists()
 
 
-def test_output_of_bundle(machine) -> None:
+def test_bundle_output_is_validated(machine) -> None:
     for name, text in (("x.zip", r"x\.zip does not end in \.tar"), ("no/x.tar", "no does not exist; create it first")):
         with pytest.raises(OutputError, match=text):
             pack("pbmc", machine.folder / name)
@@ -197,18 +200,18 @@ def test_full_disk(machine, pbmc) -> None:
     machine.json("pull", "space.tar")
 
 
-# Invalid bundles
+# Files that are not valid bundles
 
 
 def changed(content: list[Member], name: str, data: bytes | None = None, **changes: Any) -> list[Member]:
-    """Replace the content of a member, or fields of its header."""
-    result = []
+    """Return the members with one changed: its content, or fields of its header."""
+    contents = []
     for member, old in content:
         if member.name != name:
-            result.append((member, old))
+            contents.append((member, old))
             continue
-        result.append(file(name, old if data is None else data, **changes))
-    return result
+        contents.append(file(name, old if data is None else data, **changes))
+    return contents
 
 
 def link(kind: bytes, target: str) -> Callable[[list[Member]], list[Member]]:
@@ -267,7 +270,7 @@ NO_BUNDLE = "is not a bundle"
         (lambda it: changed(it, "config.json", it[1][1] + b" "), "config.json differs from the bundle"),
     ],
 )
-def test_invalid_bundle_is_rejected_and_leaves_nothing(machine, pbmc, spoil: Callable, text: str) -> None:
+def test_manipulated_bundle_is_rejected_and_leaves_nothing(machine, pbmc, spoil: Callable, text: str) -> None:
     content = members(pbmc)
     path = write(machine.folder / "space.tar", spoil(content), format=tarfile.PAX_FORMAT)
     for target in (None, machine.folder / "there"):
@@ -279,15 +282,15 @@ def test_invalid_bundle_is_rejected_and_leaves_nothing(machine, pbmc, spoil: Cal
 
 
 def require_nothing_left(machine) -> None:
-    """Require that only the bundle, the locks of the cache and empty folders are left."""
-    left = {name for name in files_in(machine.folder) if not name.startswith("home/hub/.locks/")}
-    assert left == {"space.tar"}
+    """Check that only the bundle, locks of the cache and empty folders exist."""
+    names = {name for name in files_in(machine.folder) if not name.startswith("home/hub/.locks/")}
+    assert names == {"space.tar"}
     assert not (machine.folder / "there").exists()
     assert not list(machine.cache.glob("models--*/*"))
 
 
 @pytest.mark.parametrize("size", [100, 512, 20_000, 400_000, 1_000_000])
-def test_truncated_bundle(machine, pbmc, size: int) -> None:
+def test_truncated_bundle_is_rejected(machine, pbmc, size: int) -> None:
     path = write(machine.folder / "space.tar", members(pbmc))
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(BundleError, match=r"space\.tar (is not a bundle|lacks )"):
@@ -296,7 +299,7 @@ def test_truncated_bundle(machine, pbmc, size: int) -> None:
 
 
 def bomb(kind: bytes, size: int) -> bytes:
-    """Return the header of a member that claims a large size and would be read into memory."""
+    """Return the header of a member that claims a size which would fill the memory."""
     member = tarfile.TarInfo("x")
     member.type, member.size = kind, size
     return member.tobuf(tarfile.GNU_FORMAT)
@@ -315,7 +318,7 @@ def bomb(kind: bytes, size: int) -> bytes:
     ],
     ids=["empty", "words", "pax", "name", "negative", "huge", "headers"],
 )
-def test_file_that_is_not_a_bundle(machine, content: bytes) -> None:
+def test_file_that_is_not_a_bundle_is_rejected(machine, content: bytes) -> None:
     path = machine.folder / "space.tar"
     path.write_bytes(content)
     with pytest.raises(BundleError, match="is not a bundle"):
@@ -323,7 +326,7 @@ def test_file_that_is_not_a_bundle(machine, content: bytes) -> None:
     require_nothing_left(machine)
 
 
-def test_file_that_cannot_be_read_as_a_bundle(machine, pbmc) -> None:
+def test_unreadable_bundle_is_rejected(machine, pbmc) -> None:
     write(machine.folder / "space.tar", members(pbmc))
     with tarfile.open(machine.folder / "packed.tar", "w:gz") as tar:
         tar.add(pbmc.path / "config.json", "config.json")
@@ -350,7 +353,7 @@ def test_file_that_cannot_be_read_as_a_bundle(machine, pbmc) -> None:
     ],
     ids=str,
 )
-def test_invalid_label(machine, pbmc, label: dict[str, Any]) -> None:
+def test_invalid_label_is_rejected(machine, pbmc, label: dict[str, Any]) -> None:
     path = write(machine.folder / "space.tar", members(pbmc, **label))
     with pytest.raises(BundleError, match=r"is not a bundle|differs from the bundle"):
         unpack(path)
@@ -358,7 +361,7 @@ def test_invalid_label(machine, pbmc, label: dict[str, Any]) -> None:
     assert not list(machine.folder.parent.rglob("evil*"))
 
 
-def test_bundle_that_differs_from_the_catalogue(machine, pbmc, catalogue) -> None:
+def test_bundle_that_differs_from_the_catalogue_is_rejected(machine, pbmc, catalogue) -> None:
     catalogue({"name": "blood", "repo": REPO, "revision": COMMIT, "manifest_sha256": "0" * 64})
     write(machine.folder / "space.tar", members(pbmc))
     error = machine.refused("pull", "space.tar")
@@ -367,7 +370,7 @@ def test_bundle_that_differs_from_the_catalogue(machine, pbmc, catalogue) -> Non
     machine.json("pull", "space.tar")
 
 
-def test_bundle_does_not_change_a_cached_space(hub, machine, pbmc) -> None:
+def test_bundle_never_replaces_an_intact_manifest(hub, machine, pbmc) -> None:
     commit = hub.create(REPO, pbmc.files)
     pulled = pull(REPO, endpoint=hub.endpoint)
     for name, content in pbmc.changed({"map.png": b"another"}).items():
@@ -376,11 +379,11 @@ def test_bundle_does_not_change_a_cached_space(hub, machine, pbmc) -> None:
     error = machine.refused("pull", "space.tar")
     assert "its manifest differs from the one in the cache; do not use this bundle" in error
     assert f"smile-zoo cache remove {REPO}@{commit[:10]}" in error
-    assert files_in(pulled.path) == selected_files(pbmc)  # unchanged since the pull
+    assert files_in(pulled.path) == pulled_files(pbmc)  # unchanged since the pull
     assert machine.leftovers() == []
 
 
-def test_bundle_repairs_a_cached_space(hub, machine, pbmc) -> None:
+def test_bundle_repairs_a_damaged_cache(hub, machine, pbmc) -> None:
     commit = hub.create(REPO, pbmc.files)
     path = pull(REPO, endpoint=hub.endpoint).path
     for name in ("config.json", "map.png"):
@@ -388,10 +391,10 @@ def test_bundle_repairs_a_cached_space(hub, machine, pbmc) -> None:
     (path / "loss.png").unlink()
     write(machine.folder / "space.tar", members(pbmc, commit=commit))
     machine.json("pull", "space.tar", HF_HUB_OFFLINE="1")
-    assert files_in(path) == selected_files(pbmc)
+    assert files_in(path) == pulled_files(pbmc)
 
 
-def test_bundle_does_not_move_a_known_branch(hub, machine, pbmc) -> None:
+def test_bundle_leaves_a_known_branch_at_its_commit(hub, machine, pbmc) -> None:
     commit = hub.create(REPO, pbmc.files)
     pull(REPO, endpoint=hub.endpoint)
     write(machine.folder / "space.tar", members(pbmc))
@@ -400,17 +403,17 @@ def test_bundle_does_not_move_a_known_branch(hub, machine, pbmc) -> None:
     assert machine.json("pull", f"{REPO}@{COMMIT}", HF_HUB_OFFLINE="1")["revision"] == f"{REPO}@{COMMIT}"
 
 
-def test_bundle_with_an_invalid_manifest(machine, pbmc) -> None:
-    def write_bundle(content: bytes) -> None:
+def test_bundle_with_an_invalid_manifest_is_rejected(machine, pbmc) -> None:
+    def put(content: bytes) -> None:
         label = json.dumps(
             {"repo": REPO, "revision": "main", "commit": COMMIT, "manifest_sha256": hashlib.sha256(content).hexdigest()}
         )
         write(machine.folder / "space.tar", [file("bundle.json", label.encode()), file("config.json", content)])
 
-    write_bundle(pbmc.changed({"../evil.json": b"{}"})["config.json"])
+    put(pbmc.changed({"../evil.json": b"{}"})["config.json"])
     with pytest.raises(SmileError, match=r"'\.\./evil\.json'"):
         unpack(machine.folder / "space.tar")
-    write_bundle(b"{}")
+    put(b"{}")
     with pytest.raises(SmileError, match="has format '', not 'smile-space'"):
         unpack(machine.folder / "space.tar")
     require_nothing_left(machine)

@@ -1,4 +1,4 @@
-"""``smile-zoo cache``: the spaces in the Hub's cache, which also holds other repos."""
+"""``smile-zoo cache``: spaces in the Hub's cache, beside repos of other kinds."""
 
 import shutil
 from pathlib import Path
@@ -22,12 +22,12 @@ def _home(machine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def commits(hub, machine, pbmc, two) -> dict[str, str]:
-    """A cache with two commits of a space, one modality of another, and repos that are not spaces."""
-    oids = {"old": hub.create(REPO, pbmc.files)}
+def commits(hub, machine, pbmc, two_modality_space) -> dict[str, str]:
+    """A cache with two commits of one space, part of another space, and repos that are not spaces."""
+    commits = {"old": hub.create(REPO, pbmc.files)}
     hub.tag(REPO, "v1")
-    oids["new"] = hub.commit(REPO, pbmc.changed({"loss.png": b"another picture"}))
-    oids["two"] = hub.create("org/two", two.files)
+    commits["new"] = hub.commit(REPO, pbmc.changed({"loss.png": b"another picture"}))
+    commits["two"] = hub.create("org/two", two_modality_space.files)
     hub.create("org/other", {"config.json": b'{"model_type": "bert"}', "weights.onnx": b"weights"})
     for name in (f"{REPO}@v1", REPO):
         smile_zoo.pull(name, cache_dir=machine.cache, endpoint=hub.endpoint)
@@ -37,7 +37,7 @@ def commits(hub, machine, pbmc, two) -> dict[str, str]:
     dataset.mkdir(parents=True)
     (dataset / MANIFEST_NAME).write_bytes(pbmc.files[MANIFEST_NAME])
     hub.clear_log()
-    return oids
+    return commits
 
 
 def listed() -> list[tuple[str, str]]:
@@ -45,18 +45,18 @@ def listed() -> list[tuple[str, str]]:
 
 
 def size(folder: Path) -> int:
-    """Bytes on disk."""
+    """Return the size on disk in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def untouched(machine) -> bool:
+def others_are_kept(machine) -> bool:
     kept = ("models--org--other/snapshots/*/weights.onnx", f"datasets--org--pbmc/snapshots/{'d' * 40}/config.json")
     return all(len(list(machine.cache.glob(name))) == 1 for name in kept)
 
 
 def test_list(machine, pbmc, commits: dict[str, str]) -> None:
     rows = machine.json("cache", "list")
-    pulled = sum(len(pbmc.files[name]) for name in (MANIFEST_NAME, *pbmc.selection))
+    pulled = sum(len(pbmc.files[name]) for name in (MANIFEST_NAME, *pbmc.pulled_names))
     by_commit = {row.pop("commit"): row for row in rows}
     assert sorted(by_commit) == sorted(commits.values())
     path = Path(by_commit[commits["old"]]["path"])
@@ -97,17 +97,17 @@ def test_remove(machine, pbmc, catalogue, commits: dict[str, str], name: str, go
         f"{'org/two' if commit == 'two' else REPO}@{commits[commit]}" for commit in gone
     )
     assert done["freed"] > 0
-    assert before - size(machine.cache) == pytest.approx(done["freed"], abs=200)  # not counting the files of refs
+    assert before - size(machine.cache) == pytest.approx(done["freed"], abs=200)  # refs are small files
     assert sorted(commit for _, commit in listed()) == sorted(
         commits[commit] for commit in commits if commit not in gone
     )
-    assert untouched(machine)
+    assert others_are_kept(machine)
     if "new" not in gone:
         smile_zoo.load(f"{REPO}@{commits['new']}")
     assert machine.requests == []
 
 
-def test_remove_reports_what_it_removed(machine, commits: dict[str, str]) -> None:
+def test_remove_reports_the_removed_space(machine, commits: dict[str, str]) -> None:
     done = machine.run("cache", "remove", "org/two")
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.splitlines()[0] == f"removed org/two@{commits['two'][:10]}"
@@ -118,19 +118,19 @@ def test_remove_reports_what_it_removed(machine, commits: dict[str, str]) -> Non
     ("name", "text"),
     [
         ("org/none", "org/none is not in the cache"),
-        ("org/other", "org/other is not in the cache"),  # not a space
+        ("org/other", "org/other is not in the cache"),  # it is cached, but is not a space
         (f"{REPO}@v2", f"{REPO}@v2 is not in the cache"),
         (f"{REPO}@{'0' * 40}", "is not in the cache"),
         ("pbmc", "pbmc is not in the cache but at"),
         ("blood", "there is no space named 'blood'"),
     ],
 )
-def test_removing_an_absent_space_fails(machine, commits: dict[str, str], name: str, text: str) -> None:
+def test_space_that_is_not_cached_cannot_be_removed(machine, commits: dict[str, str], name: str, text: str) -> None:
     with pytest.raises(SpaceNotFoundError) as caught:
         remove_cached(name)
     assert text in str(caught.value)
     assert "`smile-zoo cache list` shows what is" in str(caught.value) or name == "blood"
-    assert untouched(machine)
+    assert others_are_kept(machine)
     assert len(list(machine.cache.glob("models--org--*/snapshots/*/config.json"))) == len(commits) + 1
 
 
@@ -144,9 +144,11 @@ def test_ambiguous_commit_digits_remove_nothing(machine, commits: dict[str, str]
     assert (snapshots / twin / "config.json").is_file()
 
 
-def test_removing_without_permission_fails(machine, commits: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removal_without_permission_is_an_error(
+    machine, commits: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(path: Path) -> None:
-        raise PermissionError(path)  # which the client does not report
+        raise PermissionError(path)  # the client ignores it
 
     monkeypatch.setattr("shutil.rmtree", refuse)
     with pytest.raises(
@@ -176,7 +178,7 @@ def test_empty_cache(machine) -> None:
     assert not machine.cache.exists()
 
 
-def test_space_from_a_bundle_is_removed(machine, commits: dict[str, str]) -> None:
+def test_unpacked_bundles_can_be_removed(machine, commits: dict[str, str]) -> None:
     bundles = {machine.folder / "old.tar": f"{REPO}@v1", machine.folder / "new.tar": REPO}
     for bundle, name in bundles.items():
         pack(name, bundle)
@@ -189,4 +191,4 @@ def test_space_from_a_bundle_is_removed(machine, commits: dict[str, str]) -> Non
     remove_cached(REPO)
     assert listed() == [("org/two", commits["two"])]
     assert not (machine.cache / "models--org--pbmc").exists()
-    assert untouched(machine)
+    assert others_are_kept(machine)

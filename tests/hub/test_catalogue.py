@@ -1,4 +1,4 @@
-"""Updates of the catalogue from the Hub, ``smile-zoo list`` and ``search``, and the Hub in ``doctor``."""
+"""Catalogue updates from the Hub, ``smile-zoo list`` and ``search``, and the Hub in ``smile-zoo doctor``."""
 
 import json
 import re
@@ -33,14 +33,14 @@ def names(machine, *arguments: str) -> list[str]:
     return [row["name"] for row in machine.json(*(arguments or ["list"]))]
 
 
-def catalogue_content(machine) -> bytes:
+def updated(machine) -> bytes:
     return (machine.folder / "home/smile-zoo/catalogue.jsonl").read_bytes()
 
 
 # Updating
 
 
-def test_update_adds_published_spaces(hub, machine, pbmc) -> None:
+def test_update_lists_published_spaces(hub, machine, pbmc) -> None:
     commit = hub.create("org/blood", pbmc.files)
     first = {**BLOOD, "revision": commit, "manifest_sha256": pbmc.sha256}
     hub.create(REPO, {"catalogue.jsonl": lines(first)})
@@ -73,7 +73,7 @@ def test_update_from_another_repo_and_revision(hub, machine) -> None:
     hub.commit("org/mine", {"catalogue.jsonl": lines(BLOOD, MOUSE)})
     assert machine.json("catalogue", "update", "--repo", "org/mine", "--revision", "v1")["spaces"] == ["blood"]
     assert machine.json("catalogue", "update", "--repo", "org/mine")["new"] == ["mouse-skin"]
-    assert catalogue_content(machine) == lines(BLOOD, MOUSE)
+    assert updated(machine) == lines(BLOOD, MOUSE)
 
 
 def test_packaged_space_is_never_replaced(hub, machine) -> None:
@@ -93,11 +93,11 @@ def test_packaged_space_is_never_replaced(hub, machine) -> None:
         ({"catalogue.jsonl": None, "README.md": b"# Words"}, None, "has no catalogue.jsonl"),
         ({}, Fault("wrong", "GET", "catalogue.jsonl", times=None), "arrived twice and differs from the commit"),
         ({}, Fault("status", "GET", "catalogue.jsonl", times=None), "answered 503"),
-        ({}, Fault("status", "GET", "/api/models", status=403), "is not allowed to do this"),
+        ({}, Fault("status", "GET", "/api/models", status=403), "a user without a token is not allowed to do this"),
         ({}, Fault("status", "GET", "/api/models", times=None), "answered 503 (fault 503); try again later"),
     ],
 )
-def test_failed_update_keeps_the_catalogue(
+def test_failed_update_keeps_the_earlier_catalogue(
     hub, machine, catalogue, fast: dict[str, str], files: dict[str, bytes], fault: Fault | None, text: str
 ) -> None:
     before = catalogue(BLOOD).read_bytes()
@@ -108,30 +108,30 @@ def test_failed_update_keeps_the_catalogue(
     error = machine.refused("catalogue", "update", **fast)
     assert text in error
     assert f"{REPO}@" in error
-    assert catalogue_content(machine) == before
+    assert updated(machine) == before
     assert machine.damage() == []
     if fault is None:
         return
     hub.faults.clear()
     hub.commit(REPO, {"catalogue.jsonl": lines(MOUSE)})
     assert machine.json("catalogue", "update")["new"] == ["mouse-skin"]
-    assert catalogue_content(machine) == lines(MOUSE)
+    assert updated(machine) == lines(MOUSE)
 
 
 @pytest.mark.parametrize("kind", ["wrong", "cut", "status"])
-def test_update_retries_after_one_fault(hub, machine, fast: dict[str, str], kind: str) -> None:
+def test_update_is_retried_after_one_fault(hub, machine, fast: dict[str, str], kind: str) -> None:
     hub.create(REPO, {"catalogue.jsonl": lines(BLOOD)})
     fault = hub.fault(Fault(kind, "GET", "catalogue.jsonl", after=100))
     assert machine.json("catalogue", "update", **fast)["spaces"] == ["blood"]
     assert fault.hits == 1
-    assert catalogue_content(machine) == lines(BLOOD)
+    assert updated(machine) == lines(BLOOD)
     assert machine.damage() == []
 
 
-def test_update_without_a_catalogue(hub, machine, closed: str, fast: dict[str, str]) -> None:
+def test_update_without_a_catalogue_on_the_hub(hub, machine, unreachable: str, fast: dict[str, str]) -> None:
     assert f"{REPO}@main: there is no such model repo at {hub.endpoint}" in machine.refused("catalogue", "update")
-    error = machine.refused("catalogue", "update", HF_ENDPOINT=closed, **fast)
-    assert f"{REPO}@main: {closed} was not reached" in error
+    error = machine.refused("catalogue", "update", HF_ENDPOINT=unreachable, **fast)
+    assert f"{REPO}@main: {unreachable} was not reached" in error
     assert "check the network" in error
     error = machine.refused("catalogue", "update", HF_HUB_OFFLINE="1")
     assert "an update of the catalogue needs the network, and HF_HUB_OFFLINE is set; unset it" in error
@@ -172,7 +172,7 @@ def test_damaged_catalogue_is_ignored(hub, machine, catalogue) -> None:
         (["search", "skin rna"], ["mouse-skin"]),
     ],
 )
-def test_filters_of_list_and_search(machine, catalogue, arguments: list[str], expected: list[str]) -> None:
+def test_list_and_search_filter_the_catalogue(machine, catalogue, arguments: list[str], expected: list[str]) -> None:
     catalogue(MOUSE, BLOOD)
     done = machine.run(*arguments)
     assert done.returncode == 0
@@ -193,11 +193,11 @@ def test_search_of_the_hub(hub, machine, catalogue) -> None:
     hub.create("org/blood", {"README.md": card("smile-zoo", "rna")})
     hub.create("org/secret-skin", {"README.md": card("smile-zoo")}, private=True)
     catalogue({**BLOOD, "repo": "org/skin-3"})
-    repos = machine.json("search", "skin", "--hub")
-    assert [repo["repo"] for repo in repos] == [f"org/skin-{number}" for number in range(5)]
-    assert [repo["catalogued"] for repo in repos] == [False, False, False, True, False]
-    assert repos[1]["tags"] == ["rna", "tag1"]
-    assert repos[1]["last_modified"].startswith("2026-01-01T00:00:00")
+    hits = machine.json("search", "skin", "--hub")
+    assert [repo["repo"] for repo in hits] == [f"org/skin-{number}" for number in range(5)]
+    assert [repo["catalogued"] for repo in hits] == [False, False, False, True, False]
+    assert hits[1]["tags"] == ["rna", "tag1"]
+    assert hits[1]["last_modified"].startswith("2026-01-01T00:00:00")
     asked = [request for request in machine.requests if request.path == "/api/models"]
     assert len(asked) == 3
     assert asked[0].query["filter"] == ["smile-zoo"]
@@ -212,11 +212,11 @@ def test_search_of_the_hub(hub, machine, catalogue) -> None:
     assert f"no repo at {hub.endpoint} with library_name: smile-zoo has 'liver' in its name\n" in nothing.stderr
 
 
-def test_search_of_an_unreachable_hub(machine, closed: str) -> None:
+def test_search_of_an_unreachable_hub(machine, unreachable: str) -> None:
     start = time.monotonic()
-    error = machine.refused("search", "--hub", HF_ENDPOINT=closed)
-    assert time.monotonic() - start < 20  # the client itself would retry for longer
-    assert f"{closed} was not reached" in error
+    error = machine.refused("search", "--hub", HF_ENDPOINT=unreachable)
+    assert time.monotonic() - start < 20  # the client alone would retry for longer
+    assert f"{unreachable} was not reached" in error
     assert "check the network, the proxy" in error
     error = machine.refused("search", "--hub", HF_HUB_OFFLINE="1")
     assert "a search of the Hub needs the network, and HF_HUB_OFFLINE is set; unset it" in error
@@ -225,13 +225,13 @@ def test_search_of_an_unreachable_hub(machine, closed: str) -> None:
 # doctor
 
 
-def test_doctor_reports_whether_the_hub_answers(hub, machine, pbmc, closed: str) -> None:
+def test_doctor_reports_whether_the_hub_responds(hub, machine, pbmc, unreachable: str) -> None:
     hub.create("org/pbmc", pbmc.files)
     machine.json("pull", "org/pbmc")
     report = machine.json("doctor")
     assert re.fullmatch(rf"{hub.endpoint} answers in \d+\.\d\d s", report["endpoint"])
-    pulled = sum(len(pbmc.files[name]) for name in ("config.json", *pbmc.selection))
+    pulled = sum(len(pbmc.files[name]) for name in ("config.json", *pbmc.pulled_names))
     assert (report["cache"], report["cache size"]) == (str(machine.cache), size_text(pulled))
-    report = machine.json("doctor", HF_ENDPOINT=closed)
-    assert f"{closed} was not reached" in report["endpoint"]
+    report = machine.json("doctor", HF_ENDPOINT=unreachable)
+    assert f"{unreachable} was not reached" in report["endpoint"]
     assert "endpoint              offline: HF_HUB_OFFLINE is set" in machine.run("doctor", HF_HUB_OFFLINE="1").stdout

@@ -1,4 +1,4 @@
-"""``smile-zoo publish``: its effect on the Hub, rejected spaces and users, and faults."""
+"""``smile-zoo publish``: the repo afterwards, spaces that cannot be published, and faults."""
 
 import hashlib
 import json
@@ -31,14 +31,14 @@ def _logged_in(machine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def published_commit(hub: FakeHub, pbmc) -> str:
-    """The commit of a repo with pbmc published to it."""
+    """The commit of a repo to which pbmc has been published."""
     manifest = read_manifest(pbmc.path)
     card = merge_card(pbmc.files["README.md"].decode(), render_card(manifest, repo=REPO))
     return hub.create(REPO, {**pbmc.files, "README.md": card.encode(), ".gitattributes": b"binary"})
 
 
 def refused(space: Path, hub: FakeHub, repo: str = REPO, **options: Any) -> str:
-    """Publish in this process, which must raise a known error, and return its message."""
+    """Publish in this process, check that it ends with a known error, and return the message."""
     with pytest.raises(SmileError) as caught:
         smile_zoo.publish(space, repo, endpoint=hub.endpoint, **{"token": OWNER_TOKEN, **options})
     return str(caught.value)
@@ -56,7 +56,7 @@ def files_in(folder: Path | str) -> dict[str, bytes]:
 def rebuild(
     space, files: dict[str, bytes | None] | None = None, change: Callable[[dict[str, Any]], object] = lambda _: None
 ) -> None:
-    """Change files of a directory and its manifest, as another build would; None removes a file."""
+    """Change a space directory as another build would: replace or (None) remove files, and edit the manifest."""
 
     def without(manifest: dict[str, Any]) -> None:
         for name in [name for name, content in (files or {}).items() if content is None]:
@@ -70,8 +70,8 @@ def rebuild(
             (space.path / name).write_bytes(content)
 
 
-def writes(machine) -> list[str]:
-    """List the requests that could change the Hub."""
+def write_requests(machine) -> list[str]:
+    """Return the requests that could change the Hub."""
     harmless = ("validate-yaml", "/preupload/", "/paths-info/")
     return [
         f"{request.method} {request.path}"
@@ -81,22 +81,22 @@ def writes(machine) -> list[str]:
 
 
 def n_commit_requests(machine) -> int:
-    return sum("/commit/" in request for request in writes(machine))
+    return sum("/commit/" in request for request in write_requests(machine))
 
 
-def meanwhile(hub: FakeHub, path: str, action: Callable[[], object]) -> None:
-    """Call a function once, just before the Hub answers a matching request."""
-    answer, actions = hub.answer, [action]
+def meanwhile(hub: FakeHub, path: str, change: Callable[[], object]) -> None:
+    """Change the Hub once, just before it responds to a request for this path."""
+    answer, changes = hub.answer, [change]
 
-    def act_and_answer(request: Request) -> Response:
-        if re.search(path, request.path) and actions:
-            actions.pop()()
+    def answer_later(request: Request) -> Response:
+        if re.search(path, request.path) and changes:
+            changes.pop()()
         return answer(request)
 
-    hub.answer = act_and_answer
+    hub.answer = answer_later
 
 
-# Published spaces
+# The repo after publishing
 
 
 def test_published_space_can_be_pulled_and_verified(hub, machine, pbmc) -> None:
@@ -136,21 +136,25 @@ def test_published_space_can_be_pulled_and_verified(hub, machine, pbmc) -> None:
     assert machine.damage() == []
 
 
-def test_printed_line_is_a_catalogue_entry(hub, machine, two) -> None:
-    line = machine.run("publish", two.path, f"{ORG}/two").stdout
+def test_printed_line_is_a_catalogue_entry(hub, machine, two_modality_space) -> None:
+    line = machine.run("publish", two_modality_space.path, f"{ORG}/two").stdout
     hub.create(f"{ORG}/catalogue", {"catalogue.jsonl": line.encode()})
     assert machine.json("catalogue", "update", "--repo", f"{ORG}/catalogue")["new"] == ["two"]
     pulled = machine.json("pull", "two", "--modality", "adt")
     assert pulled["revision"] == f"{ORG}/two@{hub.head(f'{ORG}/two')}"
-    assert set(files_in(pulled["path"])) == {"config.json", *(name for name in two.selection if "rna" not in name)}
+    assert set(files_in(pulled["path"])) == {
+        "config.json",
+        *(name for name in two_modality_space.pulled_names if "rna" not in name),
+    }
 
 
-def test_only_changed_files_are_uploaded_and_only_listed_files_removed(hub, machine, pbmc, published_commit) -> None:
+def test_only_changed_files_are_uploaded_and_only_listed_files_are_removed(
+    hub, machine, pbmc, published_commit
+) -> None:
     parent = hub.commit(REPO, {"LICENSE": b"mine", "notes/more.md": b"more", "training/rna.safetensors": None})
     before = hub.files(REPO)
-    rebuild(
-        pbmc, {"loss.png": PICTURE, "map.png": None, "training/rna.safetensors": None}
-    )  # the last is absent on the Hub already
+    # training/rna.safetensors is not on the Hub any more
+    rebuild(pbmc, {"loss.png": PICTURE, "map.png": None, "training/rna.safetensors": None})
     done = machine.run("publish", pbmc.path, REPO, "--message", "Without the map")
     assert done.returncode == 0, done.stderr
 
@@ -167,7 +171,7 @@ def test_only_changed_files_are_uploaded_and_only_listed_files_removed(hub, mach
     smile_zoo.load(REPO, endpoint=hub.endpoint)
 
 
-def test_publishing_again_and_tags(hub, machine, pbmc) -> None:
+def test_republishing_changes_nothing_and_keeps_tags(hub, machine, pbmc) -> None:
     first = machine.run("publish", pbmc.path, REPO, "--tag", "v1")
     head = hub.head(REPO)
     assert hub.refs(REPO)["refs/tags/v1"] == head
@@ -180,7 +184,7 @@ def test_publishing_again_and_tags(hub, machine, pbmc) -> None:
     rebuild(pbmc, {"loss.png": PICTURE})
     error = refused(pbmc.path, hub, tag="v1")
     assert f"{REPO} already has a tag v1, at {head[:7]}, and tags stay; choose another" in error
-    assert writes(machine) == []
+    assert write_requests(machine) == []
     machine.json("publish", pbmc.path, REPO, "--tag", "v2")
     assert hub.refs(REPO) == {"refs/heads/main": hub.head(REPO), "refs/tags/v1": head, "refs/tags/v2": hub.head(REPO)}
     assert hub.commits(REPO)[1] == head
@@ -188,13 +192,13 @@ def test_publishing_again_and_tags(hub, machine, pbmc) -> None:
 
 def test_unchanged_space_can_be_tagged(hub, machine, pbmc, published_commit) -> None:
     smile_zoo.publish(pbmc.path, REPO, endpoint=hub.endpoint, token=OWNER_TOKEN, tag="v1")
-    assert writes(machine) == [f"POST /api/models/{REPO}/tag/{published_commit}"]
+    assert write_requests(machine) == [f"POST /api/models/{REPO}/tag/{published_commit}"]
     assert hub.refs(REPO)["refs/tags/v1"] == published_commit
     hub.commit(REPO, {"LICENSE": b"mine"})
     assert "already has a tag v1" in refused(pbmc.path, hub, tag="v1")
 
 
-def test_tag_created_meanwhile_is_kept(hub, machine, pbmc, published_commit) -> None:
+def test_tag_created_by_somebody_else_meanwhile_is_kept(hub, machine, pbmc, published_commit) -> None:
     rebuild(pbmc, {"loss.png": PICTURE})
     meanwhile(hub, "/commit/", lambda: hub.tag(REPO, "v1", published_commit))
     assert f"already has a tag v1, at {published_commit[:7]}" in machine.refused(
@@ -203,7 +207,7 @@ def test_tag_created_meanwhile_is_kept(hub, machine, pbmc, published_commit) -> 
     assert hub.refs(REPO)["refs/tags/v1"] == published_commit
 
 
-def test_private_space(hub, machine, pbmc) -> None:
+def test_private_repo_is_created_private(hub, machine, pbmc) -> None:
     published = machine.json("publish", pbmc.path, REPO, "--private")
     assert hub.repos[REPO].private
     assert "HF_TOKEN" in machine.refused("pull", REPO, HF_TOKEN="")
@@ -225,7 +229,7 @@ def test_pull_request_needs_no_write_access(hub, machine, pbmc, published_commit
 
 
 @pytest.mark.parametrize("tag", ["", "v 1", "v1..2", "-v1", "v1\n", "v~1"])
-def test_invalid_tag(hub, pbmc, tag: str) -> None:
+def test_invalid_tag_is_rejected(hub, pbmc, tag: str) -> None:
     assert f"{tag!r} is not a tag name; use letters, digits" in refused(pbmc.path, hub, tag=tag)
     assert hub.requests == []
 
@@ -253,7 +257,7 @@ def test_dry_run_writes_nothing(hub, machine, pbmc, published_commit) -> None:
 # The card
 
 
-def test_text_added_to_the_card_on_the_hub_is_kept(hub, machine, pbmc, published_commit) -> None:
+def test_author_text_of_the_card_on_the_hub_is_kept(hub, machine, pbmc, published_commit) -> None:
     card = hub.files(REPO)["README.md"].decode()
     card = card.replace("library_name: smile-zoo\n", "library_name: smile-zoo\nco2_eq_emissions: 7\n")
     card = card.replace("- single-cell\n", "- single-cell\n- mine\n").replace(START, f"Of the author.\n\n{START}")
@@ -275,7 +279,7 @@ def test_text_added_to_the_card_on_the_hub_is_kept(hub, machine, pbmc, published
     assert again.changes == []
 
 
-def test_repo_created_by_hand(hub, machine, pbmc) -> None:
+def test_repo_created_by_hand_keeps_its_card_and_files(hub, machine, pbmc) -> None:
     card = b"# My space\n\nWords.\n"
     hub.create(REPO, {"README.md": card, "config.json": b"{}", "map.png": b"old", "weights.bin": b"foreign"})
     machine.json("publish", pbmc.path, REPO)
@@ -295,19 +299,19 @@ def test_repo_created_by_hand(hub, machine, pbmc) -> None:
         (b"# M\xe9thode\n", f"README.md of {REPO} is not UTF-8"),
     ],
 )
-def test_card_on_the_hub_that_cannot_be_merged(hub, machine, pbmc, card: bytes, text: str) -> None:
+def test_card_on_the_hub_that_cannot_be_merged_ends_publishing(hub, machine, pbmc, card: bytes, text: str) -> None:
     head = hub.create(REPO, {"README.md": card})
     assert text in refused(pbmc.path, hub)
     assert hub.commits(REPO) == [head]
     assert machine.leftovers() == []
 
 
-def test_card_that_the_hub_rejects(hub, machine, pbmc) -> None:
+def test_card_rejected_by_the_hub_ends_publishing(hub, machine, pbmc) -> None:
     hub.yaml_errors = ['"license" must be one of']
     error = refused(pbmc.path, hub)
     assert f"{hub.endpoint} rejects the card" in error
     assert '"license" must be one of' in error
-    assert writes(machine) == ["POST /api/repos/create"]
+    assert write_requests(machine) == ["POST /api/repos/create"]
     hub.yaml_errors = []
     machine.json("publish", pbmc.path, REPO)
     assert len(hub.commits(REPO)) == 2
@@ -352,32 +356,34 @@ def test_every_problem_is_listed(hub, machine, pbmc) -> None:
 @pytest.mark.parametrize("size", [12, ord("A")])
 def test_path_of_any_length_in_a_graph_is_found(hub, pbmc, size: int) -> None:
     path = b"/Users/gr/".ljust(size, b"x")
-    field = b"\x32" + bytes([size]) + path  # doc_string of an ONNX model, whose length precedes the text
+    field = b"\x32" + bytes([size]) + path  # doc_string of an ONNX model: the text follows its length
     rebuild(pbmc, {"onnx/rna.onnx": pbmc.files["onnx/rna.onnx"] + field})
     assert "onnx/rna.onnx contains the local path /Users/gr" in refused(pbmc.path, hub)
     assert hub.requests == []
 
 
-def test_local_paths_of_clusters_and_disks_are_found(hub, pbmc) -> None:
-    paths = ("/data/lab", "/gpfs/lab", "/lustre/x", "/srv/x", "/var/folders", "/Volumes/Disk", "C:\\Users\\gr")
-    title = f"From {', '.join(f'{path}/cells.h5ad' for path in paths)}; see https://x.org/data/lab and a/data/b"
+def test_paths_of_clusters_and_disks_are_found(hub, pbmc) -> None:
+    folders = ("/data/lab", "/gpfs/lab", "/lustre/x", "/srv/x", "/var/folders", "/Volumes/Disk", "C:\\Users\\gr")
+    title = f"From {', '.join(f'{folder}/cells.h5ad' for folder in folders)}; see https://x.org/data/lab and a/data/b"
     rebuild(pbmc, change=lambda manifest: manifest.update(title=title))
     error = refused(pbmc.path, hub)
-    listed = re.findall(r"^- config\.json contains the local path (\S+);", error, re.MULTILINE)
-    assert sorted(path.replace("\\\\", "\\") for path in listed) == sorted(paths)
+    paths = re.findall(r"^- config\.json contains the local path (\S+);", error, re.MULTILINE)
+    assert sorted(path.replace("\\\\", "\\") for path in paths) == sorted(folders)
 
 
 @pytest.mark.parametrize(
     ("user", "texts"),
     [
         ("grzegorz", ["config.json contains the user name 'grzegorz'", "loss.png contains the user name 'grzegorz'"]),
-        ("joe", []),  # three letters occur in any large binary file
+        ("joe", []),  # three letters occur in any large binary file by chance
         ("runner", []),
         ("ab", []),
-        ("lab", []),  # part of the repo's name
+        ("lab", []),  # it is part of the repo name
     ],
 )
-def test_user_name_is_found(hub, pbmc, monkeypatch: pytest.MonkeyPatch, user: str, texts: list[str]) -> None:
+def test_user_name_is_found_unless_too_common(
+    hub, pbmc, monkeypatch: pytest.MonkeyPatch, user: str, texts: list[str]
+) -> None:
     monkeypatch.setenv("LOGNAME", user)
     picture = b"\x89PNG\0\0made by %s\0\x01joe\0" % (user.encode() if texts else b"nobody")
     title = f"Made by {'joan' if user in ('joe', 'lab') else user} at lab/pbmc"
@@ -415,9 +421,8 @@ def without_sources(space) -> None:
         (lambda space: (space.path / "map.png").unlink(), ["lacks map.png; build the space again, or pull it whole"]),
         (lambda space: (space.path / "README.md").unlink(), ["lacks README.md; build the space again"]),
         (
-            lambda space: (
-                space.path / "training/rna.safetensors"
-            ).unlink(),  # as after a pull without training weights
+            # as after a pull without training weights
+            lambda space: (space.path / "training/rna.safetensors").unlink(),
             ["lacks training/rna.safetensors;", "smile-zoo pull SPACE --with-training --to DIR"],
         ),
         (lambda space: (space.path / "README.md").write_bytes(b"\xff"), ["README.md of", "is not UTF-8"]),
@@ -427,20 +432,20 @@ def without_sources(space) -> None:
         (another_embedding, ["the rna encoder computes embeddings that differ from torch's by"]),
     ],
 )
-def test_invalid_space_is_rejected(hub, machine, pbmc, damage: Callable, texts: list[str]) -> None:
+def test_damaged_space_is_not_published(hub, machine, pbmc, damage: Callable, texts: list[str]) -> None:
     damage(pbmc)
     error = refused(pbmc.path, hub)
     for text in texts:
         assert text in error
-    assert writes(machine) == []
+    assert write_requests(machine) == []
 
 
-def test_space_without_one_of_its_encoders_is_rejected(hub, two) -> None:
-    removed = [name for name in two.selection if "adt" in name]
-    for name in removed:
-        (two.path / name).unlink()
-    error = refused(two.path, hub).partition(";")[0]
-    assert sorted(error.removeprefix(f"{two.path} lacks ").split(", ")) == sorted(removed)
+def test_space_without_one_of_its_encoders_is_not_published(hub, two_modality_space) -> None:
+    missing = [name for name in two_modality_space.pulled_names if "adt" in name]
+    for name in missing:
+        (two_modality_space.path / name).unlink()
+    message = refused(two_modality_space.path, hub).partition(";")[0]
+    assert sorted(message.removeprefix(f"{two_modality_space.path} lacks ").split(", ")) == sorted(missing)
     assert hub.requests == []
 
 
@@ -458,7 +463,9 @@ def test_space_without_one_of_its_encoders_is_rejected(hub, two) -> None:
         ("org/pbmc@v1", OWNER_TOKEN, ["'org/pbmc@v1' is not the name of a Hub repo; give org/name"]),
     ],
 )
-def test_publishing_without_access_fails(hub, machine, pbmc, repo: str, token: str | bool, texts: list[str]) -> None:
+def test_publishing_needs_a_valid_repo_and_write_access(
+    hub, machine, pbmc, repo: str, token: str | bool, texts: list[str]
+) -> None:
     hub.add_user("reader", token="hf_read", orgs=[ORG], role="read")
     error = refused(pbmc.path, hub, repo, token=token)
     for text in texts:
@@ -467,7 +474,7 @@ def test_publishing_without_access_fails(hub, machine, pbmc, repo: str, token: s
     assert machine.leftovers() == []
 
 
-def test_publishing_needs_token_and_network(hub, machine, pbmc) -> None:
+def test_publishing_needs_a_token_and_the_network(hub, machine, pbmc) -> None:
     assert "a user without a token" in machine.refused("publish", pbmc.path, REPO, HF_TOKEN="")
     error = machine.refused("publish", pbmc.path, REPO, HF_HUB_OFFLINE="1")
     assert f"publishing to {REPO} needs the network, and HF_HUB_OFFLINE is set; unset it" in error
@@ -475,7 +482,7 @@ def test_publishing_needs_token_and_network(hub, machine, pbmc) -> None:
 
 
 @pytest.mark.parametrize(("token", "text"), [(False, "HF_TOKEN"), ("hf_read", "write"), ("hf_alice", "write")])
-def test_publishing_to_an_existing_repo_without_access_fails(
+def test_publishing_to_an_existing_repo_needs_write_access(
     hub, machine, pbmc, published_commit, token: str | bool, text: str
 ) -> None:
     hub.add_user("reader", token="hf_read", orgs=[ORG], role="read")
@@ -491,6 +498,7 @@ def test_publishing_to_an_existing_repo_without_access_fails(
 @pytest.mark.parametrize(
     ("faults", "n_requests"),
     [
+        # finding the commit takes two attempts
         ([Fault("lost", "POST", "/commit/"), Fault("status", "GET", "/refs", skip=1)], 1),
         ([Fault("status", "POST", "/commit/")], 2),
         ([Fault("status", "POST", "/commit/", status=429, headers={"Retry-After": "1"})], 2),
@@ -516,14 +524,14 @@ def test_temporary_faults_are_retried(
     published = machine.json("publish", pbmc.path, REPO, "--tag", "v1", **fast)
     assert [fault.hits for fault in faults] == [1] * len(faults)
     assert n_commit_requests(machine) == n_requests
-    assert len(hub.commits(REPO)) == 2  # the initial one and the published one
+    assert len(hub.commits(REPO)) == 2  # the initial commit, and one more
     assert published["commit"] == hub.head(REPO) == hub.refs(REPO)["refs/tags/v1"]
     assert published["entry"]["manifest_sha256"] == sha256(hub.files(REPO)["config.json"])
     assert hub.files(REPO)["onnx/rna.onnx"] == pbmc.files["onnx/rna.onnx"]
     assert machine.leftovers() == []
 
 
-def test_lost_response_causes_no_second_pull_request(hub, machine, pbmc, published_commit) -> None:
+def test_lost_response_creates_no_second_pull_request(hub, machine, pbmc, published_commit) -> None:
     rebuild(pbmc, {"loss.png": PICTURE})
     hub.fault(Fault("lost", "POST", "/commit/"))
     published = machine.json("publish", pbmc.path, REPO, "--pr")
@@ -533,7 +541,7 @@ def test_lost_response_causes_no_second_pull_request(hub, machine, pbmc, publish
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_commit_made_meanwhile_is_not_overwritten(hub, machine, pbmc, published_commit, lost: bool) -> None:
+def test_commit_of_somebody_else_is_not_overwritten(hub, machine, pbmc, published_commit, lost: bool) -> None:
     rebuild(pbmc, {"loss.png": PICTURE})
     meanwhile(hub, "/commit/", lambda: hub.commit(REPO, {"loss.png": b"theirs"}, author="else"))
     if lost:
@@ -569,7 +577,7 @@ def test_commit_made_meanwhile_is_not_overwritten(hub, machine, pbmc, published_
     ],
     ids=["429", "upload", "tag", "lost"],
 )
-def test_permanent_fault_is_reported_and_a_later_attempt_succeeds(
+def test_permanent_fault_is_reported_and_publishing_works_later(
     hub, machine, pbmc, faults: list[Fault], texts: list
 ) -> None:
     for fault in faults:

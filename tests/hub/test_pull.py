@@ -1,4 +1,4 @@
-"""Pulls without faults: names, selections, repeated and offline pulls, progress, access and environment."""
+"""Pulls without faults: by every kind of name, partial, repeated, offline, private and gated."""
 
 import os
 import pty
@@ -26,7 +26,7 @@ OFFLINE = {"HF_HUB_OFFLINE": "1"}
 
 @pytest.fixture
 def commit(hub, pbmc):
-    """The commit of the space org/pbmc."""
+    """The commit of the repo org/pbmc."""
     return hub.create("org/pbmc", pbmc.files)
 
 
@@ -50,7 +50,7 @@ def downloaded(report):
 
 
 def next_commit(hub, space):
-    """Commit a new version with another card."""
+    """Commit a new version, with another card, and return the commit."""
     return hub.commit("org/pbmc", space.changed({"README.md": b"# Another\n"}))
 
 
@@ -60,19 +60,20 @@ def next_commit(hub, space):
 def test_pull_of_a_repo(hub, machine, pbmc, commit):
     done = machine.run("pull", "org/pbmc")
     assert done.returncode == 0
+    n_files = len(pbmc.pulled_names)
     assert done.stdout == f"{snapshot(machine, commit)}\n"
     assert done.stderr.splitlines() == [
         f"org/pbmc@main is commit {commit}",
-        f"pbmc is here, verified: {len(pbmc.selection)} files downloaded, {size_text(pbmc.size)} (org/pbmc@{commit})",
+        f"pbmc is here, verified: {n_files} files downloaded, {size_text(pbmc.size)} (org/pbmc@{commit})",
     ]
-    expected = {name: pbmc.files[name] for name in ("config.json", *pbmc.selection)}
+    expected = {name: pbmc.files[name] for name in ("config.json", *pbmc.pulled_names)}
     assert files_in(snapshot(machine, commit)) == expected
     assert [len(machine.gets(name)) for name in expected] == [1] * len(expected)
     assert {request.headers["user-agent"].partition(";")[0] for request in machine.requests} == {"smile-zoo/0.1.0"}
     assert machine.damage() == []
 
 
-def test_branch_is_looked_up_again_only_on_update(hub, machine, pbmc, commit):
+def test_branch_keeps_its_commit_until_updated(hub, machine, pbmc, commit):
     machine.json("pull", "org/pbmc")
     later = next_commit(hub, pbmc)
     hub.clear_log()
@@ -88,7 +89,7 @@ def test_branch_is_looked_up_again_only_on_update(hub, machine, pbmc, commit):
     assert {request.path.rpartition("/")[2] for request in machine.requests if request.method == "GET"} == {
         "main",
         "config.json",
-        "README.md",  # the other files share their blobs
+        "README.md",  # the other files are unchanged
     }
     assert machine.json("pull", "org/pbmc", **OFFLINE)["revision"] == f"org/pbmc@{later}"
     assert machine.json("pull", f"org/pbmc@{commit}", **OFFLINE)["revision"] == f"org/pbmc@{commit}"
@@ -116,12 +117,12 @@ def test_pull_of_a_tag(hub, machine, pbmc, commit):
 
 def test_pull_by_catalogue_name(hub, machine, pbmc, commit, catalogue):
     catalogue({"name": "mine", "repo": "org/pbmc", "revision": commit, "manifest_sha256": pbmc.sha256})
-    next_commit(hub, pbmc)  # is not in the catalogue
+    next_commit(hub, pbmc)  # not in the catalogue
     report = machine.json("pull", "mine")
     assert report["revision"] == f"org/pbmc@{commit}"
     assert report["manifest_sha256"] == pbmc.sha256
     assert report["path"] == str(snapshot(machine, commit))
-    assert downloaded(report) == pbmc.selection
+    assert downloaded(report) == pbmc.pulled_names
     hub.clear_log()
     assert machine.run("show", "mine", **OFFLINE).returncode == 0
     assert downloaded(machine.json("pull", "mine", "--update")) == []
@@ -142,7 +143,7 @@ def test_pull_by_catalogue_name(hub, machine, pbmc, commit, catalogue):
         ("./nowhere", ["nowhere does not exist"]),
     ],
 )
-def test_unknown_name(machine, catalogue, monkeypatch, name, texts):
+def test_unknown_name_is_an_error_with_hints(machine, catalogue, monkeypatch, name, texts):
     catalogue({"name": "mine", "repo": "org/mine", "revision": "0" * 40})
     (machine.folder / "here/space").mkdir(parents=True)
     monkeypatch.chdir(machine.folder)
@@ -153,7 +154,7 @@ def test_unknown_name(machine, catalogue, monkeypatch, name, texts):
     assert machine.requests == []
 
 
-def test_unknown_name_is_reported(machine):
+def test_command_reports_an_unknown_name(machine):
     assert machine.refused("pull", "pbcm").startswith("Error: there is no space named 'pbcm'; did you mean pbmc?")
     assert machine.refused("pull", "org/pbcm").startswith("Error: org/pbcm@main: there is no such model repo at")
 
@@ -171,7 +172,7 @@ def test_unknown_name_is_reported(machine):
         ("org/bert", ["config.json has format '', not 'smile-space'"]),
     ],
 )
-def test_repo_without_a_space(hub, machine, commit, monkeypatch, name, texts):
+def test_repo_without_a_space_is_an_error_with_hints(hub, machine, commit, monkeypatch, name, texts):
     hub.create("org/text", {"README.md": b"text"})
     hub.create("org/bert", {"config.json": b'{"architectures": ["BertModel"]}', "README.md": b"text"})
     monkeypatch.setenv("HF_HOME", machine.env["HF_HOME"])
@@ -181,7 +182,7 @@ def test_repo_without_a_space(hub, machine, commit, monkeypatch, name, texts):
     assert machine.damage() == []
 
 
-def test_renamed_repo_is_pulled_and_its_new_name_reported(hub, machine, commit):
+def test_renamed_repo_works_and_its_new_name_is_reported(hub, machine, commit):
     hub.rename("org/pbmc", "org/blood")
     done = machine.run("pull", "org/pbmc")
     assert done.returncode == 0
@@ -191,7 +192,7 @@ def test_renamed_repo_is_pulled_and_its_new_name_reported(hub, machine, commit):
 
 
 def test_card_edited_on_the_hub_is_pulled(hub, machine, pbmc, commit):
-    """Manifests do not pin the card, and the pins of earlier releases are ignored."""
+    """The card is never verified, even if a manifest of an earlier release lists its hash."""
     machine.json("pull", "org/pbmc")
     for edited, files in (
         (pbmc.files["README.md"] + b"\nOne more sentence.\n", {}),
@@ -216,21 +217,21 @@ def test_space_is_complete_without_its_card(hub, machine, pbmc, commit):
     done = machine.run("pull", "org/pbmc")
     assert done.returncode == 0
     assert "the card was not downloaded; the space works without it: " in done.stderr
-    assert f"{len(pbmc.selection) - 1} files downloaded" in done.stderr
+    assert f"{len(pbmc.pulled_names) - 1} files downloaded" in done.stderr
     assert fault.hits == 2
     hub.clear_log()
     assert downloaded(machine.json("pull", "org/pbmc", "--to", "copy")) == []
-    assert set(files_in(machine.folder / "copy")) == {"config.json", *pbmc.selection} - {"README.md"}
+    assert set(files_in(machine.folder / "copy")) == {"config.json", *pbmc.pulled_names} - {"README.md"}
     hub.commit("org/pbmc", {"README.md": None})
     assert "README.md" not in downloaded(machine.json("pull", "org/pbmc", "--update"))
     assert machine.damage() == []
 
 
-# Selections
+# Partial pulls
 
 
-def test_one_modality_and_then_the_rest(hub, machine, two):
-    hub.create("org/two", two.files)
+def test_one_modality_and_then_the_rest(hub, machine, two_modality_space):
+    hub.create("org/two", two_modality_space.files)
     first = machine.json("pull", "org/two", "--modality", "adt")
     assert not [name for name in downloaded(first) if "rna" in name]
     assert {"onnx/adt.onnx", "features/adt.tsv", "reference/points.safetensors"} <= set(downloaded(first))
@@ -239,13 +240,13 @@ def test_one_modality_and_then_the_rest(hub, machine, two):
     assert downloaded(machine.json("pull", "org/two", "--modality", "adt")) == []
     assert machine.requests == []
     rest = machine.json("pull", "org/two")
-    assert downloaded(rest) == [name for name in two.selection if "rna" in name]
+    assert downloaded(rest) == [name for name in two_modality_space.pulled_names if "rna" in name]
     assert not [request for request in machine.requests if "adt" in request.path or "points" in request.path]
-    assert sorted(file["name"] for file in rest["files"]) == sorted(two.selection)
+    assert sorted(file["name"] for file in rest["files"]) == sorted(two_modality_space.pulled_names)
 
 
-def test_modality_that_was_not_pulled(hub, machine, two, query):
-    commit = hub.create("org/two", two.files)
+def test_missing_modality_is_an_error_with_hints(hub, machine, two_modality_space, query):
+    commit = hub.create("org/two", two_modality_space.files)
     assert "the space two has no 'atac' encoder; it has: rna, adt" in machine.refused(
         "pull", "org/two", "--modality", "atac"
     )
@@ -271,7 +272,7 @@ def test_dry_run_downloads_only_the_manifest(hub, machine, pbmc, commit):
     done = machine.run("pull", "org/pbmc", "--dry-run", "--to", "copy")
     header, *rows = [line.split() for line in done.stdout.splitlines()]
     assert header == ["FILE", "SIZE", "STATE"]
-    assert [row[0] for row in rows] == pbmc.selection
+    assert [row[0] for row in rows] == pbmc.pulled_names
     assert ["map.png", *size_text(len(pbmc.files["map.png"])).split(), "download"] in rows
     assert f"{size_text(pbmc.size)} to download (org/pbmc@{commit})" in done.stderr
     assert list(files_in(snapshot(machine, commit))) == ["config.json"]
@@ -285,11 +286,11 @@ def test_dry_run_downloads_only_the_manifest(hub, machine, pbmc, commit):
     assert downloaded(report) == ["training/rna.safetensors"]
 
 
-def test_pull_to_a_directory(hub, machine, pbmc, commit):
+def test_pull_to_a_plain_directory(hub, machine, pbmc, commit):
     done = machine.run("pull", "org/pbmc", "--to", "copy")
     copy = machine.folder / "copy"
     assert done.stdout == "copy\n"
-    assert files_in(copy) == {name: pbmc.files[name] for name in ("config.json", *pbmc.selection)}
+    assert files_in(copy) == {name: pbmc.files[name] for name in ("config.json", *pbmc.pulled_names)}
     assert not [path for path in copy.rglob("*") if path.is_symlink()]
     assert open_space(copy).manifest_sha256 == pbmc.sha256
     (copy / "README.md").write_text("mine")
@@ -305,41 +306,40 @@ def test_pull_to_a_directory(hub, machine, pbmc, commit):
     assert machine.leftovers() == []
 
 
-# Downloads and progress
+# Downloads and other commands
 
 
 def test_files_are_downloaded_in_parallel(hub, machine, pbmc):
     answer, times = hub.answer, []
 
-    def answer_and_record_time(request):
+    def timed_answer(call):
         times.append(time.monotonic())
-        return answer(request)
+        return answer(call)
 
-    hub.answer = answer_and_record_time
+    hub.answer = timed_answer
     hub.delay = 0.1
     many = {f"cards/{number}.md": b"# Card %d" % number for number in range(16)}
     hub.create("org/pbmc", pbmc.changed(many))
-    assert len(downloaded(machine.json("pull", "org/pbmc"))) == len(many) + len(pbmc.selection)
+    assert len(downloaded(machine.json("pull", "org/pbmc"))) == len(many) + len(pbmc.pulled_names)
     gaps = [after - before for before, after in pairwise(sorted(times))]
-    assert (
-        sum(gap < hub.delay / 2 for gap in gaps) > len(gaps) / 2
-    )  # one after the other, no gap would be below the delay
+    # one by one, no gap would be shorter than the delay
+    assert sum(gap < hub.delay / 2 for gap in gaps) > len(gaps) / 2
 
 
-def test_one_progress_bar_for_all_files(machine, pbmc, commit):
+def test_one_progress_bar_covers_all_files(machine, pbmc, commit):
     terminal, stderr = pty.openpty()
     termios.tcsetwinsize(stderr, (40, 100))
     process = machine.start("pull", "org/pbmc", stderr=stderr)
     os.close(stderr)
-    shown = b""
-    with os.fdopen(terminal, "rb", 0) as output, suppress(OSError):  # raised once the process has closed the terminal
-        while chunk := output.read(1000):
-            shown += chunk
+    output = b""
+    with os.fdopen(terminal, "rb", 0) as screen, suppress(OSError):  # raised once no process writes to the terminal
+        while chunk := screen.read(1000):
+            output += chunk
     process.communicate(timeout=60)
     assert process.returncode == 0
-    bars = [line for line in re.split(r"[\r\n]+", shown.decode()) if "%|" in line]
+    bars = [line for line in re.split(r"[\r\n]+", output.decode()) if "%|" in line]
     assert {line.partition(":")[0] for line in bars} == {"pulling"}
-    assert b"\x1b" not in shown  # the cursor never moves to a second bar
+    assert b"\x1b" not in output  # the cursor never moves up to a second bar
     assert bars[-1].startswith("pulling: 100%|")
     size = tqdm.format_sizeof(pbmc.pinned_size)
     assert f"{size}/{size}" in bars[-1]
@@ -348,12 +348,15 @@ def test_one_progress_bar_for_all_files(machine, pbmc, commit):
 @pytest.mark.parametrize("command", ["show", "verify", "project"])
 def test_other_commands_pull_what_they_need(hub, machine, pbmc, commit, query, command):
     arguments = [query, "org/pbmc", "-o", "out.h5ad"] if command == "project" else ["org/pbmc"]
-    report = machine.json(command, *arguments)
-    assert set(files_in(snapshot(machine, commit))) == {"config.json", *(pbmc.selection if command != "show" else ())}
+    first = machine.json(command, *arguments)
+    assert set(files_in(snapshot(machine, commit))) == {
+        "config.json",
+        *(pbmc.pulled_names if command != "show" else ()),
+    }
     hub.clear_log()
     arguments += ["--force"] * (command == "project")
     again = machine.json(command, *arguments, **OFFLINE)
-    assert again == report
+    assert again == first
     assert machine.requests == []
     if command == "project":
         provenance = anndata.read_h5ad(machine.folder / "out.h5ad").uns["smile"]
@@ -361,36 +364,36 @@ def test_other_commands_pull_what_they_need(hub, machine, pbmc, commit, query, c
         assert provenance["manifest_sha256"] == pbmc.sha256
 
 
-def test_packaged_space_needs_no_network(machine, closed, query):
-    unreachable = {"HF_ENDPOINT": closed, "HF_HOME": "/proc/home"}
-    report = machine.json("pull", "pbmc", **unreachable, **OFFLINE)
+def test_packaged_space_needs_no_network(machine, unreachable, query):
+    away = {"HF_ENDPOINT": unreachable, "HF_HOME": "/proc/home"}
+    report = machine.json("pull", "pbmc", **away, **OFFLINE)
     assert report["revision"] == "packaged"
     assert Path(report["path"]) == Path(smile_zoo.__file__).parent / "spaces/pbmc"
     assert downloaded(report) == []
-    assert machine.run("project", query, "pbmc", "-o", "out.h5ad", **unreachable).returncode == 0
-    assert machine.run("pull", "pbmc", "--to", "copy", **unreachable).returncode == 0
-    assert machine.json("pull", "./copy", **unreachable)["revision"] == "local"
+    assert machine.run("project", query, "pbmc", "-o", "out.h5ad", **away).returncode == 0
+    assert machine.run("pull", "pbmc", "--to", "copy", **away).returncode == 0
+    assert machine.json("pull", "./copy", **away)["revision"] == "local"
 
 
 # Access
 
 
-def test_private_repo(hub, machine, pbmc):
+def test_private_repo_needs_a_token_with_access(hub, machine, pbmc):
     hub.create("org/secret", pbmc.files, private=True)
-    error = "org/secret@main: there is no such model repo at"
+    no_such_repo = "org/secret@main: there is no such model repo at"
     stderr = machine.refused("pull", "org/secret")
-    assert error in stderr
+    assert no_such_repo in stderr
     assert "or it is private and a user without a token has no access" in stderr
     assert "set HF_TOKEN to a token with access" in stderr
     hub.add_user("stranger", token="hf_stranger")
     stderr = machine.refused("pull", "org/secret", HF_TOKEN="hf_stranger")
-    assert error in stderr
+    assert no_such_repo in stderr
     assert "this token has no access" in stderr
     assert "hf_stranger" not in stderr
     stderr = machine.refused("pull", "org/secret", HF_TOKEN="hf_wrong")
     assert f"org/secret@main: {hub.endpoint} rejected this token; set HF_TOKEN to a valid token" in stderr
     report = machine.json("pull", "org/secret", HF_TOKEN="hf_owner")
-    assert downloaded(report) == pbmc.selection
+    assert downloaded(report) == pbmc.pulled_names
     assert downloaded(machine.json("pull", "org/secret", **OFFLINE)) == []
     assert not [
         request for request in machine.requests if "/cdn/" in request.path and "authorization" in request.headers
@@ -398,7 +401,7 @@ def test_private_repo(hub, machine, pbmc):
     assert machine.damage() == []
 
 
-def test_gated_repo(hub, machine, pbmc):
+def test_gated_repo_needs_approval(hub, machine, pbmc):
     hub.create("org/gated", pbmc.files, gated=True)
     hub.add_user("reader", token="hf_reader")
     for env in ({}, {"HF_TOKEN": "hf_reader"}):
@@ -407,13 +410,13 @@ def test_gated_repo(hub, machine, pbmc):
         assert f"is gated: ask for access at {hub.endpoint}/org/gated, then set HF_TOKEN to a token of that" in stderr
     assert machine.damage() == []
     hub.approve("org/gated", "reader")
-    assert downloaded(machine.json("pull", "org/gated", HF_TOKEN="hf_reader")) == pbmc.selection
+    assert downloaded(machine.json("pull", "org/gated", HF_TOKEN="hf_reader")) == pbmc.pulled_names
 
 
 # The environment
 
 
-def test_cache_folder(hub, machine, commit):
+def test_cache_folder_follows_the_environment(hub, machine, commit):
     cases = [
         ({"HF_HUB_CACHE": "{folder}/one"}, "one"),
         ({"HF_HOME": "{folder}/two"}, "two/hub"),
@@ -429,12 +432,12 @@ def test_cache_folder(hub, machine, commit):
     assert not machine.cache.exists()
 
 
-def test_proxy_is_used_except_for_hosts_in_no_proxy(machine, pbmc, commit, closed, fast):
-    stderr = machine.refused("pull", "org/pbmc", HTTP_PROXY=closed, **fast)
+def test_proxy_settings_are_respected(machine, pbmc, commit, unreachable, fast):
+    stderr = machine.refused("pull", "org/pbmc", HTTP_PROXY=unreachable, **fast)
     assert "was not reached" in stderr
     assert machine.requests == []
-    report = machine.json("pull", "org/pbmc", HTTP_PROXY=closed, NO_PROXY="127.0.0.1,localhost")
-    assert downloaded(report) == pbmc.selection
+    report = machine.json("pull", "org/pbmc", HTTP_PROXY=unreachable, NO_PROXY="127.0.0.1,localhost")
+    assert downloaded(report) == pbmc.pulled_names
 
 
 # In Python
@@ -452,18 +455,18 @@ def python(machine, script, **env):
     )
 
 
-def test_pull_and_load_in_python(hub, machine, pbmc, closed):
+def test_pull_and_load_in_python(hub, machine, pbmc, unreachable):
     commit = hub.create("org/secret", pbmc.files, private=True)
     script = f"""
 import pathlib, smile_zoo
 options = {{"endpoint": {hub.endpoint!r}, "cache_dir": pathlib.Path("cache"), "token": "hf_owner"}}
-received = []
-pulled = smile_zoo.pull("org/secret", **options, progress=lambda n, total: received.append((n, total)))
-print(pulled.path, pulled.revision, sum(n for n, _ in received), {{total for _, total in received}})
+sizes = []
+pulled = smile_zoo.pull("org/secret", **options, progress=lambda n, total: sizes.append((n, total)))
+print(pulled.path, pulled.revision, sum(n for n, _ in sizes), {{total for _, total in sizes}})
 space = smile_zoo.load("org/secret", **options)
 print(space.revision, space.manifest_sha256, space.encoder().provider)
 """
-    done = python(machine, script, HF_ENDPOINT=closed)
+    done = python(machine, script, HF_ENDPOINT=unreachable)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         f"cache/models--org--secret/snapshots/{commit} org/secret@{commit} {pbmc.pinned_size} {{{pbmc.pinned_size}}}",
@@ -473,7 +476,7 @@ print(space.revision, space.manifest_sha256, space.encoder().provider)
     assert not machine.cache.exists()
 
 
-def test_failed_pull_does_not_affect_other_users_of_the_client(hub, machine, pbmc):
+def test_failed_pull_leaves_the_client_usable(hub, machine, pbmc):
     hub.create("org/pbmc", {**pbmc.files, "map.png": b"some other picture"})
     script = """
 import huggingface_hub, smile_runtime, smile_zoo
@@ -491,7 +494,7 @@ print(huggingface_hub.snapshot_download("org/pbmc", allow_patterns="*.png"))
 
 
 def test_cache_is_shared_with_the_client(hub, machine, pbmc, commit):
-    """Files downloaded by the client's own tools are verified and used."""
+    """Files that the client downloaded by itself are verified and used."""
     done = python(machine, "import huggingface_hub; print(huggingface_hub.snapshot_download('org/pbmc'))")
     assert done.stdout == f"{snapshot(machine, commit)}\n", done.stderr
     hub.clear_log()

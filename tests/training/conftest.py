@@ -1,4 +1,4 @@
-"""Simulated cells, and recipes small enough to train in well under a second."""
+"""Simulated cells, and recipes that train in well under a second."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,8 @@ import scipy
 import torch
 
 from smile_training.data.cells import Cells, read_cells
-from smile_training.recipe.recipe import Recipe, resolve_recipe
+from smile_training.recipe.read import resolve_recipe
+from smile_training.recipe.records import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -27,17 +28,17 @@ ABOUT: dict[str, Any] = {
 DATA: dict[str, Any] = {"path": "counts.h5ad", "source": {"name": "simulated", "licence": "CC0-1.0"}}
 NETWORK: dict[str, Any] = {"hidden": [32], "n_latent": 16, "n_projection": 8, "n_pseudo_types": 5}
 TRAINING: dict[str, Any] = {"batch_size": 64, "epochs": 3}
-OF_MODALITY = ("data", "preprocessing", "stem", "noise")
-OF_TRAINING = ("pairing", "loss", "optimiser", "batch_size", "epochs", "precision")
+MODALITY_FIELDS = ("data", "preprocessing", "stem", "noise")
+TRAINING_FIELDS = ("pairing", "loss", "optimiser", "batch_size", "epochs", "precision")
 
 
 def simulate_counts(
     n_cells: int = 180, n_features: int = 90, n_labels: int = 3, n_batches: int = 2, seed: int = 0
 ) -> anndata.AnnData:
-    """Return raw counts of cells of several types (each with its own marker genes) in several batches.
+    """Return raw counts of cells of several types in several batches.
 
-    Markers are raised six-fold; a batch scales every gene by its own factor; the last feature is constant after scaling
-    of no cell, and the first one is zero everywhere.
+    Each type has marker genes with six-fold expression, and each batch scales every gene by a factor of its own. The
+    first gene is zero in all cells.
     """
     rng = np.random.default_rng(seed)
     label = rng.permutation(np.arange(n_cells) % n_labels)
@@ -63,15 +64,15 @@ def simulated() -> Callable[..., anndata.AnnData]:
 
 @pytest.fixture(scope="session")
 def make_recipe() -> MakeRecipe:
-    """Return what makes a tiny recipe of one modality, ``rna``.
+    """Return a function that makes a tiny recipe with one modality, ``rna``.
 
-    Fields of the modality and of training are given flat, without the table that they stand in; they replace the tiny
-    ones, and those of ``data`` and ``network`` come on top of them.
+    Fields of the modality and of training are passed without their table and replace the tiny ones; those of ``data``
+    and ``network`` are merged with them.
     """
 
     def make(**fields: Any) -> Recipe:
-        rna = {key: fields.pop(key) for key in OF_MODALITY if key in fields}
-        training = {key: fields.pop(key) for key in OF_TRAINING if key in fields}
+        rna = {key: fields.pop(key) for key in MODALITY_FIELDS if key in fields}
+        training = {key: fields.pop(key) for key in TRAINING_FIELDS if key in fields}
         tables = {
             "modalities": {"rna": {**rna, "data": {**DATA, **rna.get("data", {})}}},
             "training": {**TRAINING, **training},
@@ -92,7 +93,7 @@ def counts_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cells(counts_folder: Path, make_recipe: MakeRecipe) -> Cells:
-    """180 cells of three labels in two batches."""
+    """Return 180 cells with three labels in two batches."""
     recipe = make_recipe(data={"batch_key": "batch", "label_key": "cell_type"})
     return read_cells("rna", recipe.modalities["rna"], counts_folder)
 

@@ -19,7 +19,8 @@ from smile_training import build, build_space, read_recipe
 from smile_training.loop.checkpoint import Checkpoint
 from smile_training.loop.train import Stage
 from smile_training.loop.training_loop import Progress
-from smile_training.recipe.recipe import Recipe, resolve_recipe
+from smile_training.recipe.read import resolve_recipe
+from smile_training.recipe.records import Recipe
 
 RECIPE = """\
 name = "tiny"

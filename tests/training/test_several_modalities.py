@@ -15,7 +15,8 @@ from smile_runtime.errors import RecipeError
 from smile_runtime.io.atomic_files import sha256_file
 from smile_training.build import build_space
 from smile_training.cli import evaluate
-from smile_training.recipe.recipe import Recipe, resolve_recipe
+from smile_training.recipe.read import resolve_recipe
+from smile_training.recipe.records import Recipe
 
 ABOUT = dict.fromkeys(("title", "description", "organism", "tissue", "licence"), "x")
 SOURCE = {"name": "simulated", "licence": "CC0-1.0"}
@@ -153,10 +154,10 @@ def test_a_student_added_later_touches_nothing(two: Path, folder: Path, tmp_path
 @pytest.mark.parametrize(
     ("modalities", "variant", "message"),
     [
-        (("rna", "adt"), "composition", "has all modalities of the recipe already"),
-        (("rna", "adt"), "psmile", "variant = 'composition' and one of them as its first modality, got 'psmile'"),
-        (("rna", "atac"), "composition", "has the encoder 'adt', the recipe lacks it"),
-        (("atac", "rna", "adt"), "composition", "got 'composition' and 'atac'"),
+        (("rna", "adt"), "composition", "already has all modalities of the recipe"),
+        (("rna", "adt"), "psmile", "variant = 'composition' and one of them as its first modality, not 'psmile'"),
+        (("rna", "atac"), "composition", "has the encoder 'adt', the recipe does not"),
+        (("atac", "rna", "adt"), "composition", "not 'composition' and 'atac'"),
     ],
 )
 def test_a_recipe_that_does_not_go_on_from_a_space_is_refused(
@@ -180,7 +181,7 @@ def test_a_space_without_its_weights_teaches_nobody(two: Path, folder: Path, tmp
 
     copy = Path(shutil.copytree(two, tmp_path / "copy"))
     (copy / "training/rna.safetensors").unlink()
-    with pytest.raises(RecipeError, match=r"the space several lacks .*rna\.safetensors, its torch weights"):
+    with pytest.raises(RecipeError, match=r"the space several lacks its torch weights, .*rna\.safetensors"):
         build_space(
             recipe("rna", "adt", "atac"),
             tmp_path / "x",

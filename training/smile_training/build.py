@@ -15,7 +15,7 @@ from smile_runtime.errors import RecipeError
 from smile_runtime.io import atomic_directory, require_free
 from smile_runtime.manifest import Manifest
 from smile_runtime.space import SPACE_FOLDER, Space
-from smile_training.data import Dataset, read_dataset, require_folds, source_sha256
+from smile_training.data import Dataset, data_file_sha256, read_dataset, require_folds
 from smile_training.evaluation import Evaluation, evaluate, structure_records
 from smile_training.export import SpaceContents, write_space
 from smile_training.loop import Checkpoint, Encoders, Run, Stage, choose_device, silent, train_encoders
@@ -113,7 +113,7 @@ def prepare_builder(
     """
     given = {} if onto is None else restore_encoders(onto, recipe)
     torch_device = choose_device(device)
-    sha256 = {name: source_sha256(modality.data, data_folder) for name, modality in recipe.modalities.items()}
+    sha256 = {name: data_file_sha256(modality.data, data_folder) for name, modality in recipe.modalities.items()}
     dataset = read_dataset(recipe, data_folder)
     if onto is not None:
         _require_same_columns(dataset, onto)
@@ -122,7 +122,7 @@ def prepare_builder(
     if dataset.label_names:
         require_folds(labels, recipe.reference.folds)
     for name, encoder in given.items():
-        encoder.known(dataset.cells[name])
+        encoder.align_features(dataset.cells[name])
     return SpaceBuilder(
         recipe=recipe,
         dataset=dataset,

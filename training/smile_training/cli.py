@@ -14,7 +14,7 @@ from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
 from smile_runtime.space import open_space
 from smile_training.build import build_space, prepare_builder
 from smile_training.loop import Progress
-from smile_training.recipe import Recipe, fingerprint, read_recipe
+from smile_training.recipe import Recipe, read_recipe, recipe_sha256
 
 _data = click.option(
     "--data",
@@ -69,7 +69,7 @@ def train(
     except KeyboardInterrupt:
         click.echo("run the same command with --resume to continue from the last checkpoint", err=True)
         raise
-    _show({"space": str(output), "recipe_sha256": fingerprint(settings)}, manifest.metrics, as_json=as_json)
+    _show({"space": str(output), "recipe_sha256": recipe_sha256(settings)}, manifest.metrics, as_json=as_json)
     click.echo(f"wrote {output}", err=True)
 
 
@@ -93,7 +93,7 @@ def evaluate(recipe: Path, data_folder: Path | None, device: str, as_json: bool)
         raise click.UsageError(
             f"{recipe} has neither labels nor pairs, so left-out cells show nothing; name a column as data.label_key"
         )
-    _show({"recipe": settings.name, "recipe_sha256": fingerprint(settings)}, evaluation.metrics, as_json=as_json)
+    _show({"recipe": settings.name, "recipe_sha256": recipe_sha256(settings)}, evaluation.metrics, as_json=as_json)
 
 
 def _recipe_of(path: Path) -> Recipe:

@@ -16,12 +16,12 @@ from smile_training.reference import fit_map
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from smile_training.data import Split
+    from smile_training.data import Fold
 
 MAX_LEGEND_ROWS = 24
 
 
-def draw_fold(path: Path, recipe: Recipe, split: "Split", encoders: Encoders) -> None:
+def draw_fold(path: Path, recipe: Recipe, fold: "Fold", encoders: Encoders) -> None:
     """Draw the training cells of a fold on their map, with its left-out cells.
 
     A left-out cell is placed by its nearest reference cells, like a query.
@@ -32,18 +32,18 @@ def draw_fold(path: Path, recipe: Recipe, split: "Split", encoders: Encoders) ->
         PNG file to write.
     recipe
         Recipe with the title and the kind of map.
-    split
+    fold
         Training and left-out cells.
     encoders
         Encoders trained on the training cells.
     """
     from matplotlib.figure import Figure
 
-    known = np.concatenate([encoders[name].embed(cells) for name, cells in split.train.cells.items()])
-    others = np.concatenate([encoders[name].embed(cells) for name, cells in split.left_out.cells.items()])
+    known = np.concatenate([encoders[name].embed(cells) for name, cells in fold.train.cells.items()])
+    others = np.concatenate([encoders[name].embed(cells) for name, cells in fold.left_out.cells.items()])
     position = fit_map(known, recipe.reference.map_method, recipe.seed)
     placed = _placed(others, known, position, recipe.reference.n_neighbors)
-    panels = [panel for panel in _panels(split.train, split.left_out) if len(panel[1]) > 1]
+    panels = [panel for panel in _panels(fold.train, fold.left_out) if len(panel[1]) > 1]
     figure = Figure(figsize=(6.5 * max(len(panels), 1), 5.5), layout="constrained")
     for axes, (title, names, ids, left_out_ids) in zip(
         np.ravel(figure.subplots(1, max(len(panels), 1))), panels, strict=False

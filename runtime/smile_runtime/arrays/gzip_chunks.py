@@ -24,19 +24,18 @@ class GzipDataset:
     """
 
     def __init__(self, dataset: "h5py.Dataset") -> None:
-        self._dataset, self._length = dataset, int(dataset.chunks[0])
-        self._buffer_bytes = (
-            self._length * dataset.dtype.itemsize + 1
-        )  # one byte less, and zlib would double it at the end
+        self._dataset, self._chunk_length = dataset, int(dataset.chunks[0])
+        # With a buffer of exactly the chunk's size, zlib would double it at the end.
+        self._buffer_bytes = self._chunk_length * dataset.dtype.itemsize + 1
         self.shape, self.dtype, self.name = dataset.shape, dataset.dtype, dataset.name
         self._last: tuple[int, NDArray[Any]] = (-1, np.empty(0, self.dtype))
 
     def __getitem__(self, part: slice) -> NDArray[Any]:
         start, stop, _ = part.indices(self.shape[0])
         result = np.empty(max(stop - start, 0), self.dtype)
-        for number in range(start // self._length, -(-stop // self._length)):
-            first = number * self._length
-            low, high = max(start, first), min(stop, first + self._length)
+        for number in range(start // self._chunk_length, -(-stop // self._chunk_length)):
+            first = number * self._chunk_length
+            low, high = max(start, first), min(stop, first + self._chunk_length)
             result[low - start : high - start] = self._chunk(number)[low - first : high - first]
         return result
 
@@ -50,7 +49,7 @@ class GzipDataset:
         """
         last = self._last  # read once, because several threads may set it
         if number != last[0]:
-            offset = (number * self._length,)
+            offset = (number * self._chunk_length,)
             skipped = self._dataset.id.get_chunk_info_by_coord(offset).filter_mask  # set if gzip did not shrink it
             _, raw = self._dataset.id.read_direct_chunk(offset)
             try:

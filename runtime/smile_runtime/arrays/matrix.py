@@ -12,10 +12,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
     from typing_extensions import TypeIs
 
-if TYPE_CHECKING:
-    Matrix: TypeAlias = NDArray[Any] | csr_matrix
-else:
-    Matrix = object
+Matrix: TypeAlias = "NDArray[Any] | csr_matrix"
 """A matrix in memory, dense or CSR."""
 
 CHUNK_ROWS = 4096
@@ -31,12 +28,10 @@ class Rows(Protocol):
     @property
     def shape(self) -> tuple[int, ...]:
         """Number of rows and columns."""
-        ...
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the values."""
-        ...
 
     def __getitem__(self, rows: slice, /) -> "Matrix": ...
 
@@ -79,11 +74,10 @@ class DaskRows:
         return as_matrix(self.array[rows].compute())
 
 
-def row_chunks(matrix: Rows) -> Iterator[tuple[slice, Matrix]]:
-    """Yield the position of each chunk of rows, and the rows."""
+def row_chunks(matrix: Rows) -> Iterator[Matrix]:
+    """Yield the rows in chunks, each in memory."""
     for start in range(0, matrix.shape[0], CHUNK_ROWS):
-        rows = slice(start, min(start + CHUNK_ROWS, matrix.shape[0]))
-        yield rows, matrix[rows]
+        yield matrix[start : min(start + CHUNK_ROWS, matrix.shape[0])]
 
 
 def row_bytes(matrix: Rows) -> float:

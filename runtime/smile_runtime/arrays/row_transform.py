@@ -5,7 +5,6 @@ feature is marked as not measured.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,33 +28,31 @@ class RowTransform:
 
     def __init__(self, matrix: Matrix, measured: NDArray[np.bool_] | None = None) -> None:
         self._measured = measured
-        self.matrix: Any
-        if not is_sparse(matrix):
-            self._sparse = False
-            self.matrix = np.array(matrix, np.float32)
-        else:
-            self._sparse = True
+        self.matrix: Matrix
+        if is_sparse(matrix):
             self.matrix = matrix.tocsr().astype(np.float32, copy=True)
             self.matrix.sum_duplicates()  # scipy allows a value to be stored in several parts
             self._row = np.repeat(np.arange(matrix.shape[0]), np.diff(self.matrix.indptr))
+        else:
+            self.matrix = np.array(matrix, np.float32)
 
     def map(self, function: Elementwise) -> None:
         """Apply a function to every value."""
-        if self._sparse:
+        if is_sparse(self.matrix):
             self.matrix.data = function(self.matrix.data)
         else:
             self.matrix = function(self.matrix)
 
     def scale_rows(self, factor: NDArray[np.floating]) -> None:
         """Multiply each row by its factor, shape ``(n,)``."""
-        if self._sparse:
+        if is_sparse(self.matrix):
             self.matrix.data *= factor.astype(np.float32)[self._row]
         else:
             self.matrix *= factor.astype(np.float32)[:, None]
 
     def scale_columns(self, factor: NDArray[np.floating]) -> None:
         """Multiply each column by its factor, shape ``(n_features,)``."""
-        if self._sparse:
+        if is_sparse(self.matrix):
             self.matrix.data *= factor.astype(np.float32)[self.matrix.indices]
         else:
             self.matrix *= factor.astype(np.float32)
@@ -72,16 +69,16 @@ class RowTransform:
         """
         member = np.zeros((len(band), len(target)), np.float32)
         member[np.arange(len(band)), band] = 1.0
-        sums = (self.matrix if self._sparse else np.nan_to_num(self.matrix)) @ member  # (n, n_bands)
+        sums = (self.matrix if is_sparse(self.matrix) else np.nan_to_num(self.matrix)) @ member  # (n, n_bands)
         factor = np.divide(target, sums, out=np.ones(sums.shape), where=sums > 0).astype(np.float32)
-        if self._sparse:
+        if is_sparse(self.matrix):
             self.matrix.data *= factor[self._row, band[self.matrix.indices]]
         else:
             self.matrix *= factor[:, band]
 
     def row_sums(self, function: Elementwise) -> NDArray[np.float64]:
         """Return the sum of a function of each row's measured values, computed in float64, shape ``(n,)``."""
-        if self._sparse:
+        if is_sparse(self.matrix):
             values = function(self.matrix.data).astype(np.float64)
             return np.bincount(self._row, values, minlength=self.matrix.shape[0]).astype(np.float64)
         sums: NDArray[np.float64] = np.nansum(function(self.matrix), axis=1, dtype=np.float64)
@@ -89,7 +86,7 @@ class RowTransform:
 
     def measured_weight(self, weight: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the sum of the weights, shape ``(n_features,)``, of each row's measured features, shape ``(n,)``."""
-        if self._sparse:
+        if is_sparse(self.matrix):
             known = weight if self._measured is None else weight[self._measured]
             return np.full(self.matrix.shape[0], float(known.sum()))
         sums: NDArray[np.float64] = (~np.isnan(self.matrix)) @ weight.astype(np.float64)

@@ -46,7 +46,6 @@ class StoredGroup(Protocol):
 
     def create_dataset(self, name: str, **settings: Any) -> StoredArray:  # noqa: ANN401
         """Create a dataset."""
-        ...
 
     def __iter__(self) -> Iterator[str]: ...
 
@@ -135,7 +134,7 @@ class CsrRows:
     """
 
     def __init__(self, group: StoredGroup) -> None:
-        self._data, self._indices, self._indptr = (_faster(group[name]) for name in ("data", "indices", "indptr"))
+        self._data, self._indices, self._indptr = (_fast_array(group[name]) for name in ("data", "indices", "indptr"))
         self.shape = _shape(group)
         self.dtype = self._data.dtype
         _require_entries(group, self.shape[0])
@@ -224,7 +223,7 @@ class CscRows:
         return _csr(entry["value"][order], entry["column"][order], indptr, self.shape[1])
 
 
-def _faster(array: StoredArray) -> StoredArray | GzipDataset:
+def _fast_array(array: StoredArray) -> StoredArray | GzipDataset:
     return GzipDataset(array) if is_gzip(array) else array
 
 

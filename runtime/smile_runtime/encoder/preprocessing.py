@@ -154,8 +154,7 @@ class Preprocessing:
             rows.scale_columns(self.idf)
             square = rows.row_sums(np.square) / np.maximum(rows.measured_weight(self.power), MIN_MEASURED_FRACTION)
             rows.scale_rows(np.divide(1.0, np.sqrt(square), out=np.ones_like(square), where=square > 0))
-        result: Matrix = rows.matrix
-        return result
+        return rows.matrix
 
     def centered(self, transformed: NDArray[np.float32]) -> NDArray[np.float32]:
         """Center and scale dense values from `transform`, shape ``(n, n_features)``."""

@@ -37,7 +37,7 @@ def require_writable(target: Path) -> None:
     Raises
     ------
     OutputError
-        If the path has no file name or too long a one, or if its folder is missing or read-only.
+        If the path has no file name or one that is too long, or if its folder is missing or read-only.
     """
     folder = target.parent
     if target.name in ("", ".."):

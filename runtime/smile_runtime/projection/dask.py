@@ -99,7 +99,7 @@ def project_dask(array: Any, projector: Projector, space: Space, results: Result
 def _project_block(block: Matrix, plan: _BlockPlan, interpretation: ValueInterpretation) -> Records:
     projector = plan.projector()
     with single_threaded_blas():
-        return np.concatenate([projector(rows, interpretation) for _, rows in row_chunks(as_matrix(block))])
+        return np.concatenate([projector(rows, interpretation) for rows in row_chunks(as_matrix(block))])
 
 
 @lru_cache(maxsize=4)

@@ -203,7 +203,7 @@ def _table(root: StoredGroup, modality: str, path: Path) -> str:
         return ""
     if modality not in root["mod"]:
         known = ", ".join(root["mod"])
-        raise QueryError(f"{path} has no modality {modality!r}; it has: {known}. rename the table to match the space")
+        raise QueryError(f"{path} has no modality {modality!r}; it has: {known}. Rename the table to match the space")
     return f"mod/{modality}"
 
 
@@ -221,7 +221,7 @@ def _require_table(query: FileQuery) -> None:
                 raise KeyError(name)
             require_names(_index(query.group[name]), query.path)
     except KeyError as error:
-        raise unreadable_file(query.path, query.kind, KeyError(f"it has no table of cells ({error})")) from error
+        raise unreadable_file(query.path, query.kind, ValueError(f"it has no table of cells: {error}")) from error
 
 
 def _index(frame: StoredGroup) -> StoredArray:

@@ -198,7 +198,7 @@ def read_values(matrix: Rows, interpreter: ValueInterpreter) -> MatrixValues:
     interpretation = interpreter.interpret(matrix)
     while True:
         try:
-            totals = [interpreter.totals(rows, interpretation) for _, rows in row_chunks(matrix)]
+            totals = [interpreter.totals(rows, interpretation) for rows in row_chunks(matrix)]
         except ReinterpretationError as other:
             interpretation = other.interpretation
         else:

@@ -2,14 +2,15 @@
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import cast
 
+from smile_runtime.arrays import StoredArray, StoredGroup
 from smile_runtime.errors import QueryError
 
 logger = logging.getLogger(__name__)
 
 
-def require_chunks(stored: Any, path: Path) -> None:  # noqa: ANN401 (a group or array of zarr or h5py)
+def require_chunks(stored: StoredGroup | StoredArray, path: Path) -> None:
     """Reject a sparse matrix with missing chunks; warn if a dense one has any, which may be all zeros.
 
     Raises
@@ -18,26 +19,17 @@ def require_chunks(stored: Any, path: Path) -> None:  # noqa: ANN401 (a group or
         If chunks of a sparse matrix are missing.
     """
     if hasattr(stored, "dtype"):
-        n_missing = _n_missing(stored)
-        if n_missing:
-            logger.warning(
-                "%d of %d chunks of %s in %s are missing and read as zeros; correct only if those cells are empty",
-                n_missing,
-                stored.nchunks,
-                stored.name,
-                path,
-            )
+        array = cast("StoredArray", stored)
+        if _n_missing(array):
+            logger.warning("%s and read as zeros; correct only if those cells are empty", _describe(array, path))
         return
     for name in ("data", "indices"):
         n_missing = _n_missing(stored[name])
         if n_missing and not (n_missing == 1 and name == "indices" and _last_is_single(stored[name])):
-            raise QueryError(
-                f"{n_missing} of {stored[name].nchunks} chunks of {stored[name].name} in {path} are missing; "
-                "copy or export it again"
-            )
+            raise QueryError(f"{_describe(stored[name], path)}; copy or export it again")
 
 
-def require_names(index: Any, path: Path) -> None:  # noqa: ANN401 (an array of zarr or a dataset of h5py)
+def require_names(index: StoredArray, path: Path) -> None:
     """Validate that no chunk of a table's names is missing.
 
     Raises
@@ -45,21 +37,23 @@ def require_names(index: Any, path: Path) -> None:  # noqa: ANN401 (an array of 
     QueryError
         If a chunk is missing.
     """
-    n_missing = _n_missing(index)
-    if n_missing:
-        raise QueryError(
-            f"{n_missing} of {index.nchunks} chunks of {index.name} in {path} are missing, so some names are unknown; "
-            "copy or export it again"
-        )
+    if _n_missing(index):
+        raise QueryError(f"{_describe(index, path)}, so some names are unknown; copy or export it again")
 
 
-def _n_missing(array: Any) -> int:  # noqa: ANN401 (an array of zarr or a dataset of h5py)
+def _n_missing(array: StoredArray) -> int:
     """Return the number of missing chunks; 0 for HDF5, which reports a damaged file itself."""
-    if not hasattr(array, "nchunks_initialized"):
-        return 0
-    return int(array.nchunks - array.nchunks_initialized)
+    return _n_chunks(array) - int(getattr(array, "nchunks_initialized", 0))
 
 
-def _last_is_single(array: Any) -> bool:  # noqa: ANN401 (an array of zarr)
+def _n_chunks(array: StoredArray) -> int:
+    return int(getattr(array, "nchunks", 0))
+
+
+def _describe(array: StoredArray, path: Path) -> str:
+    return f"{_n_missing(array)} of {_n_chunks(array)} chunks of {array.name} in {path} are missing"
+
+
+def _last_is_single(array: StoredArray) -> bool:
     """Return whether the last chunk holds one entry, an index of zero that zarr need not store."""
-    return bool(array.shape[0] % array.chunks[0] == 1)
+    return array.chunks is not None and array.shape[0] % array.chunks[0] == 1

@@ -1,4 +1,4 @@
-"""Datasets compressed by gzip give what HDF5 gives, whoever inflates them."""
+"""Gzip datasets decompressed here equal what HDF5 reads, with isal and with zlib."""
 
 import sys
 
@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from smile_runtime.arrays import gzip_chunks as inflating
+from smile_runtime.arrays import gzip_chunks
 from smile_runtime.arrays.gzip_chunks import GzipDataset, is_gzip
 
 VALUES = np.arange(1000, dtype=np.float32)
@@ -20,18 +20,18 @@ def file(tmp_path):
 
 @pytest.fixture(params=["isal", "zlib"])
 def library(request, monkeypatch):
-    inflating._decompressor.cache_clear()
+    gzip_chunks._decompressor.cache_clear()
     if request.param == "isal":
         pytest.importorskip("isal", reason="the extra `fast` is not installed")
     else:
         monkeypatch.setitem(sys.modules, "isal", None)
     yield request.param
-    inflating._decompressor.cache_clear()
+    gzip_chunks._decompressor.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", ["<f4", ">f8", "<i4", "<u2"])
 @pytest.mark.usefixtures("library")
-def test_any_part_is_what_hdf5_reads(file, dtype):
+def test_slices_equal_those_of_hdf5(file, dtype):
     dataset = file.create_dataset("x", data=VALUES.astype(dtype), chunks=(64,), compression="gzip")
     assert is_gzip(dataset)
     array = GzipDataset(dataset)
@@ -48,8 +48,8 @@ def test_any_part_is_what_hdf5_reads(file, dtype):
         np.testing.assert_array_equal(array[part], dataset[part])
 
 
-def test_the_library_is_the_fast_one_where_it_is_there(library):
-    assert inflating._decompressor().__module__ == {"isal": "isal.isal_zlib", "zlib": "zlib"}[library]
+def test_isal_is_used_if_installed(library):
+    assert gzip_chunks._decompressor().__module__ == {"isal": "isal.isal_zlib", "zlib": "zlib"}[library]
 
 
 @pytest.mark.parametrize(
@@ -62,28 +62,28 @@ def test_the_library_is_the_fast_one_where_it_is_there(library):
         {"chunks": (64,), "compression": "gzip", "fletcher32": True},
     ],
 )
-def test_others_are_left_to_hdf5(file, options):
+def test_other_storage_is_left_to_hdf5(file, options):
     assert not is_gzip(file.create_dataset("x", data=VALUES, **options))
 
 
 def test_two_dimensions_and_missing_chunks_are_left_to_hdf5(file):
     assert not is_gzip(file.create_dataset("x", data=VALUES.reshape(10, 100), compression="gzip"))
-    partly = file.create_dataset("y", (1000,), "f4", chunks=(64,), compression="gzip")
-    partly[:500] = 1
-    assert not is_gzip(partly)
+    partial = file.create_dataset("y", (1000,), "f4", chunks=(64,), compression="gzip")
+    partial[:500] = 1
+    assert not is_gzip(partial)
 
 
-def test_chunks_that_were_stored_as_they_are(file):
+def test_chunk_that_was_stored_uncompressed(file):
     dataset = file.create_dataset("x", (128,), "f4", chunks=(64,), compression="gzip")
     dataset[64:] = VALUES[64:128]
     dataset.id.write_direct_chunk((0,), VALUES[:64].tobytes(), filter_mask=1)
     np.testing.assert_array_equal(GzipDataset(dataset)[0:128], VALUES[:128])
 
 
-def test_a_damaged_chunk_is_told_of(file):
+def test_damaged_chunk_is_an_error(file):
     dataset = file.create_dataset("x", data=VALUES, chunks=(64,), compression="gzip")
     dataset.id.write_direct_chunk((64,), b"damaged")
     array = GzipDataset(dataset)
     np.testing.assert_array_equal(array[0:64], VALUES[:64])
-    with pytest.raises(ValueError, match="chunk 1 cannot be inflated"):
+    with pytest.raises(ValueError, match="chunk 1 cannot be decompressed"):
         array[0:100]

@@ -1,4 +1,4 @@
-"""Files are whole or absent, whatever interrupts their writing."""
+"""Files are complete or absent, whatever interrupts their writing."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ from smile_runtime.io.atomic_files import (
 )
 
 
-def write_half(target: Path, error: type[BaseException] | BaseException) -> None:
+def write_half_file(target: Path, error: type[BaseException] | BaseException) -> None:
     with atomic_path(target) as partial:
         partial.write_text("half")
         raise error
@@ -52,22 +52,22 @@ def test_interruption_keeps_the_old_file(tmp_path, interruption):
     target = tmp_path / "a.h5ad"
     target.write_text("old")
     with pytest.raises(interruption):
-        write_half(target, interruption)
+        write_half_file(target, interruption)
     assert names(tmp_path) == ["a.h5ad"]
     assert target.read_text() == "old"
 
 
-def test_interruption_leaves_nothing_where_nothing_was(tmp_path):
+def test_interruption_of_a_new_file_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        write_half(tmp_path / "a.h5ad", KeyboardInterrupt)
+        write_half_file(tmp_path / "a.h5ad", KeyboardInterrupt)
     assert names(tmp_path) == []
 
 
-def test_full_disk_names_target_and_reason(tmp_path):
+def test_full_disk_error_names_the_target_and_the_reason(tmp_path):
     target = tmp_path / "a.h5ad"
     target.write_text("old")
     with pytest.raises(OutputError, match="No space left on device") as caught:
-        write_half(target, OSError(errno.ENOSPC, "No space left on device", "some.partial"))
+        write_half_file(target, OSError(errno.ENOSPC, "No space left on device", "some.partial"))
     assert str(target) in str(caught.value)
     assert "partial" not in str(caught.value)
     assert names(tmp_path) == ["a.h5ad"]
@@ -87,14 +87,14 @@ def test_file_where_a_folder_is_needed_is_an_output_error(tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_nested_output_error_is_told_once(tmp_path):
+def test_nested_output_error_is_raised_unchanged(tmp_path):
     inner = OutputError("cannot write b: it is full")
     with pytest.raises(OutputError) as caught, atomic_path(tmp_path / "a"):
         raise inner
     assert caught.value is inner
 
 
-def test_directory_is_replaced_whole(tmp_path):
+def test_directory_is_replaced_as_a_whole(tmp_path):
     target = tmp_path / "space"
     (target / "onnx").mkdir(parents=True)
     (target / "onnx/old.onnx").write_text("old")
@@ -122,13 +122,13 @@ def test_failed_last_rename_keeps_the_old_directory(tmp_path, monkeypatch, inter
     target.mkdir()
     (target / "old.json").write_text("old")
 
-    def refuse_partial(source, target, move=os.replace):
+    def fail_for_partial(source, target, move=os.replace):
         if "partial" in Path(source).name:
             raise interruption
         move(source, target)
 
-    monkeypatch.setattr(os, "replace", refuse_partial)
-    monkeypatch.setattr(os, "rename", refuse_partial)
+    monkeypatch.setattr(os, "replace", fail_for_partial)
+    monkeypatch.setattr(os, "rename", fail_for_partial)
     with pytest.raises((OutputError, KeyboardInterrupt)), atomic_directory(target) as partial:
         (partial / "new.json").write_text("new")
     assert names(tmp_path) == ["space"]

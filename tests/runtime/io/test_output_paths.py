@@ -33,11 +33,11 @@ def test_missing_folder_is_rejected(tmp_path):
 
 
 def test_read_only_folder_is_rejected(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(os, "access", lambda path, mode: asked.append((Path(path), mode)))  # root may write anywhere
+    calls = []
+    monkeypatch.setattr(os, "access", lambda path, mode: calls.append((Path(path), mode)))  # root could write anywhere
     with pytest.raises(OutputError, match=f"{tmp_path} is read-only"):
         require_writable(tmp_path / "a.h5ad")
-    assert asked == [(tmp_path, os.W_OK)]
+    assert calls == [(tmp_path, os.W_OK)]
 
 
 @pytest.mark.parametrize("replaceable", [None, ZARR_STORE, MARKED])
@@ -94,7 +94,7 @@ def test_links_are_followed(tmp_path):
     require_free(tmp_path / "link.h5ad", force=True)
     (tmp_path / "folder").mkdir()
     (tmp_path / "link.zarr").symlink_to("folder")
-    require_free(tmp_path / "link.zarr", force=True, replaceable=ZARR_STORE)  # it is empty
+    require_free(tmp_path / "link.zarr", force=True, replaceable=ZARR_STORE)  # an empty folder may be replaced
     (tmp_path / "folder" / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match="not a zarr store"):
         require_free(tmp_path / "link.zarr", force=True, replaceable=ZARR_STORE)
@@ -110,8 +110,8 @@ def test_path_without_a_file_name_is_rejected(path):
 
 
 @pytest.mark.parametrize("length", [248, 300])
-def test_too_long_a_name_is_rejected(tmp_path, length):
-    target = tmp_path / f"{'x' * (length - 5)}.h5ad"  # the shorter one fits, but the temporary file beside it does not
+def test_name_that_is_too_long_is_rejected(tmp_path, length):
+    target = tmp_path / f"{'x' * (length - 5)}.h5ad"  # 248 fits, but the temporary file beside it does not
     with pytest.raises(OutputError) as caught:
         require_free(target, force=False)
     assert str(caught.value) == f"cannot write {target}: File name too long; choose another name"

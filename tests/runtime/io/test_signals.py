@@ -1,4 +1,4 @@
-"""Interruptions that wait."""
+"""Signals are deferred to the end of a block."""
 
 import signal
 import threading
@@ -12,27 +12,27 @@ def interrupt() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def test_interruption_waits_for_the_end_of_the_block():
+def test_interruption_is_deferred_to_the_end_of_the_block():
     done = []
 
-    def twice():
+    def interrupt_twice():
         with signals_deferred():
             interrupt()
             interrupt()
             done.append(1)
 
     with pytest.raises(KeyboardInterrupt):
-        twice()
+        interrupt_twice()
     assert done == [1]
-    handle_deferred_signal()  # two that came together are one
+    handle_deferred_signal()  # the second one was dropped
     with pytest.raises(KeyboardInterrupt):
         interrupt()
 
 
-def test_interruption_waits_no_longer_than_it_must():
+def test_deferred_interruption_can_be_handled_inside_the_block():
     done = []
 
-    def in_parts():
+    def handle_between_steps():
         with signals_deferred():
             handle_deferred_signal()
             interrupt()
@@ -41,11 +41,11 @@ def test_interruption_waits_no_longer_than_it_must():
             done.append(2)
 
     with pytest.raises(KeyboardInterrupt):
-        in_parts()
+        handle_between_steps()
     assert done == [1]
 
 
-def test_interruption_of_a_block_within_another_waits_for_both():
+def test_interruption_in_a_nested_block_is_deferred_to_the_end_of_the_outer_block():
     done = []
 
     def nested():
@@ -59,7 +59,7 @@ def test_interruption_of_a_block_within_another_waits_for_both():
     assert done == [1]
 
 
-def test_interruption_before_an_error_is_what_is_raised():
+def test_interruption_takes_precedence_over_a_later_error():
     def fail():
         with signals_deferred():
             interrupt()
@@ -69,20 +69,20 @@ def test_interruption_before_an_error_is_what_is_raised():
         fail()
 
 
-def test_signals_that_python_does_not_handle_are_left_alone():
+def test_signal_without_a_python_handler_is_left_alone():
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     with signals_deferred():
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_other_threads_set_no_handlers():
-    found = []
+    handlers = []
 
-    def look():
+    def record_handler():
         with signals_deferred():
-            found.append(signal.getsignal(signal.SIGINT))
+            handlers.append(signal.getsignal(signal.SIGINT))
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=record_handler)
     thread.start()
     thread.join()
-    assert found == [signal.default_int_handler]
+    assert handlers == [signal.default_int_handler]

@@ -1,4 +1,4 @@
-"""Work shared among threads."""
+"""Work spread over threads."""
 
 import threading
 import time
@@ -18,60 +18,60 @@ def blas_threads() -> set[int]:
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
-def test_what_is_done_comes_in_order(n_threads):
-    def slow_first(piece: int) -> int:
-        time.sleep(0.02 if piece % 3 == 0 else 0)
-        return -piece
+def test_results_are_yielded_in_order(n_threads):
+    def slow_negative(item: int) -> int:
+        time.sleep(0.02 if item % 3 == 0 else 0)
+        return -item
 
-    assert list(map_in_order(slow_first, range(20), n_threads)) == [-piece for piece in range(20)]
-    assert list(map_in_order(slow_first, [], n_threads)) == []
+    assert list(map_in_order(slow_negative, range(20), n_threads)) == [-item for item in range(20)]
+    assert list(map_in_order(slow_negative, [], n_threads)) == []
 
 
-def test_as_many_work_at_a_time_as_were_asked_for():
-    together = threading.Barrier(3, timeout=10)  # broken unless three wait there at once
+def test_n_threads_run_at_the_same_time():
+    together = threading.Barrier(3, timeout=10)  # raises unless three threads wait at once
     assert list(map_in_order(lambda _: together.wait() >= 0, range(9), 3)) == [True] * 9
 
 
-def test_pieces_are_taken_as_they_are_needed():
-    taken = []
+def test_items_are_produced_on_demand():
+    produced = []
 
-    def pieces():
-        for piece in range(100):
-            taken.append(piece)
-            yield piece
+    def items():
+        for item in range(100):
+            produced.append(item)
+            yield item
 
-    done = map_in_order(lambda piece: piece, pieces(), 2)
-    next(done)
-    assert len(taken) <= 5
-    done.close()
+    results = map_in_order(lambda item: item, items(), 2)
+    next(results)
+    assert len(produced) <= 5
+    results.close()
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
-def test_an_error_comes_out_and_ends_it(n_threads):
+def test_error_is_raised_and_stops_the_work(n_threads):
     started = []
 
-    def fails(piece: int) -> int:
-        started.append(piece)
-        if piece == 2:
-            raise RuntimeError("piece 2")
-        return piece
+    def fail_at_2(item: int) -> int:
+        started.append(item)
+        if item == 2:
+            raise RuntimeError("item 2")
+        return item
 
-    done = map_in_order(fails, range(1000), n_threads)
-    assert [next(done), next(done)] == [0, 1]
-    with pytest.raises(RuntimeError, match="piece 2"):
-        next(done)
+    results = map_in_order(fail_at_2, range(1000), n_threads)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(RuntimeError, match="item 2"):
+        next(results)
     assert len(started) < 10
 
 
-@pytest.mark.parametrize(("stated", "at_most"), [("1", 1), ("100000", None), ("", None), ("many", None), ("0", None)])
-def test_the_environment_may_ask_for_fewer_threads(monkeypatch, stated, at_most):
+@pytest.mark.parametrize(("stated", "expected"), [("1", 1), ("100000", None), ("", None), ("many", None), ("0", None)])
+def test_omp_num_threads_can_lower_the_number_of_threads(monkeypatch, stated, expected):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     cores = default_threads()
     monkeypatch.setenv("OMP_NUM_THREADS", stated)
-    assert default_threads() == (at_most or cores)
+    assert default_threads() == (expected or cores)
 
 
-def test_matrix_products_take_one_thread_as_long_as_anyone_asks():
+def test_blas_uses_one_thread_until_the_last_caller_leaves():
     first, second = single_threaded_blas(), single_threaded_blas()
     with threadpool_limits(2, "blas"):
         first.__enter__()
@@ -83,7 +83,7 @@ def test_matrix_products_take_one_thread_as_long_as_anyone_asks():
 
 
 @pytest.mark.parametrize("kind", ["counts", "lognorm"])
-def test_threads_do_not_change_a_projection(space, monkeypatch, request, kind):
+def test_number_of_threads_does_not_change_a_projection(space, monkeypatch, request, kind):
     query = request.getfixturevalue(kind)
     monkeypatch.setattr(projection_module, "rows_per_read", lambda _matrix: 4)
     results = []

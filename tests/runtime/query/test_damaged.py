@@ -1,4 +1,4 @@
-"""Files that are damaged, or are not what they should be: an error that says so, and nothing left."""
+"""Damaged or unexpected query files are rejected with a clear error, and leave no output."""
 
 import anndata
 import h5py
@@ -9,7 +9,7 @@ import scipy
 import zarr
 
 from smile_runtime import DependencyError, QueryError, project_file
-from smile_runtime.query import hdf5_filters as codecs
+from smile_runtime.query import hdf5_filters
 
 
 @pytest.fixture
@@ -27,11 +27,11 @@ def store(counts, tmp_path):
 pytestmark = pytest.mark.filterwarnings("ignore:(Writing )?zarr v:UserWarning")
 
 
-def refused(path, space, text, error=QueryError) -> None:
+def assert_error(path, space, text, error=QueryError) -> None:
     with pytest.raises(error, match=text) as caught:
         project_file(path, space, path.with_name(f"out{path.suffix}"))
     assert "\n" not in str(caught.value)
-    assert sorted(each.name for each in path.parent.iterdir() if each.name.startswith("out")) == []
+    assert sorted(other.name for other in path.parent.iterdir() if other.name.startswith("out")) == []
 
 
 def chunks(store, name):
@@ -39,17 +39,19 @@ def chunks(store, name):
 
 
 @pytest.mark.parametrize("part", ["data", "indices"])
-def test_missing_chunks_of_a_zarr_store(store, space, part):
+def test_missing_chunk_of_a_sparse_matrix_in_zarr(store, space, part):
     chunks(store, f"X/{part}")[0].unlink()
-    refused(store, space, rf"1 of \d+ chunks of /X/{part} in .*query\.zarr are missing; copy or export it again")
+    assert_error(store, space, rf"1 of \d+ chunks of /X/{part} in .*query\.zarr are missing; copy or export it again")
 
 
-def test_a_missing_indptr(store, space):
+def test_missing_indptr(store, space):
     chunks(store, "X/indptr")[0].unlink()
-    refused(store, space, r"the stored matrix is damaged: indptr describes 0 entries, but there are [\d,]+ values and")
+    assert_error(
+        store, space, r"the stored matrix is damaged: indptr describes 0 entries, but there are [\d,]+ values and"
+    )
 
 
-def test_a_missing_beginning_of_indptr(counts, tmp_path, space):
+def test_missing_beginning_of_indptr(counts, tmp_path, space):
     counts.X = np.ones(counts.shape, np.float32)
     counts.X = scipy.sparse.csr_matrix(counts.X)
     counts.write_zarr(tmp_path / "query.zarr")
@@ -57,17 +59,17 @@ def test_a_missing_beginning_of_indptr(counts, tmp_path, space):
     values = group["indptr"][:]
     values[:20] = 0
     group["indptr"][:] = values
-    refused(tmp_path / "query.zarr", space, "a row has more entries than there are columns")
+    assert_error(tmp_path / "query.zarr", space, "a row has more entries than there are columns")
 
 
 @pytest.mark.parametrize("table", ["obs", "var"])
 def test_missing_names(store, space, table):
     index = zarr.open_group(store, mode="r")[table].attrs["_index"]
     chunks(store, f"{table}/{index}")[0].unlink()
-    refused(store, space, rf"1 of 1 chunks of /{table}/{index} in .* are missing, so some names are unknown")
+    assert_error(store, space, rf"1 of 1 chunks of /{table}/{index} in .* are missing, so some names are unknown")
 
 
-def test_missing_chunks_of_a_dense_zarr_store_are_told_of(counts, space, tmp_path, caplog):
+def test_missing_chunk_of_a_dense_matrix_in_zarr_is_a_warning(counts, space, tmp_path, caplog):
     counts.X = counts.X.toarray()
     counts.write_zarr(tmp_path / "query.zarr", chunks=(10, counts.n_vars))
     chunks(tmp_path / "query.zarr", "X")[0].unlink()
@@ -76,33 +78,33 @@ def test_missing_chunks_of_a_dense_zarr_store_are_told_of(counts, space, tmp_pat
     assert "are missing and read as zeros" in caplog.text
 
 
-def test_damaged_chunks(store, space):
+def test_damaged_chunk(store, space):
     chunk = chunks(store, "X/data")[0]
     chunk.write_bytes(b"\x00" * 50)
-    refused(store, space, "X/data cannot be read: .*; the file is damaged, copy or export it again")
+    assert_error(store, space, "X/data cannot be read: .*; the file is damaged, copy or export it again")
 
 
-def test_folder_that_is_no_store(tmp_path, space):
+def test_folder_that_is_not_a_zarr_store(tmp_path, space):
     (tmp_path / "query.zarr").mkdir()
-    refused(tmp_path / "query.zarr", space, r"query\.zarr cannot be read as zarr")
+    assert_error(tmp_path / "query.zarr", space, r"query\.zarr cannot be read as zarr")
 
 
-def test_store_without_cells(tmp_path, space):
+def test_zarr_store_without_cells(tmp_path, space):
     zarr.open_group(tmp_path / "query.zarr", mode="w").create_group("images")
-    refused(tmp_path / "query.zarr", space, r"query\.zarr cannot be read as zarr: .*no table of cells")
+    assert_error(tmp_path / "query.zarr", space, r"query\.zarr cannot be read as zarr: .*no table of cells")
 
 
-def test_values_cut_off_in_the_middle(query, space):
-    """Datasets that HDF5 opens, and cannot read to their end."""
+def test_damaged_last_chunk(query, space):
+    """HDF5 opens such a dataset but cannot read it to its end."""
     with h5py.File(query, "a") as file:
         data = file["X/data"][:]
         del file["X/data"]
         dataset = file["X"].create_dataset("data", data=data, chunks=(1000,), compression="gzip")
-        place = dataset.id.get_chunk_info(dataset.id.get_num_chunks() - 1)
+        chunk = dataset.id.get_chunk_info(dataset.id.get_num_chunks() - 1)
     with query.open("r+b") as file:
-        file.seek(place.byte_offset)
-        file.write(b"\xff" * place.size)
-    refused(query, space, "/X/data cannot be read: .*; the file is damaged")
+        file.seek(chunk.byte_offset)
+        file.write(b"\xff" * chunk.size)
+    assert_error(query, space, "/X/data cannot be read: .*; the file is damaged")
 
 
 @pytest.mark.parametrize(
@@ -123,10 +125,10 @@ def test_values_cut_off_in_the_middle(query, space):
         (lambda file: file["var"].attrs.__delitem__("_index"), "no table of cells"),
     ],
 )
-def test_contradictions_in_a_file(query, space, change, text):
+def test_inconsistent_file(query, space, change, text):
     with h5py.File(query, "a") as file:
         change(file)
-    refused(query, space, text)
+    assert_error(query, space, text)
 
 
 @pytest.mark.parametrize(
@@ -141,16 +143,16 @@ def test_contradictions_in_a_file(query, space, change, text):
         (lambda file: file["X/indptr"].__setitem__(-1, 10**6), "indptr describes 1,000,000 entries, but there are"),
     ],
 )
-def test_contradictions_in_a_matrix_stored_by_columns(counts, tmp_path, space, change, text):
+def test_inconsistent_csc_matrix(counts, tmp_path, space, change, text):
     counts.X = scipy.sparse.csc_matrix(counts.X)
     counts.write_h5ad(tmp_path / "query.h5ad")
     with h5py.File(tmp_path / "query.h5ad", "a") as file:
         change(file)
-    refused(tmp_path / "query.h5ad", space, f"the stored matrix is damaged: {text}")
+    assert_error(tmp_path / "query.h5ad", space, f"the stored matrix is damaged: {text}")
 
 
 @pytest.mark.parametrize("kind", ["strings", "empty", "one dimension"])
-def test_what_is_no_matrix_of_numbers(counts, query, space, kind):
+def test_x_that_is_not_a_numeric_matrix(counts, query, space, kind):
     with h5py.File(query, "a") as file:
         del file["X"]
         if kind == "strings":
@@ -159,32 +161,32 @@ def test_what_is_no_matrix_of_numbers(counts, query, space, kind):
             file["X"] = h5py.Empty("f4")
         else:
             file["X"] = np.ones(30, np.float32)
-    refused(query, space, "numbers are needed|has shape|no values|has no X")
+    assert_error(query, space, "numbers are needed|has shape|no values|has no X")
 
 
 def test_no_cells(counts, tmp_path, space):
     counts[:0].write_h5ad(tmp_path / "query.h5ad")
-    refused(tmp_path / "query.h5ad", space, "the query has no cells")
+    assert_error(tmp_path / "query.h5ad", space, "the query has no cells")
 
 
-def test_compression_that_cannot_be_undone_says_what_to_install(query, space, monkeypatch):
+def test_missing_filter_error_names_the_package_to_install(query, space, monkeypatch):
     with h5py.File(query, "a") as file:
         data = file["X/data"][:]
         del file["X/data"]
         file["X"].create_dataset("data", data=data, **hdf5plugin.Zstd())
-    monkeypatch.setattr(codecs, "_unavailable", lambda _dataset: [32015])
-    monkeypatch.setattr(codecs, "_load_plugins", lambda _numbers: False)
-    refused(query, space, r"compressed with zstd, .*pip install 'smile-zoo\[codecs\]'", DependencyError)
+    monkeypatch.setattr(hdf5_filters, "_unavailable", lambda _dataset: [32015])
+    monkeypatch.setattr(hdf5_filters, "_load_plugins", lambda _numbers: False)
+    assert_error(query, space, r"compressed with zstd, .*pip install 'smile-zoo\[codecs\]'", DependencyError)
 
 
-def test_cut_off_file(query, space):
+def test_truncated_file(query, space):
     with query.open("r+b") as file:
         file.truncate(query.stat().st_size - 100)
-    refused(query, space, r"cannot be read as h5ad: .*truncated")
+    assert_error(query, space, r"cannot be read as h5ad: .*truncated")
 
 
 @pytest.mark.filterwarnings("ignore:Observation names are not unique")
-def test_repeated_names_of_cells_are_kept(counts, tmp_path, space):
+def test_repeated_cell_names_are_kept(counts, tmp_path, space):
     counts.obs_names = ["same"] * 30
     counts.write_h5ad(tmp_path / "query.h5ad")
     project_file(tmp_path / "query.h5ad", space, tmp_path / "out.h5ad", only_embedding=True)

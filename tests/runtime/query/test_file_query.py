@@ -1,4 +1,4 @@
-"""Queries in files of every kind: the same cells give the same results, and nothing else changes."""
+"""The same cells give the same results from every kind of file, and other content of the file is kept."""
 
 import anndata
 import h5py
@@ -11,7 +11,7 @@ import zarr
 from pandas.testing import assert_frame_equal
 
 from smile_runtime import QueryError, ValueKindError, project, project_file
-from smile_runtime.projection import file_projection as projection_file_module
+from smile_runtime.projection import file_projection
 
 ZARR_FORMATS = pytest.mark.filterwarnings("ignore:((Writing )?zarr v|Consolidated metadata):UserWarning")
 FILTERS = {
@@ -30,8 +30,8 @@ def expected(counts, space) -> anndata.AnnData:
 
 
 @pytest.fixture(autouse=True)
-def few_rows_at_once(monkeypatch):
-    monkeypatch.setattr(projection_file_module, "rows_per_read", lambda _matrix: 7)
+def few_rows_per_read(monkeypatch):
+    monkeypatch.setattr(file_projection, "rows_per_read", lambda _matrix: 7)
 
 
 def assert_results(result: anndata.AnnData, expected: anndata.AnnData) -> None:
@@ -83,7 +83,7 @@ def test_zarr(counts, expected, space, tmp_path, form, version):
 
 
 @ZARR_FORMATS
-def test_zarr_replaces_a_store_and_itself(counts, expected, space, tmp_path):
+def test_zarr_output_can_replace_another_store_or_the_query(counts, expected, space, tmp_path):
     counts.write_zarr(tmp_path / "query.zarr")
     for output in ("out.zarr", "out.zarr", "query.zarr"):
         project_file(tmp_path / "query.zarr", space, tmp_path / output, force=True)
@@ -103,14 +103,14 @@ def test_h5mu(counts, expected, space, tmp_path):
     assert list(written.mod["adt"].obsm) == []
 
 
-def test_h5mu_without_the_modality_is_refused(counts, space, tmp_path):
+def test_h5mu_without_the_modality_is_rejected(counts, space, tmp_path):
     with mudata.set_options(pull_on_update=False):
         mudata.MuData({"gex": counts}).write(tmp_path / "query.h5mu")
     with pytest.raises(QueryError, match=r"query\.h5mu has no modality 'rna'; it has: gex"):
         project_file(tmp_path / "query.h5mu", space, tmp_path / "out.h5mu")
 
 
-def test_other_columns_and_fields_stay(counts, space, tmp_path):
+def test_other_columns_and_fields_are_kept(counts, space, tmp_path):
     query = counts.copy()
     query.obs["sample"] = query.obs["sample"].astype("category")
     query.obs["smile_label"] = "mine"
@@ -156,11 +156,11 @@ def test_old_files_are_converted(counts, expected, space, tmp_path, caplog):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.h5ad", "query.h5ad"]
 
 
-# Where the values are
+# Location of the values
 
 
 def scaled(counts) -> anndata.AnnData:
-    """Cells as they are after a usual analysis: scaled values of some genes in X, the others in raw and in a layer."""
+    """Return cells as after a usual analysis: scaled values of some genes in X, their counts in a layer, all in raw."""
     query = counts[:, ::2].copy()
     query.raw = counts
     query.layers["counts"] = query.X.copy()
@@ -170,7 +170,7 @@ def scaled(counts) -> anndata.AnnData:
 
 
 @pytest.mark.parametrize("stored", [False, True])
-def test_raw_and_layers_are_pointed_at_and_taken(counts, expected, space, tmp_path, stored):
+def test_raw_and_layers_are_suggested_and_used(counts, expected, space, tmp_path, stored):
     query = scaled(counts)
     query.write_h5ad(tmp_path / "query.h5ad")
 
@@ -212,17 +212,17 @@ def test_missing_raw_and_x(counts, space, tmp_path, stored):
         projected()
 
 
-def test_values_are_read_again_where_later_cells_show_that_they_are_logarithms(lognorm, space, tmp_path):
-    """The cells that are looked at first have whole numbers alone."""
+def test_cells_are_read_again_if_a_later_one_shows_log_normalized_values(lognorm, space, tmp_path):
+    """The sampled cells hold only whole numbers."""
     X = np.zeros((1000, lognorm.n_vars), np.float32)
     X[300:330] = lognorm.X.toarray()
     query = anndata.AnnData(scipy.sparse.csr_matrix(X), var=lognorm.var)
     query.write_h5ad(tmp_path / "query.h5ad")
-    done = []
-    project_file(tmp_path / "query.h5ad", space, tmp_path / "out.h5ad", progress=lambda n, _total: done.append(n))
+    steps = []
+    project_file(tmp_path / "query.h5ad", space, tmp_path / "out.h5ad", progress=lambda n, _total: steps.append(n))
     written = anndata.read_h5ad(tmp_path / "out.h5ad")
     assert written.uns["smile"]["values"] == "lognorm"
     expected = project(lognorm, space, copy=True)
     np.testing.assert_allclose(written.obsm["X_smile"][300:330], expected.obsm["X_smile"], atol=1e-6)
-    assert min(done) < 0
-    assert sum(done) == 1000
+    assert min(steps) < 0
+    assert sum(steps) == 1000

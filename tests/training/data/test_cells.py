@@ -1,4 +1,4 @@
-"""Reading the cells of a recipe: values, labels, and what is refused."""
+"""Reading the cells of a modality: values, labels, batches and errors."""
 
 import logging
 from collections.abc import Callable
@@ -14,7 +14,7 @@ import scipy
 from smile_runtime.errors import QueryError, RecipeError, ValueKindError
 from smile_training.data.cells import Cells, read_cells
 from smile_training.model.preprocessing_fit import fit_preprocessing
-from smile_training.recipe.recipe import Data, Modality, PreprocessingSettings, Source
+from smile_training.recipe.records import Data, Modality, PreprocessingSettings, Source
 
 COUNTS = np.array([[1, 3, 0, 6], [0, 0, 5, 0], [2, 2, 2, 2]], np.float32)
 
@@ -23,7 +23,7 @@ Read = Callable[..., Cells]
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    """Return what writes an AnnData to an h5ad file and reads its cells back."""
+    """Return a function that writes an AnnData to an h5ad file and reads its cells back."""
 
     def write_and_read(
         adata: anndata.AnnData, settings: PreprocessingSettings | None = None, **fields: object
@@ -40,7 +40,7 @@ def modality(settings: PreprocessingSettings | None = None, **fields: object) ->
 
 
 def logged(cells: Cells, settings: PreprocessingSettings | None = None) -> np.ndarray:
-    """Return dense values after per-cell scale and log."""
+    """Return values after per-cell scale and log, ndarray of shape ``(n_cells, n_features)``."""
     fitted = fit_preprocessing(cells, settings or PreprocessingSettings())
     return fitted.transform(cells.raw, cells.size_factor).toarray()
 
@@ -51,7 +51,7 @@ def small(X: np.ndarray = COUNTS, **obs: list) -> anndata.AnnData:
     return anndata.AnnData(scipy.sparse.csr_matrix(X), obs=cells, var=names)
 
 
-def test_counts_are_scaled_to_a_total_and_logged(read: Read) -> None:
+def test_counts_are_scaled_to_the_target_sum_and_log_transformed(read: Read) -> None:
     cells = read(small())
     by_hand = np.log(1 + COUNTS * np.array([[1e4 / 10], [1e4 / 5], [1e4 / 8]]))
     np.testing.assert_allclose(logged(cells), by_hand, rtol=1e-6)
@@ -62,28 +62,28 @@ def test_counts_are_scaled_to_a_total_and_logged(read: Read) -> None:
     assert len(cells) == 3
 
 
-def test_dense_values_give_the_same_as_sparse_ones(read: Read) -> None:
+def test_dense_and_sparse_values_give_the_same_cells(read: Read) -> None:
     dense = small()
     dense.X = COUNTS
     np.testing.assert_array_equal(logged(read(dense)), logged(read(small())))
 
 
-def test_another_total_and_no_logarithm(read: Read) -> None:
+def test_another_target_sum_without_logarithm(read: Read) -> None:
     settings = PreprocessingSettings(target_sum=10.0, log1p=False)
     values = logged(read(small(), settings), settings)
     np.testing.assert_allclose(values, COUNTS * 10 / COUNTS.sum(axis=1, keepdims=True), rtol=1e-6)
 
 
-def test_no_scale(read: Read) -> None:
+def test_target_sum_none_leaves_totals_as_they_are(read: Read) -> None:
     settings = PreprocessingSettings(target_sum="none")
     np.testing.assert_allclose(logged(read(small(), settings), settings), np.log1p(COUNTS), rtol=1e-6)
 
 
 @pytest.mark.parametrize("total", [1e4, 1e6])
-def test_lognormalized_values_give_what_their_counts_give(
+def test_lognormalized_values_give_the_same_as_their_counts(
     read: Read, simulated: Callable[..., anndata.AnnData], total: float
 ) -> None:
-    """Whatever total they were normalized to."""
+    """The total that they were normalized to makes no difference."""
     counts = simulated()
     lognorm = counts.copy()
     lognorm.X = (counts.X.multiply(total / counts.X.sum(axis=1))).log1p().tocsr()
@@ -96,13 +96,13 @@ def test_a_layer_is_read_instead_of_x(read: Read) -> None:
     np.testing.assert_array_equal(logged(read(adata, layer="counts")), logged(read(small())))
 
 
-def test_stated_values_are_believed(read: Read) -> None:
-    """Estimated counts are no whole numbers."""
+def test_a_stated_kind_of_values_is_not_verified(read: Read) -> None:
+    """Estimated counts, for example, are not integers."""
     cells = read(small(COUNTS * 1.5), values="counts")
     np.testing.assert_allclose(logged(cells), logged(read(small())), rtol=1e-6)
 
 
-def test_labels_and_batches_are_ids_of_sorted_names(read: Read) -> None:
+def test_label_and_batch_ids_index_sorted_names(read: Read) -> None:
     cells = read(small(kind=["b", None, "a"], donor=["z", "y", "z"]), label_key="kind", batch_key="donor")
     assert cells.label_names == ("a", "b")
     np.testing.assert_array_equal(cells.labels, [1, -1, 0])
@@ -110,7 +110,7 @@ def test_labels_and_batches_are_ids_of_sorted_names(read: Read) -> None:
     np.testing.assert_array_equal(cells.batches, [1, 0, 1])
 
 
-def test_categories_that_no_cell_has_are_no_labels(read: Read) -> None:
+def test_unused_categories_are_not_labels(read: Read) -> None:
     adata = small(kind=["b", "a", "b"])
     adata.obs["kind"] = pd.Categorical(adata.obs["kind"], categories=["c", "b", "a"])
     cells = read(adata, label_key="kind")
@@ -118,7 +118,7 @@ def test_categories_that_no_cell_has_are_no_labels(read: Read) -> None:
     np.testing.assert_array_equal(cells.labels, [1, 0, 1])
 
 
-def test_numbers_may_be_labels(read: Read) -> None:
+def test_numbers_can_be_labels(read: Read) -> None:
     cells = read(small(cluster=[10, 9, 10]), label_key="cluster")
     assert cells.label_names == ("9", "10")
     np.testing.assert_array_equal(cells.labels, [1, 0, 1])
@@ -131,12 +131,12 @@ def test_without_keys_there_are_no_labels_and_one_batch(read: Read) -> None:
     np.testing.assert_array_equal(cells.batches, [0, 0, 0])
 
 
-def test_cells_without_a_batch_are_refused(read: Read) -> None:
+def test_cells_without_a_batch_are_rejected(read: Read) -> None:
     with pytest.raises(RecipeError, match="donor"):
         read(small(donor=["a", None, "b"]), batch_key="donor")
 
 
-def test_an_empty_cell_is_left_out_and_the_log_says_so(read: Read, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_empty_cell_is_dropped_with_a_warning(read: Read, caplog: pytest.LogCaptureFixture) -> None:
     X = COUNTS.copy()
     X[1] = 0
     with caplog.at_level(logging.WARNING):
@@ -148,20 +148,20 @@ def test_an_empty_cell_is_left_out_and_the_log_says_so(read: Read, caplog: pytes
     np.testing.assert_allclose(logged(cells)[1], np.log1p(COUNTS[2] * 1e4 / 8), rtol=1e-6)
 
 
-def test_a_cell_of_stored_zeros_is_empty_too(read: Read) -> None:
+def test_a_cell_with_only_stored_zeros_is_empty(read: Read) -> None:
     adata = small(np.vstack([COUNTS, COUNTS[:1]]))
     adata.X.data[adata.X.indptr[1] : adata.X.indptr[2]] = 0.0
     assert len(read(adata)) == 3
 
 
-def test_cells_of_which_one_has_values_are_refused(read: Read) -> None:
+def test_a_single_cell_with_values_is_too_few(read: Read) -> None:
     X = np.zeros_like(COUNTS)
     X[1] = 1
     with pytest.raises(RecipeError, match="1 cells with values are too few to train on; at least 2 are needed"):
         read(small(X))
 
 
-def test_subset_and_features_keep_rows_and_columns_together(cells: Cells) -> None:
+def test_subsets_select_the_same_rows_and_columns_of_every_array(cells: Cells) -> None:
     rows, columns = np.array([7, 3, 50]), np.array([5, 1])
     part = cells.subset(rows).with_features(columns)
     np.testing.assert_array_equal(part.raw.toarray(), cells.raw.toarray()[rows][:, columns])
@@ -173,7 +173,7 @@ def test_subset_and_features_keep_rows_and_columns_together(cells: Cells) -> Non
     assert part.label_names == cells.label_names
 
 
-def test_a_missing_column_is_named_with_those_there_are(read: Read) -> None:
+def test_an_error_names_a_missing_column_and_the_available_ones(read: Read) -> None:
     for field in ("label_key", "batch_key"):
         with pytest.raises(
             RecipeError, match=r"cells\.h5ad has no obs column 'celltype'; its columns are: kind, donor"
@@ -181,20 +181,22 @@ def test_a_missing_column_is_named_with_those_there_are(read: Read) -> None:
             read(small(kind=["a", "b", "a"], donor=["x", "x", "y"]), **{field: "celltype"})
 
 
-def test_a_missing_layer_is_named(read: Read) -> None:
+def test_an_error_names_a_missing_layer(read: Read) -> None:
     adata = small()
     adata.layers["raw"] = adata.X
     with pytest.raises(QueryError, match="no layer 'counts', its layers are: 'raw'"):
         read(adata, layer="counts")
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"there is no data file .*cells\.h5ad; name the folder .*--data"):
+def test_an_error_names_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(
+        RecipeError, match=r"there is no data file .*cells\.h5ad; pass the folder that holds it \(data_folder\)"
+    ):
         read_cells("rna", modality(), tmp_path)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.95])
-def test_a_truncated_file_is_refused(read: Read, tmp_path: Path, share: float) -> None:
+def test_a_truncated_file_is_rejected(read: Read, tmp_path: Path, share: float) -> None:
     read(small())
     path = tmp_path / "cells.h5ad"
     content = path.read_bytes()
@@ -204,31 +206,31 @@ def test_a_truncated_file_is_refused(read: Read, tmp_path: Path, share: float) -
 
 
 @pytest.mark.filterwarnings("ignore:.*was written without encoding metadata")
-def test_hdf5_that_is_no_anndata_is_refused(tmp_path: Path) -> None:
+def test_an_hdf5_file_that_is_not_anndata_is_rejected(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "cells.h5ad", "w") as file:
         file["numbers"] = np.arange(3)
     with pytest.raises(RecipeError, match=r"cells\.h5ad cannot be read as h5ad"):
         read_cells("rna", modality(), tmp_path)
 
 
-def test_nan_is_refused(read: Read) -> None:
+def test_nan_is_rejected(read: Read) -> None:
     X = COUNTS.copy()
     X[0, 0] = np.nan
     with pytest.raises(ValueKindError, match="1 values are NaN"):
         read(small(X))
 
 
-def test_negative_values_are_refused(read: Read) -> None:
+def test_negative_values_are_rejected(read: Read) -> None:
     with pytest.raises(ValueKindError, match="8 values are negative"):
         read(small(-COUNTS))
 
 
-def test_values_of_no_kind_are_refused(read: Read) -> None:
+def test_values_of_an_unknown_kind_are_rejected(read: Read) -> None:
     with pytest.raises(ValueKindError, match="neither counts nor log-normalized"):
         read(small(COUNTS * 10.5))
 
 
-def test_repeated_feature_names_are_refused(read: Read) -> None:
+def test_repeated_feature_names_are_rejected(read: Read) -> None:
     adata = small()
     adata.var_names = ["gene0", "gene1", "gene0", "gene3"]
     with pytest.warns(UserWarning, match="not unique"), pytest.raises(RecipeError, match="repeated feature names"):
@@ -241,12 +243,12 @@ def test_real_lognormalized_cells(data_folder: Path) -> None:
     assert cells.raw.shape == (900, 1767)
     assert len(cells.label_names) == 9
     assert sorted(np.unique(cells.batches)) == [0, 1, 2]
-    # Cut down to 1767 genes after normalization: the values are already what they shall be.
+    # The file was reduced to 1767 genes after normalization, so its values already are the expected ones.
     stored = anndata.read_h5ad(data_folder / "pbmc_rna.h5ad").X
     np.testing.assert_allclose(logged(cells), stored.toarray(), rtol=1e-5)
 
 
-def test_real_counts_of_which_a_batch_is_not_whole_must_be_stated(data_folder: Path) -> None:
+def test_real_counts_with_a_fractional_batch_must_be_stated(data_folder: Path) -> None:
     with pytest.raises(ValueKindError, match="counts"):
         read_cells("rna", modality(path="pancreas_rna.h5ad"), data_folder)
     cells = read_cells("rna", modality(path="pancreas_rna.h5ad", values="counts"), data_folder)

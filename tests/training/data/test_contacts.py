@@ -1,4 +1,4 @@
-"""Hi-C contacts: which are read, under which names, and what is refused."""
+"""Hi-C contacts: reading of cool files, feature names, distance bands and errors."""
 
 import logging
 import warnings
@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from smile_runtime.errors import RecipeError
-from smile_training.data.contacts import bands, parse_pairs, read_contacts, within_distance
+from smile_training.data.contacts import distance_bands, parse_pairs, read_contacts, within_distance
 
 SIZES = {"chr2": 5_000_000, "chr10": 2_500_000}  # bins 0-4 and 5-7
 Pixels = list[tuple[int, int, float]]
@@ -62,8 +62,8 @@ def read(path: Path, genome: str = "mm10", resolution: int = 1_000_000) -> annda
     return read_contacts(path, genome=genome, resolution=resolution)
 
 
-def test_contacts_of_one_chromosome_become_features_in_genome_order(tmp_path: Path) -> None:
-    """Contacts between chr2 and chr10 are no features, and chr2 stands first as it does in the file."""
+def test_contacts_within_chromosomes_become_features_in_genome_order(tmp_path: Path) -> None:
+    """Contacts between chr2 and chr10 are dropped; chr2 comes first because it does in the file."""
     adata = read(write_scool(tmp_path / "cells.scool", {"c10": SECOND, "c9": FIRST}))
     assert list(adata.obs_names) == ["c9", "c10"]
     assert list(adata.var_names) == [
@@ -96,7 +96,7 @@ def test_a_folder_of_cool_files_holds_the_same_cells_as_a_scool_file(tmp_path: P
     np.testing.assert_array_equal(adata.X.toarray(), scool.X.toarray())
 
 
-def test_names_of_read_pairs_say_what_their_columns_say(tmp_path: Path) -> None:
+def test_feature_names_agree_with_the_columns_of_var(tmp_path: Path) -> None:
     adata = read(write_cool(tmp_path / "one.cool", FIRST))
     assert list(adata.obs_names) == ["one"]
     pd.testing.assert_frame_equal(parse_pairs(adata.var_names), adata.var)
@@ -107,30 +107,30 @@ def test_a_cell_without_contacts_keeps_its_row(tmp_path: Path) -> None:
     assert adata.X.sum(axis=1).ravel().tolist() == [[0.0, 14.0]]
 
 
-def test_a_pair_stored_with_no_contact_is_no_feature(tmp_path: Path) -> None:
+def test_a_pair_with_only_stored_zeros_is_not_a_feature(tmp_path: Path) -> None:
     assert list(read(write_cool(tmp_path / "a.cool", [(0, 1, 0), (1, 1, 2)])).var_names) == ["chr2:1000000-1000000"]
 
 
-def test_another_genome_is_refused(tmp_path: Path) -> None:
+def test_another_genome_is_rejected(tmp_path: Path) -> None:
     path = write_cool(tmp_path / "a.cool", FIRST)
-    with pytest.raises(RecipeError, match=r"a\.cool::/ is of genome 'mm10', the recipe needs 'hg38'; use contacts of"):
+    with pytest.raises(RecipeError, match=r"a\.cool::/ has genome 'mm10', the recipe needs 'hg38'; use contacts of"):
         read(path, genome="hg38")
 
 
-def test_a_file_that_states_no_genome_is_taken_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_without_a_genome_is_accepted_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write_cool(tmp_path / "a.cool", FIRST, assembly=None)
     with caplog.at_level(logging.WARNING):
         assert read(path).n_vars == 3
-    assert "1 of 1 cells do not say their genome; they are taken to be of 'mm10'" in caplog.text
+    assert "1 of 1 cells do not state their genome; 'mm10' is assumed" in caplog.text
 
 
-def test_another_resolution_is_refused(tmp_path: Path) -> None:
+def test_another_resolution_is_rejected(tmp_path: Path) -> None:
     path = write_cool(tmp_path / "a.cool", FIRST)
     with pytest.raises(RecipeError, match="has bins of 1,000,000 bp, the recipe needs 500,000 bp; coarsen it"):
         read(path, resolution=500_000)
 
 
-def test_bins_of_variable_size_are_refused(tmp_path: Path) -> None:
+def test_bins_of_variable_size_are_rejected(tmp_path: Path) -> None:
     bins = pd.DataFrame({"chrom": ["chr2"] * 3, "start": [0, 500, 3000], "end": [500, 3000, 5000]})
     with pytest.raises(RecipeError, match="has bins of variable size; export it with bins of 1,000,000 bp"):
         read(write_cool(tmp_path / "a.cool", [(0, 1, 1)], bins=bins))
@@ -139,76 +139,76 @@ def test_bins_of_variable_size_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "sizes",
     [
-        {"chr10": 2_500_000, "chr2": 5_000_000},  # as many bins, in another order
+        {"chr10": 2_500_000, "chr2": 5_000_000},  # the same number of bins in another order
         {"chr2": 5_000_000, "chrX": 2_500_000},
         {"chr2": 5_000_000},
     ],
 )
-def test_cells_of_different_bins_are_refused(tmp_path: Path, sizes: dict[str, int]) -> None:
+def test_cells_with_different_bins_are_rejected(tmp_path: Path, sizes: dict[str, int]) -> None:
     write_cool(tmp_path / "a.cool", FIRST)
     write_cool(tmp_path / "b.cool", [(0, 2, 1)], sizes=sizes)
-    with pytest.raises(RecipeError, match=r"b\.cool::/ has other bins than the first cell of .*; export all cells"):
+    with pytest.raises(RecipeError, match=r"b\.cool::/ has different bins from the first cell of .*; export all cells"):
         read(tmp_path)
 
 
-def test_a_file_with_both_triangles_is_refused(tmp_path: Path) -> None:
+def test_a_file_with_both_triangles_is_rejected(tmp_path: Path) -> None:
     path = write_cool(tmp_path / "a.cool", [(0, 2, 3), (2, 0, 3)], symmetric_upper=False)
-    with pytest.raises(RecipeError, match="stores both triangles of its contacts; export it as symmetric"):
+    with pytest.raises(RecipeError, match="stores both triangles of its contacts; export only the upper"):
         read(path)
 
 
-def test_a_folder_without_cells_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"has no \.cool files; put one in it for each cell"):
+def test_a_folder_without_cells_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"has no \.cool files; add one for each cell"):
         read(tmp_path)
 
 
-def test_a_scool_file_without_cells_is_refused(tmp_path: Path) -> None:
+def test_a_scool_file_without_cells_is_rejected(tmp_path: Path) -> None:
     path = write_scool(tmp_path / "a.scool", {"a": FIRST})
     with h5py.File(path, "r+") as file:
         del file["cells/a"]
-    with pytest.raises(RecipeError, match=r"is no \.cool or \.scool file with cells"):
+    with pytest.raises(RecipeError, match=r"is not a \.cool or \.scool file with cells"):
         read(path)
 
 
-def test_two_files_of_one_cell_are_refused(tmp_path: Path) -> None:
+def test_two_files_of_one_cell_are_rejected(tmp_path: Path) -> None:
     write_cool(tmp_path / "a.cool", FIRST)
     write_cool(tmp_path / "a.COOL", SECOND)
     if len(list(tmp_path.iterdir())) < 2:
-        pytest.skip("the file system does not tell a.cool from a.COOL")
+        pytest.skip("the file system ignores the case of file names")
     with pytest.raises(RecipeError, match="has several cells named 'a'; rename their files"):
         read(tmp_path)
 
 
-def test_what_is_no_cool_file_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_cool_is_rejected(tmp_path: Path) -> None:
     text, other = tmp_path / "text.cool", tmp_path / "other.cool"
     text.write_text("chr1 0 1")
     with h5py.File(other, "w") as file:
         file["X"] = [1]
     for path in (text, other):
-        with pytest.raises(RecipeError, match=rf"{path.name} is no \.cool or \.scool file with cells"):
+        with pytest.raises(RecipeError, match=rf"{path.name} is not a \.cool or \.scool file with cells"):
             read(path)
-        with pytest.raises(RecipeError, match=r"\.cool is no \.cool file, or it is damaged; copy or export"):
+        with pytest.raises(RecipeError, match=r"\.cool is not a \.cool file, or it is damaged; copy or export"):
             read(tmp_path)
         path.unlink()
 
 
 @pytest.mark.parametrize("lost", ["pixels/count", "bins", "chroms"])
-def test_a_damaged_file_is_refused(tmp_path: Path, lost: str) -> None:
+def test_a_damaged_file_is_rejected(tmp_path: Path, lost: str) -> None:
     path = write_cool(tmp_path / "a.cool", FIRST)
     with h5py.File(path, "r+") as file:
         del file[lost]
-    with pytest.raises(RecipeError, match=r"is no \.cool file, or it is damaged"):
+    with pytest.raises(RecipeError, match=r"is not a \.cool file, or it is damaged"):
         read(path)
 
 
-def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_file_is_rejected(tmp_path: Path) -> None:
     path = write_cool(tmp_path / "a.cool", FIRST)
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(RecipeError, match="or it is damaged"):
         read(path)
 
 
-def test_both_forms_of_names_mean_the_same_pair() -> None:
+def test_both_forms_of_a_name_give_the_same_pair() -> None:
     pairs = parse_pairs(["chr1:13-15Mb", "chr1:13000000-15000000", "HLA-A*01:01:0-500000"])
     assert pairs.to_numpy().tolist() == [
         ["chr1", 13_000_000, 15_000_000, 2_000_000],
@@ -221,19 +221,19 @@ def test_both_forms_of_names_mean_the_same_pair() -> None:
 @pytest.mark.parametrize(
     "name", ["GAPDH", "chr1_0_200000", "chr1:5-3Mb", "chr1:0-2kb", "chr1:0-2Mb ", ":0-1", "chr1:0"]
 )
-def test_a_name_that_is_no_pair_is_refused(name: str) -> None:
+def test_a_name_that_is_not_a_pair_is_rejected(name: str) -> None:
     with pytest.raises(RecipeError, match="is not a pair of bins; rename the features like chr1:13000000-15000000"):
         parse_pairs(["chr1:0-0", name])
 
 
-def test_no_names_are_no_pairs() -> None:
+def test_no_names_give_an_empty_table() -> None:
     assert parse_pairs([]).shape == (0, 4)
 
 
-def test_a_band_spans_chromosomes_and_a_distance_is_kept_up_to_its_limit() -> None:
+def test_bands_span_chromosomes_and_the_distance_limit_is_inclusive() -> None:
     pairs = parse_pairs(["chr1:0-3Mb", "chr1:5-5Mb", "chr1:1-2Mb", "chr2:4-7Mb", "chr2:0-0Mb"])
-    assert bands(pairs).tolist() == [2, 0, 1, 2, 0]
-    assert bands(pairs).dtype == np.int64
+    assert distance_bands(pairs).tolist() == [2, 0, 1, 2, 0]
+    assert distance_bands(pairs).dtype == np.int64
     assert within_distance(pairs, 1_000_000).tolist() == [False, True, True, False, True]
 
 
@@ -245,4 +245,4 @@ def test_the_names_of_real_contacts_are_parsed(data_folder: Path) -> None:
     assert len(pairs) == 26_561
     assert pairs.loc["chr1:247-249Mb"].tolist() == ["chr1", 247_000_000, 249_000_000, 2_000_000]
     assert within_distance(pairs, 0).sum() == 230
-    assert bands(pairs).max() == 249
+    assert distance_bands(pairs).max() == 249

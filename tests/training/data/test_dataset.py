@@ -1,4 +1,4 @@
-"""Cells of several modalities: read together, tied by name, refused where they cannot be paired."""
+"""Datasets of several modalities: pairs, common labels, joined files and errors."""
 
 import logging
 from collections.abc import Callable
@@ -13,7 +13,8 @@ import pytest
 from smile_runtime.errors import RecipeError
 from smile_runtime.manifest import LabelColumn
 from smile_training.data.dataset import Dataset, read_dataset
-from smile_training.recipe.recipe import Recipe, resolve_recipe
+from smile_training.recipe.read import resolve_recipe
+from smile_training.recipe.records import Recipe
 
 SOURCE = {"name": "simulated", "licence": "CC0-1.0"}
 ABOUT = dict.fromkeys(("name", "title", "description", "organism", "tissue", "licence"), "x")
@@ -34,7 +35,7 @@ def write(folder: Path, name: str, names: list[str], n_features: int = 6, **obs:
 
 @pytest.fixture
 def two(tmp_path: Path) -> Path:
-    """RNA of a to d, antibodies of c, b and e; each labels cells in its own words."""
+    """Return a folder with RNA of cells a to d and antibodies of c, b and e, each with labels of its own."""
     write(tmp_path, "rna", ["a", "b", "c", "d"], kind=["T", "B", "T", "T"])
     write(tmp_path, "adt", ["c", "b", "e"], kind=["T", "B", "NK"])
     return tmp_path
@@ -45,7 +46,7 @@ def read(folder: Path, variant: str = "psmile", **changes: dict[str, Any]) -> Da
     return read_dataset(recipe(variant, **data), folder)
 
 
-def test_pairs_are_the_cells_of_one_name_in_the_order_of_the_first(two: Path) -> None:
+def test_pairs_share_a_name_and_follow_the_order_of_the_first_modality(two: Path) -> None:
     dataset = read(two)
     rows, others = dataset.pairs("rna", "adt")
     assert dataset.cells["rna"].names[rows].tolist() == ["b", "c"]
@@ -53,7 +54,7 @@ def test_pairs_are_the_cells_of_one_name_in_the_order_of_the_first(two: Path) ->
     assert (rows.tolist(), others.tolist()) == ([1, 2], [1, 0])
 
 
-def test_labels_mean_the_same_in_all_modalities(two: Path) -> None:
+def test_label_ids_mean_the_same_in_all_modalities(two: Path) -> None:
     dataset = read(two)
     assert dataset.label_names == ("B", "NK", "T")
     assert dataset.cells["rna"].labels.tolist() == [2, 0, 2, 2]
@@ -63,13 +64,13 @@ def test_labels_mean_the_same_in_all_modalities(two: Path) -> None:
     assert labels.tolist() == [2, 0, 2, 2, 1]
 
 
-def test_a_cell_without_a_label_takes_its_partners(two: Path) -> None:
+def test_an_unlabeled_cell_gets_the_label_of_its_partner(two: Path) -> None:
     dataset = read(two, adt={"label_key": None})
-    assert dataset.cells["adt"].labels.tolist() == [1, 0, -1]  # T, B, and a cell that only antibodies know
+    assert dataset.cells["adt"].labels.tolist() == [1, 0, -1]  # T, B, and a cell without RNA
     assert dataset.label_names == ("B", "T")
 
 
-def test_where_two_labels_differ_the_first_modality_is_right(tmp_path: Path) -> None:
+def test_on_conflicting_labels_the_first_modality_wins(tmp_path: Path) -> None:
     write(tmp_path, "rna", ["a", "b"], kind=["T", "B"])
     write(tmp_path, "adt", ["a", "b"], kind=["B", "B"])
     assert read(tmp_path).cells["adt"].labels.tolist() == [1, 0]
@@ -78,8 +79,8 @@ def test_where_two_labels_differ_the_first_modality_is_right(tmp_path: Path) -> 
 LEVELS = {"levels": ["lineage"], "more_labels": ["tissue"]}
 
 
-def test_levels_and_further_labels_of_all_modalities(two: Path) -> None:
-    """Only RNA tells the lineage of B cells, only antibodies that of NK cells."""
+def test_levels_and_further_labels_are_combined_from_all_modalities(two: Path) -> None:
+    """The lineage of B cells is known only from RNA, that of NK cells only from antibodies."""
     write(two, "rna", ["a", "b", "c"], kind=["T", "B", "T"], lineage=["l", "b", "l"], tissue=["gut", "lung", "gut"])
     write(two, "adt", ["c", "b", "e"], kind=["x", "x", "NK"], lineage=["x", None, "l"], tissue=["y", "y", "lung"])
     dataset = read(two, rna=LEVELS, adt=LEVELS)
@@ -95,7 +96,7 @@ def test_levels_and_further_labels_of_all_modalities(two: Path) -> None:
     assert part.cells["adt"].label_ids.tolist() == [[1, 1, 1]]
 
 
-def test_levels_nest_one_within_another(tmp_path: Path) -> None:
+def test_each_level_is_nested_in_the_next_coarser_one(tmp_path: Path) -> None:
     columns = {"kind": ["CD4", "CD8", "B", "Mono"], "lineage": ["T", "T", "B", "M"], "line": ["ly", "ly", "ly", "my"]}
     write(tmp_path, "rna", list("abcd"), **columns)
     write(tmp_path, "adt", list("ab"), kind=["CD4", "CD8"])
@@ -105,7 +106,7 @@ def test_levels_nest_one_within_another(tmp_path: Path) -> None:
     assert (line.labels, line.within, line.parents) == (["ly", "my"], None, [])
 
 
-def test_a_modality_may_leave_the_further_columns_to_its_partners(two: Path) -> None:
+def test_a_modality_can_take_further_columns_from_its_partners(two: Path) -> None:
     write(two, "rna", ["a", "b", "c"], kind=["T", "B", "T"], lineage=["l", "b", "l"], tissue=["gut", "lung", "gut"])
     write(two, "adt", ["c", "b"], celltype=["T", "B"])
     dataset = read(two, rna=LEVELS, adt={"label_key": "celltype"})
@@ -113,13 +114,13 @@ def test_a_modality_may_leave_the_further_columns_to_its_partners(two: Path) -> 
     assert [labels.column for labels in dataset.cells["adt"].columns] == list(dataset.label_columns)
 
 
-def test_a_labeled_cell_without_a_further_label_is_refused(two: Path) -> None:
+def test_a_labeled_cell_without_a_further_label_is_rejected(two: Path) -> None:
     write(two, "rna", ["a", "b", "c"], kind=["T", "B", None], tissue=["gut", None, "gut"])
     with pytest.raises(RecipeError, match=r"1 labeled cells of rna have no label in the column 'tissue'; fill it in"):
         read(two, rna={"more_labels": ["tissue"]})
 
 
-def test_labels_that_no_cell_has_are_none(two: Path) -> None:
+def test_a_label_column_without_values_is_ignored(two: Path) -> None:
     write(two, "rna", ["a", "b", "c"], kind=[None, None, None])
     dataset = read(two, adt={"label_key": None})
     assert dataset.label_columns == ()
@@ -127,32 +128,34 @@ def test_labels_that_no_cell_has_are_none(two: Path) -> None:
     assert dataset.cells["rna"].label_ids.shape == (3, 0)
 
 
-def test_the_log_says_how_many_are_paired(two: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_reports_the_number_of_pairs(two: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         read(two)
     assert "rna and adt: 2 cells are paired; 2 of rna and 1 of adt are not" in caplog.text
-    assert "2 pairs of rna and adt are fewer than a batch of 512: every batch takes them all" in caplog.text
+    assert "2 pairs of rna and adt are fewer than a batch of 512; every batch contains all of them" in caplog.text
 
 
-def test_a_subset_is_of_names(two: Path) -> None:
+def test_a_subset_is_selected_by_cell_names(two: Path) -> None:
     part = read(two).subset(np.array(["e", "b", "zzz"], dtype=object))
     assert part.cells["rna"].names.tolist() == ["b"]
     assert part.cells["adt"].names.tolist() == ["b", "e"]
     assert part.label_names == ("B", "NK", "T")
 
 
-def test_no_shared_cell_is_refused(tmp_path: Path) -> None:
+def test_modalities_without_shared_cells_are_rejected(tmp_path: Path) -> None:
     write(tmp_path, "rna", ["a", "b"], kind=["T", "B"])
     write(tmp_path, "adt", ["a-1", "b-1"], kind=["T", "B"])
-    with pytest.raises(RecipeError, match=r"share 0 cells: no pair .* like 'a', 'b', those of adt like 'a-1', 'b-1'"):
+    with pytest.raises(
+        RecipeError, match=r"share 0 cells, too few .* rna has names like 'a', 'b', adt has names like 'a-1', 'b-1'"
+    ):
         read(tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore:Observation names are not unique")
-def test_repeated_cell_names_are_refused(tmp_path: Path) -> None:
+def test_repeated_cell_names_are_rejected(tmp_path: Path) -> None:
     write(tmp_path, "rna", ["a", "a", "b"], kind=["T", "B", "B"])
     write(tmp_path, "adt", ["a", "b"], kind=["T", "B"])
-    with pytest.raises(RecipeError, match=r"rna\.h5ad has repeated cell names, 'a' for one; make adata\.obs_names uni"):
+    with pytest.raises(RecipeError, match=r"rna\.h5ad has repeated cell names, such as 'a'; make adata\.obs_names uni"):
         read(tmp_path)
 
 
@@ -166,13 +169,13 @@ def test_repeated_cell_names_are_refused(tmp_path: Path) -> None:
         ("reference", [], "has 0 modalities .none., reference needs 2"),
     ],
 )
-def test_a_variant_needs_its_modalities(variant: str, names: list[str], message: str) -> None:
+def test_a_variant_needs_its_number_of_modalities(variant: str, names: list[str], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         recipe(variant, **{name: {} for name in names})
 
 
-def test_files_of_one_modality_are_joined(tmp_path: Path) -> None:
-    """Cells of either, features of either, NaN where a file lacks one; a cell of both is one cell."""
+def test_the_files_of_one_modality_are_joined(tmp_path: Path) -> None:
+    """The result has the cells and features of both files, with NaN for missing values; a shared cell appears once."""
     first = write(tmp_path, "rna", ["a", "b", "c"], kind=["T", "B", "T"], lane=["1", "1", "2"])
     second = write(tmp_path, "two", ["c", "d"], kind=["T", "NK"], lane=["1", "1"])
     second.var_names = ["rna5", "x", "y", "z", "rna0", "w"]
@@ -192,7 +195,7 @@ def test_files_of_one_modality_are_joined(tmp_path: Path) -> None:
     np.testing.assert_allclose(cells.size_factor[:, 0], 1e4 / np.r_[first.X.sum(axis=1), second.X[1].sum()], rtol=1e-6)
 
 
-def test_levels_keep_their_zeros_and_what_was_not_covered(tmp_path: Path) -> None:
+def test_methylation_levels_keep_zeros_and_missing_values(tmp_path: Path) -> None:
     levels = np.array([[0, 0.5, np.nan], [1, np.nan, 0.25], [0, 0, 0]], np.float32)
     obs, var = pd.DataFrame(index=list("abc")), pd.DataFrame(index=["p", "q", "r"])
     anndata.AnnData(levels, obs=obs, var=var).write_h5ad(tmp_path / "methylation.h5ad")
@@ -201,7 +204,7 @@ def test_levels_keep_their_zeros_and_what_was_not_covered(tmp_path: Path) -> Non
     np.testing.assert_array_equal(cells.size_factor, 1)
 
 
-def test_contacts_beyond_the_limit_are_dropped(data_folder: Path) -> None:
+def test_contacts_beyond_the_distance_limit_are_dropped(data_folder: Path) -> None:
     limit = {"path": "schic_pfc_chr1.h5ad", "contacts": {"max_distance": 3_000_000}}
     cells = read_dataset(recipe("smile", hic=limit), data_folder).cells["hic"]
     distance = [
@@ -218,7 +221,7 @@ def read_with(folder: Path, change: Callable[[anndata.AnnData], None]) -> Datase
     return read(folder)
 
 
-def test_a_cell_without_counts_is_left_out_of_its_modality_alone(two: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_cell_without_counts_is_dropped_from_that_modality_alone(two: Path, caplog: pytest.LogCaptureFixture) -> None:
     def empty(adata: anndata.AnnData) -> None:
         adata.X[0] = 0
 
@@ -228,18 +231,18 @@ def test_a_cell_without_counts_is_left_out_of_its_modality_alone(two: Path, capl
 
 
 @pytest.mark.parametrize("kind", ["label", "label_neighbour"])
-def test_pairing_by_label_needs_labels_before_anything_is_trained(two: Path, kind: str) -> None:
+def test_pairing_by_label_without_labels_is_rejected_before_training(two: Path, kind: str) -> None:
     fields = {name: {"data": {"path": f"{name}.h5ad", "source": SOURCE}} for name in ("rna", "adt")}
     settings = resolve_recipe(
         {**ABOUT, "variant": "composition", "modalities": fields, "students": {"pairing": {"kind": kind}}}, "x.toml"
     )
     with pytest.raises(
-        RecipeError, match=r"students\.pairing is by label, and the cells of rna have none; .*label_key"
+        RecipeError, match=r"students\.pairing is by label, but the cells of rna have none; .*label_key"
     ):
         read_dataset(settings, two)
 
 
-def test_unpaired_cells_need_labels_in_both(tmp_path: Path) -> None:
+def test_unpaired_cells_need_labels_in_both_modalities(tmp_path: Path) -> None:
     write(tmp_path, "rna", ["a", "b", "c"], kind=["T", "B", "B"])
     write(tmp_path, "adt", ["d", "e", "f"])
     fields = {name: {"data": {"path": f"{name}.h5ad", "source": SOURCE}} for name in ("rna", "adt")}
@@ -247,5 +250,5 @@ def test_unpaired_cells_need_labels_in_both(tmp_path: Path) -> None:
     settings = resolve_recipe(
         {**ABOUT, "variant": "psmile", "modalities": fields, "training": {"pairing": {"unpaired": True}}}, "x.toml"
     )
-    with pytest.raises(RecipeError, match=r"training\.pairing is by label, and the cells of adt have none"):
+    with pytest.raises(RecipeError, match=r"training\.pairing is by label, but the cells of adt have none"):
         read_dataset(settings, tmp_path)

@@ -1,10 +1,10 @@
-"""Cells as a query might have them."""
+"""Degradation of cells to resemble queries."""
 
 import numpy as np
 import scipy.sparse
 
 from smile_training.data.cells import Cells
-from smile_training.data.degradation import N_DRAWS, degraded
+from smile_training.data.degradation import N_DRAWS, degrade_cells
 
 
 def make_cells(raw: np.ndarray | scipy.sparse.csr_matrix, size_factor: float = 2.0) -> Cells:
@@ -20,11 +20,11 @@ def make_cells(raw: np.ndarray | scipy.sparse.csr_matrix, size_factor: float = 2
     )
 
 
-def test_first_as_they_are_then_with_fewer_features_and_counts() -> None:
+def test_cells_are_yielded_as_measured_then_with_fewer_features_and_counts() -> None:
     counts = np.random.default_rng(0).poisson(0.8, (50, 4000)).astype(np.float32)
-    unit = np.linspace(0.3, 3, 50, dtype=np.float32)[:, None]  # normalized cells: a count is another number in each
+    unit = np.linspace(0.3, 3, 50, dtype=np.float32)[:, None]  # value of one count in each normalized cell
     cells = make_cells(scipy.sparse.csr_matrix(counts * unit))
-    first, *worse = degraded(cells, seed=0)
+    first, *worse = degrade_cells(cells, seed=0)
     assert first is cells
     assert len(worse) == N_DRAWS
     for each in worse:
@@ -38,16 +38,16 @@ def test_first_as_they_are_then_with_fewer_features_and_counts() -> None:
         assert abs(kept.sum() / counts[:, ~hidden[0]].sum() - depth) < 0.02
 
 
-def test_values_that_are_no_counts_are_not_thinned() -> None:
+def test_values_other_than_counts_are_not_thinned() -> None:
     values = np.random.default_rng(0).lognormal(size=(30, 100)).astype(np.float32)
     for matrix in (scipy.sparse.csr_matrix(values), values):
-        _, *worse = degraded(make_cells(matrix), seed=1)
+        _, *worse = degrade_cells(make_cells(matrix), seed=1)
         for each in worse:
             measured = ~np.isnan(each.raw)
             np.testing.assert_array_equal(each.raw[measured], values[measured])
             assert (each.size_factor == 2).all()
 
 
-def test_of_many_cells_some_are_taken() -> None:
+def test_at_most_2000_cells_are_used() -> None:
     cells = make_cells(scipy.sparse.csr_matrix(np.ones((2_100, 3), np.float32)))
-    assert {len(each) for each in degraded(cells, seed=0)} == {2_000}
+    assert {len(each) for each in degrade_cells(cells, seed=0)} == {2_000}

@@ -1,4 +1,4 @@
-"""Label columns: read, merged, nested."""
+"""Label columns: reading, merging and nesting."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from smile_runtime.errors import RecipeError
-from smile_training.data.label_columns import Labels, merged, nested, read_labels
-from smile_training.recipe.recipe import Data, Source
+from smile_training.data.label_columns import Labels, merge_labels, nest_labels, read_labels
+from smile_training.recipe.records import Data, Source
 
 DATA = Data(
     path="x.h5ad",
@@ -42,41 +42,43 @@ def test_columns_are_read_from_fine_to_coarse_then_others() -> None:
     assert columns[3].names().tolist() == ["lung", "gut", None]
 
 
-def test_a_missing_level_is_named() -> None:
+def test_an_error_names_a_missing_level() -> None:
     adata = anndata.AnnData(np.ones((2, 1)), obs=pd.DataFrame({"type": ["a", "b"]}, index=["c0", "c1"]))
     with pytest.raises(RecipeError, match=r"x\.h5ad has no obs column 'lineage'; its columns are: type"):
         read_labels(adata, DATA, Path("x.h5ad"))
 
 
-def test_the_first_part_that_knows_a_cell_is_right() -> None:
-    first = Labels.of("type", "TX", np.array([0, -1]))
-    second = Labels.of("kind", "BT", np.array([0, 0, 1]))
-    both = merged([(first, np.array([0, 1])), (second, np.array([0, 1, 3]))], 4)
+def test_on_conflict_the_first_set_of_labels_wins() -> None:
+    first = Labels.from_ids("type", "TX", np.array([0, -1]))
+    second = Labels.from_ids("kind", "BT", np.array([0, 0, 1]))
+    both = merge_labels([(first, np.array([0, 1])), (second, np.array([0, 1, 3]))], 4)
     assert (both.column.name, both.column.labels) == ("type", ["B", "T"])
     assert both.ids.tolist() == [1, 0, -1, 1]
 
 
-FINE = Labels.of("type", ["B", "CD4", "CD8"], np.array([0, 1, 2, 2, -1, 1]))
+FINE = Labels.from_ids("type", ["B", "CD4", "CD8"], np.array([0, 1, 2, 2, -1, 1]))
 
 
-def test_a_finer_label_says_the_coarser_one() -> None:
-    """Where a cell has the finer label, the coarser one follows, though it was not written down."""
-    coarse = Labels.of("lineage", ["B", "T"], np.array([0, 1, 1, -1, 0, -1]))
-    fine, filled = nested(FINE, coarse)
+def test_a_finer_label_determines_the_coarser_one() -> None:
+    """A cell with a finer label gets the coarser one even if it is missing in the file."""
+    coarse = Labels.from_ids("lineage", ["B", "T"], np.array([0, 1, 1, -1, 0, -1]))
+    fine, filled = nest_labels(FINE, coarse)
     assert (fine.column.within, fine.column.parents) == ("lineage", [0, 1, 1])
     assert filled.ids.tolist() == [0, 1, 1, 1, 0, 1]
     assert filled.column.within is None
 
 
-def test_a_label_in_two_coarser_ones_is_refused_by_name() -> None:
-    coarse = Labels.of("lineage", ["B", "T"], np.array([0, 1, 1, 0, 0, -1]))
+def test_a_label_within_two_coarser_ones_is_rejected() -> None:
+    coarse = Labels.from_ids("lineage", ["B", "T"], np.array([0, 1, 1, 0, 0, -1]))
     with pytest.raises(
-        RecipeError, match=r"label 'CD8' of 'type' lies in 'B' and in 'T' of the coarser 'lineage'; .* more_labels"
+        RecipeError, match=r"label 'CD8' of 'type' belongs to 'B' and 'T' of the coarser 'lineage'; .* more_labels"
     ):
-        nested(FINE, coarse)
+        nest_labels(FINE, coarse)
 
 
-def test_a_label_in_no_coarser_one_is_refused_by_name() -> None:
-    coarse = Labels.of("lineage", ["B", "T"], np.array([0, -1, 1, 1, 0, -1]))
-    with pytest.raises(RecipeError, match="no cell with the label 'CD4' of 'type' has one of the coarser 'lineage'"):
-        nested(FINE, coarse)
+def test_a_label_without_a_coarser_one_is_rejected() -> None:
+    coarse = Labels.from_ids("lineage", ["B", "T"], np.array([0, -1, 1, 1, 0, -1]))
+    with pytest.raises(
+        RecipeError, match="no cell with the label 'CD4' of 'type' has a label in the coarser 'lineage'"
+    ):
+        nest_labels(FINE, coarse)

@@ -1,4 +1,4 @@
-"""h5mu files: a modality comes with what the file says of its cells."""
+"""h5mu files: a modality is read with the shared columns of its cells."""
 
 import warnings
 from pathlib import Path
@@ -16,7 +16,7 @@ from smile_training.data.mudata import read_modality
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A file of two modalities, of which RNA was measured in w x y z and ATAC in y x v, in that order."""
+    """Return an h5mu file with RNA of the cells w, x, y, z and ATAC of the cells y, x, v, in that order."""
     import mudata
 
     rna = anndata.AnnData(
@@ -36,12 +36,12 @@ def path(tmp_path: Path) -> Path:
     by_cell = {"w": 0, "x": 1, "y": 2, "z": 3, "v": 4}
     shared = pd.DataFrame(index=list(mdata.obs_names))
     order = [by_cell[name] for name in shared.index]
-    shared["donor"] = [f"donor{place}" for place in order]
+    shared["donor"] = [f"donor{number}" for number in order]
     shared["own"] = "shared"
     shared["tissue"] = "shared"
-    shared["atac"] = [place % 2 == 0 for place in order]
+    shared["atac"] = [number % 2 == 0 for number in order]
     shared["leiden:0.5"] = order
-    shared["atac:tissue"] = [f"of atac {place}" for place in order]
+    shared["atac:tissue"] = [f"of atac {number}" for number in order]
     shared["rna:depth"] = order
     with h5py.File(tmp_path / "cells.h5mu", "r+") as file:
         del file["obs"]
@@ -49,7 +49,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "cells.h5mu"
 
 
-def test_a_modality_keeps_its_values_and_its_order(path: Path) -> None:
+def test_a_modality_keeps_its_values_and_order(path: Path) -> None:
     atac = read_modality(path, "atac")
     assert list(atac.obs_names) == ["y", "x", "v"]
     assert list(atac.var_names) == ["peak0", "peak1"]
@@ -57,8 +57,8 @@ def test_a_modality_keeps_its_values_and_its_order(path: Path) -> None:
     assert scipy.sparse.issparse(read_modality(path, "rna").X)
 
 
-def test_shared_columns_go_to_the_right_cells(path: Path) -> None:
-    """Cells stand in another order in the file's own table than in the modality."""
+def test_shared_columns_are_assigned_by_cell_name(path: Path) -> None:
+    """The shared table lists the cells in a different order from the modality."""
     atac = read_modality(path, "atac").obs
     assert list(atac["donor"]) == ["donor2", "donor1", "donor4"]
     assert list(atac["tissue"]) == ["of atac 2", "of atac 1", "of atac 4"]
@@ -66,7 +66,7 @@ def test_shared_columns_go_to_the_right_cells(path: Path) -> None:
     assert list(atac["atac"]) == [True, False, True]
 
 
-def test_a_modality_gets_no_column_of_another_and_keeps_its_own(path: Path) -> None:
+def test_a_modality_keeps_its_own_columns_and_gets_none_of_another(path: Path) -> None:
     atac, rna = read_modality(path, "atac").obs, read_modality(path, "rna").obs
     assert list(atac["own"]) == ["p", "q", "r"]
     assert set(atac) == {"own", "donor", "tissue", "atac", "leiden:0.5"}
@@ -75,17 +75,19 @@ def test_a_modality_gets_no_column_of_another_and_keeps_its_own(path: Path) -> N
     assert list(rna["tissue"]) == ["shared"] * 4
 
 
-def test_an_unknown_modality_is_refused_with_the_names_of_those_there(path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"has no modality 'adt'; it has: atac, rna\. Name the one to take in data"):
+def test_an_error_names_an_unknown_modality_and_the_available_ones(path: Path) -> None:
+    with pytest.raises(
+        RecipeError, match=r"has no modality 'adt'; it has: atac, rna; set data\.mudata_key to one of them"
+    ):
         read_modality(path, "adt")
 
 
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"there is no file .*none\.h5mu; give the path of an \.h5mu file"):
         read_modality(tmp_path / "none.h5mu", "rna")
 
 
-def test_what_is_no_h5mu_is_refused(tmp_path: Path, path: Path) -> None:
+def test_a_file_that_is_not_h5mu_is_rejected(tmp_path: Path, path: Path) -> None:
     text, h5ad, cut = tmp_path / "text.h5mu", tmp_path / "h5ad.h5mu", tmp_path / "cut.h5mu"
     text.write_text("cells")
     anndata.AnnData(np.ones((2, 2), np.float32)).write_h5ad(h5ad)
@@ -95,7 +97,7 @@ def test_what_is_no_h5mu_is_refused(tmp_path: Path, path: Path) -> None:
             read_modality(file, "rna")
 
 
-def test_a_damaged_modality_is_refused(path: Path) -> None:
+def test_a_damaged_modality_is_rejected(path: Path) -> None:
     with h5py.File(path, "r+") as file:
         del file["mod/rna/X/indices"]
     assert read_modality(path, "atac").n_obs == 3
@@ -103,7 +105,7 @@ def test_a_damaged_modality_is_refused(path: Path) -> None:
         read_modality(path, "rna")
 
 
-def test_cells_named_alike_are_refused(path: Path) -> None:
+def test_repeated_cell_names_are_rejected(path: Path) -> None:
     with h5py.File(path, "r+") as file:
         index = file["obs"][file["obs"].attrs["_index"]]
         names = index[:]

@@ -14,7 +14,7 @@ from smile_training.data.dataset import Dataset
 from smile_training.data.label_columns import Labels
 from smile_training.evaluation.cross_validation import evaluate, structure_records
 from smile_training.evaluation.metric_log import metric_record
-from smile_training.recipe.recipe import Recipe
+from smile_training.recipe.records import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -31,7 +31,7 @@ def labeled(cells: Cells) -> Cells:
     """45 cells, 7 of them without a label; the first feature tells which cell it is."""
     raw = cells.raw[:45].tolil()
     raw[:, 0] = np.arange(1, 46)[:, None]
-    some = replace(cells.subset(np.arange(45)), columns=(Labels.of("kind", "abc", LABELS),))
+    some = replace(cells.subset(np.arange(45)), columns=(Labels.from_ids("kind", "abc", LABELS),))
     return replace(some, raw=scipy.sparse.csr_matrix(raw), names=np.array([str(each) for each in range(45)], object))
 
 
@@ -116,8 +116,8 @@ def test_every_label_column_is_measured_and_calibrated(labeled: Cells, make_reci
     broad = np.where(LABELS < 0, -1, np.minimum(LABELS, 1))
     columns = (
         Labels(fine, LABELS),
-        Labels.of("broad", ["a", "bc"], broad),
-        Labels.of("coin", "xy", np.where(LABELS < 0, -1, np.random.default_rng(0).integers(2, size=45))),
+        Labels.from_ids("broad", ["a", "bc"], broad),
+        Labels.from_ids("coin", "xy", np.where(LABELS < 0, -1, np.random.default_rng(0).integers(2, size=45))),
     )
     recipe = make_recipe(reference={"folds": 2, "repeats": 2, "kind": "cells"})
     evaluation = evaluate(Dataset({"rna": replace(labeled, columns=columns)}), recipe, train)
@@ -131,7 +131,7 @@ def test_every_label_column_is_measured_and_calibrated(labeled: Cells, make_reci
     assert calibrations["broad"].probability == [1.0] * len(calibrations["broad"].share)
     assert max(calibrations["kind"].share) == pytest.approx(1)
     assert {record.n_cells for record in calibrations.values()} == {38}
-    without = replace(labeled, columns=(Labels.of("kind", "abc", LABELS),))
+    without = replace(labeled, columns=(Labels.from_ids("kind", "abc", LABELS),))
     alone = own_figures(evaluate(Dataset({"rna": without}), recipe, train).metrics)
     assert {name: own[name] for name in alone} == alone
 
@@ -158,7 +158,7 @@ def test_silhouettes_count_cells_without_a_label_for_no_label(cells: Cells) -> N
     labels = np.repeat([0, 1, -1, -1], 20)
     centers = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
     embedding = (np.repeat(centers, 20, axis=0) + 0.01 * rng.standard_normal((80, 2))).astype(np.float32)
-    some = replace(cells.subset(np.arange(80)), columns=(Labels.of("kind", "ab", labels),))
+    some = replace(cells.subset(np.arange(80)), columns=(Labels.from_ids("kind", "ab", labels),))
     some = replace(some, batches=np.zeros(80, np.int64), batch_names=("all",))
     own = own_figures(structure_records(Dataset({"rna": some}), {"rna": embedding}, 0))
     assert set(own) == {"silhouette by label", "ARI of clusters"}

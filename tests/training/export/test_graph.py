@@ -24,7 +24,7 @@ from smile_training.export.onnx_export import export_integer_graph, export_onnx,
 from smile_training.export.sparse_writer import write_sparse
 from smile_training.model.network import SmileNetwork
 from smile_training.model.trained_encoder import TrainedEncoder
-from smile_training.recipe.recipe import Network
+from smile_training.recipe.records import Network
 
 N, D = 30, 24
 

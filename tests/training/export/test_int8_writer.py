@@ -15,7 +15,9 @@ from smile_runtime.manifest import encode_manifest
 from smile_runtime.space.parity import require_int8_parity
 from smile_training import build_space
 from smile_training.export import int8_writer
-from smile_training.recipe.recipe import Recipe, fingerprint, resolve_recipe
+from smile_training.recipe.fingerprint import recipe_sha256
+from smile_training.recipe.read import resolve_recipe
+from smile_training.recipe.records import Recipe
 
 GRAPH = "onnx/rna.int8.onnx"
 MakeRecipe = Callable[..., Recipe]
@@ -129,6 +131,6 @@ def test_a_graph_that_is_not_near_enough_is_not_written(
 def test_export_changes_no_figure_and_is_off(make_recipe: MakeRecipe, recipe: Recipe) -> None:
     plain = make_recipe()
     assert not plain.export
-    assert fingerprint(make_recipe(export={"int8": True})) == fingerprint(plain)
+    assert recipe_sha256(make_recipe(export={"int8": True})) == recipe_sha256(plain)
     with pytest.raises(smile_runtime.RecipeError, match="int4"):
         resolve_recipe({"name": "tiny", "export": {"int4": True}}, "tiny.toml")

@@ -18,7 +18,7 @@ from smile_training.export.graph import EncoderGraph
 from smile_training.export.onnx_export import export_onnx, torch_embedding
 from smile_training.loop.train import Run, train_encoders
 from smile_training.model.trained_encoder import TrainedEncoder
-from smile_training.recipe.recipe import Recipe
+from smile_training.recipe.records import Recipe
 
 METADATA = {"space": "tiny", "modality": "rna", "licence": "MIT", "made_with": "smile-zoo"}
 N_FEATURES = 60  # of 90: the size factor counts those that the graph does not see too
@@ -113,7 +113,7 @@ def test_graph_without_logarithm_and_scale(
 
 def test_pseudo_types_of_the_graph_are_those_of_the_network(exported: Exported, cells: Cells) -> None:
     encoder = exported.encoder
-    known = encoder.known(cells)
+    known = encoder.align_features(cells)
     logged = encoder.preprocessing.transform(known.raw, known.size_factor)
     x = torch.from_numpy(encoder.preprocessing.centered(logged.toarray()))
     with torch.inference_mode():

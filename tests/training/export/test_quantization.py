@@ -15,7 +15,7 @@ from smile_training.export.onnx_export import export_onnx
 from smile_training.export.quantization import quantize
 from smile_training.loop.train import Run, train_encoders
 from smile_training.model.trained_encoder import TrainedEncoder
-from smile_training.recipe.recipe import Recipe
+from smile_training.recipe.records import Recipe
 
 METADATA = {"space": "tiny", "modality": "rna"}
 MakeRecipe = Callable[..., Recipe]
@@ -38,14 +38,14 @@ def encoder(request: pytest.FixtureRequest, cells: Cells, make_recipe: MakeRecip
 def graph(encoder: TrainedEncoder, cells: Cells, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the int8 graph, its scales set by the first 60 cells."""
     path = tmp_path_factory.mktemp("int8") / "rna.int8.onnx"
-    quantize(encoder, encoder.known(cells).subset(np.arange(60)), path, METADATA)
+    quantize(encoder, encoder.align_features(cells).subset(np.arange(60)), path, METADATA)
     return path
 
 
 @pytest.fixture
 def raw(encoder: TrainedEncoder, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
     """Return raw values and size factors of the cells that set no scale."""
-    others = encoder.known(cells).subset(np.arange(60, 180))
+    others = encoder.align_features(cells).subset(np.arange(60, 180))
     return others.raw.toarray(), others.size_factor
 
 
@@ -116,5 +116,5 @@ def test_the_file_is_alone_and_does_not_name_this_machine(graph: Path) -> None:
 def test_the_same_encoder_and_cells_give_the_same_file(
     encoder: TrainedEncoder, cells: Cells, graph: Path, tmp_path: Path
 ) -> None:
-    quantize(encoder, encoder.known(cells).subset(np.arange(60)), tmp_path / "again.onnx", METADATA)
+    quantize(encoder, encoder.align_features(cells).subset(np.arange(60)), tmp_path / "again.onnx", METADATA)
     assert (tmp_path / "again.onnx").read_bytes() == graph.read_bytes()

@@ -10,7 +10,7 @@ import torch
 from smile_runtime.errors import RecipeError
 from smile_training.data.cells import Cells
 from smile_training.loop.learner import new_learner
-from smile_training.recipe.recipe import Recipe
+from smile_training.recipe.records import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 

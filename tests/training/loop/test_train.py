@@ -17,7 +17,8 @@ from smile_training.evaluation.metrics import foscttm
 from smile_training.loop.checkpoint import Checkpoint
 from smile_training.loop.train import Run, train_encoders
 from smile_training.model.trained_encoder import TrainedEncoder
-from smile_training.recipe.recipe import Recipe, resolve_recipe
+from smile_training.recipe.read import resolve_recipe
+from smile_training.recipe.records import Recipe
 
 N_CELLS = 160
 SOURCE = {"path": "x.h5ad", "source": {"name": "simulated", "licence": "CC0-1.0"}}
@@ -40,7 +41,7 @@ def measured(name: str, seed: int, n_features: int, *, cells: slice = slice(None
         names=np.array([f"cell{each}" for each in range(N_CELLS)], dtype=object),
         batches=np.zeros(N_CELLS, np.int64),
         batch_names=("all",),
-        columns=(Labels.of("kind", "abcd", kind),),
+        columns=(Labels.from_ids("kind", "abcd", kind),),
     )
     return whole.subset(np.arange(N_CELLS)[cells])
 
@@ -178,7 +179,7 @@ def three() -> Dataset:
 
 def test_the_teacher_stands_still_while_students_learn(three: Dataset) -> None:
     settings = recipe("composition", ("rna", "adt", "second"))
-    alone = train(three.of(["rna"]), recipe("smile", ("rna",)))
+    alone = train(three.with_modalities(["rna"]), recipe("smile", ("rna",)))
     before = weights(alone["rna"])
     encoders = train(three, settings, given=alone)
 
@@ -195,22 +196,22 @@ def test_the_teacher_stands_still_while_students_learn(three: Dataset) -> None:
 
 def test_the_teacher_learns_as_smile_does(three: Dataset) -> None:
     composed = train(three, recipe("composition", ("rna", "adt", "second")))
-    alone = train(three.of(["rna"]), recipe("smile", ("rna",)))
+    alone = train(three.with_modalities(["rna"]), recipe("smile", ("rna",)))
     for name, tensor in weights(alone["rna"]).items():
         np.testing.assert_array_equal(weights(composed["rna"])[name], tensor, err_msg=name)
 
 
 def test_a_student_does_not_depend_on_the_other_students(three: Dataset) -> None:
     both = train(three, recipe("composition", ("rna", "adt", "second")))
-    one = train(three.of(["rna", "second"]), recipe("composition", ("rna", "second")))
+    one = train(three.with_modalities(["rna", "second"]), recipe("composition", ("rna", "second")))
     for name, tensor in weights(one["second"]).items():
         np.testing.assert_array_equal(weights(both["second"])[name], tensor, err_msg=name)
 
 
 def test_a_teacher_whose_features_the_data_lacks_is_refused(three: Dataset) -> None:
-    alone = train(three.of(["rna"]), recipe("smile", ("rna",), training={"epochs": 1}))
+    alone = train(three.with_modalities(["rna"]), recipe("smile", ("rna",), training={"epochs": 1}))
     cut = Dataset({**three.cells, "rna": three.cells["rna"].with_features(np.arange(50))})
-    with pytest.raises(RecipeError, match=r"takes 60 features, the data lacks 10 of them, 'rna50' for one"):
+    with pytest.raises(RecipeError, match=r"needs 60 features, the data lacks 10 of them, such as 'rna50'"):
         train(cut, recipe("composition", ("rna", "adt", "second")), given=alone)
 
 

@@ -24,7 +24,7 @@ from smile_training.model.network import SmileNetwork
 from smile_training.model.preprocessing_fit import fit_preprocessing
 from smile_training.model.stem import fit_stem
 from smile_training.model.trained_encoder import TrainedEncoder
-from smile_training.recipe.recipe import Recipe, Stem
+from smile_training.recipe.records import Recipe, Stem
 
 STEM = {"stem": {"n_components": 8}, "preprocessing": {"scaling": "sqrt_sd"}, "noise": {"gaussian": 0.15}}
 
@@ -234,7 +234,7 @@ def test_label_pairing_separates_labels(cells: Cells, make_recipe: MakeRecipe) -
     logged = logged_values(cells)
     logged[:, 1:7] += 3.0 * labels[:, None]
     raw = scipy.sparse.csr_matrix(np.expm1(logged) / cells.size_factor)
-    weak = replace(cells, raw=raw, columns=(Labels.of("chance", "ab", labels),))
+    weak = replace(cells, raw=raw, columns=(Labels.from_ids("chance", "ab", labels),))
     settings = {"epochs": 40, "optimiser": {"lr": 0.05}, "noise": {"gaussian": 0.3}}
 
     by_self = train(weak, make_recipe(**settings))
@@ -245,7 +245,7 @@ def test_label_pairing_separates_labels(cells: Cells, make_recipe: MakeRecipe) -
 
 def test_label_pairing_takes_cells_without_a_label(cells: Cells, make_recipe: MakeRecipe) -> None:
     labels = np.where(np.arange(len(cells)) % 2 == 0, cells.labels, -1)
-    half = replace(cells, columns=(Labels.of("cell_type", cells.label_names, labels),))
+    half = replace(cells, columns=(Labels.from_ids("cell_type", cells.label_names, labels),))
     encoder = train(half, make_recipe(epochs=40, pairing={"kind": "label"}))
     assert silhouette_score(encoder.embed(cells), cells.labels) > 0.4
 

@@ -1,14 +1,14 @@
-"""The network: published layers, and features that were not measured."""
+"""The network: published layers, frozen stem, initial weights and imputation."""
 
 import numpy as np
 import pytest
 import torch
 
 from smile_training.model.network import SmileNetwork
-from smile_training.recipe.recipe import Network
+from smile_training.recipe.records import Network
 
 
-def test_the_published_network() -> None:
+def test_the_default_network_has_the_published_layers() -> None:
     network = SmileNetwork(2000, Network())
     shapes = [tuple(module.weight.shape) for module in network.modules() if isinstance(module, torch.nn.Linear)]
     assert shapes == [(1000, 2000), (512, 1000), (128, 512), (32, 128), (25, 128)]
@@ -16,7 +16,7 @@ def test_the_published_network() -> None:
     assert kinds == ["Linear", "BatchNorm1d", "ReLU"] * 3
 
 
-def test_the_stem_is_no_parameter() -> None:
+def test_the_stem_is_not_trained() -> None:
     stem = np.linalg.qr(np.random.default_rng(0).standard_normal((30, 4)))[0].astype(np.float32)
     network = SmileNetwork(30, Network(hidden=[8]), stem)
     assert network.encoder[0].in_features == 4
@@ -25,7 +25,7 @@ def test_the_stem_is_no_parameter() -> None:
     torch.testing.assert_close(network.components(x), x @ torch.from_numpy(stem))
 
 
-def test_weights_turn_on_the_generator_alone() -> None:
+def test_initial_weights_depend_on_the_generator_alone() -> None:
     networks = [SmileNetwork(30, Network(hidden=[8])) for _ in range(3)]
     for network, seed in zip(networks, (0, 0, 1), strict=True):
         network.initialize(torch.Generator().manual_seed(seed))
@@ -38,7 +38,7 @@ def test_weights_turn_on_the_generator_alone() -> None:
 
 
 @pytest.mark.parametrize("n_stem", [0, 4])
-def test_measured_features_grow_by_the_weight_that_is_missing(n_stem: int) -> None:
+def test_measured_features_are_divided_by_their_total_weight(n_stem: int) -> None:
     rng = np.random.default_rng(0)
     stem = np.linalg.qr(rng.standard_normal((30, n_stem)))[0].astype(np.float32) if n_stem else None
     network = SmileNetwork(30, Network(hidden=[8]), stem)

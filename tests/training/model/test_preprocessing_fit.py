@@ -1,4 +1,4 @@
-"""Highly variable features and the statistics of preprocessing."""
+"""Feature selection and fitted statistics of the preprocessing."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from smile_runtime.encoder.preprocessing import size_factors
 from smile_runtime.errors import RecipeError
 from smile_training.data.cells import Cells
 from smile_training.model.preprocessing_fit import fit_preprocessing, select_features
-from smile_training.recipe.recipe import Data, PreprocessingSettings, Source
+from smile_training.recipe.records import Data, PreprocessingSettings, Source
 
 
 def as_cells(raw: np.ndarray, batches: Sequence[int] | None = None, target_sum: float | None = None) -> Cells:
@@ -44,7 +44,7 @@ BETWEEN = {f"gene{column}" for column in range(ORDINARY + 10, ORDINARY + 20)}
 
 @pytest.fixture(scope="module")
 def two_batches() -> Cells:
-    """Ordinary genes, 10 that differ between cells of every batch, 10 that differ between the batches alone."""
+    """Return cells with 10 genes that vary within every batch, 10 that vary only between batches, and others."""
     rng = np.random.default_rng(0)
     batches, kind = np.arange(200) % 2, np.arange(200) // 2 % 2
     rate = np.tile(rng.uniform(3.0, 9.0, ORDINARY + 20), (200, 1))
@@ -53,7 +53,7 @@ def two_batches() -> Cells:
     return as_cells(rng.poisson(rate), batches, target_sum=1e4)
 
 
-def test_statistics_are_those_of_the_standard_scaler(cells: Cells) -> None:
+def test_statistics_equal_those_of_the_standard_scaler(cells: Cells) -> None:
     scaler = StandardScaler().fit(logged_values(cells).astype(np.float64))
     fitted = fit_preprocessing(cells, PreprocessingSettings())
     np.testing.assert_allclose(fitted.mean, scaler.mean_, rtol=1e-9, atol=1e-12)
@@ -62,7 +62,7 @@ def test_statistics_are_those_of_the_standard_scaler(cells: Cells) -> None:
     assert (fitted.target_sum, fitted.log1p, fitted.scaling) == (1e4, True, "sd")
 
 
-def test_scalings(cells: Cells) -> None:
+def test_scale_is_the_inverse_of_the_chosen_spread(cells: Cells) -> None:
     std = logged_values(cells).astype(np.float64).std(axis=0)
     varies = std > 0
     scale = {
@@ -76,8 +76,8 @@ def test_scalings(cells: Cells) -> None:
 
 @pytest.mark.parametrize("scaling", ["sd", "sqrt_sd", "none"])
 @pytest.mark.parametrize("constant", [0.0, 1.1, 9.21])
-def test_a_constant_feature_has_scale_1_and_becomes_0(scaling: str, constant: float) -> None:
-    """Rounding, which differs from cell to cell by one unit in the last place, must not pass for variation."""
+def test_a_constant_feature_gets_scale_1_and_centered_value_0(scaling: str, constant: float) -> None:
+    """Rounding errors of one unit in the last place must not be mistaken for variation."""
     logged = np.random.default_rng(0).poisson(1.0, (1000, 4)).astype(np.float32)
     logged[:, 2] = constant
     logged[::2, 2] = np.nextafter(logged[::2, 2], np.float32(constant))
@@ -92,39 +92,39 @@ def test_a_constant_feature_has_scale_1_and_becomes_0(scaling: str, constant: fl
 
 
 @pytest.mark.parametrize("constant", [0.0, 1.1])
-def test_cells_that_are_all_alike_are_refused(constant: float) -> None:
+def test_identical_cells_are_rejected(constant: float) -> None:
     with pytest.raises(RecipeError, match="all 3 features are constant over the 20 cells; nothing can be learned"):
         fit_preprocessing(as_cells(np.full((20, 3), constant)), PreprocessingSettings())
 
 
-def test_the_wanted_number_of_features_is_kept_in_order(two_batches: Cells) -> None:
+def test_the_requested_number_of_features_is_kept_in_order(two_batches: Cells) -> None:
     kept = select(two_batches, 37)
-    places = [two_batches.features.index(name) for name in kept.features]
-    assert len(places) == 37
-    assert places == sorted(places)
-    np.testing.assert_array_equal(kept.raw.toarray(), two_batches.raw[:, places].toarray())
+    columns = [two_batches.features.index(name) for name in kept.features]
+    assert len(columns) == 37
+    assert columns == sorted(columns)
+    np.testing.assert_array_equal(kept.raw.toarray(), two_batches.raw[:, columns].toarray())
     np.testing.assert_array_equal(kept.size_factor, two_batches.size_factor)
     assert len(kept) == 200
 
 
-def test_what_varies_within_batches_is_preferred_over_what_varies_between_them(two_batches: Cells) -> None:
+def test_variation_within_batches_is_preferred_over_variation_between_them(two_batches: Cells) -> None:
     assert set(select(two_batches, 10).features) == WITHIN
-    # Seen as one batch they vary alike: it is the batches that make the difference.
+    # As a single batch both groups of genes vary alike, which shows that the batches are taken into account.
     one_batch = replace(two_batches, batches=two_batches.batches * 0)
     assert len(BETWEEN & set(select(one_batch, 20).features)) > 5
 
 
 @pytest.mark.parametrize("n_top", [400, 401, 2000])
-def test_all_features_are_kept_where_there_are_no_more(two_batches: Cells, n_top: int) -> None:
+def test_all_features_are_kept_if_there_are_no_more(two_batches: Cells, n_top: int) -> None:
     assert select(two_batches, n_top).features == two_batches.features
 
 
-def test_values_without_a_logarithm_can_be_selected_too(two_batches: Cells) -> None:
-    """With ``log1p = false`` values reach the thousands, which no exponential takes."""
+def test_features_can_be_selected_without_a_logarithm(two_batches: Cells) -> None:
+    """With ``log1p = false`` values reach the thousands, whose exponential overflows."""
     assert set(select(two_batches, 10, log1p=False).features) == WITHIN
 
 
-def test_a_batch_of_one_cell_does_not_spoil_the_choice(two_batches: Cells) -> None:
+def test_a_batch_of_one_cell_does_not_change_the_selection(two_batches: Cells) -> None:
     batches = two_batches.batches.copy()
     batches[0] = 2
     cells = replace(two_batches, batches=batches, batch_names=("a", "b", "c"))
@@ -140,21 +140,21 @@ def test_a_batch_of_one_cell_does_not_spoil_the_choice(two_batches: Cells) -> No
         ({"min_cells": 5}, ("g2", "g3")),
     ],
 )
-def test_features_are_filtered_by_the_cells_that_have_them(fields: dict, kept: tuple[str, ...]) -> None:
-    """Features seen in 2, 4, 6 and 8 of ten cells."""
+def test_features_are_filtered_by_their_number_of_cells(fields: dict, kept: tuple[str, ...]) -> None:
+    """The features are found in 2, 4, 6 and 8 of ten cells."""
     seen = (np.arange(10)[:, None] < np.array([2, 4, 6, 8])).astype(np.float32)
     cells = replace(as_cells(seen), features=("g0", "g1", "g2", "g3"))
     data = Data(path="x", source=Source(name="x", license="x"), **fields)
     assert select_features(cells, data, PreprocessingSettings(values="presence")).features == kept
 
 
-def test_a_filter_that_leaves_nothing_is_refused() -> None:
+def test_a_filter_that_leaves_no_feature_is_rejected() -> None:
     data = Data(path="x", source=Source(name="x", license="x"), min_cells=11)
-    with pytest.raises(RecipeError, match=r"no feature is seen in data\.min_cells = 11 cells"):
+    with pytest.raises(RecipeError, match=r"no feature is found in data\.min_cells = 11 cells"):
         select_features(as_cells(np.ones((10, 3), np.float32)), data, PreprocessingSettings())
 
 
-def test_bands_are_brought_to_what_they_hold_on_average() -> None:
+def test_bands_are_scaled_to_their_average_sum() -> None:
     contacts = np.random.default_rng(0).poisson(3.0, (20, 4)).astype(np.float32) + 1
     cells = replace(as_cells(contacts), features=("chr1:0-0Mb", "chr1:0-1Mb", "chr1:1-1Mb", "chr1:1-2Mb"))
     fitted = fit_preprocessing(cells, PreprocessingSettings(values="counts", target_sum="none", per_band=True))

@@ -1,4 +1,4 @@
-"""The linear stem against sklearn's dense PCA."""
+"""The linear stem compared with sklearn's dense PCA."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,11 @@ from smile_runtime.errors import RecipeError
 from smile_training.data.cells import Cells
 from smile_training.model.preprocessing_fit import fit_preprocessing
 from smile_training.model.stem import fit_stem
-from smile_training.recipe.recipe import PreprocessingSettings, Stem
+from smile_training.recipe.records import PreprocessingSettings, Stem
 
 
 @pytest.mark.parametrize("scaling", ["sd", "sqrt_sd", "none"])
-def test_stem_is_pca_of_centered_scaled_values_over_the_first_ones_spread(cells: Cells, scaling: str) -> None:
+def test_stem_equals_pca_divided_by_the_spread_of_the_first_component(cells: Cells, scaling: str) -> None:
     preprocessing = fit_preprocessing(cells, PreprocessingSettings(scaling=scaling))
     logged = preprocessing.transform(cells.raw, cells.size_factor)
     dense = (logged.toarray().astype(np.float64) - preprocessing.mean) * preprocessing.scale
@@ -40,11 +40,11 @@ def test_the_same_seed_gives_the_same_stem(cells: Cells) -> None:
 
 
 @pytest.mark.parametrize(("n_cells", "n_features"), [(20, 90), (180, 20)])
-def test_too_few_cells_or_features_are_refused(cells: Cells, n_cells: int, n_features: int) -> None:
+def test_too_few_cells_or_features_are_rejected(cells: Cells, n_cells: int, n_features: int) -> None:
     few = cells.subset(np.arange(n_cells)).with_features(np.arange(n_features))
     preprocessing = fit_preprocessing(few, PreprocessingSettings())
     logged = preprocessing.transform(few.raw, few.size_factor)
-    said = f"the data has {n_cells} cells and {n_features} features; set stem.n_components below both"
-    with pytest.raises(RecipeError, match=said):
+    message = f"the data has {n_cells} cells and {n_features} features; lower stem.n_components"
+    with pytest.raises(RecipeError, match=message):
         fit_stem(logged, preprocessing, Stem(n_components=20), seed=0)
     assert fit_stem(logged, preprocessing, Stem(n_components=19), seed=0).shape == (n_features, 19)

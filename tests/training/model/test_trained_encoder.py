@@ -1,4 +1,4 @@
-"""A trained encoder: what it makes of cells."""
+"""Embeddings of a trained encoder."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from smile_training.data.cells import Cells
 from smile_training.data.dataset import Dataset
 from smile_training.loop.train import Run, train_encoders
 from smile_training.model.trained_encoder import TrainedEncoder
-from smile_training.recipe.recipe import Recipe
+from smile_training.recipe.records import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -20,7 +20,7 @@ def train(cells: Cells, recipe: Recipe) -> TrainedEncoder:
     return train_encoders(Dataset({"rna": cells}), recipe, Run(torch.device("cpu"), seed=0))["rna"]
 
 
-def test_embeddings_are_unit_vectors_in_the_order_of_cells(cells: Cells, make_recipe: MakeRecipe) -> None:
+def test_embeddings_are_unit_vectors_in_the_order_of_the_cells(cells: Cells, make_recipe: MakeRecipe) -> None:
     encoder = train(cells, make_recipe(data={"n_top_features": 40}))
     embedding = encoder.embed(cells)
 
@@ -35,8 +35,8 @@ def test_embeddings_are_unit_vectors_in_the_order_of_cells(cells: Cells, make_re
     np.testing.assert_allclose(encoder.embed(cells.with_features(shuffled)), embedding, atol=1e-6)
 
 
-def test_cells_that_lack_a_feature_are_refused(cells: Cells, make_recipe: MakeRecipe) -> None:
+def test_cells_that_lack_a_feature_are_rejected(cells: Cells, make_recipe: MakeRecipe) -> None:
     encoder = train(cells, make_recipe(epochs=1))
-    said = "the encoder takes 90 features, the data lacks 2 of them, 'gene3' for one"
-    with pytest.raises(RecipeError, match=said):
+    message = "the encoder needs 90 features, the data lacks 2 of them, such as 'gene3'"
+    with pytest.raises(RecipeError, match=message):
         encoder.embed(cells.with_features(np.setdiff1d(np.arange(90), [3, 7])))

@@ -1,4 +1,4 @@
-"""The variants: their terms add up to the published losses, and each term sees the right views."""
+"""Variants: their terms add up to the published losses, and each term compares the right views."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from smile_training.model import variants
-from smile_training.model.variants import Encoded, Phase, View
-from smile_training.recipe.recipe import Loss, Noise, Pairing, Training, resolve_recipe
+from smile_training.model.variants import EncodedView, TrainingPhase, View
+from smile_training.recipe.read import resolve_recipe
+from smile_training.recipe.records import Loss, Noise, Pairing, Training
 
 PAIRED = Training(loss=Loss(temperature=0.1, pseudo_type_temperature=1.0, mse_weight=1.0), epochs=20)
 
@@ -25,7 +26,7 @@ def leaf(golden: dict[str, Tensor], name: str) -> Tensor:
     return golden[name].clone().requires_grad_()
 
 
-def total(phase: Phase, views: Sequence[Encoded], terms: slice = slice(None)) -> Tensor:
+def total(phase: TrainingPhase, views: Sequence[EncodedView], terms: slice = slice(None)) -> Tensor:
     return torch.stack([term(list(views)) for term in phase.terms[terms]]).sum()
 
 
@@ -33,13 +34,13 @@ def equal(ours: Tensor, published: Tensor) -> None:
     torch.testing.assert_close(ours.detach(), published, atol=1e-6, rtol=0)
 
 
-def test_mpsmile_is_the_published_loss(golden: dict[str, Tensor]) -> None:
+def test_mpsmile_equals_the_published_loss(golden: dict[str, Tensor]) -> None:
     names = ("a", "b", "a2")
     f = [leaf(golden, f"mpsmile_f{name}") for name in names]
     y = [leaf(golden, f"mpsmile_y{name}_logits") for name in names]
-    nowhere = torch.zeros(64, 128, dtype=torch.float64)
+    zeros = torch.zeros(64, 128, dtype=torch.float64)
     (phase,) = variants.mpsmile_phases("rna", "atac", PAIRED)
-    loss = total(phase, [Encoded(nowhere, f_i, y_i.softmax(dim=1)) for f_i, y_i in zip(f, y, strict=True)])
+    loss = total(phase, [EncodedView(zeros, f_i, y_i.softmax(dim=1)) for f_i, y_i in zip(f, y, strict=True)])
     loss.backward()
 
     assert phase.views == (View("rna"), View("atac", partner=True), View("rna", partner=True))
@@ -49,10 +50,10 @@ def test_mpsmile_is_the_published_loss(golden: dict[str, Tensor]) -> None:
         equal(y_i.grad, golden[f"mpsmile_y{name}_logits_grad"])
 
 
-def test_psmile_lacks_the_self_terms(golden: dict[str, Tensor]) -> None:
-    nowhere = torch.zeros(64, 128, dtype=torch.float64)
+def test_psmile_equals_mpsmile_without_the_self_terms(golden: dict[str, Tensor]) -> None:
+    zeros = torch.zeros(64, 128, dtype=torch.float64)
     views = [
-        Encoded(nowhere, golden[f"mpsmile_f{name}"], golden[f"mpsmile_y{name}_logits"].softmax(dim=1))
+        EncodedView(zeros, golden[f"mpsmile_f{name}"], golden[f"mpsmile_y{name}_logits"].softmax(dim=1))
         for name in ("a", "b")
     ]
     (phase,) = variants.psmile_phases("rna", "atac", PAIRED)
@@ -61,40 +62,40 @@ def test_psmile_lacks_the_self_terms(golden: dict[str, Tensor]) -> None:
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.1])
-def test_a_pairs_encodings_are_drawn_together(golden: dict[str, Tensor], weight: float) -> None:
+def test_psmile_minimizes_the_squared_distance_of_paired_encodings(golden: dict[str, Tensor], weight: float) -> None:
     za, zb = leaf(golden, "mse_za"), leaf(golden, "mse_zb")
     f = torch.rand(64, 32, dtype=torch.float64)
-    views = [Encoded(z, f, f.softmax(dim=1)) for z in (za, zb)]
+    views = [EncodedView(z, f, f.softmax(dim=1)) for z in (za, zb)]
     (phase,) = variants.psmile_phases("a", "b", Training(loss=Loss(mse_weight=weight)))
-    near = total(phase, views, slice(1, None))
-    near.backward()
-    equal(near, weight * golden["mse_loss"])
+    mse = total(phase, views, slice(1, None))
+    mse.backward()
+    equal(mse, weight * golden["mse_loss"])
     equal(za.grad, weight * golden["mse_grad_za"])
     equal(zb.grad, weight * golden["mse_grad_zb"])
 
 
-def test_reference_smile_is_the_published_loss(golden: dict[str, Tensor]) -> None:
+def test_reference_smile_equals_the_published_loss(golden: dict[str, Tensor]) -> None:
     a, b = leaf(golden, "reference_A"), leaf(golden, "reference_B")
-    alone, together = variants.reference_phases("rna", "adt", Training(pretraining_epochs=10, epochs=1000))
-    loss = total(together, [Encoded(z, z, z.softmax(dim=1)) for z in (a, b)])
+    pretraining, pairs = variants.reference_phases("rna", "adt", Training(pretraining_epochs=10, epochs=1000))
+    loss = total(pairs, [EncodedView(z, z, z.softmax(dim=1)) for z in (a, b)])
     loss.backward()
 
     equal(loss, golden["reference_loss"])
     equal(a.grad, golden["reference_grad_A"])
     equal(b.grad, golden["reference_grad_B"])
-    assert (alone.epochs, together.epochs) == (10, 1000)
-    assert not alone.paired
-    assert together.paired
-    assert not any(view.noisy for view in together.views)
+    assert (pretraining.epochs, pairs.epochs) == (10, 1000)
+    assert not pretraining.paired
+    assert pairs.paired
+    assert not any(view.noisy for view in pairs.views)
 
 
-def test_reference_smile_pretrains_each_modality_on_its_own(golden: dict[str, Tensor]) -> None:
-    """NCE of each at 0.2, and the entropies of the first view of each."""
+def test_reference_smile_pretrains_each_modality_separately(golden: dict[str, Tensor]) -> None:
+    """The loss is the NT-Xent of each modality at temperature 0.2, and the entropy of the first view of each."""
     a, a2 = golden["nce_t0.2_i"], golden["nce_t0.2_j"]
     b, b2 = golden["mpsmile_fa"], golden["mpsmile_fb"]
-    alone, _ = variants.reference_phases("rna", "adt", Training(loss=Loss(temperature=0.2), pretraining_epochs=1))
-    own = Encoded(b, b, b), Encoded(b2, b2, b2)
-    loss = total(alone, [Encoded(a, a, a), Encoded(a2, a2, a2), *own])
+    pretraining, _ = variants.reference_phases("rna", "adt", Training(loss=Loss(temperature=0.2), pretraining_epochs=1))
+    own = EncodedView(b, b, b), EncodedView(b2, b2, b2)
+    loss = total(pretraining, [EncodedView(a, a, a), EncodedView(a2, a2, a2), *own])
 
     def entropy(z: Tensor) -> Tensor:
         p = z.softmax(dim=1)
@@ -104,23 +105,23 @@ def test_reference_smile_pretrains_each_modality_on_its_own(golden: dict[str, Te
     similarity = (rows @ rows.T / 0.2).fill_diagonal_(-torch.inf)
     other = -similarity.log_softmax(dim=1)[torch.arange(128), torch.arange(128).roll(64)].mean()
     equal(loss, golden["nce_t0.2_loss"] + other + 0.2 * entropy(a) + 0.4 * entropy(b))
-    assert [view.modality for view in alone.views] == ["rna", "rna", "adt", "adt"]
+    assert [view.modality for view in pretraining.views] == ["rna", "rna", "adt", "adt"]
 
 
-def test_a_student_learns_as_in_psmile() -> None:
-    (phase,) = variants.student_phases("rna", "adt", PAIRED)
+def test_psmile_pairs_the_two_modalities() -> None:
+    (phase,) = variants.psmile_phases("rna", "adt", PAIRED)
     assert phase.views == (View("rna"), View("adt", partner=True))
     assert len(phase.terms) == 2
 
 
-def test_labels_of_a_view_decide_its_positives() -> None:
+def test_labels_of_a_view_determine_its_positives() -> None:
     generator = torch.Generator().manual_seed(0)
     f, f2 = torch.randn(2, 8, 4, generator=generator)
     y = f.softmax(dim=1)
     labels = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
     (phase,) = variants.smile_phases("rna", Training())
-    unlabeled = total(phase, [Encoded(f, f, y), Encoded(f2, f2, y)])
-    labeled = total(phase, [Encoded(f, f, y, labels), Encoded(f2, f2, y, labels)])
+    unlabeled = total(phase, [EncodedView(f, f, y), EncodedView(f2, f2, y)])
+    labeled = total(phase, [EncodedView(f, f, y, labels), EncodedView(f2, f2, y, labels)])
     assert float(labeled - unlabeled) != pytest.approx(0, abs=1e-3)
 
 
@@ -157,9 +158,9 @@ def test_published_settings_of_each_variant(
     assert training.loss.mse_weight == 1
     assert training.loss.entropy_weights == (0.2, 0.4)
     assert (training.optimizer.lr, training.optimizer.momentum, training.optimizer.weight_decay) == (0.01, 0.9, 5e-4)
-    little = variant == "reference"
-    assert recipe.network.hidden == ([] if little else [1000, 512])
-    assert recipe.network.negative_slope == (0.25 if little else 0)
+    is_reference = variant == "reference"
+    assert recipe.network.hidden == ([] if is_reference else [1000, 512])
+    assert recipe.network.negative_slope == (0.25 if is_reference else 0)
     assert recipe.network.n_pseudo_types == 25
     for modality in recipe.modalities.values():
         assert modality.stem is None

@@ -1,4 +1,4 @@
-"""What is committed fits together: recipes, the figures they gave, the page of figures, the packaged spaces."""
+"""Committed recipes, figures, documents and packaged spaces agree with one another."""
 
 import importlib
 import json
@@ -9,7 +9,7 @@ import pytest
 
 from smile_runtime import open_space, read_manifest
 from smile_training import read_recipe
-from smile_training.recipe.recipe import fingerprint
+from smile_training.recipe.fingerprint import recipe_sha256
 
 ROOT = Path(__file__).parents[3]
 RECIPES = sorted((ROOT / "training/recipes").glob("*.toml"))
@@ -23,15 +23,15 @@ def test_packaged_space_holds_its_recipe(space: Path) -> None:
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_figures_are_of_the_recipe_as_it_is(path: Path) -> None:
+def test_figures_were_measured_with_the_current_recipe(path: Path) -> None:
     recipe = read_recipe(path)
     figures = json.loads(path.with_suffix(".json").read_text("utf-8"))
     assert recipe.name == path.stem == figures["space"]
-    assert figures["recipe_sha256"] == fingerprint(recipe), "measure again: docs/figures.md says how"
+    assert figures["recipe_sha256"] == recipe_sha256(recipe), "measure again: docs/figures.md says how"
     assert {metric["n_repeats"] for metric in figures["metrics"]} == {recipe.reference.repeats}
 
 
-def test_packaged_figures_are_those_of_the_recipe() -> None:
+def test_packaged_spaces_hold_the_figures_of_their_recipe() -> None:
     for space in SPACES:
         figures = json.loads((ROOT / f"training/recipes/{space.name}.json").read_text("utf-8"))
         assert msgspec.to_builtins(read_manifest(space).metrics) == figures["metrics"]
@@ -39,7 +39,7 @@ def test_packaged_figures_are_those_of_the_recipe() -> None:
 
 @pytest.fixture
 def docs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scripts that write the documents can be imported."""
+    """Make the scripts that write the documents importable."""
     monkeypatch.syspath_prepend(ROOT / "docs")
 
 
@@ -58,7 +58,7 @@ def test_the_card_of_the_zoo_is_up_to_date() -> None:
 
 
 @pytest.mark.usefixtures("docs")
-def test_the_catalogue_lists_the_packaged_spaces_as_they_are() -> None:
+def test_the_catalogue_matches_the_packaged_spaces() -> None:
     catalogue = ROOT / "zoo/smile_zoo/catalogue.jsonl"
     cards = importlib.import_module("cards")
     assert catalogue.read_bytes() == cards.encode_catalogue(cards.catalogued()), "run: python docs/cards.py"
@@ -73,7 +73,7 @@ def test_a_packaged_card_is_up_to_date_and_not_pinned(space: Path) -> None:
 
 
 @pytest.mark.usefixtures("docs")
-def test_a_packaged_card_is_written_anew_only_where_it_must_be(pbmc_copy: Path) -> None:
+def test_a_packaged_card_is_rewritten_only_if_it_is_outdated(pbmc_copy: Path) -> None:
     cards = importlib.import_module("cards")
     card, config = pbmc_copy / "README.md", pbmc_copy / "config.json"
     before = config.read_bytes()
@@ -82,8 +82,8 @@ def test_a_packaged_card_is_written_anew_only_where_it_must_be(pbmc_copy: Path) 
     cards.renew(pbmc_copy)
     assert (config.stat().st_mtime_ns, config.read_bytes()) == (touched, before)
 
-    card.write_text(card.read_text("utf-8").replace("# PBMC", "# Something else") + "\nMy own words.\n", "utf-8")
+    card.write_text(card.read_text("utf-8").replace("# PBMC", "# Something else") + "\nMy own text.\n", "utf-8")
     cards.renew(pbmc_copy)
     assert "# PBMC" in card.read_text("utf-8")
-    assert card.read_text("utf-8").endswith("\nMy own words.\n")
+    assert card.read_text("utf-8").endswith("\nMy own text.\n")
     open_space(pbmc_copy, device="cpu")

@@ -9,7 +9,7 @@ from smile_runtime.manifest import LabelColumn
 from smile_training.data.cells import Cells
 from smile_training.data.dataset import Dataset
 from smile_training.data.label_columns import Labels
-from smile_training.recipe.recipe import Reference
+from smile_training.recipe.records import Reference
 from smile_training.reference.reference_points import build_reference
 
 LABELS = np.array([0] * 20 + [1] * 13 + [-1] * 7 + [2] * 5)
@@ -19,7 +19,7 @@ EMBEDDING = np.eye(4, dtype=np.float32)[LABELS]
 @pytest.fixture
 def labeled(cells: Cells) -> Cells:
     """45 cells, 7 of them without a label."""
-    return replace(cells.subset(np.arange(45)), columns=(Labels.of("kind", "abc", LABELS),))
+    return replace(cells.subset(np.arange(45)), columns=(Labels.from_ids("kind", "abc", LABELS),))
 
 
 def test_a_reference_is_made_of_labeled_cells(labeled: Cells) -> None:

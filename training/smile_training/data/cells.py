@@ -1,4 +1,4 @@
-"""Cells of one modality: read, checked and kept sparse."""
+"""Cells of one modality: values, size factors, batches and labels."""
 
 import logging
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix, as_matrix, is_sparse
+from smile_runtime.arrays import Matrix, as_matrix, dense, is_sparse
 from smile_runtime.encoder import size_factors
 from smile_runtime.errors import QueryError, RecipeError
 from smile_runtime.query import ValueInterpreter, read_values, select_matrix
 from smile_training.data.contacts import parse_pairs, within_distance
-from smile_training.data.files import open_sources
-from smile_training.data.label_columns import Labels, column_of, ids_of, merged, read_labels
+from smile_training.data.data_files import open_data_files
+from smile_training.data.label_columns import Labels, factorize, merge_labels, obs_column, read_labels
 from smile_training.recipe import Data, Modality, PreprocessingSettings
 
 logger = logging.getLogger(__name__)
@@ -25,33 +25,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Cells of one modality: the inputs of an exported graph, with batches and labels.
-
-    Attributes
-    ----------
-    raw
-        Raw values, float32, shape ``(n_cells, n_features)``: CSR, or ndarray with NaN for values not measured.
-    size_factor
-        Size factor of each cell, shape ``(n_cells, 1)``.
-    features
-        Feature ids, ``n_features`` of them.
-    names
-        Cell names, all different, shape ``(n_cells,)``.
-    batches
-        Batch ids, indices into ``batch_names``, shape ``(n_cells,)``; all 0 without a batch column.
-    batch_names
-        Batch names, sorted.
-    columns
-        Label columns: the primary one, its levels from fine to coarse, then others; empty without labels.
-    """
+    """Cells of one modality: the inputs of an exported graph, with batches and labels."""
 
     raw: Matrix
+    """Raw values, float32, shape ``(n_cells, n_features)``: CSR, or ndarray with NaN for missing values."""
     size_factor: NDArray[np.float32]
+    """Factor that scales each cell to the target sum, float32, shape ``(n_cells, 1)``."""
     features: tuple[str, ...]
+    """Feature ids, ``n_features`` of them."""
     names: NDArray[np.object_]
+    """Cell names, all different, shape ``(n_cells,)``."""
     batches: NDArray[np.int64]
+    """Batch ids, indices into ``batch_names``, shape ``(n_cells,)``; all 0 without a batch column."""
     batch_names: tuple[str, ...]
+    """Batch names, sorted."""
     columns: tuple[Labels, ...]
+    """Label columns: the primary one, its levels from fine to coarse, then others; empty without labels."""
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -95,126 +84,129 @@ class Cells:
 def read_cells(name: str, modality: Modality, folder: Path) -> Cells:
     """Read the cells of one modality of a recipe.
 
-    Cells without any value are left out; the log reports their number.
+    Cells without any value are dropped, and the log reports their number.
 
     Parameters
     ----------
     name
         Name of the modality.
     modality
-        Section of the recipe on the modality.
+        The modality's section of the recipe.
     folder
-        Folder that relative paths start from.
+        Folder that the recipe's paths are relative to.
 
     Raises
     ------
     RecipeError
-        If a file is missing, is damaged, lacks a column, or has repeated names.
+        If a file is missing or damaged, lacks a column, or has repeated names.
     ValueKindError, QueryError
-        If the values cannot be used.
+        If the values are missing, invalid or of the wrong kind.
     """
     data = modality.data
     paths = [data.path] if isinstance(data.path, str) else data.path
-    parts = [
+    by_file = [
         _from_adata(adata, folder / path, data, modality.preprocessing)
-        for path, adata in zip(paths, open_sources(name, data, folder), strict=True)
+        for path, adata in zip(paths, open_data_files(name, data, folder), strict=True)
     ]
-    cells = _without_empty(parts[0] if len(parts) == 1 else _joined(parts, [Path(path).stem for path in paths]))
-    _say_empty_features(cells)
+    cells = by_file[0] if len(by_file) == 1 else _join(by_file, [Path(path).stem for path in paths])
+    cells = _drop_empty(cells)
+    _warn_of_empty_features(cells)
     return cells
 
 
 def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: PreprocessingSettings) -> Cells:
     for kind, names in (("feature", adata.var_names), ("cell", adata.obs_names)):
         if not names.is_unique:
-            twice = names[names.duplicated()][0]
             raise RecipeError(
-                f"{path} has repeated {kind} names, {twice!r} for one; "
+                f"{path} has repeated {kind} names, such as {names[names.duplicated()][0]!r}; "
                 + ("sum or drop the repeated columns first" if kind == "feature" else "make adata.obs_names unique")
             )
     if broken := [name for name in adata.var_names if any(character in str(name) for character in "\t\n\r")]:
-        raise RecipeError(f"{path} has a feature named {broken[0]!r}; a name cannot hold tabs or line breaks")
+        raise RecipeError(f"{path} has a feature named {broken[0]!r}; names must not contain tabs or line breaks")
     try:
         matrix = as_matrix(select_matrix(adata, data.layer))
         interpreter = ValueInterpreter(accepted=settings.values, target_sum=settings.total, stated_kind=data.values)
         values = read_values(matrix, interpreter)
     except QueryError as error:
-        raise type(error)(f"{path}: {error} (in the recipe: data.layer, data.values)") from error
-    batches, batch_names = _ids(adata, data.batch_key, path)
-    if data.batch_key is not None and (without := int((batches < 0).sum())):
-        raise RecipeError(
-            f"{without:,} cells of {path} have no value in the batch column {data.batch_key!r}; fill it in"
-        )
+        raise type(error)(f"{path}: {error.message} (in the recipe: data.layer, data.values)") from error
+    batches, batch_names = _batch_ids(adata, data.batch_key, path)
     cells = Cells(
-        raw=_raw(matrix, settings, lognorm=values.kind == "lognorm"),
+        raw=_raw_values(matrix, settings, lognorm=values.kind == "lognorm"),
         size_factor=size_factors(values.totals, settings.total),
         features=tuple(map(str, adata.var_names)),
         names=adata.obs_names.to_numpy(dtype=object),
-        batches=np.maximum(batches, 0),
-        batch_names=batch_names or ("all",),
+        batches=batches,
+        batch_names=batch_names,
         columns=read_labels(adata, data, path),
     )
     if data.contacts.max_distance is not None:
-        near = within_distance(parse_pairs(cells.features), data.contacts.max_distance)
-        cells = cells.with_features(np.flatnonzero(near))
+        kept = within_distance(parse_pairs(cells.features), data.contacts.max_distance)
+        cells = cells.with_features(np.flatnonzero(kept))
     return cells
 
 
-def _raw(matrix: Matrix, settings: PreprocessingSettings, *, lognorm: bool) -> Matrix:
-    """Return raw values as CSR, or dense for levels and numbers, where zero is a value like any other."""
+def _raw_values(matrix: Matrix, settings: PreprocessingSettings, *, lognorm: bool) -> Matrix:
+    """Return raw values as CSR, or as ndarray for levels and numbers, whose zeros are measurements."""
     if settings.values in ("levels", "numbers"):
-        return np.asarray(matrix.toarray() if is_sparse(matrix) else matrix, dtype=np.float32)
+        return np.asarray(dense(matrix), dtype=np.float32)
     raw = scipy.sparse.csr_matrix(matrix, dtype=np.float32)
     raw = raw.expm1() if lognorm else raw
     raw.eliminate_zeros()
     return raw
 
 
-def _ids(adata: anndata.AnnData, key: str | None, path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _batch_ids(adata: anndata.AnnData, key: str | None, path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     if key is None:
-        return np.full(adata.n_obs, -1), ()
-    ids, names = ids_of(column_of(adata, key, path))
+        return np.zeros(adata.n_obs, np.int64), ("all",)
+    ids, names = factorize(obs_column(adata, key, path))
+    if n_missing := int((ids < 0).sum()):
+        raise RecipeError(f"{n_missing:,} cells of {path} have no value in the batch column {key!r}; fill it in")
     return ids, tuple(names)
 
 
-def _joined(parts: Sequence[Cells], titles: Sequence[str]) -> Cells:
-    """Join the cells of several files: all features of any file, NaN if a file lacks one, and one batch per file.
+def _join(by_file: Sequence[Cells], titles: Sequence[str]) -> Cells:
+    """Join the cells of several files: the union of their features, with NaN for those that a file lacks.
 
-    Cells with the same name in several files are one cell with the measurements of each.
+    Cells with the same name are one cell with the measurements of each file; on conflict the first file wins. Batches
+    are named after their file.
     """
-    features = tuple(dict.fromkeys(feature for part in parts for feature in part.features))
-    names = np.array(list(dict.fromkeys(name for part in parts for name in part.names)), dtype=object)
-    column, row = pd.Index(features), pd.Index(names)
-    batch_names = [f"{title}, {batch}" for part, title in zip(parts, titles, strict=True) for batch in part.batch_names]
+    features = tuple(dict.fromkeys(feature for cells in by_file for feature in cells.features))
+    names = np.array(list(dict.fromkeys(name for cells in by_file for name in cells.names)), dtype=object)
+    batch_names = [
+        f"{title}, {name}" for cells, title in zip(by_file, titles, strict=True) for name in cells.batch_names
+    ]
+    feature_index, name_index = pd.Index(features), pd.Index(names)
+    rows = [name_index.get_indexer(cells.names) for cells in by_file]
     raw = np.full((len(names), len(features)), np.nan, np.float32)
     size_factor = np.ones((len(names), 1), np.float32)
     batches = np.zeros(len(names), np.int64)
-    places = [row.get_indexer(part.names) for part in parts]
     first_batch = len(batch_names)
-    for part, rows in zip(reversed(parts), reversed(places), strict=True):  # the first file determines batch and scale
-        raw[np.ix_(rows, column.get_indexer(pd.Index(part.features)))] = (
-            part.raw.toarray() if is_sparse(part.raw) else part.raw
-        )
-        first_batch -= len(part.batch_names)
-        batches[rows] = part.batches + first_batch
-        size_factor[rows] = part.size_factor
+    for cells, row in zip(reversed(by_file), reversed(rows), strict=True):  # the first file overwrites the others
+        raw[np.ix_(row, feature_index.get_indexer(pd.Index(cells.features)))] = dense(cells.raw)
+        first_batch -= len(cells.batch_names)
+        batches[row] = cells.batches + first_batch
+        size_factor[row] = cells.size_factor
     order = np.argsort(batch_names)
-    whole = raw if np.isnan(raw).any() else scipy.sparse.csr_matrix(raw)
     columns = tuple(
-        merged(list(zip(same, places, strict=True)), len(names))
-        for same in zip(*(part.columns for part in parts), strict=True)
+        merge_labels(list(zip(same, rows, strict=True)), len(names))
+        for same in zip(*(cells.columns for cells in by_file), strict=True)
     )
-    return Cells(whole, size_factor, features, names, np.argsort(order)[batches], tuple(sorted(batch_names)), columns)
+    return Cells(
+        raw=raw if np.isnan(raw).any() else scipy.sparse.csr_matrix(raw),
+        size_factor=size_factor,
+        features=features,
+        names=names,
+        batches=np.argsort(order)[batches],
+        batch_names=tuple(sorted(batch_names)),
+        columns=columns,
+    )
 
 
-def _filled(cells: Cells) -> NDArray[np.bool_]:
+def _drop_empty(cells: Cells) -> Cells:
     if is_sparse(cells.raw):
-        return np.asarray(np.diff(cells.raw.indptr) > 0)
-    return np.asarray(~np.isnan(cells.raw).all(axis=1))
-
-
-def _without_empty(cells: Cells) -> Cells:
-    filled = np.flatnonzero(_filled(cells))
+        filled = np.flatnonzero(np.diff(cells.raw.indptr) > 0)
+    else:
+        filled = np.flatnonzero(~np.isnan(cells.raw).all(axis=1))
     if len(filled) < len(cells):
         logger.warning("%d of %d cells have no values and are left out", len(cells) - len(filled), len(cells))
         cells = cells.subset(filled)
@@ -223,8 +215,8 @@ def _without_empty(cells: Cells) -> Cells:
     return cells
 
 
-def _say_empty_features(cells: Cells) -> None:
-    if is_sparse(cells.raw) and (empty := int((cells.raw.getnnz(axis=0) == 0).sum())):
+def _warn_of_empty_features(cells: Cells) -> None:
+    if is_sparse(cells.raw) and (n_empty := int((cells.raw.getnnz(axis=0) == 0).sum())):
         logger.warning(
-            "%d of %d features are zero in all cells: nothing is learned of them", empty, len(cells.features)
+            "%d of %d features are zero in all cells and contribute nothing to training", n_empty, len(cells.features)
         )

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_PAIR = re.compile(r"(.+):(\d{1,10})-(\d{1,10})(Mb)?")
-_COLUMNS = ["bin1_id", "bin2_id", "count"]
+_PAIR_PATTERN = re.compile(r"(.+):(\d{1,10})-(\d{1,10})(Mb)?")
+_PIXEL_COLUMNS = ["bin1_id", "bin2_id", "count"]
 
 
 class _Bins(NamedTuple):
-    """Bins of a genome: chromosome names, and chromosome and start of each bin, shape ``(n_bins,)``."""
+    """Bins of a genome: chromosome names; and each bin's chromosome id and start in base pairs, ``(n_bins,)``."""
 
     chrom_names: NDArray[np.object_]
     chrom: NDArray[np.int64]
@@ -33,14 +33,14 @@ class _Bins(NamedTuple):
 
 
 def read_contacts(path: Path, *, genome: str, resolution: int) -> anndata.AnnData:
-    """Read the contacts of single cells within chromosomes; contacts between chromosomes are left out.
+    """Read the contacts of single cells within chromosomes; contacts between chromosomes are dropped.
 
     Parameters
     ----------
     path
         A ``.scool`` file, a folder of ``.cool`` files (one for each cell, named after it) or one ``.cool`` file.
     genome
-        Assembly that the files must state; files without one are accepted with a warning.
+        Assembly that the files must state; files that state none are accepted with a warning.
     resolution
         Bin size in base pairs.
 
@@ -49,8 +49,8 @@ def read_contacts(path: Path, *, genome: str, resolution: int) -> anndata.AnnDat
         Cells with
 
         ``X``
-            Raw contacts, CSR float32, shape ``(n_cells, n_pairs)``. A pair of bins is a feature where any cell has a
-            contact of it, named ``chrom:start1-start2``, in genome order.
+            Contact counts, CSR float32, shape ``(n_cells, n_pairs)``. Each pair of bins with a contact in any cell is a
+            feature, named ``chrom:start1-start2``, in genome order.
         ``var``
             ``chrom``, ``start1``, ``start2`` and ``distance``, the last three in base pairs.
 
@@ -61,8 +61,8 @@ def read_contacts(path: Path, *, genome: str, resolution: int) -> anndata.AnnDat
         different bins or repeated names, or there are none.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # cooler's own use of h5py and pandas; damage is detected here
-        cells = [(name, _open(uri)) for name, uri in _cell_uris(path)]
+        warnings.simplefilter("ignore")  # they concern cooler's use of h5py and pandas; damage is detected here
+        cells = [(name, _open_cooler(uri)) for name, uri in _cell_uris(path)]
         names = [name for name, _ in cells]
         coolers = [cool for _, cool in cells]
         _require_cells(names, path)
@@ -75,7 +75,7 @@ def read_contacts(path: Path, *, genome: str, resolution: int) -> anndata.AnnDat
 
 
 def parse_pairs(names: Sequence[str]) -> pd.DataFrame:
-    """Read pairs of bins from their names: ``chr1:13000000-15000000``, or ``chr1:13-15Mb``.
+    """Parse the names of bin pairs: ``chr1:13000000-15000000`` or ``chr1:13-15Mb``.
 
     Returns
     -------
@@ -84,11 +84,11 @@ def parse_pairs(names: Sequence[str]) -> pd.DataFrame:
     Raises
     ------
     RecipeError
-        If a name is not such a pair, or its bins are in the wrong order.
+        If a name has neither form, or its second bin starts before its first.
     """
     rows = []
     for name in names:
-        match = _PAIR.fullmatch(name)
+        match = _PAIR_PATTERN.fullmatch(name)
         if match is None or int(match[2]) > int(match[3]):
             raise RecipeError(
                 f"the feature {name!r} is not a pair of bins; rename the features like chr1:13000000-15000000 or "
@@ -105,10 +105,10 @@ def within_distance(pairs: pd.DataFrame, max_distance: int) -> NDArray[np.bool_]
     return pairs["distance"].to_numpy(np.int64) <= max_distance
 
 
-def bands(pairs: pd.DataFrame) -> NDArray[np.int64]:
-    """Return the band of each pair, shape ``(n_features,)``; pairs at the same distance on any chromosome share one.
+def distance_bands(pairs: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the distance band of each pair, shape ``(n_features,)``.
 
-    Bands are numbered from 0, the nearest, without gaps.
+    Pairs at the same distance share a band, whatever their chromosome; bands are numbered from 0, the nearest.
     """
     return np.unique(pairs["distance"].to_numpy(np.int64), return_inverse=True)[1].astype(np.int64)
 
@@ -128,12 +128,12 @@ def _cell_uris(path: Path) -> list[tuple[str, str]]:
     except OSError:  # not HDF5, or truncated
         pass
     raise RecipeError(
-        f"{path} is no .cool or .scool file with cells, or it is damaged; give a .scool file, a folder of .cool files "
-        "or a .cool file (of a .mcool file, copy one resolution to a .cool file)"
+        f"{path} is not a .cool or .scool file with cells, or it is damaged; give a .scool file, a folder of .cool "
+        "files or a .cool file (for a .mcool file, copy one resolution to a .cool file)"
     )
 
 
-def _open(uri: str) -> "Cooler":
+def _open_cooler(uri: str) -> "Cooler":
     import cooler
 
     try:
@@ -143,32 +143,30 @@ def _open(uri: str) -> "Cooler":
 
 
 def _unreadable(uri: str) -> RecipeError:
-    return RecipeError(f"{uri} is no .cool file, or it is damaged; copy or export it again, or take it out of the data")
+    return RecipeError(f"{uri} is not a .cool file, or it is damaged; copy or export it again, or remove it")
 
 
 def _require_cells(names: Sequence[str], path: Path) -> None:
     if not names:
-        raise RecipeError(f"the folder {path} has no .cool files; put one in it for each cell, or give a .scool file")
+        raise RecipeError(f"the folder {path} has no .cool files; add one for each cell, or give a .scool file")
     index = pd.Index(names)
     if not index.is_unique:
         raise RecipeError(f"{path} has several cells named {index[index.duplicated()][0]!r}; rename their files")
 
 
 def _require_genome(coolers: Sequence["Cooler"], genome: str) -> None:
-    unknown = 0
+    n_unknown = 0
     for cool in coolers:
         stated = str(cool.info.get("genome-assembly") or "unknown")
         if stated == "unknown":
-            unknown += 1
+            n_unknown += 1
         elif stated != genome:
             raise RecipeError(
-                f"{cool.uri} is of genome {stated!r}, the recipe needs {genome!r}; use contacts of that genome, or set "
-                "data.contacts.genome"
+                f"{cool.uri} has genome {stated!r}, the recipe needs {genome!r}; use contacts of that genome, or "
+                "change data.contacts.genome"
             )
-    if unknown:
-        logger.warning(
-            "%d of %d cells do not say their genome; they are taken to be of %r", unknown, len(coolers), genome
-        )
+    if n_unknown:
+        logger.warning("%d of %d cells do not state their genome; %r is assumed", n_unknown, len(coolers), genome)
 
 
 def _require_resolution(cool: "Cooler", resolution: int) -> None:
@@ -177,17 +175,17 @@ def _require_resolution(cool: "Cooler", resolution: int) -> None:
     if cool.binsize != resolution:
         raise RecipeError(
             f"{cool.uri} has bins of {cool.binsize:,} bp, the recipe needs {resolution:,} bp; coarsen it or export it "
-            "again, or set data.contacts.resolution"
+            "again, or change data.contacts.resolution"
         )
     if cool.storage_mode != "symmetric-upper":
-        raise RecipeError(f"{cool.uri} stores both triangles of its contacts; export it as symmetric, upper triangle")
+        raise RecipeError(f"{cool.uri} stores both triangles of its contacts; export only the upper triangle")
 
 
 def _require_bins(cool: "Cooler", bins: _Bins, path: Path) -> None:
     if not all(np.array_equal(*both) for both in zip(_read_bins(cool), bins, strict=True)):
         raise RecipeError(
-            f"{cool.uri} has other bins than the first cell of {path}; export all cells with the same chromosomes, in "
-            "the same order"
+            f"{cool.uri} has different bins from the first cell of {path}; export all cells with the same "
+            "chromosomes in the same order"
         )
 
 
@@ -201,12 +199,12 @@ def _read_bins(cool: "Cooler") -> _Bins:
 
 
 def _contacts(cool: "Cooler", chrom: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return a cell's bin pairs within chromosomes, as ``bin1 * n_bins + bin2``, and their contacts."""
+    """Return a cell's bin pairs within chromosomes, as ``bin1 * n_bins + bin2``, and their counts, ``(n_pairs,)``."""
     try:
-        pixels = cool.pixels()[_COLUMNS][:]
+        pixels = cool.pixels()[_PIXEL_COLUMNS][:]
     except (OSError, KeyError) as error:
         raise _unreadable(cool.uri) from error
-    bin1, bin2, count = (pixels[column].to_numpy() for column in _COLUMNS)
+    bin1, bin2, count = (pixels[column].to_numpy() for column in _PIXEL_COLUMNS)
     kept = (chrom[bin1] == chrom[bin2]) & (count != 0)
     pair: NDArray[np.int64] = bin1[kept].astype(np.int64) * len(chrom) + bin2[kept]
     return pair, count[kept].astype(np.float32)
@@ -214,11 +212,11 @@ def _contacts(cool: "Cooler", chrom: NDArray[np.int64]) -> tuple[NDArray[np.int6
 
 def _as_adata(names: Sequence[str], coolers: Sequence["Cooler"], bins: _Bins) -> anndata.AnnData:
     pairs, counts = zip(*(_contacts(cool, bins.chrom) for cool in coolers), strict=True)
-    found, column = np.unique(np.concatenate(pairs), return_inverse=True)
+    pair, column = np.unique(np.concatenate(pairs), return_inverse=True)
     ends = np.cumsum([0, *map(len, pairs)])
-    X = scipy.sparse.csr_matrix((np.concatenate(counts), column, ends), shape=(len(names), len(found)))
+    X = scipy.sparse.csr_matrix((np.concatenate(counts), column, ends), shape=(len(names), len(pair)))
     X.sum_duplicates()
-    bin1, bin2 = np.divmod(found, len(bins.chrom))
+    bin1, bin2 = np.divmod(pair, len(bins.chrom))
     chrom, start1, start2 = bins.chrom_names[bins.chrom[bin1]], bins.start[bin1], bins.start[bin2]
     features = [f"{each}:{one}-{two}" for each, one, two in zip(chrom, start1, start2, strict=True)]
     var = _pair_table(features, chrom, start1, start2)

@@ -1,4 +1,4 @@
-"""Cells of one or more modalities, linked by their names."""
+"""Dataset: cells of one or more modalities, linked by their names."""
 
 import logging
 from collections.abc import Iterable
@@ -12,23 +12,18 @@ from numpy.typing import NDArray
 from smile_runtime.errors import RecipeError
 from smile_runtime.manifest import LabelColumn
 from smile_training.data.cells import Cells, read_cells
-from smile_training.data.label_columns import Labels, merged, nested
-from smile_training.recipe import Recipe, further_columns
+from smile_training.data.label_columns import Labels, merge_labels, nest_labels
+from smile_training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Cells by modality; a cell measured in two modalities has the same name in both.
-
-    Attributes
-    ----------
-    cells
-        Cells of each modality; label ids have the same meaning in all.
-    """
+    """Cells by modality; a cell measured in two modalities has the same name in both."""
 
     cells: dict[str, Cells]
+    """Cells of each modality; label ids have the same meaning in all."""
 
     @property
     def first(self) -> str:
@@ -46,7 +41,7 @@ class Dataset:
         return tuple(labels.column for labels in self.cells[self.first].columns)
 
     def names(self) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-        """Return the names of all cells, in order of first appearance, and the label id of each, both ``(n,)``."""
+        """Return the names of all cells, in order of first appearance, and their label ids, each ``(n_cells,)``."""
         names = np.concatenate([cells.names for cells in self.cells.values()])
         labels = np.concatenate([cells.labels for cells in self.cells.values()])
         series = pd.Series(labels, index=names)
@@ -54,22 +49,22 @@ class Dataset:
         return series.index.to_numpy(dtype=object), series.to_numpy(dtype=np.int64)
 
     def pairs(self, first: str, second: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the rows, in either modality, of the cells that both measured, in the same order, each ``(n,)``."""
-        place = pd.Index(self.cells[second].names).get_indexer(pd.Index(self.cells[first].names))
-        rows = np.flatnonzero(place >= 0)
-        return rows, place[rows]
+        """Return the rows in each modality of the cells measured by both, in the same order, each ``(n_pairs,)``."""
+        partner = pd.Index(self.cells[second].names).get_indexer(pd.Index(self.cells[first].names))
+        rows = np.flatnonzero(partner >= 0)
+        return rows, partner[rows]
 
     def subset(self, names: NDArray[np.object_]) -> "Dataset":
         """Return the cells with the given names, in each modality's own order."""
-        return Dataset({name: cells.subset(rows_of(cells, names)) for name, cells in self.cells.items()})
+        return Dataset({name: cells.subset(rows_with_names(cells, names)) for name, cells in self.cells.items()})
 
-    def of(self, modalities: Iterable[str]) -> "Dataset":
+    def with_modalities(self, modalities: Iterable[str]) -> "Dataset":
         """Return a dataset with the given modalities."""
         return Dataset({name: self.cells[name] for name in modalities})
 
 
-def rows_of(cells: Cells, names: NDArray[np.object_]) -> NDArray[np.intp]:
-    """Return the rows of the cells with the given names, shape ``(n,)``."""
+def rows_with_names(cells: Cells, names: NDArray[np.object_]) -> NDArray[np.intp]:
+    """Return the rows of the cells with the given names, ascending, shape ``(n_rows,)``."""
     return np.flatnonzero(pd.Index(cells.names).isin(names))
 
 
@@ -79,16 +74,15 @@ def read_dataset(recipe: Recipe, folder: Path) -> Dataset:
     Raises
     ------
     RecipeError
-        If a file cannot be used, or two modalities to be paired share no cell.
+        If a file cannot be used, or two modalities to be paired share fewer than two cells.
     ValueKindError, QueryError
         If values cannot be used.
     """
     read = {name: read_cells(name, modality, folder) for name, modality in recipe.modalities.items()}
-    dataset = Dataset(_with_common_labels(read, recipe))
-    first = dataset.first
+    dataset = Dataset(_unify_labels(read, recipe))
     _require_labels(dataset, recipe)
     for name in list(read)[1:]:
-        _require_pairs(dataset, first, name, recipe)
+        _require_pairs(dataset, dataset.first, name, recipe)
     return dataset
 
 
@@ -103,7 +97,7 @@ def _require_labels(dataset: Dataset, recipe: Recipe) -> None:
         needed = list(dataset.cells) if pairing.unpaired else [dataset.first] if by_label else []
         if missing := [name for name in needed if name not in labeled]:
             raise RecipeError(
-                f"{section}.pairing is by label, and the cells of {missing[0]} have none; "
+                f"{section}.pairing is by label, but the cells of {missing[0]} have none; "
                 "name their column as data.label_key, or pair by neighbor"
             )
 
@@ -114,9 +108,9 @@ def _require_pairs(dataset: Dataset, first: str, second: str, recipe: Recipe) ->
     training = recipe.students if recipe.variant == "composition" else recipe.training
     if len(rows) < 2:
         raise RecipeError(
-            f"{first} and {second} share {len(rows)} cells: no pair to learn from; the names of {first} are like "
-            f"{_sample(dataset.cells[first])}, those of {second} like {_sample(dataset.cells[second])}: give the two "
-            "measurements of a cell the same name (adata.obs_names)"
+            f"{first} and {second} share {len(rows)} cells, too few pairs to learn from; {first} has names like "
+            f"{_sample(dataset.cells[first])}, {second} has names like {_sample(dataset.cells[second])}; give both "
+            "measurements of a cell the same name in adata.obs_names"
         )
     logger.info(
         "%s and %s: %d cells are paired; %d of %s and %d of %s are not",
@@ -124,12 +118,13 @@ def _require_pairs(dataset: Dataset, first: str, second: str, recipe: Recipe) ->
     )
     if len(rows) < training.batch_size:
         logger.warning(
-            "%d pairs of %s and %s are fewer than a batch of %d: every batch takes them all",
+            "%d pairs of %s and %s are fewer than a batch of %d; every batch contains all of them",
             *(len(rows), first, second, training.batch_size),
         )
     if recipe.variant in ("psmile", "mpsmile") and len(rows) < max(n_first, n_second):
         logger.info(
-            "the unpaired cells help to fit preprocessing and stem, the %s encoders see the pairs", recipe.variant
+            "unpaired cells are used to fit the preprocessing and stem, and %s trains on the pairs alone",
+            recipe.variant,
         )
 
 
@@ -137,34 +132,36 @@ def _sample(cells: Cells) -> str:
     return ", ".join(repr(str(name)) for name in cells.names[:2])
 
 
-def _with_common_labels(read: dict[str, Cells], recipe: Recipe) -> dict[str, Cells]:
-    """Give label ids the same meaning in all modalities; a cell without label takes its partner's."""
+def _unify_labels(read: dict[str, Cells], recipe: Recipe) -> dict[str, Cells]:
+    """Give label ids the same meaning in all modalities; an unlabeled cell gets the label of its partner."""
     index = pd.Index(list(dict.fromkeys(name for cells in read.values() for name in cells.names)))
     rows = {name: index.get_indexer(pd.Index(cells.names)) for name, cells in read.items()}
     if not any(cells.label_names for cells in read.values()):
         return {name: replace(cells, columns=()) for name, cells in read.items()}
-    levels, more = further_columns(recipe)
-    whole = [
-        merged([(labels, rows[name]) for name, cells in read.items() for labels in _column(cells, key)], len(index))
-        for key in (None, *reversed(levels), *more)
+    levels, others = recipe.further_label_columns
+    unified = [
+        merge_labels(
+            [(labels, rows[name]) for name, cells in read.items() for labels in _column(cells, key)], len(index)
+        )
+        for key in (None, *reversed(levels), *others)
     ]
-    for place in range(len(levels)):
-        whole[place], whole[place + 1] = nested(whole[place], whole[place + 1])
+    for level in range(len(levels)):
+        unified[level], unified[level + 1] = nest_labels(unified[level], unified[level + 1])
     for name, cells in read.items():
-        read[name] = replace(cells, columns=tuple(labels.subset(rows[name]) for labels in whole))
-        _require_all_labels(name, read[name])
+        read[name] = replace(cells, columns=tuple(labels.subset(rows[name]) for labels in unified))
+        _require_every_column(name, read[name])
     return read
 
 
 def _column(cells: Cells, key: str | None) -> list[Labels]:
-    """Return the label column of a name, or for None the primary one; empty if it is missing."""
+    """Return the label column with a name, or the primary one for None; an empty list if it is missing."""
     if key is None:
         return list(cells.columns[:1])
     return [labels for labels in cells.columns[1:] if labels.column.name == key]
 
 
-def _require_all_labels(name: str, cells: Cells) -> None:
-    """Raise if labeled cells lack a label in a further column, because they vote in all columns."""
+def _require_every_column(name: str, cells: Cells) -> None:
+    """Raise if labeled cells lack a label in a further column, because each votes in every column."""
     for labels in cells.columns[1:]:
         if without := int(((labels.ids < 0) & (cells.labels >= 0)).sum()):
             raise RecipeError(

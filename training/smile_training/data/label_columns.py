@@ -1,4 +1,4 @@
-"""Label columns of cells: read, merged over files and modalities, and nested."""
+"""Label columns of cells: reading, merging over files and modalities, and nesting of levels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,26 +17,20 @@ from smile_training.recipe import Data
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """One label column of some cells.
-
-    Attributes
-    ----------
-    column
-        Name and sorted labels of the column; its coarser column and parents once all cells are known.
-    ids
-        Label ids, indices into the column's labels or -1 for no label, shape ``(n_cells,)``.
-    """
+    """One label column of some cells."""
 
     column: LabelColumn
+    """Name and sorted labels of the column; also its coarser column and parents after `nest_labels`."""
     ids: NDArray[np.int64]
+    """Label ids, indices into the column's labels or -1 for no label, shape ``(n_cells,)``."""
 
     @classmethod
-    def of(cls, name: str, labels: Sequence[str], ids: NDArray[np.int64]) -> "Labels":
-        """Return a column that is not within a coarser one."""
+    def from_ids(cls, name: str, labels: Sequence[str], ids: NDArray[np.int64]) -> "Labels":
+        """Return a column that is not nested in a coarser one."""
         return cls(LabelColumn(name=name, labels=list(labels)), ids)
 
     def subset(self, rows: NDArray[np.intp]) -> "Labels":
-        """Return the labels of the given cells, in that order."""
+        """Return the labels of the given rows, in that order."""
         return replace(self, ids=self.ids[rows])
 
     def names(self) -> NDArray[np.object_]:
@@ -57,11 +51,11 @@ def read_labels(adata: anndata.AnnData, data: Data, path: Path) -> tuple[Labels,
     RecipeError
         If a column is missing.
     """
-    return tuple(_labels(key, column_of(adata, key, path)) for key in label_keys(data))
+    return tuple(_labels(key, obs_column(adata, key, path)) for key in label_keys(data))
 
 
-def column_of(adata: anndata.AnnData, key: str, path: Path) -> NDArray[np.object_]:
-    """Return a column of obs.
+def obs_column(adata: anndata.AnnData, key: str, path: Path) -> NDArray[np.object_]:
+    """Return a column of obs, shape ``(n_cells,)``.
 
     Raises
     ------
@@ -74,62 +68,62 @@ def column_of(adata: anndata.AnnData, key: str, path: Path) -> NDArray[np.object
     return values
 
 
-def ids_of(values: NDArray[np.object_]) -> tuple[NDArray[np.int64], list[str]]:
-    """Return the index of each value among the sorted distinct ones, -1 if missing, and those as text."""
+def factorize(values: NDArray[np.object_]) -> tuple[NDArray[np.int64], list[str]]:
+    """Return the index of each value among the sorted distinct values, -1 if missing, and the latter as text."""
     codes, names = pd.factorize(values, sort=True)
     return codes.astype(np.int64), list(map(str, names))
 
 
 def _labels(name: str, values: NDArray[np.object_]) -> Labels:
-    ids, labels = ids_of(values)
-    return Labels.of(name, labels, ids)
+    ids, labels = factorize(values)
+    return Labels.from_ids(name, labels, ids)
 
 
-def merged(parts: Sequence[tuple[Labels, NDArray[np.intp]]], n_cells: int) -> Labels:
-    """Merge a label column of several parts of the cells; on conflict the first part wins.
+def merge_labels(subsets: Sequence[tuple[Labels, NDArray[np.intp]]], n_cells: int) -> Labels:
+    """Merge one label column of overlapping sets of cells; on conflict the first set wins.
 
     Parameters
     ----------
-    parts
-        Labels of each part, and the indices of its cells among all cells.
+    subsets
+        Labels of each set, and the rows of its cells among all cells, shape ``(n_subset,)``.
     n_cells
         Number of all cells.
     """
     values = np.full(n_cells, None, dtype=object)
-    for labels, rows in reversed(parts):
+    for labels, rows in reversed(subsets):
         known = labels.ids >= 0
         values[rows[known]] = labels.names()[known]
-    return _labels(parts[0][0].column.name, values)
+    return _labels(subsets[0][0].column.name, values)
 
 
-def nested(fine: Labels, coarse: Labels) -> tuple[Labels, Labels]:
+def nest_labels(fine: Labels, coarse: Labels) -> tuple[Labels, Labels]:
     """Nest the labels of one level in those of the next coarser one.
 
     Returns
     -------
-        Finer column with the parents of its labels, and coarser column completed by labels that follow from finer ones.
+        Finer column with the parents of its labels, and coarser column completed with the parents of finer labels.
 
     Raises
     ------
     RecipeError
-        If a label belongs to two coarser labels, or to none.
+        If a finer label belongs to two coarser labels, or to none.
     """
-    name, within = fine.column.name, coarse.column.name
+    name, coarser = fine.column.name, coarse.column.name
     parents = []
     for label, title in enumerate(fine.column.labels):
-        found = np.unique(coarse.ids[(fine.ids == label) & (coarse.ids >= 0)])
-        if len(found) > 1:
-            first, second = (coarse.column.labels[place] for place in found[:2])
+        candidates = np.unique(coarse.ids[(fine.ids == label) & (coarse.ids >= 0)])
+        if len(candidates) > 1:
+            first, second = (coarse.column.labels[parent] for parent in candidates[:2])
             raise RecipeError(
-                f"the label {title!r} of {name!r} lies in {first!r} and in {second!r} of the coarser {within!r}; "
-                "correct the labels, or name that column in more_labels and not in levels"
+                f"the label {title!r} of {name!r} belongs to {first!r} and {second!r} of the coarser {coarser!r}; "
+                "correct the labels, or move that column from levels to more_labels"
             )
-        if len(found) == 0:
+        if len(candidates) == 0:
             raise RecipeError(
-                f"no cell with the label {title!r} of {name!r} has one of the coarser {within!r}; fill it in"
+                f"no cell with the label {title!r} of {name!r} has a label in the coarser {coarser!r}; fill it in"
             )
-        parents.append(int(found[0]))
-    column = msgspec.structs.replace(fine.column, within=within, parents=parents)
+        parents.append(int(candidates[0]))
+    column = msgspec.structs.replace(fine.column, within=coarser, parents=parents)
     known = fine.ids >= 0
     ids = coarse.ids.copy()
     ids[known] = np.array(parents)[fine.ids[known]]

@@ -1,4 +1,4 @@
-"""h5mu files: cells of one modality, with the columns shared by all modalities."""
+"""One modality of an h5mu file, with the columns that the file keeps for all modalities."""
 
 import warnings
 from collections.abc import Iterable, Sequence
@@ -13,13 +13,13 @@ from smile_runtime.errors import RecipeError
 def read_modality(path: Path, modality: str) -> anndata.AnnData:
     """Read one modality of an h5mu file; the others stay on disk.
 
-    Columns that the file keeps for all modalities are added unless the modality has its own: ``modality:column`` as
-    ``column``, then those without a prefix.
+    Shared columns are added unless the modality has one of that name. A shared ``modality:column`` is added as
+    ``column``, and takes precedence over one without a prefix.
 
     Parameters
     ----------
     path
-        Path of the file.
+        Path of the h5mu file.
     modality
         Name of the modality in the file.
 
@@ -30,30 +30,30 @@ def read_modality(path: Path, modality: str) -> anndata.AnnData:
     Raises
     ------
     RecipeError
-        If the file is missing, damaged, not h5mu, lacks the modality, or repeats cell names.
+        If the file is missing, damaged or not h5mu; or lacks the modality, or repeats cell names.
     """
     if not path.is_file():
         raise RecipeError(f"there is no file {path}; give the path of an .h5mu file")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # announcements of mudata and anndata about future formats
+        warnings.simplefilter("ignore")  # mudata and anndata announce future formats
         modalities, shared = _read_shared(path)
         if modality not in modalities:
             raise RecipeError(
-                f"{path} has no modality {modality!r}; it has: {', '.join(modalities) or 'none'}. Name the one to take "
-                "in data.mudata_key"
+                f"{path} has no modality {modality!r}; it has: {', '.join(modalities) or 'none'}; set "
+                "data.mudata_key to one of them"
             )
         adata = _read_own(path, modality)
     if not shared.index.is_unique:
-        twice = shared.index[shared.index.duplicated()][0]
-        raise RecipeError(f"{path} has several cells named {twice!r}; make the obs_names of each modality unique")
-    for name, column in _columns(shared.columns, modality, modalities).items():
+        repeated = shared.index[shared.index.duplicated()][0]
+        raise RecipeError(f"{path} has several cells named {repeated!r}; make the obs_names of each modality unique")
+    for name, column in _shared_columns(shared.columns, modality, modalities).items():
         if name not in adata.obs:
             adata.obs[name] = shared[column].reindex(adata.obs_names)
     return adata
 
 
 def _read_shared(path: Path) -> tuple[list[str], pd.DataFrame]:
-    """Return the names of the modalities, and the columns shared by all of them."""
+    """Return the names of the modalities, and the table of cells that they share."""
     import h5py
     from anndata.io import read_elem
 
@@ -76,13 +76,13 @@ def _read_own(path: Path, modality: str) -> anndata.AnnData:
 def _unreadable(path: Path, error: Exception) -> RecipeError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return RecipeError(
-        f"{path} cannot be read as h5mu: {reason}; it is truncated, of another format, or of a later mudata: copy or "
-        "export it again, or upgrade mudata"
+        f"{path} cannot be read as h5mu: {reason}; it is truncated, in another format, or written by a later "
+        "mudata; copy or export it again, or upgrade mudata"
     )
 
 
-def _columns(columns: Iterable[str], modality: str, modalities: Sequence[str]) -> dict[str, str]:
-    """Return the names under which shared columns are added."""
+def _shared_columns(columns: Iterable[str], modality: str, modalities: Sequence[str]) -> dict[str, str]:
+    """Return the shared columns to add to a modality, by the name that each gets there."""
     plain: dict[str, str] = {}
     own: dict[str, str] = {}
     for column in columns:

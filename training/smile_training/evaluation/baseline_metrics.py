@@ -82,7 +82,7 @@ def _within_modality(
     measurements: list[Measurement] = []
     predictions = []
     for method, (fitted, projected) in spaces.items():
-        measurements += measure_structure(method, train.of([name]), {name: fitted}, seed)
+        measurements += measure_structure(method, train.with_modalities([name]), {name: fitted}, seed)
         if train.label_names:
             predicted = baselines.nearest_neighbor_labels(fitted, known.labels, projected)
             predictions.append(Prediction(LabelSource(name), method, names, predicted))
@@ -99,11 +99,11 @@ def _between_modalities(train: Dataset, left_out: Dataset, values: FoldValues, *
         return [], []
     (a, a_left), (b, b_left) = values[first], values[name]
     fitted_a, fitted_b, left_a, left_b = baselines.cca(a[rows], b[others], a_left, b_left)
-    fitted = train.of([first, name])
+    fitted = train.with_modalities([first, name])
     paired = Dataset({first: fitted.cells[first].subset(rows), name: fitted.cells[name].subset(others)})
     measurements = [
         *measure_structure("cca", paired, {first: fitted_a, name: fitted_b}, seed),
-        *measure_pairs("cca", left_out.of([first, name]), {first: left_a, name: left_b}, [name]),
+        *measure_pairs("cca", left_out.with_modalities([first, name]), {first: left_a, name: left_b}, [name]),
     ]
     labels = paired.cells[first].labels
     if not (labels >= 0).any():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.manifest import CalibrationRecord, MetricRecord, SimilarityRecord
 from smile_runtime.mapping import find_nearest_neighbors, mean_distance, transfer_labels
-from smile_training.data import Cells, Dataset, Split, degraded, split_folds
+from smile_training.data import Cells, Dataset, Fold, degrade_cells, split_folds
 from smile_training.evaluation import metrics
 from smile_training.evaluation.baseline_metrics import log_baselines
 from smile_training.evaluation.calibration_fit import calibrate, calibrate_similarity
@@ -58,7 +58,7 @@ class Evaluation:
     label_modalities: dict[str, list[str]]
     calibrations: dict[str, dict[str, CalibrationRecord]]
     similarities: dict[str, SimilarityRecord]
-    example: tuple[Split, Encoders]
+    example: tuple[Fold, Encoders]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,18 +106,18 @@ def evaluate(
     names, labels = dataset.names()
     if not dataset.label_names:
         labels = np.zeros(len(names), np.int64)
-    example: tuple[Split, Encoders] | None = None
+    example: tuple[Fold, Encoders] | None = None
     for repeat in range(settings.repeats):
         seed = recipe.seed + repeat
         for number, (rows, left_out) in enumerate(split_folds(labels, settings.folds, seed)):
-            split = Split(dataset.subset(names[rows]), dataset.subset(names[left_out]))
-            encoders = train(split.train, seed, f"repeat-{repeat}-fold-{number}")
-            example = example or (split, encoders)
-            fold = _measure_fold(split, encoders, recipe, sources, degradation_seed=seed)
-            log.add(repeat, fold.measurements, fold.predictions)
-            for source, values in fold.distances.items():
+            fold = Fold(dataset.subset(names[rows]), dataset.subset(names[left_out]))
+            encoders = train(fold.train, seed, f"repeat-{repeat}-fold-{number}")
+            example = example or (fold, encoders)
+            result = _measure_fold(fold, encoders, recipe, sources, degradation_seed=seed)
+            log.add(repeat, result.measurements, result.predictions)
+            for source, values in result.distances.items():
                 distances[source] += values
-            log_baselines(log, repeat, split.train, split.left_out, recipe=recipe, measured=measured)
+            log_baselines(log, repeat, fold.train, fold.left_out, recipe=recipe, measured=measured)
     assert example is not None
     chosen = {name: LabelSource(name, (name,) if name in kept else (kept[0],)) for name in recipe.modalities}
     calibrations = {}
@@ -169,7 +169,7 @@ def _calibrations(log: MetricLog, cells: Cells, source: LabelSource) -> dict[str
 
 
 def _measure_fold(
-    split: Split,
+    fold: Fold,
     encoders: Encoders,
     recipe: Recipe,
     sources: Mapping[str, list[LabelSource]],
@@ -178,14 +178,14 @@ def _measure_fold(
 ) -> _FoldResult:
     """Measure our encoders on one fold."""
     k = recipe.reference.n_neighbors
-    train = {name: encoders[name].embed(cells) for name, cells in split.train.cells.items()}
-    left_out = {name: encoders[name].embed(cells) for name, cells in split.left_out.cells.items()}
-    points = build_reference(split.train, train, recipe.reference, recipe.seed)
+    train = {name: encoders[name].embed(cells) for name, cells in fold.train.cells.items()}
+    left_out = {name: encoders[name].embed(cells) for name, cells in fold.left_out.cells.items()}
+    points = build_reference(fold.train, train, recipe.reference, recipe.seed)
     distances: Distances = defaultdict(list)
     predictions = []
     for name in sources:
-        cells = split.left_out.cells[name]
-        embeddings = [encoders[name].embed(worse) for worse in degraded(cells, degradation_seed)]
+        cells = fold.left_out.cells[name]
+        embeddings = [encoders[name].embed(worse) for worse in degrade_cells(cells, degradation_seed)]
         for source in sources[name]:
             reference = points.select_modalities(source.label_modalities)
             if len(reference) == 0 or len(left_out[name]) == 0:
@@ -193,14 +193,14 @@ def _measure_fold(
             for embedding in embeddings:
                 neighbors = find_nearest_neighbors(embedding, reference.embedding, k)
                 distances[source].append(mean_distance(neighbors))
-            if split.train.label_names:
+            if fold.train.label_names:
                 neighbors = find_nearest_neighbors(left_out[name], reference.embedding, k)
                 predictions += [
                     Prediction(source, SMILE, cells.names, transfer.label, transfer.share, column)
                     for column, transfer in enumerate(transfer_labels(neighbors, reference))
                 ]
     measurements = [
-        *measure_structure(SMILE, split.train, train, recipe.seed),
-        *measure_pairs(SMILE, split.left_out, left_out, list(sources)),
+        *measure_structure(SMILE, fold.train, train, recipe.seed),
+        *measure_pairs(SMILE, fold.left_out, left_out, list(sources)),
     ]
     return _FoldResult(measurements, predictions, distances)

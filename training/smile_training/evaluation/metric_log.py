@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.manifest import MetricRecord
-from smile_training.data import Dataset, rows_of
+from smile_training.data import Dataset, rows_with_names
 from smile_training.evaluation import metrics
 
 logger = logging.getLogger(__name__)
@@ -146,7 +146,7 @@ class MetricLog:
         shape = (self._n_repeats, len(cells))
         empty = Votes(np.full(shape, -1), np.zeros(shape, np.float32))
         votes = self._votes.setdefault((prediction.source, prediction.method, prediction.column), empty)
-        rows = rows_of(cells, prediction.names)
+        rows = rows_with_names(cells, prediction.names)
         votes.label[repeat, rows] = prediction.label
         if prediction.share is not None:
             votes.share[repeat, rows] = prediction.share

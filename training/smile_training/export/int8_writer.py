@@ -68,7 +68,7 @@ def write_int8(
     -------
         Agreement with the float32 graph; None if it is too low, in which case the graph is removed and the log says so.
     """
-    cells = encoder.known(cells)
+    cells = encoder.align_features(cells)
     order = np.random.default_rng(recipe.seed).permutation(len(cells))[: N_CALIBRATION_CELLS + MAX_MEASURED_CELLS]
     calibration, measured = np.split(order, [min(N_CALIBRATION_CELLS, len(cells) // 2)])
     name = f"onnx/{exported.modality}.int8.onnx"

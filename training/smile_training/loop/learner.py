@@ -54,7 +54,7 @@ class Learner:
 
     def inputs(self) -> EncoderInput:
         """Return the network's input, on the network's device."""
-        return EncoderInput(self.transformed, self.preprocessing, self.network, self.noise)
+        return EncoderInput(self.transformed, self.preprocessing, self.network, noise=self.noise)
 
     def partners(self, rows: NDArray[np.intp], pairing: Pairing, seed: int) -> NDArray[np.intp]:
         """Return the partners of some cells among each other, as indices into ``rows``, shape ``(n, n_partners)``.
@@ -71,7 +71,8 @@ class Learner:
             return self_partners(len(rows))
         components = self._components(seed)[rows]
         by_label = labels if pairing.kind == "label_neighbour" else None
-        return neighbor_partners(components, self.cells.batches[rows], pairing.n_neighbors, by_label)
+        batches = self.cells.batches[rows]
+        return neighbor_partners(components, batches, n_neighbors=pairing.n_neighbors, labels=by_label)
 
     def _components(self, seed: int) -> NDArray[np.float32]:
         """Return the components for finding near cells, shape ``(n_cells, n_components)``; uncentered if sparse."""
@@ -79,7 +80,7 @@ class Learner:
         if directions is not None:
             stem = directions.cpu().numpy()
         elif min(self.transformed.shape) > _PAIRING_COMPONENTS:
-            stem = fit_stem(self.transformed, self.preprocessing, Stem(n_components=_PAIRING_COMPONENTS), seed)
+            stem = fit_stem(self.transformed, self.preprocessing, Stem(n_components=_PAIRING_COMPONENTS), seed=seed)
         else:
             stem = np.eye(len(self.cells.features), dtype=np.float32)
         if is_sparse(self.transformed):  # shifting all cells alike changes no distance
@@ -110,8 +111,8 @@ def new_learner(
     cells = select_features(cells, modality.data, modality.preprocessing)
     preprocessing = fit_preprocessing(cells, modality.preprocessing)
     transformed = preprocessing.transform(cells.raw, cells.size_factor)
-    stem = None if modality.stem is None else fit_stem(transformed, preprocessing, modality.stem, seed)
-    network = SmileNetwork(len(cells.features), sizes, stem, None if heads_of is None else heads_of.network)
+    stem = None if modality.stem is None else fit_stem(transformed, preprocessing, modality.stem, seed=seed)
+    network = SmileNetwork(len(cells.features), sizes, stem, heads_of=None if heads_of is None else heads_of.network)
     network.initialize(torch.Generator().manual_seed(seed))
     return Learner(cells, preprocessing, transformed, network.to(device).train(), modality.noise)
 
@@ -124,7 +125,7 @@ def teacher(encoder: TrainedEncoder, cells: Cells, *, device: torch.device, nois
     RecipeError
         If the cells lack a feature of the encoder.
     """
-    known = encoder.known(cells)
+    known = encoder.align_features(cells)
     transformed = encoder.preprocessing.transform(known.raw, known.size_factor)
     network = encoder.network.to(device).eval()
     return Learner(known, encoder.preprocessing, transformed, network, noise, frozen=True)

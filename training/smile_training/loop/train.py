@@ -15,14 +15,13 @@ from smile_training.loop.collapse import require_spread
 from smile_training.loop.learner import Learner, new_learner, teacher
 from smile_training.loop.training_loop import Progress, Stream, run, steps_of
 from smile_training.model import (
-    Phase,
     TrainedEncoder,
-    matched,
+    TrainingPhase,
     mpsmile_phases,
+    paired_rows,
     psmile_phases,
     reference_phases,
     smile_phases,
-    student_phases,
 )
 from smile_training.recipe import Recipe, Training
 
@@ -102,7 +101,7 @@ def train_encoders(
     if len(names) == 1:
         together = [_stream(learners, {names[0]: _all(dataset, names[0])}, recipe.training, how.seed)]
     else:
-        pairs = matched(dataset, names[0], names[1], recipe.training.pairing, how.seed)
+        pairs = paired_rows(dataset, names[0], names[1], pairing=recipe.training.pairing, seed=how.seed)
         together = [_stream(learners, pairs, recipe.training, how.seed)]
     alone = [
         _stream(learners, {name: _all(dataset, name)}, recipe.training, how.seed)
@@ -112,7 +111,7 @@ def train_encoders(
     return _run(learners, staged, recipe.training, how, how.name)
 
 
-def _phases(recipe: Recipe, names: Sequence[str]) -> list[Phase]:
+def _phases(recipe: Recipe, names: Sequence[str]) -> list[TrainingPhase]:
     training = recipe.training
     if recipe.variant == "smile":
         return smile_phases(names[0], training)
@@ -140,9 +139,9 @@ def _compose(
             first: teacher(encoders[first], dataset.cells[first], device=how.device, noise=noise),
             name: new[name],
         }
-        pairs = matched(dataset, first, name, recipe.students.pairing, how.seed)
+        pairs = paired_rows(dataset, first, name, pairing=recipe.students.pairing, seed=how.seed)
         stream = _stream(learners, pairs, recipe.students, how.seed)
-        phases = [(phase, [stream]) for phase in student_phases(first, name, recipe.students)]
+        phases = [(phase, [stream]) for phase in psmile_phases(first, name, recipe.students)]
         encoders |= _run(learners, phases, recipe.students, how, f"{how.name}-{name}")
     return {name: encoders[name] for name in recipe.modalities}
 
@@ -174,7 +173,7 @@ def _stream(
 
 def _run(
     learners: Mapping[str, Learner],
-    phases: Sequence[tuple[Phase, Sequence[Stream]]],
+    phases: Sequence[tuple[TrainingPhase, Sequence[Stream]]],
     training: Training,
     how: Run,
     name: str,

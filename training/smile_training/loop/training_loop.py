@@ -13,7 +13,7 @@ from smile_runtime.errors import RecipeError, TrainingError
 from smile_training.loop.checkpoint import Checkpoint
 from smile_training.loop.collapse import require_spread
 from smile_training.loop.learner import Learner
-from smile_training.model import Encoded, EncoderInput, Phase, SmileNetwork
+from smile_training.model import EncodedView, EncoderInput, SmileNetwork, TrainingPhase
 from smile_training.recipe import Training
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def steps_of(streams: Sequence[Stream], batch_size: int) -> tuple[int, int]:
 
 def run(
     learners: Mapping[str, Learner],
-    phases: Sequence[tuple[Phase, Sequence[Stream]]],
+    phases: Sequence[tuple[TrainingPhase, Sequence[Stream]]],
     training: Training,
     *,
     device: torch.device,
@@ -117,7 +117,7 @@ def run(
         orders = [rng.permutation(len(stream)) for stream in streams]
         total = torch.zeros((), device=device)
         for step in range(n_steps):
-            views: dict[int, Encoded] = {}
+            views: dict[int, EncodedView] = {}
             for stream, order in zip(streams, orders, strict=True):
                 batch = order[step * batch_size : (step + 1) * batch_size]
                 partner = stream.partners[batch, rng.integers(stream.partners.shape[1], size=batch_size)]
@@ -131,7 +131,7 @@ def run(
                     with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bf16"):
                         encoding = _encode(learners[view.modality], x)  # (batch, n_latent)
                         projection, pseudo_type = heads.projection(encoding), heads.pseudo_types(encoding)
-                    views[place] = Encoded(encoding.float(), projection.float(), pseudo_type.float(), labels)
+                    views[place] = EncodedView(encoding.float(), projection.float(), pseudo_type.float(), labels)
             encoded = [views[place] for place in range(len(phase.views))]
             loss = torch.stack([term(encoded) for term in phase.terms]).sum()
             optimizer.zero_grad()

@@ -2,38 +2,36 @@
 
 from smile_training.model.encoder_input import EncoderInput, dense_chunk_rows
 from smile_training.model.network import SmileNetwork
-from smile_training.model.pairing import matched, neighbor_partners, self_partners
+from smile_training.model.pairing import neighbor_partners, paired_rows, self_partners
 from smile_training.model.preprocessing_fit import fit_preprocessing, select_features
 from smile_training.model.restore import restore_encoders
 from smile_training.model.stem import fit_stem
 from smile_training.model.trained_encoder import TrainedEncoder
 from smile_training.model.variants import (
-    Encoded,
-    Phase,
+    EncodedView,
+    TrainingPhase,
     mpsmile_phases,
     psmile_phases,
     reference_phases,
     smile_phases,
-    student_phases,
 )
 
 __all__ = [
-    "Encoded",
+    "EncodedView",
     "EncoderInput",
-    "Phase",
     "SmileNetwork",
     "TrainedEncoder",
+    "TrainingPhase",
     "dense_chunk_rows",
     "fit_preprocessing",
     "fit_stem",
-    "matched",
     "mpsmile_phases",
     "neighbor_partners",
+    "paired_rows",
     "psmile_phases",
     "reference_phases",
     "restore_encoders",
     "select_features",
     "self_partners",
     "smile_phases",
-    "student_phases",
 ]

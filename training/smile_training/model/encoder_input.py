@@ -1,4 +1,4 @@
-"""Input of an encoder in training: rows of sparse data, densified one batch at a time."""
+"""Input of an encoder in training: sparse rows that are made dense batch by batch, with or without noise."""
 
 import numpy as np
 import torch
@@ -15,52 +15,54 @@ MAX_DENSE_VALUES = 16_000_000  # float32: 64 MB
 
 
 def dense_chunk_rows(n_features: int) -> int:
-    """Return the number of sparse rows densified together: at most 64 MB."""
+    """Return how many sparse rows to make dense at a time, so that they take at most 64 MB."""
     return max(1, min(MAX_DENSE_ROWS, MAX_DENSE_VALUES // n_features))
 
 
 class EncoderInput:
-    """Input of an encoder for any cells, clean or with noise.
+    """Encoder input of the cells of one modality, clean or as noisy views.
 
-    After a frozen stem, a cell's components never change. Unless features are masked before the stem, they are computed
-    once for all cells, ``n_components`` numbers each.
+    A frozen stem gives a cell the same components every time. Unless features are masked before the stem, they are
+    therefore computed once for all cells.
 
     Parameters
     ----------
     transformed
         Cells after `Preprocessing.transform`, shape ``(n_cells, n_features)``.
     preprocessing
-        Preprocessing with mean and scale.
+        Preprocessing with the mean and scale of each feature.
     network
-        Network with stem, imputation and device.
+        Network whose stem and imputation are applied, on its device.
     noise
-        Noise that makes views differ.
+        Noise that is added to views.
     """
 
-    def __init__(self, transformed: Matrix, preprocessing: Preprocessing, network: SmileNetwork, noise: Noise) -> None:
+    def __init__(
+        self, transformed: Matrix, preprocessing: Preprocessing, network: SmileNetwork, *, noise: Noise
+    ) -> None:
         self._transformed = transformed
         self._preprocessing = preprocessing
         self._network = network
         self._noise = noise
-        self._complete = is_sparse(transformed) or not np.isnan(transformed).any()
+        self._all_measured = is_sparse(transformed) or not np.isnan(transformed).any()
         self._components: Tensor | None = None
         if network.stem is not None and noise.masking == 0:
             chunk = dense_chunk_rows(transformed.shape[1])
-            parts = np.split(np.arange(len(self)), range(chunk, len(self), chunk))
-            self._components = torch.cat([self.clean(rows) for rows in parts])
+            chunks = np.split(np.arange(len(self)), range(chunk, len(self), chunk))
+            self._components = torch.cat([self.clean(rows) for rows in chunks])  # (n_cells, n_components)
 
     def __len__(self) -> int:
         return int(self._transformed.shape[0])
 
     def clean(self, rows: NDArray[np.intp]) -> Tensor:
-        """Return the clean input of some cells, shape ``(n, n_components)``, or ``(n, n_features)`` without a stem."""
+        """Return the input without noise, shape ``(n, n_components)``, or ``(n, n_features)`` without a stem."""
         if self._components is not None:
             return self._components[rows]
-        x = self._features(rows)
-        return self._network.components(x if self._complete else self._network.impute(x, ~x.isnan()))
+        x = self._features(rows)  # (n, n_features)
+        return self._network.components(x if self._all_measured else self._network.impute(x, ~x.isnan()))
 
     def view(self, rows: NDArray[np.intp], generator: torch.Generator) -> Tensor:
-        """Return a noisy view, shaped like `clean`: features masked as not measured, then Gaussian noise."""
+        """Return a noisy view, shaped like `clean`: features masked as missing, then Gaussian noise."""
         if self._noise.masking > 0:
             x = self._features(rows)  # (n, n_features)
             measured = torch.rand(x.shape, generator=generator, device=x.device) >= self._noise.masking
@@ -71,5 +73,6 @@ class EncoderInput:
         return torch.add(view, noise, alpha=self._noise.gaussian, out=noise)
 
     def _features(self, rows: NDArray[np.intp]) -> Tensor:
+        """Return centered, scaled features, shape ``(n, n_features)``, NaN if missing."""
         centered = self._preprocessing.centered(dense(self._transformed[rows]))
         return torch.from_numpy(centered).to(self._network.feature_weight.device)

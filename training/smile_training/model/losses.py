@@ -1,7 +1,6 @@
-"""The losses of SMILE: contrastive terms as one matrix product and one log-softmax.
+"""The losses of SMILE; the contrastive ones are computed as one matrix product and one log-softmax.
 
-Source: Xu, Das & McCord (2022), Bioinformatics 38(2):476; the noise-contrastive term is NT-Xent of Chen et al. (2020),
-the one with labels is L_out of Khosla et al. (2020), equation 2.
+Source: Xu, Das & McCord (2022), Bioinformatics 38(2):476; entropy and cosine follow the authors' later public code.
 """
 
 import torch
@@ -9,13 +8,14 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def nt_xent(view_a: Tensor, view_b: Tensor, temperature: float) -> Tensor:
-    """Noise-contrastive estimation between two views, rows paired by position.
+def nt_xent(view_a: Tensor, view_b: Tensor, *, temperature: float) -> Tensor:
+    """Compute NT-Xent, the noise-contrastive loss of two views (Chen et al. 2020, equation 1).
 
     Parameters
     ----------
     view_a, view_b
-        Projections, shape ``(n, d)``; row i of one is the positive of row i of the other, all other rows are negatives.
+        Projections, shape ``(n, d)``. Row i of one view is the positive of row i of the other; all other rows are
+        negatives.
     temperature
         Temperature that cosine similarities are divided by.
 
@@ -29,15 +29,15 @@ def nt_xent(view_a: Tensor, view_b: Tensor, temperature: float) -> Tensor:
     return functional.cross_entropy(similarity, positive)
 
 
-def supervised_nt_xent(view_a: Tensor, view_b: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """Supervised contrastive loss, in which all rows with the same label are positives.
+def supervised_nt_xent(view_a: Tensor, view_b: Tensor, labels: Tensor, *, temperature: float) -> Tensor:
+    """Compute the supervised contrastive loss L_out (Khosla et al. 2020, equation 2): equal labels are positives.
 
     Parameters
     ----------
     view_a, view_b
         Projections of two views of the same n cells, shape ``(n, d)``.
     labels
-        Label ids, shape ``(n,)``; a cell without label (-1) is a positive of its own other view alone.
+        Label ids, shape ``(n,)``; an unlabeled cell (-1) has its own other view as its only positive.
     temperature
         Temperature that cosine similarities are divided by.
 
@@ -47,37 +47,41 @@ def supervised_nt_xent(view_a: Tensor, view_b: Tensor, labels: Tensor, temperatu
     """
     n = len(view_a)
     similarity = _similarity(view_a, view_b, temperature)  # (2n, 2n)
-    log_probability = functional.log_softmax(similarity, dim=1)
+    log_probability = functional.log_softmax(similarity, dim=1)  # (2n, 2n)
     own = -1 - torch.arange(n, device=labels.device)
     group = torch.where(labels < 0, own, labels).repeat(2)  # (2n,)
     positives = (group[:, None] == group[None, :]).fill_diagonal_(fill_value=False)  # (2n, 2n)
-    per_row = torch.where(positives, log_probability, 0.0).sum(dim=1) / positives.sum(dim=1)
+    per_row = torch.where(positives, log_probability, 0.0).sum(dim=1) / positives.sum(dim=1)  # (2n,)
     return -per_row.mean()
 
 
-def pseudo_type_loss(probability_a: Tensor, probability_b: Tensor, temperature: float) -> Tensor:
-    """Return NT-Xent between the columns of two views' pseudo-cell-type probabilities, each of shape ``(n, K)``."""
-    return nt_xent(probability_a.T, probability_b.T, temperature)
+def pseudo_type_loss(probability_a: Tensor, probability_b: Tensor, *, temperature: float) -> Tensor:
+    """Return NT-Xent between the columns of two views' pseudo-cell-type probabilities, each ``(n, n_pseudo_types)``."""
+    return nt_xent(probability_a.T, probability_b.T, temperature=temperature)  # of rows (n_pseudo_types, n)
 
 
 def squared_distance(encoded_a: Tensor, encoded_b: Tensor) -> Tensor:
-    """Return the mean squared Euclidean distance between two encodings, each of shape ``(n, n_latent)``."""
+    """Return the mean squared Euclidean distance between the rows of two encodings, each ``(n, n_latent)``."""
     return (encoded_a - encoded_b).square().sum(dim=1).mean()
 
 
 def entropy(encoded: Tensor) -> Tensor:
-    """Return the mean entropy in nats of the softmax of encodings, shape ``(n, K)``."""
-    log_probability = functional.log_softmax(encoded, dim=1)
+    """Return the mean entropy in nats of the softmax of encodings, shape ``(n, n_latent)``."""
+    log_probability = functional.log_softmax(encoded, dim=1)  # (n, n_latent)
     return -(log_probability.exp() * log_probability).sum(dim=1).mean()
 
 
-def attraction(encoded_a: Tensor, encoded_b: Tensor) -> Tensor:
-    """Return the negative mean cosine of two encodings, each ``(n, d)``, stopping either side's gradient in turn."""
-    cosine = functional.cosine_similarity
+def negative_cosine_similarity(encoded_a: Tensor, encoded_b: Tensor) -> Tensor:
+    """Return the negative cosine similarity of two encodings, each ``(n, n_latent)``, summed over both directions.
+
+    The gradient of either encoding is stopped in one direction, as in SimSiam (Chen & He 2021).
+    """
+    cosine = functional.cosine_similarity  # of rows, (n,)
     return -(cosine(encoded_a, encoded_b.detach()) + cosine(encoded_b, encoded_a.detach())).mean()
 
 
 def _similarity(view_a: Tensor, view_b: Tensor, temperature: float) -> Tensor:
+    """Return the cosine similarities of all rows of both views, divided by the temperature; -inf on the diagonal."""
     rows = functional.normalize(torch.cat([view_a, view_b]), dim=1)  # (2n, d)
     similarity = rows @ rows.T / temperature  # (2n, 2n)
     return similarity.fill_diagonal_(-torch.inf)

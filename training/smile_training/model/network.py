@@ -13,18 +13,18 @@ from smile_training.recipe import Network as NetworkSettings
 
 
 class SmileNetwork(nn.Module):
-    """The published encoder with two heads: Linear, BatchNorm, ReLU blocks; a 32-d projection; K probabilities.
+    """The published encoder, blocks of Linear, BatchNorm and ReLU, with two heads: projection and pseudo cell types.
 
     Parameters
     ----------
     n_features
         Number of centered, scaled input features.
     sizes
-        Layer sizes.
+        Layer sizes and activation.
     stem
-        Components of a frozen linear stem, shape ``(n_features, n_components)``; None for no stem.
+        Directions of the components of a frozen linear stem, shape ``(n_features, n_components)``; None for no stem.
     heads_of
-        Network whose heads are shared; None for own heads.
+        Network whose heads this one shares; None for new heads.
     """
 
     stem: Tensor | None
@@ -35,6 +35,7 @@ class SmileNetwork(nn.Module):
         n_features: int,
         sizes: NetworkSettings,
         stem: NDArray[np.float32] | None = None,
+        *,
         heads_of: "SmileNetwork | None" = None,
     ) -> None:
         super().__init__()
@@ -53,31 +54,31 @@ class SmileNetwork(nn.Module):
             self.projection, self.pseudo_types = nn.Identity(), nn.Sequential(nn.Softmax(dim=1))
 
     def initialize(self, generator: torch.Generator) -> None:
-        """Draw Xavier-uniform weights and zero the biases of every linear layer."""
+        """Draw Xavier-uniform weights and set the biases to zero in every linear layer."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight, generator=generator)
                 nn.init.zeros_(module.bias)
 
     def impute(self, x: Tensor, measured: Tensor) -> Tensor:
-        """Impute the features of centered cells, shape ``(n, n_features)``, that were not ``measured``.
+        """Impute the missing features of centered, scaled cells; all arrays have shape ``(n, n_features)``.
 
-        Missing features get the reference mean, 0; measured ones are divided by the measured feature weight, so that a
-        cell with half of its features measured does not look like half a cell.
+        Missing features get the reference mean, 0. Measured ones are divided by their total feature weight, which keeps
+        the expected scale of the encoder's input whatever the fraction of missing features.
         """
-        share = measured.float() @ self.feature_weight[:, None]  # (n, 1)
-        return torch.where(measured, x, 0.0) / share.clamp_min(MIN_MEASURED_FRACTION)
+        fraction = measured.float() @ self.feature_weight[:, None]  # (n, 1)
+        return torch.where(measured, x, 0.0) / fraction.clamp_min(MIN_MEASURED_FRACTION)
 
     def components(self, x: Tensor) -> Tensor:
-        """Return the stem's components, ``(n, n_components)``, of centered features, ``(n, n_features)``."""
-        return x if self.stem is None else x @ self.stem
+        """Return the stem's components, shape ``(n, n_components)``, of features; without a stem, the features."""
+        return x if self.stem is None else x @ self.stem  # (n, n_features) @ (n_features, n_components)
 
 
 def _feature_weight(n_features: int, stem: Tensor | None) -> Tensor:
-    """Return each feature's share of the first linear map's output, shape ``(n_features,)``; the sum is 1."""
+    """Return each feature's weight in the first linear map, shape ``(n_features,)``, with sum 1."""
     if stem is None:
         return torch.full((n_features,), 1 / n_features)
-    directions = torch.nn.functional.normalize(stem, dim=0)
+    directions = nn.functional.normalize(stem, dim=0)  # (n_features, n_components)
     return directions.square().mean(dim=1)
 
 

@@ -1,4 +1,4 @@
-"""Trained encoders restored from a space directory, as teachers for further modalities."""
+"""Restoring of trained encoders from a space directory, as teachers of further modalities."""
 
 import msgspec
 from safetensors.torch import load_file
@@ -12,7 +12,7 @@ from smile_training.recipe import Network, Recipe
 
 
 def restore_encoders(space: Space, recipe: Recipe) -> dict[str, TrainedEncoder]:
-    """Restore the encoders of a space that a composition adds to.
+    """Restore the encoders of a space that a composition extends.
 
     Parameters
     ----------
@@ -29,16 +29,16 @@ def restore_encoders(space: Space, recipe: Recipe) -> dict[str, TrainedEncoder]:
     first = next(iter(recipe.modalities))
     if recipe.variant != "composition" or first not in space.encoders:
         raise RecipeError(
-            f"the space {space.name} has the encoders {', '.join(space.encoders)}; a recipe that adds to it has "
-            f"variant = 'composition' and one of them as its first modality, got {recipe.variant!r} and {first!r}"
+            f"the space {space.name} has the encoders {', '.join(space.encoders)}; a recipe that extends it needs "
+            f"variant = 'composition' and one of them as its first modality, not {recipe.variant!r} and {first!r}"
         )
     if unknown := [name for name in space.encoders if name not in recipe.modalities]:
         raise RecipeError(
-            f"the space {space.name} has the encoder {unknown[0]!r}, the recipe lacks it; keep its table in the recipe"
+            f"the space {space.name} has the encoder {unknown[0]!r}, the recipe does not; keep its table in the recipe"
         )
     if not set(recipe.modalities) - set(space.encoders):
         raise RecipeError(
-            f"the space {space.name} has all modalities of the recipe already; add a table [modalities.NAME]"
+            f"the space {space.name} already has all modalities of the recipe; add a table [modalities.NAME]"
         )
     return {name: _restore(space, name) for name in recipe.modalities if name in space.encoders}
 
@@ -46,7 +46,7 @@ def restore_encoders(space: Space, recipe: Recipe) -> dict[str, TrainedEncoder]:
 def _restore(space: Space, modality: str) -> TrainedEncoder:
     path = space.path / weights_name(modality)
     if not path.is_file():
-        raise RecipeError(f"the space {space.name} lacks {path}, its torch weights; take a copy that has them")
+        raise RecipeError(f"the space {space.name} lacks its torch weights, {path}; use a copy that has them")
     encoder = space.encoders[modality]
     sizes = msgspec.convert(space.manifest.recipe["network"], Network)
     state = load_file(path)

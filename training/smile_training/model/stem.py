@@ -1,4 +1,4 @@
-"""The linear stem: principal or LSI components of all cells of a modality, fitted without labels."""
+"""The linear stem: PCA or LSI (latent semantic indexing) of all cells of a modality."""
 
 import numpy as np
 import scipy
@@ -11,7 +11,7 @@ from smile_runtime.errors import RecipeError
 from smile_training.recipe import Stem
 
 
-def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, seed: int) -> NDArray[np.float32]:
+def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, *, seed: int) -> NDArray[np.float32]:
     """Fit a stem on transformed, uncentered cells.
 
     Parameters
@@ -27,34 +27,34 @@ def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, 
 
     Returns
     -------
-        Matrix of shape ``(n_features, n_components)`` that maps centered, scaled features to components, all divided by
-        the standard deviation of the first.
+        Directions, float32, shape ``(n_features, n_components)``, that map centered, scaled features to components. All
+        are divided by the standard deviation of the first component.
 
     Raises
     ------
     RecipeError
-        If there are not more cells and more features than components.
+        If the cells or the features do not outnumber the components.
     """
     n_components = settings.n_components + (settings.kind == "lsi")
     if n_components >= min(transformed.shape):
         n_cells, n_features = transformed.shape
         raise RecipeError(
             f"a stem of {settings.n_components} components needs more than {n_components} cells and features, "
-            f"the data has {n_cells:,} cells and {n_features:,} features; set stem.n_components below both"
+            f"the data has {n_cells:,} cells and {n_features:,} features; lower stem.n_components"
         )
-    scaled = _scaled(transformed, preprocessing)
+    scaled = _scaled(transformed, preprocessing)  # (n_cells, n_features)
     if settings.kind == "lsi":
         directions = TruncatedSVD(n_components, algorithm="arpack", random_state=seed).fit(scaled).components_[1:].T
     else:
-        pca = PCA(n_components, svd_solver="arpack", random_state=seed)  # centers without densifying rows
+        pca = PCA(n_components, svd_solver="arpack", random_state=seed)  # arpack centers without making rows dense
         directions = pca.fit(scaled).components_.T
-    spread = np.std(scaled @ directions[:, :1])
+    spread = np.std(scaled @ directions[:, :1])  # of (n_cells, 1)
     stem: NDArray[np.float32] = (directions / spread).astype(np.float32)
     return np.ascontiguousarray(stem)
 
 
 def _scaled(transformed: Matrix, preprocessing: Preprocessing) -> Matrix:
-    """Return scaled, uncentered values in float64; a sparse matrix stays sparse."""
+    """Return scaled, uncentered values, float64, ``(n_cells, n_features)``; a sparse matrix stays sparse."""
     if is_sparse(transformed):
         return scipy.sparse.csr_matrix(transformed.multiply(preprocessing.scale), dtype=np.float64)
     filled = np.where(np.isnan(transformed), preprocessing.mean, transformed.astype(np.float64))

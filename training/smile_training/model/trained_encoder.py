@@ -16,50 +16,43 @@ from smile_training.recipe import Noise
 
 @dataclass(eq=False)
 class TrainedEncoder:
-    """A trained encoder with its fitted preprocessing.
-
-    Attributes
-    ----------
-    features
-        Feature ids in the order of the network's inputs.
-    preprocessing
-        Fitted preprocessing.
-    network
-        Network in evaluation mode, on the CPU.
-    loss_curve
-        Mean loss of each epoch.
-    """
+    """A trained encoder with its fitted preprocessing."""
 
     features: tuple[str, ...]
+    """Feature ids, in the order of the network's inputs."""
     preprocessing: Preprocessing
+    """Fitted preprocessing."""
     network: SmileNetwork
+    """Network in evaluation mode, on the CPU."""
     loss_curve: list[float] = field(default_factory=list)
+    """Mean loss of each epoch."""
 
-    def known(self, cells: Cells) -> Cells:
-        """Return cells with the encoder's features in its order.
+    def align_features(self, cells: Cells) -> Cells:
+        """Return the cells with the encoder's features, in its order.
 
         Raises
         ------
         RecipeError
             If the cells lack a feature.
         """
-        place = {name: column for column, name in enumerate(cells.features)}
-        if missing := [name for name in self.features if name not in place]:
+        index = {name: column for column, name in enumerate(cells.features)}
+        if missing := [name for name in self.features if name not in index]:
             raise RecipeError(
-                f"the encoder takes {len(self.features):,} features, the data lacks {len(missing):,} of them, "
-                f"{missing[0]!r} for one; give the data that the encoder was trained for"
+                f"the encoder needs {len(self.features):,} features, the data lacks {len(missing):,} of them, such as "
+                f"{missing[0]!r}; give data with the features that the encoder was trained on"
             )
-        return cells.with_features(np.array([place[name] for name in self.features]))
+        return cells.with_features(np.array([index[name] for name in self.features]))
 
     @torch.inference_mode()
     def embed(self, cells: Cells, batch_size: int | None = None) -> NDArray[np.float32]:
-        """Return L2-normalized embeddings of cells that have the encoder's features, shape ``(n_cells, n_latent)``."""
-        known = self.known(cells)
+        """Return L2-normalized embeddings of cells with the encoder's features, float32, ``(n_cells, n_latent)``."""
+        aligned = self.align_features(cells)
         batch_size = batch_size or dense_chunk_rows(len(self.features))
         embedding = []
         for rows in np.split(np.arange(len(cells)), range(batch_size, len(cells), batch_size)):
-            transformed = self.preprocessing.transform(known.raw[rows], known.size_factor[rows])
-            inputs = EncoderInput(transformed, self.preprocessing, self.network, Noise())
-            embedding.append(torch.nn.functional.normalize(self.network.encoder(inputs.clean(np.arange(len(rows))))))
+            transformed = self.preprocessing.transform(aligned.raw[rows], aligned.size_factor[rows])
+            inputs = EncoderInput(transformed, self.preprocessing, self.network, noise=Noise())
+            encoding = self.network.encoder(inputs.clean(np.arange(len(rows))))  # (n, n_latent)
+            embedding.append(torch.nn.functional.normalize(encoding))
         result: NDArray[np.float32] = torch.cat(embedding).numpy()
         return result

@@ -1,7 +1,8 @@
-"""The recipe that a space is built from, and its presets."""
+"""The recipe that a space is built from: records, presets, reading and fingerprint."""
 
-from smile_training.recipe import recipe
-from smile_training.recipe.recipe import (
+from smile_training.recipe.fingerprint import recipe_sha256
+from smile_training.recipe.read import read_recipe
+from smile_training.recipe.records import (
     Data,
     Loss,
     Modality,
@@ -13,9 +14,6 @@ from smile_training.recipe.recipe import (
     Reference,
     Stem,
     Training,
-    fingerprint,
-    further_columns,
-    read_recipe,
 )
 
 __all__ = [
@@ -30,8 +28,6 @@ __all__ = [
     "Reference",
     "Stem",
     "Training",
-    "fingerprint",
-    "further_columns",
     "read_recipe",
-    "recipe",
+    "recipe_sha256",
 ]

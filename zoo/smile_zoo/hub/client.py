@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LIBRARY = "smile-zoo"
+LIBRARY_NAME = "smile-zoo"
 
 T = TypeVar("T")
 
@@ -34,10 +34,10 @@ class HubFile:
     """``sha256`` for large and binary files, otherwise ``git``: git's sha1 of the blob."""
     digest: str
 
-    def fits(self, content: bytes) -> bool:
+    def matches(self, content: bytes) -> bool:
         """Return whether content matches the hash of the file."""
-        found = hashlib.sha256(content).hexdigest() if self.algorithm == "sha256" else git_sha1(content)
-        return found == self.digest
+        digest = hashlib.sha256(content).hexdigest() if self.algorithm == "sha256" else git_sha1(content)
+        return digest == self.digest
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Commit:
 
 
 @dataclass(frozen=True)
-class FoundRepo:
+class SearchHit:
     """A repo found by a search: name, downloads in the last month, last change (ISO 8601), and tags."""
 
     repo: str
@@ -91,8 +91,8 @@ class Hub:
         return HfApi(
             endpoint=self._endpoint,
             token=self.token,
-            library_name=LIBRARY,
-            library_version=metadata.version(LIBRARY),
+            library_name=LIBRARY_NAME,
+            library_version=metadata.version(LIBRARY_NAME),
         )
 
     @property
@@ -100,12 +100,12 @@ class Hub:
         """URL of the Hub."""
         return self.api.endpoint
 
-    def call(self, what: str, action: Callable[[], T], *, attempts: int = MAX_ATTEMPTS) -> T:
+    def call(self, subject: str, action: Callable[[], T], *, attempts: int = MAX_ATTEMPTS) -> T:
         """Call the Hub, and retry after temporary failures.
 
         Parameters
         ----------
-        what
+        subject
             Repo with its revision, for error messages.
         action
             Called until it succeeds, with growing waits in between, or those that the Hub asks for.
@@ -122,7 +122,7 @@ class Hub:
         from huggingface_hub import get_token
 
         has_token = bool(self.token or get_token())
-        with translated_errors(what, self.endpoint, self.cache_dir, has_token=has_token):
+        with translated_errors(subject, self.endpoint, self.cache_dir, has_token=has_token):
             return call_with_retries(action, self.canceled, attempts=attempts)
 
     def commit(self, repo: str, revision: str) -> Commit:
@@ -133,9 +133,9 @@ class Hub:
         HubError
             If the repo or revision does not exist, or the Hub cannot be reached.
         """
-        what = f"{repo}@{revision}"
+        subject = f"{repo}@{revision}"
         info = self.call(
-            what, lambda: self.api.model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT_SECONDS)
+            subject, lambda: self.api.model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT_SECONDS)
         )
         if info.id != repo:
             logger.warning("%s is now %s", repo, info.id)
@@ -158,7 +158,7 @@ class Hub:
 
         self.call("the Hub", lambda: get_session().head(self.endpoint, timeout=5), attempts=1)
 
-    def search(self, text: str) -> list[FoundRepo]:
+    def search(self, text: str) -> list[SearchHit]:
         """Return the model repos with ``library_name: smile-zoo`` whose names contain a text.
 
         Raises
@@ -170,15 +170,15 @@ class Hub:
         self.check_connection()  # fails at once, where the client would retry for long
         models = self.call(
             f"the search at {self.endpoint}",
-            lambda: list(self.api.list_models(filter=LIBRARY, search=text or None, full=True)),
+            lambda: list(self.api.list_models(filter=LIBRARY_NAME, search=text or None, full=True)),
             attempts=1,
         )
         return [
-            FoundRepo(
+            SearchHit(
                 model.id,
                 model.downloads or 0,
                 "" if model.last_modified is None else model.last_modified.isoformat(),
-                [tag for tag in model.tags or [] if tag != LIBRARY],
+                [tag for tag in model.tags or [] if tag != LIBRARY_NAME],
             )
             for model in models
         ]
@@ -205,8 +205,8 @@ class Hub:
                 endpoint=self._endpoint,
                 token=self.token,
                 tqdm_class=tqdm_class,
-                library_name=LIBRARY,
-                library_version=metadata.version(LIBRARY),
+                library_name=LIBRARY_NAME,
+                library_version=metadata.version(LIBRARY_NAME),
             ),
         )
         return Path(path)
@@ -224,7 +224,7 @@ def is_offline() -> bool:
     return is_offline_mode()
 
 
-def require_online(what: str) -> None:
+def require_online(subject: str) -> None:
     """Raise if the network is disabled.
 
     Raises
@@ -233,4 +233,4 @@ def require_online(what: str) -> None:
         If ``HF_HUB_OFFLINE`` is set.
     """
     if is_offline():
-        raise OfflineError(f"{what} needs the network, and HF_HUB_OFFLINE is set; unset it")
+        raise OfflineError(f"{subject} needs the network, and HF_HUB_OFFLINE is set; unset it")

@@ -14,10 +14,10 @@ from smile_zoo.hub.client import Commit, Hub
 from smile_zoo.hub.repo_cache import RepoCache
 
 Progress = Callable[[int, int], None]
-"""Called with the number of bytes just received, and the number of all bytes."""
+"""Called with the number of bytes just received and the total number of bytes."""
 
 MAX_WORKERS = 8
-SHUTDOWN_SECONDS = 5  # running downloads end at their next piece of data; those that hang are not waited for
+MAX_SHUTDOWN_SECONDS = 5  # running downloads end at their next piece of data; those that hang are not waited for
 LARGE_FILE_BYTES = 4_000_000
 MAX_LARGE_DOWNLOADS = 2
 """Large files downloaded at the same time; more are not faster, and finished ones are hashed meanwhile."""
@@ -46,10 +46,10 @@ def fetch_files(
     for name in files:  # all of them first, because files with the same content share a blob
         cache.evict(commit, name)
     streams = threading.Semaphore(MAX_LARGE_DOWNLOADS)
-    meter = _Meter(sum(record.size for record in files.values()), progress)
+    counter = _ByteCounter(sum(record.size for record in files.values()), progress)
 
     def fetch(name: str, pinned: FileRecord) -> None:
-        bar, problem = meter.bar(), None
+        bar, last_error = counter.bar_class(), None
         for _ in range(2):
             with streams if pinned.size >= LARGE_FILE_BYTES else nullcontext():
                 hub.download(cache.repo, commit, name, tqdm_class=bar)
@@ -57,13 +57,13 @@ def fetch_files(
                 require_pinned(cache.snapshot(commit), name, pinned, hashes)
             except IntegrityError as error:
                 cache.evict(commit, name)
-                problem = error
+                last_error = error
             else:
                 return
         raise IntegrityError(
             f"{cache.repo}@{commit[:7]}: {name} arrived twice and differs from the manifest, so it was removed "
-            f"({str(problem).partition(';')[0]}); try again later, and tell the publisher if this persists"
-        ) from problem
+            f"({str(last_error).partition(';')[0]}); try again later, and tell the publisher if this persists"
+        ) from last_error
 
     pool = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="smile-zoo-fetch")
     futures = [pool.submit(fetch, name, pinned) for name, pinned in _small_first(files)]
@@ -73,7 +73,7 @@ def fetch_files(
     except BaseException:
         hub.canceled.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        wait([future for future in futures if not future.cancelled()], timeout=SHUTDOWN_SECONDS)
+        wait([future for future in futures if not future.cancelled()], timeout=MAX_SHUTDOWN_SECONDS)
         raise
     finally:
         pool.shutdown(wait=False)
@@ -97,12 +97,12 @@ def fetch_content(hub: Hub, cache: RepoCache, commit: Commit, name: str) -> byte
         raise RepoNotFoundError(
             f"{cache.repo}@{commit.oid[:7]} has no {name}; check the name (smile-zoo search --hub shows spaces)"
         )
-    if path.is_file() and not pinned.fits(path.read_bytes()):
+    if path.is_file() and not pinned.matches(path.read_bytes()):
         cache.evict(commit.oid, name)
-    silent = _Meter(0, no_progress).bar()
+    silent = _ByteCounter(0, no_progress).bar_class()
     for _ in range(2):
         content = hub.download(cache.repo, commit.oid, name, tqdm_class=silent).read_bytes()
-        if pinned.fits(content):
+        if pinned.matches(content):
             return content
         cache.evict(commit.oid, name)
     raise IntegrityError(
@@ -115,7 +115,7 @@ def _small_first(files: Mapping[str, FileRecord]) -> list[tuple[str, FileRecord]
     return sorted(files.items(), key=lambda file: file[1].size)
 
 
-class _Meter:
+class _ByteCounter:
     """Counts the bytes of all files through the progress bars that the client creates."""
 
     def __init__(self, total: int, progress: Progress) -> None:
@@ -126,11 +126,11 @@ class _Meter:
         with self._lock:
             self._progress(int(n_bytes), self._total)
 
-    def bar(self) -> type[Any]:
+    def bar_class(self) -> type[Any]:
         """Return a class of progress bars for one file, of which the client creates one per attempt."""
         from tqdm import tqdm
 
-        meter, file = self, {"done": 0.0}
+        counter, file = self, {"done": 0.0}
 
         class Bar(tqdm):  # type: ignore[type-arg]
             def __init__(
@@ -152,6 +152,6 @@ class _Meter:
             def _count(self, n: float) -> None:
                 file["done"] += n
                 if n:
-                    meter.add(n)
+                    counter.add(n)
 
         return Bar

@@ -12,12 +12,12 @@ from smile_zoo.hub.retry import MAX_ATTEMPTS, has_wrong_size, is_conflict, retry
 
 
 @contextmanager
-def translated_errors(what: str, endpoint: str, cache_dir: Path, *, has_token: bool) -> Iterator[None]:
+def translated_errors(subject: str, endpoint: str, cache_dir: Path, *, has_token: bool) -> Iterator[None]:
     """Translate the client's errors into ours.
 
     Parameters
     ----------
-    what
+    subject
         Repo with its revision, and perhaps a file, for error messages.
     endpoint
         URL of the Hub.
@@ -36,88 +36,88 @@ def translated_errors(what: str, endpoint: str, cache_dir: Path, *, has_token: b
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx
 
-    who = "this token" if has_token else "a user without a token"
+    user = "this token" if has_token else "a user without a token"
     try:
         yield
     except SmileError:  # from a nested call
         raise
     except errors.GatedRepoError as error:
         raise AccessError(
-            f"{what} is gated: ask for access at {endpoint}/{what.partition('@')[0]}, then set HF_TOKEN to a token of "
-            "that account, or log in with: hf auth login"
+            f"{subject} is gated: ask for access at {endpoint}/{subject.partition('@')[0]}, then set HF_TOKEN to a "
+            "token of that account, or log in with: hf auth login"
         ) from error
     except errors.RevisionNotFoundError as error:
         raise RepoNotFoundError(
-            f"{what}: the repo exists, but not this revision; use a branch, a tag or a 40-digit commit, omit it for "
+            f"{subject}: the repo exists, but not this revision; use a branch, a tag or a 40-digit commit, omit it for "
             "main, or look it up again",
             options={"update": True},
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise RepoNotFoundError(
-            f"{what}: there is no such model repo at {endpoint}, or it is private and {who} has no access; check the "
-            "name (smile-zoo search --hub), or set HF_TOKEN to a token with access"
+            f"{subject}: there is no such model repo at {endpoint}, or it is private and {user} has no access; check "
+            "the name (smile-zoo search --hub), or set HF_TOKEN to a token with access"
         ) from error
     except errors.RemoteEntryNotFoundError as error:
-        raise RepoNotFoundError(f"{what}: the repo has no such file at this commit; is it a SMILE space?") from error
+        raise RepoNotFoundError(f"{subject}: the repo has no such file at this commit; is it a SMILE space?") from error
     except errors.OfflineModeIsEnabled as error:
-        raise offline_error(what) from error
+        raise offline_error(subject) from error
     except errors.HfHubHTTPError as error:
-        raise _answered(what, endpoint, who, error) from error
+        raise _status_error(subject, endpoint, user, error) from error
     except errors.LocalEntryNotFoundError as error:  # the Hub was not reached, and nothing is in the cache
         cause = error.__cause__ or error
         if isinstance(cause, errors.OfflineModeIsEnabled):
-            raise offline_error(what) from error
+            raise offline_error(subject) from error
         if isinstance(cause, errors.HfHubHTTPError):
-            raise _answered(what, endpoint, who, cause) from error
-        raise _unreachable(what, endpoint, cause) from error
+            raise _status_error(subject, endpoint, user, cause) from error
+        raise _connection_error(subject, endpoint, cause) from error
     except errors.HFValidationError as error:
-        raise RepoNotFoundError(f"{what} is not a valid repo name: {error}") from error
+        raise RepoNotFoundError(f"{subject} is not a valid repo name: {error}") from error
     except (httpx.HTTPError, ConnectionError, TimeoutError) as error:
-        raise _unreachable(what, endpoint, error) from error
+        raise _connection_error(subject, endpoint, error) from error
     except RuntimeError as error:  # from hf_xet, the client's other download method
-        raise HubError(f"{what} could not be downloaded ({error}); set HF_HUB_DISABLE_XET=1 and try again") from error
+        raise HubError(f"{subject} was not downloaded ({error}); set HF_HUB_DISABLE_XET=1 and try again") from error
     except OSError as error:
         if has_wrong_size(error):
             raise HubError(
-                f"{what} arrived with the wrong size {MAX_ATTEMPTS} times: {error}; try again later"
+                f"{subject} arrived with the wrong size {MAX_ATTEMPTS} times: {error}; try again later"
             ) from error
-        raise _not_written(cache_dir, error) from error
+        raise _write_error(cache_dir, error) from error
 
 
-def offline_error(what: str) -> OfflineError:
+def offline_error(subject: str) -> OfflineError:
     """Return the error for content that needs the network while it is disabled."""
     return OfflineError(
-        f"{what} is not complete on this machine and HF_HUB_OFFLINE is set; pull it with the network enabled, or "
+        f"{subject} is not complete on this machine and HF_HUB_OFFLINE is set; pull it with the network enabled, or "
         "transfer it as a bundle: smile-zoo bundle there, smile-zoo pull FILE.tar here"
     )
 
 
-def _answered(what: str, endpoint: str, who: str, error: Any) -> HubError:  # noqa: ANN401 (HfHubHTTPError, imported late)
+def _status_error(subject: str, endpoint: str, user: str, error: Any) -> HubError:  # noqa: ANN401 (HfHubHTTPError)
     status, reason = error.response.status_code, error.server_message or error.response.reason_phrase
     if status == 401:
         return AccessError(
-            f"{what}: {endpoint} rejected {who}; set HF_TOKEN to a valid token, or log in with: hf auth login"
+            f"{subject}: {endpoint} rejected {user}; set HF_TOKEN to a valid token, or log in with: hf auth login"
         )
     if status == 403:
         return AccessError(
-            f"{what}: {who} is not allowed to do this ({reason}); publishing needs a token with write access, and "
+            f"{subject}: {user} is not allowed to do this ({reason}); publishing needs a token with write access, and "
             "reading a gated repo needs an approved one"
         )
     if status == 429:
-        return HubError(f"{what}: {endpoint} is limiting requests; try again in {retry_after(error):.0f} s")
+        return HubError(f"{subject}: {endpoint} is limiting requests; try again in {retry_after(error):.0f} s")
     if is_conflict(error):
-        return HubError(f"{what} changed in the meantime; check its current state, and try again")
-    return HubError(f"{what}: {endpoint} answered {status} ({reason}); try again later")
+        return HubError(f"{subject} changed in the meantime; check its current state, and try again")
+    return HubError(f"{subject}: {endpoint} answered {status} ({reason}); try again later")
 
 
-def _unreachable(what: str, endpoint: str, error: BaseException) -> HubConnectionError:
+def _connection_error(subject: str, endpoint: str, error: BaseException) -> HubConnectionError:
     return HubConnectionError(
-        f"{what}: {endpoint} was not reached ({str(error) or type(error).__name__}); check the network, the proxy "
+        f"{subject}: {endpoint} was not reached ({str(error) or type(error).__name__}); check the network, the proxy "
         "(HTTPS_PROXY, NO_PROXY) and HF_ENDPOINT, and try again: finished files are kept"
     )
 
 
-def _not_written(folder: Path, error: OSError) -> OutputError:
+def _write_error(folder: Path, error: OSError) -> OutputError:
     full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
     advice = (
         "free some space, or set HF_HUB_CACHE to a larger disk" if full else "set HF_HUB_CACHE to a writable folder"

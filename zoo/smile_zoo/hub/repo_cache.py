@@ -69,7 +69,7 @@ class RepoCache:
         with ExitStack() as stack:
             with self._translated_errors():
                 self._locks.mkdir(parents=True, exist_ok=True)
-                self._wait_for(self._locks / "smile-zoo.lock", stack)
+                self._acquire(self._locks / "smile-zoo.lock", stack)
             yield
 
     @contextmanager
@@ -81,7 +81,7 @@ class RepoCache:
                 f"cannot write to {self.path.parent}: {error.strerror or error}; set HF_HUB_CACHE to a writable folder"
             ) from error
 
-    def _wait_for(self, lock: Path, stack: ExitStack) -> None:
+    def _acquire(self, lock: Path, stack: ExitStack) -> None:
         from filelock import Timeout
         from huggingface_hub.utils import WeakFileLock
 
@@ -100,8 +100,8 @@ class RepoCache:
             return True
         return path.readlink().name in {hashlib.sha256(content).hexdigest(), git_sha1(content)}
 
-    def unpacking(self) -> Path:
-        """Return the path for unpacking files before they are moved into a snapshot."""
+    def scratch_path(self) -> Path:
+        """Return where a bundle is unpacked before its files are moved into a snapshot."""
         self.path.mkdir(parents=True, exist_ok=True)
         return self.path / "unpacking"
 
@@ -127,7 +127,7 @@ class RepoCache:
             for link in links:
                 link.unlink(missing_ok=True)
 
-    def sweep(self) -> None:
+    def remove_leftovers(self) -> None:
         """Remove leftovers of killed processes; a running download of another process is locked, and kept."""
         from filelock import FileLock, Timeout
 

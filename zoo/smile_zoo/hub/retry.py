@@ -79,7 +79,7 @@ def is_temporary(error: BaseException) -> bool:
         httpx.RemoteProtocolError,
         ConnectionError,
         TimeoutError,
-        RuntimeError,
+        RuntimeError,  # from hf_xet, the client's other download method
     )
     return isinstance(error, temporary) or has_wrong_size(error)
 

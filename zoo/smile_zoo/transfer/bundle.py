@@ -152,7 +152,7 @@ def unpack(
                 f"{path} holds a space that is not from the Hub; choose a folder for it", options={"local_dir": None}
             )
         cache = RepoCache(cache_dir or hub_cache(), label.repo)
-        with cache.locked(), scratch_directory(cache.unpacking()) as scratch:
+        with cache.locked(), scratch_directory(cache.scratch_path()) as scratch:
             _require_unchanged(path, cache, label.commit, bundle.content)
             files = bundle.extract(scratch, progress)
             for name in (*(file.name for file in files), MANIFEST_NAME):

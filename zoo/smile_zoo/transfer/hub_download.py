@@ -103,7 +103,7 @@ class SpaceDownload:
         commit = self._hub.commit(self._space.repo, known or self._space.revision)
         if self._space.commit is None:
             logger.warning("%s is commit %s", self._space, commit.oid)
-        self._cache.sweep()
+        self._cache.remove_leftovers()
         space = self._fetch_manifest(commit)
         if self._space.commit is None:
             self._cache.record(self._space.revision, commit.oid)

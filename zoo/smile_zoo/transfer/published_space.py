@@ -63,14 +63,14 @@ class RepoContent:
 
     def is_in(self, commit: Commit) -> bool:
         """Return whether a commit has all of these files."""
-        return all(name in commit.files and commit.files[name].fits(self.read(name)) for name in self.files)
+        return all(name in commit.files and commit.files[name].matches(self.read(name)) for name in self.files)
 
     def compare(self, head: Commit | None, previous: Collection[str]) -> tuple[PublishedFile, ...]:
         """Compare the files with a commit (None for a new repo), whose manifest lists the ``previous`` files."""
         files = []
         for name in sorted(self.files):
             content, existing = self.read(name), None if head is None else head.files.get(name)
-            state: FileState = "new" if existing is None else "same" if existing.fits(content) else "changed"
+            state: FileState = "new" if existing is None else "same" if existing.matches(content) else "changed"
             files.append(PublishedFile(name, len(content), state))
         removed = sorted(set(previous) - set(self.files))
         return (*files, *(PublishedFile(name, 0, "removed") for name in removed))

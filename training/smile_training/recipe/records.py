@@ -1,24 +1,24 @@
-"""The recipe: the TOML file that a space is built from.
+"""Records of a recipe: one class per table of the TOML file.
 
-Every field defaults to the published setting (Xu, Das & McCord 2022); ``preset`` selects another set of defaults, and a
-modality's ``kind`` determines its preprocessing.
+Every field defaults to the published setting (Xu, Das & McCord 2022).
 """
 
-import hashlib
-import tomllib
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from smile_runtime.errors import RecipeError
 from smile_runtime.manifest import AcceptedValues, Scaling
-from smile_training.recipe.presets import KINDS, PRESETS, Kind, Variant
+
+Variant = Literal["smile", "psmile", "mpsmile", "reference", "composition"]
+
+Kind = Literal["rna", "atac", "histone", "adt", "methylation", "hic", "processed"]
+"""Kind of values: expression or gene activity; accessibility of peaks; reads of a histone mark in bins; antibody
+counts; methylation levels; contacts of bin pairs; numbers that only need a z-score."""
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e300)]
-Amount = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+NonNegative = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
 """A valid name of a file or folder."""
 Column = Annotated[str, msgspec.Meta(pattern=r"^[^/]+\Z")]
@@ -115,7 +115,7 @@ class Network(Section, frozen=True):
     n_latent: Count = 128
     n_projection: Count = 32
     n_pseudo_types: Annotated[int, msgspec.Meta(ge=2)] = 25
-    negative_slope: Share = 0.0
+    negative_slope: Fraction = 0.0
     """Negative slope of the activation; 0 is ReLU."""
     heads: bool = True
     """Whether projection and pseudo types have their own layers; otherwise the encoding serves as both."""
@@ -135,10 +135,10 @@ class Pairing(Section, frozen=True):
 class Noise(Section, frozen=True):
     """Noise that makes the two views of a pair differ."""
 
-    gaussian: Amount = 1.0
+    gaussian: NonNegative = 1.0
     """Standard deviation of the noise added to the encoder's input, or to the components of a stem."""
     masking: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
-    """Share of a view's features that are masked as not measured."""
+    """Fraction of a view's features that are masked as not measured."""
 
 
 class Loss(Section, frozen=True):
@@ -146,9 +146,9 @@ class Loss(Section, frozen=True):
 
     temperature: Positive = 0.05
     pseudo_type_temperature: Positive = 0.15
-    mse_weight: Amount = 1.0
+    mse_weight: NonNegative = 1.0
     """Weight of the mean squared distance between a pair's encodings."""
-    entropy_weights: tuple[Amount, Amount] = (0.2, 0.4)
+    entropy_weights: tuple[NonNegative, NonNegative] = (0.2, 0.4)
     """Weights of the entropies of both encodings in reference SMILE."""
 
 
@@ -157,7 +157,7 @@ class Optimizer(Section, frozen=True):
 
     lr: Positive = 0.01
     momentum: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.9
-    weight_decay: Amount = 5e-4
+    weight_decay: NonNegative = 5e-4
 
 
 class Training(Section, frozen=True):
@@ -190,7 +190,7 @@ class Reference(Section, frozen=True):
     n_landmarks: Count = 300
     n_neighbors: Count = 15
     map_method: Literal["umap", "tsne"] = "umap"
-    min_matched: Share = 0.1
+    min_matched: Fraction = 0.1
     """Minimum share of the encoder's feature weight that a query must contain."""
     folds: Annotated[int, msgspec.Meta(ge=2)] = 3
     """Folds of the cross-validation that measures the space and calibrates the confidence."""
@@ -233,145 +233,9 @@ class Recipe(Section, frozen=True):
         """Modalities with simulated values."""
         return tuple(name for name, modality in self.modalities.items() if modality.data.simulate)
 
-
-def read_recipe(path: Path) -> Recipe:
-    """Read a recipe from a TOML file.
-
-    Raises
-    ------
-    RecipeError
-        If the file is missing or not TOML, or if a field is unknown, missing or out of range.
-    """
-    try:
-        fields = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}; give the path of a .toml file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not TOML: {error}; see docs/recipes.md for a recipe to start from") from error
-    return resolve_recipe(fields, str(path))
-
-
-def resolve_recipe(fields: dict[str, Any], origin: str) -> Recipe:
-    """Complete a recipe's fields with those of its variant, preset and kinds, and validate them.
-
-    Parameters
-    ----------
-    fields
-        Fields of the TOML file.
-    origin
-        Name of the recipe for error messages.
-
-    Raises
-    ------
-    RecipeError
-        If a field is unknown, missing or out of range, or if the variant does not support these modalities.
-    """
-    resolved = _with_defaults(fields)
-    try:
-        recipe = msgspec.convert(resolved, Recipe)
-    except msgspec.ValidationError as error:
-        reason = ("modalities[...]" in str(error) and _modality_error(resolved)) or str(error)
-        raise RecipeError(
-            f"the recipe {origin} cannot be used: {reason}; see docs/recipes.md for the fields"
-        ) from error
-    _require_modalities(recipe, origin)
-    _require_simulated_names(recipe, origin)
-    _require_label_columns(recipe, origin)
-    return recipe
-
-
-def _modality_error(resolved: dict[str, Any]) -> str | None:
-    """Return the error in a modality with its name, which msgspec omits; None if there is none."""
-    modalities = resolved.get("modalities")
-    for name, modality in modalities.items() if isinstance(modalities, dict) else ():
-        try:
-            msgspec.convert(modality, Modality)
-        except msgspec.ValidationError as error:
-            return (
-                str(error).replace("`$", f"`$.modalities.{name}")
-                if "`$" in str(error)
-                else f"{error} - at `$.modalities.{name}`"
-            )
-    return None
-
-
-def fingerprint(recipe: Recipe) -> str:
-    """Return the sha256 of a resolved recipe, covering every setting that its metrics depend on."""
-    trained = msgspec.structs.replace(recipe, export=msgspec.UNSET)
-    return hashlib.sha256(msgspec.json.encode(trained)).hexdigest()
-
-
-def _with_defaults(fields: dict[str, Any]) -> dict[str, Any]:
-    preset = PRESETS.get(str(fields.get("preset", "published")), {}).get(str(fields.get("variant", "smile")), {})
-    base = {key: value for key, value in preset.items() if key != "kinds"}
-    result = _merged(base, fields)
-    modalities = fields.get("modalities")
-    if isinstance(modalities, dict):
-        result["modalities"] = {
-            name: _with_kind(name, modality, preset.get("kinds", {})) for name, modality in modalities.items()
-        }
-    return result
-
-
-def _with_kind(name: str, modality: Any, by_kind: dict[str, Any]) -> Any:  # noqa: ANN401 (as it stands in the file)
-    if not isinstance(modality, dict):
-        return modality
-    kind = str(modality.get("kind", name))
-    known = _merged(KINDS.get(kind, {}), by_kind.get(kind, by_kind.get("other", {})))
-    return {**_merged(known, modality), **({"kind": kind} if kind in KINDS else {})}
-
-
-def _require_modalities(recipe: Recipe, origin: str) -> None:
-    n = len(recipe.modalities)
-    names = ", ".join(recipe.modalities) or "none"
-    least, most = {"smile": (1, 1), "composition": (2, None)}.get(recipe.variant, (2, 2))
-    if n < least or (most is not None and n > most):
-        need = f"{least}" if most == least else f"at least {least}"
-        raise RecipeError(
-            f"the recipe {origin} has {n} modalities ({names}), {recipe.variant} needs {need}; "
-            "give each a table [modalities.NAME], or choose another variant"
-        )
-
-
-def _require_simulated_names(recipe: Recipe, origin: str) -> None:
-    for name in recipe.simulated:
-        if "simulated" not in name or "simulated" not in recipe.name:
-            raise RecipeError(
-                f"the recipe {origin} simulates {name!r}; put the word simulated into the name of that modality and of "
-                "the recipe, so that nobody takes it for measured"
-            )
-
-
-def further_columns(recipe: Recipe) -> tuple[list[str], list[str]]:
-    """Return the label columns of any modality besides the primary one: levels, coarsest first, and others."""
-    data = [modality.data for modality in recipe.modalities.values()]
-    levels = next((each.levels for each in data if each.levels), [])
-    more = dict.fromkeys(name for each in data for name in each.more_labels)
-    return levels, list(more)
-
-
-def _require_label_columns(recipe: Recipe, origin: str) -> None:
-    levels, more = further_columns(recipe)
-    for name, modality in recipe.modalities.items():
-        data = modality.data
-        if data.levels not in ([], levels):
-            raise RecipeError(
-                f"the recipe {origin} has the levels {', '.join(data.levels)} for {name} and {', '.join(levels)} for "
-                "another modality; give all the same, or give one of them none"
-            )
-        keys = [data.label_key, *levels, *more]
-        if data.label_key is None and (data.levels or data.more_labels):
-            raise RecipeError(
-                f"the recipe {origin} has levels or more_labels for {name} and no data.label_key, which is the finest "
-                "level; add it"
-            )
-        if twice := [key for key in keys if key is not None and keys.count(key) > 1]:
-            raise RecipeError(f"the recipe {origin} names the label column {twice[0]!r} of {name} twice; name it once")
-
-
-def _merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
-    result = {**base, **top}
-    for key in base.keys() & top.keys():
-        if isinstance(base[key], dict) and isinstance(top[key], dict):
-            result[key] = _merged(base[key], top[key])
-    return result
+    @property
+    def further_label_columns(self) -> tuple[list[str], list[str]]:
+        """Label columns of any modality besides the primary one: levels, coarsest first, and independent ones."""
+        data = [modality.data for modality in self.modalities.values()]
+        levels = next((each.levels for each in data if each.levels), [])
+        return levels, list(dict.fromkeys(name for each in data for name in each.more_labels))

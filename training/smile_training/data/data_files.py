@@ -1,5 +1,6 @@
-"""Data files of a recipe: verified against the pinned sha256, then opened as AnnData."""
+"""Data files of a recipe: verified against the pinned sha256, and opened as AnnData."""
 
+import hashlib
 import zlib
 from pathlib import Path
 
@@ -14,21 +15,21 @@ from smile_training.data.simulation import simulate_mark, simulate_methylation
 from smile_training.recipe import Data
 
 
-def source_files(data: Data, folder: Path) -> list[Path]:
-    """Return the data files of a modality."""
+def data_file_paths(data: Data, folder: Path) -> list[Path]:
+    """Return the paths of a modality's data files."""
     paths = [data.path] if isinstance(data.path, str) else data.path
     return [folder / path for path in paths]
 
 
-def source_sha256(data: Data, folder: Path) -> list[str]:
-    """Return the sha256 of each data file, in order; a folder's is that of its files' hashes.
+def data_file_sha256(data: Data, folder: Path) -> list[str]:
+    """Return the sha256 of each data file of a modality; a folder's is the sha256 of its files' sha256.
 
     Raises
     ------
     RecipeError
         If a file is missing, or differs from the sha256 pinned in the recipe.
     """
-    files = source_files(data, folder)
+    files = data_file_paths(data, folder)
     pinned = [data.sha256] if isinstance(data.sha256, str) else data.sha256
     if pinned == [""]:
         pinned = [""] * len(files)
@@ -36,16 +37,16 @@ def source_sha256(data: Data, folder: Path) -> list[str]:
         raise RecipeError(
             f"data.sha256 pins {len(pinned)} files, data.path names {len(files)}; give one for each, or none"
         )
-    found = [_sha256(path) for path in files]
-    for path, wanted, got in zip(files, pinned, found, strict=True):
-        if wanted and wanted != got:
+    computed = [_sha256(path) for path in files]
+    for path, expected, actual in zip(files, pinned, computed, strict=True):
+        if expected and expected != actual:
             raise RecipeError(
-                f"{path} has sha256 {got}, the recipe pins {wanted}; use the data that the recipe was made for"
+                f"{path} has sha256 {actual}, the recipe pins {expected}; use the data that the recipe was made for"
             )
-    return found
+    return computed
 
 
-def open_sources(name: str, data: Data, folder: Path) -> list[anndata.AnnData]:
+def open_data_files(name: str, data: Data, folder: Path) -> list[anndata.AnnData]:
     """Open the data files of a modality.
 
     Parameters
@@ -53,7 +54,7 @@ def open_sources(name: str, data: Data, folder: Path) -> list[anndata.AnnData]:
     name
         Name of the modality.
     data
-        Data section of the modality.
+        The modality's data section of the recipe.
     folder
         Folder that relative paths start from.
 
@@ -62,13 +63,11 @@ def open_sources(name: str, data: Data, folder: Path) -> list[anndata.AnnData]:
     RecipeError
         If a file is missing, damaged, or has another genome or resolution.
     """
-    opened = [_open(path, name, data) for path in source_files(data, folder)]
+    opened = [_open(path, name, data) for path in data_file_paths(data, folder)]
     if data.obs:
         opened = [_with_obs(adata, folder / data.obs) for adata in opened]
     if data.simulate and len(opened) > 1:
-        raise RecipeError(
-            f"{name} is simulated from {len(opened)} files; one is needed, for a simulation is of its cells"
-        )
+        raise RecipeError(f"{name} is simulated from {len(opened)} files; exactly one is needed")
     if data.simulate == "mark":
         return [simulate_mark(adata, seed=_seed(name)) for adata in opened]
     if data.simulate == "methylation":
@@ -77,8 +76,7 @@ def open_sources(name: str, data: Data, folder: Path) -> list[anndata.AnnData]:
 
 
 def _open(path: Path, name: str, data: Data) -> anndata.AnnData:
-    if not path.exists():
-        raise RecipeError(f"there is no data file {path}; pass the folder that holds it", options={"data_folder": None})
+    _require_existing(path)
     if path.suffix in (".cool", ".scool") or path.is_dir():
         if data.contacts.resolution is None or not data.contacts.genome:
             raise RecipeError(f"{path} holds contacts; set data.contacts.genome and data.contacts.resolution")
@@ -88,11 +86,11 @@ def _open(path: Path, name: str, data: Data) -> anndata.AnnData:
     try:
         return read_h5ad(path)
     except QueryError as error:
-        raise RecipeError(str(error)) from error
+        raise RecipeError(error.message, options=error.options) from error
 
 
 def _with_obs(adata: anndata.AnnData, path: Path) -> anndata.AnnData:
-    """Return cells with the columns of a table added; its first column holds the cell names."""
+    """Add the columns of a table to obs; its first column holds the cell names."""
     try:
         table = pd.read_csv(path, sep="," if path.suffix == ".csv" else "\t", index_col=0, dtype={0: str})
     except (OSError, ValueError) as error:
@@ -100,25 +98,27 @@ def _with_obs(adata: anndata.AnnData, path: Path) -> anndata.AnnData:
     table.index = table.index.astype(str)
     if missing := sorted(set(adata.obs_names) - set(table.index)):
         raise RecipeError(
-            f"{path} lacks {len(missing):,} of {adata.n_obs:,} cells, {missing[0]!r} for one; add their lines"
+            f"{path} lacks {len(missing):,} of {adata.n_obs:,} cells, such as {missing[0]!r}; add their rows"
         )
     if not table.index.is_unique:
-        raise RecipeError(f"{path} has {table.index[table.index.duplicated()][0]!r} twice; leave one line a cell")
+        raise RecipeError(f"{path} has {table.index[table.index.duplicated()][0]!r} twice; keep one row per cell")
     adata.obs = adata.obs.join(table.loc[adata.obs_names], rsuffix="_table")
     return adata
 
 
-def _sha256(path: Path) -> str:
+def _require_existing(path: Path) -> None:
     if not path.exists():
         raise RecipeError(f"there is no data file {path}; pass the folder that holds it", options={"data_folder": None})
-    if path.is_dir():
-        import hashlib
 
-        parts = "".join(sha256_file(file) for file in sorted(path.iterdir()) if file.is_file())
-        return hashlib.sha256(parts.encode()).hexdigest()
+
+def _sha256(path: Path) -> str:
+    _require_existing(path)
+    if path.is_dir():
+        hashes = "".join(sha256_file(file) for file in sorted(path.iterdir()) if file.is_file())
+        return hashlib.sha256(hashes.encode()).hexdigest()
     return sha256_file(path)
 
 
 def _seed(name: str) -> int:
-    """Return a seed specific to the modality, so that no two simulations are alike."""
+    """Return a seed that differs between modalities, so that their simulations differ."""
     return zlib.crc32(name.encode())
