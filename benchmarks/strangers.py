@@ -62,7 +62,7 @@ def left_out_similarity(folder: Path) -> np.ndarray:
 
 
 def query_similarity(folder: Path, name: str, batch: str | None) -> tuple[np.ndarray, float]:
-    """Return the similarity of a query's cells, and the share of what the encoder looks at that was measured."""
+    """Return the similarity of a query's cells, and the fraction of the encoder's feature weight that was measured."""
     query = anndata.read_h5ad(folder / f"{name}.h5ad")
     if batch is not None:
         query = query[query.obs["batch"] == batch].copy()
