@@ -1,10 +1,11 @@
-"""Which cells are called unknown: left-out cells of the reference, queries of the same tissue, and strangers.
+"""Which cells are called unknown: left-out cells of the reference, queries of the same tissue, and queries of other tissues.
 
-Left out: in each fold of a cross-validation of the pbmc recipe, cells that no encoder saw are compared with what was
-calibrated on the other folds. The queries go into the packaged space as a user would send them. AUROC: how well the
-similarity tells a query's cells from the left-out ones (0.5: not at all; 1: perfectly).
+The left-out cells come from a cross-validation of the pbmc recipe: in each fold, the similarity of cells that the
+encoder has not seen is compared with the calibration on the other folds. The queries are projected into the packaged
+space as a user would do it. AUROC states how well the similarity separates a query's cells from the left-out ones
+(0.5: not at all; 1: perfectly).
 
-    python benchmarks/strangers.py --data FOLDER      (about 2 minutes on one core)
+    python benchmarks/unknown_cells.py --data FOLDER      (about 2 minutes on one core)
 """
 
 import argparse
