@@ -1,4 +1,4 @@
-"""Which cells are called unknown: left-out cells of the reference, queries of the same tissue, and queries of other tissues.
+"""Which cells are called unknown: left-out reference cells, queries of the same tissue, queries of other tissues.
 
 The left-out cells come from a cross-validation of the pbmc recipe: in each fold, the similarity of cells that the
 encoder has not seen is compared with the calibration on the other folds. The queries are projected into the packaged
