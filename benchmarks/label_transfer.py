@@ -1,4 +1,4 @@
-"""Label transfer to left-out PBMC under different settings, beside simple peers on the same folds.
+"""Label transfer to left-out PBMC under different settings, beside simple baselines on the same folds.
 
 Each cell of the data is left out once a repeat (stratified folds); an encoder is trained on the others, summarized by
 landmarks, and the left-out cells are labeled through the runtime's own functions. The silhouette by batch is that of
@@ -56,7 +56,7 @@ def settings_from(shipped: Recipe, changes: dict[str, Any]) -> Recipe:
 
 
 def measure(recipe: Recipe, dataset: Dataset) -> list[MetricRecord]:
-    """Cross-validate one recipe and its peers."""
+    """Cross-validate one recipe and its baselines."""
 
     def train(some: Dataset, seed: int, _run: str) -> Encoders:
         return train_encoders(some, recipe, Run(torch.device("cpu"), seed))

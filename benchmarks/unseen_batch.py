@@ -1,6 +1,6 @@
 """Label transfer to a batch that nobody trained on: each batch of a recipe's data is left out once, with 3 seeds.
 
-As in the cross-validation of a space, labels go through landmarks and the runtime's own functions; the peers are 15
+As in the cross-validation of a space, labels go through landmarks and the runtime's own functions; the baselines are 15
 nearest neighbors among 30 principal components, and logistic regression, both on z-scores of the same cells.
 
     python benchmarks/unseen_batch.py --data FOLDER      (about 10 minutes on one core)

@@ -1,4 +1,4 @@
-"""Write figures.md beside this file: what each committed recipe gave, from training/recipes/NAME.json."""
+"""Write ``figures.md`` beside this file from the metrics of each committed recipe (``training/recipes/NAME.json``)."""
 
 import json
 from pathlib import Path
@@ -14,19 +14,23 @@ ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "training/recipes"
 
 _HEAD = """\
-# What the recipes give
+# Figures of the recipes
 
-Figures of every committed recipe, measured on cells left out of training: 3-fold cross-validation, repeated with 3
-seeds, mean ± standard deviation over the seeds. Label transfer and FOSCTTM (fraction of samples closer than the true
-match; 0.5 is chance) are of left-out cells, silhouettes and ARI (k-means with as many clusters as labels) of the cells
-trained on. The peers saw the same cells: 30 principal components of z-scores, Harmony on them (run until it settles,
-left-out cells included), canonical correlation analysis of them, logistic regression on all z-scores; labels by 15
-nearest neighbors. `atac from rna` are labels that cells got by their ATAC from cells known by their RNA; under `atac`
-alone stand those from the space's own choice of whose labels to take. Settings and that choice were made by such
-cross-validations. Where a recipe pairs by label, its silhouettes and ARI have seen the labels, the peers' have not.
+This page gives the metrics of every committed recipe, measured on cells left out of training: 3-fold cross-validation,
+repeated with 3 seeds, as mean ± standard deviation over the seeds. Label transfer and FOSCTTM (fraction of samples
+closer than the true match; 0.5 is chance) are measured on the left-out cells; silhouettes and ARI (k-means with as many
+clusters as labels) on the training cells.
 
-Made by, for each recipe, and then for this page (`mouse-cortex-paired-tag-simulated` with `--onto` the space without
-the simulated marks: its teacher is that one, and had seen the left-out RNA):
+The baselines saw the same cells: 30 principal components of z-scores; Harmony on those components (run until it
+converges, with the left-out cells included); canonical correlation analysis; and logistic regression on all z-scores.
+The first three transfer labels by 15 nearest neighbors. `atac from rna` means that cells known by their RNA label the
+left-out cells by their ATAC; rows with `atac` alone use the modalities that the space itself chose to take labels from.
+The settings and that choice were made in such cross-validations. Where a recipe pairs cells by label, its silhouettes
+and ARI have seen the labels; those of the baselines have not.
+
+The following commands make the figures: the first once for each recipe, the second for this page. For
+`mouse-cortex-paired-tag-simulated`, add `--onto` with the space without the simulated marks: that space is its teacher,
+which had seen the RNA of the left-out cells.
 
 ```bash
 smile-zoo train training/recipes/NAME.toml --data FOLDER -o NAME --json > training/recipes/NAME.json
@@ -36,7 +40,7 @@ python docs/figures.py
 
 
 def committed() -> list[tuple[Recipe, list[MetricRecord]]]:
-    """Return every committed recipe, and the figures that it gave."""
+    """Return every committed recipe with its metrics."""
     return [
         (
             read_recipe(path.with_suffix(".toml")),
@@ -47,7 +51,7 @@ def committed() -> list[tuple[Recipe, list[MetricRecord]]]:
 
 
 def about(recipe: Recipe) -> str:
-    """Return what a recipe is, as Markdown."""
+    """Return the description, variant and modalities of a recipe as Markdown."""
     text = f"{recipe.description}\n\nVariant `{recipe.variant}`; modalities {', '.join(recipe.modalities)}."
     return text + (f" **Simulated: {', '.join(recipe.simulated)}.**" if recipe.simulated else "")
 

@@ -77,7 +77,7 @@ def test_by_default_the_data_is_beside_the_recipe_and_the_space_is_named_by_it(
     lines = result.stdout.splitlines()
     header, _, *rows = ([field.strip() for field in line.strip("|").split("|")] for line in lines)
     table = {(row[0], row[1], method): value for row in rows for method, value in zip(header[2:], row[2:], strict=True)}
-    assert header[:3] == ["figure", "of", "smile"]
+    assert header[:3] == ["metric", "modality", "smile"]
     assert {key for key, value in table.items() if value} == {
         (metric.name, metric.modality, metric.method) for metric in manifest.metrics
     }

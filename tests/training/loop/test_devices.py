@@ -16,5 +16,5 @@ def test_auto_takes_cuda_where_it_works(monkeypatch: pytest.MonkeyPatch, there: 
 
 def test_cuda_that_does_not_work_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(DeviceError, match=r"CUDA was asked for, but torch .* finds no usable GPU.*--device cpu"):
+    with pytest.raises(DeviceError, match=r"CUDA was asked for, but torch .* finds no usable GPU.*device='cpu'"):
         choose_device("cuda")

@@ -327,7 +327,7 @@ def test_the_checkpoint_of_another_recipe_is_refused(cells: Cells, make_recipe: 
     path = tmp_path / "run.safetensors"
     train(cells, make_recipe(), checkpoint=Checkpoint(path, "one"))
     with pytest.raises(
-        TrainingError, match=r"run\.safetensors is of another recipe or data; start again without --res"
+        TrainingError, match=r"run\.safetensors belongs to another recipe or data; start again \(resume=False\)"
     ):
         train(cells, make_recipe(), checkpoint=Checkpoint(path, "another"))
 
@@ -338,7 +338,7 @@ def test_a_damaged_checkpoint_is_refused(cells: Cells, make_recipe: MakeRecipe, 
     train(cells, make_recipe(), checkpoint=Checkpoint(path, "one"))
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(TrainingError, match=r"run\.safetensors is damaged: .*; start again without --resume"):
+    with pytest.raises(TrainingError, match=r"run\.safetensors is damaged: .*; start again \(resume=False\)"):
         train(cells, make_recipe(), checkpoint=Checkpoint(path, "one"))
 
 

@@ -190,7 +190,7 @@ def model(repo: Repo, commit: Commit) -> dict[str, Any]:
         "gated": "manual" if repo.gated else False,
         "downloads": 0,
         "library_name": library,
-        "tags": [*([library] if library else []), *card.get("tags", [])],
+        "tags": [*([library] if library else []), *(card.get("tags") or [])],
         "siblings": [{"rfilename": path} for path in sorted(commit.files)],
     }
 
@@ -267,11 +267,12 @@ def validate_yaml(hub: "FakeHub", request: Request) -> Response:
 def create_repo(hub: "FakeHub", request: Request) -> Response:
     name = f"{request.json['organization']}/{request.json['name']}"
     require_writer(request.user, name)
+    url = f"{hub.endpoint}/{name}"
     if name in hub.repos:
-        raise ErrorResponse(409, "You already created this model repo")
+        return replace(as_json({"error": "You already created this model repo", "url": url}), status=409)
     private = request.json.get("visibility") == "private" or request.json.get("private") is True
     hub.create(name, {".gitattributes": b"*.onnx filter=lfs diff=lfs merge=lfs -text\n"}, private=private)
-    return as_json({"url": f"{hub.endpoint}/{name}", "name": name, "id": hub.head(name)[:24]})
+    return as_json({"url": url, "name": name, "id": hub.head(name)[:24]})
 
 
 @route("POST", "/api/models/ID/tag/REV")

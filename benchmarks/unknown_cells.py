@@ -1,10 +1,11 @@
-"""Which cells are called unknown: left-out cells of the reference, queries of the same tissue, and strangers.
+"""Which cells are called unknown: left-out reference cells, queries of the same tissue, queries of other tissues.
 
-Left out: in each fold of a cross-validation of the pbmc recipe, cells that no encoder saw are compared with what was
-calibrated on the other folds. The queries go into the packaged space as a user would send them. AUROC: how well the
-similarity tells a query's cells from the left-out ones (0.5: not at all; 1: perfectly).
+The left-out cells come from a cross-validation of the pbmc recipe: in each fold, the similarity of cells that the
+encoder has not seen is compared with the calibration on the other folds. The queries are projected into the packaged
+space as a user would do it. AUROC states how well the similarity separates a query's cells from the left-out ones
+(0.5: not at all; 1: perfectly).
 
-    python benchmarks/strangers.py --data FOLDER      (about 2 minutes on one core)
+    python benchmarks/unknown_cells.py --data FOLDER      (about 2 minutes on one core)
 """
 
 import argparse
@@ -62,7 +63,7 @@ def left_out_similarity(folder: Path) -> np.ndarray:
 
 
 def query_similarity(folder: Path, name: str, batch: str | None) -> tuple[np.ndarray, float]:
-    """Return the similarity of a query's cells, and the share of what the encoder looks at that was measured."""
+    """Return the similarity of a query's cells, and the fraction of the encoder's feature weight that was measured."""
     query = anndata.read_h5ad(folder / f"{name}.h5ad")
     if batch is not None:
         query = query[query.obs["batch"] == batch].copy()
