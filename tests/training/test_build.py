@@ -1,5 +1,6 @@
 """From a recipe to a space directory, end to end on simulated counts."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -218,7 +219,7 @@ def test_the_card(built: Path) -> None:
     n_points = smile_runtime.read_manifest(built).reference.n_points
     assert f"{n_points} landmarks for 180 cells\n" in body
     assert '- Labels, cell_type, in `obs["smile_label"]`: type0, type1, type2\n' in body
-    assert "- A simulation (licence: CC0-1.0) https://example.org/simulation" in body
+    assert "- A simulation (license: CC0-1.0) https://example.org/simulation" in body
     assert body.count("| label transfer accuracy") == 1
 
 
@@ -298,7 +299,7 @@ def test_the_checkpoint_of_another_recipe_is_refused_and_removed_without_resume(
     go = partial(build_space, output=output, data_folder=counts_folder, device="cpu")
     with pytest.raises(Killed):
         go(old, stage=recorder([], "repeat-0-fold-0"))
-    with pytest.raises(TrainingError, match="of another recipe or data; start again without --resume"):
+    with pytest.raises(TrainingError, match="belongs to another recipe or data; start again"):
         go(new, resume=True)
     assert not output.exists()
     told: list[tuple[str, int]] = []
@@ -307,12 +308,26 @@ def test_the_checkpoint_of_another_recipe_is_refused_and_removed_without_resume(
     assert told[0] == ("space", 0)
 
 
-def test_an_output_that_exists_is_refused_before_anything_is_done(recipe_of: ReadRecipe, tmp_path: Path) -> None:
-    (tmp_path / "tiny").mkdir()
-    (tmp_path / "tiny/precious").touch()
-    with pytest.raises(OutputError, match=r"tiny exists; .*--force"):
+def test_an_output_that_exists_is_refused_before_anything_is_done(
+    recipe_of: ReadRecipe, built: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(built, tmp_path / "tiny")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OutputError, match="tiny exists; choose another name or allow replacing it") as caught:
         build_space(recipe_of(), tmp_path / "tiny", data_folder=tmp_path / "nowhere")
-    assert [path.name for path in tmp_path.rglob("*")] == ["tiny", "precious"]
+    assert caught.value.options == {"force": True}
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_with_other_files_is_never_replaced(
+    recipe_of: ReadRecipe, built: Path, tmp_path: Path, force: bool
+) -> None:
+    shutil.copytree(built, tmp_path / "tiny")
+    (tmp_path / "tiny/precious").touch()
+    with pytest.raises(OutputError, match="tiny exists and is a folder that is not a space, which is never replaced"):
+        build_space(recipe_of(), tmp_path / "tiny", data_folder=tmp_path / "nowhere", force=force)
+    assert (tmp_path / "tiny/precious").exists()
 
 
 @pytest.mark.parametrize("folder", ["no", "file"])
@@ -324,20 +339,21 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_done(
         build_space(recipe_of(), tmp_path / folder / "tiny", data_folder=tmp_path)
 
 
-def test_force_replaces_a_space_by_a_whole_one_only(recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path) -> None:
+def test_force_replaces_a_space_by_a_whole_one_only(
+    recipe_of: ReadRecipe, built: Path, counts_folder: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "tiny"
-    output.mkdir()
-    (output / "config.json").write_text('{"format": "smile-space"}')
-    (output / "old").touch()
+    shutil.copytree(built, output)
+    (output / "README.md").write_text("an old card")
     bad = recipe_of(("epochs = 12", "epochs = 12\noptimiser = {lr = 1e20}"))
     with pytest.raises(TrainingError, match="the loss is nan"):
         build_space(bad, output, data_folder=counts_folder, device="cpu", force=True)
-    assert (output / "old").exists()
+    assert (output / "README.md").read_text() == "an old card"
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
     quick = recipe_of(("epochs = 12", "epochs = 1"), ("repeats = 2", "repeats = 1"))
     build_space(quick, output, data_folder=counts_folder, device="cpu", force=True)
-    assert not (output / "old").exists()
+    assert (output / "README.md").read_text() != "an old card"
     assert smile_runtime.open_space(output).manifest.name == "tiny"
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 

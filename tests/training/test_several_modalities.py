@@ -172,7 +172,7 @@ def test_a_recipe_that_does_not_go_on_from_a_space_is_refused(
 def test_label_columns_that_are_not_those_of_the_space_are_refused(two: Path, folder: Path, tmp_path: Path) -> None:
     grown = recipe("rna", "adt", "atac", label_key="copy")
     space = smile_runtime.open_space(two, device="cpu")
-    with pytest.raises(RecipeError, match="space several has the label columns type, the recipe copy; give "):
+    with pytest.raises(RecipeError, match="space several has the label columns type, but the recipe has copy; set "):
         build_space(grown, tmp_path / "x", data_folder=folder, device="cpu", onto=space)
 
 
@@ -218,7 +218,7 @@ def test_simulated_modalities_say_so_everywhere(folder: Path, tmp_path: Path) ->
     assert [source.simulated for source in manifest.sources] == [False, True]
     card = (tmp_path / "s/README.md").read_text("utf-8")
     assert "must not be published" in card
-    assert "simulated, from: simulated" in card
+    assert "simulated from: simulated" in card
     tables["mark"] = tables.pop("mark_simulated")
     for name in ("several-simulated", "several"):
         with pytest.raises(RecipeError, match="put the word simulated into the name"):
