@@ -221,5 +221,5 @@ def test_simulated_modalities_say_so_everywhere(folder: Path, tmp_path: Path) ->
     assert "simulated from: simulated" in card
     tables["mark"] = tables.pop("mark_simulated")
     for name in ("several-simulated", "several"):
-        with pytest.raises(RecipeError, match="put the word simulated into the name"):
+        with pytest.raises(RecipeError, match="include the word simulated in the names"):
             recipe(name=name, modalities=tables)
