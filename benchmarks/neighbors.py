@@ -141,7 +141,7 @@ def measure(n_points: int, n_cells: int, rounds: int) -> dict[str, Any]:
         "seconds": {name: statistics.median(wall for wall, _ in times) for name, times in seconds.items()},
         "cpu_seconds": {name: statistics.median(cpu for _, cpu in times) for name, times in seconds.items()},
         "ratio": ratios,
-        "same_neighbours": agree,
+        "same_neighbors": agree,
         "memory_mb": peak_memory(some, reference),
     }
 
@@ -162,7 +162,7 @@ def main() -> None:
     for size, result in results.items():
         for name, value in result["seconds"].items():
             ratio = f"{result['ratio'][name]:.2f}" if name in result["ratio"] else ""
-            same = f"{result['same_neighbors'][name]:.2%}" if name in result["same_neighbours"] else ""
+            same = f"{result['same_neighbors'][name]:.2%}" if name in result["same_neighbors"] else ""
             print(f"| {size} | {name} | {value:.1f} | {result['cpu_seconds'][name]:.1f} | {ratio} | {same} |")
     for size, result in results.items():
         print(f"\nMemory of ours, {size}: {result['memory_mb']:.0f} MB")
