@@ -22,7 +22,7 @@ from smile_training.loop import Checkpoint, Encoders, Run, Stage, choose_device,
 from smile_training.model import restore_encoders
 from smile_training.plots import draw_fold, draw_loss_curves
 from smile_training.recipe import Recipe
-from smile_training.reference import build_reference, fit_map, require_enough_cells
+from smile_training.reference import build_reference, fit_map, require_enough_cells, require_map_packages
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -194,8 +194,12 @@ def build_space(
         If the device does not work.
     OutputError
         If ``output`` exists or cannot be written.
+    DependencyError
+        If a package that is needed only at the end cannot be loaded.
     """
     require_free(output, force=force, replaceable=SPACE_FOLDER)
+    if onto is None:
+        require_map_packages(recipe.reference.map_method)
     checkpoints = output.with_name(output.name + ".checkpoint")
     builder = prepare_builder(recipe, data_folder, device=device, checkpoints=checkpoints, stage=stage, onto=onto)
     if not resume:

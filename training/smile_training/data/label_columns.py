@@ -72,7 +72,9 @@ def read_labels(adata: anndata.AnnData, data: Data, path: Path) -> tuple[Labels,
 
 def _without(values: NDArray[np.object_], unlabeled: Sequence[str]) -> NDArray[np.object_]:
     """Return a column with None for the labels that stand for no label, shape ``(n_cells,)``."""
-    return np.where(np.isin(values.astype(str), unlabeled), None, values) if unlabeled else values
+    kept = values.copy()
+    kept[np.isin(values.astype(str), unlabeled)] = None
+    return kept
 
 
 def _require_types(column: LabelColumn, path: Path) -> None:
