@@ -26,17 +26,17 @@ def kernel_width(map_points: NDArray[np.float32]) -> float:
 def map_positions(
     neighbor_points: NDArray[np.float32], weights: NDArray[np.float32], width: float
 ) -> NDArray[np.float32]:
-    """Place cells on the map, near the neighbor around which most of the others lie.
+    """Place cells on the map, around the neighbor with the largest weight.
 
-    The mean of all neighbors would lie between types, where no reference cell is, if neighbors are of several types. So
-    one step of mean shift is taken from the neighbor with the highest density of neighbors.
+    The mean of all neighbors would lie where no reference cell is if they are far apart on the map, so neighbors count
+    less the farther they are from the heaviest one.
 
     Parameters
     ----------
     neighbor_points
         Map coordinates of each cell's neighbors, shape ``(n, k, 2)``.
     weights
-        Weights of the neighbors, rows summing to 1, shape ``(n, k)``.
+        Weights of the neighbors, not negative, one of them positive in each row, shape ``(n, k)``.
     width
         Width of the kernel on the map, from `kernel_width`.
 
@@ -44,10 +44,10 @@ def map_positions(
     -------
         Coordinates, shape ``(n, 2)``.
     """
-    difference = neighbor_points[:, :, None] - neighbor_points[:, None]  # (n, k, k, 2)
-    kernel = np.exp(-np.square(difference / np.float32(width)).sum(axis=3))  # (n, k, k)
-    densest = (kernel * weights[:, None]).sum(axis=2).argmax(axis=1)
-    near = weights * np.take_along_axis(kernel, densest[:, None, None], axis=1)[:, 0]
+    heaviest = weights.argmax(axis=1)[:, None, None]
+    center = np.take_along_axis(neighbor_points, heaviest, axis=1)  # (n, 1, 2)
+    distances = np.square((neighbor_points - center) / np.float32(width))
+    near = weights * np.exp(-(distances[..., 0] + distances[..., 1]))
     near /= near.sum(axis=1, keepdims=True)
     positions: NDArray[np.float32] = np.einsum("nk,nkc->nc", near, neighbor_points)
     return positions

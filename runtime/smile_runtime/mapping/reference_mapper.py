@@ -53,9 +53,12 @@ class ReferenceMapper:
         neighbors = find_nearest_neighbors(embedding, self.reference.embedding, self.n_neighbors)
         weights = neighbor_weights(neighbors, self.reference)
         records["embedding"] = embedding
-        records["map"] = map_positions(self.reference.map[neighbors.indices], weights, self._kernel_width)
         records["similarity"] = np.nan
-        for index, transfer in enumerate(transfer_labels(neighbors, self.reference)):
+        transfers = transfer_labels(neighbors, self.reference)
+        if transfers:
+            weights = weights * (self.reference.label[neighbors.indices, 0] == transfers[0].label[:, None])
+        records["map"] = map_positions(self.reference.map[neighbors.indices], weights, self._kernel_width)
+        for index, transfer in enumerate(transfers):
             calibration = self.record.calibrations.get(self.columns[index].name)
             records["label"][:, index] = transfer.label
             records["confidence"][:, index] = calibrate_confidence(transfer.share, calibration)
