@@ -20,6 +20,7 @@ BUILT_IN = {
     "cache": "List and remove downloaded spaces.",
     "catalogue": "Update the catalogue.",
     "demo": "Project the packaged example cells into the pbmc space.",
+    "describe": "Change what a space DIRECTORY states about itself, without training it again.",
     "doctor": "Show what is installed and which devices work.",
     "list": "List the spaces in the catalogue.",
     "project": "Project the cells of QUERY into SPACE and label them.",
