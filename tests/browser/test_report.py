@@ -1,6 +1,9 @@
 """The HTML report in a browser: it works offline, draws the right data, and responds to the user."""
 
 import io
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anndata
@@ -176,6 +179,48 @@ def test_click_on_a_legend_entry_hides_its_label(page: Chrome) -> None:
     script = "return document.getElementById('map').data.map((trace) => trace.visible ?? true)"
     WebDriverWait(page, 5).until(lambda page: "legendonly" in page.execute_script(script))
     assert [index for index, visible in enumerate(page.execute_script(script)) if visible is not True] == [2]
+
+
+def test_the_reference_takes_the_colors_of_its_labels_on_request(page: Chrome) -> None:
+    script = "return document.getElementById('map').data[0].marker.color"
+    assert page.execute_script(script) == "#d9d9d9"
+    show_map(page)
+    page.find_element(By.ID, "color-reference").click()
+    WebDriverWait(page, 5).until(lambda page: page.execute_script(script) != "#d9d9d9")
+    assert len(set(page.execute_script(script))) > 3
+
+
+def test_written_names_do_not_overlap(page: Chrome) -> None:
+    script = """return [...document.querySelectorAll("#map .annotation-text")].map((text) => {
+        const { left, right, top, bottom } = text.getBoundingClientRect(); return [left, right, top, bottom]; })"""
+    boxes = WebDriverWait(page, 5).until(lambda page: page.execute_script(script))
+    assert len(boxes) >= 3
+    for first, second in itertools.combinations(boxes, 2):
+        apart = first[1] < second[0] or second[1] < first[0] or first[3] < second[2] or second[3] < first[2]
+        assert apart, (first, second)
+
+
+@pytest.fixture
+def phone(chromium: Chrome, folder: Path) -> Iterator[Chrome]:
+    """The report on a screen of 375 x 800 pixels."""
+    metrics = {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    chromium.get((folder / "report.html").as_uri())
+    yield chromium
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_page_fits_a_phone(phone: Chrome) -> None:
+    assert phone.execute_script("return document.documentElement.scrollWidth") == 375
+    script = """
+        const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+        const [map, plot, legend] = ["#map", "#map .nsewdrag", "#map .legend"].map(box);
+        return {plot: plot.width, below: legend.top >= plot.bottom, inside: legend.right <= map.right + 1};
+    """
+    WebDriverWait(phone, 5).until(lambda phone: phone.find_elements(By.CSS_SELECTOR, "#map .legend"))
+    drawn = phone.execute_script(script)
+    assert drawn["plot"] > 250
+    assert (drawn["below"], drawn["inside"]) == (True, True)
 
 
 def test_tables_match_the_results(page: Chrome, projected: anndata.AnnData) -> None:

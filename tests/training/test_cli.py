@@ -1,6 +1,8 @@
 """``smile-zoo train``: data on stdout, all else on stderr."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,22 @@ def test_wrong_usage_is_exit_2(arguments: list[str]) -> None:
 def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"cannot read the recipe .*none\.toml"):
         CliRunner().invoke(train, [str(tmp_path / "none.toml")], catch_exceptions=False)
+
+
+def _run_without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:
+    code = "import sys; sys.modules['torch'] = None; from smile_zoo.cli.main import main; main()"
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_help_needs_no_torch() -> None:
+    result = _run_without_torch("train", "--help")
+    assert result.returncode == 0, result.stderr
+    assert "Train a space from a RECIPE" in result.stdout
+
+
+def test_training_without_torch_says_what_to_install(recipe: Path) -> None:
+    result = _run_without_torch("train", str(recipe))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: training needs packages that are not installed")
+    assert result.stderr.endswith("install them with: pip install 'smile-zoo[train,cpu]'\n")
+    assert not Path("quick.checkpoint").exists()

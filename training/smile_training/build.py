@@ -1,6 +1,7 @@
 """Building a space: from a recipe to a space directory."""
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smile_runtime.cards import unstated_facts
 from smile_runtime.errors import RecipeError
 from smile_runtime.io import atomic_directory, require_free
 from smile_runtime.manifest import Manifest
@@ -22,7 +24,9 @@ from smile_training.loop import Checkpoint, Encoders, Run, Stage, choose_device,
 from smile_training.model import restore_encoders
 from smile_training.plots import draw_fold, draw_loss_curves
 from smile_training.recipe import Recipe
-from smile_training.reference import build_reference, fit_map, require_enough_cells
+from smile_training.reference import build_reference, fit_map, require_enough_cells, require_map_packages
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -194,8 +198,13 @@ def build_space(
         If the device does not work.
     OutputError
         If ``output`` exists or cannot be written.
+    DependencyError
+        If a package that is needed only at the end cannot be loaded.
     """
     require_free(output, force=force, replaceable=SPACE_FOLDER)
+    _warn_of_unstated(recipe)
+    if onto is None:
+        require_map_packages(recipe.reference.map_method)
     checkpoints = output.with_name(output.name + ".checkpoint")
     builder = prepare_builder(recipe, data_folder, device=device, checkpoints=checkpoints, stage=stage, onto=onto)
     if not resume:
@@ -211,6 +220,13 @@ def build_space(
         manifest = write_space(partial, recipe, _space_contents(builder, encoders, evaluation, embedding))
     shutil.rmtree(checkpoints, ignore_errors=True)
     return manifest
+
+
+def _warn_of_unstated(recipe: Recipe) -> None:
+    """Log what `smile-zoo publish` would miss, so that it is known before hours of training."""
+    sources = {modality.data.source.name: modality.data.source for modality in recipe.modalities.values()}
+    for fact in unstated_facts(recipe.license, sources.values()):
+        logger.warning("%s, which publishing needs; set it in the recipe, or afterwards with smile-zoo describe", fact)
 
 
 def _space_contents(

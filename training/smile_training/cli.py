@@ -4,17 +4,20 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 from tqdm import tqdm
 
 from smile_runtime.cards import metric_table
+from smile_runtime.errors import DependencyError
 from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
 from smile_runtime.space import open_space
-from smile_training.build import build_space, prepare_builder
-from smile_training.loop import Progress
 from smile_training.recipe import Recipe, read_recipe, recipe_sha256
+
+if TYPE_CHECKING:
+    from smile_training.loop import Progress
 
 _data = click.option(
     "--data",
@@ -53,6 +56,8 @@ def train(
       smile-zoo train training/recipes/pbmc.toml --data ~/data -o pbmc
       smile-zoo train with-adt.toml --onto ./rna-space -o rna-and-adt
     """
+    with _training_packages():
+        from smile_training.build import build_space
     settings = read_recipe(recipe)
     output = output or Path(settings.name)
     try:
@@ -86,6 +91,8 @@ def evaluate(recipe: Path, data_folder: Path | None, device: str, as_json: bool)
       smile-zoo evaluate training/recipes/pbmc.toml --data ~/data
       smile-zoo evaluate ./pbmc --data ~/data --json
     """
+    with _training_packages():
+        from smile_training.build import prepare_builder
     settings = _recipe_of(recipe)
     builder = prepare_builder(settings, data_folder or recipe.parent, device=device, stage=_progress_bar)
     evaluation = builder.measure()
@@ -94,6 +101,24 @@ def evaluate(recipe: Path, data_folder: Path | None, device: str, as_json: bool)
             f"{recipe} has neither labels nor pairs, so left-out cells show nothing; name a column as data.label_key"
         )
     _show({"recipe": settings.name, "recipe_sha256": recipe_sha256(settings)}, evaluation.metrics, as_json=as_json)
+
+
+@contextmanager
+def _training_packages() -> Iterator[None]:
+    """Turn the import error of a missing package into one that says how to install it.
+
+    Raises
+    ------
+    DependencyError
+        If a package of the ``train`` extra is missing or broken.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise DependencyError(
+            f"training needs packages that are not installed ({error}); install them with: "
+            "pip install 'smile-zoo[train,cpu]'"
+        ) from error
 
 
 def _recipe_of(path: Path) -> Recipe:
@@ -110,7 +135,7 @@ def _show(about: dict[str, str], metrics: Sequence[MetricRecord], *, as_json: bo
 
 
 @contextmanager
-def _progress_bar(name: str, n_cells: int) -> Iterator[Progress]:
+def _progress_bar(name: str, n_cells: int) -> "Iterator[Progress]":
     with tqdm(total=n_cells, desc=name, unit="cells", unit_scale=True) as bar:
 
         def update(n: int, loss: float | None) -> None:

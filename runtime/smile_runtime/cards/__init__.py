@@ -12,6 +12,7 @@ from smile_runtime.cards.card import (
     render_card,
 )
 from smile_runtime.cards.front_matter import join_front, split_front
+from smile_runtime.cards.statements import is_unstated, unstated_facts
 from smile_runtime.cards.tables import metric_table
 
 __all__ = [
@@ -20,8 +21,10 @@ __all__ = [
     "LIMITS",
     "TRAINING_DATA",
     "USE",
+    "is_unstated",
     "join_front",
     "metric_table",
     "render_card",
     "split_front",
+    "unstated_facts",
 ]

@@ -1,6 +1,7 @@
 """Map embedded cells onto a reference: labels, confidence, similarity, and coordinates on the map."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from smile_runtime.manifest import EncoderRecord, LabelColumn
 from smile_runtime.mapping.confidence import calibrate_confidence
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
+from smile_runtime.mapping.map_position import kernel_width, map_positions
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_runtime.mapping.records import Records, record_dtype
 from smile_runtime.mapping.reference import Reference
@@ -41,15 +43,22 @@ class ReferenceMapper:
         """Label columns that are transferred, the primary one first."""
         return self.reference.label_columns
 
+    @cached_property
+    def _kernel_width(self) -> float:
+        return kernel_width(self.reference.map)
+
     def map(self, embedding: NDArray[np.float32]) -> Records:
         """Return the records of cells, shape ``(n,)``, from their embedding, shape ``(n, n_latent)``."""
         records = np.zeros(len(embedding), record_dtype(embedding.shape[1], len(self.columns)))
         neighbors = find_nearest_neighbors(embedding, self.reference.embedding, self.n_neighbors)
         weights = neighbor_weights(neighbors, self.reference)
         records["embedding"] = embedding
-        records["map"] = np.einsum("nk,nkc->nc", weights, self.reference.map[neighbors.indices])
         records["similarity"] = np.nan
-        for index, transfer in enumerate(transfer_labels(neighbors, self.reference)):
+        transfers = transfer_labels(neighbors, self.reference)
+        if transfers:
+            weights = weights * (self.reference.label[neighbors.indices, 0] == transfers[0].label[:, None])
+        records["map"] = map_positions(self.reference.map[neighbors.indices], weights, self._kernel_width)
+        for index, transfer in enumerate(transfers):
             calibration = self.record.calibrations.get(self.columns[index].name)
             records["label"][:, index] = transfer.label
             records["confidence"][:, index] = calibrate_confidence(transfer.share, calibration)

@@ -48,10 +48,10 @@ class LabelCounts:
     def __init__(self, labels: Sequence[str], batches: Sequence[str] = ("all",)) -> None:
         self._names = (*labels, UNKNOWN)  # the id -1 of unknown cells indexes the last one
         self._batches = tuple(batches)
-        shape = (len(self._batches), len(self._names))
+        shape = (len(self._batches) + 1, len(self._names))  # the id -1 of cells of no batch indexes the last row
         self._cells = np.zeros(shape, np.int64)
         self._confidence = np.zeros(shape)  # sums, like the similarity below
-        self._similarity = np.zeros(len(self._batches))
+        self._similarity = np.zeros(len(self._batches) + 1)
 
     def add(
         self,
@@ -72,7 +72,7 @@ class LabelCounts:
         similarity
             Similarity, 0 to 1, shape ``(n,)``; NaN if the space does not measure it.
         batch
-            Batch ids, shape ``(n,)``; None if all cells belong to the first batch.
+            Batch ids, -1 for cells of no batch, shape ``(n,)``; None if all cells belong to the first batch.
         """
         n = len(similarity)
         index = (np.zeros(n, np.intp) if batch is None else batch, np.full(n, -1) if label is None else label)
@@ -105,7 +105,7 @@ class LabelCounts:
 
     def batches(self) -> list[BatchCount]:
         """Return the batches that have cells, in the order of the batch names."""
-        return [self._batch(batch) for batch in np.flatnonzero(self._cells.sum(axis=1)).tolist()]
+        return [self._batch(batch) for batch in np.flatnonzero(self._cells[:-1].sum(axis=1)).tolist()]
 
     @property
     def _has_labels(self) -> bool:

@@ -1,5 +1,6 @@
 """Summary of a projection: counts over all cells, and the records of a sample."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from smile_runtime.results.results import Projection
 if TYPE_CHECKING:
     import pandas as pd
 
+logger = logging.getLogger(__name__)
+
 MAX_BATCHES = 500
 
 
@@ -26,7 +29,7 @@ class Batches:
     names: tuple[str, ...]
     """Batch names, sorted."""
     ids: NDArray[np.integer]
-    """Index of each cell's batch in the names, shape ``(n,)``."""
+    """Index of each cell's batch in the names, -1 for a cell without a batch, shape ``(n,)``."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -67,17 +70,43 @@ class ProjectionSummary:
 
 
 def make_batches(values: "pd.Series[Any]", key: str) -> Batches:
-    """Return the batches in a column of ``obs``, or raise QueryError if it has too many different values."""
+    """Return the batches in a column of ``obs``; a cell whose value is missing belongs to no batch.
+
+    Raises
+    ------
+    QueryError
+        If the column has no values, holds fractions, or has too many different values.
+    """
     import pandas as pd
 
-    ids, names = pd.factorize(values.astype(str), sort=True)
+    ids, names = pd.factorize(_batch_names(values, key), sort=True)
+    if n_missing := int(np.count_nonzero(ids < 0)):
+        logger.warning("%d of %d cells have no value in obs[%r] and belong to no batch", n_missing, len(ids), key)
+    if len(names) == 0:
+        raise QueryError(f"obs[{key!r}] has no values; choose a column with the batch of each cell")
     if len(names) > MAX_BATCHES:
         raise QueryError(
             f"obs[{key!r}] has {len(names):,} different values, but at most {MAX_BATCHES} batches are "
             "possible; choose a column with the batch of each cell",
             options={"batch_keys": None},
         )
-    return Batches(tuple(map(str, names)), ids.astype(np.min_scalar_type(len(names))))
+    return Batches(tuple(map(str, names)), ids.astype(np.min_scalar_type(-len(names) - 1)))
+
+
+def _batch_names(values: "pd.Series[Any]", key: str) -> "pd.Series[Any]":
+    """Return the values as text, without the missing ones; whole numbers have no decimals."""
+    import pandas as pd
+
+    known = values.dropna()
+    if pd.api.types.is_float_dtype(known.dtype):
+        if not np.array_equal(known, np.rint(known)):
+            raise QueryError(
+                f"obs[{key!r}] holds fractions such as {known.iloc[0]:g}, which name no batches; choose a column with "
+                "the batch of each cell",
+                options={"batch_keys": None},
+            )
+        known = known.astype(np.int64)
+    return known.astype(str).astype(object).reindex(values.index)
 
 
 def summarize_projection(

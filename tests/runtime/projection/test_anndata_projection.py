@@ -16,6 +16,7 @@ from smile_runtime import FeatureMatchError, QueryError, UnknownModalityError, V
 from smile_runtime.arrays import matrix as matrix_module
 from smile_runtime.mapping.confidence import calibrate_confidence
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
+from smile_runtime.mapping.map_position import kernel_width, map_positions
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_runtime.projection import anndata_projection as anndata_projection_module
 
@@ -84,15 +85,20 @@ def test_fields_match_the_separate_steps(counts, space):
         assert counts.obs[f"smile_label{suffix}"].tolist() == [column.labels[i] for i in transfer.label]
         expected = calibrate_confidence(transfer.share, encoder.record.calibrations[column.name])
         np.testing.assert_allclose(counts.obs[f"smile_confidence{suffix}"], expected, atol=1e-6)
-    expected = (weights[:, :, None] * reference.map[neighbors.indices]).sum(axis=1)
+    of_label = weights * (reference.label[neighbors.indices, 0] == transfers[0].label[:, None])
+    expected = map_positions(reference.map[neighbors.indices], of_label, kernel_width(reference.map))
     np.testing.assert_allclose(counts.obsm["X_smile_map"], expected, atol=1e-4)
 
 
-def test_map_positions_lie_within_the_reference_map(counts, space):
-    project(counts, space)
-    low, high = space.reference.map.min(axis=0), space.reference.map.max(axis=0)
-    assert (counts.obsm["X_smile_map"] >= low - 1e-4).all()
-    assert (counts.obsm["X_smile_map"] <= high + 1e-4).all()
+def test_map_positions_lie_among_reference_points_of_the_label(counts, space):
+    project(counts, space, unknown_rate=0)
+    reference, labels = space.reference, space.manifest.reference.label_columns[0].labels
+    width = kernel_width(reference.map)
+    for label in set(counts.obs["smile_label"]):
+        points = reference.map[reference.label[:, 0] == labels.index(label)]
+        positions = counts.obsm["X_smile_map"][counts.obs["smile_label"] == label]
+        distances = np.linalg.norm(positions[:, None] - points, axis=2).min(axis=1)
+        assert (distances < width).all()
 
 
 def test_provenance(counts, pbmc_path):

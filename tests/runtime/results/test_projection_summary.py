@@ -86,11 +86,32 @@ def test_reference_without_labels_has_no_counts(donors: Batches) -> None:
     assert [row.fraction_unknown for row in summary.batches["donor"].batches()] == [None, None]
 
 
-def test_batches_may_have_any_type_and_missing_values() -> None:
+def test_a_missing_value_is_no_batch(caplog: pytest.LogCaptureFixture) -> None:
     lane = make_batches(pd.Series([2, 1, 2]), "lane")
     assert (lane.names, lane.ids.tolist()) == (("1", "2"), [1, 0, 1])
     donor = make_batches(pd.Series(pd.Categorical(["b", None, "a"], categories=["b", "a", "unused"])), "donor")
-    assert (donor.names, donor.ids.tolist()) == (("a", "b", "nan"), [1, 2, 0])
+    assert (donor.names, donor.ids.tolist()) == (("a", "b"), [1, -1, 0])
+    assert "1 of 3 cells have no value in obs['donor'] and belong to no batch" in caplog.text
+    plate = make_batches(pd.Series([2.0, np.nan, 10.0]), "plate")
+    assert (plate.names, plate.ids.tolist()) == (("10", "2"), [1, -1, 0])
+
+
+def test_cells_of_no_batch_are_counted_in_none(records) -> None:
+    ids = np.arange(N_CELLS) % 3 - 1
+    summary = summarize_projection(
+        projection(records, COLUMNS, 64), NAMES.__getitem__, {"donor": Batches(("a", "b"), ids)}, N_SAMPLE
+    )
+    assert [row.n_cells for row in summary.batches["donor"].batches()] == [(ids == 0).sum(), (ids == 1).sum()]
+    assert summary.n_cells == N_CELLS
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [([0.5, 1.0], "holds fractions such as 0.5, which name no batches"), ([np.nan, np.nan], "has no values")],
+)
+def test_a_column_without_batches_is_rejected(values: list[float], reason: str) -> None:
+    with pytest.raises(QueryError, match=reason):
+        make_batches(pd.Series(values), "n_genes")
 
 
 def test_too_many_batches_are_rejected() -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import anndata
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,6 +47,32 @@ def test_an_error_names_a_missing_level() -> None:
     adata = anndata.AnnData(np.ones((2, 1)), obs=pd.DataFrame({"type": ["a", "b"]}, index=["c0", "c1"]))
     with pytest.raises(RecipeError, match=r"x\.h5ad has no obs column 'lineage'; its columns are: type"):
         read_labels(adata, DATA, Path("x.h5ad"))
+
+
+def _typed(*labels: str | None) -> anndata.AnnData:
+    obs = pd.DataFrame({"type": pd.Categorical(labels)}, index=[f"c{row}" for row in range(len(labels))])
+    return anndata.AnnData(np.ones((len(labels), 1)), obs=obs)
+
+
+TYPES = Data(path="x.h5ad", source=Source(name="x", license="x"), label_key="type")
+
+
+@pytest.mark.parametrize("word", ["unknown", "Unknown", "nan", "NaN", "NA", "None", "", " "])
+def test_a_word_for_no_label_is_no_type(word: str) -> None:
+    with pytest.raises(RecipeError, match=r"count these cells as unlabeled with data\.unlabeled = \["):
+        read_labels(_typed("B", word), TYPES, Path("x.h5ad"))
+
+
+def test_cells_with_an_unlabeled_word_have_no_label() -> None:
+    data = msgspec.structs.replace(TYPES, unlabeled=["unknown", "Unassigned"])
+    (labels,) = read_labels(_typed("B", "unknown", None, "Unassigned", "T"), data, Path("x.h5ad"))
+    assert labels.column.labels == ["B", "T"]
+    assert labels.ids.tolist() == [0, -1, -1, -1, 1]
+
+
+def test_a_doubtful_label_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    read_labels(_typed("B", "Doublet"), TYPES, Path("x.h5ad"))
+    assert "has the label 'Doublet' in 'type', which is trained as a type" in caplog.text
 
 
 def test_on_conflict_the_first_set_of_labels_wins() -> None:

@@ -1,10 +1,13 @@
 """The map: two coordinates a cell."""
 
+import sys
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
-from smile_runtime.errors import RecipeError
-from smile_training.reference.layout import fit_map
+from smile_runtime.errors import DependencyError, RecipeError
+from smile_training.reference.layout import fit_map, require_map_packages
 
 
 def groups(n: int = 60) -> np.ndarray:
@@ -36,3 +39,31 @@ def test_ten_cells_have_a_map_and_nine_do_not(method: str) -> None:
     assert np.isfinite(fit_map(groups(10), method, seed=0)).all()
     with pytest.raises(RecipeError, match="a map needs at least 10 cells, the reference has 9"):
         fit_map(groups(9), method, seed=0)
+
+
+class _Broken:
+    """Import hook of a package that cannot be loaded."""
+
+    def __init__(self, package: str, error: Exception) -> None:
+        self._package, self._error = package, error
+
+    def find_spec(self, name: str, _path: Sequence[str] | None, _target: object = None) -> None:
+        if name == self._package:
+            raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (ImportError("No module named 'umap'"), r"pip install 'smile-zoo\[train\]'"),
+        (RuntimeError("cannot cache function 'rdist': no locator available"), "set .* NUMBA_CACHE_DIR to a folder"),
+    ],
+)
+def test_a_package_that_cannot_be_loaded_is_noticed_before_the_work(
+    error: Exception, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "umap"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [_Broken("umap", error), *sys.meta_path])
+    with pytest.raises(DependencyError, match=remedy):
+        require_map_packages("umap")

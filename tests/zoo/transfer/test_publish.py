@@ -340,9 +340,9 @@ def test_every_problem_is_listed(hub, machine, pbmc) -> None:
         [
             "- .DS_Store is not in the manifest; remove it from the directory",
             "- cells.h5ad is not in the manifest; remove it from the directory",
-            "- the license is not stated; set `licence` in the recipe and build the space again",
-            "- the license of the source 'GSE1' is not stated; set it in the recipe and build the space again",
-            "- the url of the source 'GSE1' is not stated; set it in the recipe and build the space again",
+            "- the license is not stated; set it with: smile-zoo describe",
+            "- the license of the source 'GSE1' is not stated; set it with: smile-zoo describe",
+            "- the url of the source 'GSE1' is not stated; set it with: smile-zoo describe",
             "- values of 'GSE1' were simulated; such a space only shows a method and cannot be published",
             "- config.json contains the local path /home/grzegorz; build the space again without it",
             f"- config.json contains the user name 'grzegorz'; {otherwise} set",

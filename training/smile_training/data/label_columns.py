@@ -1,5 +1,7 @@
 """Label columns of cells: reading, merging over files and modalities, and nesting of levels."""
 
+import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +15,16 @@ from numpy.typing import NDArray
 from smile_runtime.errors import RecipeError
 from smile_runtime.manifest import LabelColumn
 from smile_training.recipe import Data
+
+logger = logging.getLogger(__name__)
+
+NO_LABELS = frozenset({"", "unknown", "nan", "na", "n/a", "none", "null"})
+"""Words, in lower case, for a cell without a label; ``unknown`` is also what a projection calls an unfamiliar cell."""
+DOUBTFUL_LABELS = frozenset(
+    {"unassigned", "unclassified", "unlabeled", "unlabelled", "undetermined", "ambiguous", "doublet", "doublets"}
+    | {"multiplet", "multiplets", "low quality", "low-quality", "other", "tbd"}
+)
+"""Words, in lower case, that rarely name a cell type."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +61,35 @@ def read_labels(adata: anndata.AnnData, data: Data, path: Path) -> tuple[Labels,
     Raises
     ------
     RecipeError
-        If a column is missing.
+        If a column is missing, or a label is a word for no label that the recipe does not list as ``unlabeled``.
     """
-    return tuple(_labels(key, obs_column(adata, key, path)) for key in label_keys(data))
+    unlabeled = list(data.unlabeled or [])
+    columns = tuple(_labels(key, _without(obs_column(adata, key, path), unlabeled)) for key in label_keys(data))
+    for labels in columns:
+        _require_types(labels.column, path)
+    return columns
+
+
+def _without(values: NDArray[np.object_], unlabeled: Sequence[str]) -> NDArray[np.object_]:
+    """Return a column with None for the labels that stand for no label, shape ``(n_cells,)``."""
+    kept = values.copy()
+    kept[np.isin(values.astype(str), unlabeled)] = None
+    return kept
+
+
+def _require_types(column: LabelColumn, path: Path) -> None:
+    """Raise if a label is a word for no label, and warn of those that rarely name a type."""
+    words = {label: label.strip().lower() for label in column.labels}
+    if none := [label for label, word in words.items() if word in NO_LABELS]:
+        raise RecipeError(
+            f"{path} has the label {none[0]!r} in {column.name!r}, which would be trained and transferred as a type; "
+            f"rename it, or count these cells as unlabeled with data.unlabeled = {json.dumps(none)} in the recipe"
+        )
+    if doubtful := [label for label, word in words.items() if word in DOUBTFUL_LABELS]:
+        logger.warning(
+            "%s has the label %r in %r, which is trained as a type; if it is none, add it to data.unlabeled",
+            *(path, doubtful[0], column.name),
+        )
 
 
 def obs_column(adata: anndata.AnnData, key: str, path: Path) -> NDArray[np.object_]:

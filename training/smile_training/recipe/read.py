@@ -11,6 +11,9 @@ from smile_training.recipe.checks import require_valid
 from smile_training.recipe.presets import KINDS, PRESETS
 from smile_training.recipe.records import Modality, Recipe
 
+GUIDE = Path(__file__).with_name("recipes.md")
+"""Page that explains all fields."""
+
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe from a TOML file.
@@ -25,7 +28,7 @@ def read_recipe(path: Path) -> Recipe:
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {path}: {error.strerror}; give the path of a .toml file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not TOML: {error}; see docs/recipes.md for a recipe to start from") from error
+        raise RecipeError(f"{path} is not TOML: {error}; see {GUIDE} for a recipe to start from") from error
     return resolve_recipe(fields, str(path))
 
 
@@ -49,9 +52,7 @@ def resolve_recipe(fields: dict[str, Any], origin: str) -> Recipe:
         recipe = msgspec.convert(resolved, Recipe)
     except msgspec.ValidationError as error:
         reason = ("modalities[...]" in str(error) and _modality_error(resolved)) or str(error)
-        raise RecipeError(
-            f"the recipe {origin} cannot be used: {reason}; see docs/recipes.md for the fields"
-        ) from error
+        raise RecipeError(f"the recipe {origin} cannot be used: {reason}; see {GUIDE} for the fields") from error
     require_valid(recipe, origin)
     return recipe
 

@@ -70,6 +70,8 @@ class Data(Section, frozen=True):
     """Coarser label columns, coarsest first; each label belongs to one label of the next coarser column."""
     more_labels: list[Column] = []
     """Independent label columns that are also transferred to queries."""
+    unlabeled: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """Labels, in any label column, that stand for no label, such as ``unknown``."""
     select: Literal["variable", "count", "idf"] = "variable"
     """Features to keep: the most variable over batches, or those found in most or fewest cells."""
     n_top_features: Count = 2000

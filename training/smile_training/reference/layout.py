@@ -1,12 +1,14 @@
 """The map of a space: two coordinates per cell, fitted once at training time."""
 
 import warnings
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.errors import RecipeError
+from smile_runtime.errors import DependencyError, RecipeError
+
+Method = Literal["umap", "tsne"]
 
 MIN_MAP_CELLS = 10
 
@@ -23,7 +25,41 @@ def require_enough_cells(n: int) -> None:
         raise RecipeError(f"a map needs at least {MIN_MAP_CELLS} cells, the reference has {n}")
 
 
-def fit_map(embedding: NDArray[np.float32], method: Literal["umap", "tsne"], seed: int) -> NDArray[np.float32]:
+def require_map_packages(method: Method) -> None:
+    """Import what `fit_map` needs, so that a broken installation is noticed before hours of training.
+
+    Raises
+    ------
+    DependencyError
+        If a package is missing, or numba has no folder to cache compiled functions in.
+    """
+    try:
+        _load(method)
+    except ImportError as error:
+        raise DependencyError(
+            f"the map needs a package that is not installed ({error}); install it with: pip install 'smile-zoo[train]'"
+        ) from error
+    except (RuntimeError, OSError) as error:
+        raise DependencyError(
+            f"the package umap cannot be loaded: {error}; set the environment variable NUMBA_CACHE_DIR to a "
+            'folder that can be written to, or choose reference.map_method = "tsne" in the recipe'
+        ) from error
+
+
+def _load(method: Method) -> Any:  # noqa: ANN401 (untyped packages)
+    """Return the class of a layout."""
+    if method == "tsne":
+        from sklearn.manifold import TSNE
+
+        return TSNE
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tensorflow, which umap can do without
+        from umap import UMAP
+
+        return UMAP
+
+
+def fit_map(embedding: NDArray[np.float32], method: Method, seed: int) -> NDArray[np.float32]:
     """Lay out the reference cells in two dimensions by cosine distance.
 
     Parameters
@@ -48,12 +84,8 @@ def fit_map(embedding: NDArray[np.float32], method: Literal["umap", "tsne"], see
     require_enough_cells(n)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about numba, and about using one thread, which makes the layout repeatable
-        if method == "tsne":
-            from sklearn.manifold import TSNE
-
-            layout = TSNE(perplexity=min(30.0, (n - 1) / 3), metric="cosine", random_state=seed)
-        else:
-            from umap import UMAP
-
-            layout = UMAP(n_neighbors=min(15, n - 1), metric="cosine", random_state=seed, n_jobs=1)
+        settings: dict[str, object] = (
+            {"perplexity": min(30.0, (n - 1) / 3)} if method == "tsne" else {"n_neighbors": min(15, n - 1), "n_jobs": 1}
+        )
+        layout = _load(method)(metric="cosine", random_state=seed, **settings)
         return np.asarray(layout.fit_transform(embedding), dtype=np.float32)

@@ -20,6 +20,7 @@ BUILT_IN = {
     "cache": "List and remove downloaded spaces.",
     "catalogue": "Update the catalogue.",
     "demo": "Project the packaged example cells into the pbmc space.",
+    "describe": "Change what a space DIRECTORY states about itself, without training it again.",
     "doctor": "Show what is installed and which devices work.",
     "list": "List the spaces in the catalogue.",
     "project": "Project the cells of QUERY into SPACE and label them.",
@@ -84,13 +85,7 @@ def _training_command(name: str) -> click.Command:
             f"`smile-zoo {name}` is not part of this installation, which is of an older release; "
             "reinstall with: pip install --upgrade 'smile-zoo[train,cpu]'"
         )
-    try:
-        command: click.Command = entry_point.load()
-    except ImportError as error:
-        raise DependencyError(
-            f"`smile-zoo {name}` needs the training packages ({error}); "
-            "install them with: pip install 'smile-zoo[train,cpu]'"
-        ) from error
+    command: click.Command = entry_point.load()
     return command
 
 

@@ -4,6 +4,7 @@
 const data = JSON.parse(document.getElementById("plot-data").textContent);
 const map = document.getElementById("map");
 const menu = document.getElementById("color-by");
+const colorReference = document.getElementById("color-reference");  // absent for a reference without labels
 const size = data.cells.x.length <= 2000 ? 7 : data.cells.x.length <= 20000 ? 5 : 3;
 const escapeMarkup = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
@@ -45,11 +46,56 @@ function fractionTrace(column) {
   return cellTrace(allRows, { name: escapeMarkup(column.name), marker });
 }
 
-const referenceTrace = {
-  type: "scattergl", mode: "markers", name: "reference", hoverinfo: "skip",
-  x: data.reference.x, y: data.reference.y,
-  marker: { size: data.reference.size, color: data.reference.color },
-};
+function referenceTrace() {
+  const { x, y, size, color, names, colors, symbols } = data.reference;
+  const colored = colorReference?.checked;
+  return {
+    type: "scattergl", mode: "markers", name: "reference", x, y,
+    ...(colored ? { hoverinfo: "text", hovertext: names.map((name) => `reference: ${escapeMarkup(name)}`) } : { hoverinfo: "skip" }),
+    marker: colored ? { size, color: colors, symbol: symbols, opacity: 0.35 } : { size, color },
+  };
+}
+
+// Names that would overlap a name of a label with more cells, or the edge of the plot, are left out.
+const characterWidth = 6.5, lineHeight = 16;
+
+function fittingNames() {
+  const { xaxis, yaxis } = map._fullLayout;
+  const taken = [];
+  return data.reference.labels.filter(({ name, x, y }) => {
+    const box = { x: xaxis.l2p(x), y: yaxis.l2p(y), width: characterWidth * name.length };
+    const outside = Math.abs(box.x - xaxis._length / 2) > (xaxis._length - box.width) / 2
+      || box.y < 0 || box.y > yaxis._length;
+    const free = taken.every((other) => Math.abs(other.x - box.x) > (other.width + box.width) / 2
+      || Math.abs(other.y - box.y) > lineHeight);
+    if (free && !outside) taken.push(box);
+    return free && !outside;
+  });
+}
+
+function writeNames() {
+  const annotations = fittingNames().map(({ name, x, y }) => ({
+    text: escapeMarkup(name), x, y, showarrow: false, bgcolor: "rgba(255, 255, 255, 0.6)",
+  }));
+  const written = JSON.stringify((map.layout.annotations ?? []).map(({ text }) => text));
+  if (written !== JSON.stringify(annotations.map(({ text }) => text))) Plotly.relayout(map, { annotations });
+}
+
+// On a narrow screen the legend lies below the plot, which grows by its height.
+const isNarrow = () => map.clientWidth < 640;
+const legendRows = (column) => Math.ceil((column.categories.length + 1) / Math.max(1, Math.floor(map.clientWidth
+  / (60 + characterWidth * Math.max(...column.categories.map(({ name }) => name.length + 8))))));
+
+function legend(column) {
+  const title = { text: column === undefined ? "" : escapeMarkup(column.name) };
+  if (!isNarrow()) return { title, itemsizing: "constant" };
+  return { title: { ...title, side: "top" }, itemsizing: "constant", orientation: "h", yref: "container", y: 0, yanchor: "bottom" };
+}
+
+function plotHeight(column) {
+  if (!isNarrow()) return undefined;
+  return 380 + (column?.kind === "categories" ? 20 * (legendRows(column) + 2) : 0);
+}
 
 function layout(column) {
   const axis = (number) => ({
@@ -57,11 +103,10 @@ function layout(column) {
   });
   return {
     xaxis: axis(1), yaxis: axis(2),
-    annotations: data.reference.labels.map(({ name, x, y }) => ({
-      text: escapeMarkup(name), x, y, showarrow: false, bgcolor: "rgba(255, 255, 255, 0.6)",
-    })),
+    annotations: map.layout?.annotations ?? [],
+    height: plotHeight(column),
     showlegend: column?.kind === "categories",
-    legend: { title: { text: column === undefined ? "" : escapeMarkup(column.name) }, itemsizing: "constant" },
+    legend: legend(column),
     margin: { l: 40, r: 10, t: 36, b: 40 },
     hovermode: "closest", dragmode: "zoom", uirevision: "zoom stays",
   };
@@ -75,8 +120,13 @@ function draw() {
     modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]], showSendToCloud: false, plotlyServerURL: "",
     displaylogo: false, responsive: true, scrollZoom: true,
   };
-  return Plotly.react(map, [referenceTrace, ...cells], layout(column), config);
+  map.style.height = isNarrow() ? `${plotHeight(column)}px` : "";
+  return Plotly.react(map, [referenceTrace(), ...cells], layout(column), config).then(writeNames);
 }
 
 menu.addEventListener("change", draw);
-draw();
+colorReference?.addEventListener("change", draw);
+draw().then(() => {
+  map.on("plotly_relayout", writeNames);
+  new ResizeObserver(writeNames).observe(map);
+});

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 _MAX_LARGE_MARKERS = 20_000
 _MAX_LEGEND_ROWS = 25
@@ -47,14 +48,16 @@ def draw_map(path: Path, space: Space, cells: ReportCells) -> None:
     if cells.label:
         label = next(iter(cells.label.values()))
         _draw_labels(axes, cells, label, size)
-        _annotate_labels(axes, reference)
-        _add_legend(figure, cells.caption, n_columns=1 + len(label.present()) // _MAX_LEGEND_ROWS)
+        _add_legend(figure, cells.caption, n_columns=1 + (len(label.present()) - 1) // _MAX_LEGEND_ROWS)
     else:
         axes.scatter(cells.map[:, 0], cells.map[:, 1], s=size, color=category_style(1).color, linewidths=0)
-    axes.set(title=f"{space.manifest.title}: query over reference (gray)", xticks=[], yticks=[])
+    axes.set_title(f"{space.manifest.title}: query over reference (gray)", loc="left", wrap=True)
+    axes.set(xticks=[], yticks=[])
     method = space.manifest.reference.map_method
     axes.set(xlabel=f"{method} 1", ylabel=f"{method} 2")
     axes.spines[["top", "right"]].set_visible(False)
+    if cells.label:
+        _annotate_labels(axes, reference)
     with atomic_path(path) as partial:
         figure.savefig(partial, dpi=150)
 
@@ -77,14 +80,25 @@ def _draw_labels(axes: "Axes", cells: ReportCells, column: Categories, size: flo
 
 
 def _add_legend(figure: "Figure", title: str, *, n_columns: int) -> None:
-    """Widen the figure and add a legend whose symbols are large enough to tell apart."""
-    figure.set_size_inches(6 + 2 * n_columns, 6)
+    """Add a legend whose symbols are large enough to tell apart, and widen the figure by its width."""
     legend = figure.legend(loc="outside right upper", frameon=False, title=title, ncols=n_columns, fontsize="small")
     for handle in legend.legend_handles:
         cast("PathCollection", handle).set_sizes([30.0])
+    figure.set_size_inches(100, 6)  # room for any legend
+    figure.draw_without_rendering()
+    figure.set_size_inches(6.2 + legend.get_window_extent().width / figure.dpi, 6)
 
 
 def _annotate_labels(axes: "Axes", reference: Reference) -> None:
-    """Write the name of each label among its reference points."""
+    """Write the name of each label among its reference points, unless it overlaps that of a label with more cells."""
+    cast("Figure", axes.figure).draw_without_rendering()
+    plot = axes.get_window_extent()
+    taken: list[Bbox] = []
     for name, (x, y) in locate_labels(reference).items():
-        axes.annotate(name, (x, y), ha="center", va="center", fontsize=9, color="#333333")
+        text = axes.annotate(name, (x, y), ha="center", va="center", fontsize=9, color="#333333")
+        text.set_in_layout(False)
+        box = text.get_window_extent()
+        if box.count_overlaps(taken) or box.x0 < plot.x0 or box.x1 > plot.x1:
+            text.remove()
+        else:
+            taken.append(box)

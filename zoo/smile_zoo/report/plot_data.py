@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime import Space
+from smile_runtime import Reference, Space
 from smile_zoo.report.category_styles import REFERENCE_GRAY, category_style
 from smile_zoo.report.label_positions import locate_labels
 from smile_zoo.report.report_cells import Categories, ReportCells
@@ -27,10 +27,24 @@ def make_plot_data(space: Space, cells: ReportCells) -> dict[str, Any]:
             "y": _rounded(reference.map[:, 1]),
             "size": _rounded(size),
             "color": REFERENCE_GRAY,
+            **_primary_labels(reference),
             "labels": [{"name": name, "x": x, "y": y} for name, (x, y) in locate_labels(reference).items()],
         },
         "cells": {"name": cells.names.tolist(), "x": _rounded(cells.map[:, 0]), "y": _rounded(cells.map[:, 1])},
         "columns": list(_columns(cells)),
+    }
+
+
+def _primary_labels(reference: Reference) -> dict[str, Any]:
+    """Return name, color and symbol of each point's primary label; nothing for a reference without labels."""
+    if not reference.label_columns:
+        return {}
+    ids = reference.label[:, 0].tolist()
+    styles = [category_style(label_id) for label_id in ids]
+    return {
+        "names": [reference.label_columns[0].labels[label_id] for label_id in ids],
+        "colors": [style.color for style in styles],
+        "symbols": [style.symbol for style in styles],
     }
 
 

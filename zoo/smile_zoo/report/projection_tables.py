@@ -46,7 +46,9 @@ def tabulate_projection(summary: ProjectionSummary) -> ProjectionTables:
     first = next(iter(summary.labels.values()), None)
     label = summary.sample["label"][:, 0] if summary.columns else np.zeros(len(summary.sample), np.intp)
     mixing = {
-        key: batch_mixing(summary.sample["embedding"], label, each.ids) for key, each in summary.sample_batches.items()
+        key: batch_mixing(summary.sample["embedding"][known], label[known], each.ids[known])
+        for key, each in summary.sample_batches.items()
+        for known in [each.ids >= 0]
     }
     return ProjectionTables(
         n_cells=summary.n_cells,

@@ -22,20 +22,23 @@ class Categories:
     names
         Category names in an order that does not depend on the query, because the order decides the colors.
     ids
-        Index into ``names`` for each cell, shape ``(m,)``; -1 is ``unknown``.
+        Index into ``names`` for each cell, shape ``(m,)``; -1 is a cell of none of them.
+    none
+        Name of the cells of none of them.
     """
 
     names: Sequence[str]
     ids: NDArray[np.integer]
+    none: str = UNKNOWN
 
     def present(self) -> list[int]:
-        """Return the ids that occur, in ascending order but with ``unknown`` last."""
+        """Return the ids that occur, in ascending order but with -1 last."""
         ids = np.unique(self.ids).tolist()
         return [each for each in ids if each >= 0] + [each for each in ids if each < 0]
 
     def name(self, category_id: int) -> str:
         """Return the name of a category."""
-        return UNKNOWN if category_id < 0 else self.names[category_id]
+        return self.none if category_id < 0 else self.names[category_id]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,5 +92,5 @@ def sampled_cells(summary: ProjectionSummary) -> ReportCells:
         label={column.name: Categories(column.labels, sample["label"][:, index]) for index, column in columns},
         confidence={column.name: sample["confidence"][:, index] for index, column in columns},
         similarity=sample["similarity"] if summary.has_similarity else None,
-        batch={key: Categories(each.names, each.ids) for key, each in summary.sample_batches.items()},
+        batch={key: Categories(each.names, each.ids, "no batch") for key, each in summary.sample_batches.items()},
     )

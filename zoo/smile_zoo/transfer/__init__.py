@@ -3,6 +3,7 @@
 from smile_zoo.transfer.bundle import pack, unpack
 from smile_zoo.transfer.cached_spaces import cache_size, cached_path, is_local, list_cached, remove_cached
 from smile_zoo.transfer.catalogue_update import DEFAULT_REPO, update_catalogue
+from smile_zoo.transfer.describe_space import describe
 from smile_zoo.transfer.publish_space import publish
 from smile_zoo.transfer.published_space import PublishedSpace
 from smile_zoo.transfer.pull_space import load, pull, pull_manifest
@@ -15,6 +16,7 @@ __all__ = [
     "PulledSpace",
     "cache_size",
     "cached_path",
+    "describe",
     "is_local",
     "list_cached",
     "load",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from smile_runtime.cards import unstated_facts
 from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest
 from smile_runtime.space import (
     FileHashes,
@@ -17,7 +18,6 @@ from smile_runtime.space import (
 )
 from smile_zoo.errors import PublishError
 
-_UNSTATED_PREFIXES = ("unspecified", "unknown", "not stated", "none", "other", "tbd")
 _ROOT_FOLDERS = rb"home|Users|root|tmp|mnt|scratch|work|private|data|media|nfs|lustre|gpfs|srv|var|Volumes"
 _LOCAL_PATH = re.compile(rb"(/(?:%s)/[\w.-]+|[A-Za-z]:\\\\?Users\\\\?[\w.-]+)" % _ROOT_FOLDERS)
 _PATH_CHARACTER = re.compile(rb"[\w.:/~-]")
@@ -82,23 +82,13 @@ def _unlisted(path: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _unstated(manifest: Manifest) -> Iterator[str]:
-    if _is_unstated(manifest.license):
-        yield "the license is not stated; set `licence` in the recipe and build the space again"
+    for fact in unstated_facts(manifest.license, manifest.sources):
+        yield f"{fact}; set it with: smile-zoo describe"
     if not manifest.sources:
         yield "no data source is stated; name it in the recipe and build the space again"
     for source in manifest.sources:
-        for what, value in (("name", source.name), ("license", source.license), ("url", source.url)):
-            if _is_unstated(value):
-                yield (
-                    f"the {what} of the source {source.name!r} is not stated; set it in the recipe and build the space "
-                    "again"
-                )
         if source.simulated:
             yield f"values of {source.name!r} were simulated; such a space only shows a method and cannot be published"
-
-
-def _is_unstated(value: str) -> bool:
-    return not value.strip() or value.strip().lower().startswith(_UNSTATED_PREFIXES)
 
 
 def _private_details(path: Path, manifest: Manifest, repo: str) -> Iterator[str]:

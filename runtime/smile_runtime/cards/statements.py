@@ -1,0 +1,45 @@
+"""What the publisher of a space has to state, and may have left open."""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+_UNSTATED_PREFIXES = ("unspecified", "unknown", "not stated", "none", "other", "tbd")
+
+
+class Source(Protocol):
+    """A data source, of a recipe or of a manifest."""
+
+    @property
+    def name(self) -> str:
+        """Title of the data set."""
+
+    @property
+    def license(self) -> str:
+        """License of the data."""
+
+    @property
+    def url(self) -> str:
+        """Page or file that the data came from."""
+
+
+def is_unstated(value: str) -> bool:
+    """Return whether a text says nothing: it is empty, or a word such as ``unknown``."""
+    return not value.strip() or value.strip().lower().startswith(_UNSTATED_PREFIXES)
+
+
+def unstated_facts(license_: str, sources: Iterable[Source]) -> Iterator[str]:
+    """Yield what is needed to publish a space and is not stated, each as a clause without a period.
+
+    Parameters
+    ----------
+    license_
+        License of the space.
+    sources
+        Data sources of the space.
+    """
+    if is_unstated(license_):
+        yield "the license is not stated"
+    for source in sources:
+        for what, value in (("name", source.name), ("license", source.license), ("url", source.url)):
+            if is_unstated(value):
+                yield f"the {what} of the source {source.name!r} is not stated"

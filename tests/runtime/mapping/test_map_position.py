@@ -1,0 +1,44 @@
+"""Positions on the map: among reference points, whatever the batch."""
+
+import numpy as np
+import pytest
+
+from smile_runtime.mapping.map_position import kernel_width, map_positions
+
+SQUARE = np.array([[0, 0], [0.1, 0], [0, 0.1], [0.1, 0.1]], np.float32)
+ISLANDS = np.concatenate([SQUARE, SQUARE + 10])
+
+
+def positions(weights: list[list[float]]) -> np.ndarray:
+    neighbors = np.repeat(ISLANDS[None], len(weights), axis=0)
+    return map_positions(neighbors, np.array(weights, np.float32), kernel_width(ISLANDS))
+
+
+def test_a_cell_between_two_types_lies_within_the_likelier_one() -> None:
+    left, right = positions([[0.15] * 4 + [0.1] * 4, [0.1] * 4 + [0.15] * 4])
+    np.testing.assert_allclose(left, [0.05, 0.05], atol=0.02)
+    np.testing.assert_allclose(right, [10.05, 10.05], atol=0.02)
+
+
+def test_within_a_type_a_cell_lies_between_its_neighbors() -> None:
+    (position,) = positions([[0.5, 0.5, 0, 0, 0, 0, 0, 0]])
+    np.testing.assert_allclose(position, [0.05, 0], atol=0.02)
+
+
+def test_the_batch_makes_no_difference() -> None:
+    rng = np.random.default_rng(0)
+    neighbors = rng.normal(size=(50, 15, 2)).astype(np.float32)
+    weights = rng.random((50, 15), np.float32)
+    together = map_positions(neighbors, weights, 0.3)
+    np.testing.assert_array_equal(
+        np.concatenate([map_positions(*each, 0.3) for each in one_by_one(neighbors, weights)]), together
+    )
+
+
+def one_by_one(neighbors: np.ndarray, weights: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [(neighbors[row : row + 1], weights[row : row + 1]) for row in range(len(weights))]
+
+
+@pytest.mark.parametrize("points", [np.zeros((1, 2)), np.zeros((5, 2)), np.array([[0, 0], [3, 4]])])
+def test_a_tiny_reference_has_a_width(points: np.ndarray) -> None:
+    assert 0 < kernel_width(points.astype(np.float32)) <= 10

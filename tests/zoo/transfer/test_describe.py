@@ -1,0 +1,70 @@
+"""Describing a space: manifest and card change, models and the author's text stay."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import smile_zoo
+from smile_runtime.errors import SpaceError
+from smile_runtime.manifest import read_manifest
+from smile_runtime.space import open_space
+from smile_zoo.cli.describe import command
+from smile_zoo.transfer import describe
+
+
+def test_texts_change_in_manifest_and_card(pbmc_copy: Path) -> None:
+    card = pbmc_copy / "README.md"
+    card.write_text(card.read_text("utf-8") + "\nMy own words.\n", "utf-8")
+    before = read_manifest(pbmc_copy)
+    name = before.sources[0].name
+    changed = describe(pbmc_copy, license="MIT", title="Blood", source=name, source_url="https://example.org/data")
+    assert read_manifest(pbmc_copy) == changed
+    assert (changed.license, changed.title, changed.sources[0].url) == ("MIT", "Blood", "https://example.org/data")
+    assert (changed.files, changed.recipe, changed.metrics) == (before.files, before.recipe, before.metrics)
+    text = card.read_text("utf-8")
+    assert "license: mit" in text
+    assert "# Blood" in text
+    assert text.endswith("My own words.\n")
+    open_space(pbmc_copy, device="cpu")
+
+
+def test_an_unclear_source_is_named(pbmc_copy: Path) -> None:
+    manifest = (pbmc_copy / "config.json").read_bytes()
+    with pytest.raises(SpaceError, match="there is no one source 'other'; name one of: \"10x Genomics"):
+        describe(pbmc_copy, source="other", source_url="https://example.org")
+    assert (pbmc_copy / "config.json").read_bytes() == manifest
+
+
+def test_a_text_that_states_nothing_is_rejected(pbmc_copy: Path) -> None:
+    with pytest.raises(SpaceError, match="the license 'unknown' states nothing"):
+        describe(pbmc_copy, license="unknown")
+
+
+def test_a_shared_space_is_left_alone(pbmc_copy: Path, tmp_path: Path) -> None:
+    packaged = Path(smile_zoo.__file__).parent / "spaces/pbmc"
+    cached = tmp_path / "cached"
+    cached.mkdir()
+    for file in pbmc_copy.iterdir():
+        (cached / file.name).symlink_to(file)
+    for path in (packaged, cached):
+        with pytest.raises(SpaceError, match="make a copy of your own first"):
+            describe(path, title="Mine")
+
+
+def test_the_command_lists_what_is_still_missing(pbmc_copy: Path) -> None:
+    manifest = json.loads((pbmc_copy / "config.json").read_text("utf-8"))
+    manifest["licence"] = "unspecified"
+    (pbmc_copy / "config.json").write_text(json.dumps(manifest), "utf-8")
+    missing = CliRunner().invoke(command, [str(pbmc_copy), "--title", "Blood"])
+    assert missing.exit_code == 0
+    assert "the license is not stated" in missing.stderr
+    complete = CliRunner().invoke(command, [str(pbmc_copy), "--license", "MIT", "--json"])
+    assert json.loads(complete.stdout) == {"space": str(pbmc_copy), "unstated": []}
+
+
+def test_without_options_nothing_is_done(pbmc_copy: Path) -> None:
+    result = CliRunner().invoke(command, [str(pbmc_copy)])
+    assert result.exit_code == 2
+    assert "nothing to change" in result.stderr

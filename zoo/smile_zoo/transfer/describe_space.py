@@ -1,0 +1,100 @@
+"""Changing what a space directory states about itself, without training it again."""
+
+from pathlib import Path
+
+import msgspec
+
+from smile_runtime.cards import is_unstated, render_card
+from smile_runtime.errors import SpaceError
+from smile_runtime.io import atomic_path
+from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest, SourceRecord, encode_manifest, read_manifest
+from smile_zoo.transfer.card_merge import merge_card
+
+_PACKAGED_SPACES = Path(__file__).parents[1] / "spaces"
+
+
+def describe(
+    folder_path: Path | str,
+    *,
+    title: str | None = None,
+    description: str | None = None,
+    tissue: str | None = None,
+    license: str | None = None,  # noqa: A002 (the name in the manifest)
+    source: str | None = None,
+    source_name: str | None = None,
+    source_license: str | None = None,
+    source_url: str | None = None,
+) -> Manifest:
+    """Change what a space directory states about itself; its models and figures stay as they are.
+
+    The manifest and the generated part of the card are written again; the author's own text in the card is kept.
+
+    Parameters
+    ----------
+    folder_path
+        Space directory.
+    title, description, tissue, license
+        New texts; None to keep the present ones.
+    source
+        Name of the data source to change; None if there is only one.
+    source_name, source_license, source_url
+        New texts of that source; None to keep the present ones.
+
+    Returns
+    -------
+        The new manifest.
+
+    Raises
+    ------
+    SpaceError
+        If the directory is no space, is shared with others (packaged or in the Hub's cache), has no such source, or a
+        text states nothing.
+    OutputError
+        If a file cannot be written.
+    """
+    path = Path(folder_path)
+    manifest = read_manifest(path)
+    _require_own(path)
+    texts = {"title": title, "description": description, "tissue": tissue, "license": license}
+    source_texts = {"name": source_name, "license": source_license, "url": source_url}
+    changed = msgspec.structs.replace(manifest, **_stated(texts))
+    if new := _stated(source_texts):
+        index = _find_source(manifest.sources, source)
+        sources = list(manifest.sources)
+        sources[index] = msgspec.structs.replace(sources[index], **new)
+        changed = msgspec.structs.replace(changed, sources=sources)
+    card = path / CARD_NAME
+    merged = merge_card(card.read_text("utf-8") if card.is_file() else "", render_card(changed))
+    with atomic_path(path / MANIFEST_NAME) as partial:
+        partial.write_bytes(encode_manifest(changed))
+    with atomic_path(card) as partial:
+        partial.write_text(merged, "utf-8")
+    return changed
+
+
+def _require_own(path: Path) -> None:
+    """Raise if a directory belongs to the package or to the Hub's cache, whose files are links."""
+    if (path / MANIFEST_NAME).is_symlink() or path.resolve().is_relative_to(_PACKAGED_SPACES.resolve()):
+        raise SpaceError(
+            f"{path} is shared by everyone who uses this space; make a copy of your own first: "
+            "smile-zoo pull SPACE --with-training --to DIR"
+        )
+
+
+def _stated(texts: dict[str, str | None]) -> dict[str, str]:
+    """Return the texts that are given, or raise if one of them states nothing."""
+    given = {name: text.strip() for name, text in texts.items() if text is not None}
+    for name, text in given.items():
+        if is_unstated(text):
+            raise SpaceError(f"the {name} {text!r} states nothing; give the actual one")
+    return given
+
+
+def _find_source(sources: list[SourceRecord], name: str | None) -> int:
+    names = [source.name for source in sources]
+    if name is None and len(names) == 1:
+        return 0
+    if name is None or names.count(name) != 1:
+        problem = "which source is meant is not clear" if name is None else f"there is no one source {name!r}"
+        raise SpaceError(f"{problem}; name one of: {', '.join(map(repr, names)) or 'none'}", options={"source": None})
+    return names.index(name)
