@@ -1,12 +1,13 @@
 """Statistics of the match between a query's features and an encoder's."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from smile_runtime.features.ensembl_ids import ensembl_species
+from smile_runtime.features.feature_kinds import FeatureKind
 from smile_runtime.features.feature_lookup import FeatureHits, MatchRule
 from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.features.intervals import are_intervals
@@ -49,6 +50,8 @@ class FeatureReport:
         Ids of missing features, heaviest first.
     missing_weight
         Fraction of the encoder's feature weight on each missing feature.
+    left_out
+        Number of the query's columns that hold other kinds of features than the encoder's, by kind.
     """
 
     source: str
@@ -65,6 +68,7 @@ class FeatureReport:
     summed: tuple[str, ...]
     missing: tuple[str, ...]
     missing_weight: tuple[float, ...]
+    left_out: Mapping[FeatureKind, int] = field(default_factory=dict)
 
     @property
     def n_matched(self) -> int:

@@ -177,6 +177,9 @@ def _print_tables(tables: ProjectionTables, provenance: Mapping[str, Any]) -> No
         f"({provenance['weight_matched']:.0%} of the encoder's feature weight), {provenance['provider']}",
         err=True,
     )
+    if left_out := provenance["features"]["left_out"]:
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in left_out.items())
+        click.echo(f"left out of the query, which holds other features too: {kinds}", err=True)
     for column, table in tables.batches.items():
         mixing = "mixing undefined" if table.mixing is None else f"mixing {table.mixing:.2f} (0 apart, 1 mixed)"
         click.echo(f"{len(table.batches)} batches by {column}: {mixing}", err=True)

@@ -1,0 +1,167 @@
+"""Kinds of features: what each column of a matrix measures, by a column of ``var`` or by the ids themselves."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_runtime.features.intervals import are_intervals
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FeatureKind = Literal["genes", "antibodies", "peaks", "guides", "hashtags", "other features"]
+"""What a column measures; ``other features`` are of a stated kind that no encoder takes."""
+
+Kinds: TypeAlias = "NDArray[np.object_]"
+"""Kind of each column, or None where it is unknown, shape ``(n_vars,)``."""
+
+_KIND_COLUMNS = ("feature_types", "feature_type", "modality")
+_WORDS: dict[FeatureKind, tuple[str, ...]] = {
+    "genes": ("gene expression", "gene", "genes", "gex", "rna", "mrna", "transcript", "transcriptome"),
+    "antibodies": ("antibody capture", "antibody", "antibodies", "adt", "cite", "prot", "protein", "proteins", "abseq"),
+    "peaks": ("peaks", "peak", "atac", "chromatin", "chromatin accessibility", "bins"),
+    "guides": ("crispr guide capture", "crispr", "guide", "guides", "grna", "sgrna", "gdo"),
+    "hashtags": ("multiplexing capture", "multiplexing", "hto", "hashtag", "hashtags", "cmo"),
+    "other features": ("custom", "antigen capture"),
+}
+_KIND_OF_WORD = {word: kind for kind, words in _WORDS.items() for word in words}
+_KIND_OF_MODALITY: dict[str, FeatureKind] = {
+    "rna": "genes",
+    "adt": "antibodies",
+    "atac": "peaks",
+    "histone": "peaks",
+}
+
+# No gene has such a name: those of clones (RP11-34P13.7), families (HLA-A) and tRNA (TRA-AGC-1-2) are none of them.
+_CHROMOSOME = r"(?:chr[\w.]{1,30}|\d{1,2}[LR]?|[XYM]|MT|(?:GL|KI|JH|MU|N[CTW]_)\d{5,}(?:\.\d+)?)"
+_PATTERNS: dict[FeatureKind, str] = {
+    "hashtags": r"(?i:hto[_.:-].+|hashtag.*)",
+    "antibodies": r"(?i:.+totalseq.*|adt[_.:-].+|prot(?:ein)?[_:].+|.+[_.-]adt|.+\|pabo)|AB_.+",
+    "peaks": rf"(?:\w{{1,20}}?[_:])?{_CHROMOSOME}[:_-]\d[\d,]{{2,}}[_-]\d[\d,]{{2,}}",
+    "genes": r"(?i:rna|gex):.+",
+}
+_KIND_OF_PATTERN: dict[str | None, FeatureKind] = {f"_{number}": kind for number, kind in enumerate(_PATTERNS)}
+_ID = re.compile("|".join(f"(?P<_{number}>{pattern})" for number, pattern in enumerate(_PATTERNS.values())))
+_MIN_COLUMNS_BY_ID = 3  # fewer could be oddly named features of the encoder's own kind
+_MIN_UNKNOWN_GENES = 200  # beside antibodies or peaks; no panel has so many antibodies without their mark
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class KindSelection:
+    """Columns of a matrix that hold one kind of features.
+
+    Attributes
+    ----------
+    columns
+        Indices of the columns, ascending, shape ``(n_columns,)``.
+    left_out
+        Number of the other columns, by kind.
+    source
+        Column of ``var`` that states the kinds; None if the ids show them.
+    """
+
+    columns: NDArray[np.intp]
+    left_out: dict[FeatureKind, int]
+    source: str | None
+
+    def __str__(self) -> str:
+        n_left_out = sum(self.left_out.values())
+        kinds = " and ".join(f"{number:,} {kind}" for kind, number in self.left_out.items())
+        return f"{n_left_out:,} of {len(self.columns) + n_left_out:,} columns are left out: {kinds}, as " + (
+            f"var[{self.source!r}] states" if self.source else "ids show; if wrong, state var['feature_types']"
+        )
+
+
+def kind_of_features(modality: str, ids: Sequence[str] = ()) -> FeatureKind | None:
+    """Return the kind of an encoder's or a data set's features.
+
+    Parameters
+    ----------
+    modality
+        Kind of the values, as in a recipe: ``rna``, ``adt``, ``atac``, ...
+    ids
+        Ids of the encoder's features, if they are known; they may show another kind than was stated.
+
+    Returns
+    -------
+        None for values whose features may be anything, such as contacts.
+    """
+    kind = _KIND_OF_MODALITY.get(modality)
+    if kind is None or not ids:
+        return kind
+    if are_intervals(ids):
+        return "peaks"
+    shown, number = Counter(_kinds_of_ids(ids)).most_common(1)[0]
+    return kind if shown is None or 2 * number < len(ids) else shown
+
+
+def select_kind(var: "pd.DataFrame", kind: FeatureKind | None, own_ids: Sequence[str] = ()) -> KindSelection:
+    """Select the columns of a kind of features, leaving out those of other kinds; all columns if none would remain.
+
+    Parameters
+    ----------
+    var
+        Feature annotation, one row per column of the matrix. ``feature_types``, ``feature_type`` or ``modality`` state
+        the kinds, in the words of 10x or of muon; the ids show those of columns that are not stated.
+    kind
+        Kind to select; None for all columns.
+    own_ids
+        Ids of the encoder's features; ids like these are never those of another kind.
+    """
+    everything = KindSelection(columns=np.arange(len(var)), left_out={}, source=None)
+    if kind is None:
+        return everything
+    stated, source = _stated_kinds(var)
+    kinds = np.where(_is_unknown(stated), _shown_kinds(var.index.astype(str), kind, own_ids), stated)
+    kept = _is_unknown(kinds) | (kinds == kind)
+    if not kept.any():
+        return everything
+    left_out: Counter[FeatureKind] = Counter(kinds[~kept].tolist())
+    return KindSelection(columns=np.flatnonzero(kept), left_out=dict(left_out.most_common()), source=source)
+
+
+def _is_unknown(kinds: Kinds) -> NDArray[np.bool_]:
+    return np.array([kind is None for kind in kinds], bool)
+
+
+def _stated_kinds(var: "pd.DataFrame") -> tuple[Kinds, str | None]:
+    """Return the kinds stated by the column of ``var`` that distinguishes most of them, and its name."""
+    best: tuple[Kinds, str | None] = (np.full(len(var), None, object), None)
+    n_best = 0
+    for name in _KIND_COLUMNS:
+        for index, column in enumerate(var.columns):
+            if str(column).casefold() == name:
+                kinds = _kinds_of_words(var.iloc[:, index])
+                if (n_kinds := len(set(kinds) - {None})) > n_best:
+                    best, n_best = (kinds, str(column)), n_kinds
+    return best
+
+
+def _kinds_of_words(words: "pd.Series[str]") -> Kinds:
+    import pandas as pd
+
+    codes, different = pd.factorize(words.astype(str))
+    kinds = [_KIND_OF_WORD.get(re.sub(r"[\s_-]+", " ", word).strip().casefold()) for word in different]
+    return np.array([*kinds, None], object)[codes]
+
+
+def _kinds_of_ids(ids: Iterable[str]) -> list[FeatureKind | None]:
+    hits = (_ID.fullmatch(name) for name in ids)
+    return [None if hit is None else _KIND_OF_PATTERN[hit.lastgroup] for hit in hits]
+
+
+def _shown_kinds(ids: Iterable[str], kind: FeatureKind, own_ids: Sequence[str]) -> Kinds:
+    """Return the kinds that ids show: those with several columns, and none of another kind that the encoder has too."""
+    shown = _kinds_of_ids(ids)
+    number = Counter(shown)
+    own = {each for each in _kinds_of_ids(own_ids) if each != kind}
+    sure = {each for each, n in number.items() if n >= _MIN_COLUMNS_BY_ID and each not in own}
+    kinds = np.array([each if each in sure else None for each in shown] + [None], object)[:-1]
+    if kind in ("antibodies", "peaks") and kind in sure and number[None] >= _MIN_UNKNOWN_GENES:
+        kinds[_is_unknown(kinds)] = "genes"
+    return kinds
