@@ -48,6 +48,7 @@ _PATTERNS: dict[FeatureKind, str] = {
 _KIND_OF_PATTERN: dict[str | None, FeatureKind] = {f"_{number}": kind for number, kind in enumerate(_PATTERNS)}
 _ID = re.compile("|".join(f"(?P<_{number}>{pattern})" for number, pattern in enumerate(_PATTERNS.values())))
 _MIN_COLUMNS_BY_ID = 3  # fewer could be oddly named features of the encoder's own kind
+_MIN_OWN_FRACTION = 0.9  # of an encoder's ids
 _MIN_UNKNOWN_GENES = 200  # beside antibodies or peaks; no panel has so many antibodies without their mark
 
 
@@ -97,7 +98,7 @@ def kind_of_features(modality: str, ids: Sequence[str] = ()) -> FeatureKind | No
     if are_intervals(ids):
         return "peaks"
     shown, number = Counter(_kinds_of_ids(ids)).most_common(1)[0]
-    return kind if shown is None or 2 * number < len(ids) else shown
+    return kind if shown is None or number < _MIN_OWN_FRACTION * len(ids) else shown
 
 
 def select_kind(var: "pd.DataFrame", kind: FeatureKind | None, own_ids: Sequence[str] = ()) -> KindSelection:
@@ -111,14 +112,14 @@ def select_kind(var: "pd.DataFrame", kind: FeatureKind | None, own_ids: Sequence
     kind
         Kind to select; None for all columns.
     own_ids
-        Ids of the encoder's features; ids like these are never those of another kind.
+        Ids of the encoder's features; kinds that these show are never left out.
     """
     everything = KindSelection(columns=np.arange(len(var)), left_out={}, source=None)
     if kind is None:
         return everything
     stated, source = _stated_kinds(var)
-    kinds = np.where(_is_unknown(stated), _shown_kinds(var.index.astype(str), kind, own_ids), stated)
-    kept = _is_unknown(kinds) | (kinds == kind)
+    kinds = np.where(_is_unknown(stated), _shown_kinds(var.index.astype(str), kind), stated)
+    kept = _is_unknown(kinds) | np.isin(kinds.astype(str), [kind, *_several(_kinds_of_ids(own_ids))])
     if not kept.any():
         return everything
     left_out: Counter[FeatureKind] = Counter(kinds[~kept].tolist())
@@ -155,13 +156,18 @@ def _kinds_of_ids(ids: Iterable[str]) -> list[FeatureKind | None]:
     return [None if hit is None else _KIND_OF_PATTERN[hit.lastgroup] for hit in hits]
 
 
-def _shown_kinds(ids: Iterable[str], kind: FeatureKind, own_ids: Sequence[str]) -> Kinds:
-    """Return the kinds that ids show: those with several columns, and none of another kind that the encoder has too."""
+def _several(kinds: Iterable[FeatureKind | None]) -> list[FeatureKind]:
+    """Return the kinds of several columns."""
+    return [kind for kind, n in Counter(kinds).items() if kind is not None and n >= _MIN_COLUMNS_BY_ID]
+
+
+def _shown_kinds(ids: Iterable[str], kind: FeatureKind) -> Kinds:
+    """Return the kinds that ids show, if several columns are of that kind and antibodies do not outnumber genes."""
     shown = _kinds_of_ids(ids)
-    number = Counter(shown)
-    own = {each for each in _kinds_of_ids(own_ids) if each != kind}
-    sure = {each for each, n in number.items() if n >= _MIN_COLUMNS_BY_ID and each not in own}
-    kinds = np.array([each if each in sure else None for each in shown] + [None], object)[:-1]
-    if kind in ("antibodies", "peaks") and kind in sure and number[None] >= _MIN_UNKNOWN_GENES:
+    several, n_unknown = _several(shown), shown.count(None)
+    if kind == "genes" and shown.count("antibodies") > n_unknown + shown.count("genes"):
+        several = [each for each in several if each != "antibodies"]
+    kinds = np.array([each if each in several else None for each in shown] + [None], object)[:-1]
+    if kind in ("antibodies", "peaks") and kind in several and n_unknown >= _MIN_UNKNOWN_GENES:
         kinds[_is_unknown(kinds)] = "genes"
     return kinds

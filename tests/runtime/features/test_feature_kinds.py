@@ -100,9 +100,17 @@ def test_ids_show_the_peaks_among_many_genes():
     assert selected(frame([*genes, *PEAKS]), "peaks") == (PEAKS, {"genes": 500})
 
 
-def test_ids_like_the_encoders_own_are_kept():
+def test_kinds_that_the_encoder_has_too_are_kept():
     names = [*GENES, *ANTIBODIES]
+    stated = ["Gene Expression"] * len(GENES) + ["Antibody Capture"] * 3
     assert selected(frame(names), "genes", own_ids=names) == (names, {})
+    assert selected(frame(names, feature_types=stated), "genes", own_ids=names) == (names, {})
+
+
+def test_a_few_antibodies_without_a_mark_are_no_genes_among_marked_ones():
+    """As in antibody counts that are trained on as if they were expression."""
+    names = [*ANTIBODIES, "IgG1"]
+    assert selected(frame(names), "genes") == (names, {})
 
 
 @pytest.mark.parametrize("organism", ["Homo sapiens", "Mus musculus"])
