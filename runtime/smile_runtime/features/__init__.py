@@ -1,6 +1,12 @@
 """An encoder's features, and the matching of a query's features to them."""
 
-from smile_runtime.features.feature_kinds import FeatureKind, KindSelection, kind_of_features, select_kind
+from smile_runtime.features.feature_kinds import (
+    FeatureKind,
+    KindSelection,
+    kind_of_features,
+    select_kind,
+    words_of_kind,
+)
 from smile_runtime.features.feature_match import FeatureMatch, require_summable
 from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.features.matching import log_match, match_features
@@ -15,4 +21,5 @@ __all__ = [
     "match_features",
     "require_summable",
     "select_kind",
+    "words_of_kind",
 ]

@@ -101,6 +101,11 @@ def kind_of_features(modality: str, ids: Sequence[str] = ()) -> FeatureKind | No
     return kind if shown is None or number < _MIN_OWN_FRACTION * len(ids) else shown
 
 
+def words_of_kind(kind: FeatureKind | None) -> tuple[str, ...]:
+    """Return the words that state a kind of features, in lower case."""
+    return () if kind is None else _WORDS[kind]
+
+
 def select_kind(var: "pd.DataFrame", kind: FeatureKind | None, own_ids: Sequence[str] = ()) -> KindSelection:
     """Select the columns of a kind of features, leaving out those of other kinds; all columns if none would remain.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from smile_runtime.arrays import Rows, select_columns
 from smile_runtime.encoder import Encoder
-from smile_runtime.features import KindSelection, kind_of_features, select_kind
+from smile_runtime.features import FeatureKind, KindSelection, kind_of_features, select_kind
 from smile_runtime.query import MatrixLocation, Query
 from smile_runtime.space import Space
 
@@ -25,14 +25,14 @@ class EncoderQuery:
     ----------
     query
         The whole query.
-    modality
-        Kind of the encoder's values, as in a recipe.
+    kind
+        Kind of the encoder's features; None for any.
     ids
         Ids of the encoder's features.
     """
 
     query: Query
-    modality: str
+    kind: FeatureKind | None
     ids: Sequence[str]
     _selections: dict[bool, KindSelection] = field(default_factory=dict)
 
@@ -54,8 +54,7 @@ class EncoderQuery:
     def selection(self, location: MatrixLocation) -> KindSelection:
         """Return the columns of the encoder's kind; layers have those of ``X``."""
         if location.use_raw not in self._selections:
-            kind = kind_of_features(self.modality, self.ids)
-            self._selections[location.use_raw] = select_kind(self.query.var(location), kind, self.ids)
+            self._selections[location.use_raw] = select_kind(self.query.var(location), self.kind, self.ids)
         return self._selections[location.use_raw]
 
     def var(self, location: MatrixLocation) -> "pd.DataFrame":
@@ -74,10 +73,15 @@ class EncoderQuery:
         return self.query.has_field(attribute, key)
 
 
+def kind_of_encoder(space: Space, encoder: Encoder) -> FeatureKind | None:
+    """Return the kind of an encoder's features; None if they may be anything."""
+    recipe = space.manifest.recipe.get("modalities", {}).get(encoder.modality, {})
+    return kind_of_features(recipe.get("kind", encoder.modality), encoder.features.ids)
+
+
 def restrict_query(query: Query, space: Space, encoder: Encoder) -> EncoderQuery:
     """Return the part of a query that an encoder of a space measures."""
-    recipe = space.manifest.recipe.get("modalities", {}).get(encoder.modality, {})
-    return EncoderQuery(query, recipe.get("kind", encoder.modality), encoder.features.ids)
+    return EncoderQuery(query, kind_of_encoder(space, encoder), encoder.features.ids)
 
 
 def log_selection(selection: KindSelection) -> None:

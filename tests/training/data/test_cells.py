@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anndata
 import h5py
+import mudata
 import numpy as np
 import pandas as pd
 import pytest
@@ -124,6 +125,15 @@ def test_a_joint_file_is_read_as_the_features_of_the_modality_alone(
     settings = PreprocessingSettings(values="counts", target_sum="none", clr=True)
     antibodies = read_cells("protein", replace(modality(settings), kind="adt"), tmp_path)
     assert antibodies.features == ("AB_1", "gene0", "AB_2")
+
+
+@pytest.mark.filterwarnings("ignore:var_names are not unique")
+def test_the_table_of_a_modality_is_found_by_its_synonyms(tmp_path: Path) -> None:
+    with mudata.set_options(pull_on_update=False):
+        mudata.MuData({"gex": small(), "prot": small(COUNTS + 1)}).write(tmp_path / "cells.h5mu")
+    np.testing.assert_array_equal(read_cells("rna", modality(path="cells.h5mu"), tmp_path).raw.toarray(), COUNTS)
+    adt = replace(modality(path="cells.h5mu"), kind="adt")
+    np.testing.assert_array_equal(read_cells("adt", adt, tmp_path).raw.toarray(), COUNTS + 1)
 
 
 def test_antibodies_are_recognized_by_their_ids(read: Read) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from smile_runtime.arrays import Matrix, as_matrix, dense, is_sparse
 from smile_runtime.encoder import size_factors
 from smile_runtime.errors import QueryError, RecipeError
-from smile_runtime.features import kind_of_features, select_kind
+from smile_runtime.features import kind_of_features, select_kind, words_of_kind
 from smile_runtime.query import ValueInterpreter, read_values, select_matrix
 from smile_training.data.contacts import parse_pairs, within_distance
 from smile_training.data.data_files import open_data_files
@@ -105,9 +105,10 @@ def read_cells(name: str, modality: Modality, folder: Path) -> Cells:
     """
     data = modality.data
     paths = [data.path] if isinstance(data.path, str) else data.path
+    synonyms = words_of_kind(kind_of_features(modality.kind))
     by_file = [
         _from_adata(_select_features(adata, folder / path, modality.kind), folder / path, data, modality.preprocessing)
-        for path, adata in zip(paths, open_data_files(name, data, folder), strict=True)
+        for path, adata in zip(paths, open_data_files(name, data, folder, synonyms=synonyms), strict=True)
     ]
     cells = by_file[0] if len(by_file) == 1 else _join(by_file, [Path(path).stem for path in paths])
     cells = _drop_empty(cells)

@@ -38,6 +38,7 @@ from smile_zoo.transfer import load
     "-o", "--output", type=click.Path(path_type=Path), required=True, help=f"File to write: {', '.join(OUTPUTS)}."
 )
 @click.option("--modality", help="Encoder to use; needed only if the space has several.")
+@click.option("--table", help="Table of an .h5mu file [default: named like the modality, or gex, prot, ...].")
 @click.option("--layer", help="Layer that holds the values [default: X].")
 @click.option("--raw", "use_raw", is_flag=True, help="Take values and features from raw.")
 @click.option(
