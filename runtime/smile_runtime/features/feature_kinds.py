@@ -2,19 +2,22 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_runtime.features.gene_aliases import latin_name
 from smile_runtime.features.intervals import are_intervals
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FeatureKind = Literal["genes", "antibodies", "peaks", "guides", "hashtags", "other features"]
+FeatureKind = Literal[
+    "genes", "antibodies", "peaks", "guides", "hashtags", "other features", "features of another species"
+]
 """What a column measures; ``other features`` are of a stated kind that no encoder takes."""
 
 Kinds: TypeAlias = "NDArray[np.object_]"
@@ -37,12 +40,15 @@ _KIND_OF_MODALITY: dict[str, FeatureKind] = {
     "histone": "peaks",
 }
 
+_GENOME = re.compile(r"(?:(GRCh3[78]|hg19|hg38)|(GRCm3[89]|mm9|mm10|mm39))[_:.-]", re.IGNORECASE)
+_ORGANISM_OF_GROUP = {1: "Homo sapiens", 2: "Mus musculus"}
+
 # No gene has such a name: those of clones (RP11-34P13.7), families (HLA-A) and tRNA (TRA-AGC-1-2) are none of them.
 _CHROMOSOME = r"(?:chr[\w.]{1,30}|\d{1,2}[LR]?|[XYM]|MT|(?:GL|KI|JH|MU|N[CTW]_)\d{5,}(?:\.\d+)?)"
 _PATTERNS: dict[FeatureKind, str] = {
     "hashtags": r"(?i:hto[_.:-].+|hashtag.*)",
     "antibodies": r"(?i:.+totalseq.*|adt[_.:-].+|prot(?:ein)?[_:].+|.+[_.-]adt|.+\|pabo)|AB_.+",
-    "peaks": rf"(?:\w{{1,20}}?[_:])?{_CHROMOSOME}[:_-]\d[\d,]{{2,}}[_-]\d[\d,]{{2,}}",
+    "peaks": rf"(?:\w{{1,20}}?[_:])?{_CHROMOSOME}[:._-]\d[\d,]{{2,}}[._-]\d[\d,]{{2,}}",
     "genes": r"(?i:rna|gex):.+",
 }
 _KIND_OF_PATTERN: dict[str | None, FeatureKind] = {f"_{number}": kind for number, kind in enumerate(_PATTERNS)}
@@ -106,7 +112,9 @@ def words_of_kind(kind: FeatureKind | None) -> tuple[str, ...]:
     return () if kind is None else _WORDS[kind]
 
 
-def select_kind(var: "pd.DataFrame", kind: FeatureKind | None, own_ids: Sequence[str] = ()) -> KindSelection:
+def select_kind(
+    var: "pd.DataFrame", kind: FeatureKind | None, own_ids: Sequence[str] = (), *, organism: str = ""
+) -> KindSelection:
     """Select the columns of a kind of features, leaving out those of other kinds; all columns if none would remain.
 
     Parameters
@@ -118,12 +126,16 @@ def select_kind(var: "pd.DataFrame", kind: FeatureKind | None, own_ids: Sequence
         Kind to select; None for all columns.
     own_ids
         Ids of the encoder's features; kinds that these show are never left out.
+    organism
+        Species whose features are selected if a column ``genome`` or the ids' prefixes tell them from another's, as
+        after counting in a mixed reference; empty for any.
     """
     everything = KindSelection(columns=np.arange(len(var)), left_out={}, source=None)
     if kind is None:
         return everything
     stated, source = _stated_kinds(var)
     kinds = np.where(_is_unknown(stated), _shown_kinds(var.index.astype(str), kind), stated)
+    kinds[_is_of_another_species(var, latin_name(organism))] = "features of another species"
     kept = _is_unknown(kinds) | np.isin(kinds.astype(str), [kind, *_several(_kinds_of_ids(own_ids))])
     if not kept.any():
         return everything
@@ -135,17 +147,32 @@ def _is_unknown(kinds: Kinds) -> NDArray[np.bool_]:
     return np.array([kind is None for kind in kinds], bool)
 
 
+def _is_of_another_species(var: "pd.DataFrame", organism: str) -> NDArray[np.bool_]:
+    """Return which columns belong to another species, if others belong to the organism."""
+    genomes = next((column.astype(str) + "_" for _, column in _columns_named("genome", var)), var.index.astype(str))
+    hits = (_GENOME.match(name) for name in genomes)
+    organisms = np.array([hit and _ORGANISM_OF_GROUP[hit.lastindex] for hit in hits] + [None], object)[:-1]
+    own = organisms == organism
+    return ~_is_unknown(organisms) & ~own & own.any()
+
+
 def _stated_kinds(var: "pd.DataFrame") -> tuple[Kinds, str | None]:
     """Return the kinds stated by the column of ``var`` that distinguishes most of them, and its name."""
     best: tuple[Kinds, str | None] = (np.full(len(var), None, object), None)
     n_best = 0
     for name in _KIND_COLUMNS:
-        for index, column in enumerate(var.columns):
-            if str(column).casefold() == name:
-                kinds = _kinds_of_words(var.iloc[:, index])
-                if (n_kinds := len(set(kinds) - {None})) > n_best:
-                    best, n_best = (kinds, str(column)), n_kinds
+        for title, column in _columns_named(name, var):
+            kinds = _kinds_of_words(column)
+            if (n_kinds := len(set(kinds) - {None})) > n_best:
+                best, n_best = (kinds, title), n_kinds
     return best
+
+
+def _columns_named(name: str, var: "pd.DataFrame") -> "Iterator[tuple[str, pd.Series[str]]]":
+    """Yield the columns of that name in any letter case, with their titles."""
+    for index, title in enumerate(map(str, var.columns)):
+        if title.casefold() == name:
+            yield title, var.iloc[:, index]
 
 
 def _kinds_of_words(words: "pd.Series[str]") -> Kinds:

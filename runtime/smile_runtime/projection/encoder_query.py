@@ -29,11 +29,14 @@ class EncoderQuery:
         Kind of the encoder's features; None for any.
     ids
         Ids of the encoder's features.
+    organism
+        Species of the space.
     """
 
     query: Query
     kind: FeatureKind | None
     ids: Sequence[str]
+    organism: str
     _selections: dict[bool, KindSelection] = field(default_factory=dict)
 
     @property
@@ -54,7 +57,8 @@ class EncoderQuery:
     def selection(self, location: MatrixLocation) -> KindSelection:
         """Return the columns of the encoder's kind; layers have those of ``X``."""
         if location.use_raw not in self._selections:
-            self._selections[location.use_raw] = select_kind(self.query.var(location), self.kind, self.ids)
+            var = self.query.var(location)
+            self._selections[location.use_raw] = select_kind(var, self.kind, self.ids, organism=self.organism)
         return self._selections[location.use_raw]
 
     def var(self, location: MatrixLocation) -> "pd.DataFrame":
@@ -81,7 +85,7 @@ def kind_of_encoder(space: Space, encoder: Encoder) -> FeatureKind | None:
 
 def restrict_query(query: Query, space: Space, encoder: Encoder) -> EncoderQuery:
     """Return the part of a query that an encoder of a space measures."""
-    return EncoderQuery(query, kind_of_encoder(space, encoder), encoder.features.ids)
+    return EncoderQuery(query, kind_of_encoder(space, encoder), encoder.features.ids, space.manifest.organism)
 
 
 def log_selection(selection: KindSelection) -> None:

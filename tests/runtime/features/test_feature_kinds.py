@@ -153,5 +153,21 @@ def test_a_selection_describes_what_it_leaves_out():
     assert str(shown) == "3 of 12 columns are left out: 3 antibodies, as ids show; if wrong, state var['feature_types']"
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_only_the_species_of_the_space_is_selected_from_a_mixed_reference(named):
+    genomes = ["GRCh38", "mm10", "GRCh38"]
+    names = ["CD3D", "Cd3d", "CD4"] if named else ["GRCh38_CD3D", "mm10___Cd3d", "GRCh38_CD4"]
+    var = frame(names, **({"genome": genomes} if named else {}))
+    human, mouse = (select_kind(var, "genes", organism=each) for each in ("Homo sapiens", "mouse"))
+    assert (human.columns.tolist(), human.left_out) == ([0, 2], {"features of another species": 1})
+    assert (mouse.columns.tolist(), mouse.left_out) == ([1], {"features of another species": 2})
+    for other in ("Danio rerio", ""):
+        assert select_kind(var, "genes", organism=other).left_out == {}
+
+
+def test_a_query_of_another_species_alone_is_left_to_the_match():
+    assert select_kind(frame(["mm10_Cd3d", "mm10_Cd4"]), "genes", organism="human").left_out == {}
+
+
 def test_an_empty_matrix_has_nothing_to_select():
     np.testing.assert_array_equal(select_kind(frame([]), "genes").columns, [])

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import anndata
@@ -82,7 +83,7 @@ class Cells:
         )
 
 
-def read_cells(name: str, modality: Modality, folder: Path) -> Cells:
+def read_cells(name: str, modality: Modality, folder: Path, *, organism: str = "") -> Cells:
     """Read the cells of one modality of a recipe.
 
     Cells without any value are dropped, and the log reports their number.
@@ -95,6 +96,8 @@ def read_cells(name: str, modality: Modality, folder: Path) -> Cells:
         The modality's section of the recipe.
     folder
         Folder that the recipe's paths are relative to.
+    organism
+        Species of the recipe, whose features alone are read from files of several species.
 
     Raises
     ------
@@ -106,8 +109,9 @@ def read_cells(name: str, modality: Modality, folder: Path) -> Cells:
     data = modality.data
     paths = [data.path] if isinstance(data.path, str) else data.path
     synonyms = words_of_kind(kind_of_features(modality.kind))
+    select = partial(_select_features, kind=modality.kind, organism=organism)
     by_file = [
-        _from_adata(_select_features(adata, folder / path, modality.kind), folder / path, data, modality.preprocessing)
+        _from_adata(select(adata, folder / path), folder / path, data, modality.preprocessing)
         for path, adata in zip(paths, open_data_files(name, data, folder, synonyms=synonyms), strict=True)
     ]
     cells = by_file[0] if len(by_file) == 1 else _join(by_file, [Path(path).stem for path in paths])
@@ -116,9 +120,9 @@ def read_cells(name: str, modality: Modality, folder: Path) -> Cells:
     return cells
 
 
-def _select_features(adata: anndata.AnnData, path: Path, kind: Kind) -> anndata.AnnData:
+def _select_features(adata: anndata.AnnData, path: Path, *, kind: Kind, organism: str) -> anndata.AnnData:
     """Return the columns that hold the modality's kind of features, as a projection selects them."""
-    selection = select_kind(adata.var, kind_of_features(kind))
+    selection = select_kind(adata.var, kind_of_features(kind), organism=organism)
     if not selection.left_out:
         return adata
     logger.warning("%s: %s", path, selection)
