@@ -134,7 +134,8 @@ def select_kind(
     if kind is None:
         return everything
     stated, source = _stated_kinds(var)
-    kinds = np.where(_is_unknown(stated), _shown_kinds(var.index.astype(str), kind), stated)
+    unknown = _is_unknown(stated)
+    kinds = np.where(unknown, _shown_kinds(var.index.astype(str), kind), stated) if unknown.any() else stated
     kinds[_is_of_another_species(var, latin_name(organism))] = "features of another species"
     kept = _is_unknown(kinds) | np.isin(kinds.astype(str), [kind, *_several(_kinds_of_ids(own_ids))])
     if not kept.any():
@@ -151,9 +152,10 @@ def _is_of_another_species(var: "pd.DataFrame", organism: str) -> NDArray[np.boo
     """Return which columns belong to another species, if others belong to the organism."""
     genomes = next((column.astype(str) + "_" for _, column in _columns_named("genome", var)), var.index.astype(str))
     hits = (_GENOME.match(name) for name in genomes)
-    organisms = np.array([hit and _ORGANISM_OF_GROUP[hit.lastindex] for hit in hits] + [None], object)[:-1]
-    own = organisms == organism
-    return ~_is_unknown(organisms) & ~own & own.any()
+    organisms = [None if hit is None else _ORGANISM_OF_GROUP[hit.lastindex or 0] for hit in hits]
+    own = np.array([each == organism for each in organisms], bool)
+    other = np.array([each not in (None, organism) for each in organisms], bool)
+    return other if own.any() else np.zeros(len(var), bool)
 
 
 def _stated_kinds(var: "pd.DataFrame") -> tuple[Kinds, str | None]:
