@@ -43,11 +43,11 @@ _KIND_OF_MODALITY: dict[str, FeatureKind] = {
 _GENOME = re.compile(r"(?:(GRCh3[78]|hg19|hg38)|(GRCm3[89]|mm9|mm10|mm39))[_:.-]", re.IGNORECASE)
 _ORGANISM_OF_GROUP = {1: "Homo sapiens", 2: "Mus musculus"}
 
-# No gene has such a name: those of clones (RP11-34P13.7), families (HLA-A) and tRNA (TRA-AGC-1-2) are none of them.
+# No gene has such a name: neither clones (RP11-34P13.7), families (HLA-A), tRNA (TRA-AGC-1-2) nor worm genes (adt-1).
 _CHROMOSOME = r"(?:chr[\w.]{1,30}|\d{1,2}[LR]?|[XYM]|MT|(?:GL|KI|JH|MU|N[CTW]_)\d{5,}(?:\.\d+)?)"
 _PATTERNS: dict[FeatureKind, str] = {
-    "hashtags": r"(?i:hto[_.:-].+|hashtag.*)",
-    "antibodies": r"(?i:.+totalseq.*|adt[_.:-].+|prot(?:ein)?[_:].+|.+[_.-]adt|.+\|pabo)|AB_.+",
+    "hashtags": r"HTO[_.:-].+|(?i:hto[_:].+|hashtag.*)",
+    "antibodies": r"AB_.+|ADT[.-].+|.+[.-]ADT|(?i:.+totalseq.*|adt[_:].+|.+_adt|prot(?:ein)?[_:].+|.+\|pabo)",
     "peaks": rf"(?:\w{{1,20}}?[_:])?{_CHROMOSOME}[:._-]\d[\d,]{{2,}}[._-]\d[\d,]{{2,}}",
     "genes": r"(?i:rna|gex):.+",
 }
