@@ -60,6 +60,7 @@ def write(path: Path, cells: ReportCells) -> float:
     )
     numbers = dict.fromkeys(("n_features", "n_same", "n_respelled", "n_other_id", "n_alias", "n_overlap", "n_case"), 0)
     features = {**numbers, "source": "-", "kind": "-", "weight": 1.0, "summed": [], "missing": [], "missing_weight": []}
+    features["left_out"] = {}
     provenance = {**words, "n_features_matched": 0, "features": features, "versions": {}}
     space = smile_zoo.load("pbmc", device="cpu")
     start = time.perf_counter()

@@ -1,5 +1,6 @@
 """Matrices of cells: in memory, in a file or in Dask, sparse or dense."""
 
+from smile_runtime.arrays.column_view import select_columns
 from smile_runtime.arrays.matrix import (
     DaskRows,
     Matrix,
@@ -34,6 +35,7 @@ __all__ = [
     "row_bytes",
     "row_chunks",
     "row_sums",
+    "select_columns",
     "sliceable",
     "stored_values",
 ]

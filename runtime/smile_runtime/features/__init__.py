@@ -1,7 +1,25 @@
 """An encoder's features, and the matching of a query's features to them."""
 
+from smile_runtime.features.feature_kinds import (
+    FeatureKind,
+    KindSelection,
+    kind_of_features,
+    select_kind,
+    words_of_kind,
+)
 from smile_runtime.features.feature_match import FeatureMatch, require_summable
 from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.features.matching import log_match, match_features
 
-__all__ = ["FeatureMatch", "FeatureTable", "log_match", "match_features", "require_summable"]
+__all__ = [
+    "FeatureKind",
+    "FeatureMatch",
+    "FeatureTable",
+    "KindSelection",
+    "kind_of_features",
+    "log_match",
+    "match_features",
+    "require_summable",
+    "select_kind",
+    "words_of_kind",
+]

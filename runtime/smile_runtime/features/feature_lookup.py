@@ -1,5 +1,6 @@
 """Look up the feature that each name in a query stands for: by id, spelling, gene, alias or overlap."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -14,6 +15,7 @@ from smile_runtime.features.interval_overlap import find_largest_overlap
 from smile_runtime.features.intervals import are_intervals, normalize_interval
 
 _MIN_GENE_FRACTION = 0.5
+_INVALID_IN_R = re.compile(r"[^\w.]")
 
 
 class MatchRule(IntEnum):
@@ -22,7 +24,7 @@ class MatchRule(IntEnum):
     SAME = 0
     """The name is the feature's id."""
     RESPELLED = 1
-    """The name is the id with another Ensembl version, or another spelling of the interval."""
+    """The name is the id with another Ensembl version, as R spells it, or another spelling of the interval."""
     OTHER_ID = 2
     """The name is another current id of the gene: its Ensembl id or symbol."""
     ALIAS = 3
@@ -85,6 +87,8 @@ class FeatureLookup:
         if self.genes is not None:
             for rule in (MatchRule.OTHER_ID, MatchRule.ALIAS):
                 _add(known, _gene_names(features, self.genes, rule), rule)
+        if not self.intervals:
+            _add_valid_names(known)
         return known
 
     def find(self, names: Sequence[str]) -> FeatureHits:
@@ -129,6 +133,19 @@ def _gene_names(features: FeatureTable, genes: GeneAliases, rule: MatchRule) -> 
         if (gene := find(names)) is not None:
             aliases = gene.aliases if rule is MatchRule.ALIAS else ()
             yield from ((name, index) for name in (gene.ensembl, gene.symbol, *aliases) if name)
+
+
+def _add_valid_names(known: KnownNames) -> None:
+    """Add the known names as R spells them in a data frame: ``HLA.A`` for ``HLA-A``, ``X7SK`` for ``7SK``."""
+    for rule in tuple(MatchRule):
+        names = [(_make_valid(name), index) for name, (index, each) in known.items() if each is rule]
+        _add(known, names, max(rule, MatchRule.RESPELLED))
+
+
+def _make_valid(name: str) -> str:
+    """Return a name as R's ``make.names`` spells it."""
+    valid = _INVALID_IN_R.sub(".", name)
+    return f"X{valid}" if valid[:1].isdigit() else valid
 
 
 def _add(known: KnownNames, names: Iterable[tuple[str, int]], rule: MatchRule) -> None:

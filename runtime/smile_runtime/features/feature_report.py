@@ -1,12 +1,13 @@
 """Statistics of the match between a query's features and an encoder's."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from smile_runtime.features.ensembl_ids import ensembl_species
+from smile_runtime.features.feature_kinds import FeatureKind
 from smile_runtime.features.feature_lookup import FeatureHits, MatchRule
 from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.features.intervals import are_intervals
@@ -49,6 +50,10 @@ class FeatureReport:
         Ids of missing features, heaviest first.
     missing_weight
         Fraction of the encoder's feature weight on each missing feature.
+    dropped
+        Description of a prefix or suffix that nearly all of the query's ids share, and that was dropped; empty if none.
+    left_out
+        Number of the query's columns that hold other kinds of features than the encoder's, by kind.
     """
 
     source: str
@@ -65,6 +70,8 @@ class FeatureReport:
     summed: tuple[str, ...]
     missing: tuple[str, ...]
     missing_weight: tuple[float, ...]
+    dropped: str = ""
+    left_out: Mapping[FeatureKind, int] = field(default_factory=dict)
 
     @property
     def n_matched(self) -> int:
@@ -85,7 +92,7 @@ class FeatureReport:
 
 
 def make_report(
-    hits: FeatureHits, ids: Sequence[str], features: FeatureTable, *, source: str, genes: bool
+    hits: FeatureHits, ids: Sequence[str], features: FeatureTable, *, source: str, genes: bool, dropped: str = ""
 ) -> FeatureReport:
     """Report the statistics of a match.
 
@@ -101,6 +108,8 @@ def make_report(
         Location of the ids: ``var_names``, or the name of a column of ``var``.
     genes
         Whether the features are genes of a species with known aliases.
+    dropped
+        Description of the prefix or suffix that the ids have lost.
     """
     rule = np.full(len(features), len(MatchRule))  # beyond the last rule: missing
     np.minimum.at(rule, hits.positions, hits.rules)
@@ -125,6 +134,7 @@ def make_report(
         summed=tuple(features.ids[index] for index in repeated),
         missing=missing,
         missing_weight=tuple(features.weight[heaviest].tolist()),
+        dropped=dropped,
     )
 
 

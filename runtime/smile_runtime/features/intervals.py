@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _NUMBER = r"(\d{1,10}|\d{1,3}(?:,\d{3}){1,2}|\d(?:,\d{3}){3})"  # at most ten digits, with thousands separators or not
-_INTERVAL = re.compile(rf"(?:chr)?(.+?)[:_-]{_NUMBER}[_-]{_NUMBER}", re.IGNORECASE)
+_INTERVAL = re.compile(rf"(?:chr)?(.+?)[:._-]{_NUMBER}[._-]{_NUMBER}", re.IGNORECASE)
 _MIN_INTERVAL_FRACTION = 0.9
 _MAX_CHECKED_NAMES = 1000
 
@@ -22,7 +22,7 @@ class Interval(NamedTuple):
 
 
 def parse_interval(name: str) -> Interval | None:
-    """Parse ``chr1:1000-2000``, ``chr1_1000_2000``, ``1-1000-2000``, ``1:1,000-2,000``, ...; None for other names."""
+    """Parse ``chr1:1000-2000``, ``chr1_1000_2000``, ``chr1.1000.2000``, ``1:1,000-2,000``, ...; None for others."""
     parsed = _INTERVAL.fullmatch(name)
     if parsed is None:
         return None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from smile_runtime.errors import FeatureMatchError
+from smile_runtime.features.common_affixes import find_common_affixes
 from smile_runtime.features.feature_report import FeatureReport
 from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.features.id_candidates import VAR_NAMES
@@ -17,7 +18,9 @@ def match_summary(report: FeatureReport) -> str:
     """Summarize in one line which ids matched, and how many by each rule."""
     numbers = {
         "by their own id": report.n_same,
-        "by another spelling" if report.kind == "coordinates" else "by their id without version": report.n_respelled,
+        "by another spelling"
+        if report.kind == "coordinates"
+        else "by their id without version or as R spells it": report.n_respelled,
         "by Ensembl id and symbol of the same gene": report.n_other_id,
         "by a former name or alias": report.n_alias,
         "by overlap": report.n_overlap,
@@ -52,6 +55,11 @@ def case_warning(report: FeatureReport) -> str:
     )
 
 
+def affix_warning(report: FeatureReport) -> str:
+    """Describe a prefix or suffix that was dropped; empty without one."""
+    return report.dropped and f"nearly all ids in {report.location} {report.dropped}; they match without it"
+
+
 def species_mismatch_error(mismatch: SpeciesMismatch, organism: str) -> FeatureMatchError:
     """Return the error for a query of another species."""
     return FeatureMatchError(
@@ -76,14 +84,16 @@ def low_weight_error(
         f"{report.weight:.1%} of the encoder's feature weight ({min_weight:.1%} is needed){_searched(candidates)}; the "
         f"query's ids look like {_examples(ids)}, the space's like {_examples(features.ids)}: "
     )
+    affixes = find_common_affixes(ids, features.ids)
+    affix = f". Nearly all of the query's ids {affixes}, but match no better without it" if affixes else ""
     if are_intervals(features.ids) and are_intervals(ids):
         text += "count in the space's peaks, on its genome assembly"
         if overlap:
-            return FeatureMatchError(text)
-        return FeatureMatchError(f"{text}, or match peaks by overlap", options={"overlap": True})
+            return FeatureMatchError(text + affix)
+        return FeatureMatchError(f"{text}, or match peaks by overlap{affix}", options={"overlap": True})
     case = case_warning(report)
     advice = "put the same kind of ids into adata.var_names or a column of adata.var"
-    return FeatureMatchError(text + advice + (case and f". {case}"))
+    return FeatureMatchError(text + advice + affix + (case and f". {case}"))
 
 
 def not_intervals_error(ids: Sequence[str]) -> FeatureMatchError:

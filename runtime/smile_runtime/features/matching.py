@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from smile_runtime.features.common_affixes import CommonAffixes, find_common_affixes
 from smile_runtime.features.feature_lookup import FeatureHits, FeatureLookup, MatchRule
 from smile_runtime.features.feature_match import FeatureMatch
 from smile_runtime.features.feature_report import make_report
@@ -13,6 +14,7 @@ from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.features.gene_aliases import latin_name
 from smile_runtime.features.id_candidates import VAR_NAMES, find_id_candidates
 from smile_runtime.features.match_messages import (
+    affix_warning,
     case_warning,
     low_weight_error,
     low_weight_warning,
@@ -33,6 +35,7 @@ LOW_WEIGHT_FRACTION = 0.5
 
 _WEIGHT_TOLERANCE = 1e-6  # weights are written with nine digits
 _TIER_OF_RULE = np.array([0, 0, 1, 2, 0])  # by `MatchRule`: a feature's own id, then other ids, then aliases
+_MIN_GAIN = 2.0  # of the matched weight, for names to lose a prefix or suffix that they share
 _MIN_JOINED_FRACTION = 0.1  # of features with both kinds of ids
 _MAX_COLUMNS_PER_FEATURE = 2.0
 
@@ -76,9 +79,17 @@ def match_features(
     if overlap and not lookup.intervals:
         raise not_intervals_error(lookup.ids)
     source, hits = _best_candidate(candidates, lookup, table, overlap=overlap)
-    report = make_report(hits, candidates[source], table, source=source, genes=lookup.genes is not None)
+    ids, dropped, shortened = candidates[source], CommonAffixes(), dict[str, list[str]]()
+    if (weight := _matched_weight(hits, table)) < LOW_WEIGHT_FRACTION:
+        affixes = {name: find_common_affixes(names, table.ids) for name, names in candidates.items()}
+        shortened = {name: [affixes[name].drop(each) for each in names] for name, names in candidates.items()}
+        other, other_hits = _best_candidate(shortened, lookup, table, overlap=overlap)
+        if _matched_weight(other_hits, table) > _MIN_GAIN * weight:
+            source, hits, ids, dropped = other, other_hits, shortened[other], affixes[other]
+    genes = lookup.genes is not None
+    report = make_report(hits, ids, table, source=source, genes=genes, dropped=str(dropped))
     if report.weight < LOW_WEIGHT_FRACTION and organism and not lookup.intervals:
-        mismatch = find_species_mismatch(list(candidates.values()), organism)
+        mismatch = find_species_mismatch([*candidates.values(), *shortened.values()], organism)
         if mismatch is not None:
             raise species_mismatch_error(mismatch, organism)
     if not report.n_matched or report.weight < record.min_matched - _WEIGHT_TOLERANCE:
@@ -95,12 +106,17 @@ def match_features(
 
 
 def log_match(match: FeatureMatch) -> None:
-    """Log a summary of the match, and warnings for low weight and for ids that differ only in letter case."""
+    """Log a summary of the match, and warnings for dropped affixes, low weight and ids that differ only in case."""
     report = match.report
     logger.info("%s", match_summary(report))
-    for warning in (low_weight_warning(report) if report.weight < LOW_WEIGHT_FRACTION else "", case_warning(report)):
+    low_weight = low_weight_warning(report) if report.weight < LOW_WEIGHT_FRACTION else ""
+    for warning in (affix_warning(report), low_weight, case_warning(report)):
         if warning:
             logger.warning("%s", warning)
+
+
+def _matched_weight(hits: FeatureHits, table: FeatureTable) -> float:
+    return float(table.weight[np.unique(hits.positions)].sum())
 
 
 def _best_candidate(
@@ -114,7 +130,7 @@ def _best_candidate(
         repeats = len(hits.columns) > _MAX_COLUMNS_PER_FEATURE * len(matched)
         if len(candidates) > 1 and source != VAR_NAMES and not overlap and repeats:
             continue  # an annotation, such as the nearest gene of a peak, rather than ids
-        weight = float(table.weight[matched].sum())
+        weight = _matched_weight(hits, table)
         if weight > best_weight + _WEIGHT_TOLERANCE:
             best, best_weight = (source, hits), weight
     assert best is not None  # `var_names`, or the one requested column, is always among the candidates

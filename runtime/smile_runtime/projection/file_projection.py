@@ -11,9 +11,11 @@ import msgspec
 import numpy as np
 
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
+from smile_runtime.features import words_of_kind
 from smile_runtime.io import ZARR_STORE, require_free
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE, record_dtype
+from smile_runtime.projection.encoder_query import kind_of_encoder
 from smile_runtime.projection.finish import finish_projection
 from smile_runtime.projection.preparation import PreparedProjection, ProjectionOptions, prepare
 from smile_runtime.projection.streaming import Progress, project_rows, rows_per_read
@@ -37,6 +39,7 @@ def project_file(
     output: Path | str,
     *,
     modality: str | None = None,
+    table: str | None = None,
     layer: str | None = None,
     use_raw: bool = False,
     values: ValueKind | None = None,
@@ -62,11 +65,14 @@ def project_file(
     Parameters
     ----------
     query
-        File to read: ``.h5ad``, ``.h5mu`` (the table named like the modality), or the folder of a ``.zarr`` store.
+        File to read: ``.h5ad``, ``.h5mu``, or the folder of a ``.zarr`` store.
     space
         Open space.
     output
         File to write: a copy of the query, in the same format, with the fields that `project` writes.
+    table
+        Name of the table in an ``.h5mu`` file; None for the one that is named like the modality, or by a common synonym
+        such as ``gex`` or ``prot``.
     modality, layer, use_raw, values, target_sum, features, overlap, unknown_rate, batch_size, key_added, overwrite
         As in `project`.
     only_embedding
@@ -113,15 +119,16 @@ def project_file(
     )
     require_apart(query, output)
     require_free(output, force=force, replaceable=ZARR_STORE if output.suffix == ".zarr" else None)
-    table = space.encoder(modality).modality
+    encoder = space.encoder(modality)
+    synonyms = words_of_kind(kind_of_encoder(space, encoder))
     with (
         unfinished_folder(output, resume=resume, force=force) as folder,
-        open_query(query, table, folder) as stored,
+        open_query(query, encoder.modality, folder, table=table, synonyms=synonyms) as stored,
     ):
         require_kind(stored, output, only_embedding=only_embedding)
         batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}
         prepared = prepare(stored, space, options)
-        with _resumable_results(folder, query, space, options, prepared) as results:
+        with _resumable_results(folder, query, stored.table, space, options, prepared) as results:
             matrix = prepared.matrix
             if len(results):
                 progress(len(results), matrix.shape[0])
@@ -133,11 +140,12 @@ def project_file(
 
 
 def _resumable_results(
-    folder: Path, query: Path, space: Space, options: ProjectionOptions, prepared: PreparedProjection
+    folder: Path, query: Path, table: str, space: Space, options: ProjectionOptions, prepared: PreparedProjection
 ) -> ResumableResults:
     """Return the saved results of this very projection, or empty ones."""
     depends_on = [
         sorted(_file_states(query.resolve())),
+        table,
         space.manifest_sha256,
         space.precision,
         asdict(options),

@@ -1,7 +1,7 @@
 """Everything decided before the first cell is projected: options, features, and the interpretation of the values."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from smile_runtime.errors import FeatureMatchError, QueryError, ValueKindError
 from smile_runtime.features import FeatureMatch, log_match, match_features, require_summable
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE, ReferenceMapper, require_rate
+from smile_runtime.projection.encoder_query import EncoderQuery, log_selection, restrict_query
 from smile_runtime.projection.projector import Projector
 from smile_runtime.query import (
     MatrixLocation,
@@ -65,8 +66,10 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
     mapper = reference_mapper(space, encoder.modality, options.unknown_rate)
     if not options.overwrite:
         require_free_fields(query, options.key_added, [column.name for column in mapper.columns])
-    matrix = select_values(query, options.location)
-    match = _match_features(query, encoder, space.manifest.organism, options)
+    measured = restrict_query(query, space, encoder)
+    matrix = select_values(measured, options.location)
+    log_selection(measured.selection(options.location))
+    match = _match_features(measured, encoder, space.manifest.organism, options)
     settings = encoder.record.preprocessing
     interpreter = ValueInterpreter(
         accepted=settings.values,
@@ -74,7 +77,7 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
         stated_kind=options.values,
         stated_sum=options.target_sum,
     )
-    interpretation = interpret_query(query, interpreter, options.location, matrix)
+    interpretation = interpret_query(measured, interpreter, options.location, matrix)
     if options.target_sum is not None and interpretation.kind != "lognorm":
         raise ValueKindError(
             f"a normalization target applies to log-normalized values, but these are {interpretation.kind}; omit it",
@@ -98,7 +101,7 @@ def reference_mapper(space: Space, modality: str, unknown_rate: float) -> Refere
     )
 
 
-def _match_features(query: Query, encoder: Encoder, organism: str, options: ProjectionOptions) -> FeatureMatch:
+def _match_features(query: EncoderQuery, encoder: Encoder, organism: str, options: ProjectionOptions) -> FeatureMatch:
     """Match the features of a query; on failure, suggest ``raw`` or ``X`` if its features would match."""
 
     def match_at(location: MatrixLocation) -> FeatureMatch:
@@ -126,7 +129,7 @@ def _match_features(query: Query, encoder: Encoder, organism: str, options: Proj
             options={**error.options, "use_raw": other.use_raw},
         ) from error
     log_match(match)
-    return match
+    return replace(match, report=replace(match.report, left_out=query.selection(options.location).left_out))
 
 
 def _require_target_sum(total: object) -> None:

@@ -1,6 +1,7 @@
 """Query cells: location and kind of their values, in memory or in a file."""
 
 from smile_runtime.query.file_query import FileQuery, open_query
+from smile_runtime.query.mudata_tables import find_table
 from smile_runtime.query.query import (
     AnnDataQuery,
     MatrixLocation,
@@ -25,6 +26,7 @@ __all__ = [
     "ReinterpretationError",
     "ValueInterpretation",
     "ValueInterpreter",
+    "find_table",
     "interpret_query",
     "open_query",
     "read_values",

@@ -3,7 +3,7 @@
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from smile_runtime.arrays import Rows, StoredArray, StoredGroup, open_stored_mat
 from smile_runtime.errors import QueryError
 from smile_runtime.io import read_h5ad, unreadable_file, write_h5ad
 from smile_runtime.query.hdf5_filters import require_filters
+from smile_runtime.query.mudata_tables import find_table
 from smile_runtime.query.query import MatrixLocation
 from smile_runtime.query.zarr_chunks import require_chunks, require_names
 
@@ -127,7 +128,14 @@ class FileQuery:
 
 
 @contextmanager
-def open_query(path: Path, modality: str, scratch: Path | None = None) -> Iterator[FileQuery]:
+def open_query(
+    path: Path,
+    modality: str,
+    scratch: Path | None = None,
+    *,
+    table: str | None = None,
+    synonyms: Collection[str] = (),
+) -> Iterator[FileQuery]:
     """Open a query file for reading.
 
     Parameters
@@ -135,9 +143,13 @@ def open_query(path: Path, modality: str, scratch: Path | None = None) -> Iterat
     path
         Path of an h5ad or h5mu file, or of the folder of a zarr store.
     modality
-        Name of the table in an h5mu file.
+        Name of the modality, which is that of its table in an h5mu file.
     scratch
         Folder for transposed copies of CSC matrices; None for the system's temporary folder.
+    table
+        Name of the table in an h5mu file; None for the one that is named like the modality, or by a synonym.
+    synonyms
+        Other names of the modality, in lower case.
 
     Raises
     ------
@@ -150,7 +162,7 @@ def open_query(path: Path, modality: str, scratch: Path | None = None) -> Iterat
         raise QueryError(f"there is no file {path}; give the path of an .h5ad, .h5mu or .zarr file")
     with _open_zarr(path) if path.is_dir() else _open_hdf5(path) as root:
         kind: FileKind = "zarr" if path.is_dir() else "h5mu" if "mod" in root else "h5ad"
-        query = FileQuery(path, kind, root, _table(root, modality, path), scratch)
+        query = FileQuery(path, kind, root, _table(root, modality, path, table, synonyms), scratch)
         if kind == "h5ad" and _is_old(root):
             with _converted(path, scratch) as newer, open_query(newer, modality, scratch) as again:
                 yield again
@@ -198,13 +210,23 @@ def _open_zarr(path: Path) -> "Iterator[StoredGroup]":
         raise unreadable_file(path, "zarr", error) from error
 
 
-def _table(root: StoredGroup, modality: str, path: Path) -> str:
+def _table(root: StoredGroup, modality: str, path: Path, stated: str | None, synonyms: Collection[str]) -> str:
+    """Return the path of the table inside the file; empty if the file is a table itself."""
     if "mod" not in root:
+        if stated is not None:
+            raise QueryError(
+                f"{path} is one table, so none can be chosen; only .h5mu files hold several", options={"table": False}
+            )
         return ""
-    if modality not in root["mod"]:
-        known = ", ".join(root["mod"])
-        raise QueryError(f"{path} has no modality {modality!r}; it has: {known}. Rename the table to match the space")
-    return f"mod/{modality}"
+    known = list(root["mod"])
+    found = find_table(known, modality, synonyms) if stated is None else stated
+    if found not in known:
+        raise QueryError(
+            f"{path} has no table {stated or modality!r}; it has: {', '.join(known)}. Choose the one that holds the "
+            f"{modality} of the cells",
+            options={"table": None},
+        )
+    return f"mod/{found}"
 
 
 def _require_table(query: FileQuery) -> None:

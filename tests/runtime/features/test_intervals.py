@@ -9,7 +9,16 @@ from smile_runtime.features.interval_overlap import find_largest_overlap
 from smile_runtime.features.intervals import Interval, are_intervals, normalize_interval, parse_interval
 
 SETTINGS = settings(max_examples=150, deadline=None, database=None, derandomize=True)
-SPELLINGS = ["chr1:100-200", "chr1_100_200", "chr1-100-200", "1-100-200", "1:100-200", "Chr1:100-200", "CHR1:0100-200"]
+SPELLINGS = [
+    "chr1:100-200",
+    "chr1_100_200",
+    "chr1-100-200",
+    "1-100-200",
+    "1:100-200",
+    "chr1.100.200",
+    "Chr1:100-200",
+    "CHR1:0100-200",
+]
 
 
 @pytest.mark.parametrize("name", SPELLINGS)

@@ -332,6 +332,70 @@ def test_error_names_letter_case_as_the_reason():
         match([name.lower() for name in GENES], table(GENES), organism=HUMAN)
 
 
+# Shared prefixes and suffixes, and names from R
+
+
+@pytest.mark.parametrize(
+    ("change", "described"),
+    [
+        ("GRCh38_{}".format, "begin with 'GRCh38_'"),
+        ("GRCh38_____{}".format, "begin with 'GRCh38_____'"),
+        ("hg19_{}".format, "begin with 'hg19_'"),
+        ("rna:{}".format, "begin with 'rna:'"),
+        ("{}_TotalSeqB".format, "end with '_TotalSeqB'"),
+        ("{}-ADT".format, "end with '-ADT'"),
+        ("adt:{}_TotalSeqB".format, "begin with 'adt:' and end with '_TotalSeqB'"),
+    ],
+)
+@pytest.mark.parametrize("ids", [GENES, ENSEMBL, PEAKS, ("HLA-A", "HLA-B", "CD4")])
+def test_an_affix_of_all_names_is_dropped_with_a_warning(ids, change, described, caplog):
+    found = match([change(name) for name in ids], table(ids), organism=HUMAN)
+    assert pairs(found) == [(index, index) for index in range(len(ids))]
+    assert found.report.dropped == described
+    assert f"nearly all ids in var_names {described}; they match without it" in caplog.text
+
+
+def test_an_affix_of_nearly_all_names_is_dropped():
+    names = [*(f"hg19_GENE{number}" for number in range(19)), "GENE19", "GENE20"]
+    assert match(names, table([f"GENE{number}" for number in range(21)])).n_matched == 21
+    few = [*(f"hg19_GENE{number}" for number in range(10)), *(f"GENE{number}" for number in range(10, 13))]
+    assert match(few, table([f"GENE{number}" for number in range(13)])).n_matched == 3
+
+
+def test_prefixed_peaks_match_by_overlap():
+    found = match(["GRCh38_chr1:150-230", "GRCh38_chrX:1-7"], table(PEAKS), overlap=True)
+    assert pairs(found) == [(0, 0), (1, 3)]
+
+
+def test_an_affix_that_the_space_has_too_is_kept():
+    names = ("HLA-A", "HLA-B", "HLA-C")
+    found = match([*names[:1], "HLA-X", "HLA-Y", "HLA-Z"], table(names))
+    assert (found.report.dropped, found.n_matched) == ("", 1)
+
+
+def test_error_names_an_affix_that_explains_nothing():
+    with pytest.raises(
+        FeatureMatchError, match="Nearly all of the query's ids begin with 'gene-', but match no better"
+    ):
+        match(["gene-1", "gene-2", "gene-3"], table(GENES))
+    with pytest.raises(FeatureMatchError) as caught:
+        match(["chr9:1-2", "chr9:3-4"], table(PEAKS))
+    assert "Nearly all" not in str(caught.value)
+
+
+def test_the_species_is_recognized_behind_a_prefix():
+    with pytest.raises(FeatureMatchError, match="look like gene symbols of Mus musculus"):
+        match(["mm10_Cd3d", "mm10_Ms4a1", "mm10_Lyz2"], table(GENES), organism=HUMAN)
+
+
+def test_names_from_a_data_frame_of_r_match():
+    ids = ("HLA-DRA", "7SK", "MT-ND1", "RP11-34P13.7", "AC012345.1")
+    found = match(["HLA.DRA", "X7SK", "MT.ND1", "RP11.34P13.7", "AC012345.1"], table(ids))
+    assert pairs(found) == [(index, index) for index in range(5)]
+    assert rules(found) == {"same": 1, "respelled": 4}
+    assert match(["A.B", "C"], table(("A-B", "A:B", "C"))).missing == ("A-B", "A:B")
+
+
 # Peaks and bins
 
 

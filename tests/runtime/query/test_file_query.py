@@ -103,11 +103,67 @@ def test_h5mu(counts, expected, space, tmp_path):
     assert list(written.mod["adt"].obsm) == []
 
 
-def test_h5mu_without_the_modality_is_rejected(counts, space, tmp_path):
-    with mudata.set_options(pull_on_update=False):
-        mudata.MuData({"gex": counts}).write(tmp_path / "query.h5mu")
-    with pytest.raises(QueryError, match=r"query\.h5mu has no modality 'rna'; it has: gex"):
-        project_file(tmp_path / "query.h5mu", space, tmp_path / "out.h5mu")
+@pytest.fixture
+def write_h5mu(counts, tmp_path):
+    """Return a function that writes an h5mu file with the counts in the first table and halves of them in others."""
+
+    def write(first, *others):
+        half = counts[:, :900].copy()
+        with mudata.set_options(pull_on_update=False):
+            mudata.MuData({first: counts, **{name: half.copy() for name in others}}).write(tmp_path / "query.h5mu")
+        return tmp_path / "query.h5mu"
+
+    return write
+
+
+def projected_table(path, space, name, **options) -> anndata.AnnData:
+    project_file(path, space, path.with_name("out.h5mu"), **options)
+    return mudata.read_h5ad(path.with_name("out.h5mu"), name)
+
+
+@pytest.mark.filterwarnings("ignore:var_names are not unique")
+@pytest.mark.parametrize("name", ["gex", "RNA", "Gene Expression", "gene"])
+def test_h5mu_table_is_found_by_a_synonym_of_the_modality(write_h5mu, expected, space, caplog, name):
+    caplog.set_level("INFO")
+    assert_results(projected_table(write_h5mu(name, "prot", "guide"), space, name), expected)
+    assert f"reading rna from the table {name!r}" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore:var_names are not unique")
+def test_h5mu_table_can_be_chosen(write_h5mu, expected, space):
+    assert_results(projected_table(write_h5mu("cells", "rna"), space, "cells", table="cells"), expected)
+
+
+@pytest.mark.filterwarnings("ignore:var_names are not unique")
+@pytest.mark.parametrize(("tables", "stated"), [(["cells", "prot"], None), (["gex", "gene"], None), (["rna"], "gex")])
+def test_h5mu_without_a_clear_table_is_rejected(write_h5mu, space, tables, stated):
+    name = stated or "rna"
+    with pytest.raises(QueryError) as caught:
+        projected_table(write_h5mu(*tables), space, name, table=stated)
+    assert f"has no table {name!r}; it has: {', '.join(sorted(tables))}. Choose the one that holds the rna" in str(
+        caught.value
+    )
+    assert caught.value.options == {"table": None}
+
+
+def test_no_table_can_be_chosen_in_an_h5ad_file(counts, space, tmp_path):
+    counts.write_h5ad(tmp_path / "query.h5ad")
+    with pytest.raises(QueryError, match="is one table, so none can be chosen"):
+        project_file(tmp_path / "query.h5ad", space, tmp_path / "out.h5ad", table="rna")
+
+
+@pytest.mark.filterwarnings("ignore:var_names are not unique")
+def test_results_of_another_table_are_not_resumed(write_h5mu, expected, space, monkeypatch):
+    path = write_h5mu("cells", "rna")
+    monkeypatch.setattr("smile_runtime.projection.file_projection.write_output", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        projected_table(path, space, "rna")
+    monkeypatch.undo()
+    assert_results(projected_table(path, space, "cells", table="cells", resume=True), expected)
+
+
+def interrupt(*_arguments, **_options):
+    raise KeyboardInterrupt
 
 
 def test_other_columns_and_fields_are_kept(counts, space, tmp_path):

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import anndata
 import h5py
+import mudata
 import numpy as np
 import pandas as pd
 import pytest
 import scipy
+from msgspec.structs import replace
 
 from smile_runtime.errors import QueryError, RecipeError, ValueKindError
 from smile_training.data.cells import Cells, read_cells
@@ -100,6 +102,44 @@ def test_a_stated_kind_of_values_is_not_verified(read: Read) -> None:
     """Estimated counts, for example, are not integers."""
     cells = read(small(COUNTS * 1.5), values="counts")
     np.testing.assert_allclose(logged(cells), logged(read(small())), rtol=1e-6)
+
+
+def joint() -> anndata.AnnData:
+    """The small cells with three antibodies among their genes, one of them of the same name as a gene."""
+    adata = small(np.hstack([np.full((3, 2), 500, np.float32), COUNTS, np.full((3, 1), 700, np.float32)]))
+    adata.var_names = ["AB_1", "gene0", "gene0", "gene1", "gene2", "gene3", "AB_2"]
+    antibodies = ["Antibody Capture"] * 2
+    adata.var["feature_types"] = [*antibodies, *["Gene Expression"] * 4, antibodies[0]]
+    return adata
+
+
+@pytest.mark.filterwarnings("ignore:Variable names are not unique")
+def test_a_joint_file_is_read_as_the_features_of_the_modality_alone(
+    read: Read, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    alone, genes = read(small()), read(joint())
+    assert genes.features == alone.features
+    np.testing.assert_array_equal(genes.raw.toarray(), COUNTS)
+    np.testing.assert_array_equal(genes.size_factor, alone.size_factor)
+    assert "3 of 7 columns are left out: 3 antibodies, as var['feature_types'] states" in caplog.text
+    settings = PreprocessingSettings(values="counts", target_sum="none", clr=True)
+    antibodies = read_cells("protein", replace(modality(settings), kind="adt"), tmp_path)
+    assert antibodies.features == ("AB_1", "gene0", "AB_2")
+
+
+@pytest.mark.filterwarnings("ignore:var_names are not unique")
+def test_the_table_of_a_modality_is_found_by_its_synonyms(tmp_path: Path) -> None:
+    with mudata.set_options(pull_on_update=False):
+        mudata.MuData({"gex": small(), "prot": small(COUNTS + 1)}).write(tmp_path / "cells.h5mu")
+    np.testing.assert_array_equal(read_cells("rna", modality(path="cells.h5mu"), tmp_path).raw.toarray(), COUNTS)
+    adt = replace(modality(path="cells.h5mu"), kind="adt")
+    np.testing.assert_array_equal(read_cells("adt", adt, tmp_path).raw.toarray(), COUNTS + 1)
+
+
+def test_antibodies_are_recognized_by_their_ids(read: Read) -> None:
+    adata = small(np.tile(COUNTS, 2))
+    adata.var_names = ["gene0", "gene1", "gene2", "gene3", *(f"CD{number}_TotalSeqB" for number in range(4))]
+    assert read(adata).features == ("gene0", "gene1", "gene2", "gene3")
 
 
 def test_label_and_batch_ids_index_sorted_names(read: Read) -> None:

@@ -82,6 +82,13 @@ def test_an_error_names_an_unknown_modality_and_the_available_ones(path: Path) -
         read_modality(path, "adt")
 
 
+def test_a_modality_can_have_a_synonym_in_the_file(path: Path) -> None:
+    gex = read_modality(path, "gex", synonyms=("rna", "gene"))
+    pd.testing.assert_frame_equal(gex.obs, read_modality(path, "rna").obs)
+    with pytest.raises(RecipeError, match="has no modality 'cells'"):
+        read_modality(path, "cells", synonyms=("rna", "atac"))
+
+
 def test_a_missing_file_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"there is no file .*none\.h5mu; give the path of an \.h5mu file"):
         read_modality(tmp_path / "none.h5mu", "rna")

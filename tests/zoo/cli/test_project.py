@@ -45,6 +45,20 @@ def test_stdout_is_the_json_summary_alone(run, query: Path) -> None:
     assert summary["fraction_unknown"] == pytest.approx(n_cells.get("unknown", 0) / 30)
 
 
+def test_antibodies_beside_genes_are_left_out_and_counted(run, query: Path) -> None:
+    cells = anndata.read_h5ad(query)
+    names = [*cells.var_names, "AB_CD3", "AB_CD4"]
+    kinds = ["Gene Expression"] * cells.n_vars + ["Antibody Capture"] * 2
+    X = np.hstack([cells.X.toarray(), np.full((cells.n_obs, 2), 500, np.float32)])
+    var = pd.DataFrame({"feature_types": kinds}, index=names)
+    anndata.AnnData(X, obs=cells.obs, var=var).write_h5ad(query)
+    done = run("project", query, "pbmc", "-o", "out.h5ad", "--report", "report.html")
+    assert done.returncode == 0, done.stderr
+    assert "left out of the query, which holds other features too: 2 antibodies" in done.stderr
+    summary = json.loads(run("project", query, "pbmc", "-o", "again.h5ad", "--json").stdout)
+    assert summary["features"]["left_out"] == {"antibodies": 2}
+
+
 def test_batches_are_counted_and_mixing_is_measured(run, data_folder: Path, tmp_path: Path) -> None:
     real = data_folder / "pbmc_3chem_counts_unlabelled.h5ad"
     done = run("project", real, "pbmc", "-o", "out.h5ad", "--batch", "batch", "--json")

@@ -68,6 +68,7 @@ def provenance() -> dict[str, Any]:
         "summed": np.array(["ACTB"], object),
         "missing": np.array(["LYZ", MARKUP], object),
         "missing_weight": np.array([0.0123, 0.001]),
+        "left_out": {"antibodies": 1340},
     }
     return {
         "space": "pbmc",

@@ -100,6 +100,7 @@ def test_tables_and_key_figures(write, make_cells: CellsMaker) -> None:
         "matched by another current id of the gene 300",
         "matched by a former or alternative name 20",
         "summed over several columns 1",
+        "antibodies in the query, left out 1,340",
         "missing 447",
         "LYZ 1.23%",
         "type 0 3 60.0% 0.900",

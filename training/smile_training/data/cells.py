@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import anndata
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 from smile_runtime.arrays import Matrix, as_matrix, dense, is_sparse
 from smile_runtime.encoder import size_factors
 from smile_runtime.errors import QueryError, RecipeError
+from smile_runtime.features import kind_of_features, select_kind, words_of_kind
 from smile_runtime.query import ValueInterpreter, read_values, select_matrix
 from smile_training.data.contacts import parse_pairs, within_distance
 from smile_training.data.data_files import open_data_files
 from smile_training.data.label_columns import Labels, factorize, merge_labels, obs_column, read_labels
-from smile_training.recipe import Data, Modality, PreprocessingSettings
+from smile_training.recipe import Data, Kind, Modality, PreprocessingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +83,7 @@ class Cells:
         )
 
 
-def read_cells(name: str, modality: Modality, folder: Path) -> Cells:
+def read_cells(name: str, modality: Modality, folder: Path, *, organism: str = "") -> Cells:
     """Read the cells of one modality of a recipe.
 
     Cells without any value are dropped, and the log reports their number.
@@ -94,6 +96,8 @@ def read_cells(name: str, modality: Modality, folder: Path) -> Cells:
         The modality's section of the recipe.
     folder
         Folder that the recipe's paths are relative to.
+    organism
+        Species of the recipe, whose features alone are read from files of several species.
 
     Raises
     ------
@@ -104,14 +108,25 @@ def read_cells(name: str, modality: Modality, folder: Path) -> Cells:
     """
     data = modality.data
     paths = [data.path] if isinstance(data.path, str) else data.path
+    synonyms = words_of_kind(kind_of_features(modality.kind))
+    select = partial(_select_features, kind=modality.kind, organism=organism)
     by_file = [
-        _from_adata(adata, folder / path, data, modality.preprocessing)
-        for path, adata in zip(paths, open_data_files(name, data, folder), strict=True)
+        _from_adata(select(adata, folder / path), folder / path, data, modality.preprocessing)
+        for path, adata in zip(paths, open_data_files(name, data, folder, synonyms=synonyms), strict=True)
     ]
     cells = by_file[0] if len(by_file) == 1 else _join(by_file, [Path(path).stem for path in paths])
     cells = _drop_empty(cells)
     _warn_of_empty_features(cells)
     return cells
+
+
+def _select_features(adata: anndata.AnnData, path: Path, *, kind: Kind, organism: str) -> anndata.AnnData:
+    """Return the columns that hold the modality's kind of features, as a projection selects them."""
+    selection = select_kind(adata.var, kind_of_features(kind), organism=organism)
+    if not selection.left_out:
+        return adata
+    logger.warning("%s: %s", path, selection)
+    return adata[:, selection.columns]
 
 
 def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: PreprocessingSettings) -> Cells:

@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 
 import anndata
@@ -46,7 +47,7 @@ def data_file_sha256(data: Data, folder: Path) -> list[str]:
     return computed
 
 
-def open_data_files(name: str, data: Data, folder: Path) -> list[anndata.AnnData]:
+def open_data_files(name: str, data: Data, folder: Path, *, synonyms: Collection[str] = ()) -> list[anndata.AnnData]:
     """Open the data files of a modality.
 
     Parameters
@@ -57,13 +58,15 @@ def open_data_files(name: str, data: Data, folder: Path) -> list[anndata.AnnData
         The modality's data section of the recipe.
     folder
         Folder that relative paths start from.
+    synonyms
+        Other names that the modality may have in an h5mu file, in lower case.
 
     Raises
     ------
     RecipeError
         If a file is missing, damaged, or has another genome or resolution.
     """
-    opened = [_open(path, name, data) for path in data_file_paths(data, folder)]
+    opened = [_open(path, name, data, synonyms) for path in data_file_paths(data, folder)]
     if data.obs:
         opened = [_with_obs(adata, folder / data.obs) for adata in opened]
     if data.simulate and len(opened) > 1:
@@ -75,14 +78,14 @@ def open_data_files(name: str, data: Data, folder: Path) -> list[anndata.AnnData
     return opened
 
 
-def _open(path: Path, name: str, data: Data) -> anndata.AnnData:
+def _open(path: Path, name: str, data: Data, synonyms: Collection[str]) -> anndata.AnnData:
     _require_existing(path)
     if path.suffix in (".cool", ".scool") or path.is_dir():
         if data.contacts.resolution is None or not data.contacts.genome:
             raise RecipeError(f"{path} holds contacts; set data.contacts.genome and data.contacts.resolution")
         return read_contacts(path, genome=data.contacts.genome, resolution=data.contacts.resolution)
     if path.suffix == ".h5mu":
-        return read_modality(path, data.mudata_key or name)
+        return read_modality(path, data.mudata_key) if data.mudata_key else read_modality(path, name, synonyms)
     try:
         return read_h5ad(path)
     except QueryError as error:

@@ -78,7 +78,10 @@ def read_dataset(recipe: Recipe, folder: Path) -> Dataset:
     ValueKindError, QueryError
         If values cannot be used.
     """
-    read = {name: read_cells(name, modality, folder) for name, modality in recipe.modalities.items()}
+    read = {
+        name: read_cells(name, modality, folder, organism=recipe.organism)
+        for name, modality in recipe.modalities.items()
+    }
     dataset = Dataset(_unify_labels(read, recipe))
     _require_labels(dataset, recipe)
     for name in list(read)[1:]:

@@ -1,16 +1,17 @@
 """One modality of an h5mu file, with the columns that the file keeps for all modalities."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import anndata
 import pandas as pd
 
 from smile_runtime.errors import RecipeError
+from smile_runtime.query import find_table
 
 
-def read_modality(path: Path, modality: str) -> anndata.AnnData:
+def read_modality(path: Path, modality: str, synonyms: Collection[str] = ()) -> anndata.AnnData:
     """Read one modality of an h5mu file; the others stay on disk.
 
     Shared columns are added unless the modality has one of that name. A shared ``modality:column`` is added as
@@ -22,6 +23,8 @@ def read_modality(path: Path, modality: str) -> anndata.AnnData:
         Path of the h5mu file.
     modality
         Name of the modality in the file.
+    synonyms
+        Other names that it may have there, in lower case.
 
     Returns
     -------
@@ -37,16 +40,17 @@ def read_modality(path: Path, modality: str) -> anndata.AnnData:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # mudata and anndata announce future formats
         modalities, shared = _read_shared(path)
-        if modality not in modalities:
+        table = find_table(modalities, modality, synonyms)
+        if table is None:
             raise RecipeError(
                 f"{path} has no modality {modality!r}; it has: {', '.join(modalities) or 'none'}; set "
                 "data.mudata_key to one of them"
             )
-        adata = _read_own(path, modality)
+        adata = _read_own(path, table)
     if not shared.index.is_unique:
         repeated = shared.index[shared.index.duplicated()][0]
         raise RecipeError(f"{path} has several cells named {repeated!r}; make the obs_names of each modality unique")
-    for name, column in _shared_columns(shared.columns, modality, modalities).items():
+    for name, column in _shared_columns(shared.columns, table, modalities).items():
         if name not in adata.obs:
             adata.obs[name] = shared[column].reindex(adata.obs_names)
     return adata

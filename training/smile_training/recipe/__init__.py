@@ -4,6 +4,7 @@ from smile_training.recipe.fingerprint import recipe_sha256
 from smile_training.recipe.read import read_recipe
 from smile_training.recipe.records import (
     Data,
+    Kind,
     Loss,
     Modality,
     Network,
@@ -18,6 +19,7 @@ from smile_training.recipe.records import (
 
 __all__ = [
     "Data",
+    "Kind",
     "Loss",
     "Modality",
     "Network",

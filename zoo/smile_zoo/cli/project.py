@@ -38,6 +38,7 @@ from smile_zoo.transfer import load
     "-o", "--output", type=click.Path(path_type=Path), required=True, help=f"File to write: {', '.join(OUTPUTS)}."
 )
 @click.option("--modality", help="Encoder to use; needed only if the space has several.")
+@click.option("--table", help="Table of an .h5mu file [default: named like the modality, or gex, prot, ...].")
 @click.option("--layer", help="Layer that holds the values [default: X].")
 @click.option("--raw", "use_raw", is_flag=True, help="Take values and features from raw.")
 @click.option(
@@ -177,6 +178,9 @@ def _print_tables(tables: ProjectionTables, provenance: Mapping[str, Any]) -> No
         f"({provenance['weight_matched']:.0%} of the encoder's feature weight), {provenance['provider']}",
         err=True,
     )
+    if left_out := provenance["features"]["left_out"]:
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in left_out.items())
+        click.echo(f"left out of the query, which holds other features too: {kinds}", err=True)
     for column, table in tables.batches.items():
         mixing = "mixing undefined" if table.mixing is None else f"mixing {table.mixing:.2f} (0 apart, 1 mixed)"
         click.echo(f"{len(table.batches)} batches by {column}: {mixing}", err=True)

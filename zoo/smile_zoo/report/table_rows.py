@@ -56,6 +56,7 @@ def feature_rows(provenance: Mapping[str, Any]) -> FeatureRows:
     rows += [(caption, f"{report[name]:,}") for name, caption in _MATCH_ROWS.items() if report[name]]
     if len(report["summed"]):
         rows.append(("summed over several columns", f"{len(report['summed']):,}"))
+    rows += [(f"{kind} in the query, left out", f"{number:,}") for kind, number in report["left_out"].items()]
     rows.append(("missing", f"{report['n_features'] - provenance['n_features_matched']:,}"))
     missing = list(zip(map(str, report["missing"]), map(float, report["missing_weight"]), strict=True))
     return FeatureRows(provenance["n_features_matched"], report["n_features"], report["weight"], rows, missing)
