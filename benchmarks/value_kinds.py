@@ -2,8 +2,9 @@
 
 Each line is a data set and what was done to its counts. It shows, in this order: the share of values that are whole
 multiples of their cell's smallest one once each transform is undone (1.00 shows the transform, less than 0.1 is
-chance); the median and lowest share of a cell's values that are near whole numbers; the share of frequent features with
-a standard deviation near 1; and the verdict for an encoder of expression.
+chance); the median share of a cell's values that are near whole numbers; the median of a cell's largest value divided
+by its median one; the share of frequent features with a standard deviation near 1; and the verdict for an encoder of
+expression.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import scipy
 
 from smile_runtime.errors import ValueKindError
 from smile_runtime.query import ValueInterpreter, sample_rows
-from smile_runtime.query.value_evidence import TRANSFORMS, multiple_share, near_whole_shares, unit_sd_share
+from smile_runtime.query.value_evidence import TRANSFORMS, cell_shapes, multiple_share, unit_sd_share
 
 COUNTS = (
     "pbmc_3chem_counts_unlabelled",
@@ -87,11 +88,11 @@ def measure(values: np.ndarray) -> dict[str, object]:
     """Return the evidence of values, shape ``(n, n_vars)``."""
     matrix = scipy.sparse.csr_matrix(values.astype(np.float32))
     sample = sample_rows(matrix)
-    shares = np.concatenate([near_whole_shares(rows) for rows in sample])
+    shapes = cell_shapes(sample)
     return {
         **{str(each): multiple_share(sample, each) for each in TRANSFORMS},
-        "near whole": float(np.nanmedian(shares)),
-        "near whole, lowest": float(np.nanmin(shares)),
+        "near whole": float(np.median(shapes.near_whole)),
+        "dynamic range": float(np.median(shapes.dynamic_range)),
         "unit sd": unit_sd_share(sample),
         "verdict": verdict(matrix),
     }

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from smile_runtime.arrays import Rows, sliceable
 from smile_runtime.errors import QueryError, ValueKindError
-from smile_runtime.query.value_interpretation import ValueInterpretation, ValueInterpreter
+from smile_runtime.query.value_interpretation import ValueInterpreter
+from smile_runtime.query.value_recognition import ValueInterpretation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +118,7 @@ def noted_base(query: Query) -> float | None:
     noted = query.noted_log()
     base = noted.get("base") if isinstance(noted, Mapping) else math.nan
     try:
-        number = math.e if base is None else float(base)  # type: ignore[arg-type]
+        number = math.e if base is None else float(base)
     except (TypeError, ValueError):
         return None
     return number if 1 < number < math.inf else None

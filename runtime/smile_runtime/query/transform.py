@@ -11,6 +11,7 @@ from smile_runtime.arrays import Matrix, map_values, row_sums, stored_values
 
 MAX_LOG_VALUE = 20.0  # log1p of a count of 485 million; larger values are not logarithms
 MAX_AMOUNT = math.expm1(MAX_LOG_VALUE)
+MAX_SHOWN_COUNT = 1e4
 MAX_NEWTON_STEPS = 100
 NEWTON_TOLERANCE = 1e-12
 
@@ -71,15 +72,19 @@ class Transform:
 
     def undo_values(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the inverse of single values; for the centered log ratio, up to a factor of the cell."""
-        if self.form == "double log":
-            return np.expm1(np.expm1(values))
-        if self.form == "arcsinh":
-            return np.sinh(values) * self.base
-        if self.form == "square root":
-            return values * values
-        if self.form == "scale":
-            return values
-        return np.expm1(values if self.base == math.e else values * math.log(self.base))
+        inverse: NDArray[Any]
+        match self.form:
+            case "double log":
+                inverse = np.expm1(np.expm1(values))
+            case "arcsinh":
+                inverse = np.sinh(values) * self.base
+            case "square root":
+                inverse = values * values
+            case "scale":
+                inverse = values
+            case "log" | "clr":
+                inverse = np.expm1(values if self.base == math.e else values * math.log(self.base))
+        return inverse
 
 
 NATURAL_LOG = Transform()
@@ -115,6 +120,12 @@ def _scale_rows(rows: Matrix, factor: NDArray[np.float64]) -> Matrix:
 
 
 def hold_counts(rows: Matrix) -> bool:
-    """Return whether values are whole numbers, up to rounding in float32."""
+    """Return whether values are whole numbers, up to rounding in float32, which shows only in those that are not large.
+
+    Rows of zeros hold counts.
+    """
     values = stored_values(rows)
-    return bool(np.all(np.abs(values - np.rint(values)) <= 1e-3 + 1e-5 * values))
+    values = values[values > 0]
+    small = values[values <= MAX_SHOWN_COUNT]
+    near = np.abs(small - np.rint(small)) <= 1e-3 + 1e-5 * small
+    return bool(near.all() and 2 * len(small) >= len(values))

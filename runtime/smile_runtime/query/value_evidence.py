@@ -5,12 +5,13 @@ inverse, and no other, brings these multiples back (`benchmarks/value_kinds.py` 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, is_sparse, stored_values
-from smile_runtime.query.transform import NATURAL_LOG, Transform
+from smile_runtime.query.transform import MAX_LOG_VALUE, NATURAL_LOG, Transform
 
 MULTIPLE_TOLERANCE = 0.01  # distance from a whole multiple, which rounding in float32 never reaches
 MAX_MULTIPLE = 50.0  # larger multiples say nothing about values of few digits
@@ -22,8 +23,9 @@ WHOLE_TOLERANCE = 0.05  # ambient correction takes little from most counts
 MIN_WHOLE_SHARE = 0.4  # of the values of most cells; 0.1 are near a whole number by chance
 MIN_CELL_SHARE = 0.2  # of the values of every cell
 MIN_CELL_VALUES = 10
+MIN_DYNAMIC_RANGE = 50.0  # of the values of most cells; at most 25 after scaling or a square root
 UNIT_SD = (0.8, 1.25)
-MIN_UNIT_SD_SHARE = 0.6  # of the features; 0.86 or more after scaling
+MIN_UNIT_SD_SHARE = 0.75  # of the features; 1.00 after scaling, at most 0.52 otherwise
 MIN_SCALED_CELLS = 20
 MIN_SCALED_FEATURES = 20
 MIN_FREQUENCY = 0.02  # of a feature in the cells, because clipping changes rare ones
@@ -87,19 +89,48 @@ def _positive_values(rows: Matrix) -> tuple[NDArray[np.float64], NDArray[np.intp
     return np.asarray(rows)[row, column].astype(np.float64), row
 
 
-def near_whole_shares(rows: Matrix) -> NDArray[np.float64]:
-    """Return the share of each cell's values that are near whole numbers, shape ``(n,)``; NaN for few values."""
+@dataclass(frozen=True, eq=False)
+class CellShapes:
+    """What distinguishes counts from logarithms in each cell with enough values, arrays of shape ``(n,)``."""
+
+    near_whole: NDArray[np.float64]
+    """Share of the values that are near whole numbers."""
+    largest: NDArray[np.float64]
+    """Largest value."""
+    dynamic_range: NDArray[np.float64]
+    """Largest value divided by the median of the positive values."""
+
+    @property
+    def n_unlike_counts(self) -> int:
+        """Number of cells that could hold logarithms, and no fractional counts."""
+        return int(np.count_nonzero((self.near_whole < MIN_CELL_SHARE) & (self.largest <= MAX_LOG_VALUE)))
+
+
+def cell_shapes(sample: Sequence[Matrix]) -> CellShapes:
+    """Measure the cells of a sample that have enough values."""
+    cells = [cell for rows in sample for cell in _positive_cells(rows) if len(cell) >= MIN_CELL_VALUES]
+    largest = np.array([cell.max() for cell in cells])
+    return CellShapes(
+        near_whole=np.array([_is_whole(cell, WHOLE_TOLERANCE).mean() for cell in cells]),
+        largest=largest,
+        dynamic_range=largest / np.array([np.median(cell) for cell in cells]),
+    )
+
+
+def _positive_cells(rows: Matrix) -> list[NDArray[np.float64]]:
     values, row = _positive_values(rows)
-    n_values = np.bincount(row, minlength=rows.shape[0])
-    n_near = np.bincount(row[_is_whole(values, WHOLE_TOLERANCE)], minlength=rows.shape[0])
-    return np.where(n_values >= MIN_CELL_VALUES, n_near / np.maximum(n_values, 1), np.nan)
+    return np.split(values, np.searchsorted(row, np.arange(1, rows.shape[0])))
 
 
 def hold_fractional_counts(sample: Sequence[Matrix]) -> bool:
-    """Return whether many values are near whole numbers, like corrected or estimated counts, and in every cell some."""
-    shares = np.concatenate([near_whole_shares(rows) for rows in sample])
-    shares = shares[~np.isnan(shares)]
-    return bool(len(shares) and np.median(shares) >= MIN_WHOLE_SHARE and shares.min() >= MIN_CELL_SHARE)
+    """Return whether no cell is unlike corrected or estimated counts, and most are like them.
+
+    These are near whole numbers, or span a range that neither logarithms nor values scaled by feature do.
+    """
+    shapes = cell_shapes(sample)
+    if len(shapes.largest) == 0 or shapes.n_unlike_counts:
+        return False
+    return bool(np.median(shapes.near_whole) >= MIN_WHOLE_SHARE or np.median(shapes.dynamic_range) >= MIN_DYNAMIC_RANGE)
 
 
 def features_have_unit_sd(sample: Sequence[Matrix]) -> bool:

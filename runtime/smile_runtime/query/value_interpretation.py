@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from smile_runtime.arrays import Matrix, Rows, row_chunks, row_sums, stored_valu
 from smile_runtime.errors import ValueKindError
 from smile_runtime.manifest import AcceptedValues, ValueKind
 from smile_runtime.query.transform import NATURAL_LOG, Transform, hold_counts
-from smile_runtime.query.value_evidence import MIN_CELL_SHARE, near_whole_shares
+from smile_runtime.query.value_evidence import cell_shapes
 from smile_runtime.query.value_kind import (
     COMMON_TARGETS,
     TOTAL_TOLERANCE,
@@ -145,7 +146,7 @@ class ValueInterpreter:
         scan = sum(map(scan_rows, sample), ValueScan())
         validate_values(scan, self.stated_kind, self.accepted)
         if self.accepted not in ("expression", "counts"):
-            return ValueInterpretation(self.accepted)
+            return ValueInterpretation(cast("ValueKind", self.accepted))
         if self.stated_kind is not None:
             return self._interpret_stated(sample, scan, self.stated_kind)
         if scan.integral:
@@ -180,7 +181,7 @@ class ValueInterpreter:
         elif interpretation == ValueInterpretation("counts") and not scan.integral:
             raise ReinterpretationError(self._interpret_rows([rows]))
         elif interpretation.fractional and not scan.integral:
-            reject_other_cells(rows)
+            _reject_other_cells(rows)
 
     def _infer_target(self, sample: Sequence[Matrix], interpretation: ValueInterpretation) -> ValueInterpretation:
         """Determine the normalization target of log-normalized cells.
@@ -233,12 +234,12 @@ def sample_rows(matrix: Rows) -> list[Matrix]:
     return [matrix[start : min(start + SAMPLE_ROWS, n)] for start in starts]
 
 
-def reject_other_cells(rows: Matrix) -> None:
-    """Raise if cells hold no values near whole numbers, among cells with fractional counts."""
-    if n_others := int(np.count_nonzero(near_whole_shares(rows) < MIN_CELL_SHARE)):
+def _reject_other_cells(rows: Matrix) -> None:
+    """Raise if cells that could hold logarithms are among cells with fractional counts."""
+    if n_others := cell_shapes([rows]).n_unlike_counts:
         raise ValueKindError(
-            f"{n_others:,} of {rows.shape[0]:,} cells hold no values near whole numbers, but others hold corrected or "
-            "estimated counts; project them as two queries, or state counts",
+            f"{n_others:,} of {rows.shape[0]:,} cells may hold logarithms, but others hold corrected or estimated "
+            "counts; project them as two queries, or state counts",
             options={"values": "counts"},
         )
 

@@ -102,8 +102,8 @@ def recognize_exact_counts(sample: Sequence[Matrix]) -> ValueInterpretation:
             return ValueInterpretation("counts", undone=transform, remarks=(_undone_text(transform),))
     if hold_fractional_counts(sample):
         return FRACTIONAL_COUNTS
-    transform = recognize_transform(sample, None)
-    found = "" if transform is None else f" but look like {transform} of counts that were scaled,"
+    shown = recognize_transform(sample, None)
+    found = "" if shown is None else f" but look like {shown} of counts that were scaled,"
     raise ValueKindError(
         f"the values are not whole numbers,{found} and this encoder needs raw counts: choose the layer that "
         "holds them, or state counts if they are estimated counts",
@@ -203,5 +203,5 @@ def _unverified(largest: float, noted_base: float | None) -> ValueInterpretation
 FRACTIONAL_COUNTS = ValueInterpretation(
     "counts",
     fractional=True,
-    remarks=("the values are near whole numbers, like corrected or estimated counts; taking them as counts",),
+    remarks=("the values are not whole numbers but look like corrected or estimated counts; taking them as counts",),
 )

@@ -183,7 +183,8 @@ def _raw_values(matrix: Matrix, settings: PreprocessingSettings, transform: Tran
     if settings.values in ("levels", "numbers"):
         return np.asarray(dense(matrix), dtype=np.float32)
     raw = scipy.sparse.csr_matrix(matrix, dtype=np.float32)
-    raw = raw if transform is None else transform.undo(raw.copy()).astype(np.float32)
+    if transform is not None:
+        raw = scipy.sparse.csr_matrix(transform.undo(raw.copy()), dtype=np.float32)
     raw.eliminate_zeros()
     return raw
 
