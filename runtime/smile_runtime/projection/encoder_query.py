@@ -76,6 +76,10 @@ class EncoderQuery:
         """Return whether ``obs``, ``obsm`` or ``uns`` has a key."""
         return self.query.has_field(attribute, key)
 
+    def noted_log(self) -> object:
+        """Return ``uns["log1p"]``, in which scanpy notes a logarithm and its base; None if it is missing."""
+        return self.query.noted_log()
+
 
 def kind_of_encoder(space: Space, encoder: Encoder) -> FeatureKind | None:
     """Return the kind of an encoder's features; None if they may be anything."""

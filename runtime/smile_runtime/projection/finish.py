@@ -17,7 +17,7 @@ def finish_projection(space: Space, projector: Projector, results: Results) -> P
     """Return a completed projection with its provenance, and warn of empty cells and assumptions."""
     n_empty = sum(int(np.count_nonzero(records["total"] == 0)) for records in results.blocks())
     warn_of_empty_cells(n_empty, len(results), results.interpretation.kind)
-    projector.interpreter.warn_of_assumption(results.interpretation)
+    projector.interpreter.log_remarks(results.interpretation)
     return Projection(
         results=results,
         columns=projector.mapper.columns,
@@ -29,7 +29,8 @@ def finish_projection(space: Space, projector: Projector, results: Results) -> P
 def provenance(space: Space, projector: Projector, interpretation: ValueInterpretation) -> dict[str, Any]:
     """Return the provenance of a projection as ``uns`` stores it: space, versions, features, values and provider.
 
-    ``target_sum`` is the normalization target assumed for log-normalized cells, if it could not be inferred.
+    ``values_undone`` is the transform that was undone, other than the natural logarithm of log-normalized values, and
+    ``target_sum`` the normalization target assumed for log-normalized cells, if it could not be inferred.
     """
     versions = {name: metadata.version(name) for name in ("smile-zoo", "numpy", "anndata")}
     match = projector.match
@@ -39,6 +40,7 @@ def provenance(space: Space, projector: Projector, interpretation: ValueInterpre
         "manifest_sha256": space.manifest_sha256,
         "modality": projector.encoder.modality,
         "values": interpretation.kind,
+        **({} if interpretation.undone is None else {"values_undone": str(interpretation.undone)}),
         **({} if interpretation.total is None else {"target_sum": interpretation.total}),
         "n_features_matched": match.n_matched,
         "weight_matched": match.weight,

@@ -7,7 +7,7 @@ import numpy as np
 
 from smile_runtime.arrays import Rows
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, require_positive
-from smile_runtime.errors import FeatureMatchError, QueryError, ValueKindError
+from smile_runtime.errors import FeatureMatchError, QueryError
 from smile_runtime.features import FeatureMatch, log_match, match_features, require_summable
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE, ReferenceMapper, require_rate
@@ -19,6 +19,7 @@ from smile_runtime.query import (
     ValueInterpretation,
     ValueInterpreter,
     interpret_query,
+    noted_base,
     select_values,
 )
 from smile_runtime.results import require_free_fields, require_key
@@ -76,13 +77,9 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
         target_sum=settings.target_sum,
         stated_kind=options.values,
         stated_sum=options.target_sum,
+        noted_base=noted_base(query),
     )
     interpretation = interpret_query(measured, interpreter, options.location, matrix)
-    if options.target_sum is not None and interpretation.kind != "lognorm":
-        raise ValueKindError(
-            f"a normalization target applies to log-normalized values, but these are {interpretation.kind}; omit it",
-            options={"target_sum": None},
-        )
     require_summable(match, interpretation.kind)
     projector = Projector(
         encoder=encoder, match=match, interpreter=interpreter, mapper=mapper, batch_size=options.batch_size

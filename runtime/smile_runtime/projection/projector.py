@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smile_runtime.arrays import Matrix, expm1
+from smile_runtime.arrays import Matrix
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import ValueKindError
 from smile_runtime.features import FeatureMatch
@@ -53,10 +53,8 @@ class Projector:
         ReinterpretationError
             If the rows contradict the interpretation, so that all rows must be read again.
         """
-        totals = self.interpreter.totals(rows, interpretation)
-        raw = self.match.select(rows)
-        if interpretation.kind == "lognorm":
-            raw = expm1(raw)
+        linear, totals = self.interpreter.linear_rows(rows, interpretation)
+        raw = self.match.select(linear)
         size_factor = self.encoder.preprocessing.size_factors(totals)
         embedding = self.encoder.encode(
             raw, size_factor, measured=self.match.measured, batch_size=self.batch_size, n_threads=1

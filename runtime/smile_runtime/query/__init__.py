@@ -7,29 +7,37 @@ from smile_runtime.query.query import (
     MatrixLocation,
     Query,
     interpret_query,
+    noted_base,
     select_matrix,
     select_values,
 )
+from smile_runtime.query.transform import Transform
 from smile_runtime.query.value_interpretation import (
+    MatrixValues,
     ReinterpretationError,
-    ValueInterpretation,
     ValueInterpreter,
     read_values,
+    sample_rows,
     warn_of_empty_cells,
 )
+from smile_runtime.query.value_recognition import ValueInterpretation
 
 __all__ = [
     "AnnDataQuery",
     "FileQuery",
     "MatrixLocation",
+    "MatrixValues",
     "Query",
     "ReinterpretationError",
+    "Transform",
     "ValueInterpretation",
     "ValueInterpreter",
     "find_table",
     "interpret_query",
+    "noted_base",
     "open_query",
     "read_values",
+    "sample_rows",
     "select_matrix",
     "select_values",
     "warn_of_empty_cells",

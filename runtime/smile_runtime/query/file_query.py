@@ -121,6 +121,10 @@ class FileQuery:
         """Return whether ``obs``, ``obsm`` or ``uns`` has a key."""
         return attribute in self.group and key in self.group[attribute]
 
+    def noted_log(self) -> object:
+        """Return ``uns["log1p"]``, in which scanpy notes a logarithm and its base; None if it is missing."""
+        return self._read("uns/log1p") if self.has_field("uns", "log1p") else None
+
     def _read(self, name: str) -> Any:  # noqa: ANN401 (whatever is stored there)
         from anndata.io import read_elem
 

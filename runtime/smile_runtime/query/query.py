@@ -1,12 +1,14 @@
 """Query cells in memory or in a file, and the matrices that may hold their values."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from smile_runtime.arrays import Rows, sliceable
 from smile_runtime.errors import QueryError, ValueKindError
-from smile_runtime.query.value_interpretation import ValueInterpretation, ValueInterpreter
+from smile_runtime.query.value_interpretation import ValueInterpreter
+from smile_runtime.query.value_recognition import ValueInterpretation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +65,9 @@ class Query(Protocol):
     def has_field(self, attribute: str, key: str) -> bool:
         """Return whether ``obs``, ``obsm`` or ``uns`` has a key."""
 
+    def noted_log(self) -> object:
+        """Return ``uns["log1p"]``, in which scanpy notes a logarithm and its base; None if it is missing."""
+
 
 @dataclass(frozen=True, eq=False)
 class AnnDataQuery:
@@ -101,6 +106,22 @@ class AnnDataQuery:
     def has_field(self, attribute: str, key: str) -> bool:
         """Return whether ``obs``, ``obsm`` or ``uns`` has a key."""
         return key in getattr(self.adata, attribute)
+
+    def noted_log(self) -> object:
+        """Return ``uns["log1p"]``, in which scanpy notes a logarithm and its base; None if it is missing."""
+        noted: object = self.adata.uns.get("log1p")
+        return noted
+
+
+def noted_base(query: Query) -> float | None:
+    """Return the base of the logarithm that a query notes in ``uns["log1p"]``; None without a note or a valid base."""
+    noted = query.noted_log()
+    base = noted.get("base") if isinstance(noted, Mapping) else math.nan
+    try:
+        number = math.e if base is None else float(base)
+    except (TypeError, ValueError):
+        return None
+    return number if 1 < number < math.inf else None
 
 
 def select_values(query: Query, location: MatrixLocation) -> Rows:
@@ -146,14 +167,21 @@ def interpret_query(
         If the values are of no kind that can be projected.
     """
     try:
-        return interpreter.interpret(matrix)
+        interpretation = interpreter.interpret(matrix)
     except ValueKindError as error:
         usable = list(_usable_locations(query, interpreter, location))
+        usable = [each for each in usable if not each[1].remarks] or usable
         if not usable:
             raise
         kinds = "; ".join(f"{other} holds {interpretation.kind}" for other, interpretation in usable)
         options = {name: value for other, _ in usable for name, value in other.options.items()}
         raise ValueKindError(f"{error.message}. In this query {kinds}", options=options) from error
+    if interpreter.stated_sum is not None and interpretation.kind != "lognorm":
+        raise ValueKindError(
+            f"a normalization target applies to log-normalized values, but these are {interpretation.kind}; omit it",
+            options={"target_sum": None},
+        )
+    return interpretation
 
 
 def _usable_locations(

@@ -1,22 +1,33 @@
 """Interpretation of a query's values: decided on a sample of its cells, checked on every cell."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix, Rows, row_chunks, row_sums
+from smile_runtime.arrays import Matrix, Rows, row_chunks, row_sums, stored_values
 from smile_runtime.errors import ValueKindError
 from smile_runtime.manifest import AcceptedValues, ValueKind
+from smile_runtime.query.transform import NATURAL_LOG, Transform, hold_counts
+from smile_runtime.query.value_evidence import cell_shapes
 from smile_runtime.query.value_kind import (
+    COMMON_TARGETS,
+    TOTAL_TOLERANCE,
     ValueScan,
-    hold_logged_counts,
-    lognorm_totals,
-    recognize_values,
     reject_count_cells,
     scan_rows,
     share_one_total,
+    validate_values,
+)
+from smile_runtime.query.value_recognition import (
+    ValueInterpretation,
+    contradiction,
+    recognize_exact_counts,
+    recognize_scaled_counts,
+    recognize_transform,
 )
 
 logger = logging.getLogger(__name__)
@@ -24,23 +35,8 @@ logger = logging.getLogger(__name__)
 MIN_GENOME_FEATURES = 7_000  # a selection of variable features leaves fewer
 MAX_TOTAL_RATIO = 1.05  # how far rounding can raise a cell's total above its normalization target
 MAX_OUTLIER_FRACTION = 0.01  # of cells whose total contradicts the normalization target
+MIN_KEPT_FRACTION = 0.6  # of a cell's total, if a few families of genes were dropped from a whole genome
 SAMPLE_ROWS = 256  # cells sampled at the beginning, in the middle and at the end
-
-
-@dataclass(frozen=True)
-class ValueInterpretation:
-    """How a query's values are interpreted.
-
-    Attributes
-    ----------
-    kind
-        Kind of the values.
-    total
-        Normalization target assumed for log-normalized cells; None if each cell's own total shows it.
-    """
-
-    kind: ValueKind
-    total: float | None = None
 
 
 class ReinterpretationError(Exception):
@@ -66,12 +62,15 @@ class ValueInterpreter:
         Kind of the values as stated by the user; None to recognize it.
     stated_sum
         Normalization target as stated by the user; None to infer it.
+    noted_base
+        Base of the logarithm that the query notes; None if it does not.
     """
 
     accepted: AcceptedValues
     target_sum: float | None
     stated_kind: ValueKind | None = None
     stated_sum: float | None = None
+    noted_base: float | None = None
 
     def interpret(self, matrix: Rows) -> ValueInterpretation:
         """Interpret values from a sample of rows, chosen by the number of rows alone.
@@ -86,14 +85,20 @@ class ValueInterpreter:
         QueryError, ValueKindError
             If the values are of no kind that can be projected.
         """
-        n = matrix.shape[0]
-        starts = sorted({0, max(0, (n - SAMPLE_ROWS) // 2), max(0, n - SAMPLE_ROWS)})
-        sample = [matrix[start : min(start + SAMPLE_ROWS, n)] for start in starts]
-        kind = recognize_values(sum(map(scan_rows, sample), ValueScan()), self.stated_kind, self.accepted)
-        return self._interpret_lognorm(sample) if kind == "lognorm" else ValueInterpretation(kind)
+        sample = sample_rows(matrix)
+        if self._needs_amounts and not any(map(_has_values, sample)) and not any(map(_has_values, row_chunks(matrix))):
+            raise ValueKindError(
+                f"all values of all {matrix.shape[0]:,} cells are zero; choose the layer that holds the values",
+                options={"layer": None},
+            )
+        return self._interpret_rows(sample)
 
-    def totals(self, rows: Matrix, interpretation: ValueInterpretation) -> NDArray[np.float64]:
-        """Check rows against an interpretation and return each cell's total, shape ``(n,)``.
+    def linear_rows(self, rows: Matrix, interpretation: ValueInterpretation) -> tuple[Matrix, NDArray[np.float64]]:
+        """Check rows against an interpretation, undo their transform, and return them with each cell's total.
+
+        Returns
+        -------
+            Values on the scale of counts, shape ``(n, n_vars)``, and totals, shape ``(n,)``.
 
         Raises
         ------
@@ -103,22 +108,25 @@ class ValueInterpreter:
             If the rows contradict the interpretation.
         """
         scan = scan_rows(rows)
-        if interpretation.kind == "lognorm":  # all logarithms of some cells may happen to be whole numbers
-            scan = replace(scan, integral=False)
-        kind = recognize_values(scan, self.stated_kind, self.accepted)
-        if kind != interpretation.kind:
-            raise ReinterpretationError(self._interpret_lognorm([rows]))
-        if kind != "lognorm":
-            return row_sums(rows)
-        if self.stated_kind is None:
-            reject_count_cells(rows)
-        sums = lognorm_totals(rows)
+        validate_values(scan, self.stated_kind, self.accepted)
+        self._require_interpretation(rows, scan, interpretation)
+        transform = interpretation.transform
+        values = rows if transform is None else transform.undo(rows)
+        if transform is not None and self._needs_exact_counts:
+            _require_whole(values, transform)
+        sums = row_sums(values)
         if interpretation.total is None:
-            return sums
-        return np.where(sums > 0, np.maximum(sums, interpretation.total), 0.0)  # features can be lost, never gained
+            return values, sums
+        return values, np.where(sums > 0, np.maximum(sums, interpretation.total), 0.0)  # features are never gained
 
-    def warn_of_assumption(self, interpretation: ValueInterpretation) -> None:
-        """Log the normalization target if it was assumed rather than inferred or stated."""
+    def totals(self, rows: Matrix, interpretation: ValueInterpretation) -> NDArray[np.float64]:
+        """Check rows and return each cell's total, shape ``(n,)``, as `linear_rows` does."""
+        return self.linear_rows(rows, interpretation)[1]
+
+    def log_remarks(self, interpretation: ValueInterpretation) -> None:
+        """Log what was undone or could not be inferred, such as a normalization target that was assumed."""
+        for remark in interpretation.remarks:
+            logger.warning("%s", remark)
         if interpretation.total is not None and self.stated_sum is None:
             logger.warning(
                 "cannot infer the normalization target, probably because features were removed; assuming %s. State "
@@ -126,23 +134,78 @@ class ValueInterpreter:
                 f"{interpretation.total:,.0f}",
             )
 
-    def _interpret_lognorm(self, sample: list[Matrix]) -> ValueInterpretation:
+    @property
+    def _needs_amounts(self) -> bool:
+        return self.accepted not in ("levels", "numbers")
+
+    @property
+    def _needs_exact_counts(self) -> bool:
+        return self.accepted == "counts" and self.target_sum is None
+
+    def _interpret_rows(self, sample: Sequence[Matrix]) -> ValueInterpretation:
+        scan = sum(map(scan_rows, sample), ValueScan())
+        validate_values(scan, self.stated_kind, self.accepted)
+        if self.accepted not in ("expression", "counts"):
+            return ValueInterpretation(cast("ValueKind", self.accepted))
+        if self.stated_kind is not None:
+            return self._interpret_stated(sample, scan, self.stated_kind)
+        if scan.integral:
+            return ValueInterpretation("counts")
+        if self._needs_exact_counts:
+            return recognize_exact_counts(sample)
+        return self._infer_target(sample, recognize_scaled_counts(sample, self.noted_base))
+
+    def _interpret_stated(self, sample: Sequence[Matrix], scan: ValueScan, stated: ValueKind) -> ValueInterpretation:
+        """Interpret values of a stated kind, whose logarithm may still have any base."""
+        transform = None if scan.integral else recognize_transform(sample, self.noted_base)
+        remarks = () if scan.integral else contradiction(stated, transform, sample)
+        if stated == "counts":
+            return ValueInterpretation(stated, fractional=not scan.integral, remarks=remarks)
+        if transform is None and self.noted_base is not None and not scan.integral:
+            transform = Transform("log", self.noted_base)
+        undone = transform if transform not in (None, NATURAL_LOG) and transform.is_logarithm else None
+        return self._infer_target(sample, ValueInterpretation(stated, undone=undone, remarks=remarks))
+
+    def _require_interpretation(self, rows: Matrix, scan: ValueScan, interpretation: ValueInterpretation) -> None:
+        """Raise if rows contradict an interpretation that the user has not stated."""
+        if interpretation.transform is not None and scan.largest > interpretation.transform.max_value:
+            raise ValueKindError(
+                f"the largest value is {scan.largest:,.4g}, too large for {interpretation.transform}, which other "
+                "cells hold; project them as separate queries, or choose a layer that holds only one kind of values",
+                options={"layer": None},
+            )
+        if self.stated_kind is not None:
+            return
+        if interpretation.kind == "lognorm":
+            reject_count_cells(rows)
+        elif interpretation == ValueInterpretation("counts") and not scan.integral:
+            raise ReinterpretationError(self._interpret_rows([rows]))
+        elif interpretation.fractional and not scan.integral:
+            _reject_other_cells(rows)
+
+    def _infer_target(self, sample: Sequence[Matrix], interpretation: ValueInterpretation) -> ValueInterpretation:
         """Determine the normalization target of log-normalized cells.
 
         A cell with all of its features still adds up to its target, as does one whose counts were logged without
         normalization. If features were removed after normalization, only the user can state the target.
         """
+        if interpretation.kind != "lognorm" or interpretation.transform is None:
+            return interpretation
         if self.stated_kind is None:
             for rows in sample:
                 reject_count_cells(rows)
-        n_features = sample[0].shape[1]
-        sums = np.concatenate([lognorm_totals(rows) for rows in sample])
-        show_target = share_one_total(sums) or all(map(hold_logged_counts, sample))
+        linear = [interpretation.transform.undo(rows) for rows in sample]
+        sums = np.concatenate([row_sums(rows) for rows in linear])
+        show_target = share_one_total(sums) or all(map(hold_counts, linear))
         if self.stated_sum is not None:
             self._require_agreement(sums, show_target=show_target)
-            return ValueInterpretation("lognorm", float(self.stated_sum))
-        if self.target_sum is None or show_target or n_features >= MIN_GENOME_FEATURES:
-            return ValueInterpretation("lognorm")
+            return replace(interpretation, total=float(self.stated_sum))
+        if self.target_sum is None or show_target:
+            return interpretation
+        n_features = sample[0].shape[1]
+        if n_features >= MIN_GENOME_FEATURES:
+            total = _target_before_removal(sums, self.target_sum)
+            return replace(interpretation, total=total, remarks=interpretation.remarks + _own_totals(sums, total))
         if np.mean(sums > MAX_TOTAL_RATIO * self.target_sum) > MAX_OUTLIER_FRACTION:
             raise ValueKindError(
                 f"the totals of the log-normalized cells over {n_features:,} features differ (up to "
@@ -150,7 +213,7 @@ class ValueInterpreter:
                 "provide raw counts or all features, or state the target",
                 options={"target_sum": None},
             )
-        return ValueInterpretation("lognorm", self.target_sum)
+        return replace(interpretation, total=self.target_sum)
 
     def _require_agreement(self, sums: NDArray[np.float64], *, show_target: bool) -> None:
         """Raise if the cells' totals contradict the stated normalization target."""
@@ -164,24 +227,82 @@ class ValueInterpreter:
             )
 
 
+def sample_rows(matrix: Rows) -> list[Matrix]:
+    """Return rows at the beginning, in the middle and at the end of a matrix."""
+    n = matrix.shape[0]
+    starts = sorted({0, max(0, (n - SAMPLE_ROWS) // 2), max(0, n - SAMPLE_ROWS)})
+    return [matrix[start : min(start + SAMPLE_ROWS, n)] for start in starts]
+
+
+def _reject_other_cells(rows: Matrix) -> None:
+    """Raise if cells that could hold logarithms are among cells with fractional counts."""
+    if n_others := cell_shapes([rows]).n_unlike_counts:
+        raise ValueKindError(
+            f"{n_others:,} of {rows.shape[0]:,} cells may hold logarithms, but others hold corrected or estimated "
+            "counts; project them as two queries, or state counts",
+            options={"values": "counts"},
+        )
+
+
+def _has_values(rows: Matrix) -> bool:
+    return bool(np.any(stored_values(rows)))
+
+
+def _require_whole(values: Matrix, transform: Transform) -> None:
+    if not hold_counts(values):
+        raise ValueKindError(
+            f"some cells hold {transform} of counts, and others do not; choose the layer that holds raw counts",
+            options={"layer": None},
+        )
+
+
+def _target_before_removal(sums: NDArray[np.float64], usual: float) -> float | None:
+    """Return the common target that cells of a whole genome stay a little below, as without mitochondrial genes.
+
+    None if there is no such target: totals after size factors, for example, vary around their mean.
+    """
+    sums = sums[sums > 0]
+    if len(sums) == 0:
+        return None
+    largest, median = np.quantile(sums, 1 - MAX_OUTLIER_FRACTION), np.median(sums)
+    fitting = (target for target in (usual, *COMMON_TARGETS) if MIN_KEPT_FRACTION * target <= median)
+    return next((target for target in fitting if largest <= (1 + TOTAL_TOLERANCE) * target), None)
+
+
+def _own_totals(sums: NDArray[np.float64], total: float | None) -> tuple[str, ...]:
+    """Return the remark that each cell's own total is taken, if no target is assumed."""
+    if total is not None or len(sums) < 2:
+        return ()
+    remark = (
+        f"the totals of the log-normalized cells differ ({sums.min():,.0f} to {sums.max():,.0f}); taking each cell's "
+        "own, right after size factors but too low if features were removed: if they were, state target_sum"
+    )
+    return (remark,)
+
+
 @dataclass(frozen=True, eq=False)
 class MatrixValues:
-    """Kind and totals of the values of a whole matrix.
+    """Interpretation and totals of the values of a whole matrix.
 
     Attributes
     ----------
-    kind
-        Kind of the values.
+    interpretation
+        Interpretation of the values.
     totals
         Total of each cell over all features: its counts, or its normalization target; shape ``(n,)``.
     """
 
-    kind: ValueKind
+    interpretation: ValueInterpretation
     totals: NDArray[np.float64]
 
+    @property
+    def kind(self) -> ValueKind:
+        """Kind of the values."""
+        return self.interpretation.kind
 
-def read_values(matrix: Rows, interpreter: ValueInterpreter) -> MatrixValues:
-    """Interpret all rows of a matrix at once, without projecting them.
+
+def read_values(matrix: Rows, interpreter: ValueInterpreter, interpretation: ValueInterpretation) -> MatrixValues:
+    """Check all rows of a matrix at once, without projecting them, and log what was assumed.
 
     Parameters
     ----------
@@ -189,21 +310,23 @@ def read_values(matrix: Rows, interpreter: ValueInterpreter) -> MatrixValues:
         Values of all features, shape ``(n, n_vars)``.
     interpreter
         Interpreter of the values.
+    interpretation
+        First interpretation, from a sample.
 
     Raises
     ------
     ValueKindError
         If the values are of no kind that can be projected.
     """
-    interpretation = interpreter.interpret(matrix)
     while True:
         try:
             totals = [interpreter.totals(rows, interpretation) for rows in row_chunks(matrix)]
         except ReinterpretationError as other:
             interpretation = other.interpretation
         else:
-            values = MatrixValues(interpretation.kind, np.concatenate(totals))
+            values = MatrixValues(interpretation, np.concatenate(totals))
             warn_of_empty_cells(int(np.count_nonzero(values.totals == 0)), len(values.totals), values.kind)
+            interpreter.log_remarks(interpretation)
             return values
 
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from smile_runtime.arrays import Matrix, expm1, map_values, row_sums, stored_values
 from smile_runtime.errors import QueryError, ValueKindError
 from smile_runtime.manifest import AcceptedValues, ValueKind
+from smile_runtime.query.transform import MAX_LOG_VALUE
 
-MAX_LOG_VALUE = 20.0  # log1p of a count of 485 million; larger values are not logarithms
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 TOTAL_TOLERANCE = 0.01  # relative difference of totals that count as equal
 MIN_EQUAL_FRACTION = 0.95  # of the cells, so that a few outliers do not matter
@@ -85,17 +85,15 @@ def require_numbers(matrix: Matrix) -> None:
         )
 
 
-def recognize_values(
-    scan: ValueScan, stated: ValueKind | None = None, accepted: AcceptedValues = "expression"
-) -> ValueKind:
-    """Return the kind of the values.
+def validate_values(scan: ValueScan, stated: ValueKind | None, accepted: AcceptedValues) -> None:
+    """Validate that values can be of a kind that an encoder accepts.
 
     Parameters
     ----------
     scan
         Summary of the values.
     stated
-        Kind stated by the user, rejected only if it is impossible; None to recognize it.
+        Kind stated by the user; None to recognize it.
     accepted
         Values that the encoder accepts.
 
@@ -113,11 +111,14 @@ def recognize_values(
         )
     if accepted in ("levels", "numbers"):
         _require_numbers(scan, accepted)
-        return accepted
+        return
     _require_amounts(scan)
-    if accepted != "expression":
-        return accepted
-    return _counts_or_lognorm(scan, stated)
+    if stated == "lognorm" and scan.largest > MAX_LOG_VALUE:
+        raise ValueKindError(
+            f"the largest value is {scan.largest:,.0f}, too large for a logarithm; do not state lognorm, "
+            "or choose the layer with log-normalized values",
+            options={"values": None, "layer": None},
+        )
 
 
 def _require_numbers(scan: ValueScan, accepted: AcceptedValues) -> None:
@@ -150,27 +151,6 @@ def _require_amounts(scan: ValueScan) -> None:
         )
 
 
-def _counts_or_lognorm(scan: ValueScan, stated: ValueKind | None) -> ValueKind:
-    if stated == "lognorm" and scan.largest > MAX_LOG_VALUE:
-        raise ValueKindError(
-            f"the largest value is {scan.largest:,.0f}, too large for a logarithm; do not state lognorm, "
-            "or choose the layer with log-normalized values",
-            options={"values": None, "layer": None},
-        )
-    if stated is not None:
-        return stated
-    if scan.integral:
-        return "counts"
-    if scan.largest <= MAX_LOG_VALUE:
-        return "lognorm"
-    raise ValueKindError(
-        f"the values are not whole numbers and reach {scan.largest:,.1f}: neither counts nor log-normalized; "
-        "state counts if they are estimated counts, choose another layer, or project cells with counts and "
-        "log-normalized cells separately if the query mixes them",
-        options={"values": "counts", "layer": None},
-    )
-
-
 def lognorm_totals(rows: Matrix) -> NDArray[np.float64]:
     """Return the total of each log-normalized cell after undoing the logarithm, shape ``(n,)``."""
     return row_sums(expm1(rows))
@@ -195,12 +175,6 @@ def share_one_total(totals: NDArray[np.float64]) -> bool:
     near = np.abs(totals - candidates[:, None]) <= TOTAL_TOLERANCE * candidates[:, None]  # (candidates, n)
     n_groups = len(np.unique(np.rint(np.log(totals) / TOTAL_GROUP_WIDTH)))
     return bool(near.mean(axis=1).max() >= MIN_EQUAL_FRACTION or n_groups * MIN_GROUP_CELLS <= len(totals))
-
-
-def hold_logged_counts(rows: Matrix) -> bool:
-    """Return whether cells hold logarithms of unnormalized counts, up to rounding in float32."""
-    values = stored_values(expm1(rows))
-    return bool(np.all(np.abs(values - np.rint(values)) <= 1e-3 + 1e-5 * values))
 
 
 def reject_count_cells(rows: Matrix) -> None:

@@ -13,7 +13,7 @@ from smile_runtime.query.value_interpretation import (
     ValueInterpreter,
     read_values,
 )
-from smile_runtime.query.value_kind import ValueScan, lognorm_totals, recognize_values, scan_rows, share_one_total
+from smile_runtime.query.value_kind import ValueScan, lognorm_totals, scan_rows, share_one_total
 
 COUNTS = np.array([[0, 3, 1, 6], [0, 0, 0, 0], [2, 0, 0, 3]])
 
@@ -27,7 +27,7 @@ FORMATS = {
 
 def read(matrix, target_sum, stated_kind=None):
     interpreter = ValueInterpreter(accepted="expression", target_sum=target_sum, stated_kind=stated_kind)
-    return read_values(matrix, interpreter)
+    return read_values(matrix, interpreter, interpreter.interpret(matrix))
 
 
 @pytest.fixture(params=FORMATS)
@@ -37,7 +37,7 @@ def convert(request):
 
 
 def recognize(X, stated=None):
-    return recognize_values(scan_rows(X), stated)
+    return ValueInterpreter(accepted="expression", target_sum=None, stated_kind=stated).interpret(X).kind
 
 
 def lognorm(target: float, n: int = 6, n_features: int = 50) -> np.ndarray:
@@ -49,7 +49,7 @@ def lognorm(target: float, n: int = 6, n_features: int = 50) -> np.ndarray:
 def test_whole_numbers_are_counts(convert, dtype):
     X = COUNTS.astype(dtype)
     scan = scan_rows(convert(X))
-    assert recognize_values(scan) == "counts"
+    assert recognize(convert(X)) == "counts"
     totals = read(convert(X), 1e4).totals
     assert totals.dtype == np.float64
     np.testing.assert_array_equal(totals, X.astype(np.int64).sum(axis=1))
@@ -289,7 +289,7 @@ def test_assumed_target_never_lowers_a_total(convert):
 def test_few_whole_numbers_can_be_log_normalized(convert):
     X = np.array([[2.0, 1.0], [0.0, 0.0]], np.float32)
     np.testing.assert_array_equal(INTERPRETER.totals(convert(X), ValueInterpretation("lognorm", 500.0)), [500.0, 0.0])
-    with pytest.raises(ValueKindError, match="not whole numbers and reach 300"):
+    with pytest.raises(ValueKindError, match="largest value is 300, too large for ln"):
         INTERPRETER.totals(convert(X * 150), ValueInterpretation("lognorm", 500.0))
 
 

@@ -1,7 +1,8 @@
 """Cells of one modality: values, size factors, batches and labels."""
 
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,17 @@ from smile_runtime.arrays import Matrix, as_matrix, dense, is_sparse
 from smile_runtime.encoder import size_factors
 from smile_runtime.errors import QueryError, RecipeError
 from smile_runtime.features import kind_of_features, select_kind, words_of_kind
-from smile_runtime.query import ValueInterpreter, read_values, select_matrix
+from smile_runtime.query import (
+    AnnDataQuery,
+    MatrixLocation,
+    MatrixValues,
+    Transform,
+    ValueInterpreter,
+    interpret_query,
+    noted_base,
+    read_values,
+    select_values,
+)
 from smile_training.data.contacts import parse_pairs, within_distance
 from smile_training.data.data_files import open_data_files
 from smile_training.data.label_columns import Labels, factorize, merge_labels, obs_column, read_labels
@@ -139,14 +150,12 @@ def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: Prepro
     if broken := [name for name in adata.var_names if any(character in str(name) for character in "\t\n\r")]:
         raise RecipeError(f"{path} has a feature named {broken[0]!r}; names must not contain tabs or line breaks")
     try:
-        matrix = as_matrix(select_matrix(adata, data.layer))
-        interpreter = ValueInterpreter(accepted=settings.values, target_sum=settings.total, stated_kind=data.values)
-        values = read_values(matrix, interpreter)
+        matrix, values = _read_values(adata, data, settings)
     except QueryError as error:
-        raise type(error)(f"{path}: {error.message} (in the recipe: data.layer, data.values)") from error
+        raise type(error)(f"{path}: {error.message}{_recipe_fields(error.options)}") from error
     batches, batch_names = _batch_ids(adata, data.batch_key, path)
     cells = Cells(
-        raw=_raw_values(matrix, settings, lognorm=values.kind == "lognorm"),
+        raw=_raw_values(matrix, settings, values.interpretation.transform),
         size_factor=size_factors(values.totals, settings.total),
         features=tuple(map(str, adata.var_names)),
         names=adata.obs_names.to_numpy(dtype=object),
@@ -160,12 +169,37 @@ def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: Prepro
     return cells
 
 
-def _raw_values(matrix: Matrix, settings: PreprocessingSettings, *, lognorm: bool) -> Matrix:
+def _read_values(adata: anndata.AnnData, data: Data, settings: PreprocessingSettings) -> tuple[Matrix, MatrixValues]:
+    """Return the matrix of a file, and its values as a query's are interpreted."""
+    query, location = AnnDataQuery(adata), MatrixLocation(data.layer)
+    interpreter = ValueInterpreter(
+        accepted=settings.values,
+        target_sum=settings.total,
+        stated_kind=data.values,
+        stated_sum=data.target_sum or None,
+        noted_base=noted_base(query),
+    )
+    matrix = as_matrix(select_values(query, location))
+    return matrix, read_values(matrix, interpreter, interpret_query(query, interpreter, location, matrix))
+
+
+def _recipe_fields(options: Mapping[str, object]) -> str:
+    """Return the fields of the recipe that would help, of an error's options; empty if none would."""
+    fields = [
+        f"data.{name}" if value is None else f"data.{name} = {json.dumps(value)}"
+        for name, value in options.items()
+        if name in Data.__struct_fields__
+    ]
+    return f" (in the recipe: {', '.join(fields)})" if fields else ""
+
+
+def _raw_values(matrix: Matrix, settings: PreprocessingSettings, transform: Transform | None) -> Matrix:
     """Return raw values as CSR, or as ndarray for levels and numbers, whose zeros are measurements."""
     if settings.values in ("levels", "numbers"):
         return np.asarray(dense(matrix), dtype=np.float32)
     raw = scipy.sparse.csr_matrix(matrix, dtype=np.float32)
-    raw = raw.expm1() if lognorm else raw
+    if transform is not None:
+        raw = scipy.sparse.csr_matrix(transform.undo(raw.copy()), dtype=np.float32)
     raw.eliminate_zeros()
     return raw
 

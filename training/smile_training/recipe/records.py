@@ -63,6 +63,8 @@ class Data(Section, frozen=True):
     layer: str | None = None
     values: Literal["counts", "lognorm"] | None = None
     """Kind of expression values; None to recognize it."""
+    target_sum: Positive | msgspec.UnsetType = msgspec.UNSET
+    """Total that log-normalized cells were scaled to; inferred from each cell unless set."""
     batch_key: str | None = None
     label_key: str | None = None
     """Label column for pairing and metrics: the finest level."""
