@@ -18,6 +18,7 @@ from smile_runtime.io import read_h5ad, unreadable_file, write_h5ad
 from smile_runtime.query.hdf5_filters import require_filters
 from smile_runtime.query.query import MatrixLocation
 from smile_runtime.query.zarr_chunks import require_chunks, require_names
+from smile_runtime.query.zarr_codecs import require_codecs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,6 +193,7 @@ def _open_hdf5(path: Path) -> "Iterator[StoredGroup]":
 def _open_zarr(path: Path) -> "Iterator[StoredGroup]":
     import zarr
 
+    require_codecs(path)
     try:
         yield cast("StoredGroup", zarr.open_group(path, mode="r"))
     except FileNotFoundError as error:
