@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.arrays.gzip_chunks import GzipDataset, is_gzip
+from smile_runtime.arrays.stored_text import attribute_text
 from smile_runtime.errors import QueryError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def open_stored_matrix(
     """
     if hasattr(stored, "dtype"):
         return DenseRows(cast("StoredArray", stored))
-    kind = str(stored.attrs.get("encoding-type", ""))
+    kind = attribute_text(stored.attrs.get("encoding-type", ""))
     if kind == "csr_matrix":
         return CsrRows(stored)
     if kind == "csc_matrix":
