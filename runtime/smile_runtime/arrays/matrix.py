@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_runtime.arrays.native_types import as_native, as_native_sparse
 from smile_runtime.arrays.stored_matrix import open_stored_matrix
 
 if TYPE_CHECKING:
@@ -53,8 +54,10 @@ def sliceable(matrix: Any) -> Rows:  # noqa: ANN401 (whatever AnnData holds)
 
 
 def as_matrix(matrix: Any) -> Matrix:  # noqa: ANN401 (whatever numpy and scipy take)
-    """Return a matrix in memory: CSR if it is sparse, otherwise an ndarray."""
-    return matrix.tocsr() if is_sparse(matrix) else np.asarray(matrix)
+    """Return a matrix in memory, in native types: CSR if it is sparse, otherwise an ndarray."""
+    if not is_sparse(matrix):
+        return as_native(np.asarray(matrix))
+    return as_native_sparse(matrix if matrix.format == "csc" else matrix.tocsr()).tocsr()
 
 
 class DaskRows:

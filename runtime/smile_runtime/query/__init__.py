@@ -9,6 +9,7 @@ from smile_runtime.query.query import (
     select_matrix,
     select_values,
 )
+from smile_runtime.query.stored_frame import StoredFrame
 from smile_runtime.query.value_interpretation import (
     ReinterpretationError,
     ValueInterpretation,
@@ -23,6 +24,7 @@ __all__ = [
     "MatrixLocation",
     "Query",
     "ReinterpretationError",
+    "StoredFrame",
     "ValueInterpretation",
     "ValueInterpreter",
     "interpret_query",

@@ -17,13 +17,14 @@ from smile_runtime.arrays import Rows, StoredGroup, attribute_text, open_stored_
 from smile_runtime.errors import QueryError
 from smile_runtime.io import read_h5ad, unreadable_file, write_h5ad
 from smile_runtime.query.hdf5_filters import require_filters
-from smile_runtime.query.query import MatrixLocation
+from smile_runtime.query.query import MatrixLocation, select_values
 from smile_runtime.query.stored_frame import StoredFrame
 from smile_runtime.query.zarr_chunks import require_chunks, require_names
 from smile_runtime.query.zarr_codecs import require_codecs
 
 if TYPE_CHECKING:
     import pandas as pd
+    from anndata import AnnData
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,22 @@ class FileQuery:
                 "features; the file is damaged, copy or export it again"
             )
         return matrix
+
+    def read(self, location: MatrixLocation) -> "AnnData":
+        """Return the cells in memory, with the matrix at a location; ``uns`` and the like stay in the file.
+
+        Raises
+        ------
+        QueryError
+            If there are no cells, or the matrix is missing or damaged.
+        """
+        from anndata import AnnData
+
+        matrix = select_values(self, location)[:]
+        values = {"X": matrix} if location.layer is None else {"layers": {location.layer: matrix}}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # repeated names
+            return AnnData(obs=self._obs.read(), var=self.var(location), **values)
 
     def has_field(self, attribute: str, key: str) -> bool:
         """Return whether ``obs``, ``obsm`` or ``uns`` has a key."""

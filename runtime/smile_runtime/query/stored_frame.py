@@ -84,7 +84,8 @@ class StoredFrame:
             values = self._values(self._group[name], _ALL)
             if np.shape(values) != (len(self),):
                 raise ValueError(f"it has shape {np.shape(values)} for {len(self):,} rows")
-            return pd.Series(values).infer_objects()
+            series = pd.Series(values)
+            return series if series.hasnans else series.infer_objects()  # which would turn integers into floats
         except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise QueryError(

@@ -139,9 +139,7 @@ def test_an_unreadable_column_of_obs_is_rejected(path, space, kind):
             opaque = h5py.h5t.create(h5py.h5t.OPAQUE, 8)
             opaque.set_tag(b"NUMPY:O")
             h5py.h5d.create(file["obs"].id, b"donor", opaque, h5py.h5s.create_simple((30,)))
-    with pytest.raises(
-        QueryError, match=r"the column 'donor' of /obs cannot be read: .*; remove it, or copy or export"
-    ):
+    with pytest.raises(QueryError, match=r"the column 'donor' of /obs cannot be read: .*; remove it, or copy"):
         project_file(path, space, path.with_name("full.h5ad"), batch_keys=["donor"])
 
 
@@ -161,5 +159,8 @@ def test_other_columns(tmp_path, values, expected):
     anndata.io.write_elem(group, "/", anndata.AnnData(np.ones((3, 1)), obs=frame))
     with open_query(tmp_path / "query.zarr", "rna") as stored:
         column = stored.obs("column")
-    pd.testing.assert_series_equal(column, pd.Series(expected), check_dtype=False)
-    assert column.dtype.isnative if isinstance(column.dtype, np.dtype) else True
+    pd.testing.assert_series_equal(
+        column, pd.Series(expected, dtype=object if np.nan in expected else None), check_dtype=False
+    )
+    assert column.dtype.isnative
+    assert column.astype(str).tolist() == list(map(str, expected))
