@@ -16,6 +16,7 @@ from smile_runtime.arrays.matrix import (
     stored_values,
 )
 from smile_runtime.arrays.row_transform import RowTransform
+from smile_runtime.arrays.selected_columns import select_columns
 from smile_runtime.arrays.stored_matrix import StoredArray, StoredGroup, open_stored_matrix, read_part
 from smile_runtime.arrays.stored_text import attribute_text, attribute_texts, decode_texts, holds_text
 
@@ -40,6 +41,7 @@ __all__ = [
     "row_bytes",
     "row_chunks",
     "row_sums",
+    "select_columns",
     "sliceable",
     "stored_values",
 ]

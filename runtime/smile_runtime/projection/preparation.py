@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from smile_runtime.arrays import Rows
+from smile_runtime.arrays import Rows, select_columns
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, require_positive
 from smile_runtime.errors import FeatureMatchError, QueryError, ValueKindError
 from smile_runtime.features import FeatureMatch, log_match, match_features, require_summable
@@ -18,10 +19,13 @@ from smile_runtime.query import (
     ValueInterpretation,
     ValueInterpreter,
     interpret_query,
+    measured_columns,
     select_values,
 )
 from smile_runtime.results import require_free_fields, require_key
 from smile_runtime.space import Space
+
+_SEPARATELY = "project each batch separately, without the features that it did not measure"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +56,7 @@ class PreparedProjection:
     """A query that is ready to be projected."""
 
     matrix: Rows
-    """Values of all the query's features, shape ``(n, n_vars)``."""
+    """Values of all features that the query measured, shape ``(n, n_vars)``."""
     projector: Projector
     """Projector of the matrix's rows."""
     interpretation: ValueInterpretation
@@ -66,8 +70,12 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
     if not options.overwrite:
         require_free_fields(query, options.key_added, [column.name for column in mapper.columns])
     matrix = select_values(query, options.location)
-    match = _match_features(query, encoder, space.manifest.organism, options)
     settings = encoder.record.preprocessing
+    measured = np.ones(matrix.shape[1], bool)
+    if settings.values not in ("levels", "numbers"):  # in which NaN is a value like any other
+        measured = measured_columns(matrix, _SEPARATELY)
+    matrix = select_columns(matrix, measured)
+    match = _match_features(query, encoder, space.manifest.organism, options, measured)
     interpreter = ValueInterpreter(
         accepted=settings.values,
         target_sum=settings.target_sum,
@@ -98,12 +106,15 @@ def reference_mapper(space: Space, modality: str, unknown_rate: float) -> Refere
     )
 
 
-def _match_features(query: Query, encoder: Encoder, organism: str, options: ProjectionOptions) -> FeatureMatch:
+def _match_features(
+    query: Query, encoder: Encoder, organism: str, options: ProjectionOptions, measured: NDArray[np.bool_]
+) -> FeatureMatch:
     """Match the features of a query; on failure, suggest ``raw`` or ``X`` if its features would match."""
 
     def match_at(location: MatrixLocation) -> FeatureMatch:
+        var = query.var(location)
         return match_features(
-            query.var(location),
+            var[measured] if location == options.location else var,
             encoder.features,
             encoder.record,
             organism=organism,

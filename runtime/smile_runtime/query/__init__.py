@@ -10,6 +10,7 @@ from smile_runtime.query.query import (
     select_values,
 )
 from smile_runtime.query.stored_frame import StoredFrame
+from smile_runtime.query.unmeasured import measured_columns
 from smile_runtime.query.value_interpretation import (
     ReinterpretationError,
     ValueInterpretation,
@@ -28,6 +29,7 @@ __all__ = [
     "ValueInterpretation",
     "ValueInterpreter",
     "interpret_query",
+    "measured_columns",
     "open_query",
     "read_values",
     "select_matrix",

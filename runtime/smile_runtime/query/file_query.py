@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Rows, StoredGroup, attribute_text, open_stored_matrix
+from smile_runtime.arrays import Matrix, Rows, StoredGroup, attribute_text, open_stored_matrix
 from smile_runtime.errors import QueryError
 from smile_runtime.io import read_h5ad, unreadable_file, write_h5ad
 from smile_runtime.query.hdf5_filters import require_filters
@@ -116,7 +116,9 @@ class FileQuery:
         return matrix
 
     def read(self, location: MatrixLocation) -> "AnnData":
-        """Return the cells in memory, with the matrix at a location; ``uns`` and the like stay in the file.
+        """Return the cells in memory, with the matrix at a location, and others that can be read.
+
+        Of ``uns``, only ``log1p`` is read; ``obsm`` and the like stay in the file.
 
         Raises
         ------
@@ -125,11 +127,23 @@ class FileQuery:
         """
         from anndata import AnnData
 
-        matrix = select_values(self, location)[:]
-        values = {"X": matrix} if location.layer is None else {"layers": {location.layer: matrix}}
+        found: dict[str | None, Matrix | None] = {location.layer: select_values(self, location)[:]}
+        for layer in (None, *self.layers):
+            if layer not in found:
+                found[layer] = self._read_other(layer)
+        layers = {name: matrix for name, matrix in found.items() if name is not None and matrix is not None}
+        uns = {"log1p": self._read("uns/log1p")} if self.has_field("uns", "log1p") else {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # repeated names
-            return AnnData(obs=self._obs.read(), var=self.var(location), **values)
+            return AnnData(found[None], obs=self._obs.read(), var=self.var(location), layers=layers, uns=uns)
+
+    def _read_other(self, layer: str | None) -> "Matrix | None":
+        try:
+            matrix = self.values(MatrixLocation(layer))
+            return None if matrix is None else matrix[:]
+        except QueryError as error:
+            logger.warning("%s. This matrix is ignored", error.message)
+            return None
 
     def has_field(self, attribute: str, key: str) -> bool:
         """Return whether ``obs``, ``obsm`` or ``uns`` has a key."""
@@ -138,6 +152,11 @@ class FileQuery:
     @cached_property
     def _obs(self) -> StoredFrame:
         return StoredFrame(self.group["obs"])
+
+    def _read(self, name: str) -> Any:  # noqa: ANN401 (whatever is stored there)
+        from anndata.io import read_elem
+
+        return read_elem(self.group[name])
 
     def _var(self, location: MatrixLocation) -> StoredFrame:
         return StoredFrame(self.group["raw/var" if location.use_raw else "var"])

@@ -154,7 +154,8 @@ def _take(categories: NDArray[Any], codes: NDArray[Any]) -> NDArray[np.object_]:
             f"categories have the codes {codes.min()} to {codes.max()}, but there are {len(categories):,}; "
             "the file is damaged, copy or export it again"
         )
-    return np.append(categories.astype(object), np.nan)[codes]
+    values: NDArray[np.object_] = np.append(categories.astype(object), np.nan)[codes]
+    return values
 
 
 def _read_other(stored: StoredGroup) -> NDArray[Any]:

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from smile_runtime.arrays import Matrix, as_matrix, dense, is_sparse
 from smile_runtime.encoder import size_factors
 from smile_runtime.errors import QueryError, RecipeError
-from smile_runtime.query import ValueInterpreter, read_values, select_matrix
+from smile_runtime.query import ValueInterpreter, measured_columns, read_values, select_matrix
 from smile_training.data.contacts import parse_pairs, within_distance
 from smile_training.data.data_files import open_data_files
 from smile_training.data.label_columns import Labels, factorize, merge_labels, obs_column, read_labels
 from smile_training.recipe import Data, Modality, PreprocessingSettings
 
 logger = logging.getLogger(__name__)
+
+_SEPARATELY = "write each batch to a file of its own, without the features that it did not measure"
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +117,7 @@ def read_cells(name: str, modality: Modality, folder: Path) -> Cells:
 
 
 def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: PreprocessingSettings) -> Cells:
+    adata = _without_unmeasured(adata, path, data, settings)
     for kind, names in (("feature", adata.var_names), ("cell", adata.obs_names)):
         if not names.is_unique:
             raise RecipeError(
@@ -143,6 +146,20 @@ def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: Prepro
         kept = within_distance(parse_pairs(cells.features), data.contacts.max_distance)
         cells = cells.with_features(np.flatnonzero(kept))
     return cells
+
+
+def _without_unmeasured(
+    adata: anndata.AnnData, path: Path, data: Data, settings: PreprocessingSettings
+) -> anndata.AnnData:
+    """Drop the features that are NaN in all cells."""
+    if settings.values in ("levels", "numbers"):  # in which NaN is a value like any other
+        return adata
+    try:
+        matrix = as_matrix(select_matrix(adata, data.layer))
+        measured = measured_columns(matrix, _SEPARATELY)
+    except QueryError as error:
+        raise type(error)(f"{path}: {error.message} (in the recipe: data.path, data.layer)") from error
+    return adata if measured.all() else adata[:, measured]
 
 
 def _raw_values(matrix: Matrix, settings: PreprocessingSettings, *, lognorm: bool) -> Matrix:
