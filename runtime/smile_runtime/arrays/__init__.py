@@ -17,7 +17,8 @@ from smile_runtime.arrays.matrix import (
     stored_values,
 )
 from smile_runtime.arrays.row_transform import RowTransform
-from smile_runtime.arrays.stored_matrix import StoredArray, StoredGroup, open_stored_matrix
+from smile_runtime.arrays.stored_matrix import StoredArray, StoredGroup, open_stored_matrix, read_part
+from smile_runtime.arrays.stored_text import attribute_text, attribute_texts, decode_texts, holds_text
 
 __all__ = [
     "DaskRows",
@@ -27,11 +28,16 @@ __all__ = [
     "StoredArray",
     "StoredGroup",
     "as_matrix",
+    "attribute_text",
+    "attribute_texts",
+    "decode_texts",
     "dense",
     "expm1",
+    "holds_text",
     "is_sparse",
     "map_values",
     "open_stored_matrix",
+    "read_part",
     "row_bytes",
     "row_chunks",
     "row_sums",

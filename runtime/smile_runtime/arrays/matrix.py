@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_runtime.arrays.index_types import computable_sparse
+from smile_runtime.arrays.number_types import computable
 from smile_runtime.arrays.stored_matrix import open_stored_matrix
 
 if TYPE_CHECKING:
@@ -53,8 +55,11 @@ def sliceable(matrix: Any) -> Rows:  # noqa: ANN401 (whatever AnnData holds)
 
 
 def as_matrix(matrix: Any) -> Matrix:  # noqa: ANN401 (whatever numpy and scipy take)
-    """Return a matrix in memory: CSR if it is sparse, otherwise an ndarray."""
-    return matrix.tocsr() if is_sparse(matrix) else np.asarray(matrix)
+    """Return a matrix in memory, of types to compute with: CSR if it is sparse, otherwise an ndarray."""
+    if not is_sparse(matrix):
+        return computable(np.asarray(matrix))
+    stored: Any = matrix  # of any sparse format
+    return computable_sparse(stored if stored.format == "csc" else stored.tocsr()).tocsr()
 
 
 class DaskRows:

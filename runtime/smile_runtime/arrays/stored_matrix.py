@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.arrays.gzip_chunks import GzipDataset, is_gzip
+from smile_runtime.arrays.number_types import computable
+from smile_runtime.arrays.stored_text import attribute_text
 from smile_runtime.errors import QueryError
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def open_stored_matrix(
     """
     if hasattr(stored, "dtype"):
         return DenseRows(cast("StoredArray", stored))
-    kind = str(stored.attrs.get("encoding-type", ""))
+    kind = attribute_text(stored.attrs.get("encoding-type", ""))
     if kind == "csr_matrix":
         return CsrRows(stored)
     if kind == "csc_matrix":
@@ -108,7 +110,7 @@ class DenseRows:
     def __init__(self, array: StoredArray) -> None:
         self._array = array
         self.shape: tuple[int, ...] = tuple(array.shape)
-        self.dtype = array.dtype
+        self.dtype = _computed_type(array)
 
     @property
     def row_bytes(self) -> float:
@@ -121,7 +123,7 @@ class DenseRows:
         return self._array.chunks[0] if self._array.chunks else 1
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
-        return read_part(self._array, rows)
+        return computable(read_part(self._array, rows))
 
 
 class CsrRows:
@@ -136,7 +138,7 @@ class CsrRows:
     def __init__(self, group: StoredGroup) -> None:
         self._data, self._indices, self._indptr = (_fast_array(group[name]) for name in ("data", "indices", "indptr"))
         self.shape = _shape(group)
-        self.dtype = self._data.dtype
+        self.dtype = _computed_type(self._data)
         _require_entries(group, self.shape[0])
 
     @property
@@ -171,7 +173,7 @@ class CscRows:
 
     def __init__(self, group: StoredGroup, scratch: Path | None = None) -> None:
         self.shape = _shape(group)
-        self.dtype = group["data"].dtype
+        self.dtype = _computed_type(group["data"])
         self._entry = np.dtype([("row", "<u2"), ("column", "<i4"), ("value", self.dtype)])
         self.row_bytes = group["data"].shape[0] / max(1, self.shape[0]) * (self._entry.itemsize + 16)
         self._folder = Path(tempfile.mkdtemp(prefix="smile-rows-", dir=scratch))
@@ -183,7 +185,7 @@ class CscRows:
 
     def _transpose(self, group: StoredGroup) -> None:
         _require_entries(group, self.shape[1])
-        indptr = read_part(group["indptr"], slice(None))
+        indptr = read_part(group["indptr"], slice(None)).astype(np.int64)
         if (np.diff(indptr) < 0).any():
             raise _damaged("its column pointers decrease")
         n_entries = int(indptr[-1])
@@ -227,6 +229,11 @@ def _fast_array(array: StoredArray) -> StoredArray | GzipDataset:
     return GzipDataset(array) if is_gzip(array) else array
 
 
+def _computed_type(array: "StoredArray | GzipDataset") -> np.dtype[Any]:
+    empty: NDArray[Any] = computable(np.empty(0, array.dtype))
+    return empty.dtype
+
+
 def _shape(group: StoredGroup) -> tuple[int, int]:
     n_rows, n_columns = group.attrs["shape"]
     return int(n_rows), int(n_columns)
@@ -261,7 +268,7 @@ def _csr(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], n_colu
 
     shape = (len(indptr) - 1, n_columns)
     try:
-        result = csr_matrix((np.asarray(data), np.asarray(indices), indptr), shape=shape)
+        result = csr_matrix((computable(data), indices, indptr), shape=shape)
         result.check_format(full_check=True)
     except ValueError as error:
         raise _damaged(error) from error

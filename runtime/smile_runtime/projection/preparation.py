@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from smile_runtime.arrays import Rows
+from smile_runtime.arrays import Rows, select_columns
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, require_positive
 from smile_runtime.errors import FeatureMatchError, QueryError
 from smile_runtime.features import FeatureMatch, log_match, match_features, require_summable
@@ -19,11 +20,14 @@ from smile_runtime.query import (
     ValueInterpretation,
     ValueInterpreter,
     interpret_query,
+    measured_columns,
     noted_base,
     select_values,
 )
 from smile_runtime.results import require_free_fields, require_key
 from smile_runtime.space import Space
+
+_SEPARATELY = "project each batch separately, without the features that it did not measure"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +58,7 @@ class PreparedProjection:
     """A query that is ready to be projected."""
 
     matrix: Rows
-    """Values of all the query's features, shape ``(n, n_vars)``."""
+    """Values of all features that the query measured, shape ``(n, n_vars)``."""
     projector: Projector
     """Projector of the matrix's rows."""
     interpretation: ValueInterpretation
@@ -67,11 +71,15 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
     mapper = reference_mapper(space, encoder.modality, options.unknown_rate)
     if not options.overwrite:
         require_free_fields(query, options.key_added, [column.name for column in mapper.columns])
-    measured = restrict_query(query, space, encoder)
-    matrix = select_values(measured, options.location)
-    log_selection(measured.selection(options.location))
-    match = _match_features(measured, encoder, space.manifest.organism, options)
+    restricted = restrict_query(query, space, encoder)
+    matrix = select_values(restricted, options.location)
+    log_selection(restricted.selection(options.location))
     settings = encoder.record.preprocessing
+    measured = np.ones(matrix.shape[1], bool)
+    if settings.values not in ("levels", "numbers"):  # in which NaN is a value like any other
+        measured = measured_columns(matrix, _SEPARATELY)
+    matrix = select_columns(matrix, np.flatnonzero(measured))
+    match = _match_features(restricted, encoder, space.manifest.organism, options, measured)
     interpreter = ValueInterpreter(
         accepted=settings.values,
         target_sum=settings.target_sum,
@@ -79,7 +87,7 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
         stated_sum=options.target_sum,
         noted_base=noted_base(query),
     )
-    interpretation = interpret_query(measured, interpreter, options.location, matrix)
+    interpretation = interpret_query(restricted, interpreter, options.location, matrix)
     require_summable(match, interpretation.kind)
     projector = Projector(
         encoder=encoder, match=match, interpreter=interpreter, mapper=mapper, batch_size=options.batch_size
@@ -98,12 +106,15 @@ def reference_mapper(space: Space, modality: str, unknown_rate: float) -> Refere
     )
 
 
-def _match_features(query: EncoderQuery, encoder: Encoder, organism: str, options: ProjectionOptions) -> FeatureMatch:
+def _match_features(
+    query: EncoderQuery, encoder: Encoder, organism: str, options: ProjectionOptions, measured: NDArray[np.bool_]
+) -> FeatureMatch:
     """Match the features of a query; on failure, suggest ``raw`` or ``X`` if its features would match."""
 
     def match_at(location: MatrixLocation) -> FeatureMatch:
+        var = query.var(location)
         return match_features(
-            query.var(location),
+            var[measured] if location == options.location else var,
             encoder.features,
             encoder.record,
             organism=organism,

@@ -11,7 +11,9 @@ from smile_runtime.query.query import (
     select_matrix,
     select_values,
 )
+from smile_runtime.query.stored_frame import StoredFrame
 from smile_runtime.query.transform import Transform
+from smile_runtime.query.unmeasured import measured_columns
 from smile_runtime.query.value_interpretation import (
     MatrixValues,
     ReinterpretationError,
@@ -29,11 +31,13 @@ __all__ = [
     "MatrixValues",
     "Query",
     "ReinterpretationError",
+    "StoredFrame",
     "Transform",
     "ValueInterpretation",
     "ValueInterpreter",
     "find_table",
     "interpret_query",
+    "measured_columns",
     "noted_base",
     "open_query",
     "read_values",

@@ -6,22 +6,26 @@ import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Rows, StoredArray, StoredGroup, open_stored_matrix
+from smile_runtime.arrays import Matrix, Rows, StoredGroup, attribute_text, open_stored_matrix
 from smile_runtime.errors import QueryError
 from smile_runtime.io import read_h5ad, unreadable_file, write_h5ad
 from smile_runtime.query.hdf5_filters import require_filters
 from smile_runtime.query.mudata_tables import find_table
-from smile_runtime.query.query import MatrixLocation
+from smile_runtime.query.query import MatrixLocation, select_values
+from smile_runtime.query.stored_frame import StoredFrame
 from smile_runtime.query.zarr_chunks import require_chunks, require_names
+from smile_runtime.query.zarr_codecs import require_codecs
 
 if TYPE_CHECKING:
     import pandas as pd
+    from anndata import AnnData
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +64,7 @@ class FileQuery:
     @property
     def n_obs(self) -> int:
         """Number of cells."""
-        return int(_index(self.group["obs"]).shape[0])
+        return len(self._obs)
 
     @property
     def layers(self) -> Sequence[str]:
@@ -74,8 +78,7 @@ class FileQuery:
 
     def var(self, location: MatrixLocation) -> "pd.DataFrame":
         """Return the features of the matrix at a location, one row each."""
-        frame: pd.DataFrame = self._read("raw/var" if location.use_raw else "var")
-        return frame
+        return self._var(location).read()
 
     def obs(self, column: str) -> "pd.Series[Any]":
         """Return a column of ``obs``.
@@ -85,37 +88,63 @@ class FileQuery:
         QueryError
             If the column is missing.
         """
-        import pandas as pd
-
-        columns = [str(name) for name in self.group["obs"].attrs["column-order"]]
+        columns = self._obs.columns
         if column not in columns:
             known = ", ".join(map(repr, columns)) or "none"
             raise QueryError(f"the query has no column {column!r} in obs; its columns are: {known}")
-        return pd.Series(self._read(f"obs/{column}"))
+        return self._obs.column(column)
 
     def obs_names(self, rows: slice) -> NDArray[np.object_]:
         """Return the names of a range of cells, shape ``(n,)``."""
-        names = _index(self.group["obs"])
-        read = names.asstr()[rows] if hasattr(names, "asstr") else names[rows]
-        return np.asarray(read, dtype=object)
+        return self._obs.names(rows)
 
     def values(self, location: MatrixLocation) -> Rows | None:
         """Return the matrix at a location, shape ``(n_obs, n_vars)``; None if it is missing."""
         name = "raw/X" if location.use_raw else "X" if location.layer is None else f"layers/{location.layer}"
-        if name not in self.group or str(self.group[name].attrs.get("encoding-type", "")) == "null":
+        if name not in self.group or _encoding(self.group[name]) == "null":
             return None
         stored = self.group[name]
         if getattr(stored, "shape", ()) is None:  # an empty dataset of HDF5
             return None
         require_chunks(stored, self.path)
         matrix = open_stored_matrix(stored, self.scratch)
-        n_vars = len(self.var(location))
+        n_vars = len(self._var(location))
         if tuple(matrix.shape) != (self.n_obs, n_vars):
             raise QueryError(
                 f"{name} in {self.path} has shape {tuple(matrix.shape)} for {self.n_obs:,} cells and {n_vars:,} "
                 "features; the file is damaged, copy or export it again"
             )
         return matrix
+
+    def read(self, location: MatrixLocation) -> "AnnData":
+        """Return the cells in memory, with the matrix at a location, and others that can be read.
+
+        Of ``uns``, only ``log1p`` is read; ``obsm`` and the like stay in the file.
+
+        Raises
+        ------
+        QueryError
+            If there are no cells, or the matrix is missing or damaged.
+        """
+        from anndata import AnnData
+
+        found: dict[str | None, Matrix | None] = {location.layer: select_values(self, location)[:]}
+        for layer in (None, *self.layers):
+            if layer not in found:
+                found[layer] = self._read_other(layer)
+        layers = {name: matrix for name, matrix in found.items() if name is not None and matrix is not None}
+        uns = {"log1p": self._read("uns/log1p")} if self.has_field("uns", "log1p") else {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # repeated names
+            return AnnData(found[None], obs=self._obs.read(), var=self.var(location), layers=layers, uns=uns)
+
+    def _read_other(self, layer: str | None) -> "Matrix | None":
+        try:
+            matrix = self.values(MatrixLocation(layer))
+            return None if matrix is None else matrix[:]
+        except QueryError as error:
+            logger.warning("%s. This matrix is ignored", error.message)
+            return None
 
     def has_field(self, attribute: str, key: str) -> bool:
         """Return whether ``obs``, ``obsm`` or ``uns`` has a key."""
@@ -125,10 +154,17 @@ class FileQuery:
         """Return ``uns["log1p"]``, in which scanpy notes a logarithm and its base; None if it is missing."""
         return self._read("uns/log1p") if self.has_field("uns", "log1p") else None
 
+    @cached_property
+    def _obs(self) -> StoredFrame:
+        return StoredFrame(self.group["obs"])
+
     def _read(self, name: str) -> Any:  # noqa: ANN401 (whatever is stored there)
         from anndata.io import read_elem
 
         return read_elem(self.group[name])
+
+    def _var(self, location: MatrixLocation) -> StoredFrame:
+        return StoredFrame(self.group["raw/var" if location.use_raw else "var"])
 
 
 @contextmanager
@@ -208,6 +244,7 @@ def _open_hdf5(path: Path) -> "Iterator[StoredGroup]":
 def _open_zarr(path: Path) -> "Iterator[StoredGroup]":
     import zarr
 
+    require_codecs(path)
     try:
         yield cast("StoredGroup", zarr.open_group(path, mode="r"))
     except FileNotFoundError as error:
@@ -243,15 +280,11 @@ def _require_table(query: FileQuery) -> None:
     """
     try:
         for name in ("obs", "var"):
-            if query.group[name].attrs["encoding-type"] != "dataframe":
-                raise KeyError(name)
-            require_names(_index(query.group[name]), query.path)
+            for names in StoredFrame(query.group[name]).name_arrays:
+                require_names(names, query.path)
     except KeyError as error:
         raise unreadable_file(query.path, query.kind, ValueError(f"it has no table of cells: {error}")) from error
 
 
-def _index(frame: StoredGroup) -> StoredArray:
-    """Return the index of a stored data frame; a nullable one is stored as values and a mask."""
-    index = frame[str(frame.attrs["_index"])]
-    array: StoredArray = index if hasattr(index, "dtype") else index["values"]
-    return array
+def _encoding(stored: StoredGroup) -> str:
+    return attribute_text(stored.attrs.get("encoding-type", ""))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import StoredGroup
+from smile_runtime.arrays import StoredGroup, attribute_texts
 from smile_runtime.mapping import Records
 from smile_runtime.results.anndata_fields import earlier_fields, field_names, label_codes, label_keys
 from smile_runtime.results.results import Projection
@@ -89,6 +89,6 @@ def _write_labels(group: StoredGroup, key: str, projection: Projection, index: i
 
 def _set_order(obs: StoredGroup, added: Sequence[str]) -> None:
     """Update the column order that a stored data frame keeps."""
-    order = [str(name) for name in obs.attrs["column-order"]]
+    order = attribute_texts(obs.attrs["column-order"])
     kept = [name for name in order if name in obs and name not in added]
     obs.attrs["column-order"] = [*kept, *(name for name in added if name in obs)]

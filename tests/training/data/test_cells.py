@@ -260,6 +260,21 @@ def test_nan_is_rejected(read: Read) -> None:
         read(small(X))
 
 
+def test_features_that_are_nan_in_all_cells_are_dropped(read: Read, caplog: pytest.LogCaptureFixture) -> None:
+    X = np.column_stack([COUNTS, np.full(3, np.nan, np.float32)])
+    cells = read(small(X))
+    np.testing.assert_array_equal(cells.raw.toarray(), COUNTS)
+    assert cells.features == ("gene0", "gene1", "gene2", "gene3")
+    assert "1 features are NaN in all cells and count as not measured" in caplog.text
+
+
+def test_joined_batches_that_measured_different_features_are_rejected(read: Read) -> None:
+    X = np.tile(COUNTS, (200, 1))
+    X[:300, 2] = np.nan
+    with pytest.raises(ValueKindError, match=r"1 features are NaN in the first cells .*; write each batch to a file"):
+        read(small(X))
+
+
 def test_negative_values_are_rejected(read: Read) -> None:
     with pytest.raises(ValueKindError, match="8 values are negative"):
         read(small(-COUNTS))
@@ -273,7 +288,7 @@ def test_values_of_an_unknown_kind_are_rejected(read: Read) -> None:
 def test_repeated_feature_names_are_rejected(read: Read) -> None:
     adata = small()
     adata.var_names = ["gene0", "gene1", "gene0", "gene3"]
-    with pytest.warns(UserWarning, match="not unique"), pytest.raises(RecipeError, match="repeated feature names"):
+    with pytest.raises(RecipeError, match="repeated feature names"):
         read(adata)
 
 

@@ -24,6 +24,7 @@ from smile_runtime.query import (
     Transform,
     ValueInterpreter,
     interpret_query,
+    measured_columns,
     noted_base,
     read_values,
     select_values,
@@ -34,6 +35,8 @@ from smile_training.data.label_columns import Labels, factorize, merge_labels, o
 from smile_training.recipe import Data, Kind, Modality, PreprocessingSettings
 
 logger = logging.getLogger(__name__)
+
+_SEPARATELY = "write each batch to a file of its own, without the features that it did not measure"
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +144,7 @@ def _select_features(adata: anndata.AnnData, path: Path, *, kind: Kind, organism
 
 
 def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: PreprocessingSettings) -> Cells:
+    adata = _without_unmeasured(adata, path, data, settings)
     for kind, names in (("feature", adata.var_names), ("cell", adata.obs_names)):
         if not names.is_unique:
             raise RecipeError(
@@ -191,6 +195,20 @@ def _recipe_fields(options: Mapping[str, object]) -> str:
         if name in Data.__struct_fields__
     ]
     return f" (in the recipe: {', '.join(fields)})" if fields else ""
+
+
+def _without_unmeasured(
+    adata: anndata.AnnData, path: Path, data: Data, settings: PreprocessingSettings
+) -> anndata.AnnData:
+    """Drop the features that are NaN in all cells."""
+    if settings.values in ("levels", "numbers"):  # in which NaN is a value like any other
+        return adata
+    try:
+        matrix = as_matrix(select_values(AnnDataQuery(adata), MatrixLocation(data.layer)))
+        measured = measured_columns(matrix, _SEPARATELY)
+    except QueryError as error:
+        raise type(error)(f"{path}: {error.message} (in the recipe: data.path, data.layer)") from error
+    return adata if measured.all() else adata[:, measured]
 
 
 def _raw_values(matrix: Matrix, settings: PreprocessingSettings, transform: Transform | None) -> Matrix:

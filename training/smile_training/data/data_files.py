@@ -8,11 +8,13 @@ from pathlib import Path
 import anndata
 import pandas as pd
 
-from smile_runtime.errors import QueryError, RecipeError
-from smile_runtime.io import read_h5ad, sha256_file
+from smile_runtime.errors import RecipeError
+from smile_runtime.io import sha256_file
+from smile_runtime.query import MatrixLocation
 from smile_training.data.contacts import read_contacts
 from smile_training.data.mudata import read_modality
 from smile_training.data.simulation import simulate_mark, simulate_methylation
+from smile_training.data.table import read_table
 from smile_training.recipe import Data
 
 
@@ -80,16 +82,15 @@ def open_data_files(name: str, data: Data, folder: Path, *, synonyms: Collection
 
 def _open(path: Path, name: str, data: Data, synonyms: Collection[str]) -> anndata.AnnData:
     _require_existing(path)
-    if path.suffix in (".cool", ".scool") or path.is_dir():
+    if path.suffix in (".cool", ".scool") or (path.is_dir() and path.suffix != ".zarr"):
         if data.contacts.resolution is None or not data.contacts.genome:
             raise RecipeError(f"{path} holds contacts; set data.contacts.genome and data.contacts.resolution")
         return read_contacts(path, genome=data.contacts.genome, resolution=data.contacts.resolution)
+    location = MatrixLocation(None if data.simulate else data.layer)
     if path.suffix == ".h5mu":
-        return read_modality(path, data.mudata_key) if data.mudata_key else read_modality(path, name, synonyms)
-    try:
-        return read_h5ad(path)
-    except QueryError as error:
-        raise RecipeError(error.message, options=error.options) from error
+        table = data.mudata_key
+        return read_modality(path, table or name, location, () if table else synonyms)
+    return read_table(path, name, location)
 
 
 def _with_obs(adata: anndata.AnnData, path: Path) -> anndata.AnnData:
@@ -117,7 +118,8 @@ def _require_existing(path: Path) -> None:
 def _sha256(path: Path) -> str:
     _require_existing(path)
     if path.is_dir():
-        hashes = "".join(sha256_file(file) for file in sorted(path.iterdir()) if file.is_file())
+        pattern = "**/*" if path.suffix == ".zarr" else "*"
+        hashes = "".join(sha256_file(file) for file in sorted(path.glob(pattern)) if file.is_file())
         return hashlib.sha256(hashes.encode()).hexdigest()
     return sha256_file(path)
 

@@ -7,11 +7,14 @@ from pathlib import Path
 import anndata
 import pandas as pd
 
-from smile_runtime.errors import RecipeError
-from smile_runtime.query import find_table
+from smile_runtime.errors import QueryError, RecipeError
+from smile_runtime.query import MatrixLocation, StoredFrame, find_table
+from smile_training.data.table import read_table
 
 
-def read_modality(path: Path, modality: str, synonyms: Collection[str] = ()) -> anndata.AnnData:
+def read_modality(
+    path: Path, modality: str, location: MatrixLocation | None = None, synonyms: Collection[str] = ()
+) -> anndata.AnnData:
     """Read one modality of an h5mu file; the others stay on disk.
 
     Shared columns are added unless the modality has one of that name. A shared ``modality:column`` is added as
@@ -23,6 +26,8 @@ def read_modality(path: Path, modality: str, synonyms: Collection[str] = ()) -> 
         Path of the h5mu file.
     modality
         Name of the modality in the file.
+    location
+        Location of the values; None for ``X``.
     synonyms
         Other names that it may have there, in lower case.
 
@@ -46,7 +51,7 @@ def read_modality(path: Path, modality: str, synonyms: Collection[str] = ()) -> 
                 f"{path} has no modality {modality!r}; it has: {', '.join(modalities) or 'none'}; set "
                 "data.mudata_key to one of them"
             )
-        adata = _read_own(path, table)
+        adata = _read_own(path, table, location or MatrixLocation())
     if not shared.index.is_unique:
         repeated = shared.index[shared.index.duplicated()][0]
         raise RecipeError(f"{path} has several cells named {repeated!r}; make the obs_names of each modality unique")
@@ -59,20 +64,19 @@ def read_modality(path: Path, modality: str, synonyms: Collection[str] = ()) -> 
 def _read_shared(path: Path) -> tuple[list[str], pd.DataFrame]:
     """Return the names of the modalities, and the table of cells that they share."""
     import h5py
-    from anndata.io import read_elem
 
     try:
         with h5py.File(path) as file:
-            return list(file["mod"].keys()), read_elem(file["obs"])
+            return list(file["mod"].keys()), StoredFrame(file["obs"]).read()
     except Exception as error:
         raise _unreadable(path, error) from error
 
 
-def _read_own(path: Path, modality: str) -> anndata.AnnData:
-    import mudata
-
+def _read_own(path: Path, modality: str, location: MatrixLocation) -> anndata.AnnData:
     try:
-        return mudata.read_h5ad(path, modality)
+        return read_table(path, modality, location)
+    except (QueryError, RecipeError):
+        raise
     except Exception as error:
         raise _unreadable(path, error) from error
 

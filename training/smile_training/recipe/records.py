@@ -52,7 +52,7 @@ class Data(Section, frozen=True):
     """Cells of one modality."""
 
     path: str | list[str]
-    """Files relative to the data folder: .h5ad, .h5mu, .cool, .scool or a folder of .cool; several are joined."""
+    """Files relative to the data folder: .h5ad, .h5mu, .zarr, .cool, .scool, a folder of .cool; several are joined."""
     source: Source
     sha256: str | list[str] = ""
     """The sha256 of each file, verified before it is opened; empty to skip this."""
