@@ -16,7 +16,7 @@ from smile_runtime.arrays.matrix import (
     stored_values,
 )
 from smile_runtime.arrays.row_transform import RowTransform
-from smile_runtime.arrays.stored_matrix import StoredArray, StoredGroup, open_stored_matrix
+from smile_runtime.arrays.stored_matrix import StoredArray, StoredGroup, open_stored_matrix, read_part, stored_shape
 
 __all__ = [
     "DaskRows",
@@ -31,9 +31,11 @@ __all__ = [
     "is_sparse",
     "map_values",
     "open_stored_matrix",
+    "read_part",
     "row_bytes",
     "row_chunks",
     "row_sums",
     "sliceable",
+    "stored_shape",
     "stored_values",
 ]

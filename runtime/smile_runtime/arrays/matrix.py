@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_runtime.arrays.number_types import computable
 from smile_runtime.arrays.stored_matrix import open_stored_matrix
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def sliceable(matrix: Any) -> Rows:  # noqa: ANN401 (whatever AnnData holds)
 
 def as_matrix(matrix: Any) -> Matrix:  # noqa: ANN401 (whatever numpy and scipy take)
     """Return a matrix in memory: CSR if it is sparse, otherwise an ndarray."""
-    return matrix.tocsr() if is_sparse(matrix) else np.asarray(matrix)
+    return computable(matrix.tocsr() if is_sparse(matrix) else np.asarray(matrix))
 
 
 class DaskRows:

@@ -1,5 +1,6 @@
 """Query cells: location and kind of their values, in memory or in a file."""
 
+from smile_runtime.query.copied_tables import require_cell_names, require_tables
 from smile_runtime.query.file_query import FileQuery, open_query
 from smile_runtime.query.query import (
     AnnDataQuery,
@@ -28,6 +29,8 @@ __all__ = [
     "interpret_query",
     "open_query",
     "read_values",
+    "require_cell_names",
+    "require_tables",
     "select_matrix",
     "select_values",
     "warn_of_empty_cells",

@@ -4,7 +4,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Rows, StoredArray, StoredGroup, open_stored_matrix
+from smile_runtime.arrays import Rows, StoredArray, StoredGroup, open_stored_matrix, stored_shape
 from smile_runtime.errors import QueryError
-from smile_runtime.io import read_h5ad, unreadable_file, write_h5ad
+from smile_runtime.io import open_probed_hdf5, read_h5ad, reading, unreadable_file, write_h5ad
 from smile_runtime.query.hdf5_filters import require_filters
 from smile_runtime.query.query import MatrixLocation
 from smile_runtime.query.zarr_chunks import require_chunks, require_names
@@ -59,21 +59,26 @@ class FileQuery:
     @property
     def n_obs(self) -> int:
         """Number of cells."""
-        return int(_index(self.group["obs"]).shape[0])
+        with self.reading():
+            return int(_index(self.group["obs"]).shape[0])
 
     @property
     def layers(self) -> Sequence[str]:
         """Names of the layers."""
-        return list(self.group["layers"]) if "layers" in self.group else []
+        with self.reading():
+            return list(self.group["layers"]) if "layers" in self.group else []
 
     @property
     def has_raw(self) -> bool:
         """Whether the query has ``raw``."""
-        return all(name in self.group for name in ("raw", "raw/X", "raw/var"))
+        with self.reading():
+            return all(name in self.group for name in ("raw", "raw/X", "raw/var"))
 
     def var(self, location: MatrixLocation) -> "pd.DataFrame":
         """Return the features of the matrix at a location, one row each."""
         frame: pd.DataFrame = self._read("raw/var" if location.use_raw else "var")
+        if not hasattr(frame, "columns"):
+            raise unreadable_file(self.path, self.kind, "its features are not a table")
         return frame
 
     def obs(self, column: str) -> "pd.Series[Any]":
@@ -86,7 +91,8 @@ class FileQuery:
         """
         import pandas as pd
 
-        columns = [str(name) for name in self.group["obs"].attrs["column-order"]]
+        with self.reading():
+            columns = [str(name) for name in self.group["obs"].attrs["column-order"]]
         if column not in columns:
             known = ", ".join(map(repr, columns)) or "none"
             raise QueryError(f"the query has no column {column!r} in obs; its columns are: {known}")
@@ -94,36 +100,43 @@ class FileQuery:
 
     def obs_names(self, rows: slice) -> NDArray[np.object_]:
         """Return the names of a range of cells, shape ``(n,)``."""
-        names = _index(self.group["obs"])
-        read = names.asstr()[rows] if hasattr(names, "asstr") else names[rows]
-        return np.asarray(read, dtype=object)
+        with self.reading():
+            names = _index(self.group["obs"])
+            read = names.asstr()[rows] if hasattr(names, "asstr") else names[rows]
+            return np.asarray(read, dtype=object)
 
     def values(self, location: MatrixLocation) -> Rows | None:
         """Return the matrix at a location, shape ``(n_obs, n_vars)``; None if it is missing."""
         name = "raw/X" if location.use_raw else "X" if location.layer is None else f"layers/{location.layer}"
-        if name not in self.group or str(self.group[name].attrs.get("encoding-type", "")) == "null":
-            return None
-        stored = self.group[name]
+        with self.reading():
+            stored = self.group[name] if name in self.group else None
+            if stored is None or str(stored.attrs.get("encoding-type", "")) == "null":
+                return None
         if getattr(stored, "shape", ()) is None:  # an empty dataset of HDF5
             return None
-        require_chunks(stored, self.path)
-        matrix = open_stored_matrix(stored, self.scratch)
-        n_vars = len(self.var(location))
-        if tuple(matrix.shape) != (self.n_obs, n_vars):
+        shape, n_vars = stored_shape(stored), len(self.var(location))
+        if shape != (self.n_obs, n_vars):
             raise QueryError(
-                f"{name} in {self.path} has shape {tuple(matrix.shape)} for {self.n_obs:,} cells and {n_vars:,} "
-                "features; the file is damaged, copy or export it again"
+                f"{name} in {self.path} has shape {shape} for {self.n_obs:,} cells and {n_vars:,} features; the file "
+                "is damaged, copy or export it again"
             )
-        return matrix
+        require_chunks(stored, self.path)
+        return open_stored_matrix(stored, self.scratch)
 
     def has_field(self, attribute: str, key: str) -> bool:
         """Return whether ``obs``, ``obsm`` or ``uns`` has a key."""
-        return attribute in self.group and key in self.group[attribute]
+        with self.reading():
+            return attribute in self.group and key in self.group[attribute]
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Turn any error of a read into a QueryError."""
+        return reading(self.path, self.kind)
 
     def _read(self, name: str) -> Any:  # noqa: ANN401 (whatever is stored there)
         from anndata.io import read_elem
 
-        return read_elem(self.group[name])
+        with self.reading():
+            return read_elem(self.group[name])
 
 
 @contextmanager
@@ -177,13 +190,7 @@ def _converted(path: Path, scratch: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _open_hdf5(path: Path) -> "Iterator[StoredGroup]":
-    import h5py
-
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise unreadable_file(path, "h5ad", error) from error
-    with file:
+    with open_probed_hdf5(path, path.suffix.removeprefix(".") or "HDF5") as file:
         require_filters(file)
         yield file
 
@@ -220,8 +227,13 @@ def _require_table(query: FileQuery) -> None:
             if query.group[name].attrs["encoding-type"] != "dataframe":
                 raise KeyError(name)
             require_names(_index(query.group[name]), query.path)
-    except KeyError as error:
-        raise unreadable_file(query.path, query.kind, ValueError(f"it has no table of cells: {error}")) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise unreadable_file(query.path, query.kind, f"it has no table of cells: {error}") from error
+    for name in ("layers", "obsm", "uns"):
+        with query.reading():
+            is_array = name in query.group and hasattr(query.group[name], "dtype")
+        if is_array:
+            raise unreadable_file(query.path, query.kind, f"{name} should be a group, but is an array")
 
 
 def _index(frame: StoredGroup) -> StoredArray:

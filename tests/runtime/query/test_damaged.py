@@ -118,7 +118,7 @@ def test_damaged_last_chunk(query, space):
         (lambda file: file["X/indptr"].__setitem__(0, 3), "the stored matrix is damaged: indptr begins with 3"),
         (
             lambda file: file["X"].attrs.__setitem__("shape", (29, file["X"].attrs["shape"][1])),
-            "indptr has 31 numbers for 29",
+            r"X in .* has shape \(29, ",
         ),
         (lambda file: file["X"].attrs.__setitem__("shape", (30, 10**6)), "X in .* has shape"),
         (lambda file: file.__delitem__("obs"), "no table of cells"),
