@@ -234,7 +234,7 @@ def stored_shape(stored: StoredGroup | StoredArray) -> tuple[int, ...]:
     QueryError
         If it is damaged.
     """
-    return tuple(cast("StoredArray", stored).shape) if hasattr(stored, "dtype") else _shape(cast("StoredGroup", stored))
+    return tuple(cast("StoredArray", stored).shape) if hasattr(stored, "dtype") else _shape(stored)
 
 
 def _shape(group: StoredGroup) -> tuple[int, int]:
@@ -254,7 +254,7 @@ def _parts(group: StoredGroup) -> tuple[StoredArray, StoredArray, StoredArray]:
         If one is missing or has the wrong type or shape.
     """
     for name, kinds in (("data", "biufcOSUTV"), ("indices", "iu"), ("indptr", "iu")):
-        part = group[name] if name in group else None
+        part = group[name] if name in group else None  # noqa: SIM401 (get hides damage)
         shape, dtype = getattr(part, "shape", None), np.dtype(getattr(part, "dtype", np.void))
         if shape is None or len(shape) != 1 or dtype.kind not in kinds:
             raise _damaged(f"{name} should be a list of numbers, but has shape {shape} and type {dtype}")

@@ -19,8 +19,9 @@ MAX_BYTES = 2**32  # of memory, where the system can limit it
 MAX_DEPTH = 32  # of groups in groups
 MAX_UNFOLDING = 10  # objects along all paths for each object in the file
 MAX_NAME_BYTES = 2**16
+MAX_SHOWN = 200  # characters of a path in an error
 STRINGS_PER_READ = 2**16
-CHUNK_OVERHEAD = 1.1  # of a chunk that its filters could not shrink
+MAX_CHUNK_GROWTH = 4  # of a chunk by its filters, and of strings, whose size in memory is that of a pointer
 PARTS = ("index", "dataframe", "categorical", "nullable", "csr_matrix", "csc_matrix")
 DAMAGE = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 """Errors that h5py raises for a damaged file."""
@@ -55,7 +56,7 @@ class Probe:
         self.unwritten: dict[str, tuple[int, int]] = {}
         self._n_bytes = n_bytes
         self._n_paths: dict[int, int] = {}  # from each object to all below it and itself, by address
-        _require_own_links(file, "", set())
+        _require_own_links(file)
         n_paths = self._visit(file, "", "", ())
         if n_paths > MAX_UNFOLDING * (len(self._n_paths) + 1000):
             raise DamageError(f"its links turn {len(self._n_paths):,} objects into {n_paths:,}")
@@ -106,7 +107,7 @@ class Probe:
         if dataset.chunks is None:
             return self._count_missing_contiguous(dataset), 1
         expected = math.prod(-(-n // chunk) for n, chunk in zip(dataset.shape, dataset.chunks, strict=True))
-        largest = max(1024, CHUNK_OVERHEAD * math.prod(dataset.chunks) * dataset.id.get_type().get_size())
+        largest = max(1024, MAX_CHUNK_GROWTH * math.prod(dataset.chunks) * dataset.id.get_type().get_size())
         found = set()
 
         def visit(chunk: Any) -> None:  # noqa: ANN401 (a named tuple of h5py)
@@ -141,7 +142,7 @@ class Probe:
 @contextmanager
 def _naming(path: str) -> Iterator[None]:
     """Turn what goes wrong with an object into an error that names it."""
-    name = path if path.isprintable() else ascii(path)
+    name = path if path.isprintable() and len(path) < MAX_SHOWN else ascii(path[:MAX_SHOWN])
     try:
         yield
     except _Fault as fault:
@@ -155,20 +156,22 @@ def _reason(error: BaseException) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def _require_own_links(group: h5py.Group, path: str, seen: set[int]) -> None:
+def _require_own_links(file: h5py.File) -> None:
     """Raise if a link leads out of the file; soft links are not followed, since they may lead to such a link."""
-    with _naming(path):
-        seen.add(_address(group))
-        names = list(group)
-    for name in names:
-        with _naming(f"{path}/{name}"):
-            link = group.get(name, getlink=True)
-            if isinstance(link, h5py.ExternalLink):
-                raise _Fault(f"is a link to the file {link.filename!r}, which is not followed")
-            item = group[name] if isinstance(link, h5py.HardLink) else None
-            is_new = isinstance(item, h5py.Group) and _address(item) not in seen
-        if is_new:
-            _require_own_links(item, f"{path}/{name}", seen)
+    groups, seen = [(file, "")], {_address(file)}
+    while groups:
+        group, path = groups.pop()
+        with _naming(path):
+            names = list(group)
+        for name in names:
+            with _naming(f"{path}/{name}"):
+                link = group.get(name, getlink=True)
+                if isinstance(link, h5py.ExternalLink):
+                    raise _Fault(f"is a link to the file {link.filename!r}, which is not followed")
+                item = group[name] if isinstance(link, h5py.HardLink) else None
+                if isinstance(item, h5py.Group) and _address(item) not in seen:
+                    seen.add(_address(item))
+                    groups.append((item, f"{path}/{name}"))
 
 
 def _require_own_values(dataset: h5py.Dataset) -> None:

@@ -24,11 +24,10 @@ def require_tables(query: FileQuery) -> None:
     n_obs, n_vars = query.n_obs, len(query.var(MatrixLocation()))
     for name, n_rows in {"obs": n_obs, "obsm": n_obs, "var": n_vars, "varm": n_vars, "uns": None}.items():
         with query.reading():
-            group = query.group[name] if name in query.group else None
-            keys = [] if group is None else _keys(group)
+            keys = _keys(query.group[name]) if name in query.group else []
         for key in keys:
             with query.reading():
-                n_read = _read(group[key])
+                n_read = _read(query.group[f"{name}/{key}"])
             if n_rows is not None and n_read not in (None, n_rows):
                 raise QueryError(
                     f"{name}/{key} in {query.path} has {n_read} rows instead of {n_rows:,}; the file is damaged, copy "

@@ -109,7 +109,7 @@ class FileQuery:
         """Return the matrix at a location, shape ``(n_obs, n_vars)``; None if it is missing."""
         name = "raw/X" if location.use_raw else "X" if location.layer is None else f"layers/{location.layer}"
         with self.reading():
-            stored = self.group[name] if name in self.group else None
+            stored = self.group[name] if name in self.group else None  # noqa: SIM401 (get hides damage)
             if stored is None or str(stored.attrs.get("encoding-type", "")) == "null":
                 return None
         if getattr(stored, "shape", ()) is None:  # an empty dataset of HDF5

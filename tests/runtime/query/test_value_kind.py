@@ -57,7 +57,7 @@ def test_whole_numbers_are_counts(convert, dtype):
 
 
 def test_flags_are_not_counts(convert):
-    with pytest.raises(ValueKindError, match="only True or False, .*; counts or log-normalized values are needed"):
+    with pytest.raises(ValueKindError, match=r"only True or False, .*; counts or log-normalized values are needed"):
         read(convert(COUNTS.astype(bool)), 1e4)
     flags = ValueInterpreter(accepted="presence", target_sum=None).interpret(convert(COUNTS.astype(bool)))
     assert flags.kind == "presence"
