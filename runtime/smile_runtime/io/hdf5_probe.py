@@ -22,6 +22,7 @@ MAX_NAME_BYTES = 2**16
 MAX_SHOWN = 200  # characters of a path in an error
 STRINGS_PER_READ = 2**16
 MAX_CHUNK_GROWTH = 4  # of a chunk by its filters, and of strings, whose size in memory is that of a pointer
+MAX_UNWRITTEN_FRACTION = 0.5  # of the chunks of an array whose missing ones may stand for zeros
 PARTS = ("index", "dataframe", "categorical", "nullable", "csr_matrix", "csc_matrix")
 DAMAGE = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 """Errors that h5py raises for a damaged file."""
@@ -93,7 +94,8 @@ class Probe:
         if not dataset.size:
             return
         n_missing, n_expected = self._count_missing(dataset)
-        if n_missing and (kind.startswith(PARTS) or dataset.dtype.kind not in "biufc"):
+        may_lack_some = dataset.dtype.kind in "biufc" and not kind.startswith(PARTS)
+        if n_missing and not (may_lack_some and n_missing <= MAX_UNWRITTEN_FRACTION * n_expected):
             raise _Fault(f"lacks {n_missing:,} of its {n_expected:,} chunks, which were never written")
         if n_missing:
             self.unwritten[path] = n_missing, n_expected

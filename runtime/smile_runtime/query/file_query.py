@@ -229,7 +229,7 @@ def _require_table(query: FileQuery) -> None:
             require_names(_index(query.group[name]), query.path)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise unreadable_file(query.path, query.kind, f"it has no table of cells: {error}") from error
-    for name in ("layers", "obsm", "uns"):
+    for name in ("layers", "obsm", "obsp", "uns", "varm", "varp"):
         with query.reading():
             is_array = name in query.group and hasattr(query.group[name], "dtype")
         if is_array:

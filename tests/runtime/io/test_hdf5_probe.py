@@ -55,9 +55,12 @@ def test_a_list_that_was_never_written_at_all(path):
 def test_a_dense_array_may_lack_chunks(path):
     with h5py.File(path, "r+") as file:
         array = file["obsm"].create_dataset("X_pca", (40, 5), "f4", chunks=(10, 5))
-        array[:10] = 1
+        array[:30] = 1
         file["obsm"].create_dataset("X_empty", (0, 5), "f4", chunks=(1, 5), maxshape=(None, 5))
-    assert probe(path) == {"unwritten": {"/obsm/X_pca": (3, 4)}}
+    assert probe(path) == {"unwritten": {"/obsm/X_pca": (1, 4)}}
+    with h5py.File(path, "r+") as file:
+        unwritten(file, "obsm/X_pca", chunks=(10, 5))
+    assert error(path) == "/obsm/X_pca lacks 4 of its 4 chunks, which were never written"
 
 
 def test_a_claim_of_more_cells_than_the_file_can_hold(path):

@@ -7,7 +7,8 @@ from pathlib import Path
 import anndata
 import pandas as pd
 
-from smile_runtime.errors import RecipeError
+from smile_runtime.errors import QueryError, RecipeError
+from smile_runtime.io import probe_hdf5
 
 
 def read_modality(path: Path, modality: str) -> anndata.AnnData:
@@ -58,8 +59,11 @@ def _read_shared(path: Path) -> tuple[list[str], pd.DataFrame]:
     from anndata.io import read_elem
 
     try:
+        probe_hdf5(path, "h5mu")
         with h5py.File(path) as file:
             return list(file["mod"].keys()), read_elem(file["obs"])
+    except QueryError as error:
+        raise RecipeError(error.message) from error
     except Exception as error:
         raise _unreadable(path, error) from error
 
