@@ -306,10 +306,8 @@ def _serve(connection: Connection) -> None:
             project_file(path, space, output, force=True)
             with h5py.File(output) as file:
                 values = anndata.io.read_elem(file["obs/smile_label"])
-            try:
-                anndata.read_h5ad(output)
-            except Exception as error:  # noqa: BLE001 (whatever anndata raises)
-                connection.send(("unreadable output", f"{type(error).__name__}: {error}"))
+            if _is_readable(path) and not _is_readable(output):
+                connection.send(("unreadable output", ""))
                 continue
             connection.send(("labels", " ".join(map(str, values))))
         except SmileError as error:
@@ -317,6 +315,14 @@ def _serve(connection: Connection) -> None:
             connection.send(("error" if one_line else "long error", f"{type(error).__name__}: {error.message}"))
         except BaseException as error:  # noqa: BLE001 (sent to the caller)
             connection.send(("traceback", "".join(traceback.format_exception(error)[-3:])))
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        anndata.read_h5ad(path)
+    except Exception:  # noqa: BLE001 (whatever anndata raises)
+        return False
+    return True
 
 
 def tries(n: int, seed: int, bases: list[Path], folder: Path) -> Iterator[tuple[str, str, str]]:

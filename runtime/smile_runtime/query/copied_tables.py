@@ -23,17 +23,20 @@ def require_cell_names(query: FileQuery) -> None:
 def require_tables(query: FileQuery) -> None:
     """Raise QueryError if ``obs``, ``var``, ``obsm``, ``varm`` or ``uns`` cannot be read.
 
-    Pairwise annotations, layers and ``raw`` are copied unread.
+    The items of ``layers``, ``obsp``, ``varp`` and ``raw`` are copied unread.
     """
     n_obs, n_vars = query.n_obs, len(query.var(MatrixLocation()))
-    for name, n_rows in {"obs": n_obs, "obsm": n_obs, "varm": n_vars, "uns": None}.items():
+    n_rows_of = {"obs": n_obs, "obsm": n_obs, "varm": n_vars}
+    for name in ("obs", "obsm", "varm", "uns", "layers", "obsp", "varp"):
         with _explained(query, name):
             keys = _keys(query.group[name]) if name in query.group else []
+        if name in ("layers", "obsp", "varp"):
+            continue
         for key in keys:
             with _explained(query, f"{name}/{key}"):
                 n_read = _read(query.group[name][key])
-                if n_rows is not None and n_read not in (None, n_rows):
-                    raise ValueError(f"it has {n_read} rows instead of {n_rows:,}")
+                if name in n_rows_of and n_read not in (None, n_rows_of[name]):
+                    raise ValueError(f"it has {n_read} rows instead of {n_rows_of[name]:,}")
 
 
 @contextmanager
@@ -50,13 +53,21 @@ def _explained(query: FileQuery, name: str) -> Iterator[None]:
 
 def _keys(group: StoredGroup) -> list[str]:
     """Return the names of a table's columns, or of all items of another group."""
-    if str(group.attrs.get("encoding-type", "dict")) not in ("dict", "dataframe"):
-        raise ValueError(f"it is stored as {group.attrs['encoding-type']!r}")
-    return [str(name) for name in group.attrs.get("column-order", list(group))]
+    _require_encoding(group)
+    if str(group.attrs.get("encoding-type", "")) == "dataframe":
+        return [str(name) for name in group.attrs["column-order"]]
+    return list(group)
+
+
+def _require_encoding(item: Any) -> None:  # noqa: ANN401 (an array or a group)
+    encoding = [item.attrs[name] for name in ("encoding-type", "encoding-version") if name in item.attrs]
+    if len(encoding) == 1 or not all(isinstance(each, str) for each in encoding):
+        raise ValueError(f"its encoding {encoding} is not a type and a version")
 
 
 def _read(item: Any) -> int | None:  # noqa: ANN401 (an array or a group)
     """Read an item, numbers in parts, and return how many rows it has; None if it has none, or needs a package."""
+    _require_encoding(item)
     if hasattr(item, "dtype") and item.dtype.kind in "biuf" and item.shape:
         n_rows = max(1, BYTES_PER_READ // max(1, math.prod(item.shape[1:]) * item.dtype.itemsize))
         for start in range(0, item.shape[0], n_rows):
