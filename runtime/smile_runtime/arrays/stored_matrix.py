@@ -72,12 +72,16 @@ def open_stored_matrix(
     """
     if hasattr(stored, "dtype"):
         return DenseRows(cast("StoredArray", stored))
-    kind = str(stored.attrs.get("encoding-type", ""))
-    if kind == "csr_matrix":
-        return CsrRows(stored)
-    if kind == "csc_matrix":
-        return CscRows(stored, scratch)
-    raise QueryError(f"{stored.name} stores values in the unknown format {kind!r}; store them dense, as CSR or as CSC")
+    return CsrRows(stored) if _sparse_kind(stored) == "csr_matrix" else CscRows(stored, scratch)
+
+
+def _sparse_kind(group: StoredGroup) -> str:
+    kind = str(group.attrs.get("encoding-type", ""))
+    if kind not in ("csr_matrix", "csc_matrix"):
+        raise QueryError(
+            f"{group.name} stores values in the unknown format {kind!r}; store them dense, as CSR or as CSC"
+        )
+    return kind
 
 
 def read_part(array: "StoredArray | GzipDataset", part: slice) -> NDArray[Any]:
@@ -232,9 +236,13 @@ def stored_shape(stored: StoredGroup | StoredArray) -> tuple[int, ...]:
     Raises
     ------
     QueryError
-        If it is damaged.
+        If the matrix is neither dense, CSR nor CSC, or lacks a part.
     """
-    return tuple(cast("StoredArray", stored).shape) if hasattr(stored, "dtype") else _shape(stored)
+    if hasattr(stored, "dtype"):
+        return tuple(cast("StoredArray", stored).shape)
+    _sparse_kind(stored)
+    _parts(stored)
+    return _shape(stored)
 
 
 def _shape(group: StoredGroup) -> tuple[int, int]:

@@ -81,11 +81,11 @@ class Probe:
         with _naming(path):
             attributes = _attributes(group)
             names = list(group)
-        kind, n_paths = str(attributes.get("encoding-type", "")), 0
+        kind, index, n_paths = _text(attributes.get("encoding-type")), _text(attributes.get("_index")), 0
         for name in names:
             with _naming(f"{path}/{name}"):
                 item = group[name]
-            n_paths += self._visit(item, f"{path}/{name}", "index" if name == attributes.get("_index") else kind, above)
+            n_paths += self._visit(item, f"{path}/{name}", "index" if name == index else kind, above)
         return n_paths
 
     def _dataset(self, dataset: h5py.Dataset, path: str, kind: str) -> None:
@@ -192,6 +192,10 @@ def _attributes(item: Any) -> dict[str, Any]:  # noqa: ANN401 (h5py's)
         with suppress(TypeError):  # a type that numpy lacks
             values[name] = item.attrs[name]
     return values
+
+
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value if isinstance(value, str) else ""
 
 
 def _blocks(dataset: h5py.Dataset) -> Iterator[Any]:

@@ -61,7 +61,7 @@ def _keys(group: StoredGroup) -> list[str]:
 
 def _require_encoding(item: Any) -> None:  # noqa: ANN401 (an array or a group)
     encoding = [item.attrs[name] for name in ("encoding-type", "encoding-version") if name in item.attrs]
-    if len(encoding) == 1 or not all(isinstance(each, str) for each in encoding):
+    if len(encoding) == 1 or not all(isinstance(each, str | bytes) for each in encoding):
         raise ValueError(f"its encoding {encoding} is not a type and a version")
 
 

@@ -48,6 +48,17 @@ def test_a_read_without_end_is_an_error(path, probe_that, monkeypatch, read):
         read(path)
 
 
+def test_strings_that_hdf5_never_finishes_reading_are_an_error(path, monkeypatch):
+    """A first string without a number and a length is taken for free space, which HDF5 skips 0 bytes at a time."""
+    content = bytearray(path.read_bytes())
+    strings = content.index(b"GCOL")
+    content[strings + 16 : strings + 32] = bytes(16)
+    path.write_bytes(content)
+    monkeypatch.setattr(hdf5_reading, "PROBE_SECONDS", 5)
+    with pytest.raises(QueryError, match="HDF5 does not finish reading it in 5 s"):
+        read_h5ad(path)
+
+
 def test_a_probe_that_outlives_its_alarm_is_killed(path, probe_that, monkeypatch):
     monkeypatch.setattr(hdf5_reading, "PROBE_SECONDS", -4)
     probe_that(LOOP)
