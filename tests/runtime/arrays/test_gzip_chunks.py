@@ -95,5 +95,5 @@ def test_damaged_chunk_is_an_error(file):
 def test_chunk_that_inflates_to_another_size(file, n):
     dataset = file.create_dataset("x", (64,), "f4", chunks=(64,), compression="gzip")
     dataset.id.write_direct_chunk((0,), zlib.compress(bytes(4 * n)))
-    with pytest.raises(ValueError, match="chunk 0 cannot be decompressed .it holds other than 256 bytes"):
+    with pytest.raises(ValueError, match=r"chunk 0 cannot be decompressed .it holds other than 256 bytes"):
         GzipDataset(dataset)[0:64]
