@@ -17,7 +17,7 @@ from smile_runtime.arrays.matrix import (
     stored_values,
 )
 from smile_runtime.arrays.row_transform import RowTransform
-from smile_runtime.arrays.stored_matrix import StoredArray, StoredGroup, open_stored_matrix, read_part
+from smile_runtime.arrays.stored_matrix import StoredArray, StoredGroup, open_stored_matrix, read_part, stored_shape
 from smile_runtime.arrays.stored_text import attribute_text, attribute_texts, decode_texts, holds_text
 
 __all__ = [
@@ -43,5 +43,6 @@ __all__ = [
     "row_sums",
     "select_columns",
     "sliceable",
+    "stored_shape",
     "stored_values",
 ]

@@ -73,12 +73,16 @@ def open_stored_matrix(
     """
     if hasattr(stored, "dtype"):
         return DenseRows(cast("StoredArray", stored))
-    kind = attribute_text(stored.attrs.get("encoding-type", ""))
-    if kind == "csr_matrix":
-        return CsrRows(stored)
-    if kind == "csc_matrix":
-        return CscRows(stored, scratch)
-    raise QueryError(f"{stored.name} stores values in the unknown format {kind!r}; store them dense, as CSR or as CSC")
+    return CsrRows(stored) if _sparse_kind(stored) == "csr_matrix" else CscRows(stored, scratch)
+
+
+def _sparse_kind(group: StoredGroup) -> str:
+    kind = attribute_text(group.attrs.get("encoding-type", ""))
+    if kind not in ("csr_matrix", "csc_matrix"):
+        raise QueryError(
+            f"{group.name} stores values in the unknown format {kind!r}; store them dense, as CSR or as CSC"
+        )
+    return kind
 
 
 def read_part(array: "StoredArray | GzipDataset", part: slice) -> NDArray[Any]:
@@ -91,7 +95,7 @@ def read_part(array: "StoredArray | GzipDataset", part: slice) -> NDArray[Any]:
     """
     try:
         return np.asarray(array[part])
-    except (OSError, RuntimeError, ValueError) as error:  # raised by HDF5 and by zarr's codecs
+    except Exception as error:  # whatever HDF5 and zarr's codecs raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise QueryError(
             f"{array.name} cannot be read: {reason}; the file is damaged, copy or export it again"
@@ -136,10 +140,10 @@ class CsrRows:
     """
 
     def __init__(self, group: StoredGroup) -> None:
-        self._data, self._indices, self._indptr = (_fast_array(group[name]) for name in ("data", "indices", "indptr"))
+        self._data, self._indices, self._indptr = map(_fast_array, _parts(group))
         self.shape = _shape(group)
         self.dtype = _computed_type(self._data)
-        _require_entries(group, self.shape[0])
+        _require_entries(group, *self.shape, names=("row", "columns"))
 
     @property
     def row_bytes(self) -> float:
@@ -173,6 +177,7 @@ class CscRows:
 
     def __init__(self, group: StoredGroup, scratch: Path | None = None) -> None:
         self.shape = _shape(group)
+        _require_entries(group, *self.shape[::-1], names=("column", "rows"))
         self.dtype = _computed_type(group["data"])
         self._entry = np.dtype([("row", "<u2"), ("column", "<i4"), ("value", self.dtype)])
         self.row_bytes = group["data"].shape[0] / max(1, self.shape[0]) * (self._entry.itemsize + 16)
@@ -184,10 +189,7 @@ class CscRows:
         return self._folder / f"{number}.bin"
 
     def _transpose(self, group: StoredGroup) -> None:
-        _require_entries(group, self.shape[1])
         indptr = read_part(group["indptr"], slice(None)).astype(np.int64)
-        if (np.diff(indptr) < 0).any():
-            raise _damaged("its column pointers decrease")
         n_entries = int(indptr[-1])
         for start in range(0, n_entries, _ENTRIES_PER_PASS):
             entries = slice(start, min(start + _ENTRIES_PER_PASS, n_entries))
@@ -234,20 +236,65 @@ def _computed_type(array: "StoredArray | GzipDataset") -> np.dtype[Any]:
     return empty.dtype
 
 
+def stored_shape(stored: StoredGroup | StoredArray) -> tuple[int, ...]:
+    """Return the shape of a stored matrix.
+
+    Raises
+    ------
+    QueryError
+        If the matrix is neither dense, CSR nor CSC, or lacks a part.
+    """
+    if hasattr(stored, "dtype"):
+        return tuple(cast("StoredArray", stored).shape)
+    _sparse_kind(stored)
+    _parts(stored)
+    return _shape(stored)
+
+
 def _shape(group: StoredGroup) -> tuple[int, int]:
-    n_rows, n_columns = group.attrs["shape"]
-    return int(n_rows), int(n_columns)
+    try:
+        n_rows, n_columns = group.attrs["shape"]
+        return int(n_rows), int(n_columns)
+    except Exception as error:
+        raise _damaged(f"it has no readable shape ({error})") from error
 
 
-def _require_entries(group: StoredGroup, n: int) -> None:
-    """Validate the row or column pointers of a sparse matrix with ``n`` compressed rows or columns.
+def _parts(group: StoredGroup) -> tuple[StoredArray, StoredArray, StoredArray]:
+    """Return ``data``, ``indices`` and ``indptr`` of a sparse matrix.
+
+    Raises
+    ------
+    QueryError
+        If one is missing or has the wrong type or shape.
+    """
+    for name, kinds in (("data", "biufcOSUTV"), ("indices", "iu"), ("indptr", "iu")):
+        part = group[name] if name in group else None  # noqa: SIM401 (get hides damage)
+        shape, dtype = getattr(part, "shape", None), np.dtype(getattr(part, "dtype", np.void))
+        if shape is None or len(shape) != 1 or dtype.kind not in kinds:
+            raise _damaged(f"{name} should be a list of numbers, but has shape {shape} and type {dtype}")
+    return group["data"], group["indices"], group["indptr"]
+
+
+def _require_entries(group: StoredGroup, n: int, n_others: int, names: tuple[str, str]) -> None:
+    """Validate the pointers of a sparse matrix.
+
+    Parameters
+    ----------
+    group
+        Group of the matrix.
+    n
+        Number of its rows if it is CSR, or columns if it is CSC.
+    n_others
+        Number of its columns or rows.
+    names
+        What these are, for error messages.
 
     Raises
     ------
     QueryError
         If the pointers do not match the entries.
     """
-    n_edges, n_values, n_indices = (int(group[name].shape[0]) for name in ("indptr", "data", "indices"))
+    n_values, n_indices, n_edges = (int(part.shape[0]) for part in _parts(group))
     if n_edges != n + 1:
         raise _damaged(f"indptr has {n_edges:,} numbers for {n:,} rows or columns")
     first, last = (int(read_part(group["indptr"], slice(index, index + 1))[0]) for index in (0, n))
@@ -257,6 +304,13 @@ def _require_entries(group: StoredGroup, n: int) -> None:
         raise _damaged(
             f"indptr describes {last:,} entries, but there are {n_values:,} values and {n_indices:,} indices"
         )
+    for start in range(0, n, _ENTRIES_PER_PASS):
+        edges = read_part(group["indptr"], slice(start, start + _ENTRIES_PER_PASS + 1)).astype(np.int64)
+        lengths = np.diff(edges)
+        if lengths.min() < 0:
+            raise _damaged(f"its {names[0]} pointers decrease")
+        if lengths.max() > n_others:  # for example because the start of indptr was lost
+            raise _damaged(f"a {names[0]} has more entries than there are {names[1]}")
 
 
 def _damaged(reason: object) -> QueryError:
@@ -268,10 +322,8 @@ def _csr(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], n_colu
 
     shape = (len(indptr) - 1, n_columns)
     try:
-        result = csr_matrix((computable(data), indices, indptr), shape=shape)
+        result = csr_matrix((computable(data), computable(indices), computable(indptr)), shape=shape)
         result.check_format(full_check=True)
     except ValueError as error:
         raise _damaged(error) from error
-    if np.diff(indptr).max(initial=0) > n_columns:  # for example because the start of indptr was lost
-        raise _damaged("a row has more entries than there are columns")
     return result

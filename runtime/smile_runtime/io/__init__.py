@@ -9,7 +9,8 @@ from smile_runtime.io.atomic_files import (
     sha256_file,
     write_error,
 )
-from smile_runtime.io.h5ad import open_hdf5, read_h5ad, unreadable_file, write_h5ad
+from smile_runtime.io.h5ad import open_hdf5, read_h5ad, write_h5ad
+from smile_runtime.io.hdf5_reading import open_probed_hdf5, probe_hdf5, reading, unreadable_file
 from smile_runtime.io.output_paths import ZARR_STORE, FolderKind, require_free
 from smile_runtime.io.signals import handle_deferred_signal, signals_deferred
 from smile_runtime.io.threads import default_threads, map_in_order, run_in_threads, single_threaded_blas
@@ -23,7 +24,10 @@ __all__ = [
     "handle_deferred_signal",
     "map_in_order",
     "open_hdf5",
+    "open_probed_hdf5",
+    "probe_hdf5",
     "read_h5ad",
+    "reading",
     "remove_path",
     "replace_path",
     "require_free",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from smile_runtime.errors import QueryError
 from smile_runtime.io.atomic_files import atomic_path
+from smile_runtime.io.hdf5_reading import probe_hdf5, reading
 from smile_runtime.io.signals import signals_deferred
 
 if TYPE_CHECKING:
@@ -27,19 +28,9 @@ def read_h5ad(path: Path) -> "AnnData":
 
     if not path.is_file():
         raise QueryError(f"there is no file {path}; give the path of an .h5ad file")
-    try:
+    probe_hdf5(path, "h5ad")
+    with reading(path, "h5ad"):
         return anndata.read_h5ad(path)
-    except Exception as error:
-        raise unreadable_file(path, "h5ad", error) from error
-
-
-def unreadable_file(path: Path, kind: str, error: Exception) -> QueryError:
-    """Return the error for a file that cannot be read as the given kind (``h5ad``, ``zarr``)."""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return QueryError(
-        f"{path} cannot be read as {kind}: {reason}; it is truncated, in another format, or from a later anndata: "
-        "copy or export it again, or upgrade anndata"
-    )
 
 
 def write_h5ad(adata: "AnnData", path: Path) -> None:

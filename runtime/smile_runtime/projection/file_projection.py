@@ -19,7 +19,7 @@ from smile_runtime.projection.encoder_query import kind_of_encoder
 from smile_runtime.projection.finish import finish_projection
 from smile_runtime.projection.preparation import PreparedProjection, ProjectionOptions, prepare
 from smile_runtime.projection.streaming import Progress, project_rows, rows_per_read
-from smile_runtime.query import MatrixLocation, open_query
+from smile_runtime.query import MatrixLocation, open_query, require_cell_names, require_tables
 from smile_runtime.results import (
     ProjectionSummary,
     ResumableResults,
@@ -127,6 +127,9 @@ def project_file(
     ):
         require_kind(stored, output, only_embedding=only_embedding)
         batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}
+        require_cell_names(stored)
+        if not only_embedding:
+            require_tables(stored)
         prepared = prepare(stored, space, options)
         with _resumable_results(folder, query, stored.table, space, options, prepared) as results:
             matrix = prepared.matrix

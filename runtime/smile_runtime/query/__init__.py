@@ -1,5 +1,6 @@
 """Query cells: location and kind of their values, in memory or in a file."""
 
+from smile_runtime.query.copied_tables import require_cell_names, require_tables
 from smile_runtime.query.file_query import FileQuery, open_query
 from smile_runtime.query.mudata_tables import find_table
 from smile_runtime.query.query import (
@@ -41,6 +42,8 @@ __all__ = [
     "noted_base",
     "open_query",
     "read_values",
+    "require_cell_names",
+    "require_tables",
     "sample_rows",
     "select_matrix",
     "select_values",

@@ -4,7 +4,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix, Rows, StoredGroup, attribute_text, open_stored_matrix
+from smile_runtime.arrays import Matrix, Rows, StoredGroup, attribute_text, open_stored_matrix, stored_shape
 from smile_runtime.errors import QueryError
-from smile_runtime.io import read_h5ad, unreadable_file, write_h5ad
+from smile_runtime.io import open_probed_hdf5, read_h5ad, reading, unreadable_file, write_h5ad
 from smile_runtime.query.hdf5_filters import require_filters
 from smile_runtime.query.mudata_tables import find_table
 from smile_runtime.query.query import MatrixLocation, select_values
@@ -64,21 +64,25 @@ class FileQuery:
     @property
     def n_obs(self) -> int:
         """Number of cells."""
-        return len(self._obs)
+        with self.reading():
+            return len(self._obs)
 
     @property
     def layers(self) -> Sequence[str]:
         """Names of the layers."""
-        return list(self.group["layers"]) if "layers" in self.group else []
+        with self.reading():
+            return list(self.group["layers"]) if "layers" in self.group else []
 
     @property
     def has_raw(self) -> bool:
         """Whether the query has ``raw``."""
-        return all(name in self.group for name in ("raw", "raw/X", "raw/var"))
+        with self.reading():
+            return all(name in self.group for name in ("raw", "raw/X", "raw/var"))
 
     def var(self, location: MatrixLocation) -> "pd.DataFrame":
         """Return the features of the matrix at a location, one row each."""
-        return self._var(location).read()
+        with self.reading():
+            return self._var(location).read()
 
     def obs(self, column: str) -> "pd.Series[Any]":
         """Return a column of ``obs``.
@@ -88,7 +92,8 @@ class FileQuery:
         QueryError
             If the column is missing.
         """
-        columns = self._obs.columns
+        with self.reading():
+            columns = self._obs.columns
         if column not in columns:
             known = ", ".join(map(repr, columns)) or "none"
             raise QueryError(f"the query has no column {column!r} in obs; its columns are: {known}")
@@ -96,25 +101,27 @@ class FileQuery:
 
     def obs_names(self, rows: slice) -> NDArray[np.object_]:
         """Return the names of a range of cells, shape ``(n,)``."""
-        return self._obs.names(rows)
+        with self.reading():
+            return self._obs.names(rows)
 
     def values(self, location: MatrixLocation) -> Rows | None:
         """Return the matrix at a location, shape ``(n_obs, n_vars)``; None if it is missing."""
         name = "raw/X" if location.use_raw else "X" if location.layer is None else f"layers/{location.layer}"
-        if name not in self.group or _encoding(self.group[name]) == "null":
-            return None
-        stored = self.group[name]
+        with self.reading():
+            stored = self.group[name] if name in self.group else None  # noqa: SIM401 (get hides damage)
+            if stored is None or _encoding(stored) == "null":
+                return None
         if getattr(stored, "shape", ()) is None:  # an empty dataset of HDF5
             return None
-        require_chunks(stored, self.path)
-        matrix = open_stored_matrix(stored, self.scratch)
-        n_vars = len(self._var(location))
-        if tuple(matrix.shape) != (self.n_obs, n_vars):
+        with self.reading():
+            shape, n_vars = stored_shape(stored), len(self._var(location))
+        if shape != (self.n_obs, n_vars):
             raise QueryError(
-                f"{name} in {self.path} has shape {tuple(matrix.shape)} for {self.n_obs:,} cells and {n_vars:,} "
-                "features; the file is damaged, copy or export it again"
+                f"{name} in {self.path} has shape {shape} for {self.n_obs:,} cells and {n_vars:,} features; the file "
+                "is damaged, copy or export it again"
             )
-        return matrix
+        require_chunks(stored, self.path)
+        return open_stored_matrix(stored, self.scratch)
 
     def read(self, location: MatrixLocation) -> "AnnData":
         """Return the cells in memory, with the matrix at a location, and others that can be read.
@@ -134,7 +141,7 @@ class FileQuery:
                 found[layer] = self._read_other(layer)
         layers = {name: matrix for name, matrix in found.items() if name is not None and matrix is not None}
         uns = {"log1p": self._read("uns/log1p")} if self.has_field("uns", "log1p") else {}
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), self.reading():
             warnings.simplefilter("ignore")  # repeated names
             return AnnData(found[None], obs=self._obs.read(), var=self.var(location), layers=layers, uns=uns)
 
@@ -148,7 +155,12 @@ class FileQuery:
 
     def has_field(self, attribute: str, key: str) -> bool:
         """Return whether ``obs``, ``obsm`` or ``uns`` has a key."""
-        return attribute in self.group and key in self.group[attribute]
+        with self.reading():
+            return attribute in self.group and key in self.group[attribute]
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Turn any error of a read into a QueryError."""
+        return reading(self.path, self.kind)
 
     def noted_log(self) -> object:
         """Return ``uns["log1p"]``, in which scanpy notes a logarithm and its base; None if it is missing."""
@@ -161,7 +173,8 @@ class FileQuery:
     def _read(self, name: str) -> Any:  # noqa: ANN401 (whatever is stored there)
         from anndata.io import read_elem
 
-        return read_elem(self.group[name])
+        with self.reading():
+            return read_elem(self.group[name])
 
     def _var(self, location: MatrixLocation) -> StoredFrame:
         return StoredFrame(self.group["raw/var" if location.use_raw else "var"])
@@ -229,13 +242,7 @@ def _converted(path: Path, scratch: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _open_hdf5(path: Path) -> "Iterator[StoredGroup]":
-    import h5py
-
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise unreadable_file(path, "h5ad", error) from error
-    with file:
+    with open_probed_hdf5(path, path.suffix.removeprefix(".") or "HDF5") as file:
         require_filters(file)
         yield file
 
@@ -282,8 +289,13 @@ def _require_table(query: FileQuery) -> None:
         for name in ("obs", "var"):
             for names in StoredFrame(query.group[name]).name_arrays:
                 require_names(names, query.path)
-    except KeyError as error:
-        raise unreadable_file(query.path, query.kind, ValueError(f"it has no table of cells: {error}")) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise unreadable_file(query.path, query.kind, f"it has no table of cells: {error}") from error
+    for name in ("layers", "obsm", "obsp", "uns", "varm", "varp"):
+        with query.reading():
+            is_array = name in query.group and hasattr(query.group[name], "dtype")
+        if is_array:
+            raise unreadable_file(query.path, query.kind, f"{name} should be a group, but is an array")
 
 
 def _encoding(stored: StoredGroup) -> str:

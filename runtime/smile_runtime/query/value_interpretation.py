@@ -85,6 +85,7 @@ class ValueInterpreter:
         QueryError, ValueKindError
             If the values are of no kind that can be projected.
         """
+        self._reject_flags(matrix)
         sample = sample_rows(matrix)
         if self._needs_amounts and not any(map(_has_values, sample)) and not any(map(_has_values, row_chunks(matrix))):
             raise ValueKindError(
@@ -132,6 +133,15 @@ class ValueInterpreter:
                 "cannot infer the normalization target, probably because features were removed; assuming %s. State "
                 "target_sum if it differs, or provide raw counts or all features",
                 f"{interpretation.total:,.0f}",
+            )
+
+    def _reject_flags(self, matrix: Rows) -> None:
+        """Raise if the values are True and False, unless only presence matters."""
+        if np.dtype(matrix.dtype).kind == "b" and self.accepted != "presence":
+            raise ValueKindError(
+                "the values are only True or False, so how much was measured is lost; counts or log-normalized values "
+                "are needed: choose the layer that holds them",
+                options={"layer": None},
             )
 
     @property

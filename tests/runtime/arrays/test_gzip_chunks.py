@@ -1,6 +1,7 @@
 """Gzip datasets decompressed here equal what HDF5 reads, with isal and with zlib."""
 
 import sys
+import zlib
 
 import h5py
 import numpy as np
@@ -20,13 +21,13 @@ def file(tmp_path):
 
 @pytest.fixture(params=["isal", "zlib"])
 def library(request, monkeypatch):
-    gzip_chunks._decompressor.cache_clear()
+    gzip_chunks._library.cache_clear()
     if request.param == "isal":
         pytest.importorskip("isal", reason="the extra `fast` is not installed")
     else:
         monkeypatch.setitem(sys.modules, "isal", None)
     yield request.param
-    gzip_chunks._decompressor.cache_clear()
+    gzip_chunks._library.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", ["<f4", ">f8", "<i4", "<u2"])
@@ -49,7 +50,7 @@ def test_slices_equal_those_of_hdf5(file, dtype):
 
 
 def test_isal_is_used_if_installed(library):
-    assert gzip_chunks._decompressor().__module__ == {"isal": "isal.isal_zlib", "zlib": "zlib"}[library]
+    assert gzip_chunks._library().__name__ == {"isal": "isal.isal_zlib", "zlib": "zlib"}[library]
 
 
 @pytest.mark.parametrize(
@@ -87,3 +88,12 @@ def test_damaged_chunk_is_an_error(file):
     np.testing.assert_array_equal(array[0:64], VALUES[:64])
     with pytest.raises(ValueError, match="chunk 1 cannot be decompressed"):
         array[0:100]
+
+
+@pytest.mark.parametrize("n", [0, 63, 65, 10**6])
+@pytest.mark.usefixtures("library")
+def test_chunk_that_inflates_to_another_size(file, n):
+    dataset = file.create_dataset("x", (64,), "f4", chunks=(64,), compression="gzip")
+    dataset.id.write_direct_chunk((0,), zlib.compress(bytes(4 * n)))
+    with pytest.raises(ValueError, match=r"chunk 0 cannot be decompressed .it holds other than 256 bytes"):
+        GzipDataset(dataset)[0:64]

@@ -4,11 +4,12 @@ import anndata
 import h5py
 import hdf5plugin
 import numpy as np
+import pandas as pd
 import pytest
 import scipy
 import zarr
 
-from smile_runtime import DependencyError, QueryError, project_file
+from smile_runtime import DependencyError, QueryError, project, project_file
 from smile_runtime.query import hdf5_filters
 
 
@@ -118,7 +119,7 @@ def test_damaged_last_chunk(query, space):
         (lambda file: file["X/indptr"].__setitem__(0, 3), "the stored matrix is damaged: indptr begins with 3"),
         (
             lambda file: file["X"].attrs.__setitem__("shape", (29, file["X"].attrs["shape"][1])),
-            "indptr has 31 numbers for 29",
+            r"X in .* has shape \(29, ",
         ),
         (lambda file: file["X"].attrs.__setitem__("shape", (30, 10**6)), "X in .* has shape"),
         (lambda file: file.__delitem__("obs"), "no table of cells"),
@@ -149,6 +150,115 @@ def test_inconsistent_csc_matrix(counts, tmp_path, space, change, text):
     with h5py.File(tmp_path / "query.h5ad", "a") as file:
         change(file)
     assert_error(tmp_path / "query.h5ad", space, f"the stored matrix is damaged: {text}")
+
+
+def replaced(name, values):
+    """Return a change of a file that replaces a dataset but keeps its attributes."""
+
+    def change(file):
+        attributes = dict(file[name].attrs) if name in file else {}
+        if name in file:
+            del file[name]
+        if values is not None:
+            file[name] = values
+            file[name].attrs.update(attributes)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (replaced("X/indptr", np.zeros((31, 1), np.int32)), "indptr should be a list of numbers, but has shape"),
+        (replaced("X/indices", np.zeros(5)), "indices should be a list of numbers, but has shape"),
+        (replaced("X/data", None), "data should be a list of numbers, but has shape None"),
+        (lambda file: file["X"].attrs.__delitem__("shape"), "it has no readable shape"),
+        (lambda file: file["X"].attrs.__setitem__("shape", "text"), "it has no readable shape"),
+        (lambda file: file["X/indptr"].__setitem__(-1, -7), "indptr describes|pointers decrease"),
+        (
+            lambda file: (file.__delitem__("X"), file.__setitem__("X", h5py.SoftLink("/gone"))),
+            "/X is damaged: .*component not found",
+        ),
+        (replaced("layers", np.ones(3)), "layers should be a group, but is an array"),
+        (lambda file: file["var"].attrs.__setitem__("_index", 5), "no table of cells"),
+    ],
+)
+def test_crafted_structure(query, space, change, text):
+    with h5py.File(query, "a") as file:
+        change(file)
+    assert_error(query, space, text)
+
+
+@pytest.mark.parametrize("attribute", ["obs", "var"])
+def test_codes_without_a_category(counts, tmp_path, space, attribute):
+    getattr(counts, attribute)["kind"] = pd.Categorical(["a"] * len(getattr(counts, attribute)))
+    counts.write_h5ad(tmp_path / "query.h5ad")
+    with h5py.File(tmp_path / "query.h5ad", "a") as file:
+        file[f"{attribute}/kind/codes"][3] = 100
+    assert_error(tmp_path / "query.h5ad", space, "cannot be read as h5ad: codes need to be between -1 and")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "reason"),
+    [
+        ("obs/sample", np.ones(29), "has 29 rows instead of 30"),
+        ("obsm/X_pca", np.ones((31, 2)), "has 31 rows instead of 30"),
+        ("uns/note", np.zeros(3, [("a", "i4"), ("b", "V8")]), None),
+    ],
+)
+def test_copied_tables_are_checked_first(query, space, tmp_path, name, values, reason):
+    with h5py.File(query, "a") as file:
+        replaced(name, values)(file)
+        file[name].attrs.update({"encoding-type": "array" if reason else "unknown", "encoding-version": "0.2.0"})
+    assert_error(query, space, f"^{name} would be copied, but .*{reason or ''}.*; or write only the results")
+    project_file(query, space, tmp_path / "results.h5ad", only_embedding=True)
+
+
+def test_a_damaged_batch_column_is_an_error(query, space, tmp_path):
+    with h5py.File(query, "a") as file:
+        replaced("obs/sample", np.ones((29, 2)))(file)
+    with pytest.raises(QueryError, match="cannot be read as h5ad"):
+        project_file(query, space, tmp_path / "out.h5ad", batch_keys=["sample"], only_embedding=True)
+
+
+@pytest.mark.parametrize("dtype", ["<f2", ">f4", ">f8", ">i4", "<u2", "<f16"])
+@pytest.mark.parametrize("form", ["csr_matrix", "csc_matrix", "dense"])
+def test_every_type_of_number_gives_the_same_results(counts, space, tmp_path, dtype, form):
+    expected = project(counts, space, copy=True)
+    counts.X = counts.X.toarray() if form == "dense" else getattr(scipy.sparse, form)(counts.X)
+    counts.write_h5ad(tmp_path / "query.h5ad")
+    with h5py.File(tmp_path / "query.h5ad", "a") as file:
+        name = "X" if form == "dense" else "X/data"
+        replaced(name, file[name][:].astype(dtype))(file)
+    project_file(tmp_path / "query.h5ad", space, tmp_path / "out.h5ad", only_embedding=True)
+    written = anndata.read_h5ad(tmp_path / "out.h5ad")
+    np.testing.assert_allclose(written.obsm["X_smile"], expected.obsm["X_smile"], atol=1e-6)
+
+
+def test_flags_in_a_file_are_not_counts(query, space):
+    with h5py.File(query, "a") as file:
+        replaced("X/data", file["X/data"][:] > 0)(file)
+    assert_error(query, space, "the values are only True or False")
+
+
+@pytest.mark.parametrize("form", ["csr", "dense"])
+def test_chunks_of_x_that_were_never_written(counts, space, tmp_path, caplog, form):
+    counts.X = counts.X.toarray() if form == "dense" else counts.X
+    counts.write_h5ad(tmp_path / "query.h5ad")
+    with h5py.File(tmp_path / "query.h5ad", "a") as file:
+        name = "X" if form == "dense" else "X/data"
+        values, attributes = file[name][:], dict(file[name].attrs)
+        del file[name]
+        array = file.create_dataset(name, values.shape, values.dtype, chunks=(10, *values.shape[1:]))
+        array[:20] = values[:20]
+        array.attrs.update(attributes)
+    if form == "csr":
+        assert_error(
+            tmp_path / "query.h5ad", space, r"/X/data lacks [\d,]+ of its [\d,]+ chunks, which were never written"
+        )
+    else:
+        project_file(tmp_path / "query.h5ad", space, tmp_path / "out.h5ad")
+        assert "1 of 3 chunks of /X in" in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["strings", "empty", "one dimension"])

@@ -45,7 +45,7 @@ def lognorm(target: float, n: int = 6, n_features: int = 50) -> np.ndarray:
     return np.log1p(X * target / X.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.int64, np.uint8, np.uint16, bool])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.int64, np.uint8, np.uint16])
 def test_whole_numbers_are_counts(convert, dtype):
     X = COUNTS.astype(dtype)
     scan = scan_rows(convert(X))
@@ -54,6 +54,13 @@ def test_whole_numbers_are_counts(convert, dtype):
     assert totals.dtype == np.float64
     np.testing.assert_array_equal(totals, X.astype(np.int64).sum(axis=1))
     assert scan.largest == X.max()
+
+
+def test_flags_are_not_counts(convert):
+    with pytest.raises(ValueKindError, match=r"only True or False, .*; counts or log-normalized values are needed"):
+        read(convert(COUNTS.astype(bool)), 1e4)
+    flags = ValueInterpreter(accepted="presence", target_sum=None).interpret(convert(COUNTS.astype(bool)))
+    assert flags.kind == "presence"
 
 
 def test_scan_counts_unusable_values(convert):

@@ -8,6 +8,7 @@ import anndata
 import pandas as pd
 
 from smile_runtime.errors import QueryError, RecipeError
+from smile_runtime.io import probe_hdf5
 from smile_runtime.query import MatrixLocation, StoredFrame, find_table
 from smile_training.data.table import read_table
 
@@ -66,8 +67,11 @@ def _read_shared(path: Path) -> tuple[list[str], pd.DataFrame]:
     import h5py
 
     try:
+        probe_hdf5(path, "h5mu")
         with h5py.File(path) as file:
             return list(file["mod"].keys()), StoredFrame(file["obs"]).read()
+    except QueryError as error:
+        raise RecipeError(error.message) from error
     except Exception as error:
         raise _unreadable(path, error) from error
 
