@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import dense
 from smile_runtime.encoder.device import uses_cuda
+from smile_runtime.encoder.session import run_session
 from smile_runtime.encoder.sparse_runner import Batch
 
 if TYPE_CHECKING:
@@ -38,5 +39,4 @@ class DenseRunner:
         if measured is not None:
             X = np.where(measured, X, np.float32(np.nan))
         with self._lock:
-            result: NDArray[np.float32] = self.session.run([output], {"X": X, "size_factor": size_factor})[0]
-        return result
+            return run_session(self.session, output, {"X": X, "size_factor": size_factor})

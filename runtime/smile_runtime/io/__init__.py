@@ -11,12 +11,15 @@ from smile_runtime.io.atomic_files import (
 )
 from smile_runtime.io.h5ad import open_hdf5, read_h5ad, unreadable_file, write_h5ad
 from smile_runtime.io.output_paths import ZARR_STORE, FolderKind, require_free
+from smile_runtime.io.readable import Readable
 from smile_runtime.io.signals import handle_deferred_signal, signals_deferred
+from smile_runtime.io.tensors import read_tensors, require_finite
 from smile_runtime.io.threads import default_threads, map_in_order, run_in_threads, single_threaded_blas
 
 __all__ = [
     "ZARR_STORE",
     "FolderKind",
+    "Readable",
     "atomic_directory",
     "atomic_path",
     "default_threads",
@@ -24,8 +27,10 @@ __all__ = [
     "map_in_order",
     "open_hdf5",
     "read_h5ad",
+    "read_tensors",
     "remove_path",
     "replace_path",
+    "require_finite",
     "require_free",
     "run_in_threads",
     "scratch_directory",

@@ -162,9 +162,8 @@ def test_missing_onnxruntime_raises_at_first_use(monkeypatch, pbmc_path, counts)
 def test_broken_graph_raises_a_space_error(tmp_path, graph, content):
     broken = tmp_path / "rna.onnx"
     broken.write_bytes(graph.read_bytes()[:1000] if content == "half" else content)
-    with pytest.raises(SpaceError, match=r"rna\.onnx is not a graph that ONNX Runtime") as caught:
+    with pytest.raises(SpaceError, match=r"rna\.onnx is not a graph that this release runs: .*; pull or build"):
         open_session(broken, "cpu")
-    assert onnxruntime.__version__ in str(caught.value)
 
 
 def protobuf(number: int, value: int | str | bytes) -> bytes:
