@@ -135,7 +135,8 @@ class Encoder:
             values.
         size_factor
             Factor of each cell before the logarithm, shape ``(n,)`` or ``(n, 1)``; for counts ``target_sum / total``,
-            with the total over all measured features. None for 1, if the values are already scaled.
+            with the total over all measured features, and 1 for values that are already scaled. Required if the
+            preprocessing has a ``target_sum``.
         measured
             Whether each feature was measured at all, shape ``(n_features,)``, bool; None if all were. The columns of
             missing features must be empty in sparse rows, and are ignored in dense rows.
@@ -151,7 +152,7 @@ class Encoder:
         Raises
         ------
         QueryError
-            If a shape is wrong, or sparse rows have values of missing features.
+            If a shape is wrong, sparse rows have values of missing features, or a required ``size_factor`` is missing.
         DependencyError, DeviceError
             If ONNX Runtime or the device does not work.
         SpaceError
@@ -166,6 +167,12 @@ class Encoder:
             )
         n_threads = default_threads() if n_threads is None else n_threads
         require_positive(batch_size=batch_size, n_threads=n_threads)
+        if size_factor is None and (target := self.record.preprocessing.target_sum) is not None:
+            raise QueryError(
+                f"the {self.modality} encoder scales each cell to {target:g}, so it needs size_factor: {target:g} / "
+                "the cell's total over all its features (1 if already scaled), and measured, unless all features "
+                "were; Space.project_arrays computes both"
+            )
         factor = validate_size_factor(size_factor, n)
         mask = validate_measured(measured, matrix)
         runner = self._runner(matrix)

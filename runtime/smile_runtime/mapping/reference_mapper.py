@@ -51,7 +51,7 @@ class ReferenceMapper:
         records["similarity"] = np.nan
         for index, transfer in enumerate(transfer_labels(neighbors, self.reference)):
             calibration = self.record.calibrations.get(self.columns[index].name)
-            records["label"][:, index] = transfer.label
+            records["label"][:, index] = records["nearest"][:, index] = transfer.label
             records["confidence"][:, index] = calibrate_confidence(transfer.share, calibration)
         if self.record.similarity is not None:
             records["similarity"] = similarity_from_distance(mean_distance(neighbors), self.record.similarity)

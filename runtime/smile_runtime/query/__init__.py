@@ -1,5 +1,6 @@
 """Query cells: location and kind of their values, in memory or in a file."""
 
+from smile_runtime.query.array_query import ArrayQuery
 from smile_runtime.query.file_query import FileQuery, open_query
 from smile_runtime.query.query import (
     AnnDataQuery,
@@ -19,6 +20,7 @@ from smile_runtime.query.value_interpretation import (
 
 __all__ = [
     "AnnDataQuery",
+    "ArrayQuery",
     "FileQuery",
     "MatrixLocation",
     "Query",

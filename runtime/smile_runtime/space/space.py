@@ -4,10 +4,12 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from smile_runtime.encoder import Encoder, SparseFiles, choose_device, may_use_cuda
+from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, SparseFiles, choose_device, may_use_cuda
 from smile_runtime.errors import IntegrityError, PrecisionError, UnknownModalityError
 from smile_runtime.features import FeatureTable
 from smile_runtime.manifest import (
@@ -16,13 +18,17 @@ from smile_runtime.manifest import (
     EncoderRecord,
     Manifest,
     Precision,
+    ValueKind,
     parse_manifest,
     read_manifest_bytes,
 )
-from smile_runtime.mapping import Reference, read_points
+from smile_runtime.mapping import UNKNOWN_RATE, Reference, read_points
 from smile_runtime.space.file_hashes import FileHashes
 from smile_runtime.space.parity import check_parity
 from smile_runtime.space.pinned_file import PinnedFile, require_pinned
+
+if TYPE_CHECKING:
+    from smile_runtime.projection import ArrayProjection
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
@@ -55,14 +61,14 @@ class Space:
 
     def __repr__(self) -> str:
         manifest, reference = self.manifest, self.manifest.reference
+        points = f"{reference.n_cells:,} cells as {reference.n_points:,} {reference.kind}"
         columns = ", ".join(f"{len(each.labels)} of {each.name}" for each in reference.label_columns)
         return "\n".join(
             (
                 f"Space {self.name}: {manifest.title}",
                 f"  cells of: {manifest.organism}, {manifest.tissue}",
                 f"  encoders: {', '.join(pulled_modalities(self.path, manifest))} ({self.precision})",
-                f"  reference: {reference.n_cells:,} cells as {reference.n_points:,} {reference.kind}; labels: "
-                f"{columns or 'none'}",
+                f"  reference: {points}; labels: {columns or 'none'}",
                 f"  source: {self.revision}, {self.path}, manifest sha256 {self.manifest_sha256[:12]}",
             )
         )
@@ -97,6 +103,33 @@ class Space:
                 sparse=self._sparse_files(record) if self.precision == "float32" else None,
             )
         return encoders
+
+    def project_arrays(
+        self,
+        X: object,
+        feature_names: ArrayLike,
+        *,
+        modality: str | None = None,
+        values: ValueKind | None = None,
+        target_sum: float | None = None,
+        overlap: bool = False,
+        unknown_rate: float = UNKNOWN_RATE,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+    ) -> "ArrayProjection":
+        """Project cells in arrays into this space; as `smile_runtime.project_arrays`, which this calls."""
+        from smile_runtime.projection import project_arrays  # the layer above, for the sake of this one shortcut
+
+        return project_arrays(
+            X,
+            feature_names,
+            self,
+            modality=modality,
+            values=values,
+            target_sum=target_sum,
+            overlap=overlap,
+            unknown_rate=unknown_rate,
+            batch_size=batch_size,
+        )
 
     def checked_encoder(self, modality: str | None = None) -> Encoder:
         """Return the encoder of a modality, after comparing it with torch on the CPU, once.
