@@ -76,8 +76,9 @@ class FeatureTable:
         IntegrityError
             If the file is not a valid feature table.
         """
+        content = file.read_bytes()  # not in the block below: it raises errors of its own
         try:
-            lines = StringIO(file.read_bytes().decode("utf-8"))
+            lines = StringIO(content.decode("utf-8"))
             reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, restval="")
             rows, header = list(reader), reader.fieldnames or ()
             names = [*_REQUIRED_COLUMNS[1:], *(name for name in _OPTIONAL_COLUMNS if name in header)]

@@ -29,8 +29,9 @@ def read_tensors(file: Readable, types: Mapping[str, DTypeLike], content: str) -
     IntegrityError
         If it is not a safetensors file, or an array is missing or has another type.
     """
+    data = file.read_bytes()  # not in the block below: it raises errors of its own
     try:
-        arrays = load(file.read_bytes())
+        arrays = load(data)
         chosen = {name: arrays[name] for name in types}
     except (SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise IntegrityError(f"{file} holds no {content}: {error}; pull or build the space again") from error
