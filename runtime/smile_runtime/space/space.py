@@ -116,7 +116,22 @@ class Space:
         unknown_rate: float = UNKNOWN_RATE,
         batch_size: int = DEFAULT_BATCH_SIZE,
     ) -> "ArrayProjection":
-        """Project cells in arrays into this space; as `smile_runtime.project_arrays`, which this calls."""
+        """Project cells in arrays into this space, as `smile_runtime.project_arrays` does.
+
+        Parameters
+        ----------
+        X, feature_names, modality, values, target_sum, overlap, unknown_rate, batch_size
+            As in `smile_runtime.project_arrays`.
+
+        Returns
+        -------
+            Embedding, labels, confidence, similarity and map position of each cell, in the row order of ``X``.
+
+        Raises
+        ------
+        SmileError
+            As `smile_runtime.project`.
+        """
         from smile_runtime.projection import project_arrays  # the layer above, for the sake of this one shortcut
 
         return project_arrays(

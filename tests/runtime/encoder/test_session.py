@@ -199,4 +199,4 @@ def test_provider_is_that_of_the_session(space):
 
 def test_session_is_opened_once(encoder):
     assert encoder.session is encoder.session
-    assert np.isfinite(encoder.encode(np.zeros((1, len(encoder.features)), np.float32))).all()
+    assert np.isfinite(encoder.encode(np.zeros((1, len(encoder.features)), np.float32), [1.0])).all()
