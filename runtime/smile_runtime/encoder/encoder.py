@@ -98,7 +98,7 @@ class Encoder:
     @cached_property
     def dense_runner(self) -> DenseRunner:
         """Runner of rows of any kind through the whole graph."""
-        return DenseRunner(self.session)
+        return DenseRunner(self.session, str(self.graph))
 
     @cached_property
     def sparse_runner(self) -> SparseRunner | None:
@@ -107,7 +107,8 @@ class Encoder:
             return None
         width = self.record.sparse.width
         layer = read_first_layer(self.sparse.first, self.features, width)
-        return SparseRunner(self.preprocessing, layer, self._open(self.sparse.trunk, "cpu", {"first": width}))
+        trunk = self._open(self.sparse.trunk, "cpu", {"first": width})
+        return SparseRunner(self.preprocessing, layer, trunk, str(self.sparse.trunk))
 
     @cached_property
     def preprocessing(self) -> Preprocessing:

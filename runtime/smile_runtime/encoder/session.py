@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     InferenceSession = onnxruntime.InferenceSession
 
+_SEVERITY_FATAL = 4
 _REINSTALL = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'smile-zoo[cpu]' (or 'smile-zoo[gpu]')"
 
 
@@ -75,6 +76,7 @@ def create_session(ort: ModuleType, graph: Readable, providers: list[str]) -> "o
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1  # several of our threads run the session, each on its own cells
     options.inter_op_num_threads = 1
+    options.log_severity_level = _SEVERITY_FATAL  # errors are raised; its log would print them a second time
     # External data is not covered by the graph's sha256, so the graph must not load any. This option makes ONNX Runtime
     # search for it inside the graph's own file, as if that were a folder, where it is never found.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(graph))
@@ -88,19 +90,25 @@ def create_session(ort: ModuleType, graph: Readable, providers: list[str]) -> "o
 
 
 def run_session(
-    session: "onnxruntime.InferenceSession", output: str, inputs: Mapping[str, NDArray[Any]]
+    session: "onnxruntime.InferenceSession", graph: str, output: str, inputs: Mapping[str, NDArray[Any]]
 ) -> NDArray[np.float32]:
-    """Return an output of a graph, one row per row of its inputs; raise a SpaceError if it fails or has other rows."""
+    """Return an output of a graph, one row per row of its inputs.
+
+    Raises
+    ------
+    SpaceError
+        If the graph, which ``graph`` names, fails or computes other rows.
+    """
     n = len(next(iter(inputs.values())))
     try:
         result = session.run([output], dict(inputs))[0]
     except Exception as error:
-        raise SpaceError(f"ONNX Runtime cannot run the graph: {_one_line(error)}; build or pull it again") from error
+        raise SpaceError(f"ONNX Runtime cannot run {graph}: {_one_line(error)}; pull or build it again") from error
     (width,) = (each.shape[1] for each in session.get_outputs() if each.name == output)
     if result.dtype != np.float32 or result.shape != (n, width):
         raise SpaceError(
-            f"the graph computes {output!r} of type {result.dtype} and shape {result.shape} for {n} cells; build or "
-            "pull it again"
+            f"{graph} computes {output!r} of type {result.dtype} and shape {result.shape} for {n} cells; pull or "
+            "build it again"
         )
     rows: NDArray[np.float32] = result
     return rows

@@ -29,10 +29,12 @@ class SparseRunner:
         First layer of the encoder.
     trunk
         Session of the graph behind the first layer.
+    name
+        Name of that graph, for errors.
     """
 
-    def __init__(self, preprocessing: Preprocessing, layer: FirstLayer, trunk: "InferenceSession") -> None:
-        self.session = trunk
+    def __init__(self, preprocessing: Preprocessing, layer: FirstLayer, trunk: "InferenceSession", name: str) -> None:
+        self.session, self._name = trunk, name
         self.layer, self._preprocessing = layer, preprocessing
         self._buffers = threading.local()
 
@@ -57,7 +59,7 @@ class SparseRunner:
         transformed = self._preprocessing.transform(rows, size_factor, mask)
         assert is_sparse(transformed)  # because the rows are
         self.layer(transformed, mask, first)
-        return run_session(self.session, output, {"first": first})
+        return run_session(self.session, self._name, output, {"first": first})
 
     def _buffer(self, n: int) -> NDArray[np.float32]:
         """Return a buffer for the trunk's input, shape ``(n, width)``: one per thread, which stays in the cache."""

@@ -5,17 +5,18 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import helper, numpy_helper
 
 from smile_runtime import SpaceError
 from smile_runtime.encoder.device import open_session
 from smile_runtime.encoder.graph_rules import OPERATORS, require_safe_graph
 
+onnx = pytest.importorskip("onnx", reason="the extra `train` is not installed")
+from onnx import helper, numpy_helper  # noqa: E402
+
 
 @pytest.fixture
-def model(pbmc_path: Path) -> onnx.ModelProto:
+def model(pbmc_path: Path) -> "onnx.ModelProto":
     return onnx.load(pbmc_path / "onnx/rna.onnx")
 
 
@@ -24,15 +25,15 @@ def test_packaged_graphs_follow_the_rules(pbmc_path, name):
     require_safe_graph((pbmc_path / "onnx" / name).read_bytes(), name)
 
 
-def add(graph: onnx.GraphProto, name: str, array: np.ndarray) -> None:
+def add(graph: "onnx.GraphProto", name: str, array: np.ndarray) -> None:
     graph.initializer.append(numpy_helper.from_array(array, name))
 
 
-def add_node(graph: onnx.GraphProto, operator: str, *inputs: str, **attributes: object) -> None:
+def add_node(graph: "onnx.GraphProto", operator: str, *inputs: str, **attributes: object) -> None:
     graph.node.append(helper.make_node(operator, inputs, ["bomb"], **attributes))
 
 
-def loop(model: onnx.ModelProto) -> None:
+def loop(model: "onnx.ModelProto") -> None:
     values = [helper.make_tensor_value_info(name, kind, []) for name, kind in (("i", 7), ("go", 9), ("on", 9))]
     body = helper.make_graph([helper.make_node("Identity", ["go"], ["on"])], "body", values[:2], values[2:])
     add(model.graph, "steps", np.array(10**12))
@@ -40,41 +41,41 @@ def loop(model: onnx.ModelProto) -> None:
     model.graph.node.append(helper.make_node("Loop", ["steps", "yes"], [], body=body))
 
 
-def expand(model: onnx.ModelProto) -> None:
+def expand(model: "onnx.ModelProto") -> None:
     add(model.graph, "size", np.array([10**6, 10**6]))
     add_node(model.graph, "Expand", "X", "size")
 
 
-def expand_by_rows(model: onnx.ModelProto) -> None:
+def expand_by_rows(model: "onnx.ModelProto") -> None:
     """Make an array of as many rows and columns as there are cells, and so on."""
     model.graph.node.append(helper.make_node("Shape", ["X"], ["n"], start=0, end=1))
     model.graph.node.append(helper.make_node("Concat", ["n", "n"], ["nn"], axis=0))
     add_node(model.graph, "Expand", "X", "nn")
 
 
-def outer_product(model: onnx.ModelProto) -> None:
+def outer_product(model: "onnx.ModelProto") -> None:
     add(model.graph, "column", np.zeros((10**4, 1), np.float32))
     add(model.graph, "row", np.zeros((1, 10**4), np.float32))
     add_node(model.graph, "Mul", "column", "row")
 
 
-def outer_gemm(model: onnx.ModelProto) -> None:
+def outer_gemm(model: "onnx.ModelProto") -> None:
     add(model.graph, "row", np.zeros((1, 10**4), np.float32))
     add_node(model.graph, "Gemm", "row", "row", transA=1)
 
 
-def huge_shape(model: onnx.ModelProto) -> None:
+def huge_shape(model: "onnx.ModelProto") -> None:
     model.graph.initializer[0].dims[:] = [10**12]
 
 
-def external(model: onnx.ModelProto) -> None:
+def external(model: "onnx.ModelProto") -> None:
     tensor = model.graph.initializer[0]
     tensor.ClearField("raw_data")
     tensor.data_location = onnx.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="weights.bin")
 
 
-def hidden(model: onnx.ModelProto) -> None:
+def hidden(model: "onnx.ModelProto") -> None:
     """Hide an operator in a branch of a condition."""
     inner = helper.make_graph([helper.make_node("RandomNormalLike", ["X"], ["r"])], "b", [], [])
     model.graph.node.append(helper.make_node("If", ["X"], ["bomb"], then_branch=inner, else_branch=inner))
@@ -99,7 +100,7 @@ def hidden(model: onnx.ModelProto) -> None:
     ],
 )
 def test_other_graphs_are_refused_before_onnx_runtime_sees_them(
-    model: onnx.ModelProto, tmp_path: Path, change: Callable[[onnx.ModelProto], object], message: str
+    model: "onnx.ModelProto", tmp_path: Path, change: Callable[..., object], message: str
 ) -> None:
     change(model)
     (tmp_path / "rna.onnx").write_bytes(model.SerializeToString())
