@@ -20,11 +20,12 @@ from smile_runtime.errors import (
 )
 from smile_runtime.manifest import Manifest, read_manifest
 from smile_runtime.mapping import Reference
-from smile_runtime.projection import project, project_file
+from smile_runtime.projection import ArrayProjection, project, project_arrays, project_file
 from smile_runtime.results import ProjectionSummary
 from smile_runtime.space import Space, open_space
 
 __all__ = [
+    "ArrayProjection",
     "DependencyError",
     "DeviceError",
     "Encoder",
@@ -47,6 +48,7 @@ __all__ = [
     "ValueKindError",
     "open_space",
     "project",
+    "project_arrays",
     "project_file",
     "read_manifest",
 ]

@@ -165,3 +165,49 @@ def test_label_columns_that_do_not_nest_are_rejected(document, change):
     change(*document["reference"]["label_columns"])
     with pytest.raises(SpaceError, match=r"label column '.*' that is repeated or does not nest within"):
         parse(document)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("reference.n_neighbors", 10**6, "1000000 neighbors of 299 points"),
+        ("reference.n_points", 10**12, r"`int` <= 2147483648 - at `\$\.reference\.n_points`, which is 1000000000000;"),
+        ("reference.n_cells", -1, r"which is -1;"),
+        ("reference.label_columns.0.labels.1", "", "which is ''"),
+        ("reference.label_columns.0.labels.1", "B", "'B' twice"),
+        ("reference.label_columns.0.labels.1", "B\x1b[31m", "labels"),
+        ("reference.label_columns.0.name", "a/b", r"label_columns\[0\]\.name"),
+        ("reference.modalities", [], "modalities"),
+        ("encoders.rna.n_latent", 0, "encoders"),
+        ("encoders.rna.voters", ["adt"], r"the voters \['adt'\] among the modalities \['rna'\]"),
+        ("encoders.rna.voters", [], "the voters"),
+        ("encoders.rna.min_matched", 1.5, "encoders"),
+        ("encoders.rna.preprocessing.target_sum", 0.0, "encoders"),
+        ("encoders.rna.calibrations.cell_type.probability.0", 1.5, "`float` <= 1"),
+        ("encoders.rna.calibrations.cell_type.share.0", 0.9, "shares of 'cell_type' that decrease from 0.9 to"),
+        ("encoders.rna.calibrations.cell_type.share", [0.5], "1 shares and 27 probabilities of 'cell_type'"),
+        ("encoders.rna.similarity.distance.0", 1.9, "quantiles of distance that decrease from 1.9 to"),
+        ("encoders.rna.similarity.distance", [], "length"),
+        ("files.map\x07.png", {"sha256": "0" * 64, "size": 1}, r"lists 'map\\x07\.png'"),
+        ("files", {"map.png": {"sha256": "x", "size": 1}}, "files"),
+        ("files", {"map.png": {"sha256": "0" * 64, "size": 10**30}}, "files"),
+        ("title", "PBMC\nall of them", r"at `\$\.title`, which is 'PBMC\\nall of them';"),
+        ("title", "\u202ePBMC", "title"),
+        ("organism", "Homo\x00sapiens", "organism"),
+        ("name", "../pbmc", "which is '../pbmc'"),
+    ],
+)
+def test_impossible_values_are_rejected_by_name(document, field, value, message):
+    *path, last = field.split(".") if not field.startswith("files.") else ("files", field[6:])
+    node = document
+    for step in path:
+        node = node[int(step)] if isinstance(node, list) else node[step]
+    node[int(last) if isinstance(node, list) else last] = value
+    with pytest.raises(SpaceError, match=message) as caught:
+        parse(document)
+    assert str(caught.value).startswith("here/config.json ")
+    assert str(caught.value).isprintable()
+
+
+def test_description_may_have_several_lines(document):
+    assert parse({**document, "description": "Two\nlines."}).description == "Two\nlines."

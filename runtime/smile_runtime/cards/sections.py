@@ -59,9 +59,9 @@ def _labels(reference: ReferenceRecord) -> str:
     columns = reference.label_columns
     keys = label_keys("smile", [column.name for column in columns])
     lines = [
-        f"- Labels, {escaped(column.name)}{_within(column)}, in {code(_OBS.format(key))}: "
+        f"- Labels, {escaped(column.name)}{_within(column)}, in {code(_OBS.format(names.label))}: "
         f"{', '.join(map(escaped, column.labels))}\n"
-        for column, (key, _) in zip(columns, keys, strict=False)
+        for column, names in zip(columns, keys, strict=False)
     ]
     return "".join(lines) or "- Labels: none\n"
 

@@ -1,7 +1,7 @@
 """Encoders: preprocessing, imputation, the ONNX Runtime session and the sparse first layer."""
 
 from smile_runtime.encoder.arguments import require_positive
-from smile_runtime.encoder.device import CPU, choose_device
+from smile_runtime.encoder.device import CPU, choose_device, may_use_cuda
 from smile_runtime.encoder.encoder import DEFAULT_BATCH_SIZE, Encoder, SparseFiles
 from smile_runtime.encoder.first_layer import write_first_layer
 from smile_runtime.encoder.imputation import MIN_MEASURED_FRACTION
@@ -18,6 +18,7 @@ __all__ = [
     "choose_device",
     "import_onnxruntime",
     "installed_packages",
+    "may_use_cuda",
     "require_positive",
     "size_factors",
     "write_first_layer",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import dense
 from smile_runtime.encoder.device import uses_cuda
+from smile_runtime.encoder.session import run_session
 from smile_runtime.encoder.sparse_runner import Batch
 
 if TYPE_CHECKING:
@@ -22,10 +23,12 @@ class DenseRunner:
     ----------
     graph
         Session of the whole graph.
+    name
+        Name of the graph, for errors.
     """
 
-    def __init__(self, graph: "InferenceSession") -> None:
-        self.session = graph
+    def __init__(self, graph: "InferenceSession", name: str) -> None:
+        self.session, self._name = graph, name
         self._lock = Lock() if uses_cuda(graph) else nullcontext()  # a GPU runs one batch at a time
 
     def __str__(self) -> str:
@@ -38,5 +41,4 @@ class DenseRunner:
         if measured is not None:
             X = np.where(measured, X, np.float32(np.nan))
         with self._lock:
-            result: NDArray[np.float32] = self.session.run([output], {"X": X, "size_factor": size_factor})[0]
-        return result
+            return run_session(self.session, self._name, output, {"X": X, "size_factor": size_factor})

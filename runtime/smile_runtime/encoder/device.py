@@ -3,12 +3,12 @@
 import contextlib
 import io
 import logging
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from smile_runtime.encoder.session import create_session, import_onnxruntime, installed_packages
 from smile_runtime.errors import DeviceError, PrecisionError
+from smile_runtime.io import Readable
 from smile_runtime.manifest import DEVICES, PRECISIONS, Device, Precision
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def uses_cuda(session: "InferenceSession") -> bool:
     return bool(session.get_providers()[0] == CUDA)
 
 
-def open_session(graph: Path, device: Device = "auto") -> "InferenceSession":
+def open_session(graph: Readable, device: Device = "auto") -> "InferenceSession":
     """Open a session of a graph on a device.
 
     Parameters
@@ -99,7 +99,7 @@ def open_session(graph: Path, device: Device = "auto") -> "InferenceSession":
     return _open_cuda(ort, graph, required=device == "cuda")
 
 
-def _open_cuda(ort: ModuleType, graph: Path, *, required: bool) -> "InferenceSession":
+def _open_cuda(ort: ModuleType, graph: Readable, *, required: bool) -> "InferenceSession":
     """Try CUDA and check the result, because ONNX Runtime falls back to the CPU silently."""
     ort.set_default_logger_severity(_SEVERITY_FATAL)  # a failed attempt would print a page on stderr
     try:

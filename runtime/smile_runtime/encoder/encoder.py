@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from smile_runtime.encoder.sparse_density import is_sparse_enough
 from smile_runtime.encoder.sparse_runner import SparseRunner
 from smile_runtime.errors import IntegrityError, QueryError
 from smile_runtime.features import FeatureTable
-from smile_runtime.io import default_threads, run_in_threads
+from smile_runtime.io import Readable, default_threads, run_in_threads
 from smile_runtime.manifest import Device, EncoderRecord, Precision
 
 if TYPE_CHECKING:
@@ -37,8 +36,8 @@ _opening = Lock()  # shared by all encoders, because an encoder with a lock of i
 class SparseFiles:
     """Files of an encoder for sparse rows, whose contents the manifest's `SparseRecord` describes."""
 
-    first: Path
-    trunk: Path
+    first: Readable
+    trunk: Readable
 
 
 @dataclass(eq=False, kw_only=True)
@@ -66,7 +65,7 @@ class Encoder:
     modality: str
     record: EncoderRecord
     features: FeatureTable
-    graph: Path
+    graph: Readable
     device: Device = "auto"
     precision: Precision = "float32"
     sparse: SparseFiles | None = None
@@ -75,16 +74,17 @@ class Encoder:
     @cached_property
     def session(self) -> "InferenceSession":
         """ONNX Runtime session of the whole graph."""
-        return self._open(self.graph, self.device, self.record.n_features)
+        return self._open(self.graph, self.device, {"X": self.record.n_features, "size_factor": 1})
 
-    def _open(self, graph: Path, device: Device, n_inputs: int) -> "InferenceSession":
+    def _open(self, graph: Readable, device: Device, inputs: dict[str, int]) -> "InferenceSession":
         session = open_session(graph, device)
-        widths = session.get_inputs()[0].shape[1], *(output.shape[1] for output in session.get_outputs())
-        stated = n_inputs, self.record.n_latent, self.record.n_pseudo_types
-        if widths != stated:
+        outputs = {"embedding": self.record.n_latent, "pseudo_type": self.record.n_pseudo_types}
+        stated = [(name, "tensor(float)", width) for name, width in (inputs | outputs).items()]
+        values = [*session.get_inputs(), *session.get_outputs()]
+        found = [(value.name, value.type, *value.shape[1:]) for value in values]
+        if found != stated or any(isinstance(value.shape[0], int) for value in values):
             raise IntegrityError(
-                f"{graph} has inputs and outputs of widths {widths}, the manifest says {stated}; "
-                "pull or build the space again"
+                f"{graph} has inputs and outputs {found}, the manifest says {stated}; pull or build the space again"
             )
         return session
 
@@ -98,7 +98,7 @@ class Encoder:
     @cached_property
     def dense_runner(self) -> DenseRunner:
         """Runner of rows of any kind through the whole graph."""
-        return DenseRunner(self.session)
+        return DenseRunner(self.session, str(self.graph))
 
     @cached_property
     def sparse_runner(self) -> SparseRunner | None:
@@ -107,7 +107,8 @@ class Encoder:
             return None
         width = self.record.sparse.width
         layer = read_first_layer(self.sparse.first, self.features, width)
-        return SparseRunner(self.preprocessing, layer, self._open(self.sparse.trunk, "cpu", width))
+        trunk = self._open(self.sparse.trunk, "cpu", {"first": width})
+        return SparseRunner(self.preprocessing, layer, trunk, str(self.sparse.trunk))
 
     @cached_property
     def preprocessing(self) -> Preprocessing:
@@ -135,7 +136,8 @@ class Encoder:
             values.
         size_factor
             Factor of each cell before the logarithm, shape ``(n,)`` or ``(n, 1)``; for counts ``target_sum / total``,
-            with the total over all measured features. None for 1, if the values are already scaled.
+            with the total over all measured features, and 1 for values that are already scaled. Required if the
+            preprocessing has a ``target_sum``.
         measured
             Whether each feature was measured at all, shape ``(n_features,)``, bool; None if all were. The columns of
             missing features must be empty in sparse rows, and are ignored in dense rows.
@@ -151,7 +153,7 @@ class Encoder:
         Raises
         ------
         QueryError
-            If a shape is wrong, or sparse rows have values of missing features.
+            If a shape is wrong, sparse rows have values of missing features, or a required ``size_factor`` is missing.
         DependencyError, DeviceError
             If ONNX Runtime or the device does not work.
         SpaceError
@@ -166,6 +168,12 @@ class Encoder:
             )
         n_threads = default_threads() if n_threads is None else n_threads
         require_positive(batch_size=batch_size, n_threads=n_threads)
+        if size_factor is None and (target := self.record.preprocessing.target_sum) is not None:
+            raise QueryError(
+                f"the {self.modality} encoder scales each cell to {target:g}, so it needs size_factor: {target:g} / "
+                "the cell's total over all its features (1 if already scaled), and measured, unless all features "
+                "were; Space.project_arrays computes both"
+            )
         factor = validate_size_factor(size_factor, n)
         mask = validate_measured(measured, matrix)
         runner = self._runner(matrix)

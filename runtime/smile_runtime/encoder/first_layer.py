@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save
 
 from smile_runtime.encoder.imputation import impute_missing
 from smile_runtime.encoder.numba_kernel import Kernel, compiled_kernel
 from smile_runtime.encoder.sparse_density import needs_compiled_kernel
 from smile_runtime.errors import IntegrityError
 from smile_runtime.features import FeatureTable
+from smile_runtime.io import Readable, read_tensors, require_finite
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -136,22 +136,20 @@ def write_first_layer(path: Path, weight: NDArray[np.float32]) -> None:
     path.write_bytes(save({"weight": np.ascontiguousarray(weight)}))
 
 
-def read_first_layer(path: Path, features: FeatureTable, width: int) -> FirstLayer:
+def read_first_layer(file: Readable, features: FeatureTable, width: int) -> FirstLayer:
     """Read the first layer of an encoder.
 
     Raises
     ------
     IntegrityError
-        If the file has no weights, or their shape is not ``(n_features, width)`` or their type not float32.
+        If the file has no weights, or they are not finite, float32, and of shape ``(n_features, width)``.
     """
-    try:
-        weight = load_file(path)["weight"]
-    except (SafetensorError, KeyError) as error:
-        raise IntegrityError(f"{path} holds no first layer: {error}; pull or build the space again") from error
-    if weight.shape != (len(features), width) or weight.dtype != np.float32:
+    weight = read_tensors(file, {"weight": np.float32}, "first layer")["weight"]
+    if weight.shape != (len(features), width):
         raise IntegrityError(
-            f"{path} holds weights of shape {weight.shape} and type {weight.dtype}, {(len(features), width)} and "
-            "float32 are needed; pull or build the space again"
+            f"{file} holds weights of shape {weight.shape}, but {(len(features), width)} is needed; pull or build the "
+            "space again"
         )
+    require_finite(file, weight=weight)
     mean = features.mean.astype(np.float32).astype(np.float64)  # rounded as in the graph
     return FirstLayer(weight, mean, features.weight)

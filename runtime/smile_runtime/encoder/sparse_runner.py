@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from smile_runtime.arrays import Matrix, is_sparse
 from smile_runtime.encoder.first_layer import FirstLayer
 from smile_runtime.encoder.preprocessing import Preprocessing
+from smile_runtime.encoder.session import run_session
 
 if TYPE_CHECKING:
     from smile_runtime.encoder.session import InferenceSession
@@ -28,10 +29,12 @@ class SparseRunner:
         First layer of the encoder.
     trunk
         Session of the graph behind the first layer.
+    name
+        Name of that graph, for errors.
     """
 
-    def __init__(self, preprocessing: Preprocessing, layer: FirstLayer, trunk: "InferenceSession") -> None:
-        self.session = trunk
+    def __init__(self, preprocessing: Preprocessing, layer: FirstLayer, trunk: "InferenceSession", name: str) -> None:
+        self.session, self._name = trunk, name
         self.layer, self._preprocessing = layer, preprocessing
         self._buffers = threading.local()
 
@@ -56,8 +59,7 @@ class SparseRunner:
         transformed = self._preprocessing.transform(rows, size_factor, mask)
         assert is_sparse(transformed)  # because the rows are
         self.layer(transformed, mask, first)
-        result: NDArray[np.float32] = self.session.run([output], {"first": first})[0]
-        return result
+        return run_session(self.session, self._name, output, {"first": first})
 
     def _buffer(self, n: int) -> NDArray[np.float32]:
         """Return a buffer for the trunk's input, shape ``(n, width)``: one per thread, which stays in the cache."""

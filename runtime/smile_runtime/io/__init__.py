@@ -12,12 +12,15 @@ from smile_runtime.io.atomic_files import (
 from smile_runtime.io.h5ad import open_hdf5, read_h5ad, write_h5ad
 from smile_runtime.io.hdf5_reading import open_probed_hdf5, probe_hdf5, reading, unreadable_file
 from smile_runtime.io.output_paths import ZARR_STORE, FolderKind, require_free
+from smile_runtime.io.readable import Readable
 from smile_runtime.io.signals import handle_deferred_signal, signals_deferred
+from smile_runtime.io.tensors import read_tensors, require_finite
 from smile_runtime.io.threads import default_threads, map_in_order, run_in_threads, single_threaded_blas
 
 __all__ = [
     "ZARR_STORE",
     "FolderKind",
+    "Readable",
     "atomic_directory",
     "atomic_path",
     "default_threads",
@@ -27,9 +30,11 @@ __all__ = [
     "open_probed_hdf5",
     "probe_hdf5",
     "read_h5ad",
+    "read_tensors",
     "reading",
     "remove_path",
     "replace_path",
+    "require_finite",
     "require_free",
     "run_in_threads",
     "scratch_directory",

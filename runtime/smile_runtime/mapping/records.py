@@ -11,7 +11,8 @@ def record_dtype(n_latent: int, n_columns: int) -> np.dtype[np.void]:
     """Return the structured dtype of one cell's record.
 
     Fields: ``embedding`` (n_latent,); ``map`` (2,), coordinates on the map; ``similarity``, NaN if the space has none;
-    ``label``, label ids, and ``confidence`` for each label column (n_columns,); ``total``, the sum of all values.
+    for each label column (n_columns,) ``label``, label ids, -1 for unknown cells, ``nearest``, label ids of the nearest
+    label, also for unknown cells, and ``confidence`` in the nearest label; ``total``, the sum of all values.
     """
     return np.dtype(
         [
@@ -19,6 +20,7 @@ def record_dtype(n_latent: int, n_columns: int) -> np.dtype[np.void]:
             ("map", "<f4", (2,)),
             ("similarity", "<f4"),
             ("label", "<i4", (n_columns,)),
+            ("nearest", "<i4", (n_columns,)),
             ("confidence", "<f4", (n_columns,)),
             ("total", "<f8"),
         ]

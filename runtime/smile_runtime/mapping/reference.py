@@ -3,16 +3,24 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save
 
 from smile_runtime.errors import IntegrityError
+from smile_runtime.io import Readable, read_tensors, require_finite
 from smile_runtime.manifest import LabelColumn
 
-_ARRAY_NAMES = ("embedding", "weight", "map", "label", "modality")
+_ARRAY_TYPES = {
+    "embedding": np.float32,
+    "weight": np.float32,
+    "map": np.float32,
+    "label": np.int64,
+    "modality": np.int64,
+}
+_MAX_NORM_ERROR = 1e-3
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,22 +60,22 @@ class Reference:
         """Return only the points that the given modalities measured."""
         ids = [self.modalities.index(name) for name in modalities]
         kept = np.isin(self.modality, ids)
-        arrays = {name: getattr(self, name)[kept] for name in _ARRAY_NAMES}
+        arrays = {name: getattr(self, name)[kept] for name in _ARRAY_TYPES}
         return replace(self, **arrays)
 
     @classmethod
     def concatenate(cls, parts: Sequence["Reference"]) -> "Reference":
         """Concatenate references with the same label columns and modalities."""
-        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAY_NAMES}
+        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAY_TYPES}
         return cls(**arrays, label_columns=parts[0].label_columns, modalities=parts[0].modalities)
 
 
 def write_points(reference: Reference, path: Path) -> None:
     """Write the arrays of a reference as safetensors; label and modality names are in the manifest."""
-    path.write_bytes(save({name: np.ascontiguousarray(getattr(reference, name)) for name in _ARRAY_NAMES}))
+    path.write_bytes(save({name: np.ascontiguousarray(getattr(reference, name)) for name in _ARRAY_TYPES}))
 
 
-def read_points(path: Path, label_columns: tuple[LabelColumn, ...], modalities: tuple[str, ...]) -> Reference:
+def read_points(file: Readable, label_columns: tuple[LabelColumn, ...], modalities: tuple[str, ...]) -> Reference:
     """Read a reference written by `write_points`.
 
     Raises
@@ -75,38 +83,53 @@ def read_points(path: Path, label_columns: tuple[LabelColumn, ...], modalities: 
     IntegrityError
         If an array is missing or invalid.
     """
-    try:
-        arrays = load_file(path)
-        reference = Reference(
-            **{name: arrays[name] for name in _ARRAY_NAMES}, label_columns=label_columns, modalities=modalities
-        )
-    except (SafetensorError, KeyError) as error:
-        raise IntegrityError(f"{path} holds no reference: {error}; pull or build the space again") from error
-    m = len(reference)
-    shapes = {name: arrays[name].shape for name in _ARRAY_NAMES[1:]}
-    if shapes != {"weight": (m,), "map": (m, 2), "label": (m, len(label_columns)), "modality": (m,)}:
-        raise IntegrityError(f"{path} holds arrays of unequal length; pull or build the space again")
-    if m == 0 or not (reference.weight > 0).all():
-        raise IntegrityError(f"{path} holds points without cells; pull or build the space again")
-    _require_labels(reference, path)
+    arrays = read_tensors(file, _ARRAY_TYPES, "reference")
+    _require_shapes(arrays, len(label_columns), file)
+    require_finite(file, **{name: arrays[name] for name in ("embedding", "weight", "map")})
+    reference = Reference(**arrays, label_columns=label_columns, modalities=modalities)
+    if len(reference) == 0 or not (reference.weight > 0).all():
+        raise IntegrityError(f"{file} holds points without cells; pull or build the space again")
+    _require_unit_norms(reference.embedding, file)
+    _require_labels(reference, file)
     if not _are_valid(reference.modality, len(modalities)):
-        raise IntegrityError(f"{path} holds points of an unknown modality; pull or build the space again")
+        raise IntegrityError(f"{file} holds points of an unknown modality; pull or build the space again")
     return reference
 
 
-def _require_labels(reference: Reference, path: Path) -> None:
+def _require_shapes(arrays: dict[str, NDArray[Any]], n_columns: int, file: Readable) -> None:
+    shapes = {name: array.shape for name, array in arrays.items()}
+    m, n_latent = (*shapes["embedding"], 0, 0)[:2]
+    stated = {"embedding": (m, n_latent), "weight": (m,), "map": (m, 2), "label": (m, n_columns), "modality": (m,)}
+    if shapes != stated:
+        raise IntegrityError(
+            f"{file} holds arrays of unequal length or other shapes than {stated}: {shapes}; pull or build the space "
+            "again"
+        )
+
+
+def _require_unit_norms(embedding: NDArray[np.float32], file: Readable) -> None:
+    norms = np.linalg.norm(embedding, axis=1)
+    farthest = int(np.abs(norms - 1).argmax())
+    if not abs(norms[farthest] - 1) <= _MAX_NORM_ERROR:
+        raise IntegrityError(
+            f"{file} holds an embedding of length {norms[farthest]:.4g}, but each is a unit vector; pull or build the "
+            "space again"
+        )
+
+
+def _require_labels(reference: Reference, file: Readable) -> None:
     """Raise unless every point has a label in every column, within its label in the next coarser column."""
     index_of = {column.name: index for index, column in enumerate(reference.label_columns)}
     for column, ids in zip(reference.label_columns, reference.label.T, strict=True):
         if not _are_valid(ids, len(column.labels)):
             raise IntegrityError(
-                f"{path} holds points without a label of {column.name!r}; pull or build the space again"
+                f"{file} holds points without a label of {column.name!r}; pull or build the space again"
             )
         if column.within is None:
             continue
         if (np.array(column.parents)[ids] != reference.label[:, index_of[column.within]]).any():
             raise IntegrityError(
-                f"{path} holds labels of {column.name!r} outside of their {column.within!r}; "
+                f"{file} holds labels of {column.name!r} outside of their {column.within!r}; "
                 "pull or build the space again"
             )
 

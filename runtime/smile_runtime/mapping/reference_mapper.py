@@ -60,7 +60,7 @@ class ReferenceMapper:
         records["map"] = map_positions(self.reference.map[neighbors.indices], weights, self._kernel_width)
         for index, transfer in enumerate(transfers):
             calibration = self.record.calibrations.get(self.columns[index].name)
-            records["label"][:, index] = transfer.label
+            records["label"][:, index] = records["nearest"][:, index] = transfer.label
             records["confidence"][:, index] = calibrate_confidence(transfer.share, calibration)
         if self.record.similarity is not None:
             records["similarity"] = similarity_from_distance(mean_distance(neighbors), self.record.similarity)

@@ -1,6 +1,7 @@
-"""Projection of query cells into a space: in memory, from file to file, and in Dask."""
+"""Projection of query cells into a space: in memory, in arrays, from file to file, and in Dask."""
 
 from smile_runtime.projection.anndata_projection import project
+from smile_runtime.projection.array_projection import ArrayProjection, project_arrays
 from smile_runtime.projection.file_projection import project_file
 
-__all__ = ["project", "project_file"]
+__all__ = ["ArrayProjection", "project", "project_arrays", "project_file"]

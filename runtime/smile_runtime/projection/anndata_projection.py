@@ -85,8 +85,13 @@ def project(
             Transferred label, categorical; ``unknown`` if nothing similar is in the reference. Only if the reference
             has labels.
         ``obs["smile_confidence"]``
-            Probability that the label is right for a cell of a known type, float32, 0 to 1. Only with labels.
-        ``obs["smile_label_<column>"]``, ``obs["smile_confidence_<column>"]``
+            Probability that the nearest label is right for a cell of a known type, float32, 0 to 1. For an ``unknown``
+            cell it is no probability: it tells how clearly the nearest label won, not whether the type is known. Only
+            with labels.
+        ``obs["smile_nearest_label"]``
+            Label that the nearest neighbors vote for, categorical: the transferred label, or for an ``unknown`` cell
+            the one it would have had. Only with labels.
+        ``obs["smile_label_<column>"]``, ``obs["smile_confidence_<column>"]``, ``obs["smile_nearest_label_<column>"]``
             The same for each further label column of the reference: coarser levels, which never contradict the label,
             and independent columns.
         ``obs["smile_similarity"]``

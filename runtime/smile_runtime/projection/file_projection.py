@@ -146,6 +146,8 @@ def _resumable_results(
     folder: Path, query: Path, table: str, space: Space, options: ProjectionOptions, prepared: PreparedProjection
 ) -> ResumableResults:
     """Return the saved results of this very projection, or empty ones."""
+    projector = prepared.projector
+    dtype = record_dtype(projector.encoder.record.n_latent, len(projector.mapper.columns))
     depends_on = [
         sorted(_file_states(query.resolve())),
         table,
@@ -153,11 +155,11 @@ def _resumable_results(
         space.precision,
         asdict(options),
         metadata.version("smile-zoo"),
+        dtype.descr,
     ]
-    projector = prepared.projector
     return ResumableResults(
         folder,
-        dtype=record_dtype(projector.encoder.record.n_latent, len(projector.mapper.columns)),
+        dtype=dtype,
         fingerprint=hashlib.sha256(msgspec.json.encode(depends_on, enc_hook=np.generic.item)).hexdigest(),
         interpretation=prepared.interpretation,
     )

@@ -89,6 +89,7 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
     )
     interpretation = interpret_query(restricted, interpreter, options.location, matrix)
     require_summable(match, interpretation.kind)
+    space.checked_encoder(encoder.modality)  # last, because it loads ONNX Runtime
     projector = Projector(
         encoder=encoder, match=match, interpreter=interpreter, mapper=mapper, batch_size=options.batch_size
     )

@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix
 from smile_runtime.encoder import Encoder
-from smile_runtime.errors import ValueKindError
+from smile_runtime.errors import SpaceError, ValueKindError
 from smile_runtime.features import FeatureMatch
 from smile_runtime.mapping import Records, ReferenceMapper
 from smile_runtime.query import ValueInterpretation, ValueInterpreter
+
+_MAX_NORM_ERROR = 1e-3
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,6 +68,17 @@ class Projector:
                 "or choose another layer",
                 options={"layer": None},
             )
+        _require_unit_norms(embedding)
         records = self.mapper.map(embedding)
         records["total"] = totals
         return records
+
+
+def _require_unit_norms(embedding: NDArray[np.float32]) -> None:
+    """Raise SpaceError unless each embedding is a unit vector, or zero, as of a cell that no unit responds to."""
+    norms = np.linalg.norm(embedding, axis=1)
+    if (wrong := norms[(np.abs(norms - 1) > _MAX_NORM_ERROR) & (norms != 0)]).size:
+        raise SpaceError(
+            f"the encoder computes embeddings of length {wrong[0]:.4g}, but each must be a unit vector; pull or build "
+            "the space again"
+        )

@@ -1,5 +1,6 @@
 """Query cells: location and kind of their values, in memory or in a file."""
 
+from smile_runtime.query.array_query import ArrayQuery
 from smile_runtime.query.copied_tables import require_cell_names, require_tables
 from smile_runtime.query.file_query import FileQuery, open_query
 from smile_runtime.query.mudata_tables import find_table
@@ -27,6 +28,7 @@ from smile_runtime.query.value_recognition import ValueInterpretation
 
 __all__ = [
     "AnnDataQuery",
+    "ArrayQuery",
     "FileQuery",
     "MatrixLocation",
     "MatrixValues",

@@ -1,6 +1,6 @@
 """Projection results: records, summaries, and the fields and files they are written to."""
 
-from smile_runtime.results.anndata_fields import label_keys, require_free_fields, require_key, write_fields
+from smile_runtime.results.anndata_fields import label_keys, label_names, require_free_fields, require_key, write_fields
 from smile_runtime.results.label_counts import BatchCount, LabelCount, LabelCounts
 from smile_runtime.results.output_file import OUTPUTS, require_apart, require_kind, write_output
 from smile_runtime.results.projection_summary import ProjectionSummary, make_batches, summarize_projection
@@ -18,6 +18,7 @@ __all__ = [
     "Results",
     "ResumableResults",
     "label_keys",
+    "label_names",
     "make_batches",
     "require_apart",
     "require_free_fields",

@@ -1,7 +1,7 @@
 """Fields of an AnnData that results are written to: their names, and writing them in memory."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,19 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def label_keys(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the names of the label and confidence fields in ``obs``, a pair for each label column.
+class LabelKeys(NamedTuple):
+    """Names of the fields of one label column in ``obs``."""
+
+    label: str
+    """Label, or ``unknown``."""
+    nearest_label: str
+    """Nearest label of the reference, also for unknown cells."""
+    confidence: str
+    """Probability that the nearest label is right for a cell of a known type."""
+
+
+def label_keys(key_added: str, columns: Sequence[str]) -> list[LabelKeys]:
+    """Return the names of the fields in ``obs`` for each label column.
 
     Parameters
     ----------
@@ -25,10 +36,13 @@ def label_keys(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]:
         Prefix of the names.
     columns
         Names of the label columns, the primary one first; its fields carry no column name. Without label columns, the
-        primary pair is returned.
+        primary names are returned.
     """
     suffixes = ["", *(f"_{name}" for name in columns[1:])]
-    return [(f"{key_added}_label{suffix}", f"{key_added}_confidence{suffix}") for suffix in suffixes]
+    return [
+        LabelKeys(f"{key_added}_label{suffix}", f"{key_added}_nearest_label{suffix}", f"{key_added}_confidence{suffix}")
+        for suffix in suffixes
+    ]
 
 
 def field_names(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]:
@@ -81,6 +95,12 @@ def label_codes(ids: Iterable[NDArray[np.int32]], column: LabelColumn) -> tuple[
     return categories, np.array([code.get(str(name), -1) for name in names], np.int32)
 
 
+def label_names(ids: NDArray[np.int32], column: LabelColumn) -> NDArray[np.object_]:
+    """Return the label of each id of a column, ``unknown`` for -1, shape ``(n,)``."""
+    names: NDArray[np.object_] = np.array([*column.labels, UNKNOWN], dtype=object)[ids]
+    return names
+
+
 def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> None:
     """Write a projection into an AnnData; other fields are left alone."""
     import pandas as pd
@@ -92,11 +112,12 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
     adata.obsm[f"X_{key_added}"] = np.ascontiguousarray(records["embedding"])
     adata.obsm[f"X_{key_added}_map"] = np.ascontiguousarray(records["map"])
     names = label_keys(key_added, projection.column_names)
-    for index, (column, (label, score)) in enumerate(zip(projection.columns, names, strict=False)):
-        ids = records["label"][:, index]
-        categories, codes = label_codes([ids], column)
-        adata.obs[label] = pd.Categorical.from_codes(codes[ids], categories=pd.Index(categories))
-        adata.obs[score] = records["confidence"][:, index].copy()
+    for index, (column, keys) in enumerate(zip(projection.columns, names, strict=False)):
+        for field, key in (("label", keys.label), ("nearest", keys.nearest_label)):
+            ids = records[field][:, index]
+            categories, codes = label_codes([ids], column)
+            adata.obs[key] = pd.Categorical.from_codes(codes[ids], categories=pd.Index(categories))
+        adata.obs[keys.confidence] = records["confidence"][:, index].copy()
     if projection.has_similarity:
         adata.obs[f"{key_added}_similarity"] = records["similarity"].copy()
     adata.uns[key_added] = projection.provenance

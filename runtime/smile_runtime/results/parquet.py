@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smile_runtime.errors import DependencyError
-from smile_runtime.mapping import UNKNOWN, Records
+from smile_runtime.mapping import Records
 from smile_runtime.query import FileQuery
-from smile_runtime.results.anndata_fields import label_keys
+from smile_runtime.results.anndata_fields import label_keys, label_names
 from smile_runtime.results.results import Projection
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ def _columns(records: Records, projection: Projection, key_added: str) -> "dict[
 
     result: dict[str, pa.Array[Any]] = {}
     keys = label_keys(key_added, projection.column_names)
-    for index, (column, (label, score)) in enumerate(zip(projection.columns, keys, strict=False)):
-        names = np.array([*column.labels, UNKNOWN], dtype=object)
-        result[label] = pa.array(names[records["label"][:, index]], pa.string())
-        result[score] = pa.array(records["confidence"][:, index])
+    for index, (column, names) in enumerate(zip(projection.columns, keys, strict=False)):
+        result[names.label] = pa.array(label_names(records["label"][:, index], column), pa.string())
+        result[names.nearest_label] = pa.array(label_names(records["nearest"][:, index], column), pa.string())
+        result[names.confidence] = pa.array(records["confidence"][:, index])
     if projection.has_similarity:
         result[f"{key_added}_similarity"] = pa.array(records["similarity"])
     for axis in (0, 1):

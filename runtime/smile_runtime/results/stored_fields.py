@@ -32,9 +32,10 @@ def write_stored(table: StoredGroup, projection: Projection, key_added: str) -> 
     _write_array(table["obsm"], f"X_{key_added}", projection, _getter("embedding"))
     _write_array(table["obsm"], f"X_{key_added}_map", projection, _getter("map"))
     names = label_keys(key_added, projection.column_names)
-    for index, (label, score) in enumerate(names[: len(projection.columns)]):
-        _write_labels(obs, label, projection, index)
-        _write_array(obs, score, projection, _getter("confidence", index))
+    for index, keys in enumerate(names[: len(projection.columns)]):
+        _write_labels(obs, keys.label, projection, "label", index)
+        _write_labels(obs, keys.nearest_label, projection, "nearest", index)
+        _write_array(obs, keys.confidence, projection, _getter("confidence", index))
     if projection.has_similarity:
         _write_array(obs, f"{key_added}_similarity", projection, _getter("similarity"))
     _set_order(obs, [key for _, key in field_names(key_added, projection.column_names)])
@@ -74,12 +75,12 @@ def _regrouped(blocks: Iterable[NDArray[Any]], n_rows: int) -> Iterator[NDArray[
         yield np.concatenate(held)
 
 
-def _write_labels(group: StoredGroup, key: str, projection: Projection, index: int) -> None:
+def _write_labels(group: StoredGroup, key: str, projection: Projection, field: str, index: int) -> None:
     """Write the labels of one label column in anndata's categorical format."""
     import pandas as pd
     from anndata.io import write_elem
 
-    label_ids = _getter("label", index)
+    label_ids = _getter(field, index)
     categories, codes = label_codes(map(label_ids, projection.results.blocks()), projection.columns[index])
     write_elem(group, key, pd.Categorical([], categories=categories))
     del group[key]["codes"]

@@ -3,19 +3,21 @@
 from smile_runtime.space.file_hashes import FileHashes
 from smile_runtime.space.parity import (
     MAX_DIFFERENCE,
+    ParityCheck,
+    check_parity,
     parity_cosine,
     require_int8_parity,
     require_parity,
     require_sparse_parity,
     write_parity,
 )
+from smile_runtime.space.pinned_file import PinnedFile, require_pinned
 from smile_runtime.space.space import (
     Space,
     encoder_not_pulled_error,
     open_space,
     open_verified,
     pulled_modalities,
-    require_pinned,
     verify_files,
 )
 from smile_runtime.space.space_folder import SPACE_FOLDER
@@ -24,7 +26,10 @@ __all__ = [
     "MAX_DIFFERENCE",
     "SPACE_FOLDER",
     "FileHashes",
+    "ParityCheck",
+    "PinnedFile",
     "Space",
+    "check_parity",
     "encoder_not_pulled_error",
     "open_space",
     "open_verified",

@@ -1,18 +1,37 @@
 """Space directories, verified and opened."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from smile_runtime.encoder import Encoder, SparseFiles, choose_device
+import numpy as np
+from numpy.typing import ArrayLike
+
+from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, SparseFiles, choose_device, may_use_cuda
 from smile_runtime.errors import IntegrityError, PrecisionError, UnknownModalityError
 from smile_runtime.features import FeatureTable
-from smile_runtime.manifest import MANIFEST_NAME, Device, EncoderRecord, FileRecord, Manifest, Precision, read_manifest
-from smile_runtime.mapping import Reference, read_points
+from smile_runtime.manifest import (
+    MANIFEST_NAME,
+    Device,
+    EncoderRecord,
+    Manifest,
+    Precision,
+    ValueKind,
+    parse_manifest,
+    read_manifest_bytes,
+)
+from smile_runtime.mapping import UNKNOWN_RATE, Reference, read_points
 from smile_runtime.space.file_hashes import FileHashes
+from smile_runtime.space.parity import check_parity
+from smile_runtime.space.pinned_file import PinnedFile, require_pinned
+
+if TYPE_CHECKING:
+    from smile_runtime.projection import ArrayProjection
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class Space:
     """A published latent space: its encoders, and the reference that query cells are compared with.
 
@@ -38,11 +57,30 @@ class Space:
     device: Device
     revision: str
     precision: Precision = "float32"
+    _checked: set[str] = field(default_factory=set, init=False, repr=False)
+
+    def __repr__(self) -> str:
+        manifest, reference = self.manifest, self.manifest.reference
+        points = f"{reference.n_cells:,} cells as {reference.n_points:,} {reference.kind}"
+        columns = ", ".join(f"{len(each.labels)} of {each.name}" for each in reference.label_columns)
+        return "\n".join(
+            (
+                f"Space {self.name}: {manifest.title}",
+                f"  cells of: {manifest.organism}, {manifest.tissue}",
+                f"  encoders: {', '.join(pulled_modalities(self.path, manifest))} ({self.precision})",
+                f"  reference: {points}; labels: {columns or 'none'}",
+                f"  source: {self.revision}, {self.path}, manifest sha256 {self.manifest_sha256[:12]}",
+            )
+        )
 
     @property
     def name(self) -> str:
         """Name of the space."""
         return self.manifest.name
+
+    def file(self, name: str) -> PinnedFile:
+        """Return a file of the space, verified when it is read."""
+        return PinnedFile(self.path / name, self.manifest.files[name])
 
     @cached_property
     def encoders(self) -> dict[str, Encoder]:
@@ -53,38 +91,98 @@ class Space:
             graph = record.graph_of(self.precision)
             if graph is None:
                 continue
-            features = FeatureTable.from_tsv(self.path / record.features)
-            if len(features) != record.n_features:
-                raise IntegrityError(
-                    f"{self.path / record.features} has {len(features)} features, but the manifest says "
-                    f"{record.n_features}"
-                )
+            features = FeatureTable.from_tsv(self.file(record.features))
+            _require_agreement(self.path / record.features, features, record)
             encoders[modality] = Encoder(
                 modality=modality,
                 record=record,
                 features=features,
-                graph=self.path / graph,
+                graph=self.file(graph),
                 device=self.device,
                 precision=self.precision,
                 sparse=self._sparse_files(record) if self.precision == "float32" else None,
             )
         return encoders
 
+    def project_arrays(
+        self,
+        X: object,
+        feature_names: ArrayLike,
+        *,
+        modality: str | None = None,
+        values: ValueKind | None = None,
+        target_sum: float | None = None,
+        overlap: bool = False,
+        unknown_rate: float = UNKNOWN_RATE,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+    ) -> "ArrayProjection":
+        """Project cells in arrays into this space, as `smile_runtime.project_arrays` does.
+
+        Parameters
+        ----------
+        X, feature_names, modality, values, target_sum, overlap, unknown_rate, batch_size
+            As in `smile_runtime.project_arrays`.
+
+        Returns
+        -------
+            Embedding, labels, confidence, similarity and map position of each cell, in the row order of ``X``.
+
+        Raises
+        ------
+        SmileError
+            As `smile_runtime.project`.
+        """
+        from smile_runtime.projection import project_arrays  # the layer above, for the sake of this one shortcut
+
+        return project_arrays(
+            X,
+            feature_names,
+            self,
+            modality=modality,
+            values=values,
+            target_sum=target_sum,
+            overlap=overlap,
+            unknown_rate=unknown_rate,
+            batch_size=batch_size,
+        )
+
+    def checked_encoder(self, modality: str | None = None) -> Encoder:
+        """Return the encoder of a modality, after comparing it with torch on the CPU, once.
+
+        Raises
+        ------
+        IntegrityError
+            If a file of the encoder is invalid, or its embeddings differ from torch's.
+        SpaceError
+            If ONNX Runtime cannot run the graph.
+        DependencyError
+            If ONNX Runtime is missing or broken.
+        UnknownModalityError, PrecisionError
+            As `encoder`.
+        """
+        encoder = self.encoder(modality)
+        if encoder.modality not in self._checked:
+            on_cpu = replace(encoder, device="cpu") if may_use_cuda(encoder.device) else encoder
+            check_parity(on_cpu, self.file(encoder.record.parity))
+            self._checked.add(encoder.modality)
+        return encoder
+
     def _sparse_files(self, record: EncoderRecord) -> SparseFiles | None:
         sparse = record.sparse
-        return SparseFiles(self.path / sparse.first, self.path / sparse.trunk) if sparse else None
+        return SparseFiles(self.file(sparse.first), self.file(sparse.trunk)) if sparse else None
 
     @cached_property
     def reference(self) -> Reference:
         """Reference of the space."""
         record = self.manifest.reference
-        reference = read_points(self.path / record.points, tuple(record.label_columns), tuple(record.modalities))
-        label_modalities = {name for encoder in self.manifest.encoders.values() for name in encoder.label_modalities}
-        if unknown := label_modalities - set(reference.modalities):
-            raise IntegrityError(
-                f"the manifest takes labels from {min(unknown)}, but the reference has none of its points; "
-                "build the space again"
-            )
+        reference = read_points(self.file(record.points), tuple(record.label_columns), tuple(record.modalities))
+        present = {reference.modalities[each] for each in np.unique(reference.modality)}
+        for encoder in self.manifest.encoders.values():
+            if present.isdisjoint(encoder.label_modalities):
+                raise IntegrityError(
+                    f"the manifest takes labels from {', '.join(encoder.label_modalities)}, but the reference has none "
+                    "of its points; build the space again"
+                )
         widths = {encoder.n_latent for encoder in self.manifest.encoders.values()}
         if widths != {reference.embedding.shape[1]} or len(reference) != record.n_points:
             raise IntegrityError(
@@ -162,9 +260,9 @@ def open_space(
         If a file is missing or has been changed.
     """
     path = Path(path)
-    manifest = read_manifest(path)
+    content = read_manifest_bytes(path)
+    manifest, sha256 = parse_manifest(content, str(path / MANIFEST_NAME)), hashlib.sha256(content).hexdigest()
     hashes = FileHashes(path, hash_memory)
-    sha256 = hashes.sha256(MANIFEST_NAME)
     # opening reads no file, so a wrong device or precision is reported before all files are hashed
     space = open_verified(path, manifest, manifest_sha256=sha256, device=device, precision=precision, revision=revision)
     verify_files(path, manifest, hashes)
@@ -193,6 +291,20 @@ def open_verified(
         revision=revision,
         precision=precision,
     )
+
+
+def _require_agreement(file: Path, features: FeatureTable, record: EncoderRecord) -> None:
+    """Raise IntegrityError unless a feature table holds what the manifest says."""
+    if len(features) != record.n_features:
+        raise IntegrityError(f"{file} has {len(features)} features, but the manifest says {record.n_features}")
+    if record.preprocessing.tfidf and features.idf is None:
+        raise IntegrityError(f"{file} lacks the column idf, which the manifest's tfidf needs; build the space again")
+    bands = record.preprocessing.band_mean
+    if bands is not None and (features.band is None or features.band.max() >= len(bands)):
+        raise IntegrityError(
+            f"{file} lacks the column band, or has more bands than the {len(bands)} that the manifest says; "
+            "build the space again"
+        )
 
 
 def pulled_modalities(path: Path, manifest: Manifest) -> list[str]:
@@ -239,20 +351,3 @@ def verify_files(path: Path, manifest: Manifest, hashes: FileHashes) -> None:
     for name, pinned in manifest.files.items():
         if name in required or (path / name).is_file():
             require_pinned(path, name, pinned, hashes)
-
-
-def require_pinned(path: Path, name: str, pinned: FileRecord, hashes: FileHashes) -> None:
-    """Raise IntegrityError unless a file exists and has the size and sha256 in the manifest."""
-    file = path / name
-    if not file.is_file():
-        raise IntegrityError(f"{file} is missing; pull or build the space again")
-    if (size := file.stat().st_size) != pinned.size:
-        raise IntegrityError(
-            f"{file} has {size:,} bytes, but the manifest says {pinned.size:,}: it is truncated or was changed; "
-            "pull or build the space again"
-        )
-    if (sha256 := hashes.sha256(name)) != pinned.sha256:
-        raise IntegrityError(
-            f"{file} was changed: its sha256 is {sha256[:12]}…, but the manifest says {pinned.sha256[:12]}…; "
-            "pull or build the space again"
-        )

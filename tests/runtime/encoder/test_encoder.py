@@ -64,12 +64,17 @@ def test_size_factor_may_be_a_column_or_a_list(encoder, raw_values):
     np.testing.assert_array_equal(encoder.encode(X, factors.tolist()), expected)
 
 
-def test_size_factor_is_one_by_default(encoder, raw_values):
+def test_size_factor_of_scaled_values_is_one(encoder, raw_values):
     X, factors = raw_values
-    scaled = X * factors[:, None]
-    np.testing.assert_allclose(encoder.encode(scaled), encoder.encode(X, factors), atol=1e-5)
-    np.testing.assert_array_equal(encoder.encode(scaled), encoder.encode(scaled, np.ones(len(X))))
-    assert np.abs(encoder.encode(X) - encoder.encode(X, factors)).max() > 1e-2
+    scaled, ones = X * factors[:, None], np.ones(len(X))
+    np.testing.assert_allclose(encoder.encode(scaled, ones), encoder.encode(X, factors), atol=1e-5)
+    assert np.abs(encoder.encode(X, ones) - encoder.encode(X, factors)).max() > 1e-2
+
+
+def test_size_factor_is_required_by_encoders_that_scale_cells(encoder, raw_values):
+    with pytest.raises(QueryError, match=r"needs size_factor: 10000 / the cell's total .* and measured") as caught:
+        encoder.encode(raw_values[0])
+    assert "Space.project_arrays" in str(caught.value)
 
 
 @pytest.mark.parametrize("n_missing", [20, 800])
@@ -102,7 +107,7 @@ def test_nan_may_differ_between_cells(encoder, raw_values):
 
 
 def test_cells_without_measured_features_have_a_finite_embedding(encoder):
-    embedding = encoder.encode(np.full((2, len(encoder.features)), np.nan, np.float32))
+    embedding = encoder.encode(np.full((2, len(encoder.features)), np.nan, np.float32), np.ones(2))
     assert np.isfinite(embedding).all()
     np.testing.assert_allclose(embedding[0], embedding[1], atol=1e-6)
 
@@ -118,7 +123,7 @@ def test_pseudo_types_of_the_graph_are_probabilities(encoder, raw_values):
 
 
 def test_no_cells_have_an_empty_embedding(encoder):
-    empty = encoder.encode(np.empty((0, len(encoder.features)), np.float32))
+    empty = encoder.encode(np.empty((0, len(encoder.features)), np.float32), [])
     assert empty.shape == (0, encoder.record.n_latent)
 
 

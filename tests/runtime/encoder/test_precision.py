@@ -37,13 +37,13 @@ def test_requested_precision_runs_and_is_recorded(int8_copy, counts):
         space = open_space(int8_copy, device="cpu", precision=precision)
         encoder = space.encoder()
         assert (space.precision, encoder.precision) == (precision, precision)
-        assert encoder.graph == int8_copy / graph
+        assert str(encoder.graph) == str(int8_copy / graph)
         result = project(counts, space, copy=True)
         assert result.uns["smile"]["precision"] == precision
 
 
 def test_float32_runs_by_default(int8_copy):
-    assert open_space(int8_copy).encoder().graph == int8_copy / "onnx/rna.onnx"
+    assert str(open_space(int8_copy).encoder().graph) == str(int8_copy / "onnx/rna.onnx")
 
 
 def test_space_without_int8_raises_with_the_remedy(pbmc_path):

@@ -162,9 +162,8 @@ def test_missing_onnxruntime_raises_at_first_use(monkeypatch, pbmc_path, counts)
 def test_broken_graph_raises_a_space_error(tmp_path, graph, content):
     broken = tmp_path / "rna.onnx"
     broken.write_bytes(graph.read_bytes()[:1000] if content == "half" else content)
-    with pytest.raises(SpaceError, match=r"rna\.onnx is not a graph that ONNX Runtime") as caught:
+    with pytest.raises(SpaceError, match=r"rna\.onnx is not a graph that this release runs: .*; pull or build"):
         open_session(broken, "cpu")
-    assert onnxruntime.__version__ in str(caught.value)
 
 
 def protobuf(number: int, value: int | str | bytes) -> bytes:
@@ -200,4 +199,4 @@ def test_provider_is_that_of_the_session(space):
 
 def test_session_is_opened_once(encoder):
     assert encoder.session is encoder.session
-    assert np.isfinite(encoder.encode(np.zeros((1, len(encoder.features)), np.float32))).all()
+    assert np.isfinite(encoder.encode(np.zeros((1, len(encoder.features)), np.float32), [1.0])).all()

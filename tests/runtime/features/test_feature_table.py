@@ -18,6 +18,7 @@ def read(tmp_path, content: str | bytes) -> FeatureTable:
 def test_table_survives_its_file(tmp_path):
     rng = np.random.default_rng(0)
     mean, std, weight = 10.0 ** rng.uniform(-12, 3, (3, 500))
+    weight /= weight.sum()
     ids = ("HLA-A", '5"-quoted', "chr1:10-20", "'x'", "β-actin", "a b", "nan", '"x" y', *(f"G{i}" for i in range(492)))
     before = FeatureTable(ids, mean=mean, std=std, weight=weight)
     after = read(tmp_path, before.to_tsv())

@@ -228,7 +228,9 @@ def test_key_added_renames_all_fields(counts, space):
     project(counts, space)
     project(counts, space, key_added="pbmc2")
     assert set(counts.obsm) == {"X_smile", "X_smile_map", "X_pbmc2", "X_pbmc2_map"}
-    suffixes = ("label", "confidence", "label_cell_type_broad", "confidence_cell_type_broad", "similarity")
+    columns = ("", "_cell_type_broad")
+    suffixes = [f"{name}{column}" for column in columns for name in ("label", "nearest_label", "confidence")]
+    suffixes.append("similarity")
     assert list(counts.obs) == ["sample", *(f"{key}_{name}" for key in ("smile", "pbmc2") for name in suffixes)]
     assert set(counts.uns) == {"smile", "pbmc2"}
     np.testing.assert_array_equal(counts.obsm["X_smile"], counts.obsm["X_pbmc2"])

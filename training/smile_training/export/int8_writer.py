@@ -72,8 +72,9 @@ def write_int8(
     order = np.random.default_rng(recipe.seed).permutation(len(cells))[: N_CALIBRATION_CELLS + MAX_MEASURED_CELLS]
     calibration, measured = np.split(order, [min(N_CALIBRATION_CELLS, len(cells) // 2)])
     name = f"onnx/{exported.modality}.int8.onnx"
-    rounded = replace(exported, graph=folder / name, precision="int8")
-    quantize(encoder, cells.subset(calibration), rounded.graph, metadata)
+    graph = folder / name
+    rounded = replace(exported, graph=graph, precision="int8")
+    quantize(encoder, cells.subset(calibration), graph, metadata)
     rows = cells.subset(measured)
     embeddings = [each.encode(rows.raw, rows.size_factor) for each in (exported, rounded)]
     cosine = (embeddings[0] * embeddings[1]).sum(axis=1)
@@ -85,7 +86,7 @@ def write_int8(
         n_cells=len(rows),
         parity_cosine=parity_cosine(rounded, folder / exported.record.parity),
     )
-    return _accepted(record, rounded)
+    return _accepted(record, exported.modality, graph)
 
 
 def _agreement(
@@ -105,7 +106,7 @@ def _agreement(
     return float(np.mean(called[0] == called[1]))
 
 
-def _accepted(record: Int8Record, encoder: Encoder) -> Int8Record | None:
+def _accepted(record: Int8Record, modality: str, graph: Path) -> Int8Record | None:
     """Return the record of an int8 graph; if its agreement is too low, remove it, log why, and return None."""
     agreement = 1.0 if record.label_agreement is None else record.label_agreement
     near = record.mean_cosine >= MIN_MEAN_COSINE and record.lowest_cosine >= MIN_COSINE
@@ -114,12 +115,12 @@ def _accepted(record: Int8Record, encoder: Encoder) -> Int8Record | None:
         f"{agreement:.2%} of labels the same, on {record.n_cells:,} reference cells"
     )
     if near and agreement >= MIN_LABEL_AGREEMENT:
-        logger.info("int8 graph of %s: %s", encoder.modality, told)
+        logger.info("int8 graph of %s: %s", modality, told)
         return record
-    encoder.graph.unlink()
+    graph.unlink()
     logger.warning(
         "the %s encoder gets no int8 graph: %s; needed are %s, %s and %s",
-        encoder.modality,
+        modality,
         told,
         MIN_MEAN_COSINE,
         MIN_COSINE,

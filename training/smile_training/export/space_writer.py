@@ -158,7 +158,7 @@ def _reference_record(recipe: Recipe, contents: SpaceContents) -> ReferenceRecor
         modalities=list(contents.points.modalities),
         n_points=len(contents.points),
         n_cells=contents.n_cells,
-        n_neighbors=recipe.reference.n_neighbors,
+        n_neighbors=min(recipe.reference.n_neighbors, len(contents.points)),
         map_method=recipe.reference.map_method,
     )
 

@@ -38,17 +38,17 @@ def write_sparse(folder: Path, exported: Encoder, graph: EncoderGraph, metadata:
         width=graph.first.out_features,
         parity_difference=math.nan,  # measured below, on the exported files
     )
-    files = SparseFiles(folder / record.first, folder / record.trunk)
-    files.first.parent.mkdir(exist_ok=True)
-    write_first_layer(files.first, graph.first_weight)
-    export_trunk(graph, files.trunk, metadata)
+    first, trunk = folder / record.first, folder / record.trunk
+    first.parent.mkdir(exist_ok=True)
+    write_first_layer(first, graph.first_weight)
+    export_trunk(graph, trunk, metadata)
     encoder = Encoder(
         modality=modality,
         record=msgspec.structs.replace(exported.record, sparse=record),
         features=exported.features,
         graph=exported.graph,
         device=exported.device,
-        sparse=files,
+        sparse=SparseFiles(first, trunk),
     )
     difference = require_sparse_parity(encoder, folder / exported.record.parity)
     return msgspec.structs.replace(record, parity_difference=difference)

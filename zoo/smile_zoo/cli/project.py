@@ -112,7 +112,8 @@ def command(
     `smile-zoo list`, a Hub repo (org/name) or a directory (./name), and is downloaded if it is not on this machine.
     OUTPUT is a file of the same kind that holds all of QUERY and adds obsm["X_smile"], obs["smile_label"],
     obs["smile_confidence"], obs["smile_similarity"], obsm["X_smile_map"] and uns["smile"], and a label and a confidence
-    for every further label column of SPACE. Cells that resemble nothing in the reference are labeled unknown.
+    for every further label column of SPACE. Cells that resemble nothing in the reference are labeled unknown, and
+    obs["smile_nearest_label"] is what they would have been labeled otherwise.
 
     \b
     Example:

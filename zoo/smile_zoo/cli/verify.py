@@ -1,15 +1,12 @@
 """``smile-zoo verify``."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import click
 
 from smile_runtime import Space, open_space
-from smile_runtime.encoder import CPU
 from smile_runtime.manifest import Device
-from smile_runtime.space import MAX_DIFFERENCE, require_int8_parity, require_parity, require_sparse_parity
+from smile_runtime.space import MAX_DIFFERENCE, ParityCheck, check_parity
 from smile_zoo.cli import options
 from smile_zoo.cli.console import print_json, progress_bar
 from smile_zoo.transfer import pull
@@ -35,33 +32,34 @@ def command(space: str, *, device: Device, as_json: bool) -> None:
         pulled = pull(space, progress=progress)
     # Unlike smile_zoo.load, this hashes every file, even if an earlier hash is remembered.
     opened = open_space(pulled.path, device=device, revision=pulled.revision)
-    checks = list(_checks(opened))
-    int8_checks = [
-        {"encoder": modality, "lowest_cosine": require_int8_parity(encoder, opened.path / encoder.record.parity)}
-        for modality, encoder in replace(opened, precision="int8", device="cpu").encoders.items()
-    ]
+    _ = opened.reference  # which is checked as it is read
+    checks = _parity_checks(opened)
+    int8_checks = _parity_checks(replace(opened, precision="int8", device="cpu"))
     here = [name for name in opened.manifest.files if (opened.path / name).is_file()]
     if as_json:
-        print_json({"space": opened.name, "files": here, "parity": checks, "int8_parity": int8_checks})
+        parity = [
+            {
+                "encoder": each.modality,
+                "rows": each.rows,
+                "largest_difference": each.agreement,
+                "provider": each.provider,
+            }
+            for each in checks
+        ]
+        int8_parity = [{"encoder": each.modality, "lowest_cosine": each.agreement} for each in int8_checks]
+        print_json({"space": opened.name, "files": here, "parity": parity, "int8_parity": int8_parity})
         return
     click.echo(f"{len(here)} of {len(opened.manifest.files)} files are here and match the manifest")
     for check in checks:
         click.echo(
-            f"{check['encoder']}, {check['rows']} rows: largest difference from torch "
-            f"{check['largest_difference']:.1e} (at most {MAX_DIFFERENCE:.0e}) with {check['provider']}"
+            f"{check.modality}, {check.rows} rows: largest difference from torch {check.agreement:.1e} "
+            f"(at most {MAX_DIFFERENCE:.0e}) with {check.provider}"
         )
     for check in int8_checks:
-        click.echo(
-            f"{check['encoder']}, int8: lowest cosine to torch {check['lowest_cosine']:.5f}, matching the manifest"
-        )
+        click.echo(f"{check.modality}, int8: lowest cosine to torch {check.agreement:.5f}, matching the manifest")
 
 
-def _checks(space: Space) -> Iterator[dict[str, Any]]:
-    """Compare the dense and sparse embeddings of each encoder with torch's."""
-    for modality, encoder in space.encoders.items():
-        rows = space.path / encoder.record.parity
-        difference = require_parity(encoder, rows)
-        yield {"encoder": modality, "rows": "dense", "largest_difference": difference, "provider": encoder.provider}
-        if encoder.record.sparse:
-            difference = require_sparse_parity(encoder, rows)
-            yield {"encoder": modality, "rows": "sparse", "largest_difference": difference, "provider": CPU}
+def _parity_checks(space: Space) -> list[ParityCheck]:
+    """Compare each encoder with torch."""
+    encoders = space.encoders.values()
+    return [check for each in encoders for check in check_parity(each, space.file(each.record.parity))]

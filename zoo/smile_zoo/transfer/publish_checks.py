@@ -10,10 +10,8 @@ from smile_runtime.cards import unstated_facts
 from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest
 from smile_runtime.space import (
     FileHashes,
+    check_parity,
     open_verified,
-    require_int8_parity,
-    require_parity,
-    require_sparse_parity,
     verify_files,
 )
 from smile_zoo.errors import PublishError
@@ -66,12 +64,9 @@ def _require_complete(path: Path, manifest: Manifest) -> None:
         )
     verify_files(path, manifest, FileHashes(path))
     space = open_verified(path, manifest, manifest_sha256="", device="cpu")
-    for encoder in space.encoders.values():
-        require_parity(encoder, path / encoder.record.parity)
-        if encoder.record.sparse:
-            require_sparse_parity(encoder, path / encoder.record.parity)
-    for encoder in replace(space, precision="int8").encoders.values():
-        require_int8_parity(encoder, path / encoder.record.parity)
+    _ = space.reference  # which is checked as it is read
+    for encoder in (*space.encoders.values(), *replace(space, precision="int8").encoders.values()):
+        check_parity(encoder, space.file(encoder.record.parity))
 
 
 def _unlisted(path: Path, manifest: Manifest) -> Iterator[str]:

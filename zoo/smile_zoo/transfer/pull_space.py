@@ -1,12 +1,13 @@
 """Pulling a space: from any of its names to a verified directory on this machine, or to an open space."""
 
+import hashlib
 import shutil
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 from smile_runtime.io import atomic_directory, require_free
-from smile_runtime.manifest import MANIFEST_NAME, Device, Precision, read_manifest
+from smile_runtime.manifest import MANIFEST_NAME, Device, Precision, parse_manifest, read_manifest_bytes
 from smile_runtime.space import (
     SPACE_FOLDER,
     FileHashes,
@@ -150,10 +151,11 @@ def load(
 
 
 def _local_space(space: LocalSpace) -> PulledSpace:
-    manifest = read_manifest(space.path)
-    hashes = FileHashes(space.path, hash_memory())
+    content = read_manifest_bytes(space.path)  # read once, so that the hash is of what is used
+    manifest = parse_manifest(content, str(space.path / MANIFEST_NAME))
     revision = "packaged" if space.packaged else "local"
-    return PulledSpace(space.path, revision, manifest, hashes.sha256(MANIFEST_NAME), hashes)
+    sha256, hashes = hashlib.sha256(content).hexdigest(), FileHashes(space.path, hash_memory())
+    return PulledSpace(space.path, revision, manifest, sha256, hashes)
 
 
 def _verified(space: PulledSpace, selection: FileSelection) -> PulledSpace:

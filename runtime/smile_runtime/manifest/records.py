@@ -5,12 +5,9 @@ confidence, and the sha256 and size of every other file except the card.
 """
 
 from collections.abc import Collection
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
-
-from smile_runtime.errors import FormatVersionError, SpaceError, SpaceNotFoundError
 
 MANIFEST_NAME = "config.json"
 CARD_NAME = "README.md"
@@ -35,6 +32,25 @@ DEVICES = get_args(Device)
 Precision = Literal["float32", "int8"]
 PRECISIONS = get_args(Precision)
 
+MAX_NUMBER = 2**31
+TEXT_PATTERN = r"^[ -~\xa0-\u2027\u202f-\u2065\u206a-\U0010ffff]*\Z"
+"""Text on one line: without control characters, line breaks, and marks that change the direction of writing."""
+
+Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_NUMBER)]
+FileSize = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=100)]
+Text = Annotated[str, msgspec.Meta(pattern=TEXT_PATTERN, max_length=2000)]
+Paragraph = Annotated[str, msgspec.Meta(pattern=TEXT_PATTERN.replace("[", r"[\n\t"), max_length=20_000)]
+Label = Annotated[str, msgspec.Meta(pattern=r"^(?=.*\S)" + TEXT_PATTERN[1:], max_length=1000)]
+Column = Annotated[str, msgspec.Meta(pattern=r"^(?=.*\S)(?!.*/)" + TEXT_PATTERN[1:], max_length=100)]
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1.0001)]  # of votes, whose sum is rounded
+Cosine = Annotated[float, msgspec.Meta(ge=-1.0001, le=1.0001)]
+Distance = Annotated[float, msgspec.Meta(ge=0, le=2.0001)]  # between unit vectors
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1e12)]
+NonNegative = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of the manifest's records: immutable, and strict about their fields."""
@@ -43,9 +59,9 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class FileRecord(Record, frozen=True):
     """Digest and size of one file of a space."""
 
-    sha256: str
+    sha256: Sha256
     """SHA-256 of the content, as 64 hexadecimal digits."""
-    size: int
+    size: FileSize
     """Size in bytes."""
 
 
@@ -54,7 +70,7 @@ class PreprocessingRecord(Record, frozen=True):
 
     values: AcceptedValues
     """Values that the encoder accepts."""
-    target_sum: float | None
+    target_sum: Positive | None
     """Total that each cell is scaled to; None to keep its total."""
     log1p: bool
     """Whether ``log(1 + value)`` is taken."""
@@ -66,29 +82,29 @@ class PreprocessingRecord(Record, frozen=True):
     """Whether each cell is divided by the geometric mean of its values plus one."""
     tfidf: bool = False
     """Whether features are weighted by TF-IDF."""
-    band_mean: list[float] | None = None
+    band_mean: list[NonNegative] | None = None
     """Mean that the contacts of each distance band are scaled to; None for no scaling by band."""
 
 
 class CalibrationRecord(Record, frozen=True):
     """Piecewise linear map from vote share to the probability that a label is right."""
 
-    share: list[float]
+    share: Annotated[list[Share], msgspec.Meta(min_length=1)]
     """Vote shares of the map's points, increasing."""
-    probability: list[float]
+    probability: Annotated[list[Fraction], msgspec.Meta(min_length=1)]
     """Probability at each vote share."""
-    expected_calibration_error: float
+    expected_calibration_error: Fraction
     """Expected calibration error on left-out cells."""
-    n_cells: int
+    n_cells: Count
     """Number of left-out cells that the calibration was fitted to."""
 
 
 class SimilarityRecord(Record, frozen=True):
     """Distances of known-type cells from the reference, from cells left out of training, as measured and degraded."""
 
-    distance: list[float]
+    distance: Annotated[list[Distance], msgspec.Meta(min_length=2)]
     """Mean distance to the nearest points, at evenly spaced quantiles from 0 to 1."""
-    n_cells: int
+    n_cells: Count
     """Number of left-out cells."""
 
 
@@ -97,15 +113,15 @@ class Int8Record(Record, frozen=True):
 
     graph: str
     """File of the graph."""
-    mean_cosine: float
+    mean_cosine: Cosine
     """Mean cosine between both embeddings of a cell, over reference cells not used to set the integer scales."""
-    lowest_cosine: float
+    lowest_cosine: Cosine
     """Lowest cosine between both embeddings of one of these cells."""
-    label_agreement: float | None
+    label_agreement: Fraction | None
     """Share of these cells with the same label, or ``unknown``, from both graphs; None without labels."""
-    n_cells: int
+    n_cells: Count
     """Number of these cells."""
-    parity_cosine: float
+    parity_cosine: Cosine
     """Lowest cosine to torch's embedding of a parity row at export, which every machine must reach."""
 
 
@@ -116,9 +132,9 @@ class SparseRecord(Record, frozen=True):
     """File of the first linear map: ``weight``, shape ``(n_features, width)``, float32, with the scale folded in."""
     trunk: str
     """Graph of everything after that map, from ``first``, shape ``(n, width)``, to the outputs of the whole graph."""
-    width: int
+    width: Count
     """Number of outputs of the first linear map."""
-    parity_difference: float
+    parity_difference: NonNegative
     """Largest difference between torch and these files on the parity rows, at export."""
 
 
@@ -131,17 +147,17 @@ class EncoderRecord(Record, frozen=True):
     """File of the feature table."""
     parity: str
     """File of the parity rows and torch's embedding of them."""
-    n_features: int
+    n_features: Count
     """Number of features."""
-    n_latent: int
+    n_latent: Count
     """Number of dimensions of the embedding."""
-    n_pseudo_types: int
+    n_pseudo_types: Count
     """Number of pseudo-types, the graph's second output."""
     preprocessing: PreprocessingRecord
     """Preprocessing of raw values."""
-    min_matched: float
+    min_matched: Fraction
     """Share of the encoder's feature weight below which a query is rejected."""
-    parity_difference: float
+    parity_difference: NonNegative
     """Largest difference between torch and ONNX Runtime on the parity rows, at export."""
     label_modalities: list[str] = msgspec.field(name="voters")
     """Modalities whose reference points determine labels and map positions of this encoder's queries."""
@@ -171,9 +187,9 @@ class EncoderRecord(Record, frozen=True):
 class LabelColumn(Record, frozen=True):
     """One label column of the reference cells, such as cell types, coarser cell types or tissues."""
 
-    name: str
+    name: Column
     """Name of the column."""
-    labels: list[str]
+    labels: Annotated[list[Label], msgspec.Meta(min_length=1)]
     """Label names; a label id is an index into this list."""
     within: str | None = None
     """Name of the next coarser column, which comes later; None if there is none."""
@@ -190,28 +206,28 @@ class ReferenceRecord(Record, frozen=True):
     """File with ``embedding``, ``weight``, ``map``, ``label`` and ``modality`` of the points."""
     label_columns: list[LabelColumn]
     """Columns of ``label``: the primary one, its coarser levels from fine to coarse, then independent ones."""
-    modalities: list[str]
+    modalities: Annotated[list[Name], msgspec.Meta(min_length=1)]
     """Modalities of the points; a modality id is an index into this list."""
-    n_points: int
+    n_points: Count
     """Number of points."""
-    n_cells: int
+    n_cells: Count
     """Number of cells that the points stand for."""
-    n_neighbors: int
+    n_neighbors: Count
     """Number of nearest points that determine a query cell's label and map position."""
-    map_method: str
+    map_method: Text
     """Method that computed the map."""
 
 
 class SourceRecord(Record, frozen=True):
     """One data set that the space was trained on."""
 
-    name: str
+    name: Text
     """Title of the data set."""
-    license: str = msgspec.field(name="licence")
+    license: Text = msgspec.field(name="licence")
     """License of the data."""
-    url: str = ""
+    url: Text = ""
     """Page or file that the data came from."""
-    sha256: str = ""
+    sha256: Text = ""
     """SHA-256 of the data file."""
     simulated: bool = False
     """Whether the values are simulated; a space with such a source cannot be published."""
@@ -220,17 +236,17 @@ class SourceRecord(Record, frozen=True):
 class MetricRecord(Record, frozen=True):
     """One metric: mean and standard deviation over repeats."""
 
-    name: str
+    name: Text
     """Name of the metric."""
-    modality: str
+    modality: Text
     """Modality that was measured, ``atac to rna`` for a transfer between two, or ``all``."""
-    method: str
+    method: Text
     """``smile``, or the baseline that was measured on the same cells."""
     mean: float
     """Mean over repeats."""
     std: float
     """Standard deviation over repeats."""
-    n_repeats: int
+    n_repeats: Count
     """Number of repeats."""
 
 
@@ -241,23 +257,23 @@ class Manifest(Record, frozen=True):
     """Always ``smile-space``."""
     format_version: int
     """Version of the format."""
-    name: str
+    name: Name
     """Short name."""
-    title: str
+    title: Text
     """Title on the card and in lists."""
-    description: str
+    description: Paragraph
     """Description in a few sentences."""
-    organism: str
+    organism: Text
     """Scientific name of the species."""
-    tissue: str
+    tissue: Text
     """Tissue of the reference cells."""
-    license: str = msgspec.field(name="licence")
+    license: Text = msgspec.field(name="licence")
     """License of the space."""
-    variant: str
+    variant: Text
     """Variant of SMILE that trained it."""
     sources: list[SourceRecord]
     """Data sets that it was trained on."""
-    encoders: dict[str, EncoderRecord]
+    encoders: Annotated[dict[Name, EncoderRecord], msgspec.Meta(min_length=1)]
     """Encoders, by modality."""
     reference: ReferenceRecord
     """Reference that query cells are compared with."""
@@ -265,7 +281,7 @@ class Manifest(Record, frozen=True):
     """Metrics of the space and of baselines."""
     recipe: dict[str, Any]
     """Resolved recipe: every setting needed to build the space again."""
-    versions: dict[str, str]
+    versions: dict[Text, Text]
     """Versions of Python and of the packages that built the space."""
     files: dict[str, FileRecord]
     """Digest and size of every file except the manifest and the card."""
@@ -289,86 +305,3 @@ class Manifest(Record, frozen=True):
 def weights_name(modality: str) -> str:
     """Return the file of a modality's torch weights, which a space may lack."""
     return f"{TRAINING_FOLDER}{modality}.safetensors"
-
-
-class _Header(msgspec.Struct):
-    """Fields of a manifest that are read before all others, whatever its version."""
-
-    format: str = ""
-    format_version: int = 0
-
-
-def read_manifest(space: Path) -> Manifest:
-    """Read and validate the manifest of a space directory.
-
-    Raises
-    ------
-    SpaceNotFoundError
-        If the directory does not exist or has no manifest.
-    FormatVersionError
-        If this release cannot read the manifest's format version.
-    SpaceError
-        If the file is not a manifest, or lists a file that a space may not contain.
-    """
-    path = space / MANIFEST_NAME
-    if not path.is_file():
-        problem = f"is not a space directory: it has no {MANIFEST_NAME}" if space.exists() else "does not exist"
-        raise SpaceNotFoundError(f"{space} {problem}; use a space directory or a name from `smile-zoo list`")
-    return parse_manifest(path.read_bytes(), str(path))
-
-
-def parse_manifest(content: bytes, origin: str) -> Manifest:
-    """Decode a manifest; ``origin`` names its source in errors, which are those of `read_manifest`."""
-    try:
-        header = msgspec.json.decode(content, type=_Header)
-        if header.format != FORMAT:
-            raise SpaceError(f"{origin} has format {header.format!r}, not {FORMAT!r}; use a space directory")
-        if header.format_version != FORMAT_VERSION:
-            newer = header.format_version > FORMAT_VERSION
-            raise FormatVersionError(
-                f"{origin} has format version {header.format_version}, this release reads version {FORMAT_VERSION}; "
-                + ("upgrade with: pip install -U smile-zoo" if newer else "build or pull the space again")
-            )
-        manifest = msgspec.json.decode(content, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SpaceError(f"{origin} is not a smile-zoo manifest: {error}; pull or build the space again") from error
-    if not manifest.encoders:
-        raise SpaceError(f"{origin} lists no encoder; pull or build the space again")
-    for name in manifest.files:
-        _require_safe_name(name, origin)
-    _require_nested_columns(manifest.reference.label_columns, origin)
-    files = {name: record for name, record in manifest.files.items() if name != CARD_NAME}  # earlier releases pinned it
-    return msgspec.structs.replace(manifest, files=files)
-
-
-def _require_safe_name(name: str, origin: str) -> None:
-    path = PurePosixPath(name)
-    is_outside = path.is_absolute() or ".." in path.parts or any(character in name for character in "\\:\0")
-    if is_outside or path.suffix not in FILE_SUFFIXES:
-        raise SpaceError(
-            f"{origin} lists {name!r}, but a space contains only {' '.join(FILE_SUFFIXES)} files inside its own "
-            "folder; do not use this space"
-        )
-
-
-def _require_nested_columns(columns: list[LabelColumn], origin: str) -> None:
-    coarser: dict[str, LabelColumn] = {}
-    for column in reversed(columns):
-        if column.name in coarser or not _is_nested(column, coarser):
-            raise SpaceError(
-                f"{origin} has a label column {column.name!r} that is repeated or does not nest within "
-                f"{column.within!r}; pull or build the space again"
-            )
-        coarser[column.name] = column
-
-
-def _is_nested(column: LabelColumn, coarser: dict[str, LabelColumn]) -> bool:
-    if column.within is None:
-        return not column.parents
-    n = len(coarser[column.within].labels) if column.within in coarser else 0
-    return len(column.parents) == len(column.labels) and all(0 <= parent < n for parent in column.parents)
-
-
-def encode_manifest(manifest: Manifest) -> bytes:
-    """Encode a manifest as the content of its file."""
-    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"

@@ -1,0 +1,90 @@
+"""Checks of a manifest that concern several of its fields, or names that become paths."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import PurePosixPath
+
+from smile_runtime.errors import SpaceError
+from smile_runtime.manifest.records import FILE_SUFFIXES, CalibrationRecord, EncoderRecord, LabelColumn, Manifest
+
+
+def require_consistent(manifest: Manifest, origin: str) -> None:
+    """Raise SpaceError unless the fields of a manifest agree; ``origin`` names the manifest."""
+    for name in manifest.files:
+        _require_safe_name(name, origin)
+    _require_nested_columns(manifest.reference.label_columns, origin)
+    for problem in _problems(manifest):
+        raise SpaceError(f"{origin} states {problem}; pull or build the space again")
+
+
+def _require_safe_name(name: str, origin: str) -> None:
+    path = PurePosixPath(name)
+    is_outside = path.is_absolute() or ".." in path.parts or any(character in name for character in "\\:")
+    if is_outside or not name.isprintable() or path.suffix not in FILE_SUFFIXES:
+        raise SpaceError(
+            f"{origin} lists {name!r}, but a space contains only {' '.join(FILE_SUFFIXES)} files inside its own "
+            "folder; do not use this space"
+        )
+
+
+def _require_nested_columns(columns: list[LabelColumn], origin: str) -> None:
+    coarser: dict[str, LabelColumn] = {}
+    for column in reversed(columns):
+        if column.name in coarser or not _is_nested(column, coarser):
+            raise SpaceError(
+                f"{origin} has a label column {column.name!r} that is repeated or does not nest within "
+                f"{column.within!r}; pull or build the space again"
+            )
+        coarser[column.name] = column
+
+
+def _is_nested(column: LabelColumn, coarser: dict[str, LabelColumn]) -> bool:
+    if column.within is None:
+        return not column.parents
+    n = len(coarser[column.within].labels) if column.within in coarser else 0
+    return len(column.parents) == len(column.labels) and all(0 <= parent < n for parent in column.parents)
+
+
+def _problems(manifest: Manifest) -> Iterator[str]:
+    """Yield statements that contradict others."""
+    reference = manifest.reference
+    if reference.n_neighbors > reference.n_points:
+        yield f"{reference.n_neighbors} neighbors of {reference.n_points} points"
+    for names in (reference.modalities, *(column.labels for column in reference.label_columns)):
+        if repeated := _repeated(names):
+            yield f"{repeated!r} twice"
+    if len(widths := {encoder.n_latent for encoder in manifest.encoders.values()}) > 1:
+        yield f"embeddings of different widths {sorted(widths)}"
+    for modality, encoder in manifest.encoders.items():
+        for problem in _encoder_problems(encoder, set(reference.modalities)):
+            yield f"{problem} for the {modality} encoder"
+
+
+def _encoder_problems(encoder: EncoderRecord, modalities: set[str]) -> Iterator[str]:
+    voters = encoder.label_modalities
+    if not voters or _repeated(voters) or not set(voters) <= modalities:
+        yield f"the voters {voters} among the modalities {sorted(modalities)}"
+    for name, calibration in encoder.calibrations.items():
+        yield from _calibration_problems(name, calibration)
+    if encoder.similarity and (decrease := _decrease(encoder.similarity.distance)):
+        yield f"quantiles of distance that decrease from {decrease[0]:g} to {decrease[1]:g}"
+
+
+def _calibration_problems(column: str, calibration: CalibrationRecord) -> Iterator[str]:
+    n, m = len(calibration.share), len(calibration.probability)
+    if n != m:
+        yield f"{n} shares and {m} probabilities of {column!r}"
+    for what, values in (("shares", calibration.share), ("probabilities", calibration.probability)):
+        if decrease := _decrease(values):
+            yield f"{what} of {column!r} that decrease from {decrease[0]:g} to {decrease[1]:g}"
+
+
+def _decrease(values: list[float]) -> tuple[float, float] | None:
+    """Return the first value and its successor that is smaller; None if there is none."""
+    return next(((one, other) for one, other in pairwise(values) if other < one), None)
+
+
+def _repeated(names: list[str]) -> str | None:
+    """Return a name that occurs more than once; None if there is none."""
+    seen: set[str] = set()
+    return next((name for name in names if name in seen or seen.add(name)), None)  # type: ignore[func-returns-value]

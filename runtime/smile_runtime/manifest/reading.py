@@ -1,0 +1,87 @@
+"""Reading and writing of a space's manifest."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from smile_runtime.errors import FormatVersionError, SpaceError, SpaceNotFoundError
+from smile_runtime.manifest.checks import require_consistent
+from smile_runtime.manifest.records import CARD_NAME, FORMAT, FORMAT_VERSION, MANIFEST_NAME, Manifest
+
+_PATH_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+"""A field or an index in a path of msgspec, such as ``$.sources[0].name``."""
+
+
+class _Header(msgspec.Struct):
+    """Fields of a manifest that are read before all others, whatever its version."""
+
+    format: str = ""
+    format_version: int = 0
+
+
+def read_manifest(space: Path) -> Manifest:
+    """Read and validate the manifest of a space directory.
+
+    Raises
+    ------
+    SpaceNotFoundError
+        If the directory does not exist or has no manifest.
+    FormatVersionError
+        If this release cannot read the manifest's format version.
+    SpaceError
+        If the file is not a manifest, or lists a file that a space may not contain.
+    """
+    return parse_manifest(read_manifest_bytes(space), str(space / MANIFEST_NAME))
+
+
+def read_manifest_bytes(space: Path) -> bytes:
+    """Return the content of the manifest of a space directory; raise SpaceNotFoundError if there is none."""
+    path = space / MANIFEST_NAME
+    if not path.is_file():
+        problem = f"is not a space directory: it has no {MANIFEST_NAME}" if space.exists() else "does not exist"
+        raise SpaceNotFoundError(f"{space} {problem}; use a space directory or a name from `smile-zoo list`")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SpaceError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def parse_manifest(content: bytes, origin: str) -> Manifest:
+    """Decode a manifest; ``origin`` names its source in errors, which are those of `read_manifest`."""
+    try:
+        header = msgspec.json.decode(content, type=_Header)
+        if header.format != FORMAT:
+            raise SpaceError(f"{origin} has format {header.format!r}, not {FORMAT!r}; use a space directory")
+        if header.format_version != FORMAT_VERSION:
+            newer = header.format_version > FORMAT_VERSION
+            raise FormatVersionError(
+                f"{origin} has format version {header.format_version}, this release reads version {FORMAT_VERSION}; "
+                + ("upgrade with: pip install -U smile-zoo" if newer else "build or pull the space again")
+            )
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        found = _value_found(content, error)
+        raise SpaceError(
+            f"{origin} is not a smile-zoo manifest: {error}{found}; pull or build the space again"
+        ) from error
+    require_consistent(manifest, origin)
+    files = {name: record for name, record in manifest.files.items() if name != CARD_NAME}  # earlier releases pinned it
+    return msgspec.structs.replace(manifest, files=files)
+
+
+def _value_found(content: bytes, error: Exception) -> str:
+    """Return a clause with the value that an error of msgspec is about, if its path leads to one."""
+    _, is_path, path = str(error).rpartition(" - at `$")
+    if not is_path or "[...]" in path or not path.endswith("`"):
+        return ""
+    value: Any = msgspec.json.decode(content)
+    for name, index in _PATH_STEP.findall(path):
+        value = value[name] if name else value[int(index)]
+    return f", which is {value!r:.100}" if isinstance(value, str | int | float) else ""
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Encode a manifest as the content of its file."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
