@@ -4,6 +4,7 @@ It is all that is needed to use a space: the input of each encoder, the contents
 confidence, and the sha256 and size of every other file except the card.
 """
 
+import re
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
@@ -17,7 +18,9 @@ CARD_NAME = "README.md"
 TRAINING_FOLDER = "training/"
 FORMAT = "smile-space"
 FORMAT_VERSION = 1
+MAX_MANIFEST_BYTES = 20_000_000
 FILE_SUFFIXES = (".onnx", ".json", ".md", ".tsv", ".safetensors", ".png")
+_DEVICE = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE | re.ASCII)
 
 ValueKind = Literal["counts", "lognorm", "presence", "levels", "numbers"]
 """Kind of a query's values: raw counts; ``log(1 + count * target_sum / total)``; values that count as present unless
@@ -314,11 +317,14 @@ def read_manifest(space: Path) -> Manifest:
     if not path.is_file():
         problem = f"is not a space directory: it has no {MANIFEST_NAME}" if space.exists() else "does not exist"
         raise SpaceNotFoundError(f"{space} {problem}; use a space directory or a name from `smile-zoo list`")
-    return parse_manifest(path.read_bytes(), str(path))
+    with path.open("rb") as file:
+        return parse_manifest(file.read(MAX_MANIFEST_BYTES + 1), str(path))
 
 
 def parse_manifest(content: bytes, origin: str) -> Manifest:
     """Decode a manifest; ``origin`` names its source in errors, which are those of `read_manifest`."""
+    if len(content) > MAX_MANIFEST_BYTES:
+        raise SpaceError(f"{origin} has more than {MAX_MANIFEST_BYTES:,} bytes, which no manifest needs; do not use it")
     try:
         header = msgspec.json.decode(content, type=_Header)
         if header.format != FORMAT:
@@ -341,10 +347,20 @@ def parse_manifest(content: bytes, origin: str) -> Manifest:
     return msgspec.structs.replace(manifest, files=files)
 
 
+def file_name_problem(name: str) -> str:
+    """Describe why a file name in a space or repo is unsafe on some system; empty if it is safe."""
+    parts = name.split("/")
+    if not name or PurePosixPath(name).is_absolute() or {"", ".", ".."} & set(parts):
+        return "is not a path inside the folder"
+    if not name.isprintable() or any(character in name for character in "\\:"):
+        return "contains a control character, a backslash or a colon"
+    if any(part.endswith((".", " ")) or _DEVICE.fullmatch(part.partition(".")[0].strip()) for part in parts):
+        return "is the name of a device on Windows, or ends in a dot or space"
+    return ""
+
+
 def _require_safe_name(name: str, origin: str) -> None:
-    path = PurePosixPath(name)
-    is_outside = path.is_absolute() or ".." in path.parts or any(character in name for character in "\\:\0")
-    if is_outside or path.suffix not in FILE_SUFFIXES:
+    if file_name_problem(name) or PurePosixPath(name).suffix not in FILE_SUFFIXES:
         raise SpaceError(
             f"{origin} lists {name!r}, but a space contains only {' '.join(FILE_SUFFIXES)} files inside its own "
             "folder; do not use this space"

@@ -5,7 +5,15 @@ from smile_zoo.hub.download import Progress, fetch_content, fetch_files, no_prog
 from smile_zoo.hub.error_translation import offline_error
 from smile_zoo.hub.paths import hash_memory, hub_cache, updated_catalogue
 from smile_zoo.hub.repo_cache import RepoCache
-from smile_zoo.hub.repo_id import DEFAULT_REVISION, is_commit, is_repo, is_revision, split_repo_id
+from smile_zoo.hub.repo_id import (
+    DEFAULT_REVISION,
+    is_commit,
+    is_repo,
+    is_revision,
+    name_problem,
+    odd_character,
+    split_repo_id,
+)
 from smile_zoo.hub.retry import is_conflict, is_temporary
 
 __all__ = [
@@ -24,7 +32,9 @@ __all__ = [
     "is_repo",
     "is_revision",
     "is_temporary",
+    "name_problem",
     "no_progress",
+    "odd_character",
     "offline_error",
     "require_online",
     "split_repo_id",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from smile_runtime.errors import OutputError
 from smile_runtime.io import atomic_path
+from smile_zoo.errors import HubError
 from smile_zoo.hub.client import git_sha1
 from smile_zoo.hub.repo_id import DEFAULT_REVISION, is_commit
 
@@ -38,7 +39,15 @@ class RepoCache:
         self._locks = cache_dir / ".locks" / self.path.name
 
     def snapshot(self, commit: str) -> Path:
-        """Return the directory of a commit, which may not exist."""
+        """Return the directory of a commit, which may not exist.
+
+        Raises
+        ------
+        HubError
+            If it is not a commit, and so could be any path.
+        """
+        if not is_commit(commit):
+            raise HubError(f"{commit!a} is not a commit of {self.repo}; a commit has 40 hexadecimal digits")
         return self.path / "snapshots" / commit
 
     def commit_of(self, revision: str = DEFAULT_REVISION) -> str | None:
@@ -53,7 +62,8 @@ class RepoCache:
         """Record the commit of a branch or tag."""
         ref = self.path / "refs" / revision
         if self.commit_of(revision) != commit:
-            ref.parent.mkdir(parents=True, exist_ok=True)
+            with self._translated_errors():
+                ref.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(ref) as partial:
                 partial.write_text(commit, "utf-8")
 
