@@ -10,6 +10,7 @@ from smile_runtime.io.atomic_files import (
     write_error,
 )
 from smile_runtime.io.h5ad import open_hdf5, read_h5ad, unreadable_file, write_h5ad
+from smile_runtime.io.invisible_characters import visible_text
 from smile_runtime.io.output_paths import ZARR_STORE, FolderKind, require_free
 from smile_runtime.io.signals import handle_deferred_signal, signals_deferred
 from smile_runtime.io.threads import default_threads, map_in_order, run_in_threads, single_threaded_blas
@@ -33,6 +34,7 @@ __all__ = [
     "signals_deferred",
     "single_threaded_blas",
     "unreadable_file",
+    "visible_text",
     "write_error",
     "write_h5ad",
 ]

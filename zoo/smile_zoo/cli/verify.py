@@ -11,7 +11,7 @@ from smile_runtime.encoder import CPU
 from smile_runtime.manifest import Device
 from smile_runtime.space import MAX_DIFFERENCE, require_int8_parity, require_parity, require_sparse_parity
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_json, progress_bar
+from smile_zoo.cli.console import print_json, print_line, progress_bar
 from smile_zoo.transfer import pull
 
 
@@ -44,14 +44,14 @@ def command(space: str, *, device: Device, as_json: bool) -> None:
     if as_json:
         print_json({"space": opened.name, "files": here, "parity": checks, "int8_parity": int8_checks})
         return
-    click.echo(f"{len(here)} of {len(opened.manifest.files)} files are here and match the manifest")
+    print_line(f"{len(here)} of {len(opened.manifest.files)} files are here and match the manifest")
     for check in checks:
-        click.echo(
+        print_line(
             f"{check['encoder']}, {check['rows']} rows: largest difference from torch "
             f"{check['largest_difference']:.1e} (at most {MAX_DIFFERENCE:.0e}) with {check['provider']}"
         )
     for check in int8_checks:
-        click.echo(
+        print_line(
             f"{check['encoder']}, int8: lowest cosine to torch {check['lowest_cosine']:.5f}, matching the manifest"
         )
 

@@ -107,9 +107,9 @@ def offline_error(subject: str) -> OfflineError:
 
 
 def _not_hub_error(subject: str, endpoint: str, problem: str) -> HubError:
-    end = "" if problem.endswith("?") else ";"
+    check = " Check" if problem.endswith("?") else "; check"
     return HubError(
-        f"{subject}: {problem}{end} check HF_ENDPOINT ({endpoint}) and, in a browser, the network, and try again"
+        f"{subject}: {problem}{check} HF_ENDPOINT ({endpoint}) and, in a browser, the network, and try again"
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from smile_runtime import Reference, Space
-from smile_runtime.io import atomic_path
+from smile_runtime.io import atomic_path, visible_text
 from smile_zoo.report.category_styles import REFERENCE_GRAY, category_style
 from smile_zoo.report.label_positions import locate_labels
 from smile_zoo.report.report_cells import Categories, ReportCells
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 _MAX_LARGE_MARKERS = 20_000
 _MAX_LEGEND_ROWS = 25
@@ -37,6 +38,7 @@ def draw_map(path: Path, space: Space, cells: ReportCells) -> None:
         If the file cannot be written.
     """
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
     reference = space.reference
     figure = Figure(figsize=(6, 6), layout="constrained")
@@ -51,12 +53,20 @@ def draw_map(path: Path, space: Space, cells: ReportCells) -> None:
         _add_legend(figure, cells.caption, n_columns=1 + len(label.present()) // _MAX_LEGEND_ROWS)
     else:
         axes.scatter(cells.map[:, 0], cells.map[:, 1], s=size, color=category_style(1).color, linewidths=0)
-    axes.set(title=f"{space.manifest.title}: query over reference (gray)", xticks=[], yticks=[])
     method = space.manifest.reference.map_method
+    axes.set(title=f"{space.manifest.title}: query over reference (gray)", xticks=[], yticks=[])
     axes.set(xlabel=f"{method} 1", ylabel=f"{method} 2")
     axes.spines[["top", "right"]].set_visible(False)
+    for text in figure.findobj(Text):
+        _show_literally(text)
     with atomic_path(path) as partial:
         figure.savefig(partial, dpi=150)
+
+
+def _show_literally(text: "Text") -> None:
+    """Show dollar signs as such, not as the marks of a formula, and nothing that is invisible."""
+    text.set_parse_math(False)
+    text.set_text(visible_text(text.get_text(), keep="\n"))
 
 
 def _draw_labels(axes: "Axes", cells: ReportCells, column: Categories, size: float) -> None:
