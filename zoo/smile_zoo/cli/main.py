@@ -128,7 +128,7 @@ def main() -> None:
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
-        error.message = message_text(error.message)
+        error.message = message_text(error.message)  # type: ignore[misc]
         error.show()
         sys.exit(error.exit_code)
     except SmileError as error:

@@ -1,12 +1,11 @@
 """Retries of the Hub's client: which failures are temporary, and how long to wait."""
 
 import logging
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from smile_zoo.hub.requested_wait import MAX_RETRY_AFTER_SECONDS, RETRIED_STATUS_CODES, retry_after
-from smile_zoo.hub.running_call import MAX_SILENCE_SECONDS, RunningCall
+from smile_zoo.hub.running_call import RunningCall
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -31,20 +30,20 @@ def call_with_retries(action: Callable[[], T], call: RunningCall, *, attempts: i
     attempts
         Maximum number of attempts, after which the last error is raised; fewer if the Hub stays silent.
     """
-    from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_any, stop_when_event_set
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_when_event_set
 
     def attempt() -> T:
         with call.running():
             return action()
 
-    def is_silent(_state: "RetryCallState") -> bool:
-        return time.monotonic() - call.last_heard > MAX_SILENCE_SECONDS
+    def is_worth_retrying(error: BaseException) -> bool:
+        return is_temporary(error) and not call.is_silent()
 
     retrying = Retrying(
-        stop=stop_any(stop_after_attempt(attempts), stop_when_event_set(call.canceled), is_silent),
+        stop=stop_after_attempt(attempts) | stop_when_event_set(call.canceled),
         wait=_wait_seconds,
         sleep=call.wait,
-        retry=retry_if_exception(is_temporary),
+        retry=retry_if_exception(is_worth_retrying),
         before_sleep=_log_wait,
         reraise=True,
     )

@@ -88,15 +88,18 @@ class RunningCall:
         self.canceled.wait(seconds)
         self.last_heard += seconds
 
+    def is_silent(self) -> bool:
+        """Return whether the Hub has sent nothing for so long that another request is no use."""
+        return time.monotonic() - self.last_heard > MAX_SILENCE_SECONDS
+
     def require_time(self) -> None:
         """Raise if the call has been canceled, or lasts longer than any Hub needs."""
         if self.canceled.is_set():  # the client would retry for a minute otherwise
             raise Canceled
-        now = time.monotonic()
-        if now - self.last_heard > MAX_SILENCE_SECONDS:
-            raise UnusableAnswer(f"nothing was answered for {now - self.last_heard:.0f} s")
-        if self.kind == "answer" and now - self.started > MAX_ANSWER_SECONDS:
-            raise UnusableAnswer(f"the answer was not complete after {now - self.started:.0f} s")
+        if self.is_silent():
+            raise UnusableAnswer(f"nothing was answered for {MAX_SILENCE_SECONDS:.0f} s")
+        if self.kind == "answer" and time.monotonic() - self.started > MAX_ANSWER_SECONDS:
+            raise UnusableAnswer(f"the answer was not complete after {MAX_ANSWER_SECONDS:.0f} s")
 
     def max_bytes(self, response: "httpx.Response") -> float:
         """Return the size that the body of a response may have; the size of a file is checked where it is written."""
