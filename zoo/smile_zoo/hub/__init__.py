@@ -3,7 +3,8 @@
 from smile_zoo.hub.client import Commit, Hub, is_offline, require_online
 from smile_zoo.hub.download import Progress, fetch_content, fetch_files, no_progress
 from smile_zoo.hub.error_translation import offline_error
-from smile_zoo.hub.paths import hash_memory, hub_cache, updated_catalogue
+from smile_zoo.hub.manifest_memory import ManifestMemory
+from smile_zoo.hub.paths import hash_memory, hub_cache, manifest_memory, updated_catalogue
 from smile_zoo.hub.repo_cache import RepoCache
 from smile_zoo.hub.repo_id import (
     DEFAULT_REVISION,
@@ -20,6 +21,7 @@ __all__ = [
     "DEFAULT_REVISION",
     "Commit",
     "Hub",
+    "ManifestMemory",
     "Progress",
     "RepoCache",
     "fetch_content",
@@ -32,6 +34,7 @@ __all__ = [
     "is_repo",
     "is_revision",
     "is_temporary",
+    "manifest_memory",
     "name_problem",
     "no_progress",
     "odd_character",

@@ -245,16 +245,18 @@ class Hub:
 
 
 def _commit_of(info: "ModelInfo") -> tuple[str, Commit]:
-    """Return the name of a repo and its commit; raise ValueError or UnusableAnswer if a field is of another kind."""
+    """Return the name of a repo and its commit, without files that no system can hold safely; nobody asks for those.
+
+    Raise ValueError or UnusableAnswer if a field is of another kind.
+    """
     if not is_commit(info.sha):
         raise UnusableAnswer(f"the answer names the commit {ascii(info.sha)[:60]}, not 40 hexadecimal digits")
-    files = {file.rfilename: _hub_file(file) for file in info.siblings or []}
-    return msgspec.convert(info.id, str), Commit(info.sha or "", files)
+    files = {msgspec.convert(file.rfilename, str): _hub_file(file) for file in info.siblings or []}
+    safe = {name: file for name, file in files.items() if not file_name_problem(name)}
+    return msgspec.convert(info.id, str), Commit(info.sha or "", safe)
 
 
 def _hub_file(file: "RepoSibling") -> HubFile:
-    if problem := file_name_problem(msgspec.convert(file.rfilename, str)):
-        raise UnusableAnswer(f"the answer lists the file {ascii(file.rfilename)[:60]}, which {problem}")
     algorithm, digest = ("sha256", file.lfs.sha256) if file.lfs else ("git", file.blob_id)
     return msgspec.convert({"size": file.size, "algorithm": algorithm, "digest": digest}, HubFile)
 

@@ -6,6 +6,7 @@
 
 import hashlib
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -109,6 +110,27 @@ class RepoCache:
         if not path.is_symlink():
             return True
         return path.readlink().name in {hashlib.sha256(content).hexdigest(), git_sha1(content)}
+
+    def require_own(self, path: Path) -> None:
+        """Validate that a file lies in this cache, and that nobody put it there who does not own the cache.
+
+        Raises
+        ------
+        OutputError
+            If its folder is a link out of the cache, or belongs to neither this user, root nor the owner of the cache.
+        """
+        folder = self.path.parent
+        if not path.parent.resolve().is_relative_to(folder.resolve()):
+            raise OutputError(
+                f"{path.parent} is a link out of the cache {folder}, so it is not used; remove it, and pull again"
+            )
+        owners = {os.geteuid(), 0, folder.stat().st_uid} if hasattr(os, "geteuid") else None
+        for each in (self.path, path.parent, path):
+            if owners is not None and each.stat().st_uid not in owners:
+                raise OutputError(
+                    f"{each} belongs to another user (id {each.stat().st_uid}) who does not own the cache {folder}, so "
+                    "it is not used; remove it, or set HF_HUB_CACHE to a folder of yours"
+                )
 
     def scratch_path(self) -> Path:
         """Return where a bundle is unpacked before its files are moved into a snapshot."""
