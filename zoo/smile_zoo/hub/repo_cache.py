@@ -111,26 +111,34 @@ class RepoCache:
             return True
         return path.readlink().name in {hashlib.sha256(content).hexdigest(), git_sha1(content)}
 
-    def require_own(self, path: Path) -> None:
-        """Validate that a file lies in this cache, and that nobody put it there who does not own the cache.
+    def require_own(self, commit: str) -> None:
+        """Validate that the folders of a commit lie in this cache, and belong to somebody who may fill it.
 
         Raises
         ------
         OutputError
-            If its folder is a link out of the cache, or belongs to neither this user, root nor the owner of the cache.
+            If one is a link out of the cache, or belongs to neither this user, root nor the owner of the cache.
         """
-        folder = self.path.parent
-        if not path.parent.resolve().is_relative_to(folder.resolve()):
+        folders = [self.path, *(self.path / name for name in ("blobs", "refs", "snapshots")), self.snapshot(commit)]
+        for folder in folders:
+            if folder.is_dir():
+                self._require_inside(folder)
+                self._require_owner(folder)
+
+    def _require_inside(self, folder: Path) -> None:
+        cache = self.path.parent
+        if not folder.resolve().is_relative_to(cache.resolve()):
             raise OutputError(
-                f"{path.parent} is a link out of the cache {folder}, so it is not used; remove it, and pull again"
+                f"{folder} is a link out of the cache {cache}, so it is not used; remove it, and pull again"
             )
-        owners = {os.geteuid(), 0, folder.stat().st_uid} if hasattr(os, "geteuid") else None
-        for each in (self.path, path.parent, path):
-            if owners is not None and each.stat().st_uid not in owners:
-                raise OutputError(
-                    f"{each} belongs to another user (id {each.stat().st_uid}) who does not own the cache {folder}, so "
-                    "it is not used; remove it, or set HF_HUB_CACHE to a folder of yours"
-                )
+
+    def _require_owner(self, folder: Path) -> None:
+        cache, owner = self.path.parent, folder.stat().st_uid
+        if hasattr(os, "geteuid") and owner not in {os.geteuid(), 0, cache.stat().st_uid}:
+            raise OutputError(
+                f"{folder} belongs to another user (id {owner}), who does not own the cache {cache}, so it is not "
+                "used; remove it, or set HF_HUB_CACHE to a folder of yours"
+            )
 
     def scratch_path(self) -> Path:
         """Return where a bundle is unpacked before its files are moved into a snapshot."""

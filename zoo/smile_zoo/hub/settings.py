@@ -81,6 +81,7 @@ def open_session() -> "httpx.Client":
     from huggingface_hub.utils import get_session, httpx
 
     try:
+        _require_ports()
         return get_session()
     except ImportError as error:
         raise DependencyError(
@@ -97,6 +98,13 @@ def open_session() -> "httpx.Client":
             f"the certificates in {_set_variables(_CERTIFICATE_VARIABLES)} cannot be loaded "
             f"({error.strerror or error}); correct or unset it"
         ) from error
+
+
+def _require_ports() -> None:
+    """Raise ValueError if the port of a proxy is none, which the client would notice only as it connects."""
+    for name in _PROXY_VARIABLES[:-1]:
+        for value in (os.environ.get(name, ""), os.environ.get(name.lower(), "")):
+            _ = urlsplit(value if "://" in value else f"//{value}").port
 
 
 def _set_variables(names: tuple[str, ...]) -> str:

@@ -94,10 +94,10 @@ class SpaceDownload:
         commit = self._space.commit or self._cache.commit_of(self._space.revision)
         if commit is None or self._update:
             return None
+        self._cache.require_own(commit)
         path = self._cache.snapshot(commit) / MANIFEST_NAME
         if not path.is_file():
             return None
-        self._cache.require_own(path)
         content = _read(path)
         is_intact = self._cache.matches_blob_name(path, content) and self._is_known(commit, content)
         return self._space_of(commit, content) if is_intact else None
@@ -108,6 +108,7 @@ class SpaceDownload:
         commit = self._hub.commit(self._space.repo, known or self._space.revision)
         if self._space.commit is None:
             logger.warning("%s is commit %s", self._space, commit.oid)
+        self._cache.require_own(commit.oid)
         self._cache.remove_leftovers()
         space = self._fetch_manifest(commit)
         if self._space.commit is None:
