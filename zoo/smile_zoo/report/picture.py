@@ -82,8 +82,13 @@ def _draw_labels(axes: "Axes", cells: ReportCells, column: Categories, size: flo
             color=style.color,
             marker=_MARKERS[style.symbol],
             linewidths=0,
-            label=f"{column.name(label_id)} ({mask.sum():,})",
+            label=_legend_text(f"{column.name(label_id)} ({mask.sum():,})"),
         )
+
+
+def _legend_text(label: str) -> str:
+    """Return a label for the legend, which leaves out those that begin with an underscore."""
+    return f" {label}" if label.startswith("_") else label
 
 
 def _add_legend(figure: "Figure", title: str, *, n_columns: int) -> None:
