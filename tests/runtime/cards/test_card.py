@@ -13,6 +13,7 @@ from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
 from smile_runtime import Manifest, Space, SpaceError, project, read_manifest
+from smile_runtime.cards import metric_table
 from smile_runtime.cards.card import END, START, render_card
 from smile_runtime.cards.markdown import escaped
 from smile_runtime.manifest import MetricRecord, SourceRecord

@@ -3,7 +3,6 @@
 from smile_zoo.hub.client import Commit, Hub, is_offline, require_online
 from smile_zoo.hub.download import Progress, fetch_content, fetch_files, no_progress
 from smile_zoo.hub.error_translation import offline_error
-from smile_zoo.hub.manifest_memory import ManifestMemory
 from smile_zoo.hub.paths import hash_memory, hub_cache, manifest_memory, updated_catalogue
 from smile_zoo.hub.repo_cache import RepoCache
 from smile_zoo.hub.repo_id import (
@@ -16,14 +15,15 @@ from smile_zoo.hub.repo_id import (
     split_repo_id,
 )
 from smile_zoo.hub.retry import is_conflict, is_temporary
+from smile_zoo.hub.seen_manifests import SeenManifests
 
 __all__ = [
     "DEFAULT_REVISION",
     "Commit",
     "Hub",
-    "ManifestMemory",
     "Progress",
     "RepoCache",
+    "SeenManifests",
     "fetch_content",
     "fetch_files",
     "hash_memory",

@@ -11,9 +11,9 @@ from smile_zoo.errors import HubError
 from smile_zoo.hub import (
     Commit,
     Hub,
-    ManifestMemory,
     Progress,
     RepoCache,
+    SeenManifests,
     fetch_content,
     fetch_files,
     hash_memory,
@@ -44,7 +44,7 @@ class SpaceDownload:
     def __init__(self, space: HubSpace, hub: Hub, *, update: bool) -> None:
         self._space, self._hub = space, hub
         self._cache = RepoCache(hub.cache_dir, space.repo)
-        self._memory = ManifestMemory(manifest_memory())
+        self._memory = SeenManifests(manifest_memory())
         self._update = update and space.commit is None
 
     def files(self, selection: FileSelection, *, dry_run: bool, progress: Progress) -> PulledSpace:

@@ -10,7 +10,7 @@ from smile_runtime.io import atomic_path
 logger = logging.getLogger(__name__)
 
 
-class ManifestMemory:
+class SeenManifests:
     """The sha256 of the manifest of each commit, in a folder of the user, not in the cache that may be shared.
 
     Parameters
