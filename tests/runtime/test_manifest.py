@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from smile_runtime import FormatVersionError, IntegrityError, SpaceError, SpaceNotFoundError, read_manifest
-from smile_runtime.manifest import FORMAT_VERSION, encode_manifest, parse_manifest
+from smile_runtime.manifest import (
+    FORMAT_VERSION,
+    MAX_MANIFEST_BYTES,
+    encode_manifest,
+    file_name_problem,
+    parse_manifest,
+)
 
 
 @pytest.fixture(scope="module")
@@ -211,3 +217,39 @@ def test_impossible_values_are_rejected_by_name(document, field, value, message)
 
 def test_description_may_have_several_lines(document):
     assert parse({**document, "description": "Two\nlines."}).description == "Two\nlines."
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("/etc/x.json", "is not a path inside the folder"),
+        ("a/../../x.json", "is not a path inside the folder"),
+        ("./x.json", "is not a path inside the folder"),
+        ("a//x.json", "is not a path inside the folder"),
+        ("", "is not a path inside the folder"),
+        ("a\\x.json", "contains a control character, a backslash or a colon"),
+        ("C:x.json", "contains a control character, a backslash or a colon"),
+        ("x\0.json", "contains a control character"),
+        ("x\x1b[2J.json", "contains a control character"),
+        ("x\u202enosj.json", "contains a control character"),
+        ("nul.json", "is the name of a device on Windows"),
+        ("a/COM1.tar.json", "is the name of a device on Windows"),
+        ("aux /x.json", "is the name of a device on Windows"),
+        ("a./x.json", "is the name of a device on Windows, or ends in a dot or space"),
+    ],
+)
+def test_unsafe_file_name_is_rejected(document, name, problem):
+    assert file_name_problem(name).startswith(problem)
+    document["files"][name] = {"sha256": "0" * 64, "size": 1}
+    with pytest.raises(SpaceError, match="inside its own folder; do not use this space"):
+        parse(document)
+
+
+@pytest.mark.parametrize("name", ["config.json", "onnx/rna.int8.onnx", "console.md", "a b/c-d_e.tsv", "é.json"])
+def test_safe_file_name_is_accepted(name):
+    assert file_name_problem(name) == ""
+
+
+def test_large_manifest_is_rejected(content):
+    with pytest.raises(SpaceError, match=r"config\.json has more than 20,000,000 bytes, which no manifest needs"):
+        parse_manifest(content + b" " * MAX_MANIFEST_BYTES, "config.json")

@@ -132,3 +132,38 @@ def test_directory_that_could_be_a_repo(folder: Path) -> None:
 )
 def test_is_repo(name: str, is_one: bool) -> None:
     assert is_repo(name) is is_one
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("оrg/name", r"'\u043e' (U+043E CYRILLIC SMALL LETTER O)"),
+        ("org/nаme", r"'\u0430' (U+0430 CYRILLIC SMALL LETTER A)"),
+        ("ｏrg/name", r"'\uff4f' (U+FF4F FULLWIDTH LATIN SMALL LETTER O)"),
+        ("org/na\u200bme", r"'\u200b' (U+200B ZERO WIDTH SPACE)"),
+        ("org/name@vа", r"'\u0430' (U+0430 CYRILLIC SMALL LETTER A)"),
+        ("org/na\0me", r"'\x00' (U+0000)"),
+        ("pbmс", r"'\u0441' (U+0441 CYRILLIC SMALL LETTER ES)"),
+        ("org／name", r"'\uff0f' (U+FF0F FULLWIDTH SOLIDUS)"),
+        ("org/na--me", "it contains '--', which the Hub does not allow"),
+        ("org/na..me", "it contains '..', which the Hub does not allow"),
+        ("org/.name", "a part of it begins or ends with '-' or '.'"),
+        ("org./name", "a part of it begins or ends with '-' or '.'"),
+        ("org/name.git", "it ends in '.git'"),
+        (f"org/{'x' * 100}", "it has 104 characters; at most 96 are allowed"),
+        (f"org/{'x' * 5000}", "it has 5,004 characters; at most 96 are allowed"),
+        ("org/name@v..1", "its revision contains '..'"),
+        ("org/name@v1.lock", "its revision contains '..', or ends in '.' or '.lock'"),
+        (f"org/name@{'v' * 201}", "its revision has 201 characters"),
+    ],
+)
+def test_name_that_looks_like_another_is_refused(name: str, text: str) -> None:
+    error = refused(name)
+    assert f"As the name of a repo, {text}" in error or f"As the name of a repo, it contains {text}" in error
+    assert len(error) < 700
+    assert not is_repo(name.partition("@")[0]) or "@" in name
+
+
+@pytest.mark.parametrize("name", ["org/name@a//b", "org/name@a/", "org/name@/a", "org/name@a/.b", "org/name@"])
+def test_revision_that_is_no_path_of_a_ref(name: str) -> None:
+    assert "is not a space name" in refused(name)

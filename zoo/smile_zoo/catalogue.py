@@ -20,8 +20,10 @@ PACKAGED_CATALOGUE = Path(__file__).with_name("catalogue.jsonl")
 _SPACES = Path(__file__).parent / "spaces"
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=96)]
-Repo = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][\w.-]*/[\w.-]+\Z", max_length=96)]
-Revision = Annotated[str, msgspec.Meta(pattern=r"^(?!.*\.\.)\w[\w./+-]*\Z")]
+Repo = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", max_length=96)]
+Revision = Annotated[
+    str, msgspec.Meta(pattern=r"^(?!.*(\.\.|//|/\.|/\Z))[A-Za-z0-9_][A-Za-z0-9_./+-]*\Z", max_length=200)
+]
 Commit = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{40}\Z")]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 

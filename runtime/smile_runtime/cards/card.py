@@ -6,6 +6,7 @@ The part between two marks is generated from the manifest. Text outside the mark
 from smile_runtime.cards import sections
 from smile_runtime.cards.front_matter import front_matter, join_front
 from smile_runtime.cards.usage import usage
+from smile_runtime.io import visible_text
 from smile_runtime.manifest import Manifest
 
 START = "<!-- smile-zoo: made from config.json; write your own text outside these two marks -->"
@@ -68,4 +69,5 @@ def render_card(manifest: Manifest, *, repo: str | None = None) -> str:
         CITATION: CITATION_TEXT,
     }
     body = [sections.about(manifest), *(f"## {title}\n\n{text}" for title, text in section_texts.items() if text)]
-    return join_front(front_matter(manifest), "\n".join([f"{START}\n", *body, END]) + "\n")
+    card = join_front(front_matter(manifest), "\n".join([f"{START}\n", *body, END]) + "\n")
+    return visible_text(card, keep="\n")

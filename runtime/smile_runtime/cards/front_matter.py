@@ -1,7 +1,8 @@
 """The front matter of a card: the metadata that the Hugging Face Hub reads."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from smile_runtime.cards.markdown import one_line
@@ -10,6 +11,7 @@ from smile_runtime.errors import SpaceError
 from smile_runtime.manifest import Manifest, MetricRecord
 
 LIBRARY = "smile-zoo"
+MAX_FRONT_CHARACTERS = 200_000
 
 _FENCED = re.compile(r"\A\s*---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _GENOMIC_KINDS = {"rna", "atac", "histone", "methylation", "hic"}
@@ -71,6 +73,11 @@ def split_front(card: str) -> tuple[dict[str, Any], str]:
 def _parsed(text: str) -> dict[str, Any]:
     import yaml
 
+    if len(text) > MAX_FRONT_CHARACTERS or any(isinstance(event, yaml.AliasEvent) for event in _events(text)):
+        raise SpaceError(
+            f"the front matter of the card has aliases or more than {MAX_FRONT_CHARACTERS:,} characters, which no card "
+            "needs; shorten it"
+        )
     try:
         fields = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -84,6 +91,14 @@ def _parsed(text: str) -> dict[str, Any]:
             f"the front matter of the card is a {type(fields).__name__}, but must be lines of `key: value`; correct it"
         )
     return fields
+
+
+def _events(text: str) -> Iterator[object]:
+    """Yield the parts of a YAML document up to its first error; a few aliases can stand for gigabytes of text."""
+    import yaml
+
+    with suppress(yaml.YAMLError, ValueError, RecursionError):
+        yield from yaml.parse(text, yaml.SafeLoader)
 
 
 def _license(text: str) -> dict[str, str]:

@@ -2,15 +2,17 @@
 
 import re
 
-_INLINE = re.compile(r"[\\`*\[\]|]|(?<![^\W_])_|_(?![^\W_])")  # an underscore within a word does not start emphasis
+from smile_runtime.io import visible_text
+
+_INLINE = re.compile(r"[\\`*~\[\]|]|(?<![^\W_])_|_(?![^\W_])")  # an underscore within a word does not start emphasis
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _BLOCK = re.compile(r"^(?=[-+=~#>])")  # starts a list, rule, heading, fence or quote
 _NUMBERED = re.compile(r"^(\d+)(?=[.)](\s|$))")
 
 
 def one_line(value: object) -> str:
-    """Return a value as text without line breaks."""
-    return " ".join(str(value).split())
+    """Return a value as visible text without line breaks."""
+    return visible_text(" ".join(str(value).split()))
 
 
 def escaped(value: object) -> str:

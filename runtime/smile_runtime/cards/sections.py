@@ -155,7 +155,8 @@ def _repeats(manifest: Manifest) -> str:
     splits = manifest.recipe.get("reference", {})
     if not splits or (not manifest.reference.label_columns and len(manifest.encoders) == 1):
         return "From a single training run."
-    return f"{splits['folds']}-fold cross-validation, {splits['repeats']} repeats with different seeds."
+    folds, repeats = escaped(splits.get("folds")), escaped(splits.get("repeats"))
+    return f"{folds}-fold cross-validation, {repeats} repeats with different seeds."
 
 
 def _calibration(manifest: Manifest) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from smile_runtime.cards.markdown import escaped
 from smile_runtime.manifest import MetricRecord
 
 OWN_METHOD = "smile"
@@ -21,8 +22,11 @@ def metric_table(metrics: Sequence[MetricRecord]) -> str:
     for record in metrics:
         rows.setdefault((record.name, record.modality), {})[record.method] = with_spread(record)
     return markdown_table(
-        ["metric", "modality", *methods],
-        [[name, modality, *(cells.get(method, "") for method in methods)] for (name, modality), cells in rows.items()],
+        ["metric", "modality", *map(escaped, methods)],
+        [
+            [escaped(name), escaped(modality), *(cells.get(method, "") for method in methods)]
+            for (name, modality), cells in rows.items()
+        ],
     )
 
 

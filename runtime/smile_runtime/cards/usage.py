@@ -4,6 +4,7 @@ import json
 import shlex
 
 from smile_runtime.cards.markdown import code, one_line
+from smile_runtime.io import visible_text
 from smile_runtime.manifest import EncoderRecord, Manifest
 
 _SHELL = """\
@@ -94,4 +95,4 @@ def _onnx(manifest: Manifest, record: EncoderRecord, repo: str | None) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return visible_text(json.dumps(text, ensure_ascii=False))

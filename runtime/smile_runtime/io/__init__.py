@@ -11,6 +11,7 @@ from smile_runtime.io.atomic_files import (
 )
 from smile_runtime.io.h5ad import open_hdf5, read_h5ad, write_h5ad
 from smile_runtime.io.hdf5_reading import open_probed_hdf5, probe_hdf5, reading, unreadable_file
+from smile_runtime.io.invisible_characters import visible_text
 from smile_runtime.io.output_paths import ZARR_STORE, FolderKind, require_free
 from smile_runtime.io.readable import Readable
 from smile_runtime.io.signals import handle_deferred_signal, signals_deferred
@@ -42,6 +43,7 @@ __all__ = [
     "signals_deferred",
     "single_threaded_blas",
     "unreadable_file",
+    "visible_text",
     "write_error",
     "write_h5ad",
 ]

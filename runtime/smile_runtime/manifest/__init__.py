@@ -1,5 +1,6 @@
 """The manifest of a space: its records, read and checked."""
 
+from smile_runtime.manifest.checks import file_name_problem
 from smile_runtime.manifest.reading import encode_manifest, parse_manifest, read_manifest, read_manifest_bytes
 from smile_runtime.manifest.records import (
     CARD_NAME,
@@ -7,6 +8,7 @@ from smile_runtime.manifest.records import (
     FORMAT,
     FORMAT_VERSION,
     MANIFEST_NAME,
+    MAX_MANIFEST_BYTES,
     PRECISIONS,
     TEXT_PATTERN,
     AcceptedValues,
@@ -35,6 +37,7 @@ __all__ = [
     "FORMAT",
     "FORMAT_VERSION",
     "MANIFEST_NAME",
+    "MAX_MANIFEST_BYTES",
     "PRECISIONS",
     "TEXT_PATTERN",
     "AcceptedValues",
@@ -55,6 +58,7 @@ __all__ = [
     "SparseRecord",
     "ValueKind",
     "encode_manifest",
+    "file_name_problem",
     "parse_manifest",
     "read_manifest",
     "read_manifest_bytes",

@@ -1,11 +1,14 @@
 """Checks of a manifest that concern several of its fields, or names that become paths."""
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import PurePosixPath
 
 from smile_runtime.errors import SpaceError
 from smile_runtime.manifest.records import FILE_SUFFIXES, CalibrationRecord, EncoderRecord, LabelColumn, Manifest
+
+_DEVICE = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE | re.ASCII)
 
 
 def require_consistent(manifest: Manifest, origin: str) -> None:
@@ -17,10 +20,20 @@ def require_consistent(manifest: Manifest, origin: str) -> None:
         raise SpaceError(f"{origin} states {problem}; pull or build the space again")
 
 
+def file_name_problem(name: str) -> str:
+    """Describe why a file name in a space or repo is unsafe on some system; empty if it is safe."""
+    parts = name.split("/")
+    if not name or PurePosixPath(name).is_absolute() or {"", ".", ".."} & set(parts):
+        return "is not a path inside the folder"
+    if not name.isprintable() or any(character in name for character in "\\:"):
+        return "contains a control character, a backslash or a colon"
+    if any(part.endswith((".", " ")) or _DEVICE.fullmatch(part.partition(".")[0].strip()) for part in parts):
+        return "is the name of a device on Windows, or ends in a dot or space"
+    return ""
+
+
 def _require_safe_name(name: str, origin: str) -> None:
-    path = PurePosixPath(name)
-    is_outside = path.is_absolute() or ".." in path.parts or any(character in name for character in "\\:")
-    if is_outside or not name.isprintable() or path.suffix not in FILE_SUFFIXES:
+    if file_name_problem(name) or PurePosixPath(name).suffix not in FILE_SUFFIXES:
         raise SpaceError(
             f"{origin} lists {name!r}, but a space contains only {' '.join(FILE_SUFFIXES)} files inside its own "
             "folder; do not use this space"

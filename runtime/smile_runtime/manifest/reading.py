@@ -8,7 +8,14 @@ import msgspec
 
 from smile_runtime.errors import FormatVersionError, SpaceError, SpaceNotFoundError
 from smile_runtime.manifest.checks import require_consistent
-from smile_runtime.manifest.records import CARD_NAME, FORMAT, FORMAT_VERSION, MANIFEST_NAME, Manifest
+from smile_runtime.manifest.records import (
+    CARD_NAME,
+    FORMAT,
+    FORMAT_VERSION,
+    MANIFEST_NAME,
+    MAX_MANIFEST_BYTES,
+    Manifest,
+)
 
 _PATH_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 """A field or an index in a path of msgspec, such as ``$.sources[0].name``."""
@@ -43,13 +50,16 @@ def read_manifest_bytes(space: Path) -> bytes:
         problem = f"is not a space directory: it has no {MANIFEST_NAME}" if space.exists() else "does not exist"
         raise SpaceNotFoundError(f"{space} {problem}; use a space directory or a name from `smile-zoo list`")
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MAX_MANIFEST_BYTES + 1)
     except OSError as error:
         raise SpaceError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def parse_manifest(content: bytes, origin: str) -> Manifest:
     """Decode a manifest; ``origin`` names its source in errors, which are those of `read_manifest`."""
+    if len(content) > MAX_MANIFEST_BYTES:
+        raise SpaceError(f"{origin} has more than {MAX_MANIFEST_BYTES:,} bytes, which no manifest needs; do not use it")
     try:
         header = msgspec.json.decode(content, type=_Header)
         if header.format != FORMAT:

@@ -14,6 +14,7 @@ CARD_NAME = "README.md"
 TRAINING_FOLDER = "training/"
 FORMAT = "smile-space"
 FORMAT_VERSION = 1
+MAX_MANIFEST_BYTES = 20_000_000
 FILE_SUFFIXES = (".onnx", ".json", ".md", ".tsv", ".safetensors", ".png")
 
 ValueKind = Literal["counts", "lognorm", "presence", "levels", "numbers"]

@@ -13,6 +13,7 @@ from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
 from smile_runtime import Manifest, Space, SpaceError, project, read_manifest
+from smile_runtime.cards import metric_table
 from smile_runtime.cards.card import END, START, render_card
 from smile_runtime.cards.markdown import escaped
 from smile_runtime.manifest import MetricRecord, SourceRecord
@@ -498,3 +499,26 @@ def test_all_that_is_missing_is_named():
     assert str(caught.value).startswith(
         f"the card lacks library_name, license, a title, {', '.join(f'the section {title!r}' for title in sections)};"
     )
+
+
+def test_nothing_invisible_reaches_a_card(pbmc):
+    evil = "a\x1b[2J\u202eb\u200bc\x9b\0\x85## Not a heading | ~~d~~"
+    metric = replace(pbmc.metrics[0], name=evil, modality=evil, method=evil)
+    source = SourceRecord(name=evil, license=evil, url=evil)
+    card = render_card(
+        replace(pbmc, name=evil, title=evil, tissue=evil, sources=[source], metrics=[*pbmc.metrics, metric])
+    )
+    assert all(line.isprintable() for line in card.split("\n"))
+    assert "# a\\\\x1b\\[2J\\\\u202eb\\\\u200bc\\\\x9b\\\\x00 ## Not a heading \\| \\~\\~d\\~\\~\n" in card
+    table = metric_table([*pbmc.metrics, metric])
+    assert len({line.replace("\\|", "").count("|") for line in table.splitlines()}) == 1
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["a: &a [x, x]\nb: &b [*a, *a]\ntags: [*b, *b]\n", "tags: " + "x" * 300_000 + "\n"],
+    ids=["aliases", "long"],
+)
+def test_front_matter_that_would_grow_is_refused(card, front):
+    with pytest.raises(SpaceError, match="has aliases or more than 200,000 characters, which no card needs"):
+        merge_card(f"---\n{front}---\n", card)

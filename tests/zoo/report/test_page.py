@@ -124,3 +124,19 @@ def test_page_that_cannot_be_written_leaves_nothing(
     with pytest.raises(OutputError, match="cannot write"):
         write_page(tmp_path / "no/r.html", space, provenance=provenance, tables=tables, cells=make_cells())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_text_of_others_is_visible_and_no_markup(write, make_cells: CellsMaker) -> None:
+    evil = "</script><!-- <b>\x1b[2J\u202e\u200b&amp;\"'"
+    label = Categories([evil], np.zeros(5, np.intp))
+    page = write(make_cells(5, names=np.array([evil] * 5), label={evil: label}, confidence={evil: np.ones(5)}))
+    assert "\x1b" not in page
+    own = page[: page.index("<script>")]
+    assert not re.search("[\u200b\u202e]|<!-- |<b>", own)
+    assert own.count("</script>") == 1
+    shown = plot_data(page)["columns"][0]
+    assert (
+        shown["name"]
+        == shown["categories"][0]["name"]
+        == evil.replace("\x1b", "\\x1b").replace("\u202e", "\\u202e").replace("\u200b", "\\u200b")
+    )

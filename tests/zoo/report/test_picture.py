@@ -8,7 +8,7 @@ import numpy as np
 from smile_runtime import Space
 from smile_zoo.report.category_styles import category_style
 from smile_zoo.report.picture import draw_map
-from smile_zoo.report.report_cells import ReportCells
+from smile_zoo.report.report_cells import Categories, ReportCells
 
 CellsMaker = Callable[..., ReportCells]
 
@@ -28,3 +28,16 @@ def test_picture_shows_labels_and_a_legend_that_fits(tmp_path: Path, space: Spac
     first = tuple(int(category_style(0).color[start : start + 2], 16) / 255 for start in (1, 3, 5))
     assert (np.abs(few[..., :3] - first).max(axis=2) < 0.02).sum() > 100
     assert (np.abs(none[..., :3] - first).max(axis=2) < 0.02).sum() == 0
+
+
+def test_labels_are_drawn_literally(tmp_path: Path, space: Space, make_cells: CellsMaker, monkeypatch) -> None:
+    from matplotlib.figure import Figure
+
+    names = ["$\\frac$", "_hidden", "a\x1b\u202eb"]
+    cells = make_cells(6, label={"label": Categories(names, np.arange(6) % 3)})
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **_how: figures.append(figure) or path.touch())
+    draw_map(tmp_path / "map.png", space, cells)
+    texts = [text.get_text() for text in figures[0].legends[0].get_texts()]
+    assert texts == ["$\\frac$ (2)", " _hidden (2)", "a\\x1b\\u202eb (2)"]
+    assert not any(text.get_parse_math() for text in figures[0].legends[0].get_texts())

@@ -42,6 +42,13 @@ def test_a_text_that_states_nothing_is_rejected(pbmc_copy: Path) -> None:
         describe(pbmc_copy, license="unknown")
 
 
+def test_a_text_that_no_manifest_may_have_changes_nothing(pbmc_copy: Path) -> None:
+    manifest = (pbmc_copy / "config.json").read_bytes()
+    with pytest.raises(SpaceError, match="the new manifest is not a smile-zoo manifest"):
+        describe(pbmc_copy, title="two\nlines")
+    assert (pbmc_copy / "config.json").read_bytes() == manifest
+
+
 def test_a_shared_space_is_left_alone(pbmc_copy: Path, tmp_path: Path) -> None:
     packaged = Path(smile_zoo.__file__).parent / "spaces/pbmc"
     cached = tmp_path / "cached"

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_json, progress_bar, size_text
+from smile_zoo.cli.console import print_json, print_line, progress_bar, size_text
 from smile_zoo.transfer import pack
 
 
@@ -40,4 +40,4 @@ def command(
     if as_json:
         print_json({"space": packed.manifest.name, "revision": packed.revision, "output": str(output), "size": size})
         return
-    click.echo(f"wrote {output}, {size_text(size)} ({packed.manifest.name}, {packed.revision})", err=True)
+    print_line(f"wrote {output}, {size_text(size)} ({packed.manifest.name}, {packed.revision})", err=True)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import click
 
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_json, print_table, size_text
+from smile_zoo.cli.console import print_json, print_line, print_table, size_text
 from smile_zoo.hub import hub_cache
 from smile_zoo.transfer import cached_path, list_cached, remove_cached
 
@@ -59,8 +59,8 @@ def remove(repo: str, *, as_json: bool) -> None:
         print_json({"removed": [f"{space.repo}@{space.commit}" for space in removed], "freed": freed})
         return
     for space in removed:
-        click.echo(f"removed {space.repo}@{space.commit[:10]}", err=True)
-    click.echo(f"{size_text(freed)} freed", err=True)
+        print_line(f"removed {space.repo}@{space.commit[:10]}", err=True)
+    print_line(f"{size_text(freed)} freed", err=True)
 
 
 @command.command()
@@ -72,4 +72,4 @@ def path(space: str | None) -> None:
     Example:
       smile-zoo cache path pbmc
     """
-    click.echo(str(hub_cache() if space is None else cached_path(space)))
+    print_line(str(hub_cache() if space is None else cached_path(space)))

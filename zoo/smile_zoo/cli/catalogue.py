@@ -3,7 +3,7 @@
 import click
 
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_json
+from smile_zoo.cli.console import print_json, print_line
 from smile_zoo.transfer import DEFAULT_REPO, update_catalogue
 
 
@@ -34,4 +34,4 @@ def update(*, repo: str, revision: str, as_json: bool) -> None:
     if as_json:
         print_json({"repo": repo, "commit": updated.commit, "spaces": updated.names, "new": updated.new})
         return
-    click.echo(f"{len(updated.names)} spaces, {len(updated.new)} of them new: {', '.join(updated.new)}", err=True)
+    print_line(f"{len(updated.names)} spaces, {len(updated.new)} of them new: {', '.join(updated.new)}", err=True)

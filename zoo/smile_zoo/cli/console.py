@@ -1,16 +1,41 @@
-"""Output of the commands: data on stdout, everything else on stderr."""
+"""Output of the commands: data on stdout, everything else on stderr, and nothing that controls a terminal."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from smile_runtime.io import visible_text
+
+_LINE_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+ *")
+
 
 def print_json(data: Any) -> None:  # noqa: ANN401 (any JSON value)
     """Print data as JSON on stdout."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    click.echo(json_text(json.dumps(data, indent=2, ensure_ascii=False)))
+
+
+def json_text(text: str) -> str:
+    """Return JSON of the same meaning that a terminal shows as it is."""
+    return visible_text(text, keep="\n", escape=lambda character: json.dumps(character)[1:-1])
+
+
+def terminal_text(text: str) -> str:
+    """Return text as one line that a terminal shows as it is."""
+    return visible_text(_LINE_BREAKS.sub(" ", text))
+
+
+def message_text(text: str) -> str:
+    """Return a message for a terminal, in which the items of a list, ``- item``, have lines of their own."""
+    return "\n- ".join(map(terminal_text, text.split("\n- ")))
+
+
+def print_line(text: str, *, err: bool = False) -> None:
+    """Print a line on stdout or stderr."""
+    click.echo(terminal_text(text), err=err)
 
 
 def size_text(n_bytes: int) -> str:
@@ -23,7 +48,7 @@ def size_text(n_bytes: int) -> str:
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under a header in aligned columns, with numbers on the right."""
-    cells = [list(header), *([_cell_text(value) for value in row] for row in rows)]
+    cells = [list(header), *([terminal_text(_cell_text(value)) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     numeric = [all(isinstance(row[column], int | float) for row in rows) for column in range(len(header))]
     for row in cells:
@@ -31,14 +56,14 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
             text.rjust(width) if right else text.ljust(width)
             for text, width, right in zip(row, widths, numeric, strict=True)
         ]
-        click.echo("  ".join(padded).rstrip())
+        print_line("  ".join(padded).rstrip())
 
 
 def print_fields(fields: Sequence[tuple[str, str]]) -> None:
     """Print names and their values in two aligned columns."""
     width = max(len(name) for name, _ in fields)
     for name, value in fields:
-        click.echo(f"{name.ljust(width)}  {value}")
+        print_line(f"{name.ljust(width)}  {value}")
 
 
 def _cell_text(value: object) -> str:

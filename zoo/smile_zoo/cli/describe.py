@@ -6,7 +6,7 @@ import click
 
 from smile_runtime.cards import unstated_facts
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_json
+from smile_zoo.cli.console import print_json, print_line
 from smile_zoo.transfer import describe
 
 
@@ -38,5 +38,5 @@ def command(directory: Path, *, license_: str | None, as_json: bool, **texts: st
     if as_json:
         print_json({"space": str(directory), "unstated": missing})
     for fact in missing:
-        click.echo(f"to publish it, one thing is missing: {fact}", err=True)
-    click.echo(f"wrote {directory}", err=True)
+        print_line(f"to publish it, one thing is missing: {fact}", err=True)
+    print_line(f"wrote {directory}", err=True)

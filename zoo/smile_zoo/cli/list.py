@@ -7,7 +7,7 @@ import msgspec
 
 from smile_zoo.catalogue import CatalogueEntry, list_spaces
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_json, print_table, size_text
+from smile_zoo.cli.console import print_json, print_line, print_table, size_text
 from smile_zoo.transfer import is_local
 
 
@@ -35,7 +35,7 @@ def print_entries(entries: Sequence[CatalogueEntry], *, as_json: bool) -> None:
     header = ["NAME", "TITLE", "ORGANISM", "TISSUE", "MODALITIES", "CELLS", "SIZE", "LOCAL"]
     print_table(header, [_entry_row(entry) for entry in entries])
     if not entries:
-        click.echo("no matching space in the catalogue; update it with: smile-zoo catalogue update", err=True)
+        print_line("no matching space in the catalogue; update it with: smile-zoo catalogue update", err=True)
 
 
 def _entry_row(entry: CatalogueEntry) -> list[object]:

@@ -9,10 +9,12 @@ import signal
 import sys
 import warnings
 from importlib import metadata
+from typing import Any
 
 import click
 
 from smile_runtime.errors import DependencyError, SmileError
+from smile_zoo.cli.console import message_text, print_line, terminal_text
 from smile_zoo.cli.flags import error_text
 
 BUILT_IN = {
@@ -114,23 +116,32 @@ def main() -> None:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars of uploads; our bars check this themselves
     logging.basicConfig(format="%(message)s", level=logging.ERROR)
     _log_warnings()
+    logging.setLogRecordFactory(_terminal_record)
     atexit.register(gc.freeze)  # a last garbage collection over all objects of the libraries would take 0.2 s
     for number in (signal.SIGINT, signal.SIGTERM):  # also if the shell started us in the background, ignoring SIGINT
         signal.signal(number, signal.default_int_handler)
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
+        error.message = message_text(error.message)  # type: ignore[misc]
         error.show()
         sys.exit(error.exit_code)
     except SmileError as error:
-        click.echo(f"Error: {error.message}", err=True)
+        click.echo(message_text(f"Error: {error.message}"), err=True)
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted: nothing was left half-written.", err=True)
+        print_line("Interrupted: nothing was left half-written.", err=True)
         os._exit(130)  # a normal exit would wait for threads that are still working
     except BrokenPipeError:  # the reader of our output is gone, for example `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _terminal_record(*arguments: Any, **more: Any) -> logging.LogRecord:  # noqa: ANN401 (those of any record)
+    """Return a log record whose message a terminal shows as it is, whichever library logs it."""
+    record = logging.LogRecord(*arguments, **more)
+    record.msg, record.args = terminal_text(record.getMessage()), None
+    return record
 
 
 def _log_warnings() -> None:

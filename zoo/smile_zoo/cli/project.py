@@ -16,7 +16,7 @@ from smile_runtime.manifest import Device, Precision, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
 from smile_runtime.results import OUTPUTS
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_json, print_table, progress_bar
+from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar
 from smile_zoo.report import (
     DRAWING_PACKAGES,
     MAX_DRAWN_CELLS,
@@ -151,7 +151,7 @@ def command(
     else:
         _print_tables(tables, provenance)
         for path in (output, *reports):
-            click.echo(f"wrote {path}", err=True)
+            print_line(f"wrote {path}", err=True)
 
 
 def _require_valid_names(output: Path, reports: Sequence[Path]) -> None:
@@ -173,7 +173,7 @@ def _print_tables(tables: ProjectionTables, provenance: Mapping[str, Any]) -> No
         print_table(["LABEL", "CELLS", "SHARE", "CONFIDENCE"], [list(asdict(row).values()) for row in rows])
     n_matched = provenance["n_features_matched"]
     unknown = "" if tables.fraction_unknown is None else f"{tables.fraction_unknown:.1%} unknown; "
-    click.echo(
+    print_line(
         f"{tables.n_cells:,} cells ({provenance['values']}) into {provenance['space']}: {unknown}"
         f"{n_matched:,} of {n_matched + len(provenance['features_missing']):,} features matched "
         f"({provenance['weight_matched']:.0%} of the encoder's feature weight), {provenance['provider']}",
@@ -184,4 +184,4 @@ def _print_tables(tables: ProjectionTables, provenance: Mapping[str, Any]) -> No
         click.echo(f"left out of the query, which holds other features too: {kinds}", err=True)
     for column, table in tables.batches.items():
         mixing = "mixing undefined" if table.mixing is None else f"mixing {table.mixing:.2f} (0 apart, 1 mixed)"
-        click.echo(f"{len(table.batches)} batches by {column}: {mixing}", err=True)
+        print_line(f"{len(table.batches)} batches by {column}: {mixing}", err=True)

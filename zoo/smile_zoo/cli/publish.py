@@ -8,7 +8,7 @@ import msgspec
 
 from smile_zoo.catalogue import encode_catalogue
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_json, size_text
+from smile_zoo.cli.console import json_text, print_json, print_line, size_text
 from smile_zoo.transfer import PublishedSpace, publish
 
 
@@ -55,17 +55,17 @@ def command(
     if as_json:
         print_json(_published_json(published))
     elif published.entry is not None:
-        click.echo(encode_catalogue([published.entry]).decode(), nl=False)
+        click.echo(json_text(encode_catalogue([published.entry]).decode()), nl=False)
     if published.commit is not None:
         done = "published" if published.changes else "nothing changed"
-        click.echo(f"{done}: {published.url} (commit {published.commit})", err=True)
+        print_line(f"{done}: {published.url} (commit {published.commit})", err=True)
 
 
 def _print_plan(plan: PublishedSpace) -> None:
     for file in plan.files:
-        click.echo(f"{file.state:8} {size_text(file.size):>9}  {file.name}", err=True)
+        print_line(f"{file.state:8} {size_text(file.size):>9}  {file.name}", err=True)
     size = sum(file.size for file in plan.changes)
-    click.echo(f"{len(plan.changes)} of {len(plan.files)} files go to {plan.repo}, {size_text(size)}", err=True)
+    print_line(f"{len(plan.changes)} of {len(plan.files)} files go to {plan.repo}, {size_text(size)}", err=True)
 
 
 def _published_json(published: PublishedSpace) -> dict[str, object]:

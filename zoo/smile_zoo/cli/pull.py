@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_json, print_table, progress_bar, size_text
+from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar, size_text
 from smile_zoo.transfer import PulledSpace, pull, unpack
 
 
@@ -62,8 +62,8 @@ def command(
     elif dry_run:
         _print_files(pulled)
     else:
-        click.echo(str(pulled.path))
-        click.echo(f"{pulled.manifest.name} is here, verified: {_download_text(pulled)} ({pulled.revision})", err=True)
+        print_line(str(pulled.path))
+        print_line(f"{pulled.manifest.name} is here, verified: {_download_text(pulled)} ({pulled.revision})", err=True)
 
 
 def _pulled_json(pulled: PulledSpace) -> dict[str, object]:
@@ -80,7 +80,7 @@ def _print_files(pulled: PulledSpace) -> None:
     rows = [[file.name, size_text(file.size), "download" if file.will_download else "here"] for file in pulled.files]
     print_table(["FILE", "SIZE", "STATE"], rows)
     size = sum(file.size for file in pulled.files if file.will_download)
-    click.echo(f"{size_text(size)} to download ({pulled.revision})", err=True)
+    print_line(f"{size_text(size)} to download ({pulled.revision})", err=True)
 
 
 def _download_text(pulled: PulledSpace) -> str:

@@ -6,7 +6,7 @@ import click
 
 from smile_zoo.catalogue import list_spaces
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_json, print_table
+from smile_zoo.cli.console import print_json, print_line, print_table
 from smile_zoo.cli.list import print_entries
 from smile_zoo.hub import Hub
 
@@ -46,4 +46,4 @@ def command(text: str, *, on_hub: bool, as_json: bool) -> None:
     ]
     print_table(["REPO", "DOWNLOADS", "CHANGED", "TAGS", "CATALOGUED"], rows)
     if not hits:
-        click.echo(f"no repo at {hub.endpoint} with library_name: smile-zoo has {text!r} in its name", err=True)
+        print_line(f"no repo at {hub.endpoint} with library_name: smile-zoo has {text!r} in its name", err=True)

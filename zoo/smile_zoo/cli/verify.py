@@ -8,7 +8,7 @@ from smile_runtime import Space, open_space
 from smile_runtime.manifest import Device
 from smile_runtime.space import MAX_DIFFERENCE, ParityCheck, check_parity
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_json, progress_bar
+from smile_zoo.cli.console import print_json, print_line, progress_bar
 from smile_zoo.transfer import pull
 
 
@@ -49,14 +49,14 @@ def command(space: str, *, device: Device, as_json: bool) -> None:
         int8_parity = [{"encoder": each.modality, "lowest_cosine": each.agreement} for each in int8_checks]
         print_json({"space": opened.name, "files": here, "parity": parity, "int8_parity": int8_parity})
         return
-    click.echo(f"{len(here)} of {len(opened.manifest.files)} files are here and match the manifest")
+    print_line(f"{len(here)} of {len(opened.manifest.files)} files are here and match the manifest")
     for check in checks:
-        click.echo(
+        print_line(
             f"{check.modality}, {check.rows} rows: largest difference from torch {check.agreement:.1e} "
             f"(at most {MAX_DIFFERENCE:.0e}) with {check.provider}"
         )
     for check in int8_checks:
-        click.echo(f"{check.modality}, int8: lowest cosine to torch {check.agreement:.5f}, matching the manifest")
+        print_line(f"{check.modality}, int8: lowest cosine to torch {check.agreement:.5f}, matching the manifest")
 
 
 def _parity_checks(space: Space) -> list[ParityCheck]:

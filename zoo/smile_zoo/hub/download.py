@@ -12,6 +12,7 @@ from smile_runtime.space import FileHashes, require_pinned
 from smile_zoo.errors import RepoNotFoundError
 from smile_zoo.hub.client import Commit, Hub
 from smile_zoo.hub.repo_cache import RepoCache
+from smile_zoo.hub.running_call import UnusableAnswer
 
 Progress = Callable[[int, int], None]
 """Called with the number of bytes just received and the total number of bytes."""
@@ -19,6 +20,9 @@ Progress = Callable[[int, int], None]
 MAX_WORKERS = 8
 MAX_SHUTDOWN_SECONDS = 5  # running downloads end at their next piece of data; those that hang are not waited for
 LARGE_FILE_BYTES = 4_000_000
+MAX_CONTENT_BYTES = 20_000_000
+"""Size of a file that is read into memory: a manifest, a card or a catalogue."""
+MAX_EXCESS_BYTES = 1_000
 MAX_LARGE_DOWNLOADS = 2
 """Large files downloaded at the same time; more are not faster, and finished ones are hashed meanwhile."""
 
@@ -49,7 +53,7 @@ def fetch_files(
     counter = _ByteCounter(sum(record.size for record in files.values()), progress)
 
     def fetch(name: str, pinned: FileRecord) -> None:
-        bar, last_error = counter.bar_class(), None
+        bar, last_error = counter.bar_class(pinned.size), None
         for _ in range(2):
             with streams if pinned.size >= LARGE_FILE_BYTES else nullcontext():
                 hub.download(cache.repo, commit, name, tqdm_class=bar)
@@ -88,7 +92,7 @@ def fetch_content(hub: Hub, cache: RepoCache, commit: Commit, name: str) -> byte
     RepoNotFoundError
         If the commit lacks the file.
     IntegrityError
-        If the file arrives damaged twice.
+        If the file is too large, or arrives damaged twice.
     HubError, OutputError
         As in `fetch_files`.
     """
@@ -97,9 +101,14 @@ def fetch_content(hub: Hub, cache: RepoCache, commit: Commit, name: str) -> byte
         raise RepoNotFoundError(
             f"{cache.repo}@{commit.oid[:7]} has no {name}; check the name (smile-zoo search --hub shows spaces)"
         )
-    if path.is_file() and not pinned.matches(path.read_bytes()):
+    if pinned.size > MAX_CONTENT_BYTES:
+        raise IntegrityError(
+            f"{cache.repo}@{commit.oid[:7]}: {name} has {pinned.size:,} bytes, and at most {MAX_CONTENT_BYTES:,} are "
+            "read; do not use this repo, and tell its publisher"
+        )
+    if path.is_file() and (path.stat().st_size != pinned.size or not pinned.matches(path.read_bytes())):
         cache.evict(commit.oid, name)
-    silent = _ByteCounter(0, no_progress).bar_class()
+    silent = _ByteCounter(0, no_progress).bar_class(pinned.size)
     for _ in range(2):
         content = hub.download(cache.repo, commit.oid, name, tqdm_class=silent).read_bytes()
         if pinned.matches(content):
@@ -126,8 +135,12 @@ class _ByteCounter:
         with self._lock:
             self._progress(int(n_bytes), self._total)
 
-    def bar_class(self) -> type[Any]:
-        """Return a class of progress bars for one file, of which the client creates one per attempt."""
+    def bar_class(self, size: int) -> type[Any]:
+        """Return a class of progress bars for one file, of which the client creates one per attempt.
+
+        A bar ends a download that is much longer than the file, before it fills the disk; the client notices a few
+        bytes too many by itself, at the end.
+        """
         from tqdm import tqdm
 
         counter, file = self, {"done": 0.0}
@@ -151,6 +164,8 @@ class _ByteCounter:
 
             def _count(self, n: float) -> None:
                 file["done"] += n
+                if file["done"] > size + MAX_EXCESS_BYTES:
+                    raise UnusableAnswer(f"more bytes arrived than the {size:,} that were announced")
                 if n:
                     counter.add(n)
 

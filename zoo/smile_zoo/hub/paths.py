@@ -26,5 +26,10 @@ def hash_memory() -> Path:
     return hub_home() / "smile-zoo" / "hashes"
 
 
+def manifest_memory() -> Path:
+    """Return the folder that remembers the manifests this user has seen."""
+    return hub_home() / "smile-zoo" / "manifests"
+
+
 def _path(text: str) -> Path:
     return Path(os.path.expandvars(text)).expanduser()

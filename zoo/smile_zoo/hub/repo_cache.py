@@ -6,6 +6,7 @@
 
 import hashlib
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from smile_runtime.errors import OutputError
 from smile_runtime.io import atomic_path
+from smile_zoo.errors import HubError
 from smile_zoo.hub.client import git_sha1
 from smile_zoo.hub.repo_id import DEFAULT_REVISION, is_commit
 
@@ -38,7 +40,15 @@ class RepoCache:
         self._locks = cache_dir / ".locks" / self.path.name
 
     def snapshot(self, commit: str) -> Path:
-        """Return the directory of a commit, which may not exist."""
+        """Return the directory of a commit, which may not exist.
+
+        Raises
+        ------
+        HubError
+            If it is not a commit, and so could be any path.
+        """
+        if not is_commit(commit):
+            raise HubError(f"{commit!a} is not a commit of {self.repo}; a commit has 40 hexadecimal digits")
         return self.path / "snapshots" / commit
 
     def commit_of(self, revision: str = DEFAULT_REVISION) -> str | None:
@@ -53,7 +63,8 @@ class RepoCache:
         """Record the commit of a branch or tag."""
         ref = self.path / "refs" / revision
         if self.commit_of(revision) != commit:
-            ref.parent.mkdir(parents=True, exist_ok=True)
+            with self._translated_errors():
+                ref.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(ref) as partial:
                 partial.write_text(commit, "utf-8")
 
@@ -99,6 +110,35 @@ class RepoCache:
         if not path.is_symlink():
             return True
         return path.readlink().name in {hashlib.sha256(content).hexdigest(), git_sha1(content)}
+
+    def require_own(self, commit: str) -> None:
+        """Validate that the folders of a commit lie in this cache, and belong to somebody who may fill it.
+
+        Raises
+        ------
+        OutputError
+            If one is a link out of the cache, or belongs to neither this user, root nor the owner of the cache.
+        """
+        folders = [self.path, *(self.path / name for name in ("blobs", "refs", "snapshots")), self.snapshot(commit)]
+        for folder in folders:
+            if folder.is_dir():
+                self._require_inside(folder)
+                self._require_owner(folder)
+
+    def _require_inside(self, folder: Path) -> None:
+        cache = self.path.parent
+        if not folder.resolve().is_relative_to(cache.resolve()):
+            raise OutputError(
+                f"{folder} is a link out of the cache {cache}, so it is not used; remove it, and pull again"
+            )
+
+    def _require_owner(self, folder: Path) -> None:
+        cache, owner = self.path.parent, folder.stat().st_uid
+        if hasattr(os, "geteuid") and owner not in {os.geteuid(), 0, cache.stat().st_uid}:
+            raise OutputError(
+                f"{folder} belongs to another user (id {owner}), who does not own the cache {cache}, so it is not "
+                "used; remove it, or set HF_HUB_CACHE to a folder of yours"
+            )
 
     def scratch_path(self) -> Path:
         """Return where a bundle is unpacked before its files are moved into a snapshot."""

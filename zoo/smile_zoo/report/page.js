@@ -99,7 +99,7 @@ function plotHeight(column) {
 
 function layout(column) {
   const axis = (number) => ({
-    title: { text: `${data.axis} ${number}` }, showgrid: false, zeroline: false, showticklabels: false,
+    title: { text: escapeMarkup(`${data.axis} ${number}`) }, showgrid: false, zeroline: false, showticklabels: false,
   });
   return {
     xaxis: axis(1), yaxis: axis(2),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from smile_runtime import Space
-from smile_runtime.io import atomic_path
+from smile_runtime.io import atomic_path, visible_text
 from smile_runtime.mapping import MAX_MIXING_CELLS, UNKNOWN
 from smile_zoo.report.plot_data import make_plot_data
 from smile_zoo.report.projection_tables import ProjectionTables
@@ -42,7 +42,9 @@ def write_page(
     from markupsafe import Markup
     from plotly.offline import get_plotlyjs
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_page_text
+    )
     plot_data = make_plot_data(space, cells)
     page = environment.from_string(_read_asset("page.html")).render(
         space=space.manifest,
@@ -70,6 +72,11 @@ def _batch_labels(tables: ProjectionTables) -> list[str]:
 
 def _read_asset(name: str) -> str:
     return (files("smile_zoo.report") / name).read_text("utf-8")
+
+
+def _page_text(value: object) -> object:
+    """Return a value of the page as visible text; markup comes from packages, and stays."""
+    return visible_text(value) if type(value) is str else value
 
 
 def _script_json(data: Mapping[str, Any]) -> str:

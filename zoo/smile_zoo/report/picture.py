@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from smile_runtime import Reference, Space
-from smile_runtime.io import atomic_path
+from smile_runtime.io import atomic_path, visible_text
 from smile_zoo.report.category_styles import REFERENCE_GRAY, category_style
 from smile_zoo.report.label_positions import locate_labels
 from smile_zoo.report.report_cells import Categories, ReportCells
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
 _MAX_LARGE_MARKERS = 20_000
@@ -58,8 +59,19 @@ def draw_map(path: Path, space: Space, cells: ReportCells) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if cells.label:
         _annotate_labels(axes, reference)
+    _lay_out(figure)
     with atomic_path(path) as partial:
         figure.savefig(partial, dpi=150)
+
+
+def _lay_out(figure: "Figure") -> None:
+    """Compute where everything lies; dollar signs are no marks of a formula, and nothing is invisible."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(lambda artist: isinstance(artist, Text)):
+        cast("Text", text).set_parse_math(False)
+        cast("Text", text).set_text(visible_text(cast("Text", text).get_text(), keep="\n"))
+    figure.draw_without_rendering()
 
 
 def _draw_labels(axes: "Axes", cells: ReportCells, column: Categories, size: float) -> None:
@@ -75,8 +87,13 @@ def _draw_labels(axes: "Axes", cells: ReportCells, column: Categories, size: flo
             color=style.color,
             marker=_MARKERS[style.symbol],
             linewidths=0,
-            label=f"{column.name(label_id)} ({mask.sum():,})",
+            label=_legend_text(f"{column.name(label_id)} ({mask.sum():,})"),
         )
+
+
+def _legend_text(label: str) -> str:
+    """Return a label for the legend, which leaves out those that begin with an underscore."""
+    return f" {label}" if label.startswith("_") else label
 
 
 def _add_legend(figure: "Figure", title: str, *, n_columns: int) -> None:
@@ -85,17 +102,19 @@ def _add_legend(figure: "Figure", title: str, *, n_columns: int) -> None:
     for handle in legend.legend_handles:
         cast("PathCollection", handle).set_sizes([30.0])
     figure.set_size_inches(100, 6)  # room for any legend
-    figure.draw_without_rendering()
+    _lay_out(figure)
     figure.set_size_inches(6.2 + legend.get_window_extent().width / figure.dpi, 6)
 
 
 def _annotate_labels(axes: "Axes", reference: Reference) -> None:
     """Write the name of each label among its reference points, unless it overlaps that of a label with more cells."""
-    cast("Figure", axes.figure).draw_without_rendering()
+    _lay_out(cast("Figure", axes.figure))
     plot = axes.get_window_extent()
     taken: list[Bbox] = []
     for name, (x, y) in locate_labels(reference).items():
-        text = axes.annotate(name, (x, y), ha="center", va="center", fontsize=9, color="#333333")
+        text = axes.annotate(
+            visible_text(name), (x, y), ha="center", va="center", fontsize=9, color="#333333", parse_math=False
+        )
         text.set_in_layout(False)
         box = text.get_window_extent()
         if box.count_overlaps(taken) or box.x0 < plot.x0 or box.x1 > plot.x1:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime import Reference, Space
+from smile_runtime.io import visible_text
 from smile_zoo.report.category_styles import REFERENCE_GRAY, category_style
 from smile_zoo.report.label_positions import locate_labels
 from smile_zoo.report.report_cells import Categories, ReportCells
@@ -21,16 +22,22 @@ def make_plot_data(space: Space, cells: ReportCells) -> dict[str, Any]:
     spread = _MAX_REFERENCE_MARKER_PIXELS - _MIN_REFERENCE_MARKER_PIXELS
     size = _MIN_REFERENCE_MARKER_PIXELS + spread * np.sqrt(reference.weight / reference.weight.max())
     return {
-        "axis": space.manifest.reference.map_method,
+        "axis": visible_text(space.manifest.reference.map_method),
         "reference": {
             "x": _rounded(reference.map[:, 0]),
             "y": _rounded(reference.map[:, 1]),
             "size": _rounded(size),
             "color": REFERENCE_GRAY,
             **_primary_labels(reference),
-            "labels": [{"name": name, "x": x, "y": y} for name, (x, y) in locate_labels(reference).items()],
+            "labels": [
+                {"name": visible_text(name), "x": x, "y": y} for name, (x, y) in locate_labels(reference).items()
+            ],
         },
-        "cells": {"name": cells.names.tolist(), "x": _rounded(cells.map[:, 0]), "y": _rounded(cells.map[:, 1])},
+        "cells": {
+            "name": [visible_text(name) for name in cells.names.tolist()],
+            "x": _rounded(cells.map[:, 0]),
+            "y": _rounded(cells.map[:, 1]),
+        },
         "columns": list(_columns(cells)),
     }
 
@@ -42,7 +49,7 @@ def _primary_labels(reference: Reference) -> dict[str, Any]:
     ids = reference.label[:, 0].tolist()
     styles = [category_style(label_id) for label_id in ids]
     return {
-        "names": [reference.label_columns[0].labels[label_id] for label_id in ids],
+        "names": [visible_text(reference.label_columns[0].labels[label_id]) for label_id in ids],
         "colors": [style.color for style in styles],
         "symbols": [style.symbol for style in styles],
     }
@@ -62,14 +69,19 @@ def _columns(cells: ReportCells) -> Iterator[dict[str, Any]]:
 def _categories(name: str, column: Categories) -> dict[str, Any]:
     styles = {category_id: category_style(category_id) for category_id in column.present()}
     categories = [
-        {"id": category_id, "name": column.name(category_id), "color": style.color, "symbol": style.symbol}
+        {
+            "id": category_id,
+            "name": visible_text(column.name(category_id)),
+            "color": style.color,
+            "symbol": style.symbol,
+        }
         for category_id, style in styles.items()
     ]
-    return {"name": name, "kind": "categories", "values": column.ids.tolist(), "categories": categories}
+    return {"name": visible_text(name), "kind": "categories", "values": column.ids.tolist(), "categories": categories}
 
 
 def _fractions(name: str, values: NDArray[np.float32]) -> dict[str, Any]:
-    return {"name": name, "kind": "fractions", "values": _rounded(values)}
+    return {"name": visible_text(name), "kind": "fractions", "values": _rounded(values)}
 
 
 def _rounded(values: NDArray[np.float32]) -> list[float]:

@@ -17,7 +17,7 @@ import msgspec
 
 from smile_runtime.errors import OutputError, SmileError
 from smile_runtime.io import atomic_directory, atomic_path, require_free, scratch_directory
-from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest, parse_manifest
+from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, parse_manifest
 from smile_runtime.space import SPACE_FOLDER, FileHashes
 from smile_zoo.catalogue import Commit, Repo, Revision, Sha256, list_spaces
 from smile_zoo.errors import BundleError
@@ -29,7 +29,6 @@ from smile_zoo.transfer.space_name import HubSpace, parse_name
 LABEL_NAME = "bundle.json"
 MAX_LABEL_BYTES = 10_000
 MAX_CARD_BYTES = 10_000_000
-MAX_MANIFEST_BYTES = 100_000_000
 CHUNK_BYTES = 1_000_000
 
 

@@ -115,8 +115,9 @@ def cached_path(name: str) -> Path:
         read_manifest(space.path)
         return space.path
     cache = RepoCache(hub_cache(), space.repo)
-    path = cache.snapshot(space.commit or cache.commit_of(space.revision) or "")
-    if not (path / MANIFEST_NAME).is_file():
+    commit = space.commit or cache.commit_of(space.revision)
+    path = None if commit is None else cache.snapshot(commit)
+    if path is None or not (path / MANIFEST_NAME).is_file():
         raise SpaceNotFoundError(f"{name} is not in the cache {hub_cache()}; download it with: smile-zoo pull {name}")
     return path
 

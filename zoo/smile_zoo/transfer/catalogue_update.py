@@ -4,7 +4,17 @@ from dataclasses import dataclass
 
 from smile_runtime.io import atomic_path
 from smile_zoo.catalogue import list_spaces, parse_catalogue
-from smile_zoo.hub import Hub, RepoCache, fetch_content, require_online, updated_catalogue
+from smile_zoo.errors import CatalogueError
+from smile_zoo.hub import (
+    Hub,
+    RepoCache,
+    fetch_content,
+    is_repo,
+    is_revision,
+    name_problem,
+    require_online,
+    updated_catalogue,
+)
 
 DEFAULT_REPO = "smile-zoo/catalogue"
 CATALOGUE_NAME = "catalogue.jsonl"
@@ -40,6 +50,11 @@ def update_catalogue(repo: str = DEFAULT_REPO, *, revision: str = "main") -> Cat
     OutputError
         If the catalogue cannot be written.
     """
+    if not is_repo(repo) or not is_revision(revision):
+        raise CatalogueError(
+            f"{repo!r} at {revision!r} is no revision of a Hub repo{_problem(repo, revision)}; give org/name and a "
+            "branch, tag or commit"
+        )
     require_online("an update of the catalogue")
     known = {entry.name for entry in list_spaces()}
     hub = Hub()
@@ -53,3 +68,7 @@ def update_catalogue(repo: str = DEFAULT_REPO, *, revision: str = "main") -> Cat
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(content)
     return CatalogueUpdate(commit.oid, names, [name for name in names if name not in known])
+
+
+def _problem(repo: str, revision: str) -> str:
+    return f": {found}" if (found := name_problem(f"{repo}@{revision}")) else ""

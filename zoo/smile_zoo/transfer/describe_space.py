@@ -7,7 +7,15 @@ import msgspec
 from smile_runtime.cards import is_unstated, render_card
 from smile_runtime.errors import SpaceError
 from smile_runtime.io import atomic_path
-from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest, SourceRecord, encode_manifest, read_manifest
+from smile_runtime.manifest import (
+    CARD_NAME,
+    MANIFEST_NAME,
+    Manifest,
+    SourceRecord,
+    encode_manifest,
+    parse_manifest,
+    read_manifest,
+)
 from smile_zoo.transfer.card_merge import merge_card
 
 _PACKAGED_SPACES = Path(__file__).parents[1] / "spaces"
@@ -48,7 +56,7 @@ def describe(
     ------
     SpaceError
         If the directory is no space, is shared with others (packaged or in the Hub's cache), has no such source, or a
-        text states nothing.
+        text states nothing or cannot stand in a manifest.
     OutputError
         If a file cannot be written.
     """
@@ -63,10 +71,12 @@ def describe(
         sources = list(manifest.sources)
         sources[index] = msgspec.structs.replace(sources[index], **new)
         changed = msgspec.structs.replace(changed, sources=sources)
+    content = encode_manifest(changed)
+    parse_manifest(content, "the new manifest")  # no text may make the space unreadable
     card = path / CARD_NAME
     merged = merge_card(card.read_text("utf-8") if card.is_file() else "", render_card(changed))
     with atomic_path(path / MANIFEST_NAME) as partial:
-        partial.write_bytes(encode_manifest(changed))
+        partial.write_bytes(content)
     with atomic_path(card) as partial:
         partial.write_text(merged, "utf-8")
     return changed

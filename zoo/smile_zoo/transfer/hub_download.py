@@ -2,9 +2,10 @@
 
 import hashlib
 import logging
+from pathlib import Path
 
 from smile_runtime.errors import FormatVersionError, IntegrityError, OutputError, SpaceError
-from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, parse_manifest
+from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, MAX_MANIFEST_BYTES, parse_manifest
 from smile_runtime.space import FileHashes
 from smile_zoo.errors import HubError
 from smile_zoo.hub import (
@@ -12,10 +13,12 @@ from smile_zoo.hub import (
     Hub,
     Progress,
     RepoCache,
+    SeenManifests,
     fetch_content,
     fetch_files,
     hash_memory,
     is_offline,
+    manifest_memory,
     offline_error,
     require_online,
 )
@@ -41,6 +44,7 @@ class SpaceDownload:
     def __init__(self, space: HubSpace, hub: Hub, *, update: bool) -> None:
         self._space, self._hub = space, hub
         self._cache = RepoCache(hub.cache_dir, space.repo)
+        self._memory = SeenManifests(manifest_memory())
         self._update = update and space.commit is None
 
     def files(self, selection: FileSelection, *, dry_run: bool, progress: Progress) -> PulledSpace:
@@ -90,11 +94,12 @@ class SpaceDownload:
         commit = self._space.commit or self._cache.commit_of(self._space.revision)
         if commit is None or self._update:
             return None
+        self._cache.require_own(commit)
         path = self._cache.snapshot(commit) / MANIFEST_NAME
         if not path.is_file():
             return None
-        content = path.read_bytes()
-        is_intact = self._cache.matches_blob_name(path, content) and self._is_catalogued(content)
+        content = _read(path)
+        is_intact = self._cache.matches_blob_name(path, content) and self._is_known(commit, content)
         return self._space_of(commit, content) if is_intact else None
 
     def _look_up(self) -> tuple[Commit, PulledSpace]:
@@ -103,6 +108,7 @@ class SpaceDownload:
         commit = self._hub.commit(self._space.repo, known or self._space.revision)
         if self._space.commit is None:
             logger.warning("%s is commit %s", self._space, commit.oid)
+        self._cache.require_own(commit.oid)
         self._cache.remove_leftovers()
         space = self._fetch_manifest(commit)
         if self._space.commit is None:
@@ -112,6 +118,7 @@ class SpaceDownload:
     def _fetch_manifest(self, commit: Commit) -> PulledSpace:
         content = fetch_content(self._hub, self._cache, commit, MANIFEST_NAME)
         if self._is_catalogued(content):
+            self._memory.record(self._space.repo, commit.oid, _sha256(content))
             return self._space_of(commit.oid, content)
         self._cache.evict(commit.oid, MANIFEST_NAME)
         raise IntegrityError(
@@ -126,6 +133,11 @@ class SpaceDownload:
             fetch_content(self._hub, self._cache, commit, CARD_NAME)
         except (HubError, IntegrityError, OutputError) as error:
             logger.warning("the card was not downloaded; the space works without it: %s", error)
+
+    def _is_known(self, commit: str, content: bytes) -> bool:
+        """Return whether a manifest is the one in the catalogue, and the one that was downloaded earlier, if any."""
+        is_remembered = self._memory.agrees(self._space.repo, commit, _sha256(content))
+        return is_remembered and self._is_catalogued(content)
 
     def _is_catalogued(self, content: bytes) -> bool:
         """Return whether a manifest is the one in the catalogue; true for a space that is not catalogued."""
@@ -143,6 +155,12 @@ class SpaceDownload:
             self._cache.evict(commit, MANIFEST_NAME)
             raise
         return PulledSpace(path, revision, manifest, _sha256(content), FileHashes(path, hash_memory()))
+
+
+def _read(path: Path) -> bytes:
+    """Return a manifest in the cache, or so much of it that it is recognized as too large."""
+    with path.open("rb") as file:
+        return file.read(MAX_MANIFEST_BYTES + 1)
 
 
 def _sha256(content: bytes) -> str:

@@ -11,7 +11,17 @@ from smile_runtime.errors import SpaceError
 from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest, encode_manifest, parse_manifest, read_manifest
 from smile_zoo.catalogue import entry_from_manifest
 from smile_zoo.errors import PublishError, RepoNotFoundError
-from smile_zoo.hub import DEFAULT_REVISION, Commit, Hub, RepoCache, fetch_content, is_repo, is_revision, require_online
+from smile_zoo.hub import (
+    DEFAULT_REVISION,
+    Commit,
+    Hub,
+    RepoCache,
+    fetch_content,
+    is_repo,
+    is_revision,
+    name_problem,
+    require_online,
+)
 from smile_zoo.transfer.card_merge import merge_card, require_complete
 from smile_zoo.transfer.publish_checks import require_publishable
 from smile_zoo.transfer.published_space import PublishedSpace, RepoContent
@@ -75,15 +85,17 @@ def publish(
     """
     path = Path(folder_path)
     if not is_repo(repo_id):
-        raise PublishError(f"{repo_id!r} is not the name of a Hub repo; give org/name")
+        problem = f": {found}" if (found := name_problem(repo_id)) else ""
+        raise PublishError(f"{repo_id!r} is not the name of a Hub repo{problem}; give org/name")
     if tag is not None and not is_revision(tag):
         raise PublishError(f"{tag!r} is not a tag name; use letters, digits, `.`, `-` and `_`, as in v1.0")
     if tag is not None and create_pr:
         raise PublishError("a pull request cannot be tagged; publish it without a tag, and tag once it is merged")
     require_online(f"publishing to {repo_id}")
+    hub = Hub(endpoint=endpoint, token=token)
+    hub.require_usable()
     manifest = read_manifest(path)
     require_publishable(path, manifest, repo_id)
-    hub = Hub(endpoint=endpoint, token=token)
     publication, writer = _Publication(path, manifest, repo_id, hub), RepoWriter(hub, repo_id)
     head = publication.head()
     content = publication.content(head)

@@ -1,14 +1,17 @@
 """Writing to a Hub repo: create it, commit to it, tag a commit; a lost response never leads to a second commit."""
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from smile_zoo.errors import PublishError
-from smile_zoo.hub import DEFAULT_REVISION, Commit, Hub, is_conflict, is_temporary
+from smile_zoo.hub import DEFAULT_REVISION, Commit, Hub, is_commit, is_conflict, is_temporary
 from smile_zoo.transfer.published_space import PublishedFile, RepoContent
 
 if TYPE_CHECKING:
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+    from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete
 
 
 class RepoWriter:
@@ -47,20 +50,25 @@ class RepoWriter:
                 if (is_temporary(error) or is_conflict(error)) and (landed := self._landed(content, before, create_pr)):
                     return landed
                 raise
+            except json.JSONDecodeError:  # the answer of something that is not a Hub
+                raise
             except ValueError as error:
                 raise PublishError(f"{self._hub.endpoint} rejects the card: {error}") from error
             except RuntimeError as error:  # the client wraps what went wrong during an upload
                 raise error.__cause__ or error from None
-            return info.oid, info.pr_url or info.commit_url
+            return _commit_page(info)
 
-        return self._hub.call(self._repo, attempt)
+        return self._hub.call(self._repo, attempt, kind="upload")
 
     def _branches(self, *, create_pr: bool) -> dict[str, str]:
         """Return the commits of the refs that a commit can move: the branches, or the pull requests."""
-        refs = self._hub.call(
-            self._repo, lambda: self._hub.api.list_repo_refs(self._repo, include_pull_requests=create_pr)
-        )
-        return {ref.ref: ref.target_commit for ref in (refs.pull_requests or [] if create_pr else refs.branches)}
+
+        def look_up() -> dict[str, str]:
+            refs = self._hub.api.list_repo_refs(self._repo, include_pull_requests=create_pr)
+            moved = refs.pull_requests or [] if create_pr else refs.branches
+            return msgspec.convert({ref.ref: ref.target_commit for ref in moved}, dict[str, str])
+
+        return self._hub.call(self._repo, look_up)
 
     def _landed(self, content: RepoContent, before: dict[str, str], create_pr: bool) -> tuple[str, str] | None:
         """Find the commit whose response was lost."""
@@ -72,8 +80,12 @@ class RepoWriter:
 
     def tagged_commit(self, tag: str) -> str | None:
         """Return the commit that a tag points to; None if there is no such tag."""
-        refs = self._hub.call(self._repo, lambda: self._hub.api.list_repo_refs(self._repo))
-        return {ref.name: ref.target_commit for ref in refs.tags}.get(tag)
+
+        def look_up() -> dict[str, str]:
+            tags = self._hub.api.list_repo_refs(self._repo).tags
+            return msgspec.convert({ref.name: ref.target_commit for ref in tags}, dict[str, str])
+
+        return self._hub.call(self._repo, look_up).get(tag)
 
     def tag(self, tag: str, commit: str) -> None:
         """Tag a commit; the tag may exist already, from an attempt whose response was lost."""
@@ -87,6 +99,13 @@ class RepoWriter:
         """Raise if a tag points to another commit than this one."""
         if tagged not in {None, commit}:
             raise PublishError(f"{self._repo} already has a tag {tag}, at {tagged[:7]}, and tags stay; choose another")
+
+
+def _commit_page(info: "CommitInfo") -> tuple[str, str]:
+    """Return the commit that the Hub made, and its page or that of the pull request."""
+    if not is_commit(info.oid):
+        raise PublishError(f"the Hub answered that the commit is {info.oid!a:.60}; look at the repo before you go on")
+    return info.oid, msgspec.convert(info.pr_url or info.commit_url, str)
 
 
 def _operations(

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from smile_runtime import SpaceNotFoundError
 from smile_zoo.catalogue import CatalogueEntry, list_spaces
-from smile_zoo.hub import DEFAULT_REVISION, is_commit, split_repo_id
+from smile_zoo.hub import DEFAULT_REVISION, is_commit, name_problem, odd_character, split_repo_id
 
+MAX_SHOWN_CHARACTERS = 150
 _FORMS = "give a catalogue name (smile-zoo list), a Hub repo (org/name, org/name@revision) or a directory (./{})"
 
 
@@ -59,25 +60,53 @@ def parse_name(name: str | Path) -> LocalSpace | HubSpace:
         If the name fits none of the three forms or is ambiguous; the message lists the valid forms and similar names.
     """
     if isinstance(name, Path) or _is_directory(name):
-        return LocalSpace(Path(name).expanduser())
+        return LocalSpace(_expanded(Path(name)))
     if "/" in name:
         return _hub_space(name)
     entries = {entry.name: entry for entry in list_spaces()}
     if name not in entries:
-        raise SpaceNotFoundError(f"there is no space named {name!r}; {_hint(name, entries)}{_FORMS.format(name)}")
+        raise SpaceNotFoundError(
+            f"there is no space named {_shortened(name)!r}; {_hint(name, entries)}{_FORMS.format(_shortened(name))}"
+            f"{_problem(odd_character(name))}"
+        )
     return _catalogued(entries[name])
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no user of that name
+        return path
 
 
 def _is_directory(name: str) -> bool:
     return name in {".", ".."} or name.startswith(("./", "../", "~")) or Path(name).is_absolute() or "\\" in name
 
 
+def _shortened(name: str) -> str:
+    return name if len(name) <= MAX_SHOWN_CHARACTERS else f"{name[:MAX_SHOWN_CHARACTERS]}…"
+
+
+def _problem(text: str) -> str:
+    return f". As the name of a repo, {text}" if text else ""
+
+
+def _exists_as_directory(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except OSError:  # too long for a file name
+        return False
+
+
 def _hub_space(name: str) -> HubSpace:
     repo_id = split_repo_id(name)
-    is_directory = Path(name).is_dir()
+    is_directory = _exists_as_directory(name)
     if repo_id is None:
         hint = f"for the directory of that name write ./{name}; " if is_directory else ""
-        raise SpaceNotFoundError(f"{name!r} is not a space name; {hint}{_FORMS.format(name)}")
+        raise SpaceNotFoundError(
+            f"{_shortened(name)!r} is not a space name; {hint}{_FORMS.format(_shortened(name))}"
+            f"{_problem(name_problem(name))}"
+        )
     repo, revision = repo_id
     if is_directory:
         raise SpaceNotFoundError(
@@ -98,7 +127,7 @@ def _catalogued(entry: CatalogueEntry) -> LocalSpace | HubSpace:
 def _hint(name: str, entries: dict[str, CatalogueEntry]) -> str:
     if "@" in name:
         return "only a Hub repo takes a revision; "
-    if Path(name).is_dir():
+    if _exists_as_directory(name):
         return f"for the directory of that name write ./{name}; "
     similar = difflib.get_close_matches(name, entries, cutoff=0.5)
     if similar:
