@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Rows, StoredArray, StoredGroup, open_stored_matrix
 from smile_runtime.errors import QueryError
-from smile_runtime.io import read_h5ad, unreadable_file, write_h5ad
+from smile_runtime.io import SCRATCH_PREFIX, read_h5ad, unreadable_file, write_h5ad
 from smile_runtime.query.hdf5_filters import require_filters
 from smile_runtime.query.query import MatrixLocation
 from smile_runtime.query.zarr_chunks import require_chunks, require_names
@@ -168,7 +168,7 @@ def _is_old(root: StoredGroup) -> bool:
 def _converted(path: Path, scratch: Path | None) -> Iterator[Path]:
     """Yield a copy of an old file in today's format, converted in memory."""
     logger.warning("%s was written by anndata before 0.7; converting it in memory first", path)
-    with tempfile.TemporaryDirectory(prefix="smile-old-", dir=scratch) as folder, warnings.catch_warnings():
+    with tempfile.TemporaryDirectory(prefix=f"{SCRATCH_PREFIX}old-", dir=scratch) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # anndata warns of the old format
         newer = Path(folder) / path.name
         write_h5ad(read_h5ad(path), newer)
