@@ -1,6 +1,7 @@
 """Query files: h5ad, h5mu and zarr, opened for streaming."""
 
 import logging
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -146,7 +147,7 @@ def open_query(path: Path, modality: str, scratch: Path | None = None) -> Iterat
     DependencyError
         If its compression needs a package that is not installed.
     """
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 (unlike Path.exists, it takes names that are too long)
         raise QueryError(f"there is no file {path}; give the path of an .h5ad, .h5mu or .zarr file")
     with _open_zarr(path) if path.is_dir() else _open_hdf5(path) as root:
         kind: FileKind = "zarr" if path.is_dir() else "h5mu" if "mod" in root else "h5ad"

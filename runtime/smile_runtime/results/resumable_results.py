@@ -14,6 +14,7 @@ import numpy as np
 from smile_runtime.errors import OutputError, QueryError, SmileError
 from smile_runtime.io import (
     SCRATCH_PREFIX,
+    ZARR_STORE,
     FolderKind,
     OwnFolder,
     atomic_path,
@@ -55,7 +56,8 @@ def unfinished_path(output: Path) -> Path:
 
 def is_complete(output: Path) -> bool:
     """Return whether an output exists and no projection into it was interrupted."""
-    return output.exists() and not os.path.lexists(unfinished_path(output))
+    exists = output.is_file() or ZARR_STORE.matches(output)
+    return exists and not os.path.lexists(unfinished_path(output))
 
 
 @contextmanager

