@@ -10,6 +10,7 @@ from pathlib import Path
 from smile_runtime.errors import OutputError
 from smile_runtime.io.links import follow_link
 from smile_runtime.io.ownership import is_own
+from smile_runtime.io.signals import signals_deferred
 
 _in_use: set[Path] = set()  # temporary paths of this process
 
@@ -56,8 +57,9 @@ def atomic_directory(target: Path) -> Iterator[Path]:
         old = followed.with_name(f".{followed.name}.{os.getpid()}.old")
         with _temporary(followed, target.suffix, Path.mkdir) as partial:
             yield partial
-            replace_path(partial, followed, backup=old)
-        remove_path(old)
+            with signals_deferred():  # so that the earlier folder never remains under its other name
+                replace_path(partial, followed, backup=old)
+                remove_path(old)
 
 
 @contextmanager
@@ -180,4 +182,13 @@ def _is_running(pid: int) -> bool:
         return False
     except (OSError, OverflowError):  # it is another user's, or no process id
         return True
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Return whether a process has ended but is still listed, as in a container without an init process."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return False
+    return status.rpartition(") ")[2].startswith("Z")

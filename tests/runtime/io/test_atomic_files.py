@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -270,3 +271,15 @@ def test_killed_process_leaves_nothing_after_the_next_run(tmp_path):
     assert names(tmp_path) == [f".space.{process.pid}.partial"]
     write(target)
     assert names(tmp_path) == ["space"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_process_that_ended_unnoticed_counts_as_dead(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as process:
+        process.stdout.read()
+        stat = Path(f"/proc/{process.pid}/stat")
+        while ") Z " not in stat.read_text():
+            time.sleep(0.01)
+        leave_file(tmp_path / f".a.{process.pid}.partial.h5ad")
+        write(tmp_path / "a.h5ad")
+    assert names(tmp_path) == ["a.h5ad"]
