@@ -37,7 +37,7 @@ def signals_deferred() -> Iterator[None]:
         if threading.current_thread() is threading.main_thread():
             stack.callback(handle_deferred_signal)
             for number in SIGNALS:
-                if callable(handler := signal.getsignal(number)):
+                if callable(handler := signal.getsignal(number)) and handler is not _end:
                     deferring = partial(_defer, handler)
                     stack.callback(_restore, number, deferring, handler)
                     _install(number, deferring)
@@ -70,7 +70,14 @@ def _restore(number: int, deferring: Handler, handler: Handler) -> None:
 
 def _end_on_the_next() -> None:
     for number in SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, _end)  # for a second signal that has arrived already
+        if os.name == "posix":
+            _c_function("signal")(number, None)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
 
 
 def _install(number: int, handler: Handler) -> None:
@@ -85,12 +92,15 @@ def _install(number: int, handler: Handler) -> None:
 
 
 def _remove_at_first_signal(number: int) -> None:
-    c_library = ctypes.CDLL(None)
-    if not hasattr(c_library, "sysv_signal"):  # it is the GNU C library's; elsewhere, C code is waited for
-        return
-    for function in (c_library.signal, c_library.sysv_signal):
-        function.argtypes, function.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
-    c_library.sysv_signal(number, c_library.signal(number, None))
+    if hasattr(ctypes.CDLL(None), "sysv_signal"):  # it is the GNU C library's; elsewhere, C code is waited for
+        _c_function("sysv_signal")(number, _c_function("signal")(number, None))
+
+
+def _c_function(name: str) -> Callable[[int, int | None], int | None]:
+    """Return a C function of a signal and the address of its handler (None for the default), which it replaces."""
+    function = ctypes.CDLL(None)[name]
+    function.argtypes, function.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
+    return function
 
 
 def _is_ours(handler: Handler) -> bool:

@@ -146,3 +146,40 @@ def test_second_interruption_of_a_library_call_does_not_end_the_process():
     with pytest.raises(KeyboardInterrupt):
         interrupt_twice()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+BOTH = """
+import os, signal, sys
+from smile_runtime.io import interrupt_on_signals, signals_deferred
+interrupt_on_signals()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+for number in (signal.SIGINT, signal.SIGTERM):
+    os.kill(os.getpid(), number)
+try:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+finally:
+    print("went on")
+"""
+
+
+def test_two_signals_at_the_same_moment_end_a_command():
+    done = subprocess.run([sys.executable, "-c", BOTH], capture_output=True, check=False, timeout=60)
+    assert done.returncode in (-signal.SIGINT, -signal.SIGTERM)
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
+def test_files_are_written_as_ever_while_a_command_ends():
+    code = """
+import signal
+from smile_runtime.io import interrupt_on_signals, signals_deferred
+interrupt_on_signals()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    with signals_deferred():
+        print("cleaned up", flush=True)
+        signal.raise_signal(signal.SIGTERM)
+    print("went on")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, b"cleaned up\n")
