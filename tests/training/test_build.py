@@ -479,3 +479,45 @@ def test_an_absolute_data_path_does_not_stand_in_the_space(
     )
     build_space(recipe, tmp_path / "tiny", data_folder=tmp_path, device="cpu")
     assert str(counts_folder) not in (tmp_path / "tiny/config.json").read_text("utf-8")
+
+
+def test_a_space_is_never_replaced_by_one_trained_onto_it(recipe_of: ReadRecipe, built: Path, tmp_path: Path) -> None:
+    space = smile_runtime.open_space(shutil.copytree(built, tmp_path / "tiny"), device="cpu")
+    for output in (tmp_path / "tiny", tmp_path / "tiny/more"):
+        with pytest.raises(OutputError, match=r"is the input .* itself|lies within the input"):
+            build_space(recipe_of(), output, data_folder=tmp_path, onto=space, force=True)
+    assert (tmp_path / "tiny/config.json").read_bytes() == (built / "config.json").read_bytes()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_of_checkpoints_with_other_files_is_never_touched(
+    recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path, resume: bool
+) -> None:
+    folder, precious = tmp_path / "tiny.checkpoint", tmp_path / "precious"
+    precious.mkdir()
+    (precious / "space.safetensors").write_text("mine")
+    go = partial(build_space, recipe_of(), tmp_path / "tiny", data_folder=counts_folder, device="cpu", resume=resume)
+    folder.symlink_to(precious)
+    with pytest.raises(OutputError, match=r"tiny\.checkpoint is a symbolic link, but .* left untouched"):
+        go()
+    folder.unlink()
+    precious.rename(folder)
+    (folder / "model.safetensors").write_text("mine")
+    with pytest.raises(OutputError, match=r"tiny\.checkpoint holds model\.safetensors, but .* left untouched"):
+        go()
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        "space.safetensors": "mine",
+        "model.safetensors": "mine",
+    }
+
+
+def test_resuming_a_complete_space_trains_nothing(
+    recipe_of: ReadRecipe, built: Path, counts_folder: Path, tmp_path: Path
+) -> None:
+    output = Path(shutil.copytree(built, tmp_path / "tiny"))
+    told: list[tuple[str, int]] = []
+    go = partial(build_space, output=output, data_folder=counts_folder, resume=True, stage=recorder(told))
+    assert go(recipe_of()) == smile_runtime.open_space(built, device="cpu").manifest
+    assert told == []
+    with pytest.raises(OutputError, match="tiny exists"):
+        go(recipe_of(("epochs = 12", "epochs = 11")))

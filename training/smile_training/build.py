@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-import shutil
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +14,22 @@ from numpy.typing import NDArray
 
 from smile_runtime.cards import unstated_facts
 from smile_runtime.errors import RecipeError
-from smile_runtime.io import atomic_directory, require_free
-from smile_runtime.manifest import Manifest
+from smile_runtime.io import OwnFolder, atomic_directory, follow_link, require_apart, require_free
+from smile_runtime.manifest import MANIFEST_NAME, Manifest, read_manifest
 from smile_runtime.space import SPACE_FOLDER, Space
-from smile_training.data import Dataset, data_file_sha256, read_dataset, require_folds
+from smile_training.data import Dataset, data_file_paths, data_file_sha256, read_dataset, require_folds
 from smile_training.evaluation import Evaluation, evaluate, structure_records
 from smile_training.export import SpaceContents, write_space
-from smile_training.loop import Checkpoint, Encoders, Run, Stage, choose_device, silent, train_encoders
+from smile_training.loop import (
+    Checkpoint,
+    Encoders,
+    Run,
+    Stage,
+    checkpoint_folder,
+    choose_device,
+    silent,
+    train_encoders,
+)
 from smile_training.model import restore_encoders
 from smile_training.plots import draw_fold, draw_loss_curves
 from smile_training.recipe import Recipe
@@ -163,7 +172,8 @@ def build_space(
 ) -> Manifest:
     """Build a space from a recipe: train, measure, calibrate and export.
 
-    Checkpoints are kept in ``<output>.checkpoint`` until the space is complete.
+    Checkpoints are kept in ``<output>.checkpoint`` until the space is complete. To resume a build that is complete
+    returns the manifest that is there.
 
     Parameters
     ----------
@@ -197,28 +207,35 @@ def build_space(
     DeviceError
         If the device does not work.
     OutputError
-        If ``output`` exists or cannot be written.
+        If ``output`` exists, is ``onto`` or an input, or cannot be written, or its folder of checkpoints holds other
+        files.
     DependencyError
         If a package that is needed only at the end cannot be loaded.
     """
+    checkpoints = checkpoint_folder(follow_link(output))
+    require_apart(output, *_inputs(recipe, data_folder, onto))
+    if resume and (complete := _complete_manifest(output, checkpoints, recipe)):
+        logger.info("%s is complete; nothing to resume", output)
+        return complete
     require_free(output, force=force, replaceable=SPACE_FOLDER)
     _warn_of_unstated(recipe)
     if onto is None:
         require_map_packages(recipe.reference.map_method)
-    checkpoints = output.with_name(output.name + ".checkpoint")
-    builder = prepare_builder(recipe, data_folder, device=device, checkpoints=checkpoints, stage=stage, onto=onto)
+    checkpoints.require_own()
+    builder = prepare_builder(recipe, data_folder, device=device, checkpoints=checkpoints.path, stage=stage, onto=onto)
     if not resume:
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        checkpoints.remove()
     encoders = builder.train(builder.dataset, recipe.seed, "space")
     evaluation = builder.measure()
     embedding = {name: encoders[name].embed(cells) for name, cells in builder.dataset.cells.items()}
+    require_free(output, force=force, replaceable=SPACE_FOLDER)  # again: training may have taken long
     with atomic_directory(output) as partial:
         curves = {name: encoder.loss_curve for name, encoder in encoders.items() if encoder.loss_curve}
         draw_loss_curves(curves, recipe.title, partial / "loss.png")
         if evaluation is not None:
             draw_fold(partial / "map.png", recipe, *evaluation.example)
         manifest = write_space(partial, recipe, _space_contents(builder, encoders, evaluation, embedding))
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    checkpoints.remove()
     return manifest
 
 
@@ -227,6 +244,19 @@ def _warn_of_unstated(recipe: Recipe) -> None:
     sources = {modality.data.source.name: modality.data.source for modality in recipe.modalities.values()}
     for fact in unstated_facts(recipe.license, sources.values()):
         logger.warning("%s, which publishing needs; set it in the recipe, or afterwards with smile-zoo describe", fact)
+
+
+def _inputs(recipe: Recipe, data_folder: Path, onto: Space | None) -> list[Path]:
+    data = [path for modality in recipe.modalities.values() for path in data_file_paths(modality.data, data_folder)]
+    return data if onto is None else [*data, onto.path]
+
+
+def _complete_manifest(output: Path, checkpoints: OwnFolder, recipe: Recipe) -> Manifest | None:
+    """Return the manifest of a space that was built from this recipe, if no build of it was interrupted."""
+    if os.path.lexists(checkpoints.path) or not (output / MANIFEST_NAME).is_file():
+        return None
+    manifest = read_manifest(output)
+    return manifest if msgspec.convert(manifest.recipe, Recipe) == recipe else None
 
 
 def _space_contents(

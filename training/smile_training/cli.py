@@ -1,8 +1,10 @@
 """The commands ``train`` and ``evaluate``, which join the ``smile-zoo`` command."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from tqdm import tqdm
 
 from smile_runtime.cards import metric_table
 from smile_runtime.errors import DependencyError
+from smile_runtime.io import ProgressLines
 from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
 from smile_runtime.space import open_space
 from smile_training.recipe import Recipe, read_recipe, recipe_sha256
@@ -136,6 +139,10 @@ def _show(about: dict[str, str], metrics: Sequence[MetricRecord], *, as_json: bo
 
 @contextmanager
 def _progress_bar(name: str, n_cells: int) -> "Iterator[Progress]":
+    if not sys.stderr.isatty():
+        lines = ProgressLines(name, "cells", partial(click.echo, err=True))
+        yield lambda n, _loss: lines.update(n, n_cells)
+        return
     with tqdm(total=n_cells, desc=name, unit="cells", unit_scale=True) as bar:
 
         def update(n: int, loss: float | None) -> None:

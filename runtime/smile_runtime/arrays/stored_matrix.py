@@ -14,6 +14,7 @@ from smile_runtime.arrays.gzip_chunks import GzipDataset, is_gzip
 from smile_runtime.arrays.number_types import computable
 from smile_runtime.arrays.stored_text import attribute_text
 from smile_runtime.errors import QueryError
+from smile_runtime.io import SCRATCH_PREFIX
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -181,7 +182,7 @@ class CscRows:
         self.dtype = _computed_type(group["data"])
         self._entry = np.dtype([("row", "<u2"), ("column", "<i4"), ("value", self.dtype)])
         self.row_bytes = group["data"].shape[0] / max(1, self.shape[0]) * (self._entry.itemsize + 16)
-        self._folder = Path(tempfile.mkdtemp(prefix="smile-rows-", dir=scratch))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}rows-", dir=scratch))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._transpose(group)
 

@@ -3,11 +3,16 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from smile_runtime.errors import OutputError
+from smile_runtime.io.links import follow_link
+from smile_runtime.io.ownership import is_own
+from smile_runtime.io.signals import signals_deferred
+
+_in_use: set[Path] = set()  # temporary paths of this process
 
 
 def sha256_file(path: Path) -> str:
@@ -18,18 +23,22 @@ def sha256_file(path: Path) -> str:
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``target`` that is renamed to it at the end.
+    """Yield a temporary path beside ``target``, of an empty file that is renamed to it at the end.
 
-    Any interruption of the block, including Ctrl-C, leaves ``target`` unchanged and removes the temporary file.
+    Any interruption of the block, including Ctrl-C, leaves ``target`` unchanged and removes the temporary file. What
+    killed processes left is removed by the next one that writes ``target``. If ``target`` is a symbolic link, the file
+    that it points to is replaced.
 
     Raises
     ------
     OutputError
         If the system rejects a write: missing folder, no permission, no space left.
     """
-    with _temporary(target) as partial:
-        yield partial
-        partial.replace(target)
+    with translated_errors(target):
+        followed = follow_link(target)
+        with _temporary(followed, target.suffix, _create_file) as partial:
+            yield partial
+            partial.replace(followed)
 
 
 @contextmanager
@@ -43,12 +52,14 @@ def atomic_directory(target: Path) -> Iterator[Path]:
     OutputError
         As in `atomic_path`.
     """
-    old = target.with_name(f".{target.name}.{os.getpid()}.old")
-    with _temporary(target) as partial:
-        partial.mkdir()
-        yield partial
-        replace_path(partial, target, backup=old)
-    remove_path(old)
+    with translated_errors(target):
+        followed = follow_link(target)
+        old = followed.with_name(f".{followed.name}.{os.getpid()}.old")
+        with _temporary(followed, target.suffix, Path.mkdir) as partial:
+            yield partial
+            with signals_deferred():  # so that the earlier folder never remains under its other name
+                replace_path(partial, followed, backup=old)
+                remove_path(old)
 
 
 @contextmanager
@@ -60,9 +71,19 @@ def scratch_directory(target: Path) -> Iterator[Path]:
     OutputError
         As in `atomic_path`.
     """
-    with _temporary(target) as partial:
-        partial.mkdir()
+    with translated_errors(target), _temporary(target, target.suffix, Path.mkdir) as partial:
         yield partial
+
+
+@contextmanager
+def translated_errors(target: Path) -> Iterator[None]:
+    """Raise OutputError for each write to a target that the system rejects."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise write_error(target, error, "nothing was left behind") from error
 
 
 def replace_path(new: Path, target: Path, *, backup: Path) -> None:
@@ -103,14 +124,71 @@ def write_error(target: Path, error: OSError, consequence: str) -> OutputError:
     return OutputError(f"cannot write {target}: {error.strerror or error}; {consequence}")
 
 
+def is_temporary_name(name: str, target: str) -> bool:
+    """Return whether a file name is that of a temporary file for a target of this name."""
+    return _process_id(name, f".{Path(target).stem}.", f".partial{Path(target).suffix}") is not None
+
+
 @contextmanager
-def _temporary(target: Path) -> Iterator[Path]:
-    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+def _temporary(target: Path, suffix: str, create: Callable[[Path], object]) -> Iterator[Path]:
+    _remove_leftovers(target, suffix)
+    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial{suffix}")
+    try:
+        create(partial)
+    except FileExistsError as error:
+        raise OutputError(f"cannot write {target}: {partial} is in the way; remove it") from error
+    _in_use.add(partial)
     try:
         yield partial
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise write_error(target, error, "nothing was left behind") from error
     finally:
         remove_path(partial)
+        _in_use.discard(partial)
+
+
+def _create_file(path: Path) -> None:
+    path.open("xb").close()  # never through a link that another user put there
+
+
+def _remove_leftovers(target: Path, suffix: str) -> None:
+    """Remove what killed processes of this user left beside a target, and restore a folder they were replacing."""
+    with suppress(PermissionError):  # a folder that may be written to but not listed
+        for path in list(target.parent.iterdir()):
+            if _is_leftover(path, _process_id(path.name, f".{target.stem}.", f".partial{suffix}")):
+                remove_path(path)
+            elif _is_leftover(path, _process_id(path.name, f".{target.name}.", ".old")):
+                remove_path(path) if os.path.lexists(target) else path.rename(target)
+
+
+def _process_id(name: str, start: str, end: str) -> int | None:
+    """Return the number between the start and the end of a file name; None if the name is another one."""
+    number = name[len(start) : -len(end)]
+    is_number = name.startswith(start) and name.endswith(end) and number.isascii() and number.isdecimal()
+    return int(number) if is_number else None
+
+
+def _is_leftover(path: Path, pid: int | None) -> bool:
+    """Return whether the process that wrote a temporary path has ended, and was this user's."""
+    if pid is None or path in _in_use or path.is_symlink() or not is_own(path):
+        return False
+    return pid == os.getpid() or not _is_running(pid)
+
+
+def _is_running(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # it cannot be found out there without a further package
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it is another user's, or no process id
+        return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Return whether a process has ended but is still listed, as in a container without an init process."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return False
+    return status.rpartition(") ")[2].startswith("Z")

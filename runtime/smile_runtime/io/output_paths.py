@@ -8,6 +8,7 @@ from pathlib import Path
 
 from smile_runtime.errors import OutputError
 from smile_runtime.io.atomic_files import write_error
+from smile_runtime.io.links import follow_link
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,11 @@ def require_writable(target: Path) -> None:
     Raises
     ------
     OutputError
-        If the path has no file name or one that is too long, or if its folder is missing or read-only.
+        If the path has no file name or one that is too long or not allowed, or if its folder is missing or read-only.
     """
     folder = target.parent
+    if "\0" in str(target):
+        raise OutputError(f"cannot write {str(target)!r}: it contains a NUL character; choose another name")
     if target.name in ("", ".."):
         raise OutputError(f"cannot write {target}: it has no file name; give one, such as {target / 'out.h5ad'}")
     status = _status(folder, target)
@@ -62,7 +65,7 @@ def require_free(target: Path, *, force: bool, replaceable: FolderKind | None = 
         Whether an earlier output may be replaced.
     replaceable
         Kind of folder that counts as an earlier output; None if the output is a file. Other folders are never replaced
-        unless they are empty.
+        unless they are empty, nor is a file by a folder.
 
     Raises
     ------
@@ -70,6 +73,7 @@ def require_free(target: Path, *, force: bool, replaceable: FolderKind | None = 
         If the path exists and may not be replaced, or cannot be written to.
     """
     require_writable(target)
+    require_writable(follow_link(target))
     status = _status(target, target)
     if status is None:
         return
@@ -81,10 +85,53 @@ def require_free(target: Path, *, force: bool, replaceable: FolderKind | None = 
         raise OutputError(f"{target} exists; choose another name or allow replacing it", options={"force": True})
 
 
+def require_apart(output: Path, *inputs: Path) -> None:
+    """Validate that an output neither is an input under any of its names, nor lies within it, nor around it.
+
+    Raises
+    ------
+    OutputError
+        If writing the output would change or replace an input.
+    """
+    target = _resolved(output)
+    for path in inputs:
+        source = _resolved(path)
+        if _is_same(target, source):
+            raise OutputError(f"{output} is the input {path} itself, which is never replaced; choose another name")
+        if any(_is_same(folder, source) for folder in target.parents):
+            raise OutputError(f"{output} lies within the input {path}; choose a path outside it")
+        if any(_is_same(target, folder) for folder in (*source.parents, *_absolute(path).parents)):
+            raise OutputError(f"{output} would replace the input {path}, which lies within it; choose another path")
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError) as error:
+        raise _no_path(path, error) from error
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 (it also removes `..`)
+
+
+def _no_path(path: Path, error: Exception) -> OutputError:
+    reason = (isinstance(error, OSError) and error.strerror) or error
+    return OutputError(f"cannot locate {str(path)!r}: {reason}; give another path, or work in a folder that exists")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Return whether two paths name the same file or folder, also through hard links and mounts."""
+    try:
+        return one == other or one.samefile(other)
+    except OSError:  # one of them does not exist
+        return False
+
+
 def _foreign_content(target: Path, status: os.stat_result, replaceable: FolderKind | None) -> str:
     """Describe what exists at a path if it cannot be an earlier output; empty if it can."""
     if stat.S_ISREG(status.st_mode):
-        return ""
+        return "" if replaceable is None else f"a file, not {replaceable.name}"
     if not stat.S_ISDIR(status.st_mode):
         return "neither a file nor a folder"
     if replaceable is None:

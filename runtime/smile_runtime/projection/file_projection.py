@@ -11,8 +11,9 @@ import msgspec
 import numpy as np
 
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
+from smile_runtime.errors import OutputError
 from smile_runtime.features import words_of_kind
-from smile_runtime.io import ZARR_STORE, require_free
+from smile_runtime.io import ZARR_STORE, require_apart, require_free
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE, record_dtype
 from smile_runtime.projection.encoder_query import kind_of_encoder
@@ -23,11 +24,12 @@ from smile_runtime.query import MatrixLocation, open_query, require_cell_names, 
 from smile_runtime.results import (
     ProjectionSummary,
     ResumableResults,
+    is_complete,
     make_batches,
-    require_apart,
     require_kind,
     summarize_projection,
     unfinished_folder,
+    unfinished_path,
     write_output,
 )
 from smile_runtime.space import Space
@@ -101,8 +103,8 @@ def project_file(
     DependencyError, DeviceError, SpaceError
         If ONNX Runtime, the device or the encoder does not work, or a package that the file needs is missing.
     OutputError
-        If ``output`` exists, is being written by another projection, lies within the query, or cannot be written.
-        Nothing is left half-written.
+        If ``output`` exists, is complete already, is being written by another projection, is the query or lies within
+        it, or cannot be written. Nothing is left half-written.
     """
     query, output = Path(query), Path(output)
     options = ProjectionOptions(
@@ -117,12 +119,19 @@ def project_file(
         key_added=key_added,
         overwrite=overwrite,
     )
-    require_apart(query, output)
-    require_free(output, force=force, replaceable=ZARR_STORE if output.suffix == ".zarr" else None)
+    replaceable = ZARR_STORE if output.suffix == ".zarr" else None
+    require_apart(output, query)
+    require_apart(unfinished_path(output), query)
+    if resume and is_complete(output):
+        raise OutputError(
+            f"{output} is complete, so there is nothing to resume; to replace it, project again",
+            options={"resume": False, "force": True},
+        )
+    require_free(output, force=force, replaceable=replaceable)
     encoder = space.encoder(modality)
     synonyms = words_of_kind(kind_of_encoder(space, encoder))
     with (
-        unfinished_folder(output, resume=resume, force=force) as folder,
+        unfinished_folder(output, resume=resume, force=force, replaceable=replaceable) as folder,
         open_query(query, encoder.modality, folder, table=table, synonyms=synonyms) as stored,
     ):
         require_kind(stored, output, only_embedding=only_embedding)
@@ -165,8 +174,8 @@ def _resumable_results(
     )
 
 
-def _file_states(path: Path | os.DirEntry[str]) -> Iterator[tuple[str, int, int]]:
-    """Yield path, size and modification time of a file, or of every file in a folder.
+def _file_states(path: Path | os.DirEntry[str]) -> Iterator[tuple[bytes, int, int, int, int]]:
+    """Yield path, size, inode, and times of modification and status change of a file, or of every file in a folder.
 
     The times of the folder itself are ignored, because they do not change when its files are rewritten.
     """
@@ -176,4 +185,4 @@ def _file_states(path: Path | os.DirEntry[str]) -> Iterator[tuple[str, int, int]
                 yield from _file_states(entry)
     else:
         status = path.stat()
-        yield os.fspath(path), status.st_size, status.st_mtime_ns
+        yield os.fsencode(path), status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns

@@ -1,6 +1,7 @@
 """Query files: h5ad, h5mu and zarr, opened for streaming."""
 
 import logging
+import os
 import tempfile
 import warnings
 from collections.abc import Collection, Iterator, Sequence
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, Rows, StoredGroup, attribute_text, open_stored_matrix, stored_shape
 from smile_runtime.errors import QueryError
-from smile_runtime.io import open_probed_hdf5, read_h5ad, reading, unreadable_file, write_h5ad
+from smile_runtime.io import SCRATCH_PREFIX, open_probed_hdf5, read_h5ad, reading, unreadable_file, write_h5ad
 from smile_runtime.query.hdf5_filters import require_filters
 from smile_runtime.query.mudata_tables import find_table
 from smile_runtime.query.query import MatrixLocation, select_values
@@ -211,7 +212,7 @@ def open_query(
     DependencyError
         If its compression needs a package that is not installed.
     """
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 (unlike Path.exists, it takes names that are too long)
         raise QueryError(f"there is no file {path}; give the path of an .h5ad, .h5mu or .zarr file")
     with _open_zarr(path) if path.is_dir() else _open_hdf5(path) as root:
         kind: FileKind = "zarr" if path.is_dir() else "h5mu" if "mod" in root else "h5ad"
@@ -233,7 +234,7 @@ def _is_old(root: StoredGroup) -> bool:
 def _converted(path: Path, scratch: Path | None) -> Iterator[Path]:
     """Yield a copy of an old file in today's format, converted in memory."""
     logger.warning("%s was written by anndata before 0.7; converting it in memory first", path)
-    with tempfile.TemporaryDirectory(prefix="smile-old-", dir=scratch) as folder, warnings.catch_warnings():
+    with tempfile.TemporaryDirectory(prefix=f"{SCRATCH_PREFIX}old-", dir=scratch) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # anndata warns of the old format
         newer = Path(folder) / path.name
         write_h5ad(read_h5ad(path), newer)

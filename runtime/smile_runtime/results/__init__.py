@@ -2,10 +2,10 @@
 
 from smile_runtime.results.anndata_fields import label_keys, label_names, require_free_fields, require_key, write_fields
 from smile_runtime.results.label_counts import BatchCount, LabelCount, LabelCounts
-from smile_runtime.results.output_file import OUTPUTS, require_apart, require_kind, write_output
+from smile_runtime.results.output_file import OUTPUTS, require_kind, write_output
 from smile_runtime.results.projection_summary import ProjectionSummary, make_batches, summarize_projection
 from smile_runtime.results.results import MemoryResults, Projection, Results
-from smile_runtime.results.resumable_results import ResumableResults, unfinished_folder
+from smile_runtime.results.resumable_results import ResumableResults, is_complete, unfinished_folder, unfinished_path
 
 __all__ = [
     "OUTPUTS",
@@ -17,15 +17,16 @@ __all__ = [
     "ProjectionSummary",
     "Results",
     "ResumableResults",
+    "is_complete",
     "label_keys",
     "label_names",
     "make_batches",
-    "require_apart",
     "require_free_fields",
     "require_key",
     "require_kind",
     "summarize_projection",
     "unfinished_folder",
+    "unfinished_path",
     "write_fields",
     "write_output",
 ]

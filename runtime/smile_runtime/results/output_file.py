@@ -47,18 +47,6 @@ def require_kind(query: FileQuery, output: Path, *, only_embedding: bool) -> Non
         )
 
 
-def require_apart(query: Path, output: Path) -> None:
-    """Raise OutputError if the query or the output contains the other.
-
-    The copy would be copied into itself, or the query replaced along with the folder around it.
-    """
-    source, target = query.resolve(), output.parent.resolve() / output.name
-    if source in target.parents:
-        raise OutputError(f"{output} lies within the query {query}; choose a path outside it")
-    if target in source.parents:
-        raise OutputError(f"{output} would replace the query {query}, which lies within it; choose another path")
-
-
 def write_output(query: FileQuery, projection: Projection, key_added: str, path: Path, *, only_embedding: bool) -> None:
     """Write a projection to a new file: a copy of the query with the results added, or only the results."""
     if only_embedding:

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +13,16 @@ import numpy as np
 
 from smile_runtime.errors import OutputError, QueryError, SmileError
 from smile_runtime.io import (
+    SCRATCH_PREFIX,
+    ZARR_STORE,
+    FolderKind,
+    OwnFolder,
     atomic_path,
+    follow_link,
     handle_deferred_signal,
-    remove_path,
+    is_temporary_name,
     replace_path,
+    require_free,
     signals_deferred,
     write_error,
 )
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOCK_NAME, RECORDS_NAME, STATE_NAME = "lock", "records.bin", "state.json"
+REPLACED_NAME = "old"  # an earlier output, while the new one takes its place
 SAVE_INTERVAL_SECONDS = 10.0
 RECORDS_PER_BLOCK = 4096
 
@@ -41,8 +48,22 @@ class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     n_done: int
 
 
+def unfinished_path(output: Path) -> Path:
+    """Return the path of the folder that holds everything until an output is complete."""
+    target = follow_link(output)
+    return target.with_name(f"{target.name}.unfinished")
+
+
+def is_complete(output: Path) -> bool:
+    """Return whether an output exists and no projection into it was interrupted."""
+    exists = output.is_file() or ZARR_STORE.matches(output)
+    return exists and not os.path.lexists(unfinished_path(output))
+
+
 @contextmanager
-def unfinished_folder(output: Path, *, resume: bool, force: bool) -> Iterator[Path]:
+def unfinished_folder(
+    output: Path, *, resume: bool, force: bool, replaceable: FolderKind | None = None
+) -> Iterator[Path]:
     """Yield a folder beside an output for everything that is written until the output is complete.
 
     At the end, the content with the output's name replaces the output, and the folder is removed. After an
@@ -53,32 +74,38 @@ def unfinished_folder(output: Path, *, resume: bool, force: bool) -> Iterator[Pa
     Parameters
     ----------
     output
-        Output path.
+        Output path; if it is a link, the folder is beside the file that it points to.
     resume
         Whether to continue with the results in the folder.
     force
-        Whether to discard the results in the folder.
+        Whether to replace the output, and to discard the results in the folder.
+    replaceable
+        As in `require_free`.
 
     Raises
     ------
     OutputError
-        If the folder holds results and neither option is set, if another process uses it, or if a write fails.
+        If the folder holds results and neither option is set, if it is not ours, if another process uses it, if the
+        output has come to exist, or if a write fails.
     """
-    folder = output.with_name(f"{output.name}.unfinished")
-    state = folder / STATE_NAME
+    target, folder = follow_link(output), _folder_for(output)
+    state = folder.path / STATE_NAME
     with _alone_in(folder, output):
         if state.exists() and not (resume or force):
             raise OutputError(
-                f"{folder} holds the results of an interrupted projection; resume it or start again",
+                f"{folder.path} holds the results of an interrupted projection; resume it or start again",
                 options={"resume": True, "force": True},
             )
         resumed = resume and state.exists()
         try:
-            _clear(folder, {LOCK_NAME, RECORDS_NAME, STATE_NAME} if resumed else {LOCK_NAME})
-            yield folder
+            _restore(folder.path / REPLACED_NAME, target)
+            _require_still_free(output, state, force=force, replaceable=replaceable)
+            folder.clear({LOCK_NAME, RECORDS_NAME, STATE_NAME} if resumed else {LOCK_NAME})
+            yield folder.path
             with signals_deferred():  # so that the output never appears while the folder remains
-                replace_path(folder / output.name, output, backup=folder / "old")
-                remove_path(folder)
+                _require_still_free(output, state, force=force, replaceable=replaceable)
+                replace_path(folder.path / output.name, target, backup=folder.path / REPLACED_NAME)
+                folder.remove()
         except QueryError:
             if not resumed:
                 state.unlink(missing_ok=True)
@@ -88,18 +115,45 @@ def unfinished_folder(output: Path, *, resume: bool, force: bool) -> Iterator[Pa
                 raise
             if not state.exists():
                 raise write_error(output, error, "nothing was left behind") from error
-            saved = write_error(output, error, f"finished results are kept in {folder}; resume from them")
+            saved = write_error(output, error, f"finished results are kept in {folder.path}; resume from them")
             raise OutputError(saved.message, options={"resume": True}) from error
         except BaseException:
             if state.exists():
                 logger.warning(
-                    "finished results are kept in %s; repeat the same projection with resume to continue", folder
+                    "finished results are kept in %s; repeat the same projection with resume to continue", folder.path
                 )
             raise
 
 
+def _folder_for(output: Path) -> OwnFolder:
+    path = unfinished_path(output)
+    names = {LOCK_NAME, RECORDS_NAME, STATE_NAME, REPLACED_NAME, output.name, path.stem}
+
+    def owns(name: str) -> bool:
+        return name in names or name.startswith(SCRATCH_PREFIX) or is_temporary_name(name, STATE_NAME)
+
+    return OwnFolder(path, owns)
+
+
+def _restore(replaced: Path, target: Path) -> None:
+    """Put an earlier output back whose replacement was cut off between its two steps."""
+    if replaced.exists() and not os.path.lexists(target):
+        replaced.rename(target)
+
+
+def _require_still_free(output: Path, state: Path, *, force: bool, replaceable: FolderKind | None) -> None:
+    """Raise if the output has come to exist since the projection started, with the way to keep saved results."""
+    try:
+        require_free(output, force=force, replaceable=replaceable)
+    except OutputError as error:
+        if not state.exists():
+            raise
+        message = f"{error.message}; finished results are kept in {state.parent}"
+        raise OutputError(message, options={"resume": True, **error.options}) from error
+
+
 @contextmanager
-def _alone_in(folder: Path, output: Path) -> Iterator[None]:
+def _alone_in(folder: OwnFolder, output: Path) -> Iterator[None]:
     """Create a folder and lock out other processes; at the end remove it, unless it holds saved results."""
     with ExitStack() as stack:
         with signals_deferred():
@@ -108,13 +162,15 @@ def _alone_in(folder: Path, output: Path) -> Iterator[None]:
         yield
 
 
-def _lock(folder: Path, output: Path) -> "FileLock":
+def _lock(folder: OwnFolder, output: Path) -> "FileLock":
     """Lock a folder; the system releases the lock when the process ends in any way."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / LOCK_NAME, timeout=0)
+    lock = FileLock(folder.path / LOCK_NAME, timeout=0)
     try:
-        folder.mkdir(exist_ok=True)
+        folder.create()
+    except OutputError:
+        raise
     except OSError as error:
         raise write_error(output, error, "nothing was left behind") from error
     try:
@@ -124,23 +180,16 @@ def _lock(folder: Path, output: Path) -> "FileLock":
             f"another projection into {output} is running; wait until it ends, or choose another name"
         ) from error
     except (OSError, NotImplementedError) as error:
-        logger.info("%s cannot be locked: %s", folder, error)  # some cluster file systems have no locks
+        logger.info("%s cannot be locked: %s", folder.path, error)  # some cluster file systems have no locks
     return lock
 
 
-def _unlock(lock: "FileLock", folder: Path) -> None:
-    if not (folder / STATE_NAME).exists():
-        remove_path(folder)
+def _unlock(lock: "FileLock", folder: OwnFolder) -> None:
+    if not (folder.path / STATE_NAME).exists():
+        folder.remove()
     lock.release()
     with suppress(OSError):  # Windows cannot remove a folder with an open file
-        folder.rmdir()
-
-
-def _clear(folder: Path, kept: Collection[str]) -> None:
-    """Remove everything in a folder except for some names."""
-    for path in folder.iterdir():
-        if path.name not in kept:
-            remove_path(path)
+        folder.path.rmdir()
 
 
 class ResumableResults:

@@ -80,13 +80,39 @@ def test_force_replaces_the_output(query, output, space):
     assert "X_smile" in anndata.read_h5ad(output).obsm
 
 
-def test_output_may_be_the_query(query, space):
-    project_file(query, space, query, force=True)
-    assert names(query) == ["query.h5ad"]
-    assert "X_smile" in anndata.read_h5ad(query).obsm
-    with pytest.raises(QueryError, match="already has"):
-        project_file(query, space, query, force=True)
-    project_file(query, space, query, force=True, overwrite=True)
+def test_output_is_never_the_query(query, space):
+    before = query.read_bytes()
+    query.with_name("link.h5ad").symlink_to("query.h5ad")
+    query.with_name("hard.h5ad").hardlink_to(query)
+    for name in ("query.h5ad", "link.h5ad", "hard.h5ad"):
+        with pytest.raises(OutputError, match=r"is the input .* itself"):
+            project_file(query, space, query.with_name(name), force=True, overwrite=True)
+    assert query.read_bytes() == before
+    assert names(query) == ["hard.h5ad", "link.h5ad", "query.h5ad"]
+
+
+def test_query_in_the_folder_of_unfinished_results_is_rejected(query, output, space):
+    folder = output.with_name("result.h5ad.unfinished")
+    folder.mkdir()
+    inside = query.rename(folder / "result.h5ad")
+    with pytest.raises(OutputError, match=r"result\.h5ad\.unfinished would replace the input"):
+        project_file(inside, space, output, force=True)
+    assert inside.exists()
+
+
+@pytest.mark.parametrize("older", [True, False])
+def test_output_link_stays_and_its_file_is_replaced(query, output, space, tmp_path, older):
+    (tmp_path / "elsewhere").mkdir()
+    real = tmp_path / "elsewhere/results"
+    output.symlink_to(real)
+    if older:
+        real.write_text("mine")
+        with pytest.raises(OutputError, match="exists"):
+            project_file(query, space, output)
+    project_file(query, space, output, force=older)
+    assert output.readlink() == real
+    assert [path.name for path in real.parent.iterdir()] == ["results"]
+    assert anndata.read_h5ad(real).obsm["X_smile"].shape[0] == 30
 
 
 def test_missing_output_folder_is_reported_before_reading(tmp_path, space):

@@ -105,7 +105,7 @@ def test_copy_of_a_read_only_zarr_store_is_writable(zarr_query, space, tmp_path)
 def test_output_inside_the_query_is_rejected(zarr_query, space, tmp_path):
     before = sorted(zarr_query.rglob("*"))
     for output in (zarr_query / "out.zarr", zarr_query / "X/out.zarr", tmp_path / "query.zarr/../query.zarr/out.zarr"):
-        with pytest.raises(OutputError, match=r"out\.zarr lies within the query .*; choose a path outside it"):
+        with pytest.raises(OutputError, match=r"out\.zarr lies within the input .*; choose a path outside it"):
             project_file(zarr_query, space, output)
     assert sorted(zarr_query.rglob("*")) == before
 
@@ -114,7 +114,7 @@ def test_output_that_contains_the_query_is_rejected(zarr_query, space, tmp_path)
     inner = tmp_path / "all.zarr/mod/rna"
     inner.parent.mkdir(parents=True)
     zarr_query.rename(inner)
-    with pytest.raises(OutputError, match=r"all\.zarr would replace the query .*rna, which lies within it"):
+    with pytest.raises(OutputError, match=r"all\.zarr would replace the input .*rna, which lies within it"):
         project_file(inner, space, tmp_path / "all.zarr", force=True)
     assert (inner / "X").is_dir()
 

@@ -17,6 +17,7 @@ import pytest
 import scipy
 
 from smile_runtime import DeviceError, OutputError, QueryError, project_file
+from smile_runtime.io import own_folder
 from smile_runtime.io.atomic_files import replace_path
 from smile_runtime.projection import file_projection as file_projection_module
 from smile_runtime.results import output_file as output_file_module
@@ -267,9 +268,96 @@ def test_changed_file_in_a_zarr_query_is_detected(zarr_query, space, tmp_path, a
     assert zarr_query.stat().st_mtime_ns == folder
     with pytest.raises(OutputError, match="query, space or options have changed"):
         project_file(zarr_query, space, output, resume=True)
-    os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns))
-    project_file(zarr_query, space, output, resume=True)
+
+
+@pytest.mark.parametrize("change", ["rewritten", "replaced"])
+def test_query_changed_behind_its_size_and_time_is_detected(query, space, output, unfinished, change):
+    status, content = query.stat(), query.read_bytes()
+    if change == "replaced":
+        query.rename(query.with_name("old.h5ad"))
+    query.write_bytes(content)
+    os.utime(query, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (query.stat().st_size, query.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    with pytest.raises(OutputError, match="query, space or options have changed"):
+        project_file(query, space, output, resume=True)
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_resuming_a_complete_output_does_no_work(query, space, output, force):
+    project_file(query, space, output)
+    before = output.stat()
+    with pytest.raises(OutputError, match=r"out\.h5ad is complete, so there is nothing to resume"):
+        project_file(query, space, output, resume=True, force=force)
+    assert output.stat() == before
+
+
+def test_folder_behind_a_link_is_never_emptied(query, space, output, tmp_path):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    for name in ("thesis.tex", "records.bin", "lock"):
+        (precious / name).write_text("mine")
+    output.with_name("out.h5ad.unfinished").symlink_to(precious)
+    for options in ({}, {"force": True}, {"resume": True}):
+        with pytest.raises(
+            OutputError, match=r"out\.h5ad\.unfinished is a symbolic link, but .* left untouched: move it"
+        ):
+            project_file(query, space, output, **options)
+    assert {path.name: path.read_text() for path in precious.iterdir()} == dict.fromkeys(
+        ("thesis.tex", "records.bin", "lock"), "mine"
+    )
+
+
+@pytest.mark.parametrize("foreign", ["thesis.tex", "lock", "records.bin", "out.h5ad"])
+def test_foreign_content_of_the_folder_is_never_touched(query, space, output, foreign):
+    folder = output.with_name("out.h5ad.unfinished")
+    folder.mkdir()
+    precious = output.with_name("precious")
+    precious.write_text("mine")
+    if foreign == "thesis.tex":
+        (folder / foreign).write_text("mine")
+    else:
+        (folder / foreign).symlink_to(precious)
+    with pytest.raises(OutputError, match=rf"out\.h5ad\.unfinished holds {foreign}, but .* left untouched"):
+        project_file(query, space, output, force=True)
+    assert precious.read_text() == "mine"
+    assert names(folder) == [foreign]
+
+
+def test_folder_of_another_user_is_never_touched(query, space, output, monkeypatch):
+    folder = output.with_name("out.h5ad.unfinished")
+    folder.mkdir()
+    (folder / "records.bin").write_text("theirs")
+    monkeypatch.setattr(own_folder, "is_own", lambda _path: False)
+    with pytest.raises(OutputError, match="belongs to another user, but"):
+        project_file(query, space, output, force=True)
+    assert (folder / "records.bin").read_text() == "theirs"
+
+
+def test_file_put_into_the_folder_meanwhile_is_kept(query, space, output):
+    folder = output.with_name("out.h5ad.unfinished")
+    project_file(query, space, output, progress=lambda *_numbers: (folder / "mine.txt").write_text("mine"))
+    assert names(folder) == ["mine.txt"]
+    assert anndata.read_h5ad(output).obsm["X_smile"].shape[0] == 30
+
+
+def test_output_that_appears_meanwhile_is_kept(query, space, output, always_saved):
+    with pytest.raises(OutputError, match=r"out.h5ad exists; .*finished results are kept in .*resume=True, force=True"):
+        project_file(query, space, output, progress=lambda *_numbers: output.write_text("mine"))
+    assert output.read_text() == "mine"
+    project_file(query, space, output, resume=True, force=True)
+    assert names(output.parent) == ["out.h5ad", "query.h5ad"]
+
+
+def test_output_that_was_being_replaced_is_restored(zarr_query, space, tmp_path):
+    output = tmp_path / "out.zarr"
+    project_file(zarr_query, space, output)
+    folder = tmp_path / "out.zarr.unfinished"
+    folder.mkdir()
+    output.rename(folder / "old")  # as when the process is killed between the two steps of replacing a folder
+    with pytest.raises(OutputError, match=r"out.zarr exists"):
+        project_file(zarr_query, space, output)
     assert names(tmp_path) == ["out.zarr", "query.zarr"]
+    assert anndata.read_zarr(output).obsm["X_smile"].shape[0] == 30
 
 
 def test_interrupted_copy_of_a_zarr_query_is_resumed(zarr_query, space, tmp_path, always_saved, monkeypatch):

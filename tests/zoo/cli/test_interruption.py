@@ -1,9 +1,11 @@
 """Ctrl-C and TERM: exit 130, one line, no traceback, and no incomplete files."""
 
+import ctypes
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import anndata
@@ -67,3 +69,36 @@ def test_interrupted_projection_leaves_no_files(pbmc_genes: list[str], tmp_path:
         stderr = process.communicate()[1]
     check_interrupted(process.returncode, stderr)
     assert [path.name for path in tmp_path.iterdir()] == ["query.h5ad"]
+
+
+STUCK = """
+import sys
+def get_stuck(event, arguments):
+    if event == "open" and {path!r} in str(arguments[0]):
+        print("stuck", flush=True)
+        sum(range(10**13))  # never returns to the interpreter
+sys.addaudithook(get_stuck)
+from smile_zoo.cli.main import main
+main()
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "sysv_signal"), reason="needs the GNU C library")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("path", ["onnx/rna", "query.h5ad", "out.h5ad.unfinished/out.h5ad"])
+def test_second_signal_ends_a_command_that_is_stuck(
+    run: Callable[..., subprocess.CompletedProcess[str]], query: Path, tmp_path: Path, sent: signal.Signals, path: str
+) -> None:
+    arguments = ["project", "query.h5ad", "pbmc", "-o", "out.h5ad"]
+    command = [sys.executable, "-c", STUCK.format(path=path), *arguments]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        time.sleep(0.5)  # until it has left the interpreter
+        process.send_signal(sent)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.send_signal(sent)
+        assert process.wait(10) == -sent
+    assert {path.name for path in tmp_path.iterdir()} <= {query.name, "out.h5ad.unfinished"}
+    assert run(*arguments).returncode == 0
+    assert {path.name for path in tmp_path.iterdir()} == {query.name, "out.h5ad"}

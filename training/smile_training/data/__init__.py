@@ -2,7 +2,7 @@
 
 from smile_training.data.cells import Cells
 from smile_training.data.contacts import distance_bands, parse_pairs
-from smile_training.data.data_files import data_file_sha256
+from smile_training.data.data_files import data_file_paths, data_file_sha256
 from smile_training.data.dataset import Dataset, read_dataset, rows_with_names
 from smile_training.data.degradation import degrade_cells
 from smile_training.data.folds import Fold, require_folds, split_folds
@@ -11,6 +11,7 @@ __all__ = [
     "Cells",
     "Dataset",
     "Fold",
+    "data_file_paths",
     "data_file_sha256",
     "degrade_cells",
     "distance_bands",

@@ -1,8 +1,18 @@
 """The training loop, its learner and its checkpoints."""
 
-from smile_training.loop.checkpoint import Checkpoint
+from smile_training.loop.checkpoint import Checkpoint, checkpoint_folder
 from smile_training.loop.devices import choose_device
 from smile_training.loop.train import Encoders, Run, Stage, silent, train_encoders
 from smile_training.loop.training_loop import Progress
 
-__all__ = ["Checkpoint", "Encoders", "Progress", "Run", "Stage", "choose_device", "silent", "train_encoders"]
+__all__ = [
+    "Checkpoint",
+    "Encoders",
+    "Progress",
+    "Run",
+    "Stage",
+    "checkpoint_folder",
+    "choose_device",
+    "silent",
+    "train_encoders",
+]

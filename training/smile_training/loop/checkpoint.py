@@ -1,5 +1,6 @@
 """Checkpoints: weights, momentum and loss curve, from which training resumes exactly."""
 
+import re
 import time
 from pathlib import Path
 
@@ -9,7 +10,14 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from smile_runtime.errors import TrainingError
-from smile_runtime.io import atomic_path
+from smile_runtime.io import OwnFolder, atomic_path
+
+_FILE_NAME = re.compile(r"\.?(space|repeat-\d+-fold-\d+)(-.+)?(\.\d+\.partial)?\.safetensors")
+
+
+def checkpoint_folder(output: Path) -> OwnFolder:
+    """Return the folder for the checkpoints of a space, which is beside it."""
+    return OwnFolder(output.with_name(f"{output.name}.checkpoint"), lambda name: _FILE_NAME.fullmatch(name) is not None)
 
 
 class Checkpoint:
@@ -75,7 +83,7 @@ class Checkpoint:
             if (momentum := optimizer.state[parameter].get("momentum_buffer")) is not None:
                 tensors[f"momentum.{name}"] = momentum.clone()
         tensors["loss_curve"] = torch.tensor(loss_curve, dtype=torch.float64)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with atomic_path(self._path) as partial:
             partial.write_bytes(save(tensors, {"fingerprint": self._fingerprint}))
         self._saved = time.monotonic()

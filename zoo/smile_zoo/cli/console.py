@@ -2,20 +2,27 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import click
 
-from smile_runtime.io import visible_text
+from smile_runtime.io import ProgressLines, visible_text
 
 _LINE_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+ *")
 
 
 def print_json(data: Any) -> None:  # noqa: ANN401 (any JSON value)
-    """Print data as JSON on stdout."""
-    click.echo(json_text(json.dumps(data, indent=2, ensure_ascii=False)))
+    """Print data as JSON on stdout, with escapes for characters that its encoding lacks."""
+    text = json_text(json.dumps(data, indent=2, ensure_ascii=False))
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(data, indent=2)
+    click.echo(text)
 
 
 def json_text(text: str) -> str:
@@ -74,10 +81,16 @@ def _cell_text(value: object) -> str:
 
 @contextmanager
 def progress_bar(label: str, unit: str = "cells") -> Iterator[Callable[[int, int], None]]:
-    """Yield a function of the newly finished and total amounts, which shows a bar on stderr once it is called."""
+    """Yield a function of the newly finished and total amounts, which shows progress on stderr once it is called.
+
+    A terminal shows a bar, anything else a line a minute.
+    """
+    if not sys.stderr.isatty():
+        yield ProgressLines(label, unit, partial(click.echo, err=True)).update
+        return
     from tqdm import tqdm
 
-    with tqdm(desc=label, unit=unit, unit_scale=True, disable=None, delay=1e-9) as bar:
+    with tqdm(desc=label, unit=unit, unit_scale=True, delay=1e-9) as bar:
 
         def update(n: int, total: int) -> None:
             bar.total = total

@@ -3,17 +3,19 @@
 import atexit
 import gc
 import importlib
+import io
 import logging
 import os
-import signal
 import sys
 import warnings
+from contextlib import suppress
 from importlib import metadata
 from typing import Any
 
 import click
 
 from smile_runtime.errors import DependencyError, SmileError
+from smile_runtime.io import interrupt_on_signals
 from smile_zoo.cli.console import message_text, print_line, terminal_text
 from smile_zoo.cli.flags import error_text
 
@@ -110,6 +112,7 @@ def cli(*, verbose: bool) -> None:
 
 def main() -> None:
     """Run the command; exit 1 for a known error, 2 for wrong usage, 130 when interrupted."""
+    _open_standard_streams()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while waiting slow each other down
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # only downloads over HTTP can be resumed and interrupted
     if not sys.stderr.isatty():
@@ -118,8 +121,7 @@ def main() -> None:
     _log_warnings()
     logging.setLogRecordFactory(_terminal_record)
     atexit.register(gc.freeze)  # a last garbage collection over all objects of the libraries would take 0.2 s
-    for number in (signal.SIGINT, signal.SIGTERM):  # also if the shell started us in the background, ignoring SIGINT
-        signal.signal(number, signal.default_int_handler)
+    interrupt_on_signals()  # also if the shell started us in the background, ignoring SIGINT
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
@@ -133,8 +135,29 @@ def main() -> None:
         print_line("Interrupted: nothing was left half-written.", err=True)
         os._exit(130)  # a normal exit would wait for threads that are still working
     except BrokenPipeError:  # the reader of our output is gone, for example `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         sys.exit(1)
+    except OSError as error:
+        _discard_output()
+        where = "" if error.filename is None else f"{error.filename}: "
+        print_line(f"Error: {where}{error.strerror or error}; check names, permissions and free space", err=True)
+        logging.getLogger(__name__).debug("the cause", exc_info=error)
+        sys.exit(1)
+
+
+def _open_standard_streams() -> None:
+    """Connect closed streams to nothing, because the next opened file would receive what is printed to them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115 (open as long as the process)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # file names may hold bytes that its encoding lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    """Drop what stdout still holds, which the end of the process would try to write again."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminal_record(*arguments: Any, **more: Any) -> logging.LogRecord:  # noqa: ANN401 (those of any record)

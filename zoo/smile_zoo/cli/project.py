@@ -11,10 +11,11 @@ import click
 
 from smile_runtime import project_file
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
-from smile_runtime.io import require_free
+from smile_runtime.errors import OutputError
+from smile_runtime.io import require_apart, require_free
 from smile_runtime.manifest import Device, Precision, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
-from smile_runtime.results import OUTPUTS
+from smile_runtime.results import OUTPUTS, is_complete
 from smile_zoo.cli import options
 from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar
 from smile_zoo.report import (
@@ -90,7 +91,7 @@ from smile_zoo.transfer import load
 @click.option(
     "--force", is_flag=True, help="Replace OUTPUT and reports if they exist, and the results of an interrupted run."
 )
-@click.option("--resume", is_flag=True, help="Resume an interrupted run.")
+@click.option("--resume", is_flag=True, help="Resume an interrupted run; does nothing if OUTPUT is complete.")
 @options.as_json
 def command(
     query: Path,
@@ -121,8 +122,14 @@ def command(
     """
     gc.set_threshold(1_000_000)  # collecting garbage takes 0.2 s and frees little: most objects belong to libraries
     _require_valid_names(output, reports)
+    require_apart(output, query)
     for report in reports:
+        require_apart(report, query, output)
         require_drawing_packages(report)
+    if settings["resume"] and is_complete(output):
+        _print_complete(output, reports, as_json=as_json)
+        return
+    for report in reports:
         require_free(report, force=force)
     with progress_bar("pulling", unit="B") as pulling:
         modalities = None if modality is None else [modality]
@@ -141,6 +148,7 @@ def command(
         )
     tables, cells, provenance = tabulate_projection(summary), sampled_cells(summary), summary.provenance
     for report in reports:
+        require_free(report, force=force)  # again: the projection may have taken long
         if report.suffix == ".html":
             write_page(report, opened, provenance=provenance, tables=tables, cells=cells)
         else:
@@ -161,10 +169,23 @@ def _require_valid_names(output: Path, reports: Sequence[Path]) -> None:
     for report in reports:
         if report.suffix not in DRAWING_PACKAGES:
             raise click.BadParameter(f"{report} does not end in {' or '.join(DRAWING_PACKAGES)}", param_hint="--report")
-    paths = [(os.path.realpath(report.parent), report.name) for report in reports]
+    paths = [os.path.realpath(report) for report in reports]
     for report, path in zip(reports, paths, strict=True):
         if paths.count(path) > 1:
             raise click.BadParameter(f"{report} is given twice; name each report differently", param_hint="--report")
+
+
+def _print_complete(output: Path, reports: Sequence[Path], *, as_json: bool) -> None:
+    """Print that an output needs no resuming; raise if one of its reports was not written."""
+    if missing := [report for report in reports if not report.exists()]:
+        raise OutputError(
+            f"{output} is complete, so there is nothing to resume, but {missing[0]} is missing; project again to write "
+            "both",
+            options={"resume": False, "force": True},
+        )
+    if as_json:
+        print_json({"output": str(output), "reports": [str(report) for report in reports], "already_complete": True})
+    click.echo(f"{output} is complete; nothing to resume", err=True)
 
 
 def _print_tables(tables: ProjectionTables, provenance: Mapping[str, Any]) -> None:

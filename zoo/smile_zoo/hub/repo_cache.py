@@ -152,7 +152,7 @@ class RepoCache:
         file.replace(target)
 
     def evict(self, commit: str, name: str) -> None:
-        """Remove a file and the blob that it links to.
+        """Remove a file and the blob that it links to; what a link outside the repo's folder points to is kept.
 
         Raises
         ------
@@ -160,12 +160,11 @@ class RepoCache:
             If the cache cannot be written to.
         """
         path = self.snapshot(commit) / name
-        links = [path]
-        while links[-1].is_symlink():
-            links.append(links[-1].parent / links[-1].readlink())
+        blob, folder = (Path(os.path.realpath(each)) for each in (path, self.path))
         with self._translated_errors():
-            for link in links:
-                link.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            if blob.is_relative_to(folder):
+                blob.unlink(missing_ok=True)
 
     def remove_leftovers(self) -> None:
         """Remove leftovers of killed processes; a running download of another process is locked, and kept."""

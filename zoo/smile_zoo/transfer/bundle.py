@@ -16,7 +16,7 @@ from typing import IO
 import msgspec
 
 from smile_runtime.errors import OutputError, SmileError
-from smile_runtime.io import atomic_directory, atomic_path, require_free, scratch_directory
+from smile_runtime.io import atomic_directory, atomic_path, require_apart, require_free, scratch_directory
 from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, parse_manifest
 from smile_runtime.space import SPACE_FOLDER, FileHashes
 from smile_zoo.catalogue import Commit, Repo, Revision, Sha256, list_spaces
@@ -78,12 +78,14 @@ def pack(
     SmileError
         As `smile_zoo.pull`.
     OutputError
-        If ``output`` exists or cannot be written.
+        If ``output`` exists, lies within the space, or cannot be written.
     """
     if output.suffix != ".tar":
         raise OutputError(f"{output} does not end in .tar, by which `smile-zoo pull` recognizes a bundle; rename it")
     require_free(output, force=force)
     pulled_space = pull(name, modalities=modalities, with_training=with_training, progress=progress)
+    require_apart(output, pulled_space.path)
+    require_free(output, force=force)  # again: the download may have taken long
     space = parse_name(name)
     label = BundleLabel(repo=None, revision=None, commit=None, manifest_sha256=pulled_space.manifest_sha256)
     if isinstance(space, HubSpace):
@@ -136,9 +138,10 @@ def unpack(
     SpaceError
         If the manifest cannot be read.
     OutputError
-        If the files cannot be written.
+        If the files cannot be written, or ``local_dir`` is the bundle.
     """
     if local_dir is not None:
+        require_apart(local_dir, path)
         require_free(local_dir, force=force, replaceable=SPACE_FOLDER)
     with _opened(path) as bundle:
         if local_dir is not None:

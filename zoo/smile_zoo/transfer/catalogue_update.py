@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from smile_runtime.io import atomic_path
+from smile_runtime.io import atomic_path, translated_errors
 from smile_zoo.catalogue import list_spaces, parse_catalogue
 from smile_zoo.errors import CatalogueError
 from smile_zoo.hub import (
@@ -64,8 +64,9 @@ def update_catalogue(repo: str = DEFAULT_REPO, *, revision: str = "main") -> Cat
         content = fetch_content(hub, cache, commit, CATALOGUE_NAME)
     names = [entry.name for entry in parse_catalogue(content, f"{repo}@{commit.oid[:7]} {CATALOGUE_NAME}")]
     target = updated_catalogue()
-    with atomic_path(target) as partial:
+    with translated_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(target) as partial:
         partial.write_bytes(content)
     return CatalogueUpdate(commit.oid, names, [name for name in names if name not in known])
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from smile_runtime.io import atomic_directory, require_free
+from smile_runtime.io import atomic_directory, require_apart, require_free
 from smile_runtime.manifest import MANIFEST_NAME, Device, Precision, parse_manifest, read_manifest_bytes
 from smile_runtime.space import (
     SPACE_FOLDER,
@@ -83,7 +83,7 @@ def pull(
     UnknownModalityError
         If the space has no encoder of a modality.
     OutputError
-        If the files cannot be written.
+        If the files cannot be written, or ``local_dir`` is the directory that they come from.
     """
     target = None if local_dir is None else Path(local_dir)
     if target is not None:
@@ -95,7 +95,7 @@ def pull(
     else:
         download = SpaceDownload(space, Hub(endpoint=endpoint, token=token, cache_dir=cache_dir), update=update)
         pulled_space = download.files(selection, dry_run=dry_run, progress=progress)
-    return pulled_space if target is None or dry_run else _copied(pulled_space, target)
+    return pulled_space if target is None or dry_run else _copied(pulled_space, target, force=force)
 
 
 def pull_manifest(name: str | Path) -> PulledSpace:
@@ -171,8 +171,10 @@ def _verified(space: PulledSpace, selection: FileSelection) -> PulledSpace:
     return space.with_files(files)
 
 
-def _copied(space: PulledSpace, target: Path) -> PulledSpace:
+def _copied(space: PulledSpace, target: Path, *, force: bool) -> PulledSpace:
     """Copy a space to a plain directory, and verify the copies."""
+    require_apart(target, space.path)
+    require_free(target, force=force, replaceable=SPACE_FOLDER)  # again: the download may have taken long
     with atomic_directory(target) as partial:
         for name in (MANIFEST_NAME, *(file.name for file in space.files)):
             (partial / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,38 @@
+"""Progress as plain lines, for logs and pipes; a terminal shows a bar instead."""
+
+import time
+from collections.abc import Callable
+
+SECONDS_PER_LINE = 60.0
+BYTES_PER_MB = 1_000_000
+
+
+class ProgressLines:
+    """Writes how much is done, at most once a minute.
+
+    Parameters
+    ----------
+    label
+        Start of each line.
+    unit
+        Plural of what is counted; ``B`` is shown as MB.
+    write
+        Writes one line.
+    """
+
+    def __init__(self, label: str, unit: str, write: Callable[[str], object]) -> None:
+        self._label, self._unit, self._write = label, unit, write
+        self._n_done, self._written = 0, time.monotonic()
+
+    def update(self, n: int, total: int) -> None:
+        """Count the newly finished amount of a total, which is 0 if it is unknown."""
+        self._n_done += n
+        now = time.monotonic()
+        if now - self._written >= SECONDS_PER_LINE:
+            self._written = now
+            self._write(f"{self._label}: {self._amount(total)}")
+
+    def _amount(self, total: int) -> str:
+        scale, unit = (BYTES_PER_MB, "MB") if self._unit == "B" else (1, self._unit)
+        done = f"{self._n_done // scale:,}"
+        return f"{done} of {total // scale:,} {unit} ({self._n_done / total:.0%})" if total else f"{done} {unit}"
