@@ -1,4 +1,4 @@
-"""Files written atomically, output paths, HDF5 files, deferred signals and worker threads."""
+"""Files written atomically, output paths, file formats, HDF5 files, deferred signals and worker threads."""
 
 from smile_runtime.io.atomic_files import (
     atomic_directory,
@@ -9,13 +9,27 @@ from smile_runtime.io.atomic_files import (
     sha256_file,
     write_error,
 )
+from smile_runtime.io.file_format import (
+    CELL_RANGER,
+    LOOM,
+    MATRIX_MARKET,
+    TABLE,
+    FileFormat,
+    recognize_format,
+    require_path,
+)
 from smile_runtime.io.h5ad import open_hdf5, read_h5ad, unreadable_file, write_h5ad
 from smile_runtime.io.output_paths import ZARR_STORE, FolderKind, require_free
 from smile_runtime.io.signals import handle_deferred_signal, signals_deferred
 from smile_runtime.io.threads import default_threads, map_in_order, run_in_threads, single_threaded_blas
 
 __all__ = [
+    "CELL_RANGER",
+    "LOOM",
+    "MATRIX_MARKET",
+    "TABLE",
     "ZARR_STORE",
+    "FileFormat",
     "FolderKind",
     "atomic_directory",
     "atomic_path",
@@ -24,9 +38,11 @@ __all__ = [
     "map_in_order",
     "open_hdf5",
     "read_h5ad",
+    "recognize_format",
     "remove_path",
     "replace_path",
     "require_free",
+    "require_path",
     "run_in_threads",
     "scratch_directory",
     "sha256_file",

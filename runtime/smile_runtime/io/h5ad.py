@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from smile_runtime.errors import QueryError
 from smile_runtime.io.atomic_files import atomic_path
+from smile_runtime.io.file_format import recognize_format, require_path
 from smile_runtime.io.signals import signals_deferred
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ def read_h5ad(path: Path) -> "AnnData":
     """
     import anndata
 
-    if not path.is_file():
-        raise QueryError(f"there is no file {path}; give the path of an .h5ad file")
+    require_path(path, "an .h5ad file")
     try:
         return anndata.read_h5ad(path)
     except Exception as error:
@@ -35,7 +35,15 @@ def read_h5ad(path: Path) -> "AnnData":
 
 def unreadable_file(path: Path, kind: str, error: Exception) -> QueryError:
     """Return the error for a file that cannot be read as the given kind (``h5ad``, ``zarr``)."""
+    found = recognize_format(path)
+    if found.advice:
+        return QueryError(f"{path} cannot be read as {kind}: it is {found.name}; {found.advice}")
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if "unable to lock file" in reason:
+        return QueryError(
+            f"{path} cannot be read as {kind}: another program has locked it, or its drive knows no locks; close that "
+            "program, or set the environment variable HDF5_USE_FILE_LOCKING=FALSE"
+        )
     return QueryError(
         f"{path} cannot be read as {kind}: {reason}; it is truncated, in another format, or from a later anndata: "
         "copy or export it again, or upgrade anndata"

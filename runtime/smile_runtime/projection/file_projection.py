@@ -62,11 +62,14 @@ def project_file(
     Parameters
     ----------
     query
-        File to read: ``.h5ad``, ``.h5mu`` (the table named like the modality), or the folder of a ``.zarr`` store.
+        File to read: ``.h5ad``, ``.h5mu`` (the table named like the modality), or the folder of a ``.zarr`` store. A
+        Cell Ranger matrix (``.h5``, or a folder with ``matrix.mtx``), a ``.loom`` file or a text table is converted in
+        memory first.
     space
         Open space.
     output
-        File to write: a copy of the query, in the same format, with the fields that `project` writes.
+        File to write: a copy of the query, in the same format (``.h5ad`` if it was converted), with the fields that
+        `project` writes.
     modality, layer, use_raw, values, target_sum, features, overlap, unknown_rate, batch_size, key_added, overwrite
         As in `project`.
     only_embedding
@@ -113,10 +116,10 @@ def project_file(
     )
     require_apart(query, output)
     require_free(output, force=force, replaceable=ZARR_STORE if output.suffix == ".zarr" else None)
-    table = space.encoder(modality).modality
+    encoder = space.encoder(modality)
     with (
         unfinished_folder(output, resume=resume, force=force) as folder,
-        open_query(query, table, folder) as stored,
+        open_query(query, encoder.modality, folder, encoder.features.ids) as stored,
     ):
         require_kind(stored, output, only_embedding=only_embedding)
         batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}

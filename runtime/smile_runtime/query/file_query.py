@@ -3,7 +3,7 @@
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Rows, StoredArray, StoredGroup, open_stored_matrix
 from smile_runtime.errors import QueryError
-from smile_runtime.io import read_h5ad, unreadable_file, write_h5ad
+from smile_runtime.formats import is_foreign, read_foreign
+from smile_runtime.io import read_h5ad, require_path, unreadable_file, write_h5ad
 from smile_runtime.query.hdf5_filters import require_filters
 from smile_runtime.query.query import MatrixLocation
 from smile_runtime.query.zarr_chunks import require_chunks, require_names
 
 if TYPE_CHECKING:
     import pandas as pd
+    from anndata import AnnData
 
 logger = logging.getLogger(__name__)
 
@@ -127,32 +129,44 @@ class FileQuery:
 
 
 @contextmanager
-def open_query(path: Path, modality: str, scratch: Path | None = None) -> Iterator[FileQuery]:
+def open_query(
+    path: Path, modality: str, scratch: Path | None = None, known_features: Collection[str] = ()
+) -> Iterator[FileQuery]:
     """Open a query file for reading.
 
     Parameters
     ----------
     path
-        Path of an h5ad or h5mu file, or of the folder of a zarr store.
+        Path of an h5ad or h5mu file, of the folder of a zarr store, or of a file of another tool, which is converted in
+        memory.
     modality
         Name of the table in an h5mu file.
     scratch
-        Folder for transposed copies of CSC matrices; None for the system's temporary folder.
+        Folder for transposed copies of CSC matrices, and for converted files; None for the system's temporary folder.
+    known_features
+        Feature ids that help to tell the features of a text table from its cells.
 
     Raises
     ------
     QueryError
-        If the file is missing, damaged or in another format, or lacks the table.
+        If the file is missing, damaged or in an unknown format, or lacks the table.
     DependencyError
         If its compression needs a package that is not installed.
     """
-    if not path.exists():
-        raise QueryError(f"there is no file {path}; give the path of an .h5ad, .h5mu or .zarr file")
+    require_path(path, "an .h5ad, .h5mu or .zarr file, of a Cell Ranger matrix, or of a table")
+    if is_foreign(path):
+        with (
+            _converted(path, lambda path: read_foreign(path, known_features), scratch) as newer,
+            open_query(newer, modality, scratch) as query,
+        ):
+            yield query
+        return
     with _open_zarr(path) if path.is_dir() else _open_hdf5(path) as root:
         kind: FileKind = "zarr" if path.is_dir() else "h5mu" if "mod" in root else "h5ad"
         query = FileQuery(path, kind, root, _table(root, modality, path), scratch)
         if kind == "h5ad" and _is_old(root):
-            with _converted(path, scratch) as newer, open_query(newer, modality, scratch) as again:
+            logger.warning("%s was written by anndata before 0.7; converting it in memory first", path)
+            with _converted(path, read_h5ad, scratch) as newer, open_query(newer, modality, scratch) as again:
                 yield again
         else:
             _require_table(query)
@@ -165,13 +179,13 @@ def _is_old(root: StoredGroup) -> bool:
 
 
 @contextmanager
-def _converted(path: Path, scratch: Path | None) -> Iterator[Path]:
-    """Yield a copy of an old file in today's format, converted in memory."""
-    logger.warning("%s was written by anndata before 0.7; converting it in memory first", path)
-    with tempfile.TemporaryDirectory(prefix="smile-old-", dir=scratch) as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # anndata warns of the old format
-        newer = Path(folder) / path.name
-        write_h5ad(read_h5ad(path), newer)
+def _converted(path: Path, read: "Callable[[Path], AnnData]", scratch: Path | None) -> Iterator[Path]:
+    """Yield a copy of a file as h5ad, converted in memory."""
+    with tempfile.TemporaryDirectory(prefix="smile-converted-", dir=scratch) as folder:
+        newer = Path(folder) / f"{path.stem}.h5ad"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # anndata warns of old formats
+            write_h5ad(read(path), newer)
         yield newer
 
 

@@ -8,7 +8,8 @@ import anndata
 import pandas as pd
 
 from smile_runtime.errors import QueryError, RecipeError
-from smile_runtime.io import read_h5ad, sha256_file
+from smile_runtime.formats import is_foreign, read_cells
+from smile_runtime.io import sha256_file
 from smile_training.data.contacts import read_contacts
 from smile_training.data.mudata import read_modality
 from smile_training.data.simulation import simulate_mark, simulate_methylation
@@ -77,14 +78,14 @@ def open_data_files(name: str, data: Data, folder: Path) -> list[anndata.AnnData
 
 def _open(path: Path, name: str, data: Data) -> anndata.AnnData:
     _require_existing(path)
-    if path.suffix in (".cool", ".scool") or path.is_dir():
+    if path.suffix in (".cool", ".scool") or (path.is_dir() and not is_foreign(path)):
         if data.contacts.resolution is None or not data.contacts.genome:
             raise RecipeError(f"{path} holds contacts; set data.contacts.genome and data.contacts.resolution")
         return read_contacts(path, genome=data.contacts.genome, resolution=data.contacts.resolution)
     if path.suffix == ".h5mu":
         return read_modality(path, data.mudata_key or name)
     try:
-        return read_h5ad(path)
+        return read_cells(path)
     except QueryError as error:
         raise RecipeError(error.message, options=error.options) from error
 
