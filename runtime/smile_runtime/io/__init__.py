@@ -11,9 +11,11 @@ from smile_runtime.io.atomic_files import (
 )
 from smile_runtime.io.file_format import (
     CELL_RANGER,
+    H5MU,
     LOOM,
     MATRIX_MARKET,
     TABLE,
+    ZARR,
     FileFormat,
     recognize_format,
     require_path,
@@ -25,9 +27,11 @@ from smile_runtime.io.threads import default_threads, map_in_order, run_in_threa
 
 __all__ = [
     "CELL_RANGER",
+    "H5MU",
     "LOOM",
     "MATRIX_MARKET",
     "TABLE",
+    "ZARR",
     "ZARR_STORE",
     "FileFormat",
     "FolderKind",
