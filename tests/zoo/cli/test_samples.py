@@ -119,13 +119,12 @@ def test_several_queries_need_a_folder(run, queries, output: str) -> None:
     assert "is one file, but several queries are given; name a folder" in done.stderr
 
 
-def test_one_query_can_be_projected_into_a_folder_that_exists(run, queries, tmp_path: Path) -> None:
+def test_one_query_needs_a_file_name(run, queries, tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
-    assert run("project", "s1.h5ad", "pbmc", "-o", "results").returncode == 0
-    assert [path.name for path in (tmp_path / "results").iterdir()] == ["s1.h5ad"]
-    done = run("project", "s2.h5", "pbmc", "-o", "out.h5")
-    assert done.returncode == 2
-    assert "name it out.h5ad" in done.stderr
+    for output, name in (("results", "results/s2.h5ad"), ("out.h5", "out.h5ad"), ("new", "new.h5ad")):
+        done = run("project", "s2.h5", "pbmc", "-o", output)
+        assert done.returncode == 2
+        assert f"name it {name}" in done.stderr
 
 
 def test_names() -> None:

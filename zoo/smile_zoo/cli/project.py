@@ -18,7 +18,7 @@ from smile_zoo.cli import options
 from smile_zoo.cli.console import print_json, progress_bar
 from smile_zoo.cli.flags import error_text
 from smile_zoo.cli.outcomes import print_run, print_tables, report_outcomes
-from smile_zoo.cli.samples import is_finished, name_samples, project_samples, require_outputs
+from smile_zoo.cli.samples import is_finished, name_samples, project_samples, require_outputs, sample_names
 from smile_zoo.report import (
     DRAWING_PACKAGES,
     MAX_DRAWN_CELLS,
@@ -136,8 +136,8 @@ def command(
       smile-zoo project s1.h5ad s2.h5 s3/ pbmc -o results/ --report report.html
     """
     gc.set_threshold(1_000_000)  # collecting garbage takes 0.2 s and frees little: most objects belong to libraries
-    several = len(queries) > 1 or (output.suffix not in OUTPUTS and output.is_dir())
-    _require_valid_names(output, reports, several=several)
+    several = len(queries) > 1
+    _require_valid_names(queries, output, reports)
     samples = name_samples(queries, output, only_embedding=settings["only_embedding"]) if several else []
     for report in reports:
         require_drawing_packages(report)
@@ -198,15 +198,16 @@ def _show_one(
             click.echo(f"wrote {path}", err=True)
 
 
-def _require_valid_names(output: Path, reports: Sequence[Path], *, several: bool) -> None:
+def _require_valid_names(queries: Sequence[Path], output: Path, reports: Sequence[Path]) -> None:
     """Raise if a suffix is unknown, or if two reports are the same file."""
+    several = len(queries) > 1
     if several and output.suffix in OUTPUTS:
         raise click.BadParameter(
             f"{output} is one file, but several queries are given; name a folder for their outputs", param_hint="-o"
         )
     if not several and output.suffix not in OUTPUTS:
-        advice = f"; name it {output.with_suffix('.h5ad')}" if output.name else ""
-        raise click.BadParameter(f"{output} does not end in {' or '.join(OUTPUTS)}{advice}", param_hint="-o")
+        example = output / f"{sample_names(queries)[0]}.h5ad" if output.is_dir() else output.with_suffix(".h5ad")
+        raise click.BadParameter(f"{output} does not end in {' or '.join(OUTPUTS)}; name it {example}", param_hint="-o")
     for report in reports:
         if report.suffix not in DRAWING_PACKAGES:
             raise click.BadParameter(f"{report} does not end in {' or '.join(DRAWING_PACKAGES)}", param_hint="--report")
