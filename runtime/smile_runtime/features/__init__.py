@@ -8,6 +8,7 @@ from smile_runtime.features.feature_kinds import (
     words_of_kind,
 )
 from smile_runtime.features.feature_match import FeatureMatch, require_summable
+from smile_runtime.features.feature_names import fraction_of_features
 from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.features.matching import log_match, match_features
 
@@ -16,6 +17,7 @@ __all__ = [
     "FeatureMatch",
     "FeatureTable",
     "KindSelection",
+    "fraction_of_features",
     "kind_of_features",
     "log_match",
     "match_features",

@@ -1,4 +1,4 @@
-"""Files written atomically, output paths, HDF5 files, signals, progress and worker threads."""
+"""Files written atomically, output paths, file formats, HDF5 files, signals, progress and worker threads."""
 
 from smile_runtime.io.atomic_files import (
     atomic_directory,
@@ -11,8 +11,20 @@ from smile_runtime.io.atomic_files import (
     translated_errors,
     write_error,
 )
+from smile_runtime.io.file_format import (
+    CELL_RANGER,
+    H5MU,
+    LOOM,
+    MATRIX_MARKET,
+    TABLE,
+    ZARR,
+    FileFormat,
+    recognize_format,
+    require_path,
+    unreadable_file,
+)
 from smile_runtime.io.h5ad import open_hdf5, read_h5ad, write_h5ad
-from smile_runtime.io.hdf5_reading import open_probed_hdf5, probe_hdf5, reading, unreadable_file
+from smile_runtime.io.hdf5_reading import open_probed_hdf5, probe_hdf5, reading
 from smile_runtime.io.invisible_characters import visible_text
 from smile_runtime.io.links import follow_link
 from smile_runtime.io.output_paths import ZARR_STORE, FolderKind, require_apart, require_free
@@ -24,8 +36,15 @@ from smile_runtime.io.tensors import read_tensors, require_finite
 from smile_runtime.io.threads import default_threads, map_in_order, run_in_threads, single_threaded_blas
 
 __all__ = [
+    "CELL_RANGER",
+    "H5MU",
+    "LOOM",
+    "MATRIX_MARKET",
     "SCRATCH_PREFIX",
+    "TABLE",
+    "ZARR",
     "ZARR_STORE",
+    "FileFormat",
     "FolderKind",
     "OwnFolder",
     "ProgressLines",
@@ -44,11 +63,13 @@ __all__ = [
     "read_h5ad",
     "read_tensors",
     "reading",
+    "recognize_format",
     "remove_path",
     "replace_path",
     "require_apart",
     "require_finite",
     "require_free",
+    "require_path",
     "run_in_threads",
     "scratch_directory",
     "sha256_file",

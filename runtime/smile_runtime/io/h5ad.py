@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from smile_runtime.errors import QueryError
 from smile_runtime.io.atomic_files import atomic_path
+from smile_runtime.io.file_format import require_path
 from smile_runtime.io.hdf5_reading import probe_hdf5, reading
 from smile_runtime.io.signals import signals_deferred
 
@@ -26,8 +26,7 @@ def read_h5ad(path: Path) -> "AnnData":
     """
     import anndata
 
-    if not path.is_file():
-        raise QueryError(f"there is no file {path}; give the path of an .h5ad file")
+    require_path(path, "an .h5ad file")
     probe_hdf5(path, "h5ad")
     with reading(path, "h5ad"):
         return anndata.read_h5ad(path)

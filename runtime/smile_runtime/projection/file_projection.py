@@ -67,11 +67,14 @@ def project_file(
     Parameters
     ----------
     query
-        File to read: ``.h5ad``, ``.h5mu``, or the folder of a ``.zarr`` store.
+        File to read: ``.h5ad``, ``.h5mu``, or the folder of a ``.zarr`` store. A
+        Cell Ranger matrix (``.h5``, or a folder with ``matrix.mtx``), a ``.loom`` file or a text table is converted in
+        memory first.
     space
         Open space.
     output
-        File to write: a copy of the query, in the same format, with the fields that `project` writes.
+        File to write: a copy of the query, in the same format (``.h5ad`` if it was converted), with the fields that
+        `project` writes.
     table
         Name of the table in an ``.h5mu`` file; None for the one that is named like the modality, or by a common synonym
         such as ``gex`` or ``prot``.
@@ -132,7 +135,7 @@ def project_file(
     synonyms = words_of_kind(kind_of_encoder(space, encoder))
     with (
         unfinished_folder(output, resume=resume, force=force, replaceable=replaceable) as folder,
-        open_query(query, encoder.modality, folder, table=table, synonyms=synonyms) as stored,
+        open_query(query, encoder.modality, folder, encoder.features.ids, table=table, synonyms=synonyms) as stored,
     ):
         require_kind(stored, output, only_embedding=only_embedding)
         batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}

@@ -1,10 +1,9 @@
 """Query files: h5ad, h5mu and zarr, opened for streaming."""
 
 import logging
-import os
 import tempfile
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,16 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, Rows, StoredGroup, attribute_text, open_stored_matrix, stored_shape
 from smile_runtime.errors import QueryError
-from smile_runtime.io import SCRATCH_PREFIX, open_probed_hdf5, read_h5ad, reading, unreadable_file, write_h5ad
+from smile_runtime.formats import is_foreign, read_foreign
+from smile_runtime.io import (
+    SCRATCH_PREFIX,
+    open_probed_hdf5,
+    read_h5ad,
+    reading,
+    require_path,
+    unreadable_file,
+    write_h5ad,
+)
 from smile_runtime.query.hdf5_filters import require_filters
 from smile_runtime.query.mudata_tables import find_table
 from smile_runtime.query.query import MatrixLocation, select_values
@@ -186,6 +194,7 @@ def open_query(
     path: Path,
     modality: str,
     scratch: Path | None = None,
+    known_features: Collection[str] = (),
     *,
     table: str | None = None,
     synonyms: Collection[str] = (),
@@ -195,11 +204,14 @@ def open_query(
     Parameters
     ----------
     path
-        Path of an h5ad or h5mu file, or of the folder of a zarr store.
+        Path of an h5ad or h5mu file, of the folder of a zarr store, or of a file of another tool, which is converted in
+        memory.
     modality
         Name of the modality, which is that of its table in an h5mu file.
     scratch
-        Folder for transposed copies of CSC matrices; None for the system's temporary folder.
+        Folder for transposed copies of CSC matrices, and for converted files; None for the system's temporary folder.
+    known_features
+        Feature ids that help to tell the features of a text table from its cells.
     table
         Name of the table in an h5mu file; None for the one that is named like the modality, or by a synonym.
     synonyms
@@ -208,17 +220,24 @@ def open_query(
     Raises
     ------
     QueryError
-        If the file is missing, damaged or in another format, or lacks the table.
+        If the file is missing, damaged or in an unknown format, or lacks the table.
     DependencyError
         If its compression needs a package that is not installed.
     """
-    if not os.path.exists(path):  # noqa: PTH110 (unlike Path.exists, it takes names that are too long)
-        raise QueryError(f"there is no file {path}; give the path of an .h5ad, .h5mu or .zarr file")
+    require_path(path, "an .h5ad, .h5mu or .zarr file, of a Cell Ranger matrix, or of a table")
+    if is_foreign(path):
+        with (
+            _converted(path, lambda path: read_foreign(path, known_features), scratch) as newer,
+            open_query(newer, modality, scratch, table=table, synonyms=synonyms) as query,
+        ):
+            yield query
+        return
     with _open_zarr(path) if path.is_dir() else _open_hdf5(path) as root:
         kind: FileKind = "zarr" if path.is_dir() else "h5mu" if "mod" in root else "h5ad"
         query = FileQuery(path, kind, root, _table(root, modality, path, table, synonyms), scratch)
         if kind == "h5ad" and _is_old(root):
-            with _converted(path, scratch) as newer, open_query(newer, modality, scratch) as again:
+            logger.warning("%s was written by anndata before 0.7; converting it in memory first", path)
+            with _converted(path, read_h5ad, scratch) as newer, open_query(newer, modality, scratch) as again:
                 yield again
         else:
             _require_table(query)
@@ -231,13 +250,13 @@ def _is_old(root: StoredGroup) -> bool:
 
 
 @contextmanager
-def _converted(path: Path, scratch: Path | None) -> Iterator[Path]:
-    """Yield a copy of an old file in today's format, converted in memory."""
-    logger.warning("%s was written by anndata before 0.7; converting it in memory first", path)
-    with tempfile.TemporaryDirectory(prefix=f"{SCRATCH_PREFIX}old-", dir=scratch) as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # anndata warns of the old format
-        newer = Path(folder) / path.name
-        write_h5ad(read_h5ad(path), newer)
+def _converted(path: Path, read: "Callable[[Path], AnnData]", scratch: Path | None) -> Iterator[Path]:
+    """Yield a copy of a file as h5ad, converted in memory."""
+    with tempfile.TemporaryDirectory(prefix=f"{SCRATCH_PREFIX}converted-", dir=scratch) as folder:
+        newer = Path(folder) / f"{path.stem}.h5ad"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # anndata warns of old formats
+            write_h5ad(read(path), newer)
         yield newer
 
 

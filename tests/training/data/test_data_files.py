@@ -112,3 +112,21 @@ def test_a_modality_of_an_h5mu_file_is_opened_by_name(tmp_path: Path) -> None:
     assert (rna.X.max(), adt.X.max()) == (1, 2)
     with pytest.raises(RecipeError, match="prot"):
         open_data_files("adt", data(path="cells.h5mu"), tmp_path)
+
+
+def test_files_of_other_tools_are_opened(tmp_path: Path) -> None:
+    (tmp_path / "cells.csv").write_text("gene,a,b\nLYZ,1,2\nFTL,3,4\n")
+    folder = tmp_path / "matrix"
+    folder.mkdir()
+    (folder / "matrix.mtx").write_text("%%MatrixMarket matrix coordinate integer general\n2 2 2\n1 1 1\n2 2 4\n")
+    (folder / "features.tsv").write_text("LYZ\nFTL\n")
+    (folder / "barcodes.tsv").write_text("a\nb\n")
+    table, matrix = open_data_files("rna", data(path=["cells.csv", "matrix"]), tmp_path)
+    assert table.to_df().to_numpy().tolist() == [[1, 3], [2, 4]]
+    assert matrix.to_df().loc["b"].to_dict() == {"LYZ": 0, "FTL": 4}
+
+
+def test_a_file_in_no_known_format_is_rejected_with_advice(tmp_path: Path) -> None:
+    (tmp_path / "cells.h5ad").write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(RecipeError, match="it is a git-lfs pointer, not the file itself; fetch the file with: git lfs"):
+        open_data_files("rna", data(), tmp_path)

@@ -161,7 +161,7 @@ def rename_features(path: Path) -> None:
     [
         (Path.unlink, [], ["there is no file", "give the path of an .h5ad"]),
         (truncate, [], ["cannot be read as h5ad", "truncated"]),
-        (lambda path: path.write_text("gene,cell\n"), [], ["cannot be read as h5ad"]),
+        (lambda path: path.write_text("gene,cell\n"), [], ["is text, but not a table of cells and features"]),
         (without_x, [], ["has no X", "(--layer)", "'counts'"]),
         (None, ["--layer", "counts"], ["has no layer 'counts'", "its layers are: none"]),
         (None, ["--modality", "atac"], ["no 'atac' encoder", "it has: rna"]),

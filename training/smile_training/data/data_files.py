@@ -9,6 +9,7 @@ import anndata
 import pandas as pd
 
 from smile_runtime.errors import RecipeError
+from smile_runtime.formats import is_foreign
 from smile_runtime.io import sha256_file
 from smile_runtime.query import MatrixLocation
 from smile_training.data.contacts import read_contacts
@@ -82,7 +83,7 @@ def open_data_files(name: str, data: Data, folder: Path, *, synonyms: Collection
 
 def _open(path: Path, name: str, data: Data, synonyms: Collection[str]) -> anndata.AnnData:
     _require_existing(path)
-    if path.suffix in (".cool", ".scool") or (path.is_dir() and path.suffix != ".zarr"):
+    if path.suffix in (".cool", ".scool") or (path.is_dir() and path.suffix != ".zarr" and not is_foreign(path)):
         if data.contacts.resolution is None or not data.contacts.genome:
             raise RecipeError(f"{path} holds contacts; set data.contacts.genome and data.contacts.resolution")
         return read_contacts(path, genome=data.contacts.genome, resolution=data.contacts.resolution)

@@ -2,14 +2,13 @@
 
 import gc
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
-from smile_runtime import project_file
+from smile_runtime import ProjectionSummary, Space, project_file
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.errors import OutputError
 from smile_runtime.io import require_apart, require_free
@@ -17,11 +16,13 @@ from smile_runtime.manifest import Device, Precision, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
 from smile_runtime.results import OUTPUTS, is_complete
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar
+from smile_zoo.cli.console import print_json, print_line, progress_bar
+from smile_zoo.cli.flags import error_text
+from smile_zoo.cli.outcomes import print_run, print_tables, report_outcomes
+from smile_zoo.cli.samples import is_finished, name_samples, project_samples, require_outputs, sample_names
 from smile_zoo.report import (
     DRAWING_PACKAGES,
     MAX_DRAWN_CELLS,
-    ProjectionTables,
     draw_map,
     require_drawing_packages,
     sampled_cells,
@@ -33,10 +34,14 @@ from smile_zoo.transfer import load
 
 
 @click.command("project")
-@click.argument("query", type=click.Path(path_type=Path))
+@click.argument("queries", metavar="QUERY...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.argument("space")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help=f"File to write: {', '.join(OUTPUTS)}."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help=f"File to write: {', '.join(OUTPUTS)}; for several queries, the folder of their outputs.",
 )
 @click.option("--modality", help="Encoder to use; needed only if the space has several.")
 @click.option("--table", help="Table of an .h5mu file [default: named like the modality, or gex, prot, ...].")
@@ -91,10 +96,18 @@ from smile_zoo.transfer import load
 @click.option(
     "--force", is_flag=True, help="Replace OUTPUT and reports if they exist, and the results of an interrupted run."
 )
-@click.option("--resume", is_flag=True, help="Resume an interrupted run; does nothing if OUTPUT is complete.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Resume an interrupted run; does nothing if OUTPUT is complete. Of several queries, skip those with a newer "
+    "output.",
+)
 @options.as_json
+@click.pass_context
 def command(
-    query: Path,
+    ctx: click.Context,
+    /,
+    queries: tuple[Path, ...],
     space: str,
     *,
     output: Path,
@@ -104,29 +117,39 @@ def command(
     reports: tuple[Path, ...],
     batch_keys: tuple[str, ...],
     force: bool,
+    resume: bool,
     as_json: bool,
     **settings: Any,  # noqa: ANN401 (options that have the names of project_file's arguments)
 ) -> None:
     """Project the cells of QUERY into SPACE and label them.
 
-    QUERY is an .h5ad, .h5mu or .zarr file of any size with raw counts or log-normalized values. SPACE is a name from
+    QUERY is an .h5ad, .h5mu or .zarr file of any size with raw counts or log-normalized values; or a Cell Ranger .h5
+    or matrix folder, a .loom file, or a .csv or .tsv table, which are converted in memory. SPACE is a name from
     `smile-zoo list`, a Hub repo (org/name) or a directory (./name), and is downloaded if it is not on this machine.
-    OUTPUT is a file of the same kind that holds all of QUERY and adds obsm["X_smile"], obs["smile_label"],
-    obs["smile_confidence"], obs["smile_similarity"], obsm["X_smile_map"] and uns["smile"], and a label and a confidence
-    for every further label column of SPACE. Cells that resemble nothing in the reference are labeled unknown, and
-    obs["smile_nearest_label"] is what they would have been labeled otherwise.
+    OUTPUT is a file of the same kind (.h5ad if QUERY was converted) that holds all of QUERY and adds obsm["X_smile"],
+    obs["smile_label"], obs["smile_confidence"], obs["smile_similarity"], obsm["X_smile_map"] and uns["smile"], and a
+    label and a confidence for every further label column of SPACE. Cells that resemble nothing in the reference are
+    labeled unknown, and obs["smile_nearest_label"] is what they would have been labeled otherwise.
+
+    Several queries are projected one after another into a folder, each into a file named after it; if one fails, the
+    others are still finished, and the exit code is 1.
 
     \b
     Example:
       smile-zoo project query.h5ad pbmc -o out.h5ad --report report.html
+      smile-zoo project filtered_feature_bc_matrix.h5 pbmc -o out.h5ad
+      smile-zoo project s1.h5ad s2.h5 s3/ pbmc -o results/ --report report.html
     """
     gc.set_threshold(1_000_000)  # collecting garbage takes 0.2 s and frees little: most objects belong to libraries
-    _require_valid_names(output, reports)
-    require_apart(output, query)
+    several = len(queries) > 1
+    _require_valid_names(queries, output, reports)
+    samples = name_samples(queries, output, only_embedding=settings["only_embedding"]) if several else []
+    if not several:
+        require_apart(output, queries[0])
     for report in reports:
-        require_apart(report, query, output)
+        require_apart(report, *queries, *([sample.output for sample in samples] or [output]))
         require_drawing_packages(report)
-    if settings["resume"] and is_complete(output):
+    if resume and not several and is_complete(output):
         _print_complete(output, reports, as_json=as_json)
         return
     for report in reports:
@@ -134,38 +157,70 @@ def command(
     with progress_bar("pulling", unit="B") as pulling:
         modalities = None if modality is None else [modality]
         opened = load(space, device=device, precision=precision, modalities=modalities, progress=pulling)
-    with progress_bar("projecting") as progress:
-        summary = project_file(
-            query,
-            opened,
-            output,
-            modality=modality,
-            force=force,
-            batch_keys=batch_keys,
-            n_sample=MAX_DRAWN_CELLS if reports or batch_keys else 0,
-            progress=progress,
-            **settings,
-        )
+
+    def project(query: Path, output: Path) -> ProjectionSummary:
+        n_sample = MAX_DRAWN_CELLS // len(queries) if reports else MAX_DRAWN_CELLS if batch_keys else 0
+        with progress_bar("projecting") as progress:
+            return project_file(
+                query,
+                opened,
+                output,
+                modality=modality,
+                force=force,
+                resume=resume,
+                batch_keys=batch_keys,
+                n_sample=n_sample,
+                progress=progress,
+                **settings,
+            )
+
+    if not several:
+        _show_one(project(queries[0], output), opened, output, reports, force=force, as_json=as_json)
+        return
+    key = settings["key_added"]
+    skipped = [sample for sample in samples if resume and is_finished(sample, opened.manifest_sha256, key)]
+    require_outputs([sample for sample in samples if sample not in skipped], output, force=force)
+    outcomes = project_samples(
+        samples,
+        lambda sample: project(sample.query, sample.output),
+        skipped=skipped,
+        explain=lambda error: error_text(error, ctx.command),
+    )
+    report_outcomes(outcomes, opened, reports, as_json=as_json)
+    ctx.exit(1 if any(outcome.error for outcome in outcomes) else 0)
+
+
+def _show_one(
+    summary: ProjectionSummary, space: Space, output: Path, reports: Sequence[Path], *, force: bool, as_json: bool
+) -> None:
+    """Write the reports of a projection, and print its tables."""
     tables, cells, provenance = tabulate_projection(summary), sampled_cells(summary), summary.provenance
     for report in reports:
         require_free(report, force=force)  # again: the projection may have taken long
         if report.suffix == ".html":
-            write_page(report, opened, provenance=provenance, tables=tables, cells=cells)
+            write_page(report, space, provenance=provenance, tables=tables, cells=cells)
         else:
-            draw_map(report, opened, cells)
+            draw_map(report, space, cells)
     if as_json:
         files = {"output": str(output), "reports": [str(report) for report in reports]}
         print_json({**tables_json(tables, provenance), **files})
     else:
-        _print_tables(tables, provenance)
+        print_tables({"": tables})
+        print_run(tables, provenance)
         for path in (output, *reports):
             print_line(f"wrote {path}", err=True)
 
 
-def _require_valid_names(output: Path, reports: Sequence[Path]) -> None:
+def _require_valid_names(queries: Sequence[Path], output: Path, reports: Sequence[Path]) -> None:
     """Raise if a suffix is unknown, or if two reports are the same file."""
-    if output.suffix not in OUTPUTS:
-        raise click.BadParameter(f"{output} does not end in {' or '.join(OUTPUTS)}", param_hint="-o")
+    several = len(queries) > 1
+    if several and output.suffix in OUTPUTS:
+        raise click.BadParameter(
+            f"{output} is one file, but several queries are given; name a folder for their outputs", param_hint="-o"
+        )
+    if not several and output.suffix not in OUTPUTS:
+        example = output / f"{sample_names(queries)[0]}.h5ad" if output.is_dir() else output.with_suffix(".h5ad")
+        raise click.BadParameter(f"{output} does not end in {' or '.join(OUTPUTS)}; name it {example}", param_hint="-o")
     for report in reports:
         if report.suffix not in DRAWING_PACKAGES:
             raise click.BadParameter(f"{report} does not end in {' or '.join(DRAWING_PACKAGES)}", param_hint="--report")
@@ -186,23 +241,3 @@ def _print_complete(output: Path, reports: Sequence[Path], *, as_json: bool) -> 
     if as_json:
         print_json({"output": str(output), "reports": [str(report) for report in reports], "already_complete": True})
     click.echo(f"{output} is complete; nothing to resume", err=True)
-
-
-def _print_tables(tables: ProjectionTables, provenance: Mapping[str, Any]) -> None:
-    """Print the primary labels on stdout, and a summary of the run on stderr."""
-    for rows in list(tables.labels.values())[:1]:
-        print_table(["LABEL", "CELLS", "SHARE", "CONFIDENCE"], [list(asdict(row).values()) for row in rows])
-    n_matched = provenance["n_features_matched"]
-    unknown = "" if tables.fraction_unknown is None else f"{tables.fraction_unknown:.1%} unknown; "
-    print_line(
-        f"{tables.n_cells:,} cells ({provenance['values']}) into {provenance['space']}: {unknown}"
-        f"{n_matched:,} of {n_matched + len(provenance['features_missing']):,} features matched "
-        f"({provenance['weight_matched']:.0%} of the encoder's feature weight), {provenance['provider']}",
-        err=True,
-    )
-    if left_out := provenance["features"]["left_out"]:
-        kinds = ", ".join(f"{number:,} {kind}" for kind, number in left_out.items())
-        click.echo(f"left out of the query, which holds other features too: {kinds}", err=True)
-    for column, table in tables.batches.items():
-        mixing = "mixing undefined" if table.mixing is None else f"mixing {table.mixing:.2f} (0 apart, 1 mixed)"
-        print_line(f"{len(table.batches)} batches by {column}: {mixing}", err=True)

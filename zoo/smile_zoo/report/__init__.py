@@ -1,19 +1,22 @@
 """Reports of a projection: query cells over the reference map, as an HTML page or a PNG picture."""
 
 from smile_zoo.report.drawing_packages import DRAWING_PACKAGES, require_drawing_packages
-from smile_zoo.report.page import write_page
+from smile_zoo.report.page import SampleResult, write_page, write_samples_page
 from smile_zoo.report.picture import draw_map
 from smile_zoo.report.projection_tables import ProjectionTables, tables_json, tabulate_projection
-from smile_zoo.report.report_cells import MAX_DRAWN_CELLS, sampled_cells
+from smile_zoo.report.report_cells import MAX_DRAWN_CELLS, pool_cells, sampled_cells
 
 __all__ = [
     "DRAWING_PACKAGES",
     "MAX_DRAWN_CELLS",
     "ProjectionTables",
+    "SampleResult",
     "draw_map",
+    "pool_cells",
     "require_drawing_packages",
     "sampled_cells",
     "tables_json",
     "tabulate_projection",
     "write_page",
+    "write_samples_page",
 ]

@@ -1,7 +1,8 @@
 """The HTML page of a projection: one file that works offline."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,18 @@ from smile_runtime.io import atomic_path, visible_text
 from smile_runtime.mapping import MAX_MIXING_CELLS, UNKNOWN
 from smile_zoo.report.plot_data import make_plot_data
 from smile_zoo.report.projection_tables import ProjectionTables
-from smile_zoo.report.report_cells import ReportCells
+from smile_zoo.report.report_cells import ReportCells, pool_cells
 from smile_zoo.report.table_rows import feature_rows, provenance_rows
+
+
+@dataclass(frozen=True, eq=False)
+class SampleResult:
+    """Results of one query out of several: its name, provenance (as in ``uns["smile"]``), counts, and cells to draw."""
+
+    name: str
+    provenance: Mapping[str, Any]
+    tables: ProjectionTables
+    cells: ReportCells
 
 
 def write_page(
@@ -38,6 +49,41 @@ def write_page(
     OutputError
         If the file cannot be written.
     """
+    _write(path, space, cells, [SampleResult("", provenance, tables, cells)], several=False, others={})
+
+
+def write_samples_page(path: Path, space: Space, samples: Sequence[SampleResult], others: Mapping[str, str]) -> None:
+    """Write the HTML page of several queries: one map of all their cells, and a section for each query.
+
+    Parameters
+    ----------
+    path
+        HTML file to write.
+    space
+        Space that the cells were projected into.
+    samples
+        Results of the queries, at least one.
+    others
+        Names of the queries without results, and why they have none.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    cells = pool_cells({sample.name: sample.cells for sample in samples})
+    _write(path, space, cells, samples, several=True, others=others)
+
+
+def _write(
+    path: Path,
+    space: Space,
+    cells: ReportCells,
+    samples: Sequence[SampleResult],
+    *,
+    several: bool,
+    others: Mapping[str, str],
+) -> None:
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
     from plotly.offline import get_plotlyjs
@@ -48,13 +94,12 @@ def write_page(
     plot_data = make_plot_data(space, cells)
     page = environment.from_string(_read_asset("page.html")).render(
         space=space.manifest,
-        tables=tables,
+        samples=[_section(sample) for sample in samples],
+        several=several,
+        others=others,
         cells=cells,
         columns=[column["name"] for column in plot_data["columns"]],
-        labels=_batch_labels(tables),
         max_mixing_cells=MAX_MIXING_CELLS,
-        features=feature_rows(provenance),
-        provenance=provenance_rows(provenance),
         plot_data=Markup(_script_json(plot_data)),  # noqa: S704 (it cannot close its script element)
         css=Markup(_read_asset("page.css")),  # noqa: S704 (it comes with this package)
         js=Markup(_read_asset("page.js")),  # noqa: S704 (it comes with this package)
@@ -62,6 +107,17 @@ def write_page(
     )
     with atomic_path(path) as partial:
         partial.write_text(page, "utf-8")
+
+
+def _section(sample: SampleResult) -> dict[str, Any]:
+    """Return what the page shows of one query."""
+    return {
+        "name": sample.name,
+        "tables": sample.tables,
+        "labels": _batch_labels(sample.tables),
+        "features": feature_rows(sample.provenance),
+        "provenance": provenance_rows(sample.provenance),
+    }
 
 
 def _batch_labels(tables: ProjectionTables) -> list[str]:

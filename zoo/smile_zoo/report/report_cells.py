@@ -94,3 +94,35 @@ def sampled_cells(summary: ProjectionSummary) -> ReportCells:
         similarity=sample["similarity"] if summary.has_similarity else None,
         batch={key: Categories(each.names, each.ids, "no batch") for key, each in summary.sample_batches.items()},
     )
+
+
+def pool_cells(samples: Mapping[str, ReportCells]) -> ReportCells:
+    """Return the cells of several queries into one space, with a further batch column, ``query``, of their names."""
+    cells = list(samples.values())
+    first, sizes = cells[0], [len(each) for each in cells]
+    return ReportCells(
+        n_cells=sum(each.n_cells for each in cells),
+        names=np.concatenate([each.names for each in cells]),
+        map=np.concatenate([each.map for each in cells]),
+        label={name: _join([each.label[name] for each in cells]) for name in first.label},
+        confidence={name: np.concatenate([each.confidence[name] for each in cells]) for name in first.confidence},
+        similarity=None if first.similarity is None else np.concatenate([_similarity(each) for each in cells]),
+        batch={
+            **{key: _join([each.batch[key] for each in cells]) for key in first.batch},
+            "query": Categories(tuple(samples), np.repeat(np.arange(len(cells)), sizes)),
+        },
+    )
+
+
+def _similarity(cells: ReportCells) -> NDArray[np.float32]:
+    assert cells.similarity is not None  # the space is the same for all
+    return cells.similarity
+
+
+def _join(columns: Sequence[Categories]) -> Categories:
+    """Return a column of several queries; names that differ are joined and sorted."""
+    names = columns[0].names
+    if any(tuple(column.names) != tuple(names) for column in columns):
+        names = sorted({name for column in columns for name in column.names})
+    places = [np.array([*map(names.index, column.names), -1]) for column in columns]  # id -1 is the last, and stays
+    return Categories(names, np.concatenate([place[column.ids] for place, column in zip(places, columns, strict=True)]))

@@ -1,0 +1,84 @@
+"""Cells of another tool's file, read into memory; any failure becomes one clear error."""
+
+import csv
+import zlib
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smile_runtime.errors import QueryError
+from smile_runtime.formats.cell_ranger import read_cell_ranger
+from smile_runtime.formats.loom import read_loom
+from smile_runtime.formats.matrix_market import read_matrix_market
+from smile_runtime.formats.table import read_table
+from smile_runtime.io import CELL_RANGER, LOOM, MATRIX_MARKET, TABLE, FileFormat, read_h5ad, recognize_format
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+_READERS: dict[FileFormat, Callable[[Path], "AnnData"]] = {
+    CELL_RANGER: read_cell_ranger,
+    LOOM: read_loom,
+    MATRIX_MARKET: read_matrix_market,
+}
+
+
+_READ_ERRORS = (
+    *(AttributeError, EOFError, LookupError, OSError, OverflowError, RuntimeError, TypeError, ValueError),
+    *(csv.Error, zlib.error),
+)
+"""What h5py, pandas and scipy raise for damaged content."""
+
+
+def is_foreign(path: Path) -> bool:
+    """Return whether a file or folder has a format that `read_foreign` reads."""
+    return recognize_format(path) in (*_READERS, TABLE)
+
+
+def read_cells(path: Path) -> "AnnData":
+    """Read an h5ad file, or one that `read_foreign` reads.
+
+    Raises
+    ------
+    QueryError
+        If the file is missing, damaged or in another format.
+    """
+    return read_foreign(path) if path.exists() and is_foreign(path) else read_h5ad(path)
+
+
+def read_foreign(path: Path, known_features: Collection[str] = ()) -> "AnnData":
+    """Read the cells of a Cell Ranger file, a Matrix Market matrix and its names, a loom file or a text table.
+
+    Parameters
+    ----------
+    path
+        File, or folder with a Matrix Market matrix.
+    known_features
+        Feature ids that help to tell the features of a table from its cells.
+
+    Returns
+    -------
+        Cells with float32 values and unique feature names.
+
+    Raises
+    ------
+    QueryError
+        If the file is damaged, too large for the memory, or lacks names, or if a table's cells cannot be told from
+        its features.
+    """
+    found = recognize_format(path)
+    try:
+        return read_table(path, known_features) if found == TABLE else _READERS[found](path)
+    except QueryError:
+        raise
+    except MemoryError as error:
+        raise QueryError(
+            f"{path} does not fit into the memory of this machine; write it as .h5ad, which is read in parts, on a "
+            "larger one"
+        ) from error
+    except _READ_ERRORS as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise QueryError(
+            f"{path} looks like {found.name}, but cannot be read: {reason}; it is damaged or incomplete, copy or "
+            "export it again"
+        ) from error

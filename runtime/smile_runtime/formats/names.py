@@ -1,0 +1,39 @@
+"""Names of cells and features read from other formats."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import scipy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+_MAX_EMPTY_TOTAL = 10
+
+
+def unique_index(names: Sequence[str]) -> "pd.Index[str]":
+    """Return names as an index, with ``-1``, ``-2``, ... appended to repeated ones as anndata does."""
+    import pandas as pd
+    from anndata.utils import make_index_unique
+
+    index = pd.Index(np.asarray(names, dtype=object).astype(str), dtype=object)
+    return index if index.is_unique else cast("pd.Index[str]", make_index_unique(index))
+
+
+def warn_of_empty_droplets(X: scipy.sparse.csr_matrix, path: Path) -> None:
+    """Warn if most barcodes have next to no counts, as in the unfiltered matrices of Cell Ranger."""
+    n_empty = int((np.asarray(X.sum(axis=1)).ravel() <= _MAX_EMPTY_TOTAL).sum())
+    if n_empty > X.shape[0] / 2:
+        logger.warning(
+            "%s of %s barcodes in %s have at most %d counts, so it seems to be unfiltered; use the "
+            "filtered_feature_bc_matrix of the same run to project cells alone",
+            f"{n_empty:,}",
+            f"{X.shape[0]:,}",
+            path,
+            _MAX_EMPTY_TOTAL,
+        )

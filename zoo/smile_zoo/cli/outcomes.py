@@ -1,0 +1,94 @@
+"""Results of a run: tables on the terminal or as JSON, and reports of several queries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from smile_runtime import Space
+from smile_zoo.cli.console import print_json, print_line, print_table
+from smile_zoo.cli.samples import Outcome
+from smile_zoo.report import (
+    ProjectionTables,
+    SampleResult,
+    draw_map,
+    pool_cells,
+    sampled_cells,
+    tables_json,
+    tabulate_projection,
+    write_samples_page,
+)
+
+
+def report_outcomes(outcomes: Sequence[Outcome], space: Space, reports: Sequence[Path], *, as_json: bool) -> None:
+    """Write the reports of several queries, and print what became of each: data on stdout, the rest on stderr."""
+    results = [
+        SampleResult(outcome.sample.name, summary.provenance, tabulate_projection(summary), sampled_cells(summary))
+        for outcome in outcomes
+        if (summary := outcome.summary) is not None
+    ]
+    notes = {outcome.sample.name: outcome.note for outcome in outcomes if outcome.summary is None}
+    written = list(reports) if results else []
+    for report in written:
+        _write_report(report, space, results, notes)
+    if as_json:
+        print_json({"samples": _samples_json(outcomes, results), "reports": [str(report) for report in written]})
+    else:
+        print_tables({result.name: result.tables for result in results})
+        for result in results:
+            print_run(result.tables, result.provenance, result.name)
+    for report in written:
+        print_line(f"wrote {report}", err=True)
+    if failed := [str(outcome.sample.query) for outcome in outcomes if outcome.error]:
+        print_line(f"{len(failed)} of {len(outcomes)} queries failed: {', '.join(failed)}", err=True)
+
+
+def _write_report(report: Path, space: Space, results: Sequence[SampleResult], notes: Mapping[str, str]) -> None:
+    if report.suffix == ".html":
+        write_samples_page(report, space, results, notes)
+    else:
+        draw_map(report, space, pool_cells({result.name: result.cells for result in results}))
+
+
+def print_tables(tables: Mapping[str, ProjectionTables]) -> None:
+    """Print the primary labels of one query on stdout, or of several by name."""
+    header = ["LABEL", "CELLS", "SHARE", "CONFIDENCE"]
+    named = [(name, row) for name, each in tables.items() for rows in list(each.labels.values())[:1] for row in rows]
+    if not named:
+        return
+    if set(tables) == {""}:
+        print_table(header, [list(asdict(row).values()) for _, row in named])
+    else:
+        print_table(["QUERY", *header], [[name, *asdict(row).values()] for name, row in named])
+
+
+def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str = "") -> None:
+    """Print a summary of a projection on stderr."""
+    n_matched = provenance["n_features_matched"]
+    unknown = "" if tables.fraction_unknown is None else f"{tables.fraction_unknown:.1%} unknown; "
+    print_line(
+        f"{name and f'{name}: '}{tables.n_cells:,} cells ({provenance['values']}) into {provenance['space']}: {unknown}"
+        f"{n_matched:,} of {n_matched + len(provenance['features_missing']):,} features matched "
+        f"({provenance['weight_matched']:.0%} of the encoder's feature weight), {provenance['provider']}",
+        err=True,
+    )
+    if left_out := provenance["features"]["left_out"]:
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in left_out.items())
+        print_line(f"left out of the query, which holds other features too: {kinds}", err=True)
+    for column, table in tables.batches.items():
+        mixing = "mixing undefined" if table.mixing is None else f"mixing {table.mixing:.2f} (0 apart, 1 mixed)"
+        print_line(f"{len(table.batches)} batches by {column}: {mixing}", err=True)
+
+
+def _samples_json(outcomes: Sequence[Outcome], results: Sequence[SampleResult]) -> list[dict[str, Any]]:
+    tables = {result.name: tables_json(result.tables, result.provenance) for result in results}
+    return [
+        {
+            "name": outcome.sample.name,
+            "query": str(outcome.sample.query),
+            "status": outcome.status,
+            **tables.get(outcome.sample.name, {}),
+            **({"error": outcome.error} if outcome.error else {"output": str(outcome.sample.output)}),
+        }
+        for outcome in outcomes
+    ]
