@@ -25,7 +25,7 @@ import scipy
 DATA = Path(os.environ.get("SMILE_ZOO_DATA", Path(__file__).parents[2] / "../shared/data")) / "pbmc_6k8k_rna.h5ad"
 SPACE = Path(__file__).parents[2] / "zoo/smile_zoo/spaces/pbmc"
 N_CELLS = 60
-SECONDS = 20
+SECONDS = 60
 FORMS = {"csr": scipy.sparse.csr_matrix, "csc": scipy.sparse.csc_matrix, "dense": lambda X: X.toarray()}
 COMPRESSIONS = ("gzip", "lzf", None)
 GOOD = ("same", "error", "changed raw values")

@@ -66,7 +66,7 @@ def _require_encoding(item: Any) -> None:  # noqa: ANN401 (an array or a group)
 
 
 def _read(item: Any) -> int | None:  # noqa: ANN401 (an array or a group)
-    """Read an item, numbers in parts, and return how many rows it has; None if it has none, or needs a package."""
+    """Read an item, numbers in parts, and return its number of rows; None if it has none or is of a later anndata."""
     _require_encoding(item)
     if hasattr(item, "dtype") and item.dtype.kind in "biufOSTU":  # texts are copied as they are, in any encoding
         if not item.shape:
@@ -80,7 +80,9 @@ def _read(item: Any) -> int | None:  # noqa: ANN401 (an array or a group)
 
     try:
         value = read_elem(item)
-    except ImportError:
-        return None
+    except Exception as error:
+        if isinstance(error, ImportError) or type(error).__name__ == "IORegistryError":  # which is not public
+            return None
+        raise
     shape = getattr(value, "shape", None)
     return int(shape[0]) if shape else None

@@ -199,19 +199,28 @@ def test_codes_without_a_category(counts, tmp_path, space, attribute):
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "reason"),
+    ("name", "values", "encoding", "reason"),
     [
-        ("obs/sample", np.ones(29), "has 29 rows instead of 30"),
-        ("obsm/X_pca", np.ones((31, 2)), "has 31 rows instead of 30"),
-        ("uns/note", np.zeros(3, [("a", "i4"), ("b", "V8")]), None),
+        ("obs/sample", np.ones(29), ["array", "0.2.0"], "it has 29 rows instead of 30"),
+        ("obsm/X_pca", np.ones((31, 2)), ["array", "0.2.0"], "it has 31 rows instead of 30"),
+        ("uns/note", np.ones(3), ["array", 5], "is not a type and a version"),
     ],
 )
-def test_copied_tables_are_checked_first(query, space, tmp_path, name, values, reason):
+def test_copied_tables_are_checked_first(query, space, tmp_path, name, values, encoding, reason):
     with h5py.File(query, "a") as file:
         replaced(name, values)(file)
-        file[name].attrs.update({"encoding-type": "array" if reason else "unknown", "encoding-version": "0.2.0"})
-    assert_error(query, space, f"^{name} would be copied, but .*{reason or ''}.*; or write only the results")
+        file[name].attrs.update(zip(("encoding-type", "encoding-version"), encoding, strict=True))
+    assert_error(query, space, f"^{name} would be copied, but .*{reason}.*; or write only the results")
     project_file(query, space, tmp_path / "results.h5ad", only_embedding=True)
+
+
+def test_content_from_a_later_anndata_is_copied(query, space, tmp_path):
+    with h5py.File(query, "a") as file:
+        file["uns/new"] = np.arange(3)
+        file["uns/new"].attrs.update({"encoding-type": "later", "encoding-version": "9.0.0"})
+    project_file(query, space, tmp_path / "out.h5ad")
+    with h5py.File(tmp_path / "out.h5ad") as file:
+        assert file["uns/new"][:].tolist() == [0, 1, 2]
 
 
 def test_a_damaged_batch_column_is_an_error(query, space, tmp_path):
