@@ -94,7 +94,8 @@ def match_features(
         if mismatch is not None:
             raise species_mismatch_error(mismatch, organism)
     if not report.n_matched or report.weight < record.min_matched - _WEIGHT_TOLERANCE:
-        raise low_weight_error(report, candidates, table, min_weight=record.min_matched, overlap=overlap)
+        min_weight = record.min_matched
+        raise low_weight_error(report, candidates, table, min_weight=min_weight, overlap=overlap, genes=genes)
     order = np.lexsort((hits.columns, hits.positions))
     missing = tuple(np.delete(np.array(table.ids, object), hits.positions).tolist())
     return FeatureMatch(
