@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from smile_runtime.errors import FeatureMatchError
 from smile_runtime.features.common_affixes import find_common_affixes
+from smile_runtime.features.feature_kinds import kind_of_features
 from smile_runtime.features.feature_report import FeatureReport
 from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.features.id_candidates import VAR_NAMES
@@ -76,6 +77,7 @@ def low_weight_error(
     *,
     min_weight: float,
     overlap: bool,
+    genes: bool,
 ) -> FeatureMatchError:
     """Return the error for a query that measured less than ``min_weight`` of the encoder's feature weight."""
     ids = candidates[report.source]
@@ -84,6 +86,10 @@ def low_weight_error(
         f"{report.weight:.1%} of the encoder's feature weight ({min_weight:.1%} is needed){_searched(candidates)}; the "
         f"query's ids look like {_examples(ids)}, the space's like {_examples(features.ids)}: "
     )
+    if genes and (kind := kind_of_features("rna", ids)) != "genes":
+        return FeatureMatchError(
+            f"{text}they look like {kind}, not genes; choose an encoder for those", options={"modality": None}
+        )
     affixes = find_common_affixes(ids, features.ids)
     affix = f". Nearly all of the query's ids {affixes}, but match no better without it" if affixes else ""
     if are_intervals(features.ids) and are_intervals(ids):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smile_runtime.features.common_affixes import CommonAffixes, find_common_affixes
+from smile_runtime.features.feature_kinds import kind_of_features
 from smile_runtime.features.feature_lookup import FeatureHits, FeatureLookup, MatchRule
 from smile_runtime.features.feature_match import FeatureMatch
 from smile_runtime.features.feature_report import make_report
@@ -81,7 +82,7 @@ def match_features(
     source, hits = _best_candidate(candidates, lookup, table, overlap=overlap)
     ids, dropped, shortened = candidates[source], CommonAffixes(), dict[str, list[str]]()
     if (weight := _matched_weight(hits, table)) < LOW_WEIGHT_FRACTION:
-        affixes = {name: find_common_affixes(names, table.ids) for name, names in candidates.items()}
+        affixes = {name: _affixes_to_drop(names, lookup) for name, names in candidates.items()}
         shortened = {name: [affixes[name].drop(each) for each in names] for name, names in candidates.items()}
         other, other_hits = _best_candidate(shortened, lookup, table, overlap=overlap)
         if _matched_weight(other_hits, table) > _MIN_GAIN * weight:
@@ -93,7 +94,8 @@ def match_features(
         if mismatch is not None:
             raise species_mismatch_error(mismatch, organism)
     if not report.n_matched or report.weight < record.min_matched - _WEIGHT_TOLERANCE:
-        raise low_weight_error(report, candidates, table, min_weight=record.min_matched, overlap=overlap)
+        min_weight = record.min_matched
+        raise low_weight_error(report, candidates, table, min_weight=min_weight, overlap=overlap, genes=genes)
     order = np.lexsort((hits.columns, hits.positions))
     missing = tuple(np.delete(np.array(table.ids, object), hits.positions).tolist())
     return FeatureMatch(
@@ -113,6 +115,13 @@ def log_match(match: FeatureMatch) -> None:
     for warning in (affix_warning(report), low_weight, case_warning(report)):
         if warning:
             logger.warning("%s", warning)
+
+
+def _affixes_to_drop(names: Sequence[str], lookup: FeatureLookup) -> CommonAffixes:
+    """Return what names share and an encoder's ids lack; nothing if it marks antibodies, which have names of genes."""
+    if lookup.genes is not None and kind_of_features("rna", names) == "antibodies":
+        return CommonAffixes()
+    return find_common_affixes(names, lookup.ids)
 
 
 def _matched_weight(hits: FeatureHits, table: FeatureTable) -> float:

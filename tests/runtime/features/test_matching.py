@@ -349,10 +349,16 @@ def test_error_names_letter_case_as_the_reason():
 )
 @pytest.mark.parametrize("ids", [GENES, ENSEMBL, PEAKS, ("HLA-A", "HLA-B", "CD4")])
 def test_an_affix_of_all_names_is_dropped_with_a_warning(ids, change, described, caplog):
-    found = match([change(name) for name in ids], table(ids), organism=HUMAN)
+    found = match([change(name) for name in ids], table(ids))
     assert pairs(found) == [(index, index) for index in range(len(ids))]
     assert found.report.dropped == described
     assert f"nearly all ids in var_names {described}; they match without it" in caplog.text
+
+
+@pytest.mark.parametrize("change", ["{}_TotalSeqB", "ADT_{}"])
+def test_antibodies_do_not_become_genes_without_their_mark(change):
+    with pytest.raises(FeatureMatchError, match="they look like antibodies, not genes; choose an encoder for those"):
+        match([change.format(name) for name in GENES], table(GENES), organism=HUMAN)
 
 
 def test_an_affix_of_nearly_all_names_is_dropped():
