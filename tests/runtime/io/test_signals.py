@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -119,6 +120,7 @@ IN_PYTHON = "[__import__('time').sleep(0.3) for _ in range(3)]"
 def test_second_signal_ends_a_command_inside_c_code(number, when):
     with subprocess.Popen([sys.executable, "-c", STUCK, when, IN_C], stdout=subprocess.PIPE) as process:
         process.stdout.readline()
+        time.sleep(0.5)  # until it has left the interpreter
         process.send_signal(number)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.5)
