@@ -24,8 +24,10 @@ FIELDS = {
     ("obsm", "X_smile"),
     ("obsm", "X_smile_map"),
     ("obs", "smile_label"),
+    ("obs", "smile_nearest_label"),
     ("obs", "smile_confidence"),
     ("obs", "smile_label_cell_type_broad"),
+    ("obs", "smile_nearest_label_cell_type_broad"),
     ("obs", "smile_confidence_cell_type_broad"),
     ("obs", "smile_similarity"),
     ("uns", "smile"),
@@ -268,7 +270,8 @@ def with_columns(pbmc_copy, edit_manifest):
 def test_overwrite_removes_labels_of_another_space(counts, space, with_columns):
     project(counts, space)
     project(counts, with_columns(1), overwrite=True)
-    assert list(counts.obs) == ["sample", "smile_label", "smile_confidence", "smile_similarity"]
+    fields = ["smile_label", "smile_nearest_label", "smile_confidence", "smile_similarity"]
+    assert list(counts.obs) == ["sample", *fields]
     project(counts, with_columns(0), overwrite=True)
     assert list(counts.obs) == ["sample"]
 

@@ -50,6 +50,7 @@ def test_only_results_as_parquet(query, expected, space, tmp_path):
     table = pd.read_parquet(tmp_path / "out.parquet")
     assert table["obs_names"].tolist() == list(expected.obs_names)
     assert table["mine_label"].tolist() == expected.obs["smile_label"].tolist()
+    assert table["mine_nearest_label"].tolist() == expected.obs["smile_nearest_label"].tolist()
     np.testing.assert_allclose(np.stack(table["X_mine"]), expected.obsm["X_smile"], atol=1e-6)
     np.testing.assert_allclose(table[["X_mine_map_1", "X_mine_map_2"]], expected.obsm["X_smile_map"], atol=1e-3)
     np.testing.assert_allclose(table["mine_similarity"], expected.obs["smile_similarity"], atol=1e-3)
