@@ -50,7 +50,9 @@ def _require_missing(matrix: Rows, missing: NDArray[np.bool_], advice: str) -> N
 
 def _all_nan(rows: Matrix) -> NDArray[np.bool_]:
     """Return whether each column is NaN in all of some rows, shape ``(n_vars,)``."""
-    if not is_sparse(rows):
-        return np.asarray(np.isnan(rows).all(axis=0))
-    n_nan = np.bincount(rows.indices[np.isnan(rows.data)], minlength=rows.shape[1])
-    return np.asarray(n_nan == rows.shape[0])
+    if is_sparse(rows):
+        n_nan = np.bincount(rows.indices[np.isnan(rows.data)], minlength=rows.shape[1])
+    else:
+        n_nan = np.count_nonzero(np.isnan(rows), axis=0)
+    result: NDArray[np.bool_] = np.equal(n_nan, rows.shape[0])
+    return result

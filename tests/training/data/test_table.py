@@ -12,9 +12,11 @@ import pytest
 import scipy
 
 from smile_runtime.errors import RecipeError
+from smile_runtime.query import MatrixLocation
 from smile_training.data.cells import read_cells
 from smile_training.data.data_files import data_file_sha256
 from smile_training.data.mudata import read_modality
+from smile_training.data.table import read_table
 from smile_training.recipe.records import Data, Modality, Source
 
 pytestmark = pytest.mark.filterwarnings("ignore:((Writing )?zarr v|Consolidated metadata):UserWarning")
@@ -72,6 +74,23 @@ def test_a_zarr_store(cells: anndata.AnnData, tmp_path: Path, version: int) -> N
     assert data_file_sha256(data, tmp_path) != before
     with pytest.raises(RecipeError, match="has the codec 'pickle', which is not among those"):
         read_cells("rna", modality("cells.zarr"), tmp_path)
+
+
+def test_other_matrices_and_the_noted_logarithm_are_kept(
+    cells: anndata.AnnData, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cells.layers["raw"], cells.layers["broken"] = cells.X, cells.X
+    cells.uns["log1p"] = {"base": 2.0}
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    with h5py.File(tmp_path / "cells.h5ad", "a") as file:
+        file["layers/broken"].attrs["encoding-type"] = "unknown"
+    table = read_table(tmp_path / "cells.h5ad", "rna", MatrixLocation("raw"))
+    assert list(table.layers) == ["raw"]
+    assert table.X is not None
+    assert table.uns["log1p"] == {"base": 2.0}
+    assert "the unknown format 'unknown'" in caplog.text
+    with pytest.raises(RecipeError, match="the unknown format 'unknown'"):
+        read_table(tmp_path / "cells.h5ad", "rna", MatrixLocation("broken"))
 
 
 def test_categorical_names(cells: anndata.AnnData, tmp_path: Path) -> None:
