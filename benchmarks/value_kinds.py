@@ -18,7 +18,7 @@ import scipy
 
 from smile_runtime.errors import ValueKindError
 from smile_runtime.query import ValueInterpreter, sample_rows
-from smile_runtime.query.value_evidence import TRANSFORMS, cell_shapes, multiple_share, unit_sd_share
+from smile_runtime.query.value_evidence import TRANSFORMS, UNIT_SD, cell_shapes, feature_sds, multiple_share
 
 COUNTS = (
     "pbmc_3chem_counts_unlabelled",
@@ -88,12 +88,12 @@ def measure(values: np.ndarray) -> dict[str, object]:
     """Return the evidence of values, shape ``(n, n_vars)``."""
     matrix = scipy.sparse.csr_matrix(values.astype(np.float32))
     sample = sample_rows(matrix)
-    shapes = cell_shapes(sample)
+    shapes, sd = cell_shapes(sample), feature_sds(sample)
     return {
         **{str(each): multiple_share(sample, each) for each in TRANSFORMS},
         "near whole": float(np.median(shapes.near_whole)),
         "dynamic range": float(np.median(shapes.dynamic_range)),
-        "unit sd": unit_sd_share(sample),
+        "unit sd": float(np.mean((sd >= UNIT_SD[0]) & (sd <= UNIT_SD[1]))) if len(sd) else 0.0,
         "verdict": verdict(matrix),
     }
 

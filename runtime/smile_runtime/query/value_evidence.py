@@ -24,10 +24,12 @@ MIN_WHOLE_SHARE = 0.4  # of the values of most cells; 0.1 are near a whole numbe
 MIN_CELL_SHARE = 0.2  # of the values of every cell
 MIN_CELL_VALUES = 10
 MIN_DYNAMIC_RANGE = 50.0  # of the values of most cells; at most 25 after scaling or a square root
+EXACT_UNIT_SD = (0.97, 1.03)
+MIN_EXACT_SHARE = 0.5  # of the features
 UNIT_SD = (0.8, 1.25)
 MIN_UNIT_SD_SHARE = 0.75  # of the features; 1.00 after scaling, at most 0.52 otherwise
-MIN_SCALED_CELLS = 20
 MIN_SCALED_FEATURES = 20
+MIN_SCALED_CELLS = 10  # with a feature
 MIN_FREQUENCY = 0.02  # of a feature in the cells, because clipping changes rare ones
 
 LOGARITHMS = (NATURAL_LOG, Transform("log", 2.0), Transform("log", 10.0), Transform("double log"))
@@ -134,20 +136,24 @@ def hold_fractional_counts(sample: Sequence[Matrix]) -> bool:
 
 
 def features_have_unit_sd(sample: Sequence[Matrix]) -> bool:
-    """Return whether most features vary by a standard deviation of 1, as after scaling without centering."""
-    share = unit_sd_share(sample)
-    return share >= MIN_UNIT_SD_SHARE
+    """Return whether most features vary by a standard deviation of 1, as after scaling without centering.
+
+    It is nearly exact if the sample is the whole query.
+    """
+    sd = feature_sds(sample)
+    if len(sd) < MIN_SCALED_FEATURES:
+        return False
+    exact, near = (float(np.mean((sd >= low) & (sd <= high))) for low, high in (EXACT_UNIT_SD, UNIT_SD))
+    return exact >= MIN_EXACT_SHARE or near >= MIN_UNIT_SD_SHARE
 
 
-def unit_sd_share(sample: Sequence[Matrix]) -> float:
-    """Return the share of frequent features whose standard deviation is near 1; 0 if there are too few."""
+def feature_sds(sample: Sequence[Matrix]) -> NDArray[np.float64]:
+    """Return the standard deviation of each frequent feature, shape ``(n_frequent,)``."""
     from scipy import sparse
 
     values = sparse.vstack([sparse.csr_matrix(rows, dtype=np.float64) for rows in sample]).tocsc()
-    n, n_found = values.shape[0], values.getnnz(axis=0)
-    values = values[:, n_found >= max(MIN_SCALED_CELLS, MIN_FREQUENCY * n)]
-    if values.shape[1] < MIN_SCALED_FEATURES:
-        return 0.0
+    n = values.shape[0]
+    values = values[:, values.getnnz(axis=0) >= max(MIN_SCALED_CELLS, MIN_FREQUENCY * n)]
     mean, square = (np.asarray(each.mean(axis=0)).ravel() for each in (values, values.multiply(values)))
-    sd = np.sqrt(np.maximum(square - mean**2, 0) * n / (n - 1))
-    return float(np.mean((sd > UNIT_SD[0]) & (sd < UNIT_SD[1])))
+    variance: NDArray[np.float64] = np.maximum(square - mean**2, 0) * n / max(n - 1, 1)
+    return np.sqrt(variance)
