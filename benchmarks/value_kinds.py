@@ -3,8 +3,8 @@
 Each line is a data set and what was done to its counts. It shows, in this order: the share of values that are whole
 multiples of their cell's smallest one once each transform is undone (1.00 shows the transform, less than 0.1 is
 chance); the median share of a cell's values that are near whole numbers; the median of a cell's largest value divided
-by its median one; the share of frequent features with a standard deviation near 1; and the verdict for an encoder of
-expression.
+by its median one; the share of frequent features with a standard deviation of 1; the correlation of a feature's
+frequency and mean positive value; and the verdict for an encoder of expression.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import scipy
 
 from smile_runtime.errors import ValueKindError
 from smile_runtime.query import ValueInterpreter, sample_rows
-from smile_runtime.query.value_evidence import TRANSFORMS, cell_shapes, multiple_share, unit_sd_share
+from smile_runtime.query.value_evidence import EXACT_SD, TRANSFORMS, cell_shapes, frequent_features, multiple_share
 
 COUNTS = (
     "pbmc_3chem_counts_unlabelled",
@@ -88,12 +88,13 @@ def measure(values: np.ndarray) -> dict[str, object]:
     """Return the evidence of values, shape ``(n, n_vars)``."""
     matrix = scipy.sparse.csr_matrix(values.astype(np.float32))
     sample = sample_rows(matrix)
-    shapes = cell_shapes(sample)
+    shapes, features = cell_shapes(sample), frequent_features(sample)
     return {
         **{str(each): multiple_share(sample, each) for each in TRANSFORMS},
         "near whole": float(np.median(shapes.near_whole)),
         "dynamic range": float(np.median(shapes.dynamic_range)),
-        "unit sd": unit_sd_share(sample),
+        "unit sd": float(np.mean((features.sd >= EXACT_SD[0]) & (features.sd <= EXACT_SD[1]))),
+        "correlation": features.correlation,
         "verdict": verdict(matrix),
     }
 

@@ -24,10 +24,13 @@ MIN_WHOLE_SHARE = 0.4  # of the values of most cells; 0.1 are near a whole numbe
 MIN_CELL_SHARE = 0.2  # of the values of every cell
 MIN_CELL_VALUES = 10
 MIN_DYNAMIC_RANGE = 50.0  # of the values of most cells; at most 25 after scaling or a square root
+EXACT_SD = (0.97, 1.03)
+MIN_EXACT_SHARE = 0.18  # of the features; at least 0.25 after scaling, at most 0.09 otherwise
 UNIT_SD = (0.8, 1.25)
-MIN_UNIT_SD_SHARE = 0.75  # of the features; 1.00 after scaling, at most 0.52 otherwise
-MIN_SCALED_CELLS = 20
+MIN_UNIT_SD_SHARE = 0.75  # of the features; at least 0.92 after scaling
+MAX_SCALED_CORRELATION = 0.05  # at most -0.07 after scaling all genes, at least 0.14 otherwise
 MIN_SCALED_FEATURES = 20
+MIN_SCALED_CELLS = 10  # with a feature
 MIN_FREQUENCY = 0.02  # of a feature in the cells, because clipping changes rare ones
 
 LOGARITHMS = (NATURAL_LOG, Transform("log", 2.0), Transform("log", 10.0), Transform("double log"))
@@ -134,20 +137,38 @@ def hold_fractional_counts(sample: Sequence[Matrix]) -> bool:
 
 
 def features_have_unit_sd(sample: Sequence[Matrix]) -> bool:
-    """Return whether most features vary by a standard deviation of 1, as after scaling without centering."""
-    share = unit_sd_share(sample)
-    return share >= MIN_UNIT_SD_SHARE
+    """Return whether features vary by a standard deviation of 1, as after scaling without centering.
+
+    It is nearly exact if the sample is most of the query. Otherwise rare features must have the larger values, while
+    elsewhere frequent ones do.
+    """
+    features = frequent_features(sample)
+    if len(features.sd) < MIN_SCALED_FEATURES:
+        return False
+    exact, near = (float(np.mean((features.sd >= low) & (features.sd <= high))) for low, high in (EXACT_SD, UNIT_SD))
+    return exact >= MIN_EXACT_SHARE or (near >= MIN_UNIT_SD_SHARE and features.correlation <= MAX_SCALED_CORRELATION)
 
 
-def unit_sd_share(sample: Sequence[Matrix]) -> float:
-    """Return the share of frequent features whose standard deviation is near 1; 0 if there are too few."""
+@dataclass(frozen=True, eq=False)
+class FrequentFeatures:
+    """Features that enough cells of a sample have."""
+
+    sd: NDArray[np.float64]
+    """Standard deviation of each, shape ``(n_frequent,)``."""
+    correlation: float
+    """Correlation of the logarithms of their frequency and of their mean positive value; 0 if undefined."""
+
+
+def frequent_features(sample: Sequence[Matrix]) -> FrequentFeatures:
+    """Measure the features that enough cells of a sample have."""
     from scipy import sparse
 
     values = sparse.vstack([sparse.csr_matrix(rows, dtype=np.float64) for rows in sample]).tocsc()
     n, n_found = values.shape[0], values.getnnz(axis=0)
-    values = values[:, n_found >= max(MIN_SCALED_CELLS, MIN_FREQUENCY * n)]
-    if values.shape[1] < MIN_SCALED_FEATURES:
-        return 0.0
+    frequent = n_found >= max(MIN_SCALED_CELLS, MIN_FREQUENCY * n)
+    values, n_found = values[:, frequent], n_found[frequent]
     mean, square = (np.asarray(each.mean(axis=0)).ravel() for each in (values, values.multiply(values)))
-    sd = np.sqrt(np.maximum(square - mean**2, 0) * n / (n - 1))
-    return float(np.mean((sd > UNIT_SD[0]) & (sd < UNIT_SD[1])))
+    variance: NDArray[np.float64] = np.maximum(square - mean**2, 0) * n / max(n - 1, 1)
+    varies = len(n_found) > 1 and np.ptp(n_found) > 0 and mean.min() > 0
+    correlation = np.corrcoef(np.log(n_found), np.log(mean * n / n_found))[0, 1] if varies else 0.0
+    return FrequentFeatures(np.sqrt(variance), float(correlation))

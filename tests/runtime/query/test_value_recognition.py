@@ -9,7 +9,7 @@ import scipy
 from smile_runtime import ValueKindError
 from smile_runtime.arrays import dense, sliceable
 from smile_runtime.query import ReinterpretationError, Transform, ValueInterpretation, ValueInterpreter
-from smile_runtime.query.value_evidence import TRANSFORMS, hold_fractional_counts, multiple_share, unit_sd_share
+from smile_runtime.query.value_evidence import TRANSFORMS, features_have_unit_sd, hold_fractional_counts, multiple_share
 
 EXPRESSION = ValueInterpreter(accepted="expression", target_sum=1e4)
 ANTIBODIES = ValueInterpreter(accepted="counts", target_sum=None)
@@ -164,7 +164,8 @@ def test_only_the_right_inverse_brings_whole_multiples_back():
 
 
 def test_honest_values_do_not_look_scaled_or_fractional():
-    assert unit_sd_share([np.log1p(SCALED)]) < 0.5
+    assert not features_have_unit_sd([np.log1p(SCALED)])
+    assert not features_have_unit_sd([np.log1p(SCALED)[:12]])
     assert not hold_fractional_counts([np.log1p(SCALED)])
     assert not hold_fractional_counts([np.full((3, 5), 1.5)])  # too few values
 

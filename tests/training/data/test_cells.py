@@ -309,3 +309,35 @@ def test_real_counts_with_a_fractional_batch_are_taken_with_a_warning(
     cells = read_cells("rna", modality(path="pancreas_rna.h5ad"), data_folder)
     assert "look like corrected or estimated counts; taking them as counts" in caplog.text
     np.testing.assert_allclose(np.expm1(logged(cells)).sum(axis=1), 1e4, rtol=1e-4)
+
+
+def test_a_file_in_another_logarithm_gives_the_same_as_its_counts(
+    read: Read, simulated: Callable[..., anndata.AnnData], caplog: pytest.LogCaptureFixture
+) -> None:
+    counts = simulated()
+    scaled = counts.X.toarray() / counts.X.sum(axis=1) * 1e4
+    other = counts.copy()
+    other.X = scipy.sparse.csr_matrix(np.log2(1 + np.asarray(scaled)).astype(np.float32))
+    np.testing.assert_allclose(logged(read(other)), logged(read(counts)), rtol=1e-4, atol=1e-5)
+    assert "the values are log2(1 + x); undoing it first" in caplog.text
+
+
+def test_errors_name_fields_of_the_recipe(read: Read) -> None:
+    adata = small(np.zeros((3, 4), np.float32))
+    adata.layers["counts"] = scipy.sparse.csr_matrix(COUNTS)
+    with pytest.raises(
+        ValueKindError, match=r"the layer 'counts' holds counts \(in the recipe: data.layer = \"counts\"\)"
+    ):
+        read(adata)
+    with pytest.raises(ValueKindError, match=r"applies to log-normalized values.*\(in the recipe: data.target_sum\)$"):
+        read(small(), target_sum=1e4)
+
+
+def test_antibodies_that_are_no_counts_are_rejected(read: Read) -> None:
+    X = np.random.default_rng(0).negative_binomial(1.2, 0.02, (30, 14)).astype(np.float64)
+    settings = PreprocessingSettings(values="counts", target_sum="none", clr=True)
+    with pytest.raises(ValueKindError, match=r"this encoder needs raw counts.*data.values = \"counts\", data.layer\)"):
+        read(small(np.log1p(X / X.mean(axis=0)).astype(np.float32)), settings)
+    by_cell = np.log1p(X / np.exp(np.log1p(X).mean(axis=1, keepdims=True)))
+    cells = read(small(by_cell.astype(np.float32)), settings)
+    np.testing.assert_allclose(cells.raw.toarray(), X, atol=0.01)
