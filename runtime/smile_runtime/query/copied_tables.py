@@ -9,6 +9,7 @@ from smile_runtime.arrays import StoredGroup, attribute_text, attribute_texts, r
 from smile_runtime.errors import QueryError
 from smile_runtime.query.file_query import FileQuery
 from smile_runtime.query.query import MatrixLocation
+from smile_runtime.query.stored_frame import StoredFrame
 
 NAMES_PER_READ = 2**16
 BYTES_PER_READ = 2**24
@@ -26,15 +27,18 @@ def require_tables(query: FileQuery) -> None:
     The items of ``layers``, ``obsp``, ``varp`` and ``raw`` are copied unread.
     """
     n_obs, n_vars = query.n_obs, len(query.var(MatrixLocation()))
-    n_rows_of = {"obs": n_obs, "obsm": n_obs, "varm": n_vars}
-    for name in ("obs", "obsm", "varm", "uns", "layers", "obsp", "varp"):
+    n_rows_of = {"obsm": n_obs, "varm": n_vars}
+    for name in ("obs", "var", "obsm", "varm", "uns", "layers", "obsp", "varp"):
         with _explained(query, name):
             keys = _keys(query.group[name]) if name in query.group else []
         if name in ("layers", "obsp", "varp"):
             continue
         for key in keys:
             with _explained(query, f"{name}/{key}"):
-                n_read = len(query.obs(key)) if name == "obs" else _read(query.group[name][key])
+                if name in ("obs", "var"):
+                    StoredFrame(query.group[name]).column(key)
+                    continue
+                n_read = _read(query.group[name][key])
                 if name in n_rows_of and n_read not in (None, n_rows_of[name]):
                     raise ValueError(f"it has {n_read} rows instead of {n_rows_of[name]:,}")
 
