@@ -82,9 +82,11 @@ def test_batch_size_and_order_change_nothing(
 ) -> None:
     encoder = smile_runtime.open_space(built, device="cpu", precision="int8").encoder()
     X = simulated().to_df()[list(encoder.features.ids)].to_numpy(np.float32)
-    expected = encoder.encode(X)
-    np.testing.assert_allclose(encoder.encode(X, batch_size=batch_size), expected, atol=1e-6)
-    np.testing.assert_allclose(encoder.encode(X[::-1].copy(), batch_size=batch_size)[::-1], expected, atol=1e-6)
+    expected = encoder.encode(X, np.ones(len(X)))
+    np.testing.assert_allclose(encoder.encode(X, np.ones(len(X)), batch_size=batch_size), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        encoder.encode(X[::-1].copy(), np.ones(len(X)), batch_size=batch_size)[::-1], expected, atol=1e-6
+    )
 
 
 def test_another_graph_is_found_by_its_parity(built: Path) -> None:
