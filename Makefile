@@ -11,7 +11,10 @@ HUB_TESTS = tests/zoo/hub tests/zoo/transfer
 # Nothing where there is no npm: the test then says so. The file is the last that npm writes.
 NODE_PACKAGES = $(and $(shell command -v npm 2>/dev/null),docs/javascript/node_modules/.package-lock.json)
 
-.PHONY: demo test lint test-base test-hub test-wheel test-gpu-wheel test-javascript test-browser clean
+FUZZ = OMP_NUM_THREADS=1 .venv/bin/python -W ignore benchmarks/fuzz
+SEED ?= 0
+
+.PHONY: demo test lint test-base test-hub test-wheel test-gpu-wheel test-javascript test-browser fuzz clean
 
 demo: .venv/demo.stamp  ## project the packaged query into the pbmc space: demo.h5ad, demo.html and demo.png
 	.venv/bin/smile-zoo demo
@@ -54,6 +57,12 @@ test-javascript: .venv-base/base.stamp $(NODE_PACKAGES)  ## the JavaScript examp
 
 test-browser: .venv/dev.stamp  ## the HTML report in Chromium, where there is one
 	.venv/bin/python -m pytest tests/browser
+
+fuzz: .venv/dev.stamp  ## damaged queries, stores and spaces, and a hostile Hub; minutes, and not part of CI
+	$(FUZZ)/queries.py -n 1100 --seed $(SEED)
+	$(FUZZ)/stores.py -n 500 --seed $(SEED)
+	$(FUZZ)/spaces.py -n 300 --seed $(SEED)
+	$(FUZZ)/endpoints.py -n 100 --seed $(SEED)
 
 .venv/demo.stamp: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv

@@ -4,7 +4,7 @@ Each try changes a copy of the packaged space as a hostile author could, with ev
 of it. Then ``smile-zoo verify`` and a projection of 20 cells must both accept it or both refuse it with an error of
 smile-zoo, within a minute, and whatever is accepted gives results in their ranges.
 
-    python benchmarks/fuzz/spaces.py --tries 200 --seed 0
+    python benchmarks/fuzz/spaces.py -n 200 --seed 0
 """
 
 import argparse
@@ -354,7 +354,7 @@ def main(n: int, seed: int) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Fuzz spaces and bundles.")
-    parser.add_argument("--tries", type=int, default=200)
+    parser.add_argument("-n", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    sys.exit(1 if main(arguments.tries, arguments.seed) else 0)
+    sys.exit(1 if main(arguments.n, arguments.seed) else 0)

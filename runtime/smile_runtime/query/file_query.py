@@ -272,10 +272,9 @@ def _open_zarr(path: Path) -> "Iterator[StoredGroup]":
     import zarr
 
     require_codecs(path)
-    try:
-        yield cast("StoredGroup", zarr.open_group(path, mode="r"))
-    except FileNotFoundError as error:
-        raise unreadable_file(path, "zarr", error) from error
+    with reading(path, "zarr"):
+        root = zarr.open_group(path, mode="r")
+    yield cast("StoredGroup", root)
 
 
 def _table(root: StoredGroup, modality: str, path: Path, stated: str | None, synonyms: Collection[str]) -> str:

@@ -195,7 +195,11 @@ def test_codes_without_a_category(counts, tmp_path, space, attribute):
     counts.write_h5ad(tmp_path / "query.h5ad")
     with h5py.File(tmp_path / "query.h5ad", "a") as file:
         file[f"{attribute}/kind/codes"][3] = 100
-    assert_error(tmp_path / "query.h5ad", space, f"{attribute}/kind would be copied, but .* categories have the codes 0 to 100, but there are 1")
+    assert_error(
+        tmp_path / "query.h5ad",
+        space,
+        f"{attribute}/kind would be copied, but .* categories have the codes 0 to 100, but there are 1",
+    )
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,9 @@ def test_an_unreadable_column_of_obs_is_rejected(path, space, kind):
             opaque = h5py.h5t.create(h5py.h5t.OPAQUE, 8)
             opaque.set_tag(b"NUMPY:O")
             h5py.h5d.create(file["obs"].id, b"donor", opaque, h5py.h5s.create_simple((30,)))
-    with pytest.raises(QueryError, match=r"the column 'donor' of /obs cannot be read: .*; remove it, or copy|/obs/donor lacks"):
+    with pytest.raises(
+        QueryError, match=r"the column 'donor' of /obs cannot be read: .*; remove it, or copy|/obs/donor lacks"
+    ):
         project_file(path, space, path.with_name("full.h5ad"), batch_keys=["donor"])
 
 
