@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_verify_and_project_agree():
     pytest.importorskip("onnx", reason="the extra `train` is not installed")
-    command = [sys.executable, ROOT / "benchmarks/fuzz/spaces.py", "--tries", "25", "--seed", "7"]
+    command = [sys.executable, ROOT / "benchmarks/fuzz/spaces.py", "-n", "25", "--seed", "7"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=dict(os.environ))
     assert run.returncode == 0, run.stdout + run.stderr
     assert "25 tries" in run.stdout

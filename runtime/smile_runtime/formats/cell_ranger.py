@@ -7,7 +7,7 @@ import numpy as np
 import scipy
 
 from smile_runtime.errors import QueryError
-from smile_runtime.formats.names import unique_index, warn_of_empty_droplets
+from smile_runtime.formats.names import unique_features, unique_index, warn_of_empty_droplets
 
 if TYPE_CHECKING:
     import h5py
@@ -47,7 +47,7 @@ def _only_genome(file: "h5py.File", path: Path) -> "h5py.Group":
     return file[genomes[0]]
 
 
-def _read_matrix(group: "h5py.Group") -> scipy.sparse.csr_matrix:
+def _read_matrix(group: "h5py.Group") -> "scipy.sparse.csr_matrix":
     """Return the values, barcodes by features; the columns that are stored are its rows."""
     n_features, n_barcodes = map(int, group["shape"][:])
     values = group["data"].astype(np.float32)[:]
@@ -66,7 +66,7 @@ def _read_features(group: "h5py.Group") -> "pd.DataFrame":
     ids = "gene_id" if "gene_id" in features else "id"  # a matrix of probes has both
     columns = {"gene_ids": ids, "feature_types": "feature_type", "genome": "genome"}
     var = {name: _texts(features[stored]) for name, stored in columns.items() if stored in features}
-    return pd.DataFrame(var, index=unique_index(_texts(features["name"])))
+    return pd.DataFrame(var, index=unique_features(_texts(features["name"]), var.get("feature_types")))
 
 
 def _texts(dataset: "h5py.Dataset") -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from smile_runtime.errors import QueryError
 from smile_runtime.formats.cell_ranger import read_cell_ranger
 from smile_runtime.formats.loom import read_loom
-from smile_runtime.formats.matrix_market import read_matrix_market
+from smile_runtime.formats.matrix_market import companions, read_matrix_market
 from smile_runtime.formats.table import read_table
 from smile_runtime.io import CELL_RANGER, LOOM, MATRIX_MARKET, TABLE, FileFormat, read_h5ad, recognize_format
 
@@ -33,6 +33,12 @@ _READ_ERRORS = (
 def is_foreign(path: Path) -> bool:
     """Return whether a file or folder has a format that `read_foreign` reads."""
     return recognize_format(path) in (*_READERS, TABLE)
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return a query and the files beside it that hold its names."""
+    is_matrix = path.is_file() and recognize_format(path) == MATRIX_MARKET
+    return [path, *companions(path)] if is_matrix else [path]
 
 
 def read_cells(path: Path) -> "AnnData":

@@ -39,7 +39,7 @@ def read_loom(path: Path) -> "AnnData":
     return adata
 
 
-def _read_matrix(stored: "h5py.Dataset") -> scipy.sparse.csr_matrix:
+def _read_matrix(stored: "h5py.Dataset") -> "scipy.sparse.csr_matrix":
     """Return the values, cells by features; stored are features by cells."""
     n_features, n_cells = stored.shape
     width = max(1, _VALUES_PER_BLOCK // max(1, n_features))

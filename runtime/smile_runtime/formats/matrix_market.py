@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 
 from smile_runtime.errors import QueryError
-from smile_runtime.formats.names import unique_index, warn_of_empty_droplets
+from smile_runtime.formats.names import unique_features, unique_index, warn_of_empty_droplets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,13 +37,18 @@ def read_matrix_market(path: Path) -> "AnnData":
     from scipy.io import mmread
 
     matrix = _only_matrix(path) if path.is_dir() else path
-    barcodes, features = (_read_names(_companion(matrix, names)) for names in (_BARCODES, _FEATURES))
+    barcodes, features = map(_read_names, companions(matrix))
     X = scipy.sparse.csr_matrix(mmread(matrix), dtype=np.float32)
     cells_first = _cells_first(X.shape, len(barcodes), len(features), matrix)
     X = X if cells_first else X.T.tocsr()
     var = _describe_features(features.iloc[-X.shape[1] :])
     warn_of_empty_droplets(X, path)
     return anndata.AnnData(X, obs=pd.DataFrame(index=unique_index(barcodes.iloc[-X.shape[0] :, 0].tolist())), var=var)
+
+
+def companions(matrix: Path) -> list[Path]:
+    """Return the tables of barcodes and features beside a matrix; raise QueryError if one is missing."""
+    return [_companion(matrix, names) for names in (_BARCODES, _FEATURES)]
 
 
 def _only_matrix(folder: Path) -> Path:
@@ -102,4 +107,6 @@ def _describe_features(table: "pd.DataFrame") -> "pd.DataFrame":
     if table.shape[1] == 1:
         return pd.DataFrame(index=unique_index(ids))
     types = {} if table.shape[1] == 2 else {"feature_types": table[2].tolist()}
-    return pd.DataFrame({"gene_ids": ids, **types}, index=unique_index(table[1].tolist()))
+    return pd.DataFrame(
+        {"gene_ids": ids, **types}, index=unique_features(table[1].tolist(), types.get("feature_types"))
+    )

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import scipy
 
 if TYPE_CHECKING:
     import pandas as pd
+    from scipy.sparse import csr_matrix
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,17 @@ def unique_index(names: Sequence[str]) -> "pd.Index[str]":
     return index if index.is_unique else cast("pd.Index[str]", make_index_unique(index))
 
 
-def warn_of_empty_droplets(X: scipy.sparse.csr_matrix, path: Path) -> None:
+def unique_features(names: Sequence[str], types: Sequence[str] | None) -> "pd.Index[str]":
+    """Return names of features as an index; a gene keeps its name although an antibody before it has the same."""
+    if types is None:
+        return unique_index(names)
+    is_other = np.asarray(types, dtype=object) != "Gene Expression"
+    genes_first = np.argsort(is_other, kind="stable")
+    index = unique_index(np.asarray(names, dtype=object)[genes_first].tolist())
+    return index[np.argsort(genes_first, kind="stable")]
+
+
+def warn_of_empty_droplets(X: "csr_matrix", path: Path) -> None:
     """Warn if most barcodes have next to no counts, as in the unfiltered matrices of Cell Ranger."""
     n_empty = int((np.asarray(X.sum(axis=1)).ravel() <= _MAX_EMPTY_TOTAL).sum())
     if n_empty > X.shape[0] / 2:

@@ -117,7 +117,7 @@ def _columns_of_numbers(part: "pd.DataFrame", layout: TableLayout, path: Path) -
     return numeric
 
 
-def _numbers(part: "pd.DataFrame", layout: TableLayout, path: Path) -> scipy.sparse.csr_matrix:
+def _numbers(part: "pd.DataFrame", layout: TableLayout, path: Path) -> "scipy.sparse.csr_matrix":
     """Return the values of some rows, or raise QueryError if one is missing or is text."""
     import pandas as pd
 
@@ -166,7 +166,7 @@ def _sample(names: Sequence[str]) -> str:
 
 
 def _make_adata(
-    X: scipy.sparse.csr_matrix, *, cells: "pd.DataFrame", features: "pd.DataFrame", path: Path
+    X: "scipy.sparse.csr_matrix", *, cells: "pd.DataFrame", features: "pd.DataFrame", path: Path
 ) -> "AnnData":
     import anndata
 

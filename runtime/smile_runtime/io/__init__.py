@@ -23,6 +23,7 @@ from smile_runtime.io.file_format import (
     require_path,
     unreadable_file,
 )
+from smile_runtime.io.file_state import file_states
 from smile_runtime.io.h5ad import open_hdf5, read_h5ad, write_h5ad
 from smile_runtime.io.hdf5_reading import open_probed_hdf5, probe_hdf5, reading
 from smile_runtime.io.invisible_characters import visible_text
@@ -52,6 +53,7 @@ __all__ = [
     "atomic_directory",
     "atomic_path",
     "default_threads",
+    "file_states",
     "follow_link",
     "handle_deferred_signal",
     "interrupt_on_signals",

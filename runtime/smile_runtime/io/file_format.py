@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import h5py
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_HDF5_OFFSETS = (0, 512, 1024, 2048, 4096)  # of the signature, which a block of the user may precede
 _N_CHECKED_BYTES = 8192
 _MAX_LISTED_NAMES = 5
 _SUFFIXES_OF_CELLS = (".h5ad", ".h5mu", ".zarr", ".h5", ".loom")
@@ -137,13 +138,13 @@ def unreadable_file(path: Path, kind: str, error: Exception | str) -> QueryError
 def _file_format(path: Path) -> FileFormat:
     with path.open("rb") as file:
         start = file.read(_N_CHECKED_BYTES)
+    if any(start[offset:].startswith(_HDF5_SIGNATURE) for offset in _HDF5_OFFSETS):
+        return _hdf5_format(path)
     if not start:
         return _EMPTY
     if start.startswith(b"\x1f\x8b"):
         return _gzip_format(path)
     found = _content_format(start)
-    if found == H5AD:
-        return _hdf5_format(path)
     return _EXCEL if found == _ZIP and _is_workbook(path) else found
 
 

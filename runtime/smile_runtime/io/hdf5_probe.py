@@ -154,7 +154,8 @@ def _naming(path: str) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    text = str(error.args[0]) if error.args else ""
+    strerror = error.strerror if isinstance(error, OSError) else None
+    text = str(strerror or (error.args[0] if error.args else ""))
     return text.splitlines()[0] if text else type(error).__name__
 
 

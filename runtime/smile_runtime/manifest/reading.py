@@ -50,16 +50,21 @@ def read_manifest_bytes(space: Path) -> bytes:
         problem = f"is not a space directory: it has no {MANIFEST_NAME}" if space.exists() else "does not exist"
         raise SpaceNotFoundError(f"{space} {problem}; use a space directory or a name from `smile-zoo list`")
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_MANIFEST_BYTES + 1)
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise SpaceError(_too_large(str(path)))
+        return path.read_bytes()
     except OSError as error:
         raise SpaceError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _too_large(origin: str) -> str:
+    return f"{origin} has more than {MAX_MANIFEST_BYTES:,} bytes, which no manifest needs; do not use it"
 
 
 def parse_manifest(content: bytes, origin: str) -> Manifest:
     """Decode a manifest; ``origin`` names its source in errors, which are those of `read_manifest`."""
     if len(content) > MAX_MANIFEST_BYTES:
-        raise SpaceError(f"{origin} has more than {MAX_MANIFEST_BYTES:,} bytes, which no manifest needs; do not use it")
+        raise SpaceError(_too_large(origin))
     try:
         header = msgspec.json.decode(content, type=_Header)
         if header.format != FORMAT:

@@ -1,8 +1,7 @@
 """Projection from file to file: streamed, and written completely or not at all."""
 
 import hashlib
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.errors import OutputError
 from smile_runtime.features import words_of_kind
-from smile_runtime.io import ZARR_STORE, require_apart, require_free
+from smile_runtime.formats import files_of
+from smile_runtime.io import ZARR_STORE, file_states, require_apart, require_free
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE, record_dtype
 from smile_runtime.projection.encoder_query import kind_of_encoder
@@ -24,7 +24,7 @@ from smile_runtime.query import MatrixLocation, open_query, require_cell_names, 
 from smile_runtime.results import (
     ProjectionSummary,
     ResumableResults,
-    is_complete,
+    is_finished,
     make_batches,
     require_kind,
     summarize_projection,
@@ -125,7 +125,7 @@ def project_file(
     replaceable = ZARR_STORE if output.suffix == ".zarr" else None
     require_apart(output, query)
     require_apart(unfinished_path(output), query)
-    if resume and is_complete(output):
+    if resume and is_finished(output, query, manifest_sha256=space.manifest_sha256, key_added=key_added):
         raise OutputError(
             f"{output} is complete, so there is nothing to resume; to replace it, project again",
             options={"resume": False, "force": True},
@@ -161,7 +161,7 @@ def _resumable_results(
     projector = prepared.projector
     dtype = record_dtype(projector.encoder.record.n_latent, len(projector.mapper.columns))
     depends_on = [
-        sorted(_file_states(query.resolve())),
+        sorted(state for path in files_of(query.resolve()) for state in file_states(path)),
         table,
         space.manifest_sha256,
         space.precision,
@@ -175,17 +175,3 @@ def _resumable_results(
         fingerprint=hashlib.sha256(msgspec.json.encode(depends_on, enc_hook=np.generic.item)).hexdigest(),
         interpretation=prepared.interpretation,
     )
-
-
-def _file_states(path: Path | os.DirEntry[str]) -> Iterator[tuple[bytes, int, int, int, int]]:
-    """Yield path, size, inode, and times of modification and status change of a file, or of every file in a folder.
-
-    The times of the folder itself are ignored, because they do not change when its files are rewritten.
-    """
-    if path.is_dir():
-        with os.scandir(path) as entries:
-            for entry in entries:
-                yield from _file_states(entry)
-    else:
-        status = path.stat()
-        yield os.fsencode(path), status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns

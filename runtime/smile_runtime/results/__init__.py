@@ -1,11 +1,12 @@
 """Projection results: records, summaries, and the fields and files they are written to."""
 
 from smile_runtime.results.anndata_fields import label_keys, label_names, require_free_fields, require_key, write_fields
+from smile_runtime.results.earlier_output import is_finished
 from smile_runtime.results.label_counts import BatchCount, LabelCount, LabelCounts
 from smile_runtime.results.output_file import OUTPUTS, require_kind, write_output
 from smile_runtime.results.projection_summary import ProjectionSummary, make_batches, summarize_projection
 from smile_runtime.results.results import MemoryResults, Projection, Results
-from smile_runtime.results.resumable_results import ResumableResults, is_complete, unfinished_folder, unfinished_path
+from smile_runtime.results.resumable_results import ResumableResults, unfinished_folder, unfinished_path
 
 __all__ = [
     "OUTPUTS",
@@ -17,7 +18,7 @@ __all__ = [
     "ProjectionSummary",
     "Results",
     "ResumableResults",
-    "is_complete",
+    "is_finished",
     "label_keys",
     "label_names",
     "make_batches",

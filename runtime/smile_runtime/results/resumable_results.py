@@ -14,7 +14,6 @@ import numpy as np
 from smile_runtime.errors import OutputError, QueryError, SmileError
 from smile_runtime.io import (
     SCRATCH_PREFIX,
-    ZARR_STORE,
     FolderKind,
     OwnFolder,
     atomic_path,
@@ -52,12 +51,6 @@ def unfinished_path(output: Path) -> Path:
     """Return the path of the folder that holds everything until an output is complete."""
     target = follow_link(output)
     return target.with_name(f"{target.name}.unfinished")
-
-
-def is_complete(output: Path) -> bool:
-    """Return whether an output exists and no projection into it was interrupted."""
-    exists = output.is_file() or ZARR_STORE.matches(output)
-    return exists and not os.path.lexists(unfinished_path(output))
 
 
 @contextmanager

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from smile_runtime import QueryError, project, project_file
-from smile_runtime.formats import foreign_cells, read_cells, read_foreign
+from smile_runtime.formats import files_of, foreign_cells, read_cells, read_foreign
+from smile_runtime.formats.names import unique_features
 
 
 def assert_same(path, counts, space) -> anndata.AnnData:
@@ -165,3 +166,16 @@ def test_an_interrupted_projection_of_a_converted_file_can_be_resumed(counts, sp
     assert steps[0] == 7
     expected = project(counts, space, copy=True).obsm["X_smile"]
     np.testing.assert_allclose(anndata.read_h5ad(path.with_name("out.h5ad")).obsm["X_smile"], expected, atol=1e-6)
+
+
+def test_a_gene_keeps_its_name_although_an_antibody_comes_first() -> None:
+    types = ["Antibody Capture", "Gene Expression", "Gene Expression"]
+    assert unique_features(["CD14", "CD14", "LYZ"], types).tolist() == ["CD14-1", "CD14", "LYZ"]
+
+
+def test_a_matrix_depends_on_the_names_beside_it(tmp_path) -> None:
+    for name in ("matrix.mtx", "barcodes.tsv", "features.tsv"):
+        (tmp_path / name).write_text("%%MatrixMarket matrix coordinate integer general\n1 1 0\n")
+    names = [path.name for path in files_of(tmp_path / "matrix.mtx")]
+    assert names == ["matrix.mtx", "barcodes.tsv", "features.tsv"]
+    assert files_of(tmp_path / "barcodes.tsv") == [tmp_path / "barcodes.tsv"]

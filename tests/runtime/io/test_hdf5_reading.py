@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from smile_runtime.errors import QueryError
-from smile_runtime.io import hdf5_reading, open_probed_hdf5, probe_hdf5, read_h5ad, reading
+from smile_runtime.io import hdf5_report, open_probed_hdf5, probe_hdf5, read_h5ad, reading
 
 LOOP = "while True: pass"
 
@@ -29,7 +29,7 @@ def probe_that(tmp_path, monkeypatch):
 
     def replace(program: str) -> None:
         (tmp_path / "probe.py").write_text(program)
-        monkeypatch.setattr(hdf5_reading, "_PROBE", tmp_path / "probe.py")
+        monkeypatch.setattr(hdf5_report, "_PROBE", tmp_path / "probe.py")
 
     return replace
 
@@ -42,7 +42,7 @@ def test_sound_file_is_opened(path):
 
 @pytest.mark.parametrize("read", [lambda path: probe_hdf5(path, "h5ad"), read_h5ad])
 def test_a_read_without_end_is_an_error(path, probe_that, monkeypatch, read):
-    monkeypatch.setattr(hdf5_reading, "PROBE_SECONDS", 1)
+    monkeypatch.setattr(hdf5_report, "PROBE_SECONDS", 1)
     probe_that(f"import signal, sys; signal.alarm(int(sys.argv[2]))\n{LOOP}")
     with pytest.raises(QueryError, match=r"query\.h5ad cannot be read as h5ad: HDF5 does not finish reading it in 1 s"):
         read(path)
@@ -54,13 +54,13 @@ def test_strings_that_hdf5_never_finishes_reading_are_an_error(path, monkeypatch
     strings = content.index(b"GCOL")
     content[strings + 16 : strings + 32] = bytes(16)
     path.write_bytes(content)
-    monkeypatch.setattr(hdf5_reading, "PROBE_SECONDS", 5)
+    monkeypatch.setattr(hdf5_report, "PROBE_SECONDS", 5)
     with pytest.raises(QueryError, match="HDF5 does not finish reading it in 5 s"):
         read_h5ad(path)
 
 
 def test_a_probe_that_outlives_its_alarm_is_killed(path, probe_that, monkeypatch):
-    monkeypatch.setattr(hdf5_reading, "PROBE_SECONDS", -4)
+    monkeypatch.setattr(hdf5_report, "PROBE_SECONDS", -4)
     probe_that(LOOP)
     with pytest.raises(QueryError, match="HDF5 does not finish reading it"):
         probe_hdf5(path, "h5ad")
@@ -81,11 +81,11 @@ def test_a_probe_that_cannot_run_is_a_warning(path, probe_that, caplog):
 def test_an_interruption_ends_the_probe(path):
     program = f"""
 from pathlib import Path
-from smile_runtime.io import hdf5_reading
+from smile_runtime.io import hdf5_report, probe_hdf5
 probe = Path({str(path)!r}).with_name("probe.py")
 probe.write_text("import time; print(1, flush=True); time.sleep(100)")
-hdf5_reading._PROBE = probe
-hdf5_reading.probe_hdf5(Path({str(path)!r}), "h5ad")
+hdf5_report._PROBE = probe
+probe_hdf5(Path({str(path)!r}), "h5ad")
 """
     process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
     time.sleep(3)

@@ -10,7 +10,7 @@ import scipy
 import zarr
 from pandas.testing import assert_frame_equal
 
-from smile_runtime import QueryError, ValueKindError, project, project_file
+from smile_runtime import OutputError, QueryError, ValueKindError, project, project_file
 from smile_runtime.projection import file_projection
 
 ZARR_FORMATS = pytest.mark.filterwarnings("ignore:((Writing )?zarr v|Consolidated metadata):UserWarning")
@@ -83,11 +83,13 @@ def test_zarr(counts, expected, space, tmp_path, form, version):
 
 
 @ZARR_FORMATS
-def test_zarr_output_can_replace_another_store_or_the_query(counts, expected, space, tmp_path):
+def test_zarr_output_can_replace_another_store_but_not_the_query(counts, expected, space, tmp_path):
     counts.write_zarr(tmp_path / "query.zarr")
-    for output in ("out.zarr", "out.zarr", "query.zarr"):
-        project_file(tmp_path / "query.zarr", space, tmp_path / output, force=True)
-        assert_results(anndata.read_zarr(tmp_path / output), expected)
+    for _ in range(2):
+        project_file(tmp_path / "query.zarr", space, tmp_path / "out.zarr", force=True)
+        assert_results(anndata.read_zarr(tmp_path / "out.zarr"), expected)
+    with pytest.raises(OutputError, match=r"is the input .* itself, which is never replaced"):
+        project_file(tmp_path / "query.zarr", space, tmp_path / "query.zarr", force=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.zarr", "query.zarr"]
 
 

@@ -108,7 +108,7 @@ def test_a_damaged_modality_is_rejected(path: Path) -> None:
     with h5py.File(path, "r+") as file:
         del file["mod/rna/X/indices"]
     assert read_modality(path, "atac").n_obs == 3
-    with pytest.raises(RecipeError, match=r"cells\.h5mu cannot be read as h5mu"):
+    with pytest.raises(RecipeError, match="the stored matrix is damaged: indices should be a list of numbers"):
         read_modality(path, "rna")
 
 

@@ -135,3 +135,36 @@ def test_names() -> None:
     assert sample_names([Path("/data/a/matrix.mtx"), Path("/data/b/matrix.mtx")]) == ["a", "b"]
     with pytest.raises(OutputError, match="would both be written"):
         name_samples([Path("x/a.h5ad"), Path("y/A.h5ad")], Path("out"), only_embedding=False)
+
+
+def test_an_output_is_never_another_query(run, queries, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "s1.h5ad").rename(tmp_path / "results/s1.h5ad")
+    (tmp_path / "s1.h5ad").write_bytes((tmp_path / "results/s1.h5ad").read_bytes())
+    before = (tmp_path / "results/s1.h5ad").read_bytes()
+    done = run("project", "s1.h5ad", "results/s1.h5ad", "pbmc", "-o", "results", "--force")
+    assert done.returncode == 1
+    (tmp_path / "link.h5ad").symlink_to("results/s1.h5ad")
+    done = run("project", "s1.h5ad", "link.h5ad", "pbmc", "-o", "results", "--force", "--overwrite")
+    assert done.returncode == 1
+    assert "which is never replaced" in done.stderr
+    assert (tmp_path / "results/s1.h5ad").read_bytes() == before
+
+
+def test_resume_replaces_reports_of_its_own_alone(run, queries, tmp_path: Path) -> None:
+    command = ["project", *queries, "pbmc", "-o", "results", "--report", "r.html", "--report", "r.png"]
+    assert run(*command).returncode == 0
+    (tmp_path / "results/s2.h5ad").unlink()
+    done = run(*command, "--resume")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "results/s2.h5ad").unlink()
+    (tmp_path / "r.html").write_text("mine")
+    assert "r.html exists" in run(*command, "--resume").stderr
+    assert (tmp_path / "r.html").read_text() == "mine"
+
+
+def test_resume_takes_no_other_file_for_an_output(run, queries, tmp_path: Path) -> None:
+    (tmp_path / "out.h5ad").write_bytes((tmp_path / "s1.h5ad").read_bytes())
+    done = run("project", "s1.h5ad", "pbmc", "-o", "out.h5ad", "--resume")
+    assert done.returncode == 1
+    assert "out.h5ad exists" in done.stderr

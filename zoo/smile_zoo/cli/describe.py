@@ -15,13 +15,13 @@ from smile_zoo.transfer import describe
 @click.option("--title", help="Title on the card and in lists.")
 @click.option("--description", help="Description in a few sentences.")
 @click.option("--tissue", help="Tissue of the reference cells.")
-@click.option("--license", "license_", help="License of the space, such as CC-BY-4.0.")
+@click.option("--license", help="License of the space, such as CC-BY-4.0.")
 @click.option("--source", help="Name of the data source to change [default: the only one].")
 @click.option("--source-name", help="New name of the source.")
 @click.option("--source-license", help="License of the source's data.")
 @click.option("--source-url", help="Page or file that the source's data came from.")
 @options.as_json
-def command(directory: Path, *, license_: str | None, as_json: bool, **texts: str | None) -> None:
+def command(directory: Path, *, as_json: bool, **texts: str | None) -> None:
     """Change what a space DIRECTORY states about itself, without training it again.
 
     The manifest and the generated part of the card are written again; your own text in the card is kept. What publish
@@ -31,9 +31,9 @@ def command(directory: Path, *, license_: str | None, as_json: bool, **texts: st
     Example:
       smile-zoo describe ./my-space --license CC-BY-4.0 --source-url https://doi.org/10.1038/...
     """
-    if license_ is None and all(text is None for text in texts.values()):
+    if all(text is None for text in texts.values()):
         raise click.UsageError("nothing to change; give at least one option, such as --license CC-BY-4.0")
-    manifest = describe(directory, license=license_, **texts)
+    manifest = describe(directory, **texts)
     missing = list(unstated_facts(manifest.license, manifest.sources))
     if as_json:
         print_json({"space": str(directory), "unstated": missing})

@@ -14,16 +14,17 @@ from smile_runtime.errors import OutputError
 from smile_runtime.io import require_apart, require_free
 from smile_runtime.manifest import Device, Precision, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
-from smile_runtime.results import OUTPUTS, is_complete
+from smile_runtime.results import OUTPUTS, is_finished
 from smile_zoo.cli import options
 from smile_zoo.cli.console import print_json, print_line, progress_bar
 from smile_zoo.cli.flags import error_text
 from smile_zoo.cli.outcomes import print_run, print_tables, report_outcomes
-from smile_zoo.cli.samples import is_finished, name_samples, project_samples, require_outputs, sample_names
+from smile_zoo.cli.samples import name_samples, project_samples, require_outputs, sample_names
 from smile_zoo.report import (
     DRAWING_PACKAGES,
     MAX_DRAWN_CELLS,
     draw_map,
+    is_report,
     require_drawing_packages,
     sampled_cells,
     tables_json,
@@ -149,11 +150,8 @@ def command(
     for report in reports:
         require_apart(report, *queries, *([sample.output for sample in samples] or [output]))
         require_drawing_packages(report)
-    if resume and not several and is_complete(output):
-        _print_complete(output, reports, as_json=as_json)
-        return
     for report in reports:
-        require_free(report, force=force)
+        require_free(report, force=force or (resume and is_report(report)))
     with progress_bar("pulling", unit="B") as pulling:
         modalities = None if modality is None else [modality]
         opened = load(space, device=device, precision=precision, modalities=modalities, progress=pulling)
@@ -174,12 +172,18 @@ def command(
                 **settings,
             )
 
+    def is_done(query: Path, output: Path) -> bool:
+        key = settings["key_added"]
+        return resume and is_finished(output, query, manifest_sha256=opened.manifest_sha256, key_added=key)
+
     if not several:
-        _show_one(project(queries[0], output), opened, output, reports, force=force, as_json=as_json)
+        if is_done(queries[0], output):
+            _print_complete(output, reports, as_json=as_json)
+            return
+        _show_one(project(queries[0], output), opened, output, reports, as_json=as_json)
         return
-    key = settings["key_added"]
-    skipped = [sample for sample in samples if resume and is_finished(sample, opened.manifest_sha256, key)]
-    require_outputs([sample for sample in samples if sample not in skipped], output, force=force)
+    skipped = [sample for sample in samples if is_done(sample.query, sample.output)]
+    require_outputs(samples, output, skipped=skipped, force=force)
     outcomes = project_samples(
         samples,
         lambda sample: project(sample.query, sample.output),
@@ -191,12 +195,11 @@ def command(
 
 
 def _show_one(
-    summary: ProjectionSummary, space: Space, output: Path, reports: Sequence[Path], *, force: bool, as_json: bool
+    summary: ProjectionSummary, space: Space, output: Path, reports: Sequence[Path], *, as_json: bool
 ) -> None:
     """Write the reports of a projection, and print its tables."""
     tables, cells, provenance = tabulate_projection(summary), sampled_cells(summary), summary.provenance
     for report in reports:
-        require_free(report, force=force)  # again: the projection may have taken long
         if report.suffix == ".html":
             write_page(report, space, provenance=provenance, tables=tables, cells=cells)
         else:

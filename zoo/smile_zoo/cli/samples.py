@@ -8,6 +8,7 @@ from pathlib import Path
 
 from smile_runtime import OutputError, ProjectionSummary, SmileError
 from smile_runtime.io import H5MU, ZARR, ZARR_STORE, recognize_format, require_apart, require_free, write_error
+from smile_runtime.results import unfinished_path
 from smile_zoo.cli.console import print_line
 
 _SUFFIX = re.compile(
@@ -50,19 +51,18 @@ def name_samples(queries: Sequence[Path], folder: Path, *, only_embedding: bool)
     Raises
     ------
     OutputError
-        If two outputs would be the same.
+        If two queries would have the same name.
     """
     samples = []
     for query, name in zip(queries, sample_names(queries), strict=True):
         suffix = ".h5ad" if only_embedding else {ZARR: ".zarr", H5MU: ".h5mu"}.get(recognize_format(query), ".h5ad")
         samples.append(Sample(name, query, folder / f"{name}{suffix}"))
-    outputs = [str(sample.output).casefold() for sample in samples]
-    for sample, output in zip(samples, outputs, strict=True):
-        same = [str(other.query) for other, path in zip(samples, outputs, strict=True) if path == output]
+    for sample in samples:
+        same = [str(other.query) for other in samples if other.name.casefold() == sample.name.casefold()]
         if len(same) > 1:
             raise OutputError(
-                f"{' and '.join(same)} would both be written to {sample.output}; rename one of them, or project them "
-                "into different folders"
+                f"{' and '.join(same)} would both be named {sample.name} in {folder}; rename one of them, or project "
+                "them into different folders"
             )
     return samples
 
@@ -89,7 +89,7 @@ def _folder_name(query: Path) -> str:
     return next((name for name in names if name and not _TOOL_NAME.fullmatch(name)), names[0])
 
 
-def require_outputs(samples: Sequence[Sample], folder: Path, *, force: bool) -> None:
+def require_outputs(samples: Sequence[Sample], folder: Path, *, skipped: Sequence[Sample], force: bool) -> None:
     """Create the output folder, and validate every output before any work is done.
 
     Raises
@@ -102,28 +102,12 @@ def require_outputs(samples: Sequence[Sample], folder: Path, *, force: bool) -> 
     except OSError as error:
         raise write_error(folder, error, "choose another folder for the outputs") from error
     for sample in samples:
-        require_apart(sample.output, sample.query)
-        require_free(sample.output, force=force, replaceable=ZARR_STORE if sample.output.suffix == ".zarr" else None)
-
-
-def is_finished(sample: Sample, manifest_sha256: str, key: str) -> bool:
-    """Return whether an earlier run has finished a sample: its output is of this space, and newer than the query."""
-    try:
-        newer = sample.output.stat().st_mtime >= sample.query.stat().st_mtime
-    except OSError:
-        return False
-    return newer and _stored_manifest(sample.output, key) in (None, manifest_sha256)
-
-
-def _stored_manifest(output: Path, key: str) -> str | None:
-    """Return the sha256 of the manifest that an h5ad output was projected with; None for other files."""
-    import h5py
-
-    try:
-        with h5py.File(output, "r") as file:
-            return str(file[f"uns/{key}/manifest_sha256"].asstr()[()])
-    except (OSError, KeyError):
-        return None
+        require_apart(sample.output, *(other.query for other in samples))
+        require_apart(unfinished_path(sample.output), *(other.query for other in samples))
+        if sample not in skipped:
+            require_free(
+                sample.output, force=force, replaceable=ZARR_STORE if sample.output.suffix == ".zarr" else None
+            )
 
 
 def project_samples(

@@ -163,7 +163,7 @@ def _require_hub(response: "httpx.Response", call: RunningCall) -> None:
     commit = response.headers.get("X-Repo-Commit")
     if call.commit is not None and commit not in {None, call.commit}:
         raise UnusableAnswer(f"the answer is about commit {ascii(commit)[:60]}, not {call.commit}")
-    if response.request.method != "HEAD" or commit is None:
+    if response.request.method != "HEAD" or commit is None or response.is_error:
         return
     etag = response.headers.get("X-Linked-Etag") or response.headers.get("ETag") or ""
     if _ETAG_REGEX.fullmatch(etag) is None:

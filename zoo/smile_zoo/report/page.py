@@ -10,6 +10,7 @@ from typing import Any
 from smile_runtime import Space
 from smile_runtime.io import atomic_path, visible_text
 from smile_runtime.mapping import MAX_MIXING_CELLS, UNKNOWN
+from smile_zoo.report.earlier_report import GENERATOR
 from smile_zoo.report.plot_data import make_plot_data
 from smile_zoo.report.projection_tables import ProjectionTables
 from smile_zoo.report.report_cells import ReportCells, pool_cells
@@ -94,6 +95,7 @@ def _write(
     plot_data = make_plot_data(space, cells)
     page = environment.from_string(_read_asset("page.html")).render(
         space=space.manifest,
+        generator=GENERATOR,
         samples=[_section(sample) for sample in samples],
         several=several,
         others=others,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 from smile_runtime import Reference, Space
 from smile_runtime.io import atomic_path, visible_text
 from smile_zoo.report.category_styles import REFERENCE_GRAY, category_style
+from smile_zoo.report.earlier_report import GENERATOR
 from smile_zoo.report.label_positions import locate_labels
 from smile_zoo.report.report_cells import Categories, ReportCells
 
@@ -61,7 +62,7 @@ def draw_map(path: Path, space: Space, cells: ReportCells) -> None:
         _annotate_labels(axes, reference)
     _lay_out(figure)
     with atomic_path(path) as partial:
-        figure.savefig(partial, dpi=150)
+        figure.savefig(partial, dpi=150, metadata={"Software": GENERATOR})
 
 
 def _lay_out(figure: "Figure") -> None:
