@@ -178,4 +178,5 @@ def test_a_matrix_depends_on_the_names_beside_it(tmp_path) -> None:
         (tmp_path / name).write_text("%%MatrixMarket matrix coordinate integer general\n1 1 0\n")
     names = [path.name for path in files_of(tmp_path / "matrix.mtx")]
     assert names == ["matrix.mtx", "barcodes.tsv", "features.tsv"]
-    assert files_of(tmp_path / "barcodes.tsv") == [tmp_path / "barcodes.tsv"]
+    (tmp_path / "cells.csv").write_text("gene,c\nLYZ,1\n")
+    assert files_of(tmp_path / "cells.csv") == [tmp_path / "cells.csv"]

@@ -122,4 +122,4 @@ def test_columns_as_anndata_wrote_them_before_0_8(generate, space, tmp_path):
         file["obs"].attrs["encoding-version"] = "0.1.0"
     summary = project_file(tmp_path / "query.h5ad", space, tmp_path / "out.h5ad", batch_keys=["kind"], n_sample=25)
     assert list(summary.sample_batches["kind"].names) == ["a", "b"]
-    assert np.bincount(summary.sample_batches["kind"].ids).tolist() == [12, 12, 1]
+    assert np.bincount(summary.sample_batches["kind"].ids + 1).tolist() == [1, 12, 12]

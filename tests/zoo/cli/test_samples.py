@@ -108,7 +108,7 @@ def test_equal_names_are_refused_before_any_work(run, queries, tmp_path: Path) -
     (tmp_path / "s1.csv").write_text("gene,c\nLYZ,1\n")
     done = run("project", "s1.h5ad", "s2.h5", "s1.csv", "pbmc", "-o", "results")
     assert done.returncode == 1
-    assert "s1.h5ad and s1.csv would both be written to results/s1.h5ad" in done.stderr
+    assert "s1.h5ad and s1.csv would both be named s1 in results" in done.stderr
     assert not (tmp_path / "results").exists()
 
 
@@ -133,7 +133,7 @@ def test_names() -> None:
     assert sample_names([outs[0], Path("b.v2.h5ad"), Path("c.csv.gz")]) == ["filtered_feature_bc_matrix", "b.v2", "c"]
     assert sample_names([Path("GSM1_matrix.mtx.gz"), Path("GSM2_matrix.mtx.gz")]) == ["GSM1", "GSM2"]
     assert sample_names([Path("/data/a/matrix.mtx"), Path("/data/b/matrix.mtx")]) == ["a", "b"]
-    with pytest.raises(OutputError, match="would both be written"):
+    with pytest.raises(OutputError, match="would both be named a in out"):
         name_samples([Path("x/a.h5ad"), Path("y/A.h5ad")], Path("out"), only_embedding=False)
 
 

@@ -77,7 +77,8 @@ def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str
         print_line(f"left out of the query, which holds other features too: {kinds}", err=True)
     for column, table in tables.batches.items():
         mixing = "mixing undefined" if table.mixing is None else f"mixing {table.mixing:.2f} (0 apart, 1 mixed)"
-        print_line(f"{len(table.batches)} batches by {column}: {mixing}", err=True)
+        n = len(table.batches)
+        print_line(f"{n} {'batch' if n == 1 else 'batches'} by {column}: {mixing}", err=True)
 
 
 def _samples_json(outcomes: Sequence[Outcome], results: Sequence[SampleResult]) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ import click
 
 from smile_runtime import ProjectionSummary, Space, project_file
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
-from smile_runtime.errors import OutputError
 from smile_runtime.io import require_apart, require_free
 from smile_runtime.manifest import Device, Precision, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
@@ -35,7 +34,7 @@ from smile_zoo.transfer import load
 
 
 @click.command("project")
-@click.argument("queries", metavar="QUERY...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("queries", metavar="QUERY...", nargs=-1, type=click.Path(path_type=Path))
 @click.argument("space")
 @click.option(
     "-o",
@@ -142,6 +141,8 @@ def command(
       smile-zoo project s1.h5ad s2.h5 s3/ pbmc -o results/ --report report.html
     """
     gc.set_threshold(1_000_000)  # collecting garbage takes 0.2 s and frees little: most objects belong to libraries
+    if not queries:
+        raise click.UsageError(f"QUERY or SPACE is missing, only {space!r} is given; give both, as in the example")
     several = len(queries) > 1
     _require_valid_names(queries, output, reports)
     samples = name_samples(queries, output, only_embedding=settings["only_embedding"]) if several else []
@@ -156,7 +157,7 @@ def command(
         modalities = None if modality is None else [modality]
         opened = load(space, device=device, precision=precision, modalities=modalities, progress=pulling)
 
-    def project(query: Path, output: Path) -> ProjectionSummary:
+    def project(query: Path, output: Path, *, again: bool = False) -> ProjectionSummary:
         n_sample = MAX_DRAWN_CELLS // len(queries) if reports else MAX_DRAWN_CELLS if batch_keys else 0
         with progress_bar("projecting") as progress:
             return project_file(
@@ -164,8 +165,8 @@ def command(
                 opened,
                 output,
                 modality=modality,
-                force=force,
-                resume=resume,
+                force=force or again,
+                resume=resume and not again,
                 batch_keys=batch_keys,
                 n_sample=n_sample,
                 progress=progress,
@@ -177,10 +178,13 @@ def command(
         return resume and is_finished(output, query, manifest_sha256=opened.manifest_sha256, key_added=key)
 
     if not several:
-        if is_done(queries[0], output):
+        done, missing = is_done(queries[0], output), [report for report in reports if not report.exists()]
+        if done and not missing:
             _print_complete(output, reports, as_json=as_json)
             return
-        _show_one(project(queries[0], output), opened, output, reports, as_json=as_json)
+        if done:
+            print_line(f"{output} is complete, but {missing[0]} is missing; projecting again", err=True)
+        _show_one(project(queries[0], output, again=done), opened, output, reports, as_json=as_json)
         return
     skipped = [sample for sample in samples if is_done(sample.query, sample.output)]
     require_outputs(samples, output, skipped=skipped, force=force)
@@ -234,13 +238,7 @@ def _require_valid_names(queries: Sequence[Path], output: Path, reports: Sequenc
 
 
 def _print_complete(output: Path, reports: Sequence[Path], *, as_json: bool) -> None:
-    """Print that an output needs no resuming; raise if one of its reports was not written."""
-    if missing := [report for report in reports if not report.exists()]:
-        raise OutputError(
-            f"{output} is complete, so there is nothing to resume, but {missing[0]} is missing; project again to write "
-            "both",
-            options={"resume": False, "force": True},
-        )
+    """Print that an output needs no resuming."""
     if as_json:
         print_json({"output": str(output), "reports": [str(report) for report in reports], "already_complete": True})
     click.echo(f"{output} is complete; nothing to resume", err=True)
