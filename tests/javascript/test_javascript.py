@@ -137,7 +137,7 @@ def test_numbers_are_not_scaled_and_may_be_missing(run, pbmc_copy, pbmc_genes):
     X[:, 5::7] = np.nan
     lines = [["", *pbmc_genes], *(["", *("" if np.isnan(value) else str(value) for value in row)] for row in X)]
     done = run("\n".join("\t".join(line) for line in lines), space=pbmc_copy)
-    assert largest_difference(np.array(json.loads(done.stdout)) - encoder.encode(X)) < MAX_DIFFERENCE
+    assert largest_difference(np.array(json.loads(done.stdout)) - encoder.encode(X, np.ones(len(X)))) < MAX_DIFFERENCE
 
 
 def test_one_of_several_modalities_must_be_named(run, pbmc_copy):
