@@ -114,7 +114,14 @@ class Probe:
 
         def visit(chunk: Any) -> None:  # noqa: ANN401 (a named tuple of h5py)
             found.add(chunk.chunk_offset)
-            if len(found) > expected or chunk.size > largest or chunk.byte_offset + chunk.size > self._n_bytes:
+            grid = zip(chunk.chunk_offset, dataset.shape, dataset.chunks, strict=True)
+            is_misplaced = any(start >= stop or start % step for start, stop, step in grid)
+            if (
+                is_misplaced
+                or len(found) > expected
+                or chunk.size > largest
+                or chunk.byte_offset + chunk.size > self._n_bytes
+            ):
                 raise _Fault(f"has a chunk of impossible size or position at {chunk.chunk_offset}")
 
         if not hasattr(dataset.id, "chunk_iter"):  # h5py before 3.9

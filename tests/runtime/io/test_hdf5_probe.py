@@ -1,5 +1,6 @@
 """The probe of an HDF5 file finds what HDF5 would read from elsewhere, as zeros, or without end."""
 
+import struct
 from pathlib import Path
 
 import anndata
@@ -166,6 +167,17 @@ def test_chunk_that_is_larger_than_its_values(path):
         array = file["uns"].create_dataset("bomb", (10,), "u1", chunks=(10,), compression="gzip")
         array.id.write_direct_chunk((0,), bytes(5000))
     assert error(path) == "/uns/bomb has a chunk of impossible size or position at (0,)"
+
+
+def test_a_chunk_beyond_the_end_of_its_array(path):
+    """Its values would be read as zeros."""
+    with h5py.File(path, "r+") as file:
+        file["obsm"].create_dataset("X_pca", (40, 5), "f4", chunks=(10, 5))[:] = 1
+    content = path.read_bytes()
+    key = struct.pack("<IIQQQ", 10 * 5 * 4, 0, 10, 0, 0)  # of the index: size, filters, offsets
+    assert content.count(key) == 1
+    path.write_bytes(content.replace(key, struct.pack("<IIQQQ", 10 * 5 * 4, 0, 10 * 2**22, 0, 0)))
+    assert error(path).startswith("/obsm/X_pca has a chunk of impossible size or position")
 
 
 def test_names_are_shown_on_one_line(path):
