@@ -1,16 +1,25 @@
 """A process that projects damaged files, and tells what came of each."""
 
+import argparse
 import json
 import multiprocessing
+import sys
+import tempfile
 import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NoReturn
 
 import anndata
 import h5py
 
 SPACE = Path(__file__).parents[2] / "zoo/smile_zoo/spaces/pbmc"
 SECONDS = 20
+GOOD = ("same", "error", "changed raw values")
+Try = tuple[str, str, str]
+"""The outcome of a try, the damage, and the details."""
 
 
 class Worker:
@@ -47,6 +56,37 @@ class Worker:
         self._process.join()
         self._start()
         return kind, f"in the phase {phase}"
+
+
+def judge(worker: Worker, path: Path, expected: str, are_values_alone_changed: Callable[[], bool]) -> tuple[str, str]:
+    """Project a damaged file; return the outcome, compared with the labels of the undamaged one, and the details."""
+    kind, detail = worker.project(path)
+    if kind == "labels":
+        kind = "same" if detail == expected else "different"
+    if kind == "different" and are_values_alone_changed():
+        kind = "changed raw values"
+    return kind, detail
+
+
+def count(title: str, make_tries: Callable[[int, int, Path], Iterator[Try]], n: int, seed: int) -> int:
+    """Print what went wrong in ``n`` tries and a count of the outcomes, and return the number of bad ones."""
+    outcomes: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for kind, what, detail in make_tries(n, seed, Path(folder)):
+            outcomes[kind] += 1
+            if kind not in GOOD:
+                print(f"{kind}: {what}\n  {detail}", flush=True)
+    print(f"{title}: {n} tries of seed {seed}: {dict(outcomes)}")
+    return sum(number for kind, number in outcomes.items() if kind not in GOOD)
+
+
+def run(main: Callable[[int, int], int]) -> NoReturn:
+    """Run a fuzzer with the arguments of the command line; exit 1 if a try ended badly."""
+    parser = argparse.ArgumentParser(description="Project damaged files.")
+    parser.add_argument("-n", type=int, default=200, help="number of tries")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    sys.exit(main(arguments.n, arguments.seed) > 0)
 
 
 def _serve(connection: Connection) -> None:

@@ -5,27 +5,23 @@ damaged file should give an error of one line, or the results of the undamaged f
 so a changed number in uncompressed values is silent; such tries are counted separately.
 """
 
-import argparse
-import collections
 import itertools
 import os
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import anndata
 import h5py
 import numpy as np
 import scipy
-from projection_worker import Worker
+from projection_worker import Try, Worker, count, judge, run
 
 DATA = Path(os.environ.get("SMILE_ZOO_DATA", Path(__file__).parents[2] / "../shared/data")) / "pbmc_6k8k_rna.h5ad"
 N_CELLS = 60
 SECONDS = 60
 FORMS = {"csr": scipy.sparse.csr_matrix, "csc": scipy.sparse.csc_matrix, "dense": lambda X: X.toarray()}
 COMPRESSIONS = ("gzip", "lzf", None)
-GOOD = ("same", "error", "changed raw values")
 Generator = np.random.Generator
 
 
@@ -242,9 +238,9 @@ DAMAGES = (
 )
 
 
-def tries(n: int, seed: int, bases: list[Path], folder: Path) -> Iterator[tuple[str, str, str]]:
+def tries(n: int, seed: int, folder: Path) -> Iterator[Try]:
     """Yield the outcome, the damage and the details of each try."""
-    worker = Worker()
+    worker, bases = Worker(), write_bases(folder)
     expected = {base: worker.project(base) for base in bases}
     for number in range(n):
         rng = np.random.default_rng((seed, number))
@@ -252,11 +248,7 @@ def tries(n: int, seed: int, bases: list[Path], folder: Path) -> Iterator[tuple[
         path = folder / "damaged.h5ad"
         path.write_bytes(base.read_bytes())
         what = f"{number} {base.stem} {damage.__name__.strip('_')}: {damage(path, rng)}"
-        kind, detail = worker.project(path)
-        if kind == "labels":
-            kind = "same" if detail == expected[base][1] else "different"
-        if kind == "different" and _only_values_changed(path, base):
-            kind = "changed raw values"
+        kind, detail = judge(worker, path, expected[base][1], partial(_only_values_changed, path, base))
         yield kind, what, detail
 
 
@@ -270,21 +262,9 @@ def _only_values_changed(path: Path, base: Path) -> bool:
 
 
 def main(n: int, seed: int) -> int:
-    """Project ``n`` damaged files, print what went wrong and a count, and return the number of bad outcomes."""
-    outcomes: collections.Counter[str] = collections.Counter()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for kind, what, detail in tries(n, seed, write_bases(folder), folder):
-            outcomes[kind] += 1
-            if kind not in GOOD:
-                print(f"{kind}: {what}\n  {detail}", flush=True)
-    print(f"queries in HDF5: {n} tries of seed {seed}: {dict(outcomes)}")
-    return sum(count for kind, count in outcomes.items() if kind not in GOOD)
+    """Project ``n`` damaged files, and return the number of bad outcomes."""
+    return count("queries in HDF5", tries, n, seed)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Project damaged query files.")
-    parser.add_argument("-n", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    sys.exit(main(arguments.n, arguments.seed) > 0)
+    run(main)

@@ -4,13 +4,10 @@ A damaged store should give an error of one line, or the results of the undamage
 default, so tries that change chunks alone are counted separately.
 """
 
-import argparse
-import collections
 import json
 import shutil
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +15,8 @@ import anndata
 import numpy as np
 import scipy
 import zarr
-from projection_worker import Worker
-from queries import DATA, GOOD, N_CELLS
+from projection_worker import Try, Worker, count, judge, run
+from queries import DATA, N_CELLS
 
 Generator = np.random.Generator
 METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
@@ -118,9 +115,9 @@ def _only_chunks_changed(store: Path, base: Path) -> bool:
     return old == new
 
 
-def tries(n: int, seed: int, bases: list[Path], folder: Path) -> Iterator[tuple[str, str, str]]:
+def tries(n: int, seed: int, folder: Path) -> Iterator[Try]:
     """Yield the outcome, the damage and the details of each try."""
-    worker = Worker()
+    worker, bases = Worker(), write_bases(folder)
     expected = {base: worker.project(base) for base in bases}
     for number in range(n):
         rng = np.random.default_rng((seed, number))
@@ -129,30 +126,14 @@ def tries(n: int, seed: int, bases: list[Path], folder: Path) -> Iterator[tuple[
         shutil.rmtree(path, ignore_errors=True)
         shutil.copytree(base, path)
         what = f"{number} {base.stem} {damage.__name__.strip('_')}: {damage(path, rng)}"
-        kind, detail = worker.project(path)
-        if kind == "labels":
-            kind = "same" if detail == expected[base][1] else "different"
-        if kind == "different" and _only_chunks_changed(path, base):
-            kind = "changed raw values"
+        kind, detail = judge(worker, path, expected[base][1], partial(_only_chunks_changed, path, base))
         yield kind, what, detail
 
 
 def main(n: int, seed: int) -> int:
-    """Project ``n`` damaged stores, print what went wrong and a count, and return the number of bad outcomes."""
-    outcomes: collections.Counter[str] = collections.Counter()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for kind, what, detail in tries(n, seed, write_bases(folder), folder):
-            outcomes[kind] += 1
-            if kind not in GOOD:
-                print(f"{kind}: {what}\n  {detail}", flush=True)
-    print(f"queries in zarr: {n} tries of seed {seed}: {dict(outcomes)}")
-    return sum(count for kind, count in outcomes.items() if kind not in GOOD)
+    """Project ``n`` damaged stores, and return the number of bad outcomes."""
+    return count("queries in zarr", tries, n, seed)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Project damaged zarr stores.")
-    parser.add_argument("-n", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    sys.exit(main(arguments.n, arguments.seed) > 0)
+    run(main)

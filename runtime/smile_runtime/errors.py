@@ -105,3 +105,8 @@ class RecipeError(SmileError, ValueError):
 
 class TrainingError(SmileError, RuntimeError):
     """Training produced no usable model."""
+
+
+def first_line(error: BaseException | str) -> str:
+    """Return the first line of an error of a library, or the name of its class if it has no text."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

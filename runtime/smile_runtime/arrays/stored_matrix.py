@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from smile_runtime.arrays.gzip_chunks import GzipDataset, is_gzip
 from smile_runtime.arrays.number_types import computable
 from smile_runtime.arrays.stored_text import attribute_text
-from smile_runtime.errors import QueryError
+from smile_runtime.errors import QueryError, first_line
 from smile_runtime.io import SCRATCH_PREFIX
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def read_part(array: "StoredArray | GzipDataset", part: slice) -> NDArray[Any]:
     try:
         return np.asarray(array[part])
     except Exception as error:  # whatever HDF5 and zarr's codecs raise
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise QueryError(
             f"{array.name} cannot be read: {reason}; the file is damaged, copy or export it again"
         ) from error

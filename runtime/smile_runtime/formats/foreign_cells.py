@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smile_runtime.errors import QueryError
+from smile_runtime.errors import QueryError, first_line
 from smile_runtime.formats.cell_ranger import read_cell_ranger
 from smile_runtime.formats.loom import read_loom
 from smile_runtime.formats.matrix_market import companions, read_matrix_market
 from smile_runtime.formats.table import read_table
-from smile_runtime.io import CELL_RANGER, LOOM, MATRIX_MARKET, TABLE, FileFormat, read_h5ad, recognize_format
+from smile_runtime.io import CELL_RANGER, LOOM, MATRIX_MARKET, TABLE, FileFormat, recognize_format
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -39,17 +39,6 @@ def files_of(path: Path) -> list[Path]:
     """Return a query and the files beside it that hold its names."""
     is_matrix = path.is_file() and recognize_format(path) == MATRIX_MARKET
     return [path, *companions(path)] if is_matrix else [path]
-
-
-def read_cells(path: Path) -> "AnnData":
-    """Read an h5ad file, or one that `read_foreign` reads.
-
-    Raises
-    ------
-    QueryError
-        If the file is missing, damaged or in another format.
-    """
-    return read_foreign(path) if path.exists() and is_foreign(path) else read_h5ad(path)
 
 
 def read_foreign(path: Path, known_features: Collection[str] = ()) -> "AnnData":
@@ -83,7 +72,7 @@ def read_foreign(path: Path, known_features: Collection[str] = ()) -> "AnnData":
             "larger one"
         ) from error
     except _READ_ERRORS as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise QueryError(
             f"{path} looks like {found.name}, but cannot be read: {reason}; it is damaged or incomplete, copy or "
             "export it again"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smile_runtime.errors import QueryError
+from smile_runtime.errors import QueryError, first_line
 from smile_runtime.io.hdf5_report import report_on_hdf5
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def unreadable_file(path: Path, kind: str, error: Exception | str) -> QueryError
     found = recognize_format(path)
     if found.advice:
         return QueryError(f"{path} cannot be read as {kind}: it is {found.name}; {found.advice}")
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    reason = first_line(error)
     if "unable to lock file" in reason:
         return QueryError(
             f"{path} cannot be read as {kind}: another program has locked it, or its drive knows no locks; close that "

@@ -90,8 +90,11 @@ class FileQuery:
 
     def var(self, location: MatrixLocation) -> "pd.DataFrame":
         """Return the features of the matrix at a location, one row each."""
-        with self.reading():
-            return self._var(location).read()
+        name = _var_name(location)
+        if name not in self._var_frames:
+            with self.reading():
+                self._var_frames[name] = StoredFrame(self.group[name]).read()
+        return self._var_frames[name]
 
     def obs(self, column: str) -> "pd.Series[Any]":
         """Return a column of ``obs``.
@@ -123,7 +126,7 @@ class FileQuery:
         if getattr(stored, "shape", ()) is None:  # an empty dataset of HDF5
             return None
         with self.reading():
-            shape, n_vars = stored_shape(stored), len(self._var(location))
+            shape, n_vars = stored_shape(stored), len(StoredFrame(self.group[_var_name(location)]))
         if shape != (self.n_obs, n_vars):
             raise QueryError(
                 f"{name} in {self.path} has shape {shape} for {self.n_obs:,} cells and {n_vars:,} features; the file "
@@ -179,14 +182,19 @@ class FileQuery:
     def _obs(self) -> StoredFrame:
         return StoredFrame(self.group["obs"])
 
+    @cached_property
+    def _var_frames(self) -> "dict[str, pd.DataFrame]":
+        return {}
+
     def _read(self, name: str) -> Any:  # noqa: ANN401 (whatever is stored there)
         from anndata.io import read_elem
 
         with self.reading():
             return read_elem(self.group[name])
 
-    def _var(self, location: MatrixLocation) -> StoredFrame:
-        return StoredFrame(self.group["raw/var" if location.use_raw else "var"])
+
+def _var_name(location: MatrixLocation) -> str:
+    return "raw/var" if location.use_raw else "var"
 
 
 @contextmanager

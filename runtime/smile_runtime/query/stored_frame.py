@@ -16,7 +16,7 @@ from smile_runtime.arrays import (
     holds_text,
     read_part,
 )
-from smile_runtime.errors import QueryError
+from smile_runtime.errors import QueryError, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ class StoredFrame:
             series = pd.Series(values)
             return series if series.hasnans else series.infer_objects()  # which would turn integers into floats
         except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            reason = first_line(error)
             raise QueryError(
                 f"the column {name!r} of {self._group.name} cannot be read: {reason}; remove it, or copy or export "
                 "the file again"

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,19 +36,16 @@ def _spaces(output: Path, key: str) -> list[str]:
     if kind == "zarr":
         import zarr
 
-        return [_text(table[f"uns/{key}/manifest_sha256"]) for table in _tables(zarr.open_group(output, mode="r"), key)]
+        return _stored_spaces(zarr.open_group(output, mode="r"), key)
     import h5py
 
     with h5py.File(output, "r") as file:
-        return [_text(table[f"uns/{key}/manifest_sha256"]) for table in _tables(file, key)]
+        return _stored_spaces(file, key)
 
 
-def _tables(root: Any, key: str) -> Iterator[Any]:  # noqa: ANN401 (a group of h5py or zarr)
-    """Yield the tables of a file that hold results."""
+def _stored_spaces(root: Any, key: str) -> list[str]:  # noqa: ANN401 (a group of h5py or zarr)
+    """Return the sha256 in every table of a file that holds results."""
+    from anndata.io import read_elem
+
     tables = [root["mod"][name] for name in root["mod"]] if "mod" in root else [root]
-    yield from (table for table in tables if "uns" in table and key in table["uns"])
-
-
-def _text(stored: Any) -> str:  # noqa: ANN401 (an array of h5py or zarr)
-    value = stored[()]
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return [read_elem(table[f"uns/{key}/manifest_sha256"]) for table in tables if f"uns/{key}" in table]

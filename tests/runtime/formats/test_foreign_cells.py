@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from smile_runtime import QueryError, project, project_file
-from smile_runtime.formats import files_of, foreign_cells, read_cells, read_foreign
+from smile_runtime.formats import files_of, foreign_cells, read_foreign
 from smile_runtime.formats.names import unique_features
 
 
@@ -142,12 +142,6 @@ def test_too_little_memory_is_a_clear_error(write_cell_ranger, monkeypatch):
     monkeypatch.setitem(foreign_cells._READERS, foreign_cells.CELL_RANGER, fail)
     with pytest.raises(QueryError, match="does not fit into the memory of this machine"):
         read_foreign(write_cell_ranger())
-
-
-def test_read_cells_reads_h5ad_too(counts, tmp_path, write_cell_ranger):
-    counts.write_h5ad(tmp_path / "cells.h5ad")
-    for path in (tmp_path / "cells.h5ad", write_cell_ranger()):
-        assert read_cells(path).shape == counts.shape
 
 
 def test_an_interrupted_projection_of_a_converted_file_can_be_resumed(counts, space, write_cell_ranger, monkeypatch):

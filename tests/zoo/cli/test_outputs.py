@@ -8,6 +8,10 @@ from pathlib import Path
 
 import anndata
 import pytest
+from click.testing import CliRunner
+
+from smile_runtime import project_file
+from smile_zoo.cli.main import cli
 
 COMMAND = Path(sys.executable).with_name("smile-zoo")
 
@@ -145,3 +149,16 @@ def test_missing_working_directory_is_reported(tmp_path: Path) -> None:
 
 def test_query_name_that_is_too_long_is_reported(run) -> None:
     refused(run("project", "x" * 300, "pbmc", "-o", "out.h5ad"), "there is no file xxx")
+
+
+def test_a_report_that_appears_meanwhile_is_kept(query: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def project_meanwhile(*arguments: object, **options: object) -> object:
+        (tmp_path / "map.png").write_text("mine")
+        return project_file(*arguments, **options)
+
+    monkeypatch.setattr("smile_zoo.cli.project.project_file", project_meanwhile)
+    arguments = ["project", str(query), "pbmc", "-o", str(tmp_path / "out.h5ad"), "--report", str(tmp_path / "map.png")]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 1
+    assert "map.png exists" in done.stderr
+    assert (tmp_path / "map.png").read_text() == "mine"

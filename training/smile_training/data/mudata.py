@@ -7,7 +7,7 @@ from pathlib import Path
 import anndata
 import pandas as pd
 
-from smile_runtime.errors import QueryError, RecipeError
+from smile_runtime.errors import QueryError, RecipeError, first_line
 from smile_runtime.io import probe_hdf5
 from smile_runtime.query import MatrixLocation, StoredFrame, find_table
 from smile_training.data.table import read_table
@@ -86,7 +86,7 @@ def _read_own(path: Path, modality: str, location: MatrixLocation) -> anndata.An
 
 
 def _unreadable(path: Path, error: Exception) -> RecipeError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    reason = first_line(error)
     return RecipeError(
         f"{path} cannot be read as h5mu: {reason}; it is truncated, in another format, or written by a later "
         "mudata; copy or export it again, or upgrade mudata"

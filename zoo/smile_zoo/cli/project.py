@@ -151,8 +151,12 @@ def command(
     for report in reports:
         require_apart(report, *queries, *([sample.output for sample in samples] or [output]))
         require_drawing_packages(report)
-    for report in reports:
-        require_free(report, force=force or (resume and is_report(report)))
+
+    def require_free_reports() -> None:
+        for report in reports:
+            require_free(report, force=force or (resume and is_report(report)))
+
+    require_free_reports()
     with progress_bar("pulling", unit="B") as pulling:
         modalities = None if modality is None else [modality]
         opened = load(space, device=device, precision=precision, modalities=modalities, progress=pulling)
@@ -184,7 +188,9 @@ def command(
             return
         if done:
             print_line(f"{output} is complete, but {missing[0]} is missing; projecting again", err=True)
-        _show_one(project(queries[0], output, again=done), opened, output, reports, as_json=as_json)
+        summary = project(queries[0], output, again=done)
+        require_free_reports()  # again: the projection may have taken long
+        _show_one(summary, opened, output, reports, as_json=as_json)
         return
     skipped = [sample for sample in samples if is_done(sample.query, sample.output)]
     require_outputs(samples, output, skipped=skipped, force=force)
@@ -194,6 +200,7 @@ def command(
         skipped=skipped,
         explain=lambda error: error_text(error, ctx.command),
     )
+    require_free_reports()
     report_outcomes(outcomes, opened, reports, as_json=as_json)
     ctx.exit(1 if any(outcome.error for outcome in outcomes) else 0)
 
@@ -241,4 +248,4 @@ def _print_complete(output: Path, reports: Sequence[Path], *, as_json: bool) -> 
     """Print that an output needs no resuming."""
     if as_json:
         print_json({"output": str(output), "reports": [str(report) for report in reports], "already_complete": True})
-    click.echo(f"{output} is complete; nothing to resume", err=True)
+    print_line(f"{output} is complete; nothing to resume", err=True)
