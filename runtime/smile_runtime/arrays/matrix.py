@@ -98,6 +98,19 @@ def dense(rows: Matrix) -> NDArray[Any]:
     return rows.toarray() if is_sparse(rows) else np.asarray(rows)
 
 
+def measured_sparse(rows: Matrix) -> "csr_matrix":
+    """Return rows as CSR without stored zeros, shape ``(n, n_vars)``; NaN, a value that was not measured, is dropped."""
+    from scipy.sparse import csr_matrix
+
+    if not is_sparse(rows):
+        return csr_matrix(np.nan_to_num(np.asarray(rows)))
+    if (rows.data != 0).all():
+        return rows
+    result = rows.copy()
+    result.eliminate_zeros()
+    return result
+
+
 def stored_values(rows: Matrix) -> NDArray[Any]:
     """Return all values of a dense matrix, or the stored values of a sparse one."""
     values: NDArray[Any] = rows.data if is_sparse(rows) else np.asarray(rows)

@@ -2,14 +2,14 @@
 
 import logging
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smile_runtime.arrays import Matrix, as_matrix, is_sparse
+from smile_runtime.arrays import Matrix, as_matrix, is_sparse, measured_sparse
 from smile_runtime.encoder.arguments import require_positive, validate_measured, validate_size_factor
 from smile_runtime.encoder.dense_runner import DenseRunner
 from smile_runtime.encoder.device import may_use_cuda, open_session, uses_cuda
@@ -105,10 +105,9 @@ class Encoder:
         """Runner of sparse rows on the CPU; None if the space has no files for it."""
         if self.sparse is None or not self.record.sparse:
             return None
-        width = self.record.sparse.width
-        layer = read_first_layer(self.sparse.first, self.features, width)
-        trunk = self._open(self.sparse.trunk, "cpu", {"first": width})
-        return SparseRunner(self.preprocessing, layer, trunk, str(self.sparse.trunk))
+        layer = read_first_layer(self.sparse.first, self.features, self.record.sparse.width)
+        open_trunk = partial(self._open, self.sparse.trunk, "cpu", {"first": layer.width})
+        return SparseRunner(self.preprocessing, layer, open_trunk, str(self.sparse.trunk))
 
     @cached_property
     def preprocessing(self) -> Preprocessing:
@@ -159,6 +158,47 @@ class Encoder:
         SpaceError
             If ONNX Runtime cannot run the graph.
         """
+        return self._encode(X, size_factor, measured, batch_size, n_threads, None)
+
+    def encode_with_components(
+        self,
+        X: Matrix,
+        size_factor: ArrayLike | None = None,
+        *,
+        measured: ArrayLike | None = None,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        n_threads: int | None = None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embed cells, and return their components, too: the outputs of the first linear map.
+
+        Parameters
+        ----------
+        X, size_factor, measured, batch_size, n_threads
+            As in `encode`.
+
+        Returns
+        -------
+            The embedding, and the components, float32, shape ``(n, width)``.
+
+        Raises
+        ------
+        SmileError
+            As `encode`.
+        """
+        assert self.record.sparse  # a space with profiles has the first map
+        components = np.empty((as_matrix(X).shape[0], self.record.sparse.width), np.float32)
+        return self._encode(X, size_factor, measured, batch_size, n_threads, components), components
+
+    def _encode(
+        self,
+        X: Matrix,
+        size_factor: ArrayLike | None,
+        measured: ArrayLike | None,
+        batch_size: int,
+        n_threads: int | None,
+        components: NDArray[np.float32] | None,
+    ) -> NDArray[np.float32]:
+        """Embed cells, as `encode`, and write their components unless None, as `encode_with_components`."""
         matrix = as_matrix(X)
         n, n_features = matrix.shape[0], len(self.features)
         if matrix.shape != (n, n_features):
@@ -183,7 +223,16 @@ class Encoder:
 
         def fill(start: int) -> None:
             rows = slice(start, min(start + batch, n))
-            embedding[rows] = runner.run("embedding", (matrix[rows], factor[rows]), mask)
+            if components is None:
+                embedding[rows] = runner.run("embedding", (matrix[rows], factor[rows]), mask)
+            elif isinstance(runner, SparseRunner):
+                components[rows] = runner.run_first_layer((matrix[rows], factor[rows]), mask)
+                embedding[rows] = runner.run_trunk("embedding", components[rows])
+            else:
+                assert self.sparse_runner is not None
+                embedding[rows] = runner.run("embedding", (matrix[rows], factor[rows]), mask)
+                sparse = measured_sparse(matrix[rows])
+                components[rows] = self.sparse_runner.run_first_layer((sparse, factor[rows]), mask)
 
         run_in_threads(fill, range(0, n, batch), n_threads)
         return embedding
@@ -200,7 +249,7 @@ class Encoder:
 
     def _stays_sparse(self, matrix: Matrix) -> bool:
         """Return whether the rows are sparse enough, without NaN, and run on the CPU."""
-        if self.sparse is None or not self.record.sparse:
+        if self.sparse is None or not self.record.sparse or self.precision != "float32":
             return False
         if not is_sparse(matrix) or not is_sparse_enough(matrix, self.record.sparse.width):
             return False

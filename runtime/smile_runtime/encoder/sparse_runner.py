@@ -1,6 +1,8 @@
 """Run an encoder on sparse rows: the first layer takes them as they are, ONNX Runtime executes the rest."""
 
 import threading
+from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,16 +29,23 @@ class SparseRunner:
         Preprocessing of the encoder.
     layer
         First layer of the encoder.
-    trunk
-        Session of the graph behind the first layer.
+    open_trunk
+        Opens a session of the graph behind the first layer.
     name
         Name of that graph, for errors.
     """
 
-    def __init__(self, preprocessing: Preprocessing, layer: FirstLayer, trunk: "InferenceSession", name: str) -> None:
-        self.session, self._name = trunk, name
+    def __init__(
+        self, preprocessing: Preprocessing, layer: FirstLayer, open_trunk: Callable[[], "InferenceSession"], name: str
+    ) -> None:
+        self._open_trunk, self._name = open_trunk, name
         self.layer, self._preprocessing = layer, preprocessing
         self._buffers = threading.local()
+
+    @cached_property
+    def session(self) -> "InferenceSession":
+        """Session of the graph behind the first layer; the int8 graph takes the components alone from here."""
+        return self._open_trunk()
 
     def __str__(self) -> str:
         return f"as sparse rows, the first layer by {self.layer.product.name}"
@@ -53,12 +62,20 @@ class SparseRunner:
         measured
             Whether each feature was measured, shape ``(n_features,)``; None if all were.
         """
+        return self.run_trunk(output, self.run_first_layer(batch, measured))
+
+    def run_first_layer(self, batch: Batch, measured: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+        """Return the input of the trunk, shape ``(n, width)``, in memory that the thread's next batch reuses."""
         rows, size_factor = batch
         mask = np.ones(self.layer.n_features, bool) if measured is None else measured
         first = self._buffer(len(size_factor))
         transformed = self._preprocessing.transform(rows, size_factor, mask)
         assert is_sparse(transformed)  # because the rows are
         self.layer(transformed, mask, first)
+        return first
+
+    def run_trunk(self, output: str, first: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return an output of the graph for the trunk's input, shape ``(n, width)``."""
         return run_session(self.session, self._name, output, {"first": first})
 
     def _buffer(self, n: int) -> NDArray[np.float32]:

@@ -69,6 +69,9 @@ def _problems(manifest: Manifest) -> Iterator[str]:
     if len(widths := {encoder.n_latent for encoder in manifest.encoders.values()}) > 1:
         yield f"embeddings of different widths {sorted(widths)}"
     for modality, encoder in manifest.encoders.items():
+        computed = None if encoder.similarity is None else encoder.similarity.dissimilarity
+        if computed is not None and not reference.label_columns:
+            yield f"profiles of labels that the reference lacks for the {modality} encoder"
         for problem in _encoder_problems(encoder, set(reference.modalities)):
             yield f"{problem} for the {modality} encoder"
 
@@ -79,15 +82,24 @@ def _encoder_problems(encoder: EncoderRecord, modalities: set[str]) -> Iterator[
         yield f"the voters {voters} among the modalities {sorted(modalities)}"
     for name, calibration in encoder.calibrations.items():
         yield from _calibration_problems(name, calibration)
-    if encoder.similarity and (decrease := _decrease(encoder.similarity.distance)):
-        yield f"quantiles of distance that decrease from {decrease[0]:g} to {decrease[1]:g}"
+    if encoder.similarity and (decrease := _decrease(encoder.similarity.quantiles)):
+        yield f"quantiles of dissimilarity that decrease from {decrease[0]:g} to {decrease[1]:g}"
+    computed = None if encoder.similarity is None else encoder.similarity.dissimilarity
+    if computed is None and any(each.weights for each in encoder.calibrations.values()):
+        yield "a confidence by evidence that is not computed"
+    if computed is not None:
+        if not encoder.sparse:
+            yield "profiles without the first linear map"
+        for low, high in (computed.log_detected, computed.log_measured):
+            if low > high:
+                yield f"a range from {low:g} to {high:g}"
 
 
 def _calibration_problems(column: str, calibration: CalibrationRecord) -> Iterator[str]:
-    n, m = len(calibration.share), len(calibration.probability)
+    n, m = len(calibration.evidence), len(calibration.probability)
     if n != m:
-        yield f"{n} shares and {m} probabilities of {column!r}"
-    for what, values in (("shares", calibration.share), ("probabilities", calibration.probability)):
+        yield f"{n} values of evidence and {m} probabilities of {column!r}"
+    for what, values in (("evidence", calibration.evidence), ("probabilities", calibration.probability)):
         if decrease := _decrease(values):
             yield f"{what} of {column!r} that decrease from {decrease[0]:g} to {decrease[1]:g}"
 

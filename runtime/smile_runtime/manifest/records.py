@@ -46,9 +46,9 @@ Paragraph = Annotated[str, msgspec.Meta(pattern=TEXT_PATTERN.replace("[", r"[\n\
 Label = Annotated[str, msgspec.Meta(pattern=r"^(?=.*\S)" + TEXT_PATTERN[1:], max_length=1000)]
 Column = Annotated[str, msgspec.Meta(pattern=r"^(?=.*\S)(?!.*/)" + TEXT_PATTERN[1:], max_length=100)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1.0001)]  # of votes, whose sum is rounded
 Cosine = Annotated[float, msgspec.Meta(ge=-1.0001, le=1.0001)]
-Distance = Annotated[float, msgspec.Meta(ge=0, le=2.0001)]  # between unit vectors
+Finite = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
+Range = tuple[Finite, Finite]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e12)]
 NonNegative = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
@@ -87,26 +87,73 @@ class PreprocessingRecord(Record, frozen=True):
     """Mean that the contacts of each distance band are scaled to; None for no scaling by band."""
 
 
-class CalibrationRecord(Record, frozen=True):
-    """Piecewise linear map from vote share to the probability that a label is right."""
+class EvidenceWeights(Record, frozen=True):
+    """Weights of the sum that is the evidence for a label."""
 
-    share: Annotated[list[Share], msgspec.Meta(min_length=1)]
-    """Vote shares of the map's points, increasing."""
+    vote: Finite
+    """Weight of the log odds of the vote share."""
+    distance: Finite
+    """Weight of the distance to the nearest points, in units of its `TrendRecord`, where it is positive."""
+    detected: Finite
+    """Weight of the logarithm of the number of detected features."""
+    measured: Finite
+    """Weight of the logarithm of the measured fraction of the encoder's feature weight."""
+
+
+class CalibrationRecord(Record, frozen=True):
+    """Piecewise linear map from the evidence for a label to the probability that it is right."""
+
+    evidence: Annotated[list[Finite], msgspec.Meta(min_length=1)]
+    """Evidence at the map's points, increasing: the vote share, or a weighted sum if there are weights."""
     probability: Annotated[list[Fraction], msgspec.Meta(min_length=1)]
-    """Probability at each vote share."""
+    """Probability at each of them."""
     expected_calibration_error: Fraction
     """Expected calibration error on left-out cells."""
     n_cells: Count
     """Number of left-out cells that the calibration was fitted to."""
+    weights: EvidenceWeights | None = None
+    """Weights of the sum; None if the evidence is the vote share."""
+
+
+class TrendRecord(Record, frozen=True):
+    """Units of a measure: 0 is typical of known-type cells of the same depth and features, 1 their 95% quantile.
+
+    What is typical is a quadratic function of log d, with d the number of detected features, and log m, with m the
+    measured fraction of the encoder's feature weight.
+    """
+
+    coefficients: Annotated[list[Finite], msgspec.Meta(min_length=6, max_length=6)]
+    """Coefficients of 1, log d, (log d)^2, log m, (log m)^2 and (log d)(log m)."""
+    spread: Annotated[float, msgspec.Meta(gt=0, le=1e300)]
+    """Difference between the 95% quantile and the typical value."""
+
+
+class DissimilarityRecord(Record, frozen=True):
+    """Computation of a cell's dissimilarity to the reference, from its position and its own values."""
+
+    profiles: str
+    """File with the profiles of the labels."""
+    log_detected: Range
+    """Range of log d in the cells that the trends were fitted to; values beyond it are clipped."""
+    log_measured: Range
+    """Range of log m, likewise."""
+    distance: TrendRecord
+    """Units of the logarithm of the mean distance to the nearest points."""
+    surprise: TrendRecord
+    """Units of the surprise by the best-fitting profile, in nats per count."""
+    deviation: TrendRecord | None
+    """Units of the logarithm of the deviation from the nearest label's center; None without a stem."""
 
 
 class SimilarityRecord(Record, frozen=True):
-    """Distances of known-type cells from the reference, from cells left out of training, as measured and degraded."""
+    """Dissimilarity of known-type cells to the reference, from cells left out of training, as measured and degraded."""
 
-    distance: Annotated[list[Distance], msgspec.Meta(min_length=2)]
-    """Mean distance to the nearest points, at evenly spaced quantiles from 0 to 1."""
+    quantiles: Annotated[list[Finite], msgspec.Meta(min_length=2)]
+    """Dissimilarity at evenly spaced quantiles from 0 to 1."""
     n_cells: Count
     """Number of left-out cells."""
+    dissimilarity: DissimilarityRecord | None = None
+    """Computation of the dissimilarity; None if it is the mean distance to the nearest points."""
 
 
 class Int8Record(Record, frozen=True):
@@ -165,7 +212,7 @@ class EncoderRecord(Record, frozen=True):
     calibrations: dict[str, CalibrationRecord]
     """Calibration of confidence, by label column; empty if the reference has no labels."""
     similarity: SimilarityRecord | None = None
-    """Distances that similarity is measured by; None if no cells were left out of training."""
+    """Dissimilarity of known-type cells; None if no cells were left out of training."""
     int8: Int8Record | msgspec.UnsetType = msgspec.UNSET
     """Int8 graph; unset if there is none."""
     sparse: SparseRecord | msgspec.UnsetType = msgspec.UNSET
@@ -176,7 +223,9 @@ class EncoderRecord(Record, frozen=True):
         """Files of this encoder alone, without the torch weights."""
         int8 = [self.int8.graph] if self.int8 else []
         sparse = [self.sparse.first, self.sparse.trunk] if self.sparse else []
-        return (self.graph, self.features, self.parity, *int8, *sparse)
+        computed = None if self.similarity is None else self.similarity.dissimilarity
+        profiles = [] if computed is None else [computed.profiles]
+        return (self.graph, self.features, self.parity, *int8, *sparse, *profiles)
 
     def graph_of(self, precision: Precision) -> str | None:
         """Return the graph of a precision; None if there is none."""

@@ -1,32 +1,44 @@
 """Reference mapping: nearest neighbors, label transfer, confidence and similarity."""
 
-from smile_runtime.mapping.confidence import calibrate_confidence
+from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
+from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity, in_units, measure
+from smile_runtime.mapping.label_profiles import LabelProfiles, read_profiles, write_profiles
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
 from smile_runtime.mapping.mixing import MAX_MIXING_CELLS, batch_mixing
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_runtime.mapping.records import Records, record_dtype
 from smile_runtime.mapping.reference import Reference, read_points, write_points
 from smile_runtime.mapping.reference_mapper import ReferenceMapper
-from smile_runtime.mapping.similarity import mean_distance, similarity_from_distance
+from smile_runtime.mapping.similarity import mean_distance, similarity_of
 from smile_runtime.mapping.unknown_cells import UNKNOWN, UNKNOWN_RATE, mark_unknown, require_rate
 
 __all__ = [
     "MAX_MIXING_CELLS",
     "UNKNOWN",
     "UNKNOWN_RATE",
+    "CellValues",
+    "LabelProfiles",
+    "Measures",
     "Records",
     "Reference",
     "ReferenceMapper",
     "batch_mixing",
     "calibrate_confidence",
+    "dissimilarity",
+    "evidence_terms",
     "find_nearest_neighbors",
+    "in_units",
     "mark_unknown",
     "mean_distance",
+    "measure",
     "neighbor_weights",
     "read_points",
+    "read_profiles",
     "record_dtype",
     "require_rate",
-    "similarity_from_distance",
+    "similarity_of",
     "transfer_labels",
+    "weigh_evidence",
     "write_points",
+    "write_profiles",
 ]

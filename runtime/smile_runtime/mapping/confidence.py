@@ -1,13 +1,36 @@
-"""Confidence of a transferred label: its vote share, calibrated to the probability that the label is right."""
+"""Confidence of a transferred label: the probability that it is right, calibrated on left-out cells."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.manifest import CalibrationRecord
+from smile_runtime.manifest import CalibrationRecord, DissimilarityRecord, EvidenceWeights
+from smile_runtime.mapping.dissimilarity import Measures, in_units
+
+_MIN_SHARE = 1e-3  # of the votes for a label and of those against it, so that the odds are finite
+_MAX_DISTANCE = 3.0
 
 
-def calibrate_confidence(share: NDArray[np.float32], calibration: CalibrationRecord | None) -> NDArray[np.float32]:
-    """Return the confidence for each vote share, 0 to 1, shape ``(n,)``; without calibration, the share itself."""
+def evidence_terms(share: NDArray[np.float32], measures: Measures, record: DissimilarityRecord) -> NDArray[np.float64]:
+    """Return the terms that `EvidenceWeights` weigh, in its order, shape ``(n, 4)``.
+
+    A cell between two types is far from the points of either, and a shallow cell is more often placed wrongly than its
+    votes tell.
+    """
+    measures = measures.clipped(record.log_detected, record.log_measured)
+    clipped = np.clip(share.astype(np.float64), _MIN_SHARE, 1 - _MIN_SHARE)
+    distance = np.clip(in_units(measures.log_distance, measures, record.distance), 0.0, _MAX_DISTANCE)
+    return np.stack([np.log(clipped / (1 - clipped)), distance, measures.log_detected, measures.log_measured], axis=1)
+
+
+def weigh_evidence(terms: NDArray[np.float64], weights: EvidenceWeights) -> NDArray[np.float64]:
+    """Return the evidence for labels, shape ``(n,)``."""
+    each = np.array([weights.vote, weights.distance, weights.detected, weights.measured])
+    result: NDArray[np.float64] = (terms * each).sum(axis=1)
+    return result
+
+
+def calibrate_confidence(evidence: NDArray[np.floating], calibration: CalibrationRecord | None) -> NDArray[np.float32]:
+    """Return the confidence for each evidence, 0 to 1, shape ``(n,)``; without calibration, it is the vote share."""
     if calibration is None:
-        return np.clip(share, 0.0, 1.0)
-    return np.interp(share, calibration.share, calibration.probability).astype(np.float32)
+        return np.clip(evidence, 0.0, 1.0).astype(np.float32)
+    return np.interp(evidence, calibration.evidence, calibration.probability).astype(np.float32)

@@ -1,19 +1,21 @@
 """Map embedded cells onto a reference: labels, confidence, similarity, and coordinates on the map."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.manifest import EncoderRecord, LabelColumn
-from smile_runtime.mapping.confidence import calibrate_confidence
+from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
+from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity, measure
+from smile_runtime.mapping.label_profiles import LabelProfiles
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
 from smile_runtime.mapping.map_position import kernel_width, map_positions
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_runtime.mapping.records import Records, record_dtype
 from smile_runtime.mapping.reference import Reference
-from smile_runtime.mapping.similarity import mean_distance, similarity_from_distance
+from smile_runtime.mapping.similarity import mean_distance, similarity_of
 from smile_runtime.mapping.unknown_cells import mark_unknown
 
 
@@ -31,12 +33,31 @@ class ReferenceMapper:
         Number of neighbors per cell.
     unknown_rate
         Similarity below which cells are labeled unknown.
+    profiles
+        Profiles of the labels; None if the space has none.
+    measured_weight
+        Fraction of the encoder's feature weight that the query measured.
     """
 
     reference: Reference
     record: EncoderRecord
     n_neighbors: int
     unknown_rate: float
+    profiles: LabelProfiles | None = None
+    measured_weight: float = 1.0
+
+    def for_features(self, measured: NDArray[np.bool_], weight: float) -> "ReferenceMapper":
+        """Return the mapper of cells in which some features were measured.
+
+        Parameters
+        ----------
+        measured
+            Whether each of the encoder's features was measured, shape ``(n_features,)``.
+        weight
+            Their fraction of the encoder's feature weight.
+        """
+        profiles = None if self.profiles is None else self.profiles.select_features(measured)
+        return replace(self, profiles=profiles, measured_weight=weight)
 
     @property
     def columns(self) -> tuple[LabelColumn, ...]:
@@ -47,22 +68,49 @@ class ReferenceMapper:
     def _kernel_width(self) -> float:
         return kernel_width(self.reference.map)
 
-    def map(self, embedding: NDArray[np.float32]) -> Records:
-        """Return the records of cells, shape ``(n,)``, from their embedding, shape ``(n, n_latent)``."""
+    def map(self, embedding: NDArray[np.float32], values: CellValues | None = None) -> Records:
+        """Return the records of cells, shape ``(n,)``.
+
+        Parameters
+        ----------
+        embedding
+            Embedding of the cells, shape ``(n, n_latent)``.
+        values
+            Values of the cells, which a space with profiles needs.
+        """
         records = np.zeros(len(embedding), record_dtype(embedding.shape[1], len(self.columns)))
         neighbors = find_nearest_neighbors(embedding, self.reference.embedding, self.n_neighbors)
         weights = neighbor_weights(neighbors, self.reference)
+        distance = mean_distance(neighbors)
+        measures = None
+        if self.profiles is not None and values is not None:
+            measures = measure(distance, values, self.profiles, self.measured_weight)
         records["embedding"] = embedding
-        records["similarity"] = np.nan
         transfers = transfer_labels(neighbors, self.reference)
         if transfers:
             weights = weights * (self.reference.label[neighbors.indices, 0] == transfers[0].label[:, None])
         records["map"] = map_positions(self.reference.map[neighbors.indices], weights, self._kernel_width)
         for index, transfer in enumerate(transfers):
-            calibration = self.record.calibrations.get(self.columns[index].name)
             records["label"][:, index] = records["nearest"][:, index] = transfer.label
-            records["confidence"][:, index] = calibrate_confidence(transfer.share, calibration)
+            records["confidence"][:, index] = self._confidence(transfer.share, self.columns[index].name, measures)
+        records["similarity"] = self._similarity(distance, measures)
         if self.record.similarity is not None:
-            records["similarity"] = similarity_from_distance(mean_distance(neighbors), self.record.similarity)
             mark_unknown(records["label"], records["similarity"], self.unknown_rate)
         return records
+
+    def _confidence(self, share: NDArray[np.float32], column: str, measures: Measures | None) -> NDArray[np.float32]:
+        calibration = self.record.calibrations.get(column)
+        if calibration is None or calibration.weights is None or measures is None:
+            return calibrate_confidence(share, calibration)
+        assert self.record.similarity is not None
+        assert self.record.similarity.dissimilarity is not None
+        terms = evidence_terms(share, measures, self.record.similarity.dissimilarity)
+        return calibrate_confidence(weigh_evidence(terms, calibration.weights), calibration)
+
+    def _similarity(self, distance: NDArray[np.float32], measures: Measures | None) -> NDArray[np.float32]:
+        record = self.record.similarity
+        if record is None:
+            return np.full(len(distance), np.nan, np.float32)
+        if record.dissimilarity is None or measures is None:
+            return similarity_of(distance, record)
+        return similarity_of(dissimilarity(measures, record.dissimilarity), record)

@@ -1,4 +1,4 @@
-"""Similarity of a cell to the reference, from the distances to its nearest neighbors."""
+"""Similarity of a cell to the reference: the share of known-type cells that are less like it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,11 @@ def mean_distance(neighbors: NearestNeighbors) -> NDArray[np.float32]:
     return result
 
 
-def similarity_from_distance(distance: NDArray[np.float32], record: SimilarityRecord) -> NDArray[np.float32]:
-    """Return the fraction of cells of known types that are farther away, 0 to 1, shape ``(n,)``.
+def similarity_of(dissimilarity: NDArray[np.floating], record: SimilarityRecord) -> NDArray[np.float32]:
+    """Return the fraction of cells of known types that are more dissimilar, 0 to 1, shape ``(n,)``.
 
-    These cells were held out of training, and measured both as they are and degraded like queries. One in twenty of
-    them has a similarity below 0.05.
+    These cells were held out of training, and measured both as they are and degraded like queries. Where there are
+    several batches, each was also left out as a whole, and the cells of the least similar one count.
     """
-    quantiles = np.linspace(1.0, 0.0, len(record.distance))
-    return np.interp(distance, record.distance, quantiles, left=1.0, right=0.0).astype(np.float32)
+    quantiles = np.linspace(1.0, 0.0, len(record.quantiles))
+    return np.interp(dissimilarity, record.quantiles, quantiles, left=1.0, right=0.0).astype(np.float32)

@@ -91,7 +91,11 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
     require_summable(match, interpretation.kind)
     space.checked_encoder(encoder.modality)  # last, because it loads ONNX Runtime
     projector = Projector(
-        encoder=encoder, match=match, interpreter=interpreter, mapper=mapper, batch_size=options.batch_size
+        encoder=encoder,
+        match=match,
+        interpreter=interpreter,
+        mapper=mapper,
+        batch_size=options.batch_size,
     )
     return PreparedProjection(matrix=matrix, projector=projector, interpretation=interpretation)
 
@@ -104,6 +108,7 @@ def reference_mapper(space: Space, modality: str, unknown_rate: float) -> Refere
         record=record,
         n_neighbors=space.manifest.reference.n_neighbors,
         unknown_rate=unknown_rate,
+        profiles=space.profiles(modality),
     )
 
 

@@ -1,15 +1,16 @@
 """Projection of one chunk of rows: the single route that all cells take."""
 
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix
+from smile_runtime.arrays import Matrix, measured_sparse
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import SpaceError, ValueKindError
 from smile_runtime.features import FeatureMatch
-from smile_runtime.mapping import Records, ReferenceMapper
+from smile_runtime.mapping import CellValues, Records, ReferenceMapper
 from smile_runtime.query import ValueInterpretation, ValueInterpreter
 
 _MAX_NORM_ERROR = 1e-3
@@ -59,9 +60,7 @@ class Projector:
         linear, totals = self.interpreter.linear_rows(rows, interpretation)
         raw = self.match.select(linear)
         size_factor = self.encoder.preprocessing.size_factors(totals)
-        embedding = self.encoder.encode(
-            raw, size_factor, measured=self.match.measured, batch_size=self.batch_size, n_threads=1
-        )
+        embedding, values = self._encode(raw, size_factor)
         if n_infinite := int((~np.isfinite(embedding).all(axis=1)).sum()):
             raise ValueKindError(
                 f"{n_infinite:,} cells have values too large for the encoder; check the largest values of each cell, "
@@ -69,9 +68,32 @@ class Projector:
                 options={"layer": None},
             )
         _require_unit_norms(embedding)
-        records = self.mapper.map(embedding)
+        records = self._mapper.map(embedding, values)
         records["total"] = totals
         return records
+
+    @cached_property
+    def _mapper(self) -> ReferenceMapper:
+        """Mapper for the features that the query measured."""
+        return self.mapper.for_features(self.match.measured, self.match.weight)
+
+    def _encode(self, raw: Matrix, size_factor: NDArray[np.float32]) -> tuple[NDArray[np.float32], CellValues | None]:
+        """Return the embedding of cells, and their values if they are compared with profiles."""
+        encode = partial(
+            self.encoder.encode, raw, size_factor, measured=self.match.measured, batch_size=self.batch_size, n_threads=1
+        )
+        profiles = self.mapper.profiles
+        if profiles is None:
+            return encode(), None
+        rows = measured_sparse(raw)
+        if self.encoder.preprocessing.binarize:
+            rows = (rows > 0).astype(np.float32)
+        if not profiles.has_components:
+            return encode(), CellValues(rows, None)
+        embedding, components = self.encoder.encode_with_components(
+            raw, size_factor, measured=self.match.measured, batch_size=self.batch_size, n_threads=1
+        )
+        return embedding, CellValues(rows, components)
 
 
 def _require_unit_norms(embedding: NDArray[np.float32]) -> None:

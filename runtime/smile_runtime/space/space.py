@@ -22,7 +22,7 @@ from smile_runtime.manifest import (
     parse_manifest,
     read_manifest_bytes,
 )
-from smile_runtime.mapping import UNKNOWN_RATE, Reference, read_points
+from smile_runtime.mapping import UNKNOWN_RATE, LabelProfiles, Reference, read_points, read_profiles
 from smile_runtime.space.file_hashes import FileHashes
 from smile_runtime.space.parity import check_parity
 from smile_runtime.space.pinned_file import PinnedFile, require_pinned
@@ -100,7 +100,7 @@ class Space:
                 graph=self.file(graph),
                 device=self.device,
                 precision=self.precision,
-                sparse=self._sparse_files(record) if self.precision == "float32" else None,
+                sparse=self._sparse_files(record),
             )
         return encoders
 
@@ -175,7 +175,10 @@ class Space:
     def reference(self) -> Reference:
         """Reference of the space."""
         record = self.manifest.reference
-        reference = read_points(self.file(record.points), tuple(record.label_columns), tuple(record.modalities))
+        reference = (
+            read_points,
+            read_profiles(self.file(record.points), tuple(record.label_columns), tuple(record.modalities)),
+        )
         present = {reference.modalities[each] for each in np.unique(reference.modality)}
         for encoder in self.manifest.encoders.values():
             if present.isdisjoint(encoder.label_modalities):
@@ -190,6 +193,22 @@ class Space:
                 f"manifest says {(record.n_points, *widths)}; pull or build the space again"
             )
         return reference
+
+    def profiles(self, modality: str) -> LabelProfiles | None:
+        """Return the profiles of the primary labels in an encoder's features; None if the space has none.
+
+        Raises
+        ------
+        IntegrityError
+            If the file is invalid.
+        """
+        record = self.manifest.encoders[modality]
+        computed = None if record.similarity is None else record.similarity.dissimilarity
+        if computed is None:
+            return None
+        n_components = record.sparse.width if record.sparse and computed.deviation is not None else 0
+        n_labels = len(self.manifest.reference.label_columns[0].labels)
+        return read_profiles(self.file(computed.profiles), (n_labels, record.n_features), n_components)
 
     def encoder(self, modality: str | None = None) -> Encoder:
         """Return the encoder of a modality.

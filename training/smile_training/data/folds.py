@@ -42,6 +42,28 @@ def split_folds(
             yield np.sort(np.concatenate([labeled[train], unlabeled])), labeled[left_out]
 
 
+def batch_folds(
+    batches: NDArray[np.int64], n_folds: int, seed: int
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield training rows and left-out rows, with whole batches left out; nothing for a single batch.
+
+    Parameters
+    ----------
+    batches
+        Batch ids, shape ``(n_cells,)``.
+    n_folds
+        Maximum number of folds, over which more batches are spread.
+    seed
+        Seed of the order of batches.
+    """
+    ids = np.random.default_rng(seed).permutation(np.unique(batches))
+    if len(ids) < 2:
+        return
+    for left_out in np.array_split(ids, min(n_folds, len(ids))):
+        out = np.isin(batches, left_out)
+        yield np.flatnonzero(~out), np.flatnonzero(out)
+
+
 @dataclass(frozen=True, eq=False)
 class Fold:
     """Training and left-out cells of one fold."""

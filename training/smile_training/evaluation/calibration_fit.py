@@ -1,62 +1,141 @@
-"""Calibration of confidence and similarity on cells that no encoder was trained on."""
+"""Calibration of the confidence on cells that no encoder was trained on."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
 
-from smile_runtime.manifest import CalibrationRecord, SimilarityRecord
-from smile_runtime.mapping import calibrate_confidence
+from smile_runtime.manifest import CalibrationRecord, DissimilarityRecord, EvidenceWeights
+from smile_runtime.mapping import calibrate_confidence, evidence_terms, weigh_evidence
+from smile_training.evaluation.queried_cells import QueriedCells
 
 N_CALIBRATION_BINS = 10
-N_DISTANCE_QUANTILES = 201
+DOUBLET_FRACTION = 0.02
+"""Weight of all doublets, whose labels count as wrong, as a fraction of the weight of all other cells."""
+_INVERSE_PENALTY = 10.0
 
 
-def calibrate(right: NDArray[np.bool_], share: NDArray[np.float32]) -> CalibrationRecord:
-    """Fit the probability of a correct label to the share of the vote, by isotonic regression.
+def calibrate(
+    measured: Sequence[QueriedCells],
+    degraded: Sequence[QueriedCells],
+    doublets: Sequence[QueriedCells],
+    column: int,
+    record: DissimilarityRecord | None,
+) -> CalibrationRecord:
+    """Fit the probability of a correct label to the evidence for it, by isotonic regression.
 
-    The expected calibration error (Guo et al. 2017, ten equal bins) is measured on each half of the cells with a fit on
-    the other half.
-
-    Parameters
-    ----------
-    right
-        Whether each transferred label is correct, shape ``(n_repeats, n_cells)``.
-    share
-        Share of the vote that the label won, shape ``(n_repeats, n_cells)``.
-    """
-    half = np.arange(right.shape[1]) % 2 == 0
-    fitted = np.empty(right.shape, np.float32)
-    for part in (half, ~half):
-        record = _isotonic(share[:, part], right[:, part])
-        fitted[:, ~part] = calibrate_confidence(share[:, ~part], record)
-    error = _expected_calibration_error(fitted.ravel(), right.ravel())
-    return _isotonic(share, right, error)
-
-
-def calibrate_similarity(distances: Sequence[NDArray[np.float32]], n_cells: int) -> SimilarityRecord:
-    """Summarize how far known-type cells lie from the reference.
+    The evidence is the vote share or, if cells are compared with profiles, a weighted sum fitted by logistic
+    regression. The expected calibration error (Guo et al. 2017, ten equal bins) is measured on each half of the cells
+    as measured, with a fit on the other half.
 
     Parameters
     ----------
-    distances
-        Mean distances of left-out cells to the nearest points, one array per degradation, each of shape ``(n,)``.
-    n_cells
-        Number of cells.
+    measured
+        Left-out cells as measured.
+    degraded
+        Left-out cells with fewer counts and features.
+    doublets
+        Simulated doublets.
+    column
+        Index of the label column.
+    record
+        Computation of the dissimilarity; None to use vote shares alone.
     """
-    quantiles = np.quantile(np.concatenate(distances), np.linspace(0, 1, N_DISTANCE_QUANTILES))
-    return SimilarityRecord(distance=[float(f"{value:.6g}") for value in quantiles], n_cells=n_cells)
+    even = _even_half(measured)
+    everything = _Evidence.of([*measured, *degraded], doublets, column, record)
+    tested = _Evidence.of(measured, [], column, record)
+    probability = np.empty(len(tested.right), np.float32)
+    for part in (even, set(tested.names) - even):
+        inside = np.isin(tested.names, list(part))
+        fitted = _fit(everything.subset(~np.isin(everything.names, list(part))), record, float("nan"))
+        probability[inside] = calibrate_confidence(_value(tested.terms[inside], fitted), fitted)
+    error = _expected_calibration_error(probability, tested.right)
+    return _fit(everything, record, error)
 
 
-def _isotonic(share: NDArray[np.float32], right: NDArray[np.bool_], error: float = float("nan")) -> CalibrationRecord:
-    fit = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(share.ravel(), right.ravel().astype(float))
+class _Evidence:
+    """Terms of the evidence, whether labels are right, weights and names of cells."""
+
+    def __init__(
+        self,
+        terms: NDArray[np.float64],
+        right: NDArray[np.bool_],
+        weight: NDArray[np.float64],
+        names: NDArray[np.object_],
+    ) -> None:
+        self.terms, self.right, self.weight, self.names = terms, right, weight, names
+
+    @classmethod
+    def of(
+        cls,
+        cells: Sequence[QueriedCells],
+        doublets: Sequence[QueriedCells],
+        column: int,
+        record: DissimilarityRecord | None,
+    ) -> "_Evidence":
+        """Return the evidence of cells with a known label, and of doublets, whose labels are wrong."""
+        parts = [(each, each.known & each.labeled[:, column], each.right[:, column]) for each in cells]
+        n_cells = sum(int(known.sum()) for _, known, _ in parts)
+        n_doublets = sum(len(each.names) for each in doublets)
+        weights = [np.ones(int(known.sum())) for _, known, _ in parts]
+        for each in doublets:
+            parts.append((each, np.ones(len(each.names), bool), np.zeros(len(each.names), bool)))
+            weights.append(np.full(len(each.names), DOUBLET_FRACTION * n_cells / n_doublets))
+        return cls(
+            terms=np.concatenate([_terms(each, column, record)[known] for each, known, _ in parts]),
+            right=np.concatenate([right[known] for _, known, right in parts]),
+            weight=np.concatenate(weights),
+            names=np.concatenate([each.names[known] for each, known, _ in parts]),
+        )
+
+    def subset(self, rows: NDArray[np.bool_]) -> "_Evidence":
+        return _Evidence(self.terms[rows], self.right[rows], self.weight[rows], self.names[rows])
+
+
+def _terms(cells: QueriedCells, column: int, record: DissimilarityRecord | None) -> NDArray[np.float64]:
+    share = cells.share[:, column]
+    if record is None or cells.measures is None:
+        return share[:, None].astype(np.float64)
+    return evidence_terms(share, cells.measures, record)
+
+
+def _even_half(cells: Sequence[QueriedCells]) -> set[str]:
+    names = np.unique(np.concatenate([each.names for each in cells]).astype(str))
+    return set(names[::2])
+
+
+def _fit(evidence: _Evidence, record: DissimilarityRecord | None, error: float) -> CalibrationRecord:
+    weights = None if record is None else _fit_weights(evidence)
+    value = evidence.terms[:, 0] if weights is None else weigh_evidence(evidence.terms, weights)
+    fit = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+    fit.fit(value, evidence.right.astype(float), sample_weight=evidence.weight)
     return CalibrationRecord(
-        share=[float(value) for value in fit.X_thresholds_],
-        probability=[float(value) for value in fit.y_thresholds_],
+        evidence=[float(each) for each in fit.X_thresholds_],
+        probability=[float(each) for each in fit.y_thresholds_],
         expected_calibration_error=error,
-        n_cells=int(share.shape[1]),
+        n_cells=len(np.unique(evidence.names)),
+        weights=weights,
     )
+
+
+def _fit_weights(evidence: _Evidence) -> EvidenceWeights:
+    """Return the weights of a logistic regression; of the votes alone if all labels are right or votes mislead."""
+    vote_alone = EvidenceWeights(vote=1.0, distance=0.0, detected=0.0, measured=0.0)
+    if evidence.right.all() or not evidence.right.any():
+        return vote_alone
+    spread = np.maximum(evidence.terms.std(axis=0), 1e-9)
+    model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=1000)
+    model.fit(evidence.terms / spread, evidence.right, sample_weight=evidence.weight)
+    vote, distance, detected, measured = (float(value) for value in model.coef_[0] / spread)
+    if vote <= 0:
+        return vote_alone
+    return EvidenceWeights(vote=vote, distance=distance, detected=detected, measured=measured)
+
+
+def _value(terms: NDArray[np.float64], record: CalibrationRecord) -> NDArray[np.float64]:
+    return terms[:, 0] if record.weights is None else weigh_evidence(terms, record.weights)
 
 
 def _expected_calibration_error(probability: NDArray[np.float32], right: NDArray[np.bool_]) -> float:

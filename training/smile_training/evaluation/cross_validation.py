@@ -4,19 +4,23 @@ Each repeat is a cross-validation with its own seed. Label transfer and FOSCTTM 
 silhouettes and ARI on the training cells, which form the reference. The baselines see the same cells.
 """
 
+import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.manifest import CalibrationRecord, MetricRecord, SimilarityRecord
-from smile_runtime.mapping import find_nearest_neighbors, mean_distance, transfer_labels
-from smile_training.data import Cells, Dataset, Fold, degrade_cells, split_folds
+from smile_runtime.errors import RecipeError
+from smile_runtime.manifest import CalibrationRecord, DissimilarityRecord, MetricRecord, SimilarityRecord
+from smile_training.data import Cells, Dataset, Fold, batch_folds, degrade_cells, mix_pairs, split_folds
 from smile_training.evaluation import metrics
 from smile_training.evaluation.baseline_metrics import log_baselines
-from smile_training.evaluation.calibration_fit import calibrate, calibrate_similarity
+from smile_training.evaluation.calibration_fit import calibrate
+from smile_training.evaluation.dissimilarity_fit import fit_similarity
 from smile_training.evaluation.metric_log import (
     SMILE,
     Embeddings,
@@ -25,15 +29,21 @@ from smile_training.evaluation.metric_log import (
     MetricLog,
     Prediction,
 )
+from smile_training.evaluation.queried_cells import QueriedCells, query_cells
 from smile_training.evaluation.structure import measure_pairs, measure_structure
 from smile_training.loop import Encoders
 from smile_training.recipe import Recipe
-from smile_training.reference import build_reference
+from smile_training.reference import build_reference, fit_label_profiles, has_profiles, profiles_name
 
 Train = Callable[[Dataset, int, str], Encoders]
 """Trains encoders on a dataset with a seed; the text names the run."""
-Distances = dict[LabelSource, list[NDArray[np.float32]]]
-"""Mean distances of left-out cells to the reference, one array per fold and degradation, each of shape ``(n,)``."""
+
+N_BATCH_FOLDS = 5
+"""Maximum number of trainings that leave out whole batches."""
+N_DOUBLETS = 400
+LEFT_OUT_BATCHES = "of left-out batches"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -49,7 +59,7 @@ class Evaluation:
     calibrations
         Calibrations of the confidence, by modality and label column; empty without labels.
     similarities
-        Distances of known-type cells to the reference, by modality.
+        Dissimilarity of known-type cells to the reference, by modality.
     example
         First fold and the encoders trained on it, for a picture.
     """
@@ -61,11 +71,15 @@ class Evaluation:
     example: tuple[Fold, Encoders]
 
 
-@dataclass(frozen=True, eq=False)
-class _FoldResult:
-    measurements: list[Measurement]
-    predictions: list[Prediction]
-    distances: Distances
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Queried:
+    """Left-out cells of one modality that took labels from one source, by fold."""
+
+    measured: list[QueriedCells] = field(default_factory=list)
+    degraded: list[QueriedCells] = field(default_factory=list)
+    doublets: list[QueriedCells] = field(default_factory=list)
+    between: list[list[QueriedCells]] = field(default_factory=list)
+    """Cells of left-out batches, as measured and degraded."""
 
 
 def structure_records(dataset: Dataset, embedding: Embeddings, seed: int) -> list[MetricRecord]:
@@ -102,7 +116,7 @@ def evaluate(
     measured = list(recipe.modalities if measured is None else measured)
     sources = {name: _label_sources(name, kept) for name in measured}
     log = MetricLog(dataset, settings.repeats)
-    distances: Distances = defaultdict(list)
+    queried: dict[LabelSource, _Queried] = defaultdict(_Queried)
     names, labels = dataset.names()
     if not dataset.label_names:
         labels = np.zeros(len(names), np.int64)
@@ -113,28 +127,55 @@ def evaluate(
             fold = Fold(dataset.subset(names[rows]), dataset.subset(names[left_out]))
             encoders = train(fold.train, seed, f"repeat-{repeat}-fold-{number}")
             example = example or (fold, encoders)
-            result = _measure_fold(fold, encoders, recipe, sources, degradation_seed=seed)
-            log.add(repeat, result.measurements, result.predictions)
-            for source, values in result.distances.items():
-                distances[source] += values
+            log.add(repeat, *_measure_fold(fold, encoders, recipe, sources, queried, seed=seed))
             log_baselines(log, repeat, fold.train, fold.left_out, recipe=recipe, measured=measured)
     assert example is not None
+    between = MetricLog(dataset, 1, of=LEFT_OUT_BATCHES)
+    for number, fold in enumerate(_batch_folds(dataset, recipe.seed)):
+        try:
+            encoders = train(fold.train, recipe.seed, f"batches-{number}")
+        except RecipeError as error:
+            logger.warning("cells of left-out batches are not measured: %s", error)
+            continue
+        between.add(0, [], _measure_batches(fold, encoders, recipe, sources, queried))
+        log_baselines(between, 0, fold.train, fold.left_out, recipe=recipe, measured=measured)
     chosen = {name: LabelSource(name, (name,) if name in kept else (kept[0],)) for name in recipe.modalities}
-    calibrations = {}
-    if dataset.label_names:
-        for name in measured:
-            chosen[name] = _most_accurate(log, dataset.cells[name].labels, sources[name])
-            calibrations[name] = _calibrations(log, dataset.cells[name], chosen[name])
-            log.choose(chosen[name], keep_source=len(sources[name]) > 1)
+    for name in measured if dataset.label_names else ():
+        chosen[name] = _most_accurate(log, dataset.cells[name].labels, sources[name])
+        for each in (log, between):
+            each.choose(chosen[name], keep_source=len(sources[name]) > 1)
+    similarities = {
+        name: fit_similarity(
+            [*queried[chosen[name]].measured, *queried[chosen[name]].degraded],
+            queried[chosen[name]].between,
+            profiles_name(name)
+            if has_profiles(dataset.cells[name], recipe.modalities[name].preprocessing.values)
+            else None,
+            len(dataset.cells[name]),
+        )
+        for name in measured
+    }
     return Evaluation(
-        metrics=log.records(),
+        metrics=sorted([*log.records(), *between.records()], key=lambda record: record.name),
         label_modalities={name: list(source.label_modalities) for name, source in chosen.items()},
-        calibrations=calibrations,
-        similarities={
-            name: calibrate_similarity(distances[chosen[name]], len(dataset.cells[name])) for name in measured
+        calibrations={
+            name: _calibrations(queried[chosen[name]], dataset, similarities[name].dissimilarity)
+            for name in (measured if dataset.label_names else ())
         },
+        similarities=similarities,
         example=example,
     )
+
+
+def _batch_folds(dataset: Dataset, seed: int) -> Iterator[Fold]:
+    """Yield folds that leave out whole batches of the first modality; none without labels."""
+    if not dataset.label_names:
+        return
+    cells = dataset.cells[dataset.first]
+    names, _ = dataset.names()
+    for _, rows in batch_folds(cells.batches, N_BATCH_FOLDS, seed):
+        out = np.isin(names, cells.names[rows])
+        yield Fold(dataset.subset(names[~out]), dataset.subset(names[out]))
 
 
 def _label_sources(modality: str, kept: list[str]) -> list[LabelSource]:
@@ -151,21 +192,21 @@ def _most_accurate(log: MetricLog, true: NDArray[np.int64], sources: list[LabelS
     """Return the label source with the highest mean accuracy."""
 
     def accuracy(source: LabelSource) -> float:
-        predicted = log.votes(source).label
+        predicted = log.predicted(source)
         return float(np.mean([metrics.accuracy(np.where(row >= 0, true, -1), row) for row in predicted]))
 
     return max(sources, key=accuracy)
 
 
-def _calibrations(log: MetricLog, cells: Cells, source: LabelSource) -> dict[str, CalibrationRecord]:
+def _calibrations(
+    queried: _Queried, dataset: Dataset, record: DissimilarityRecord | None
+) -> dict[str, CalibrationRecord]:
     """Calibrate the confidence in the labels of each column on the left-out cells."""
-    calibrations = {}
-    for index, labels in enumerate(cells.columns):
-        votes = log.votes(source, index)
-        known = (votes.label >= 0).all(axis=0) & (labels.ids >= 0)
-        right = votes.label[:, known] == labels.ids[known]
-        calibrations[labels.column.name] = calibrate(right, votes.share[:, known])
-    return calibrations
+    degraded, doublets = (queried.degraded, queried.doublets) if record is not None else ([], [])
+    return {
+        column.name: calibrate(queried.measured, degraded, doublets, index, record)
+        for index, column in enumerate(dataset.label_columns)
+    }
 
 
 def _measure_fold(
@@ -173,34 +214,84 @@ def _measure_fold(
     encoders: Encoders,
     recipe: Recipe,
     sources: Mapping[str, list[LabelSource]],
+    queried: Mapping[LabelSource, _Queried],
     *,
-    degradation_seed: int,
-) -> _FoldResult:
-    """Measure our encoders on one fold."""
-    k = recipe.reference.n_neighbors
+    seed: int,
+) -> tuple[list[Measurement], list[Prediction]]:
+    """Measure our encoders on one fold, and collect its left-out cells for the calibration."""
     train = {name: encoders[name].embed(cells) for name, cells in fold.train.cells.items()}
     left_out = {name: encoders[name].embed(cells) for name, cells in fold.left_out.cells.items()}
-    points = build_reference(fold.train, train, recipe.reference, recipe.seed)
-    distances: Distances = defaultdict(list)
     predictions = []
-    for name in sources:
-        cells = fold.left_out.cells[name]
-        embeddings = [encoders[name].embed(worse) for worse in degrade_cells(cells, degradation_seed)]
-        for source in sources[name]:
-            reference = points.select_modalities(source.label_modalities)
-            if len(reference) == 0 or len(left_out[name]) == 0:
-                continue
-            for embedding in embeddings:
-                neighbors = find_nearest_neighbors(embedding, reference.embedding, k)
-                distances[source].append(mean_distance(neighbors))
-            if fold.train.label_names:
-                neighbors = find_nearest_neighbors(left_out[name], reference.embedding, k)
-                predictions += [
-                    Prediction(source, SMILE, cells.names, transfer.label, transfer.share, column)
-                    for column, transfer in enumerate(transfer_labels(neighbors, reference))
-                ]
+    for source, query in _queries(fold, encoders, recipe, sources, train):
+        cells = fold.left_out.cells[source.modality]
+        measured = query(cells)
+        queried[source].measured.append(measured)
+        queried[source].degraded.extend(map(query, _degraded(cells, seed)))
+        doublets = mix_pairs(cells, N_DOUBLETS, seed)
+        if doublets is not None:
+            queried[source].doublets.append(query(doublets))
+        predictions += _predictions(source, measured)
     measurements = [
         *measure_structure(SMILE, fold.train, train, recipe.seed),
         *measure_pairs(SMILE, fold.left_out, left_out, list(sources)),
     ]
-    return _FoldResult(measurements, predictions, distances)
+    return measurements, predictions
+
+
+def _measure_batches(
+    fold: Fold,
+    encoders: Encoders,
+    recipe: Recipe,
+    sources: Mapping[str, list[LabelSource]],
+    queried: Mapping[LabelSource, _Queried],
+) -> list[Prediction]:
+    """Return the labels of left-out batches, and collect their cells for the calibration."""
+    train = {name: encoders[name].embed(cells) for name, cells in fold.train.cells.items()}
+    predictions = []
+    for source, query in _queries(fold, encoders, recipe, sources, train):
+        cells = fold.left_out.cells[source.modality]
+        measured = query(cells)
+        queried[source].between.append([measured, *map(query, _degraded(cells, recipe.seed))])
+        predictions += _predictions(source, measured)
+    return predictions
+
+
+def _queries(
+    fold: Fold,
+    encoders: Encoders,
+    recipe: Recipe,
+    sources: Mapping[str, list[LabelSource]],
+    train: Mapping[str, NDArray[np.float32]],
+) -> Iterator[tuple[LabelSource, Callable[[Cells], QueriedCells]]]:
+    """Yield each label source of a fold's reference, with the function that maps cells onto its points."""
+    points = build_reference(fold.train, train, recipe.reference, recipe.seed)
+    for name in sources:
+        if len(fold.left_out.cells[name]) == 0:
+            continue
+        cells = encoders[name].align_features(fold.train.cells[name])
+        profiles = None
+        if has_profiles(cells, recipe.modalities[name].preprocessing.values):
+            profiles = fit_label_profiles(cells, encoders[name])
+        for source in sources[name]:
+            reference = points.select_modalities(source.label_modalities)
+            if len(reference):
+                yield (
+                    source,
+                    partial(
+                        query_cells,
+                        encoder=encoders[name],
+                        reference=reference,
+                        profiles=profiles,
+                        n_neighbors=recipe.reference.n_neighbors,
+                    ),
+                )
+
+
+def _degraded(cells: Cells, seed: int) -> Iterator[Cells]:
+    return islice(degrade_cells(cells, seed), 1, None)  # the first are as measured
+
+
+def _predictions(source: LabelSource, cells: QueriedCells) -> list[Prediction]:
+    return [
+        Prediction(source, SMILE, cells.names, cells.label[:, column], column) for column in range(cells.label.shape[1])
+    ]

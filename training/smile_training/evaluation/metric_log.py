@@ -79,8 +79,6 @@ class Prediction:
         Names of the labeled cells, shape ``(n,)``.
     label
         Predicted label ids, shape ``(n,)``.
-    share
-        Share of the vote that each label won, shape ``(n,)``; None if the method has no votes.
     column
         Index of the label column, 0 for the primary one.
     """
@@ -89,24 +87,7 @@ class Prediction:
     method: str
     names: NDArray[np.object_]
     label: NDArray[np.int64]
-    share: NDArray[np.float32] | None = None
     column: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Votes:
-    """Labels of one column for the left-out cells of a modality, one row per repeat.
-
-    Attributes
-    ----------
-    label
-        Predicted label ids, -1 if a cell was never left out, shape ``(n_repeats, n_cells)``.
-    share
-        Share of the vote that each label won, shape ``(n_repeats, n_cells)``.
-    """
-
-    label: NDArray[np.int64]
-    share: NDArray[np.float32]
 
 
 class MetricLog:
@@ -118,13 +99,15 @@ class MetricLog:
         All cells of the cross-validation.
     n_repeats
         Number of repeats.
+    of
+        Which cells the metrics are of, as part of their names.
     """
 
-    def __init__(self, dataset: Dataset, n_repeats: int) -> None:
+    def __init__(self, dataset: Dataset, n_repeats: int, of: str = "") -> None:
         self._dataset = dataset
-        self._n_repeats = n_repeats
+        self._n_repeats, self._of = n_repeats, of
         self._values: dict[tuple[str, str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-        self._votes: dict[tuple[LabelSource, str, int], Votes] = {}
+        self._predicted: dict[tuple[LabelSource, str, int], NDArray[np.int64]] = {}
         self._warned: set[str] = set()
 
     def warn_once(self, message: str) -> None:
@@ -143,37 +126,39 @@ class MetricLog:
 
     def _add_prediction(self, repeat: int, prediction: Prediction) -> None:
         cells = self._dataset.cells[prediction.source.modality]
-        shape = (self._n_repeats, len(cells))
-        empty = Votes(np.full(shape, -1), np.zeros(shape, np.float32))
-        votes = self._votes.setdefault((prediction.source, prediction.method, prediction.column), empty)
-        rows = rows_with_names(cells, prediction.names)
-        votes.label[repeat, rows] = prediction.label
-        if prediction.share is not None:
-            votes.share[repeat, rows] = prediction.share
+        empty = np.full((self._n_repeats, len(cells)), -1)
+        predicted = self._predicted.setdefault((prediction.source, prediction.method, prediction.column), empty)
+        predicted[repeat, rows_with_names(cells, prediction.names)] = prediction.label
 
-    def votes(self, source: LabelSource, column: int = 0) -> Votes:
-        """Return the labels that our space gave the left-out cells."""
-        return self._votes[source, SMILE, column]
+    def predicted(self, source: LabelSource, column: int = 0) -> NDArray[np.int64]:
+        """Return the label ids that our space gave the left-out cells, -1 for others, ``(n_repeats, n_cells)``."""
+        return self._predicted[source, SMILE, column]
 
     def choose(self, source: LabelSource, *, keep_source: bool) -> None:
         """Report the labels of a source under the modality's own name; ``keep_source`` also reports them separately."""
         for column in range(len(self._dataset.label_columns)):
-            self._votes[LabelSource(source.modality), SMILE, column] = self.votes(source, column)
+            if (source, SMILE, column) not in self._predicted:
+                continue
+            self._predicted[LabelSource(source.modality), SMILE, column] = self.predicted(source, column)
             if not keep_source:
-                del self._votes[source, SMILE, column]
+                del self._predicted[source, SMILE, column]
 
     def records(self) -> list[MetricRecord]:
         """Return all metrics: those of labels pooled over the folds of a repeat, the others averaged over them."""
         records = []
-        for (source, method, index), votes in self._votes.items():
+        for (source, method, index), predicted in self._predicted.items():
             column = self._dataset.cells[source.modality].columns[index]
-            known = [np.where(row >= 0, column.ids, -1) for row in votes.label]
+            known = [np.where(row >= 0, column.ids, -1) for row in predicted]
             for name, metric in ((ACCURACY, metrics.accuracy), (MACRO_F1, metrics.macro_f1)):
-                title = f"{name}, {column.column.name}" if index else name
-                records.append(metric_record(title, str(source), method, _by_repeat(metric, known, votes.label)))
+                title = self._title(f"{name}, {column.column.name}" if index else name)
+                records.append(metric_record(title, str(source), method, _by_repeat(metric, known, predicted)))
         for (name, subject, method), by_repeat in self._values.items():
-            records.append(metric_record(name, subject, method, [float(np.mean(each)) for each in by_repeat.values()]))
+            values = [float(np.mean(each)) for each in by_repeat.values()]
+            records.append(metric_record(self._title(name), subject, method, values))
         return sorted(records, key=lambda record: (record.name, record.modality, record.method != SMILE))
+
+    def _title(self, name: str) -> str:
+        return f"{name} {self._of}".strip()
 
 
 def _by_repeat(

@@ -8,14 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.encoder import Encoder
-from smile_runtime.manifest import EncoderRecord, Int8Record
+from smile_runtime.manifest import Int8Record
 from smile_runtime.mapping import (
-    UNKNOWN_RATE,
     Reference,
     find_nearest_neighbors,
-    mark_unknown,
-    mean_distance,
-    similarity_from_distance,
     transfer_labels,
 )
 from smile_runtime.space import parity_cosine
@@ -82,28 +78,22 @@ def write_int8(
         graph=name,
         mean_cosine=float(cosine.mean()),
         lowest_cosine=float(cosine.min()),
-        label_agreement=_agreement(embeddings, exported.record, points, recipe.reference.n_neighbors),
+        label_agreement=_agreement(embeddings, points, recipe.reference.n_neighbors),
         n_cells=len(rows),
         parity_cosine=parity_cosine(rounded, folder / exported.record.parity),
     )
     return _accepted(record, exported.modality, graph)
 
 
-def _agreement(
-    embeddings: list[NDArray[np.float32]], record: EncoderRecord, points: Reference, n_neighbors: int
-) -> float | None:
+def _agreement(embeddings: list[NDArray[np.float32]], points: Reference, n_neighbors: int) -> float | None:
     """Return the share of cells with the same primary label by both embeddings; None without labels."""
     if not points.label_columns:
         return None
-    called = []
-    for embedding in embeddings:
-        neighbors = find_nearest_neighbors(embedding, points.embedding, n_neighbors)
-        label = transfer_labels(neighbors, points)[0].label
-        if record.similarity is not None:
-            similarity = similarity_from_distance(mean_distance(neighbors), record.similarity)
-            mark_unknown(label, similarity, UNKNOWN_RATE)
-        called.append(label)
-    return float(np.mean(called[0] == called[1]))
+    one, other = (
+        transfer_labels(find_nearest_neighbors(embedding, points.embedding, n_neighbors), points)[0].label
+        for embedding in embeddings
+    )
+    return float(np.mean(one == other))
 
 
 def _accepted(record: Int8Record, modality: str, graph: Path) -> Int8Record | None:

@@ -34,7 +34,7 @@ from smile_runtime.manifest import (
     encode_manifest,
     weights_name,
 )
-from smile_runtime.mapping import Reference, write_points
+from smile_runtime.mapping import Reference, write_points, write_profiles
 from smile_runtime.space import Space, require_parity, write_parity
 from smile_training.data import Cells
 from smile_training.export.int8_writer import write_int8
@@ -42,6 +42,7 @@ from smile_training.export.onnx_export import export_onnx, torch_embedding
 from smile_training.export.sparse_writer import write_sparse
 from smile_training.model import TrainedEncoder
 from smile_training.recipe import Recipe
+from smile_training.reference import fit_label_profiles
 
 N_PARITY_ROWS = 16
 BUILD_PACKAGES = ("smile-zoo", "torch", "onnx", "scikit-learn", "scanpy", "umap-learn", "numpy", "anndata")
@@ -201,6 +202,8 @@ def _write_encoder(
         calibrations=contents.calibrations.get(modality, {}),
         similarity=contents.similarities.get(modality),
     )
+    if record.similarity is not None and record.similarity.dissimilarity is not None:
+        _write_profiles(folder / record.similarity.dissimilarity.profiles, contents.cells[modality], encoder)
     weight = encoder.network.feature_weight.double().numpy()
     features = FeatureTable(
         encoder.features,
@@ -227,6 +230,11 @@ def _write_encoder(
         int8 = write_int8(folder, exported, encoder, contents.cells[modality], points, recipe, about)
         record = msgspec.structs.replace(record, int8=int8 or msgspec.UNSET)
     return record
+
+
+def _write_profiles(path: Path, cells: Cells, encoder: TrainedEncoder) -> None:
+    path.parent.mkdir(exist_ok=True)
+    write_profiles(fit_label_profiles(encoder.align_features(cells), encoder), path)
 
 
 def _parity_rows(

@@ -43,16 +43,23 @@ class TrainedEncoder:
             )
         return cells.with_features(np.array([index[name] for name in self.features]))
 
-    @torch.inference_mode()
     def embed(self, cells: Cells, batch_size: int | None = None) -> NDArray[np.float32]:
         """Return L2-normalized embeddings of cells with the encoder's features, float32, ``(n_cells, n_latent)``."""
+        return self.embed_with_components(cells, batch_size)[0]
+
+    @torch.inference_mode()
+    def embed_with_components(
+        self, cells: Cells, batch_size: int | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Return embeddings, and components of the stem, float32, ``(n_cells, n_components)``; None without a stem."""
         aligned = self.align_features(cells)
         batch_size = batch_size or dense_chunk_rows(len(self.features))
-        embedding = []
+        embedding, components = [], []
         for rows in np.split(np.arange(len(cells)), range(batch_size, len(cells), batch_size)):
             transformed = self.preprocessing.transform(aligned.raw[rows], aligned.size_factor[rows])
             inputs = EncoderInput(transformed, self.preprocessing, self.network, noise=Noise())
-            encoding = self.network.encoder(inputs.clean(np.arange(len(rows))))  # (n, n_latent)
-            embedding.append(torch.nn.functional.normalize(encoding))
-        result: NDArray[np.float32] = torch.cat(embedding).numpy()
-        return result
+            clean = inputs.clean(np.arange(len(rows)))
+            embedding.append(torch.nn.functional.normalize(self.network.encoder(clean)))  # (n, n_latent)
+            if self.network.stem is not None:
+                components.append(clean)
+        return torch.cat(embedding).numpy(), torch.cat(components).numpy() if components else None

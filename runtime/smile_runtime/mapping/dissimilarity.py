@@ -1,0 +1,142 @@
+"""Dissimilarity of a cell to the reference, from three measures that fail in different cases.
+
+The *surprise* of a cell's counts tells cells of other tissues from known types, whatever their depth and laboratory.
+The *distance* to the nearest reference points tells cells between types. The *deviation* from the nearest label tells
+types that resemble a known one, but also grows with any shift between laboratories, so its part is limited.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_runtime.encoder import MIN_MEASURED_FRACTION
+from smile_runtime.manifest import DissimilarityRecord, TrendRecord
+from smile_runtime.mapping.label_profiles import LabelProfiles
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+_MIN_SURPRISE = 1.0
+_MIN_DISTANCE = 0.0
+_MAX_DEVIATION = 1.0
+_DEVIATION_WEIGHT = 4.0
+_MIN_LOG_DISTANCE = np.log(1e-6)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Measures:
+    """Raw measures of cells, each of shape ``(n,)``.
+
+    Attributes
+    ----------
+    log_distance
+        Logarithm of the mean distance to the nearest points.
+    surprise
+        Surprise by the best-fitting profile, in nats per count.
+    log_deviation
+        Logarithm of the deviation from the nearest label's center; None without a stem.
+    log_detected
+        Logarithm of the number of detected features, at least 0.
+    log_measured
+        Logarithm of the measured fraction of the encoder's feature weight.
+    """
+
+    log_distance: NDArray[np.float64]
+    surprise: NDArray[np.float64]
+    log_deviation: NDArray[np.float64] | None
+    log_detected: NDArray[np.float64]
+    log_measured: NDArray[np.float64]
+
+    def subset(self, rows: NDArray[np.intp]) -> "Measures":
+        """Return the measures of the given cells, in that order."""
+        return Measures(
+            log_distance=self.log_distance[rows],
+            surprise=self.surprise[rows],
+            log_deviation=None if self.log_deviation is None else self.log_deviation[rows],
+            log_detected=self.log_detected[rows],
+            log_measured=self.log_measured[rows],
+        )
+
+    def clipped(self, log_detected: tuple[float, float], log_measured: tuple[float, float]) -> "Measures":
+        """Return the measures with both logarithms clipped to ranges, because trends do not extrapolate."""
+        return replace(
+            self,
+            log_detected=np.clip(self.log_detected, *log_detected),
+            log_measured=np.clip(self.log_measured, *log_measured),
+        )
+
+    def design(self) -> NDArray[np.float64]:
+        """Return the terms of a `TrendRecord`, shape ``(n, 6)``."""
+        d, m = self.log_detected, self.log_measured
+        return np.stack([np.ones_like(d), d, d * d, m, m * m, d * m], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class CellValues:
+    """Values of cells that are compared with the profiles of labels.
+
+    Attributes
+    ----------
+    rows
+        Linear values of the encoder's features, CSR without stored zeros, shape ``(n, n_features)``.
+    components
+        Components of the stem, shape ``(n, n_components)``; None without a stem.
+    """
+
+    rows: "csr_matrix"
+    components: NDArray[np.float32] | None
+
+
+def measure(
+    distance: NDArray[np.float32], values: CellValues, profiles: LabelProfiles, measured_weight: float
+) -> Measures:
+    """Measure cells.
+
+    Parameters
+    ----------
+    distance
+        Mean distance to the nearest points, shape ``(n,)``.
+    values
+        Values of the cells.
+    profiles
+        Profiles of the labels, in the measured features.
+    measured_weight
+        Measured fraction of the encoder's feature weight.
+    """
+    n_detected = np.diff(values.rows.indptr).astype(np.float64)
+    return Measures(
+        log_distance=log_of_distance(distance),
+        surprise=profiles.surprise(values.rows),
+        log_deviation=None if values.components is None else profiles.log_deviation(values.components),
+        log_detected=np.log(np.maximum(n_detected, 1.0)),
+        log_measured=np.full(len(distance), np.log(max(measured_weight, MIN_MEASURED_FRACTION))),
+    )
+
+
+def log_of_distance(distance: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the logarithm of mean distances, shape ``(n,)``; finite also for a cell on top of its points."""
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(distance, dtype=np.float64), _MIN_LOG_DISTANCE)
+
+
+def in_units(measure: NDArray[np.float64], measures: Measures, trend: TrendRecord) -> NDArray[np.float64]:
+    """Return a measure, shape ``(n,)``, in the units of its trend."""
+    typical = (measures.design() * np.array(trend.coefficients)).sum(axis=1)
+    return (measure - typical) / trend.spread
+
+
+def dissimilarity(measures: Measures, record: DissimilarityRecord) -> NDArray[np.float64]:
+    """Return the dissimilarity of cells, shape ``(n,)``: ``max(surprise, 1) + max(distance, 0) + 4 min(deviation, 1)``.
+
+    Each measure is in its units, so that 1 is the 95% quantile of known-type cells. The limits and the weight were
+    chosen on blood cells (``benchmarks/unknown_cells.py``).
+    """
+    measures = measures.clipped(record.log_detected, record.log_measured)
+    result = np.maximum(in_units(measures.surprise, measures, record.surprise), _MIN_SURPRISE)
+    result += np.maximum(in_units(measures.log_distance, measures, record.distance), _MIN_DISTANCE)
+    if record.deviation is not None and measures.log_deviation is not None:
+        deviation = in_units(measures.log_deviation, measures, record.deviation)
+        result += _DEVIATION_WEIGHT * np.minimum(deviation, _MAX_DEVIATION)
+    return result

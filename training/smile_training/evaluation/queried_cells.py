@@ -1,0 +1,136 @@
+"""Left-out cells as a projection sees them: their labels, votes and measures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_runtime.arrays import is_sparse, measured_sparse
+from smile_runtime.mapping import (
+    CellValues,
+    LabelProfiles,
+    Measures,
+    Reference,
+    find_nearest_neighbors,
+    mean_distance,
+    measure,
+    transfer_labels,
+)
+from smile_training.data import Cells
+from smile_training.model import TrainedEncoder
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QueriedCells:
+    """Cells that were mapped onto a reference.
+
+    Attributes
+    ----------
+    names
+        Names of the cells, shape ``(n,)``.
+    label
+        Transferred label ids in every column, shape ``(n, n_columns)``.
+    share
+        Share of the vote that each label won, shape ``(n, n_columns)``.
+    right
+        Whether each label is right, shape ``(n, n_columns)``.
+    labeled
+        Whether a cell has a label of its own, shape ``(n, n_columns)``.
+    known
+        Whether a cell's own label is one of the reference, shape ``(n,)``.
+    distance
+        Mean distance to the nearest points, shape ``(n,)``.
+    measures
+        Measures of the cells; None without profiles.
+    """
+
+    names: NDArray[np.object_]
+    label: NDArray[np.int64]
+    share: NDArray[np.float32]
+    right: NDArray[np.bool_]
+    labeled: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+    distance: NDArray[np.float32]
+    measures: Measures | None
+
+
+def query_cells(
+    cells: Cells, encoder: TrainedEncoder, reference: Reference, profiles: LabelProfiles | None, n_neighbors: int
+) -> QueriedCells:
+    """Map cells onto a reference, as a projection does.
+
+    Parameters
+    ----------
+    cells
+        Cells of one modality.
+    encoder
+        Its trained encoder.
+    reference
+        Points that label the cells.
+    profiles
+        Profiles of the labels in the encoder's features; None to measure nothing but distances.
+    n_neighbors
+        Number of nearest points.
+    """
+    aligned = encoder.align_features(cells)
+    embedding, components = encoder.embed_with_components(aligned)
+    neighbors = find_nearest_neighbors(embedding, reference.embedding, n_neighbors)
+    distance = mean_distance(neighbors)
+    transfers = transfer_labels(neighbors, reference)
+    empty = np.zeros((len(cells), 0))
+    label = np.stack([each.label for each in transfers], axis=1) if transfers else empty.astype(np.int64)
+    true = cells.label_ids
+    return QueriedCells(
+        names=cells.names,
+        label=label,
+        share=np.stack([each.share for each in transfers], axis=1) if transfers else empty.astype(np.float32),
+        right=label == true,
+        labeled=true >= 0,
+        known=np.isin(true[:, 0], reference.label[:, 0]) if transfers else np.ones(len(cells), bool),
+        distance=distance,
+        measures=None if profiles is None else _measure(aligned, encoder, components, profiles, distance),
+    )
+
+
+def _measure(
+    cells: Cells,
+    encoder: TrainedEncoder,
+    components: NDArray[np.float32] | None,
+    profiles: LabelProfiles,
+    distance: NDArray[np.float32],
+) -> Measures:
+    """Measure cells, those with the same measured features together."""
+    feature_weight = encoder.network.feature_weight.double().numpy()
+    parts, order = [], []
+    for rows, measured in _patterns(cells):
+        raw = measured_sparse(cells.raw[rows])
+        values = CellValues(
+            (raw > 0).astype(np.float32) if encoder.preprocessing.binarize else raw,
+            None if components is None else components[rows],
+        )
+        weight = float(feature_weight[measured].sum())
+        parts.append(measure(distance[rows], values, profiles.select_features(measured), weight))
+        order.append(rows)
+    return joined(parts).subset(np.argsort(np.concatenate(order)))
+
+
+def _patterns(cells: Cells) -> list[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
+    """Return the rows of cells in which the same features were measured, with a mask of these features."""
+    if is_sparse(cells.raw):
+        return [(np.arange(len(cells)), np.ones(len(cells.features), bool))]
+    missing = np.isnan(cells.raw)
+    _, first, pattern = np.unique(np.packbits(missing, axis=1), axis=0, return_index=True, return_inverse=True)
+    return [(np.flatnonzero(pattern.ravel() == each), ~missing[row]) for each, row in enumerate(first)]
+
+
+def joined(parts: Sequence[Measures]) -> Measures:
+    """Return the measures of several sets of cells as one."""
+    deviations = [part.log_deviation for part in parts if part.log_deviation is not None]
+    return Measures(
+        log_distance=np.concatenate([part.log_distance for part in parts]),
+        surprise=np.concatenate([part.surprise for part in parts]),
+        log_deviation=np.concatenate(deviations) if deviations else None,
+        log_detected=np.concatenate([part.log_detected for part in parts]),
+        log_measured=np.concatenate([part.log_measured for part in parts]),
+    )

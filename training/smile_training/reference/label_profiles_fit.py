@@ -1,0 +1,94 @@
+"""Profiles of the labels, fitted to the cells of one modality."""
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from smile_runtime.arrays import Matrix, is_sparse
+from smile_runtime.manifest import AcceptedValues
+from smile_runtime.mapping import LabelProfiles
+from smile_training.data import Cells, count_units
+from smile_training.model import TrainedEncoder
+
+SMOOTHING_COUNTS = 2000.0
+"""Counts of the average profile that are added to those of each label, so that no feature is impossible."""
+_PSEUDOCOUNT = 0.5
+_MIN_VARIANCE_RATIO = 1e-4
+_FAR = 1e4  # center of a label without cells, from which every component deviates by more than its limit
+
+
+def has_profiles(cells: Cells, accepted: AcceptedValues) -> bool:
+    """Return whether cells have profiles: labels, and values whose proportions mean something."""
+    return bool(cells.label_names) and accepted in ("expression", "counts", "presence")
+
+
+def profiles_name(modality: str) -> str:
+    """Return the file of a modality's profiles."""
+    return f"profiles/{modality}.safetensors"
+
+
+def fit_label_profiles(cells: Cells, encoder: TrainedEncoder) -> LabelProfiles:
+    """Fit the profiles of the primary labels.
+
+    Parameters
+    ----------
+    cells
+        Labeled cells with the encoder's features, in its order.
+    encoder
+        Trained encoder.
+    """
+    _, components = encoder.embed_with_components(cells)
+    labels, n_labels = cells.labels, len(cells.label_names)
+    counts, totals = _sums(cells, binary=encoder.preprocessing.binarize)  # (n_labels, n_features) each
+    overall = (counts.sum(axis=0) + _PSEUDOCOUNT) / (totals.sum(axis=0) + 1.0)
+    overall /= overall.sum()
+    share = (counts + SMOOTHING_COUNTS * overall) / (totals + SMOOTHING_COUNTS)
+    share /= share.sum(axis=1, keepdims=True)
+    n_cells = np.bincount(labels[labels >= 0], minlength=n_labels)
+    share[n_cells == 0] = share[n_cells.argmax()]  # of a label that this modality lacks: one that adds nothing
+    center, whitening = np.zeros((n_labels, 0)), np.zeros((0, 0))
+    if components is not None:
+        center, whitening = _centers(components, labels, n_labels)
+    return LabelProfiles(
+        log_profile=np.log(share).astype(np.float16).astype(np.float32),  # as stored
+        center=center.astype(np.float32),
+        whitening=whitening.astype(np.float32),
+    )
+
+
+def _sums(cells: Cells, *, binary: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return each label's sum of counts, and the total of the cells that measured each feature."""
+    labels = cells.labels
+    member = scipy.sparse.csr_matrix(
+        (np.ones((labels >= 0).sum()), (labels[labels >= 0], np.flatnonzero(labels >= 0))),
+        shape=(len(cells.label_names), len(cells)),
+    )
+    raw: Matrix = cells.raw
+    values = raw if is_sparse(raw) else np.nan_to_num(raw)
+    if binary:
+        values = scipy.sparse.csr_matrix(values > 0, dtype=np.float64)
+    else:
+        values = scipy.sparse.csr_matrix(values).multiply(1.0 / count_units(raw)).tocsr()
+    total = np.asarray(values.sum(axis=1)).reshape(-1, 1)  # (n_cells, 1)
+    counts = np.asarray((member @ values).todense(), dtype=np.float64)
+    if is_sparse(raw):
+        return counts, np.repeat(member @ total, counts.shape[1], axis=1)
+    return counts, np.asarray(member @ (total * ~np.isnan(raw)))
+
+
+def _centers(
+    components: NDArray[np.float32], labels: NDArray[np.int64], n_labels: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the whitened center of each label, and the map to whitened components."""
+    known = np.flatnonzero(labels >= 0)
+    ids, x = labels[known], components[known].astype(np.float64)
+    n_cells = np.bincount(ids, minlength=n_labels)
+    mean = np.zeros((n_labels, x.shape[1]))
+    np.add.at(mean, ids, x)
+    mean /= np.maximum(n_cells, 1)[:, None]
+    within = x - mean[ids]
+    variance, axes = np.linalg.eigh(within.T @ within / len(x))
+    whitening = axes / np.sqrt(np.maximum(variance, max(_MIN_VARIANCE_RATIO * variance.max(), 1e-12)))
+    center = mean @ whitening
+    center[n_cells == 0] = _FAR
+    return center, whitening
