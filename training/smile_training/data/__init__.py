@@ -4,13 +4,14 @@ from smile_training.data.cells import Cells
 from smile_training.data.contacts import distance_bands, parse_pairs
 from smile_training.data.data_files import data_file_paths, data_file_sha256
 from smile_training.data.dataset import Dataset, read_dataset, rows_with_names
-from smile_training.data.degradation import degrade_cells
+from smile_training.data.degradation import count_units, degrade_cells, thin_counts
 from smile_training.data.folds import Fold, require_folds, split_folds
 
 __all__ = [
     "Cells",
     "Dataset",
     "Fold",
+    "count_units",
     "data_file_paths",
     "data_file_sha256",
     "degrade_cells",
@@ -20,4 +21,5 @@ __all__ = [
     "require_folds",
     "rows_with_names",
     "split_folds",
+    "thin_counts",
 ]

@@ -1,12 +1,13 @@
-"""Degradation of cells to resemble queries: fewer measured features and fewer counts."""
+"""Degradation of cells to resemble other measurements: fewer counts and fewer measured features."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import dense, is_sparse
+from smile_runtime.arrays import Matrix, dense, is_sparse
 from smile_training.data.cells import Cells
 
 N_DRAWS = 4
@@ -27,20 +28,71 @@ def degrade_cells(cells: Cells, seed: int) -> Iterator[Cells]:
     if len(cells) > MAX_CELLS:
         cells = cells.subset(np.sort(rng.choice(len(cells), MAX_CELLS, replace=False)))
     yield cells
+    unit = count_units(cells.raw)
+    are_counts = is_sparse(cells.raw) and _are_counts(cells.raw, unit)
     for _ in range(N_DRAWS):
         share, depth = rng.uniform(MIN_FEATURE_FRACTION, 1), np.exp(rng.uniform(np.log(MIN_DEPTH_FRACTION), 0))
-        raw, size_factor = dense(cells.raw).astype(np.float32), cells.size_factor
-        unit = _count_unit(raw) if is_sparse(cells.raw) else None
-        if unit is not None:
-            raw = (rng.binomial(np.rint(raw / unit).astype(np.int64), depth) * unit).astype(np.float32)
+        thinned, size_factor = cells.raw, cells.size_factor
+        if are_counts:
+            thinned = thin_counts(thinned, unit, np.full(len(cells), depth), rng)
             size_factor = (size_factor / depth).astype(np.float32)
+        raw = np.array(dense(thinned), np.float32)
         raw[:, rng.random(raw.shape[1]) >= share] = np.nan
         yield replace(cells, raw=raw, size_factor=size_factor)
 
 
-def _count_unit(raw: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Return the value of one count in each cell, shape ``(n_cells, 1)``; None if values are not counts."""
+def count_units(raw: Matrix) -> NDArray[np.float32]:
+    """Return the smallest positive value of each cell, which is one count if values are counts, shape ``(n_cells, 1)``.
+
+    A cell without any value gets 1.
+    """
+    if is_sparse(raw):
+        unit = np.ones(raw.shape[0], np.float32)
+        filled = np.diff(raw.indptr) > 0
+        if filled.any():
+            unit[filled] = np.minimum.reduceat(raw.data, raw.indptr[:-1][filled])
+        return unit[:, None]
     unit = np.where(raw > 0, raw, np.inf).min(axis=1, keepdims=True)
-    unit[~np.isfinite(unit)] = 1.0
-    counts = raw[raw > 0] / np.broadcast_to(unit, raw.shape)[raw > 0]
-    return unit if np.mean(np.abs(counts - np.rint(counts)) < MAX_ROUNDING_ERROR) > MIN_COUNT_FRACTION else None
+    return np.where(np.isfinite(unit), unit, 1.0).astype(np.float32)
+
+
+def thin_counts(raw: Matrix, unit: NDArray[np.float32], depth: NDArray[np.float64], rng: np.random.Generator) -> Matrix:
+    """Keep each count with a probability, as if a cell had been sequenced less deeply.
+
+    Parameters
+    ----------
+    raw
+        Values of the cells, shape ``(n, n_features)``: CSR, or ndarray with NaN for missing values, which stay NaN.
+    unit
+        Value of one count in each cell, shape ``(n, 1)``; values are rounded to whole counts.
+    depth
+        Probability for each cell, shape ``(n,)``.
+    rng
+        Source of randomness.
+    """
+    if is_sparse(raw):
+        thinned = raw.copy()
+        by_value = np.repeat(np.arange(raw.shape[0]), np.diff(raw.indptr))
+        thinned.data = _thinned_values(raw.data, unit[by_value, 0], depth[by_value], rng)
+        thinned.eliminate_zeros()
+        return thinned
+    thinned = raw.copy()
+    rows, columns = np.nonzero(raw > 0)
+    thinned[rows, columns] = _thinned_values(raw[rows, columns], unit[rows, 0], depth[rows], rng)
+    return thinned
+
+
+def _thinned_values(
+    values: NDArray[np.float32], unit: NDArray[np.float32], depth: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    counts = np.rint(values / unit).astype(np.int64)
+    kept = (rng.random(len(counts), np.float32) < depth).astype(np.int64)  # of one count, as most values are
+    several = np.flatnonzero(counts > 1)
+    kept[several] = rng.binomial(counts[several], depth[several])
+    return (kept * unit).astype(np.float32)
+
+
+def _are_counts(raw: scipy.sparse.csr_matrix, unit: NDArray[np.float32]) -> bool:
+    """Return whether nearly all values are whole multiples of their cell's unit."""
+    counts = raw.data / np.repeat(unit[:, 0], np.diff(raw.indptr))
+    return bool(np.mean(np.abs(counts - np.rint(counts)) < MAX_ROUNDING_ERROR) > MIN_COUNT_FRACTION)
