@@ -99,7 +99,7 @@ def dense(rows: Matrix) -> NDArray[Any]:
 
 
 def measured_sparse(rows: Matrix) -> "csr_matrix":
-    """Return rows as CSR without stored zeros, shape ``(n, n_vars)``; NaN, a value that was not measured, is dropped."""
+    """Return rows as CSR without stored zeros, shape ``(n, n_vars)``; values not measured (NaN) are dropped."""
     from scipy.sparse import csr_matrix
 
     if not is_sparse(rows):

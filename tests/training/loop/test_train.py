@@ -15,10 +15,11 @@ from smile_training.data.dataset import Dataset
 from smile_training.data.label_columns import Labels
 from smile_training.evaluation.metrics import foscttm
 from smile_training.loop.checkpoint import Checkpoint
+from smile_training.loop.learner import Learner, teacher
 from smile_training.loop.train import Run, train_encoders
 from smile_training.model.trained_encoder import TrainedEncoder
 from smile_training.recipe.read import resolve_recipe
-from smile_training.recipe.records import Recipe
+from smile_training.recipe.records import Noise, Recipe
 
 N_CELLS = 160
 SOURCE = {"path": "x.h5ad", "source": {"name": "simulated", "licence": "CC0-1.0"}}
@@ -160,6 +161,41 @@ def test_a_run_that_was_cut_off_ends_like_one_that_was_not(
         assert resumed[name].loss_curve == encoder.loss_curve
         for key, tensor in weights(encoder).items():
             np.testing.assert_array_equal(weights(resumed[name])[key], tensor, err_msg=f"{name} {key}")
+
+
+DRAWN = {**STEM, "noise": {"gaussian": 0.15, "min_depth": 0.1, "min_features": 0.5}}
+
+
+@pytest.mark.parametrize("variant", ["psmile", "mpsmile", "reference", "composition"])
+def test_views_are_drawn_as_other_measurements_in_every_variant(pairs: Dataset, variant: str) -> None:
+    training = {"epochs": 30, "batch_size": 64, "pretraining_epochs": 5}
+    network = {"hidden": [], "heads": False, "negative_slope": 0.25} if variant == "reference" else {"hidden": [32]}
+    if variant == "reference":
+        training |= {"epochs": 150, "loss": {"temperature": 0.2}}
+    settings = {
+        **ABOUT,
+        "variant": variant,
+        "modalities": {name: {"kind": name, "data": SOURCE, **DRAWN} for name in ("rna", "adt")},
+        "network": {"n_latent": 16, **network},
+        "training": training,
+        "students": {"epochs": 30, "batch_size": 64},
+    }
+    assert match(pairs, train(pairs, resolve_recipe(settings, "x"))) < 0.25
+
+
+def test_modalities_are_drawn_independently(monkeypatch: pytest.MonkeyPatch, pairs: Dataset) -> None:
+    seeds: list[list[int]] = []
+    monkeypatch.setattr(Learner, "inputs", lambda _self, seed: seeds.append(seed))
+    with pytest.raises(AttributeError):  # nothing to train on
+        train(pairs, recipe("psmile"))
+    assert seeds[0] != seeds[1]
+
+
+def test_a_teacher_shows_cells_as_measured(pairs: Dataset) -> None:
+    noise = Noise(gaussian=0.15, masking=0.1, min_depth=0.1, min_features=0.5, ambient=0.1)
+    encoder = train(pairs.with_modalities(["rna"]), recipe("smile", ("rna",), training={"epochs": 1}))["rna"]
+    frozen = teacher(encoder, pairs.cells["rna"], device=torch.device("cpu"), noise=noise)
+    assert frozen.noise == Noise(gaussian=0.15, masking=0.1)
 
 
 # Composition

@@ -20,6 +20,7 @@ from smile_training.loop.checkpoint import Checkpoint
 from smile_training.loop.collapse import require_spread
 from smile_training.loop.train import Run, train_encoders
 from smile_training.loop.training_loop import Progress
+from smile_training.model.encoder_input import EncoderInput
 from smile_training.model.network import SmileNetwork
 from smile_training.model.preprocessing_fit import fit_preprocessing
 from smile_training.model.stem import fit_stem
@@ -27,6 +28,8 @@ from smile_training.model.trained_encoder import TrainedEncoder
 from smile_training.recipe.records import Recipe, Stem
 
 STEM = {"stem": {"n_components": 8}, "preprocessing": {"scaling": "sqrt_sd"}, "noise": {"gaussian": 0.15}}
+
+DRAWN = {**STEM, "noise": {"gaussian": 0.15, "min_depth": 0.1, "min_features": 0.5, "ambient": 0.1}}
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -77,7 +80,9 @@ def killed_after(n_epochs: int, n_steps: int) -> Progress:
 # Repeatable
 
 
-@pytest.mark.parametrize("fields", [{}, {**STEM, "pairing": {"kind": "neighbour"}}], ids=["published", "stem"])
+@pytest.mark.parametrize(
+    "fields", [{}, {**STEM, "pairing": {"kind": "neighbour"}}, DRAWN], ids=["published", "stem", "drawn"]
+)
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     cells: Cells, make_recipe: MakeRecipe, fields: dict
 ) -> None:
@@ -277,7 +282,7 @@ def test_neighbor_pairing_works_on_a_panel_of_any_size(cells: Cells, make_recipe
 # Cut off and resumed
 
 
-@pytest.mark.parametrize("fields", [{}, {**STEM, "pairing": {"kind": "neighbour"}}, {"precision": "bf16"}])
+@pytest.mark.parametrize("fields", [{}, {**STEM, "pairing": {"kind": "neighbour"}}, DRAWN, {"precision": "bf16"}])
 @pytest.mark.parametrize(("n_epochs", "n_steps"), [(0, 1), (2, 0), (2, 1), (4, 2)])
 def test_a_run_that_was_cut_off_ends_like_one_that_was_not(
     cells: Cells, make_recipe: MakeRecipe, tmp_path: Path, fields: dict, n_epochs: int, n_steps: int
@@ -296,6 +301,53 @@ def test_a_run_that_was_cut_off_ends_like_one_that_was_not(
     saved = n_epochs if n_steps else n_epochs - 1  # an epoch is told of before it is saved
     assert told == [64, 64, 0] * (5 - saved)
     assert [file.name for file in tmp_path.iterdir()] == ["run.safetensors"]
+
+
+@pytest.mark.parametrize("n_epochs", [5, 25, 59])
+def test_drawn_copies_are_the_same_in_a_resumed_run(
+    cells: Cells, make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_epochs: int
+) -> None:
+    """In the middle of a copy's epochs, after some were renewed, and where no epoch is left to train."""
+    recipe = make_recipe(**{**DRAWN, "epochs": 60})
+    unbroken = train(cells, recipe)
+    with pytest.raises(KilledError):
+        train(cells, recipe, 0, Checkpoint(tmp_path / "x", "", every=0), killed_after(n_epochs + 1, n_steps=0))
+    if n_epochs == 59:  # the last epoch is saved after its progress; end the run just before batch norm
+        monkeypatch.setattr("smile_training.loop.training_loop._reestimate_batch_norm", _kill)
+        with pytest.raises(KilledError):
+            train(cells, recipe, 0, Checkpoint(tmp_path / "x", ""))
+        monkeypatch.undo()
+    assert same_weights(train(cells, recipe, 0, Checkpoint(tmp_path / "x", "")), unbroken)
+
+
+def _kill(*_arguments: object) -> None:
+    raise KilledError
+
+
+def test_batch_norm_knows_cells_and_their_copies(
+    cells: Cells, make_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Tensor] = []
+    original = EncoderInput.clean_and_drawn
+
+    def spy(self: EncoderInput, rows: np.ndarray) -> torch.Tensor:
+        seen.append(original(self, rows))
+        return seen[-1]
+
+    monkeypatch.setattr(EncoderInput, "clean_and_drawn", spy)
+    encoder = train(cells, make_recipe(**DRAWN))
+    (x,) = seen
+    assert len(x) == 5 * len(cells)
+    state = weights(encoder)
+    first = x.numpy() @ state["encoder.0.weight"].T + state["encoder.0.bias"]
+    np.testing.assert_allclose(state["encoder.1.running_mean"], first.mean(axis=0), atol=1e-4)
+    np.testing.assert_allclose(state["encoder.1.running_var"], first.var(axis=0, ddof=1), rtol=1e-3)
+
+
+def test_masking_hides_features_of_drawn_copies_too(cells: Cells, make_recipe: MakeRecipe) -> None:
+    plain = train(cells, make_recipe(**DRAWN))
+    masked = train(cells, make_recipe(**{**DRAWN, "noise": {**DRAWN["noise"], "masking": 0.5}}))
+    assert not same_weights(plain, masked)
 
 
 def test_a_finished_run_is_not_trained_again(cells: Cells, make_recipe: MakeRecipe, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_defaults_are_the_published_settings(path: Path) -> None:
     assert training["optimiser"] == {"lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4}
     assert training["pairing"]["kind"] == "self"
     assert (rna["kind"], rna["stem"]) == ("rna", None)
-    assert rna["noise"] == {"gaussian": 1.0, "masking": 0.0}
+    assert rna["noise"] == {"gaussian": 1.0, "masking": 0.0, "min_depth": 1.0, "min_features": 1.0, "ambient": 0.0}
     assert rna["preprocessing"] == {
         "values": "expression",
         "binarise": False,
@@ -85,7 +85,7 @@ def test_stem_preset(path: Path) -> None:
     assert rna.preprocessing.scaling == "sqrt_sd"
     assert rna.preprocessing.target_sum == 1e4
     assert recipe.training.pairing.kind == "neighbour"
-    assert rna.noise.gaussian == 0.15
+    assert (rna.noise.gaussian, rna.noise.min_depth, rna.noise.min_features) == (0.15, 0.05, 0.3)
     assert recipe.network.hidden == [1000, 512]
     assert recipe.training.epochs == 300
 
@@ -180,6 +180,20 @@ def test_committed_recipes_are_valid(recipe: Path) -> None:
         ("", "[network]\nhidden = [32, -1]", "network.hidden"),
         ("", "[modalities.rna.noise]\nmasking = 1.0", "noise.masking"),
         ("", "[training.optimiser]\nmomentum = 1.0", "optimiser.momentum"),
+        ("", "[modalities.rna.noise]\nmin_depth = 0.0", "noise.min_depth"),
+        ("", "[modalities.rna.noise]\nmin_features = 1.5", "noise.min_features"),
+        ("", "[modalities.rna.noise]\nambient = -0.1", "noise.ambient"),
+        ("", "[modalities.rna.noise]\nmin_depth = 0.5", "need a stem; add [modalities.rna.stem]"),
+        (
+            "preset = 'stem'",
+            "[modalities.rna.noise]\nambient = 0.2\nmin_depth = 1\n[modalities.rna.preprocessing]\nvalues = 'levels'",
+            "noise.ambient = 0.2 for rna, whose values are levels and not counts; set noise.ambient = 0",
+        ),
+        (
+            "preset = 'stem'",
+            "[modalities.rna.preprocessing]\nvalues = 'numbers'",
+            "noise.min_depth = 0.05 for rna, whose values are numbers and not counts; set noise.min_depth = 1",
+        ),
     ],
 )
 def test_an_error_names_the_invalid_field_and_the_file(path: Path, top: str, tables: str, message: str) -> None:

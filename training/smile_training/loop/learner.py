@@ -1,7 +1,9 @@
 """One modality in training: fitted preprocessing, network, and the network's input."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -52,9 +54,12 @@ class Learner:
     noise: Noise
     frozen: bool = False
 
-    def inputs(self) -> EncoderInput:
-        """Return the network's input, on the network's device."""
-        return EncoderInput(self.transformed, self.preprocessing, self.network, noise=self.noise)
+    def inputs(self, seed: Sequence[int]) -> EncoderInput:
+        """Return the network's input, on the network's device; the seed is that of drawn copies of the cells."""
+        inputs = EncoderInput(self.transformed, self.preprocessing, self.network, noise=self.noise)
+        if self.noise.redraws:
+            inputs.keep_copies(self.cells, seed)
+        return inputs
 
     def partners(self, rows: NDArray[np.intp], pairing: Pairing, seed: int) -> NDArray[np.intp]:
         """Return the partners of some cells among each other, as indices into ``rows``, shape ``(n, n_partners)``.
@@ -120,6 +125,9 @@ def new_learner(
 def teacher(encoder: TrainedEncoder, cells: Cells, *, device: torch.device, noise: Noise) -> Learner:
     """Return a trained encoder as a teacher: frozen, in evaluation mode.
 
+    It sees the cells as measured, with masking and Gaussian noise alone: what a student should agree with is the best
+    estimate of a cell's place, and a frozen encoder learns nothing from worse measurements.
+
     Raises
     ------
     RecipeError
@@ -128,4 +136,5 @@ def teacher(encoder: TrainedEncoder, cells: Cells, *, device: torch.device, nois
     known = encoder.align_features(cells)
     transformed = encoder.preprocessing.transform(known.raw, known.size_factor)
     network = encoder.network.to(device).eval()
-    return Learner(known, encoder.preprocessing, transformed, network, noise, frozen=True)
+    as_measured = msgspec.structs.replace(noise, min_depth=1.0, min_features=1.0, ambient=0.0)
+    return Learner(known, encoder.preprocessing, transformed, network, as_measured, frozen=True)

@@ -1,6 +1,7 @@
 """The training loop of every variant."""
 
 import logging
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -98,7 +99,7 @@ def run(
     TrainingError
         If the loss is not finite, or the embedding collapses.
     """
-    inputs = {name: learner.inputs() for name, learner in learners.items()}
+    inputs = {name: learner.inputs([seed, zlib.crc32(name.encode())]) for name, learner in learners.items()}
     networks = {name: learner.network for name, learner in learners.items() if not learner.frozen}
     trained = nn.ModuleList(networks.values())
     heads = next(iter(networks.values()))
@@ -111,6 +112,8 @@ def run(
     for epoch in range(len(curve), len(schedule)):
         phase, streams = schedule[epoch]
         n_steps, batch_size = steps_of(streams, training.batch_size)
+        for source in inputs.values():
+            source.renew(epoch)
         # Random draws depend on the epoch alone, so that a resumed run repeats them.
         rng = np.random.default_rng([seed, epoch])
         noise = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
@@ -150,6 +153,7 @@ def run(
 
     for stream in phases[-1][1]:
         for name in stream.rows.keys() & networks.keys():
+            inputs[name].renew(len(schedule) - 1)  # a run that resumes at its end has drawn none yet
             order = np.random.default_rng(seed).permutation(np.unique(stream.rows[name]))
             _reestimate_batch_norm(networks[name], inputs[name], order)
     return curve
@@ -183,7 +187,7 @@ def _finite(loss: Tensor, when: str) -> float:
 def _reestimate_batch_norm(
     network: SmileNetwork, inputs: EncoderInput, rows: NDArray[np.intp], batch_size: int = 4096
 ) -> None:
-    """Re-estimate batch norm statistics, learned on noisy views, on clean cells.
+    """Re-estimate batch norm statistics, learned on noisy views, on cells and their drawn copies.
 
     Rows are shuffled so that each batch represents all cells; without momentum, the result is the mean over batches.
     """
@@ -193,4 +197,4 @@ def _reestimate_batch_norm(
             module.momentum = None
     network.train()
     for batch in np.array_split(rows, max(1, len(rows) // batch_size)):
-        network.encoder(inputs.clean(batch))
+        network.encoder(inputs.clean_and_drawn(batch))

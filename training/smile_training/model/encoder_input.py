@@ -1,5 +1,7 @@
 """Input of an encoder in training: sparse rows that are made dense batch by batch, with or without noise."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -7,6 +9,8 @@ from torch import Tensor
 
 from smile_runtime.arrays import Matrix, dense, is_sparse
 from smile_runtime.encoder import Preprocessing
+from smile_training.data import Cells
+from smile_training.model.drawn_copies import DrawnCopies
 from smile_training.model.network import SmileNetwork
 from smile_training.recipe import Noise
 
@@ -23,7 +27,7 @@ class EncoderInput:
     """Encoder input of the cells of one modality, clean or as noisy views.
 
     A frozen stem gives a cell the same components every time. Unless features are masked before the stem, they are
-    therefore computed once for all cells.
+    therefore computed once for all cells; so are those of its drawn copies.
 
     Parameters
     ----------
@@ -46,10 +50,21 @@ class EncoderInput:
         self._noise = noise
         self._all_measured = is_sparse(transformed) or not np.isnan(transformed).any()
         self._components: Tensor | None = None
-        if network.stem is not None and noise.masking == 0:
+        if network.stem is not None and (noise.masking == 0 or noise.redraws):
             chunk = dense_chunk_rows(transformed.shape[1])
             chunks = np.split(np.arange(len(self)), range(chunk, len(self), chunk))
             self._components = torch.cat([self.clean(rows) for rows in chunks])  # (n_cells, n_components)
+        self._copies: DrawnCopies | None = None
+
+    def keep_copies(self, cells: Cells, seed: Sequence[int]) -> None:
+        """Keep copies of the cells as other measurements would show them, from which views are picked."""
+        clean = self.clean(np.arange(len(self)))
+        self._copies = DrawnCopies(cells, self._preprocessing, self._network, clean, noise=self._noise, seed=seed)
+
+    def renew(self, epoch: int) -> None:
+        """Bring the copies, if any, up to an epoch."""
+        if self._copies is not None:
+            self._copies.renew(epoch)
 
     def __len__(self) -> int:
         return int(self._transformed.shape[0])
@@ -61,9 +76,15 @@ class EncoderInput:
         x = self._features(rows)  # (n, n_features)
         return self._network.components(x if self._all_measured else self._network.impute(x, ~x.isnan()))
 
+    def clean_and_drawn(self, rows: NDArray[np.intp]) -> Tensor:
+        """Return the input without noise of cells and of all their copies, if any, one after another."""
+        return self.clean(rows) if self._copies is None else self._copies.all(rows)
+
     def view(self, rows: NDArray[np.intp], generator: torch.Generator) -> Tensor:
-        """Return a noisy view, shaped like `clean`: features masked as missing, then Gaussian noise."""
-        if self._noise.masking > 0:
+        """Return a noisy view, shaped like `clean`: features masked or a copy picked, then Gaussian noise."""
+        if self._copies is not None:
+            view = self._copies.pick(rows, generator)
+        elif self._noise.masking > 0:
             x = self._features(rows)  # (n, n_features)
             measured = torch.rand(x.shape, generator=generator, device=x.device) >= self._noise.masking
             view = self._network.components(self._network.impute(x, measured & ~x.isnan()))

@@ -9,6 +9,7 @@ def require_valid(recipe: Recipe, origin: str) -> None:
     _require_modalities(recipe, origin)
     _require_simulated_names(recipe, origin)
     _require_label_columns(recipe, origin)
+    _require_redrawable(recipe, origin)
 
 
 def _require_modalities(recipe: Recipe, origin: str) -> None:
@@ -49,4 +50,20 @@ def _require_label_columns(recipe: Recipe, origin: str) -> None:
         if repeated := [key for key in keys if key is not None and keys.count(key) > 1]:
             raise RecipeError(
                 f"the recipe {origin} names the label column {repeated[0]!r} of {name} twice; name it once"
+            )
+
+
+def _require_redrawable(recipe: Recipe, origin: str) -> None:
+    for name, modality in recipe.modalities.items():
+        noise, values = modality.noise, modality.preprocessing.values
+        if noise.redraws_counts and values in ("levels", "numbers"):
+            field = "min_depth" if noise.min_depth < 1 else "ambient"
+            raise RecipeError(
+                f"the recipe {origin} has noise.{field} = {getattr(noise, field):g} for {name}, whose values are "
+                f"{values} and not counts; set noise.{field} = {'1' if field == 'min_depth' else '0'}"
+            )
+        if noise.redraws and modality.stem is None:
+            raise RecipeError(
+                f"the recipe {origin} sets noise.min_depth, noise.min_features or noise.ambient for {name}, which "
+                f"need a stem; add [modalities.{name}.stem], or use noise.masking"
             )

@@ -28,10 +28,12 @@ _REFERENCE_TRAINING: dict[str, Any] = {
     "epochs": 1000,
 }
 
+_RNA_NOISE = {"gaussian": 0.15, "min_depth": 0.05, "min_features": 0.3}
+_PEAK_NOISE = {"gaussian": 0.15, "min_depth": 0.2, "min_features": 0.5}
 _STEM_KIND_FIELDS: dict[str, dict[str, Any]] = {
-    "rna": {"preprocessing": {"scaling": "sqrt_sd"}, "stem": {}, "noise": {"gaussian": 0.15}},
-    "atac": {"preprocessing": {"scaling": "none"}, "stem": {"kind": "lsi"}, "noise": {"gaussian": 0.15}},
-    "histone": {"preprocessing": {"scaling": "none"}, "stem": {"kind": "lsi"}, "noise": {"gaussian": 0.15}},
+    "rna": {"preprocessing": {"scaling": "sqrt_sd"}, "stem": {}, "noise": _RNA_NOISE},
+    "atac": {"preprocessing": {"scaling": "none"}, "stem": {"kind": "lsi"}, "noise": _PEAK_NOISE},
+    "histone": {"preprocessing": {"scaling": "none"}, "stem": {"kind": "lsi"}, "noise": _PEAK_NOISE},
     "other": {"stem": {"n_components": 30}, "noise": {"gaussian": 0.15}},
 }
 _NEIGHBOR_TRAINING: dict[str, Any] = {"pairing": {"kind": "neighbour"}, "epochs": 300}

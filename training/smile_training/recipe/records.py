@@ -143,6 +143,22 @@ class Noise(Section, frozen=True):
     """Standard deviation of the noise added to the encoder's input, or to the components of a stem."""
     masking: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
     """Fraction of a view's features that are masked as not measured."""
+    min_depth: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    """Smallest fraction of a cell's counts that a view keeps; 1 for all."""
+    min_features: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    """Smallest fraction of the features that a view measures, the same ones in many cells; 1 for all."""
+    ambient: Fraction = 0.0
+    """Largest amount of the average profile added to a view, relative to its counts."""
+
+    @property
+    def redraws_counts(self) -> bool:
+        """Whether views have other counts than the cell."""
+        return self.min_depth < 1 or self.ambient > 0
+
+    @property
+    def redraws(self) -> bool:
+        """Whether views are drawn as other measurements of the cell."""
+        return self.redraws_counts or self.min_features < 1
 
 
 class Loss(Section, frozen=True):
