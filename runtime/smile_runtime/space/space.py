@@ -175,10 +175,7 @@ class Space:
     def reference(self) -> Reference:
         """Reference of the space."""
         record = self.manifest.reference
-        reference = (
-            read_points,
-            read_profiles(self.file(record.points), tuple(record.label_columns), tuple(record.modalities)),
-        )
+        reference = read_points(self.file(record.points), tuple(record.label_columns), tuple(record.modalities))
         present = {reference.modalities[each] for each in np.unique(reference.modality)}
         for encoder in self.manifest.encoders.values():
             if present.isdisjoint(encoder.label_modalities):
