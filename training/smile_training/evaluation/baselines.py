@@ -1,22 +1,30 @@
 """Baselines: well-known methods on the same cells.
 
 Values are scaled, dense or CSR, and need not be centered: each method finds its own center or intercept. All fit
-on training cells alone, except Harmony.
+on training cells alone. What they choose, they choose by cross-validation within the training cells.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
-from smile_runtime.errors import DependencyError
+from smile_training.evaluation.inner_folds import inner_folds
 from smile_training.evaluation.metrics import Floats, Ids
 
 Values = Floats | scipy.sparse.csr_matrix
+Reduce = Callable[[Values, Values, int, int], tuple[Floats, Floats]]
+"""Reduces training and left-out cells to components: `pca` or `lsi`, by number of components and seed."""
 
-RIDGE_FRACTION = 1e-6  # of the first component's variance, so that an empty component is not amplified
+COMPONENT_NUMBERS = (20, 30, 50)
+DEFAULT_COMPONENTS = 50
+INVERSE_PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+MAX_ITERATIONS = 10_000
 
 
-def pca(train: Values, left_out: Values, n_components: int = 30, seed: int = 0) -> tuple[Floats, Floats]:
+def pca(
+    train: Values, left_out: Values, n_components: int = DEFAULT_COMPONENTS, seed: int = 0
+) -> tuple[Floats, Floats]:
     """Project on the principal components of the training cells.
 
     Parameters
@@ -46,85 +54,70 @@ def pca(train: Values, left_out: Values, n_components: int = 30, seed: int = 0) 
     return model.transform(train), model.transform(left_out)
 
 
-def harmony(embedding: Floats, batches: Ids, seed: int = 0) -> NDArray[np.float64]:
-    """Mix batches by Harmony (Korsunsky et al. 2019), run until it settles.
+def lsi(
+    train: Values, left_out: Values, n_components: int = DEFAULT_COMPONENTS, seed: int = 0
+) -> tuple[Floats, Floats]:
+    """Project on the latent semantic indexing of the training cells, for peaks and bins.
 
-    It has no projection of further cells: training and left-out cells go in together.
-
-    Parameters
-    ----------
-    embedding
-        Principal components, shape ``(n_cells, n_components)``.
-    batches
-        Batch ids, shape ``(n_cells,)``.
-    seed
-        Seed of its clusters.
-
-    Returns
-    -------
-        Corrected components, shape ``(n_cells, n_components)``; those given where there is one batch.
-
-    Raises
-    ------
-    DependencyError
-        If harmonypy is not installed.
-    """
-    if len(np.unique(batches)) < 2:
-        return embedding.astype(np.float64)
-    try:
-        from harmonypy import run_harmony
-    except ImportError as error:
-        raise DependencyError("Harmony needs harmonypy; install it with: pip install 'smile-zoo[harmony]'") from error
-    result = run_harmony(
-        embedding.T,  # components in rows: as many cells as components would be taken for that anyway
-        {"batch": batches},
-        "batch",
-        nclust=int(np.clip(round(len(embedding) / 30), 1, 100)),  # its default, but never 0
-        max_iter_harmony=50,
-        epsilon_harmony=1e-4,  # by default it may stop after one iteration
-        verbose=False,
-        random_state=seed,
-        ncores=1,
-    )
-    return np.array(result.Z_corr, np.float64)
-
-
-def cca(
-    train_a: Values, train_b: Values, left_out_a: Values, left_out_b: Values, n_components: int = 30
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Align two modalities by canonical correlation analysis of their principal components (Hotelling 1936).
-
-    Each variate is multiplied by its squared correlation, the share of its variance that the partner explains. On
-    left-out cells of the SNARE-seq mixture FOSCTTM is 0.16 with it, 0.17 with the correlation and 0.38 with neither:
-    unweighted, the many variates that hardly correlate drown the few that do.
+    Truncated SVD of TF-IDF values without its first component, which reflects depth, and with rows of length 1. One
+    fold of mouse cortex H3K27ac: accuracy of label transfer 0.589 with 30 components, 0.500 without the length.
 
     Parameters
     ----------
-    train_a, train_b
-        Values of paired training cells, in the same order, shapes ``(n_train, n_features_a)`` and
-        ``(n_train, n_features_b)``.
-    left_out_a, left_out_b
-        Values of left-out cells, likewise; they need not be paired.
+    train
+        TF-IDF values of training cells, shape ``(n_train, n_features)``.
+    left_out
+        TF-IDF values of left-out cells, shape ``(n_left_out, n_features)``.
     n_components
-        How many principal components of each side, and at most as many variates.
+        How many components; no more than the training cells have.
+    seed
+        Seed of the solver's start.
 
     Returns
     -------
-        Weighted variates, shape ``(n, n_variates)``, of the training cells of a and b and the left-out cells of a
-        and b, in that order.
+        Components of training cells, shape ``(n_train, n_components)``, and of left-out cells, shape
+        ``(n_left_out, n_components)``.
     """
-    a, a_left = _whitened(*pca(train_a, left_out_a, n_components))
-    b, b_left = _whitened(*pca(train_b, left_out_b, n_components))
-    rotation_a, correlation, rotation_b = np.linalg.svd(a.T @ b / len(a), full_matrices=False)
-    to_a, to_b = rotation_a * correlation**2, rotation_b.T * correlation**2  # (n_components, n_variates)
-    return a @ to_a, b @ to_b, a_left @ to_a, b_left @ to_b
+    from sklearn.decomposition import TruncatedSVD
+
+    n_components = min(n_components, min(train.shape) - 2)
+    model = TruncatedSVD(n_components + 1, algorithm="arpack", random_state=seed).fit(train)
+    return unit_rows(model.transform(train)[:, 1:]), unit_rows(model.transform(left_out)[:, 1:])
 
 
-def _whitened(train: Floats, left_out: Floats) -> tuple[Floats, Floats]:
-    """Return components with variance 1 over training cells, where they have mean 0 and do not correlate."""
-    variance = train.var(axis=0)
-    spread = np.sqrt(variance + RIDGE_FRACTION * variance.max())
-    return train / spread, left_out / spread
+def unit_rows(values: Floats) -> Floats:
+    """Return rows of length 1, shape ``(n, n_columns)``; an empty row stays empty."""
+    length = np.linalg.norm(values, axis=1, keepdims=True)  # (n, 1)
+    return values / np.where(length > 0, length, 1.0)
+
+
+def choose_n_components(train: Values, labels: Ids, reduce: Reduce, seed: int) -> int:
+    """Choose 20, 30 or 50 components by the accuracy of 15 nearest neighbors in inner folds; 50 without labels.
+
+    No number suits all data: in one fold, accuracy was 0.883 with 30 and 0.863 with 50 on pbmc, 0.878 and 0.881 on
+    mouse cortex Paired-Tag.
+
+    Parameters
+    ----------
+    train
+        Values of training cells, shape ``(n_train, n_features)``.
+    labels
+        Their label ids, -1 for unknown, shape ``(n_train,)``.
+    reduce
+        Reduction to components, the largest first.
+    seed
+        Seed of the inner folds and of the reduction.
+    """
+    n_right = np.zeros(len(COMPONENT_NUMBERS))
+    for rows, measured in inner_folds(labels, seed):
+        components, projected = reduce(train[rows], train[measured], DEFAULT_COMPONENTS, seed)
+        for index, n in enumerate(COMPONENT_NUMBERS):
+            known, others = components[:, :n], projected[:, :n]
+            if reduce is lsi:
+                known, others = unit_rows(known), unit_rows(others)
+            predicted = nearest_neighbor_labels(known, labels[rows], others)
+            n_right[index] += np.count_nonzero(predicted == labels[measured])
+    return COMPONENT_NUMBERS[len(COMPONENT_NUMBERS) - 1 - int(np.argmax(n_right[::-1]))]  # of equal ones, the most
 
 
 def nearest_neighbor_labels(train: Floats, labels: Ids, left_out: Floats, k: int = 15) -> Ids:
@@ -152,26 +145,41 @@ def nearest_neighbor_labels(train: Floats, labels: Ids, left_out: Floats, k: int
     return np.asarray(model.predict(left_out), np.int64)
 
 
-def logistic_regression(train: Values, labels: Ids, left_out: Values) -> Ids:
-    """Return the labels of left-out cells by logistic regression on all features.
+def logistic_regression(train: Values, labels: Ids, left_out: Values, seed: int = 0) -> Ids:
+    """Return the labels of left-out cells by logistic regression on all features, run until it converges.
+
+    The penalty is chosen in inner folds among C = 0.01 to 1000: on values / sqrt(sd), C between 0.01 and 1 did best
+    (one fold of pbmc: 0.927 with 0.01; mouse cortex Paired-Tag: 0.895 with 0.1; z-scores at most 0.907 and 0.808), on
+    TF-IDF values of H3K27ac 10 or more (0.145 with 0.1, 0.370 with 1, 0.543 with 10).
 
     Parameters
     ----------
     train
-        Z-scores of training cells, shape ``(n_train, n_features)``.
+        Scaled values of training cells, shape ``(n_train, n_features)``.
     labels
         Their label ids, -1 for unknown, shape ``(n_train,)``. Cells without a label teach nothing.
     left_out
-        Z-scores of left-out cells, shape ``(n_left_out, n_features)``.
+        Scaled values of left-out cells, shape ``(n_left_out, n_features)``.
+    seed
+        Seed of the inner folds.
 
     Returns
     -------
         Label ids, shape ``(n_left_out,)``.
     """
+    n_right = np.zeros(len(INVERSE_PENALTIES))
+    for rows, measured in inner_folds(labels, seed):
+        for index, c in enumerate(INVERSE_PENALTIES):
+            predicted = _predict(train[rows], labels[rows], train[measured], c)
+            n_right[index] += np.count_nonzero(predicted == labels[measured])
+    known = np.flatnonzero(labels >= 0)
+    return _predict(train[known], labels[known], left_out, INVERSE_PENALTIES[int(np.argmax(n_right))])
+
+
+def _predict(train: Values, labels: Ids, left_out: Values, c: float) -> Ids:
     from sklearn.linear_model import LogisticRegression
 
-    known = np.flatnonzero(labels >= 0)
-    if len(np.unique(labels[known])) == 1:
-        return np.full(left_out.shape[0], labels[known][0])  # nothing to tell apart, which it refuses
-    model = LogisticRegression(C=0.01, max_iter=1000).fit(train[known], labels[known])
+    if len(np.unique(labels)) == 1:
+        return np.full(left_out.shape[0], labels[0])  # nothing to tell apart, which it refuses
+    model = LogisticRegression(C=c, max_iter=MAX_ITERATIONS).fit(train, labels)
     return np.asarray(model.predict(left_out), np.int64)

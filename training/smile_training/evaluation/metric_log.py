@@ -18,6 +18,7 @@ SMILE = "smile"
 ACCURACY, MACRO_F1 = "label transfer accuracy", "label transfer macro-F1"
 LABEL, BATCH, MODALITY = "silhouette by label", "silhouette by batch", "silhouette by modality"
 ARI, FOSCTTM = "ARI of clusters", "FOSCTTM"
+BATCH_LISI, LABEL_LISI = "iLISI of batches", "cLISI of labels"
 ALL_MODALITIES = "all"
 
 Embeddings = Mapping[str, metrics.Floats]
