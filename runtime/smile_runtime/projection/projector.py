@@ -1,6 +1,7 @@
 """Projection of one chunk of rows: the single route that all cells take."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,8 @@ from smile_runtime.arrays import Matrix
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import SpaceError, ValueKindError
 from smile_runtime.features import FeatureMatch
-from smile_runtime.mapping import Records, ReferenceMapper
-from smile_runtime.query import ValueInterpretation, ValueInterpreter
+from smile_runtime.mapping import Records, ReferenceMapper, record_dtype
+from smile_runtime.query import ValueInterpretation, ValueInterpreter, measured_features, split_by_features
 
 _MAX_NORM_ERROR = 1e-3
 
@@ -31,6 +32,9 @@ class Projector:
         Mapper of embedded cells onto the reference.
     batch_size
         Number of cells that run through the encoder together.
+    matches
+        Match of each set of features, by its key, if cells measured different features; `match` is that of all features
+        that any cell measured. Otherwise empty.
     """
 
     encoder: Encoder
@@ -38,6 +42,7 @@ class Projector:
     interpreter: ValueInterpreter
     mapper: ReferenceMapper
     batch_size: int
+    matches: Mapping[bytes, FeatureMatch] = field(default_factory=dict)
 
     def __call__(self, rows: Matrix, interpretation: ValueInterpretation) -> Records:
         """Project rows and return their records, shape ``(n,)``.
@@ -56,11 +61,21 @@ class Projector:
         ReinterpretationError
             If the rows contradict the interpretation, so that all rows must be read again.
         """
+        if not self.matches:
+            return self._project(rows, self.match, interpretation)
+        records = np.empty(rows.shape[0], record_dtype(self.encoder.record.n_latent, len(self.mapper.columns)))
+        for key, cells in split_by_features(rows).items():
+            part = rows[cells][:, measured_features(key, rows.shape[1])]
+            records[cells] = self._project(part, self.matches[key], interpretation)
+        return records
+
+    def _project(self, rows: Matrix, match: FeatureMatch, interpretation: ValueInterpretation) -> Records:
+        """Project rows that measured the same features."""
         linear, totals = self.interpreter.linear_rows(rows, interpretation)
-        raw = self.match.select(linear)
+        raw = match.select(linear)
         size_factor = self.encoder.preprocessing.size_factors(totals)
         embedding = self.encoder.encode(
-            raw, size_factor, measured=self.match.measured, batch_size=self.batch_size, n_threads=1
+            raw, size_factor, measured=match.measured, batch_size=self.batch_size, n_threads=1
         )
         if n_infinite := int((~np.isfinite(embedding).all(axis=1)).sum()):
             raise ValueKindError(
