@@ -85,7 +85,7 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
     settings = encoder.record.preprocessing
     sets: dict[bytes, NDArray[np.bool_]] = {}
     if settings.values not in ("levels", "numbers"):  # in which NaN is a value like any other
-        keys = find_feature_sets(matrix, restricted.var(options.location).index)
+        keys = find_feature_sets(matrix, list(restricted.var(options.location).index))
         sets = {key: measured_features(key, matrix.shape[1]) for key in keys}
     measured = np.logical_or.reduce([*sets.values()]) if sets else np.ones(matrix.shape[1], bool)
     match = _match_features(restricted, encoder, space.manifest.organism, options, measured)

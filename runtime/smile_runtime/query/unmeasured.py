@@ -78,7 +78,7 @@ def split_by_features(rows: Matrix) -> dict[bytes, NDArray[np.intp]]:
 
 def measured_features(key: bytes, n_vars: int) -> NDArray[np.bool_]:
     """Return whether each feature belongs to the set of a key, shape ``(n_vars,)``."""
-    return np.unpackbits(np.frombuffer(key, np.uint8), count=n_vars) == 0
+    return ~np.unpackbits(np.frombuffer(key, np.uint8), count=n_vars).astype(bool)
 
 
 class ZeroFilledRows:
