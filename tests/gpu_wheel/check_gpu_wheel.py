@@ -11,7 +11,7 @@ from pathlib import Path
 import smile_zoo
 
 ON_THE_CPU = "CUDA does not work here, running on the CPU; `smile-zoo doctor` shows why, device 'cpu' silences this\n"
-REFUSED = "CUDA was requested, but ONNX Runtime could not start it here"
+REFUSED = "CUDA does not work: ONNX Runtime could not start it here"
 
 command = Path(sys.executable).with_name("smile-zoo")
 query = Path(smile_zoo.__file__).parent / "demo/query.h5ad"

@@ -90,7 +90,7 @@ def open_session(graph: Readable, device: Device = "auto") -> "InferenceSession"
     built_for_cuda = CUDA in ort.get_available_providers()
     if device == "cuda" and not built_for_cuda:
         raise DeviceError(
-            "CUDA was requested, but this ONNX Runtime is built without it; install the GPU build: "
+            "CUDA does not work: this ONNX Runtime is built without it; install the GPU build: "
             "pip uninstall -y onnxruntime && pip install 'smile-zoo[gpu]', or choose the CPU",
             options={"device": "cpu"},
         )
@@ -113,7 +113,7 @@ def _open_cuda(ort: ModuleType, graph: Readable, *, required: bool) -> "Inferenc
         return session
     if required:
         raise DeviceError(
-            "CUDA was requested, but ONNX Runtime could not start it here: either there is no NVIDIA GPU or driver "
+            "CUDA does not work: ONNX Runtime could not start it here, because either there is no NVIDIA GPU or driver "
             "(nvidia-smi lists them), or the CUDA libraries are missing (pip install 'smile-zoo[gpu]' installs them); "
             "fix this or choose the CPU",
             options={"device": "cpu"},

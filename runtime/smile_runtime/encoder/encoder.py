@@ -40,7 +40,7 @@ class SparseFiles:
     trunk: Readable
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class Encoder:
     """An encoder of a space. ONNX Runtime is loaded by the first call that needs it.
 
@@ -70,6 +70,19 @@ class Encoder:
     precision: Precision = "float32"
     sparse: SparseFiles | None = None
     _last_runner: DenseRunner | SparseRunner | None = field(default=None, init=False, repr=False)
+
+    def __repr__(self) -> str:
+        settings = self.record.preprocessing
+        return "\n".join(
+            (
+                f"Encoder {self.modality}",
+                f"  features: {self.record.n_features:,}, such as {self.features.ids[0]}",
+                f"  embedding: {self.record.n_latent} dimensions",
+                f"  values: {settings.values}"
+                + (f", scaled to {settings.target_sum:g}" if settings.target_sum else ""),
+                f"  graph: {self.graph} ({self.precision}), device {self.device}",
+            )
+        )
 
     @cached_property
     def session(self) -> "InferenceSession":

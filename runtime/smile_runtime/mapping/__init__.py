@@ -1,7 +1,7 @@
 """Reference mapping: nearest neighbors, label transfer, confidence and similarity."""
 
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
-from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity, in_units, measure
+from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, in_units, measure
 from smile_runtime.mapping.label_profiles import LabelProfiles, read_profiles, write_profiles
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
 from smile_runtime.mapping.mixing import MAX_MIXING_CELLS, batch_mixing
@@ -24,7 +24,7 @@ __all__ = [
     "ReferenceMapper",
     "batch_mixing",
     "calibrate_confidence",
-    "dissimilarity",
+    "dissimilarity_of",
     "evidence_terms",
     "find_nearest_neighbors",
     "in_units",

@@ -32,5 +32,8 @@ def weigh_evidence(terms: NDArray[np.float64], weights: EvidenceWeights) -> NDAr
 def calibrate_confidence(evidence: NDArray[np.floating], calibration: CalibrationRecord | None) -> NDArray[np.float32]:
     """Return the confidence for each evidence, 0 to 1, shape ``(n,)``; without calibration, it is the vote share."""
     if calibration is None:
-        return np.clip(evidence, 0.0, 1.0).astype(np.float32)
-    return np.interp(evidence, calibration.evidence, calibration.probability).astype(np.float32)
+        confidence = np.clip(evidence, 0.0, 1.0)
+    else:
+        confidence = np.interp(evidence, calibration.evidence, calibration.probability)
+    result: NDArray[np.float32] = confidence.astype(np.float32)
+    return result

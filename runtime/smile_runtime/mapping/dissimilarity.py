@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.encoder import MIN_MEASURED_FRACTION
 from smile_runtime.manifest import DissimilarityRecord, TrendRecord
 from smile_runtime.mapping.label_profiles import LabelProfiles
 
@@ -22,6 +21,7 @@ _MIN_SURPRISE = 1.0
 _MIN_DISTANCE = 0.0
 _MAX_DEVIATION = 1.0
 _DEVIATION_WEIGHT = 4.0
+_MIN_MEASURED_WEIGHT = 0.02
 _MIN_LOG_DISTANCE = np.log(1e-6)
 
 
@@ -111,7 +111,7 @@ def measure(
         surprise=profiles.surprise(values.rows),
         log_deviation=None if values.components is None else profiles.log_deviation(values.components),
         log_detected=np.log(np.maximum(n_detected, 1.0)),
-        log_measured=np.full(len(distance), np.log(max(measured_weight, MIN_MEASURED_FRACTION))),
+        log_measured=np.full(len(distance), np.log(max(measured_weight, _MIN_MEASURED_WEIGHT))),
     )
 
 
@@ -124,10 +124,11 @@ def log_of_distance(distance: NDArray[np.float32]) -> NDArray[np.float64]:
 def in_units(measure: NDArray[np.float64], measures: Measures, trend: TrendRecord) -> NDArray[np.float64]:
     """Return a measure, shape ``(n,)``, in the units of its trend."""
     typical = (measures.design() * np.array(trend.coefficients)).sum(axis=1)
-    return (measure - typical) / trend.spread
+    result: NDArray[np.float64] = (measure - typical) / trend.spread
+    return result
 
 
-def dissimilarity(measures: Measures, record: DissimilarityRecord) -> NDArray[np.float64]:
+def dissimilarity_of(measures: Measures, record: DissimilarityRecord) -> NDArray[np.float64]:
     """Return the dissimilarity of cells, shape ``(n,)``: ``max(surprise, 1) + max(distance, 0) + 4 min(deviation, 1)``.
 
     Each measure is in its units, so that 1 is the 95% quantile of known-type cells. The limits and the weight were

@@ -69,7 +69,8 @@ class LabelProfiles:
     def _expected(self) -> NDArray[np.float64]:
         """Expected log probability of a count under each label's profile, shape ``(n_labels,)``."""
         logs = self.log_profile.astype(np.float64)
-        return np.where(logs < 0, np.exp(logs) * logs, 0.0).sum(axis=1)
+        expected: NDArray[np.float64] = np.where(logs < 0, np.exp(logs) * logs, 0.0).sum(axis=1)
+        return expected
 
     def surprise(self, rows: "csr_matrix") -> NDArray[np.float64]:
         """Return by how much each cell's counts are less probable than expected, in nats per count, shape ``(n,)``.

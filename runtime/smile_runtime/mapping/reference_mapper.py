@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.manifest import EncoderRecord, LabelColumn
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
-from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity, measure
+from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, measure
 from smile_runtime.mapping.label_profiles import LabelProfiles
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
 from smile_runtime.mapping.map_position import kernel_width, map_positions
@@ -113,4 +113,4 @@ class ReferenceMapper:
             return np.full(len(distance), np.nan, np.float32)
         if record.dissimilarity is None or measures is None:
             return similarity_of(distance, record)
-        return similarity_of(dissimilarity(measures, record.dissimilarity), record)
+        return similarity_of(dissimilarity_of(measures, record.dissimilarity), record)

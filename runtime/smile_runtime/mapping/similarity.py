@@ -20,4 +20,5 @@ def similarity_of(dissimilarity: NDArray[np.floating], record: SimilarityRecord)
     several batches, each was also left out as a whole, and the cells of the least similar one count.
     """
     quantiles = np.linspace(1.0, 0.0, len(record.quantiles))
-    return np.interp(dissimilarity, record.quantiles, quantiles, left=1.0, right=0.0).astype(np.float32)
+    similarity: NDArray[np.float32] = np.interp(dissimilarity, record.quantiles, quantiles).astype(np.float32)
+    return similarity

@@ -1,5 +1,6 @@
 """Projection of Dask arrays: each block on the worker that computes it, in a space that each worker opens once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +41,7 @@ class _BlockPlan:
 
     space: _SpaceKey
     match: FeatureMatch
+    matches: Mapping[bytes, FeatureMatch]
     interpreter: ValueInterpreter
     batch_size: int
 
@@ -47,7 +49,12 @@ class _BlockPlan:
         """Return the projector for this worker."""
         encoder, mapper = _open_on_worker(self.space)
         return Projector(
-            encoder=encoder, match=self.match, interpreter=self.interpreter, mapper=mapper, batch_size=self.batch_size
+            encoder=encoder,
+            match=self.match,
+            matches=self.matches,
+            interpreter=self.interpreter,
+            mapper=mapper,
+            batch_size=self.batch_size,
         )
 
 
@@ -83,7 +90,11 @@ def project_dask(array: Any, projector: Projector, space: Space, results: Result
         unknown_rate=projector.mapper.unknown_rate,
     )
     plan = _BlockPlan(
-        space=key, match=projector.match, interpreter=projector.interpreter, batch_size=projector.batch_size
+        space=key,
+        match=projector.match,
+        matches=projector.matches,
+        interpreter=projector.interpreter,
+        batch_size=projector.batch_size,
     )
     array = array.rechunk({1: -1})
     dtype = record_dtype(projector.encoder.record.n_latent, len(projector.mapper.columns))

@@ -1,12 +1,14 @@
 """The end of a projection: warnings about the query, and provenance."""
 
 import platform
+from collections.abc import Collection
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 
 from smile_runtime.encoder import installed_packages
+from smile_runtime.features import FeatureMatch
 from smile_runtime.projection.projector import Projector
 from smile_runtime.query import ValueInterpretation, warn_of_empty_cells
 from smile_runtime.results import Projection, Results
@@ -30,7 +32,9 @@ def provenance(space: Space, projector: Projector, interpretation: ValueInterpre
     """Return the provenance of a projection as ``uns`` stores it: space, versions, features, values and provider.
 
     ``values_undone`` is the transform that was undone, other than the natural logarithm of log-normalized values, and
-    ``target_sum`` the normalization target assumed for log-normalized cells, if it could not be inferred.
+    ``target_sum`` the normalization target assumed for log-normalized cells, if it could not be inferred. If cells
+    measured different features, ``n_feature_sets`` is the number of different sets, and ``lowest_weight_matched`` the
+    weight that was matched in the least informative one.
     """
     versions = {name: metadata.version(name) for name in ("smile-zoo", "numpy", "anndata")}
     match = projector.match
@@ -44,6 +48,7 @@ def provenance(space: Space, projector: Projector, interpretation: ValueInterpre
         **({} if interpretation.total is None else {"target_sum": interpretation.total}),
         "n_features_matched": match.n_matched,
         "weight_matched": match.weight,
+        **_feature_sets(projector.matches.values()),
         "label_columns": np.array([column.name for column in projector.mapper.columns], dtype=object),
         "features_missing": np.array(match.missing, dtype=object),
         "features": match.report.as_uns(),
@@ -52,3 +57,9 @@ def provenance(space: Space, projector: Projector, interpretation: ValueInterpre
         "unknown_rate": projector.mapper.unknown_rate,
         "versions": {**versions, **installed_packages(), "python": platform.python_version()},
     }
+
+
+def _feature_sets(matches: Collection[FeatureMatch]) -> dict[str, Any]:
+    if not matches:
+        return {}
+    return {"n_feature_sets": len(matches), "lowest_weight_matched": min(match.weight for match in matches)}

@@ -1,7 +1,10 @@
 """Everything decided before the first cell is projected: options, features, and the interpretation of the values."""
 
+import logging
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +22,20 @@ from smile_runtime.query import (
     Query,
     ValueInterpretation,
     ValueInterpreter,
+    ZeroFilledRows,
+    find_feature_sets,
     interpret_query,
-    measured_columns,
+    measured_features,
     noted_base,
     select_values,
 )
 from smile_runtime.results import require_free_fields, require_key
 from smile_runtime.space import Space
 
-_SEPARATELY = "project each batch separately, without the features that it did not measure"
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +83,16 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
     matrix = select_values(restricted, options.location)
     log_selection(restricted.selection(options.location))
     settings = encoder.record.preprocessing
-    measured = np.ones(matrix.shape[1], bool)
+    sets: dict[bytes, NDArray[np.bool_]] = {}
     if settings.values not in ("levels", "numbers"):  # in which NaN is a value like any other
-        measured = measured_columns(matrix, _SEPARATELY)
-    matrix = select_columns(matrix, np.flatnonzero(measured))
+        keys = find_feature_sets(matrix, list(restricted.var(options.location).index))
+        sets = {key: measured_features(key, matrix.shape[1]) for key in keys}
+    measured = np.logical_or.reduce([*sets.values()]) if sets else np.ones(matrix.shape[1], bool)
     match = _match_features(restricted, encoder, space.manifest.organism, options, measured)
+    matches = _match_sets(restricted, encoder, space.manifest.organism, options, sets) if len(sets) > 1 else {}
+    sample = ZeroFilledRows(matrix) if matches else matrix
+    if not matches:
+        matrix = sample = select_columns(matrix, np.flatnonzero(measured))
     interpreter = ValueInterpreter(
         accepted=settings.values,
         target_sum=settings.target_sum,
@@ -87,12 +100,14 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
         stated_sum=options.target_sum,
         noted_base=noted_base(query),
     )
-    interpretation = interpret_query(restricted, interpreter, options.location, matrix)
-    require_summable(match, interpretation.kind)
+    interpretation = interpret_query(restricted, interpreter, options.location, sample)
+    for each in matches.values() or [match]:
+        require_summable(each, interpretation.kind)
     space.checked_encoder(encoder.modality)  # last, because it loads ONNX Runtime
     projector = Projector(
         encoder=encoder,
         match=match,
+        matches=matches,
         interpreter=interpreter,
         mapper=mapper,
         batch_size=options.batch_size,
@@ -116,26 +131,15 @@ def _match_features(
     query: EncoderQuery, encoder: Encoder, organism: str, options: ProjectionOptions, measured: NDArray[np.bool_]
 ) -> FeatureMatch:
     """Match the features of a query; on failure, suggest ``raw`` or ``X`` if its features would match."""
-
-    def match_at(location: MatrixLocation) -> FeatureMatch:
-        var = query.var(location)
-        return match_features(
-            var[measured] if location == options.location else var,
-            encoder.features,
-            encoder.record,
-            organism=organism,
-            features=options.features,
-            overlap=options.overlap,
-        )
-
+    var = query.var(options.location)[measured]
     try:
-        match = match_at(options.location)
+        match = _match(var, encoder, organism, options)
     except FeatureMatchError as error:
         other = MatrixLocation() if options.location.use_raw else MatrixLocation(use_raw=True)
         if other.use_raw and not query.has_raw:
             raise
         try:
-            alternative = match_at(other)
+            alternative = _match(query.var(other), encoder, organism, options)
         except FeatureMatchError:
             raise error from None
         raise FeatureMatchError(
@@ -144,6 +148,45 @@ def _match_features(
         ) from error
     log_match(match)
     return replace(match, report=replace(match.report, left_out=query.selection(options.location).left_out))
+
+
+def _match_sets(
+    query: EncoderQuery,
+    encoder: Encoder,
+    organism: str,
+    options: ProjectionOptions,
+    sets: Mapping[bytes, NDArray[np.bool_]],
+) -> dict[bytes, FeatureMatch]:
+    """Match each of the sets of features that cells measured, and warn that they differ."""
+    var = query.var(options.location)
+    matches = {}
+    for key, measured in sets.items():
+        try:
+            matches[key] = _match(var[measured], encoder, organism, options)
+        except FeatureMatchError as error:
+            raise FeatureMatchError(
+                f"some cells, in which {np.count_nonzero(~measured):,} features are NaN, cannot be projected: "
+                f"{error.message}; or drop these cells",
+                options=error.options,
+            ) from error
+    logger.warning(
+        "cells measured %d different sets of features, by their NaN, with at least %.1f%% of the encoder's feature "
+        "weight; each set is projected with its own features",
+        len(matches),
+        100 * min(match.weight for match in matches.values()),
+    )
+    return matches
+
+
+def _match(var: "pd.DataFrame", encoder: Encoder, organism: str, options: ProjectionOptions) -> FeatureMatch:
+    return match_features(
+        var,
+        encoder.features,
+        encoder.record,
+        organism=organism,
+        features=options.features,
+        overlap=options.overlap,
+    )
 
 
 def _require_target_sum(total: object) -> None:

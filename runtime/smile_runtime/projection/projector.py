@@ -1,6 +1,7 @@
 """Projection of one chunk of rows: the single route that all cells take."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import numpy as np
@@ -10,8 +11,8 @@ from smile_runtime.arrays import Matrix, measured_sparse
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import SpaceError, ValueKindError
 from smile_runtime.features import FeatureMatch
-from smile_runtime.mapping import CellValues, Records, ReferenceMapper
-from smile_runtime.query import ValueInterpretation, ValueInterpreter
+from smile_runtime.mapping import CellValues, Records, ReferenceMapper, record_dtype
+from smile_runtime.query import ValueInterpretation, ValueInterpreter, measured_features, split_by_features
 
 _MAX_NORM_ERROR = 1e-3
 
@@ -32,6 +33,9 @@ class Projector:
         Mapper of embedded cells onto the reference.
     batch_size
         Number of cells that run through the encoder together.
+    matches
+        Match of each set of features, by its key, if cells measured different features; `match` is that of all features
+        that any cell measured. Otherwise empty.
     """
 
     encoder: Encoder
@@ -39,6 +43,7 @@ class Projector:
     interpreter: ValueInterpreter
     mapper: ReferenceMapper
     batch_size: int
+    matches: Mapping[bytes, FeatureMatch] = field(default_factory=dict)
 
     def __call__(self, rows: Matrix, interpretation: ValueInterpretation) -> Records:
         """Project rows and return their records, shape ``(n,)``.
@@ -57,10 +62,20 @@ class Projector:
         ReinterpretationError
             If the rows contradict the interpretation, so that all rows must be read again.
         """
+        if not self.matches:
+            return self._project(rows, self.match, interpretation)
+        records = np.empty(rows.shape[0], record_dtype(self.encoder.record.n_latent, len(self.mapper.columns)))
+        for key, cells in split_by_features(rows).items():
+            part = rows[cells][:, measured_features(key, rows.shape[1])]
+            records[cells] = self._project(part, self.matches[key], interpretation)
+        return records
+
+    def _project(self, rows: Matrix, match: FeatureMatch, interpretation: ValueInterpretation) -> Records:
+        """Project rows that measured the same features."""
         linear, totals = self.interpreter.linear_rows(rows, interpretation)
-        raw = self.match.select(linear)
+        raw = match.select(linear)
         size_factor = self.encoder.preprocessing.size_factors(totals)
-        embedding, values = self._encode(raw, size_factor)
+        embedding, values = self._encode(raw, size_factor, match)
         if n_infinite := int((~np.isfinite(embedding).all(axis=1)).sum()):
             raise ValueKindError(
                 f"{n_infinite:,} cells have values too large for the encoder; check the largest values of each cell, "
@@ -68,19 +83,22 @@ class Projector:
                 options={"layer": None},
             )
         _require_unit_norms(embedding)
-        records = self._mapper.map(embedding, values)
+        records = self._mappers[match].map(embedding, values)
         records["total"] = totals
         return records
 
     @cached_property
-    def _mapper(self) -> ReferenceMapper:
-        """Mapper for the features that the query measured."""
-        return self.mapper.for_features(self.match.measured, self.match.weight)
+    def _mappers(self) -> dict[FeatureMatch, ReferenceMapper]:
+        """Mapper for the features of each match."""
+        matches = (self.match, *self.matches.values())
+        return {match: self.mapper.for_features(match.measured, match.weight) for match in matches}
 
-    def _encode(self, raw: Matrix, size_factor: NDArray[np.float32]) -> tuple[NDArray[np.float32], CellValues | None]:
+    def _encode(
+        self, raw: Matrix, size_factor: NDArray[np.float32], match: FeatureMatch
+    ) -> tuple[NDArray[np.float32], CellValues | None]:
         """Return the embedding of cells, and their values if they are compared with profiles."""
         encode = partial(
-            self.encoder.encode, raw, size_factor, measured=self.match.measured, batch_size=self.batch_size, n_threads=1
+            self.encoder.encode, raw, size_factor, measured=match.measured, batch_size=self.batch_size, n_threads=1
         )
         profiles = self.mapper.profiles
         if profiles is None:
@@ -91,7 +109,7 @@ class Projector:
         if not profiles.has_components:
             return encode(), CellValues(rows, None)
         embedding, components = self.encoder.encode_with_components(
-            raw, size_factor, measured=self.match.measured, batch_size=self.batch_size, n_threads=1
+            raw, size_factor, measured=match.measured, batch_size=self.batch_size, n_threads=1
         )
         return embedding, CellValues(rows, components)
 

@@ -15,7 +15,7 @@ from smile_runtime.query.query import (
 )
 from smile_runtime.query.stored_frame import StoredFrame
 from smile_runtime.query.transform import Transform
-from smile_runtime.query.unmeasured import measured_columns
+from smile_runtime.query.unmeasured import ZeroFilledRows, find_feature_sets, measured_features, split_by_features
 from smile_runtime.query.value_interpretation import (
     MatrixValues,
     ReinterpretationError,
@@ -38,9 +38,11 @@ __all__ = [
     "Transform",
     "ValueInterpretation",
     "ValueInterpreter",
+    "ZeroFilledRows",
+    "find_feature_sets",
     "find_table",
     "interpret_query",
-    "measured_columns",
+    "measured_features",
     "noted_base",
     "open_query",
     "read_values",
@@ -49,5 +51,6 @@ __all__ = [
     "sample_rows",
     "select_matrix",
     "select_values",
+    "split_by_features",
     "warn_of_empty_cells",
 ]

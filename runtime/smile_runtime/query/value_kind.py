@@ -140,7 +140,8 @@ def _require_amounts(scan: ValueScan) -> None:
     if scan.n_nan or scan.n_infinite:
         raise ValueKindError(
             f"{scan.n_nan:,} values are NaN and {scan.n_infinite:,} infinite, or beyond float32; counts or "
-            "log-normalized values are needed: drop these cells or features, or choose another layer",
+            "log-normalized values are needed: drop these cells or features, project joined batches separately or in "
+            "memory, or choose another layer",
             options={"layer": None},
         )
     if scan.n_negative:

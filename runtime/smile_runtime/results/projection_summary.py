@@ -68,6 +68,18 @@ class ProjectionSummary:
     sample_names: NDArray[np.object_]
     sample_batches: Mapping[str, Batches]
 
+    def __repr__(self) -> str:
+        columns = ", ".join(f"{len(each.labels)} of {each.name}" for each in self.columns)
+        return "\n".join(
+            (
+                f"ProjectionSummary: {self.n_cells:,} cells",
+                f"  space: {self.provenance.get('space')}, {self.provenance.get('modality')}",
+                f"  labels: {columns or 'none'}",
+                f"  batches: {', '.join(self.batches) or 'none'}",
+                f"  sample: {len(self.sample):,} cells",
+            )
+        )
+
 
 def make_batches(values: "pd.Series[Any]", key: str) -> Batches:
     """Return the batches in a column of ``obs``; a cell whose value is missing belongs to no batch.

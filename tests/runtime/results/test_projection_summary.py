@@ -120,3 +120,14 @@ def test_too_many_batches_are_rejected() -> None:
         QueryError, match=r"obs\['depth'\] has 501 different values, but at most 500 batches are possible"
     ):
         make_batches(pd.Series(np.arange(MAX_BATCHES + 1)), "depth")
+
+
+def test_text_of_a_summary_has_five_lines(records: np.ndarray, donors: Batches) -> None:
+    summary = summarize_projection(projection(records, COLUMNS, 100), lambda rows: NAMES[rows], {"donor": donors}, 10)
+    assert repr(summary).splitlines() == [
+        "ProjectionSummary: 1,000 cells",
+        "  space: here, None",
+        "  labels: 2 of cell_type, 1 of lineage",
+        "  batches: donor",
+        "  sample: 10 cells",
+    ]

@@ -132,6 +132,16 @@ def test_other_width_of_the_sparse_files_is_rejected(edit_manifest, counts):
         project(counts, space)
 
 
+def test_text_of_an_encoder_has_five_lines(pbmc_path):
+    lines = repr(open_space(pbmc_path, device="cpu").encoder()).splitlines()
+    assert lines[0] == "Encoder rna"
+    assert lines[1].startswith("  features: 1,767, such as ")
+    assert lines[2] == "  embedding: 128 dimensions"
+    assert lines[3].startswith("  values: expression, scaled to ")
+    assert lines[4].endswith("(float32), device cpu")
+    assert len(lines) == 5
+
+
 def test_text_of_a_space_has_five_lines(pbmc_path):
     lines = repr(open_space(pbmc_path, revision="packaged")).splitlines()
     assert lines[0] == "Space pbmc: PBMC, three 10x chemistries"

@@ -63,7 +63,7 @@ def test_download_fails_if_every_connection_ends(hub, machine, pbmc, commit, fas
     hub.fault(Fault("cut", path=GRAPH, times=None))
     stderr = machine.refused("pull", "org/pbmc", **fast)
     assert f"org/pbmc@{commit[:7]} {GRAPH}: {hub.endpoint} was not reached" in stderr
-    assert "try again: finished files are kept" in stderr
+    assert "try again; downloads that are complete are kept" in stderr
     assert machine.damage() == []
     hub.faults.clear()
     assert GRAPH in machine.pull_in_process(pbmc)

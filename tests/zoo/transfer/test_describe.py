@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import smile_zoo
-from smile_runtime.errors import SpaceError
+from smile_runtime.errors import IntegrityError, SpaceError
 from smile_runtime.manifest import read_manifest
 from smile_runtime.space import open_space
 from smile_zoo.cli.describe import command
@@ -75,3 +75,12 @@ def test_without_options_nothing_is_done(pbmc_copy: Path) -> None:
     result = CliRunner().invoke(command, [str(pbmc_copy)])
     assert result.exit_code == 2
     assert "nothing to change" in result.stderr
+
+
+def test_a_damaged_space_is_not_described(pbmc_copy: Path) -> None:
+    manifest = read_manifest(pbmc_copy)
+    damaged = pbmc_copy / manifest.reference.points
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    with pytest.raises(IntegrityError, match=damaged.name):
+        describe(pbmc_copy, title="Blood")
+    assert read_manifest(pbmc_copy) == manifest

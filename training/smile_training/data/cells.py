@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, as_matrix, dense, is_sparse
 from smile_runtime.encoder import size_factors
-from smile_runtime.errors import QueryError, RecipeError
+from smile_runtime.errors import QueryError, RecipeError, ValueKindError
 from smile_runtime.features import kind_of_features, select_kind, words_of_kind
 from smile_runtime.query import (
     AnnDataQuery,
@@ -23,8 +23,9 @@ from smile_runtime.query import (
     MatrixValues,
     Transform,
     ValueInterpreter,
+    find_feature_sets,
     interpret_query,
-    measured_columns,
+    measured_features,
     noted_base,
     read_values,
     select_values,
@@ -205,9 +206,12 @@ def _without_unmeasured(
         return adata
     try:
         matrix = as_matrix(select_values(AnnDataQuery(adata), MatrixLocation(data.layer)))
-        measured = measured_columns(matrix, _SEPARATELY)
+        keys = find_feature_sets(matrix, adata.var_names)
+        if len(keys) > 1:
+            raise ValueKindError(f"cells measured {len(keys):,} different sets of features; {_SEPARATELY}")
     except QueryError as error:
         raise type(error)(f"{path}: {error.message} (in the recipe: data.path, data.layer)") from error
+    measured = measured_features(keys[0], adata.n_vars)
     return adata if measured.all() else adata[:, measured]
 
 

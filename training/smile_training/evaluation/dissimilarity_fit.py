@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.manifest import DissimilarityRecord, SimilarityRecord, TrendRecord
-from smile_runtime.mapping import Measures, dissimilarity
+from smile_runtime.mapping import Measures, dissimilarity_of
 from smile_training.evaluation.queried_cells import QueriedCells, joined
 
 N_QUANTILES = 201
@@ -57,7 +57,7 @@ def _pooled(parts: Sequence[QueriedCells], record: DissimilarityRecord | None) -
     """Return the dissimilarity of all cells of known types, shape ``(n,)``."""
     if record is None:
         return np.concatenate([each.distance[each.known] for each in parts]).astype(np.float64)
-    return np.concatenate([dissimilarity(_known(each), record) for each in parts])
+    return np.concatenate([dissimilarity_of(_known(each), record) for each in parts])
 
 
 def _fit_units(measures: Measures, profiles: str) -> DissimilarityRecord:

@@ -72,6 +72,12 @@ def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str
         f"({provenance['weight_matched']:.0%} of the encoder's feature weight), {provenance['provider']}",
         err=True,
     )
+    if "n_feature_sets" in provenance:
+        print_line(
+            f"cells measured {provenance['n_feature_sets']:,} different sets of features; the lowest measured fraction "
+            f"of the feature weight is {provenance['lowest_weight_matched']:.0%}",
+            err=True,
+        )
     if left_out := provenance["features"]["left_out"]:
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in left_out.items())
         print_line(f"left out of the query, which holds other features too: {kinds}", err=True)

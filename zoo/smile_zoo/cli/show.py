@@ -57,5 +57,5 @@ def _fields(pulled: PulledSpace) -> list[tuple[str, str]]:
         for metric in manifest.metrics
         if metric.method == "smile"
     ]
-    size = sum(file.size for file in manifest.files.values())
-    return [*rows, ("files", f"{len(manifest.files)}, {size_text(size)}")]
+    files = manifest.select()  # as in lists: without those for training
+    return [*rows, ("files", f"{len(files)}, {size_text(sum(file.size for file in files.values()))}")]

@@ -151,7 +151,7 @@ def _status_error(subject: str, endpoint: str, user: str, error: Any) -> HubErro
 def _connection_error(subject: str, endpoint: str, error: BaseException) -> HubConnectionError:
     return HubConnectionError(
         f"{subject}: {endpoint} was not reached ({_told(error) or type(error).__name__}); check the network, the proxy "
-        "(HTTPS_PROXY, NO_PROXY) and HF_ENDPOINT, and try again: finished files are kept"
+        "(HTTPS_PROXY, NO_PROXY) and HF_ENDPOINT, and try again; downloads that are complete are kept"
     )
 
 

@@ -58,6 +58,9 @@ def feature_rows(provenance: Mapping[str, Any]) -> FeatureRows:
         rows.append(("summed over several columns", f"{len(report['summed']):,}"))
     rows += [(f"{kind} in the query, left out", f"{number:,}") for kind, number in report["left_out"].items()]
     rows.append(("missing", f"{report['n_features'] - provenance['n_features_matched']:,}"))
+    if "n_feature_sets" in provenance:
+        rows.append(("different sets of features in the cells", f"{provenance['n_feature_sets']:,}"))
+        rows.append(("lowest measured fraction", f"{provenance['lowest_weight_matched']:.1%}"))
     missing = list(zip(map(str, report["missing"]), map(float, report["missing_weight"]), strict=True))
     return FeatureRows(provenance["n_features_matched"], report["n_features"], report["weight"], rows, missing)
 

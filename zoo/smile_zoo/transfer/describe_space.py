@@ -16,6 +16,7 @@ from smile_runtime.manifest import (
     parse_manifest,
     read_manifest,
 )
+from smile_runtime.space import FileHashes, verify_files
 from smile_zoo.transfer.card_merge import merge_card
 
 _PACKAGED_SPACES = Path(__file__).parents[1] / "spaces"
@@ -57,12 +58,15 @@ def describe(
     SpaceError
         If the directory is no space, is shared with others (packaged or in the Hub's cache), has no such source, or a
         text states nothing or cannot stand in a manifest.
+    IntegrityError
+        If a file is damaged.
     OutputError
         If a file cannot be written.
     """
     path = Path(folder_path)
     manifest = read_manifest(path)
     _require_own(path)
+    verify_files(path, manifest, FileHashes(path))
     texts = {"title": title, "description": description, "tissue": tissue, "license": license}
     source_texts = {"name": source_name, "license": source_license, "url": source_url}
     changed = msgspec.structs.replace(manifest, **_stated(texts))
