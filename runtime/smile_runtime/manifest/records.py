@@ -98,6 +98,8 @@ class EvidenceWeights(Record, frozen=True):
     """Weight of the logarithm of the number of detected features."""
     measured: Finite
     """Weight of the logarithm of the measured fraction of the encoder's feature weight."""
+    distance_detected: Finite
+    """Weight of the product of the distance and the logarithm of the number of detected features."""
 
 
 class CalibrationRecord(Record, frozen=True):

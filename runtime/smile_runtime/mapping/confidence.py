@@ -1,5 +1,6 @@
 """Confidence of a transferred label: the probability that it is right, calibrated on left-out cells."""
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,21 +12,23 @@ _MAX_DISTANCE = 3.0
 
 
 def evidence_terms(share: NDArray[np.float32], measures: Measures, record: DissimilarityRecord) -> NDArray[np.float64]:
-    """Return the terms that `EvidenceWeights` weigh, in its order, shape ``(n, 4)``.
+    """Return the terms that `EvidenceWeights` weigh, in its order, shape ``(n, 5)``.
 
     A cell between two types is far from the points of either, and a shallow cell is more often placed wrongly than its
-    votes tell.
+    votes tell. Doublets are both far and deep.
     """
     measures = measures.clipped(record.log_detected, record.log_measured)
     clipped = np.clip(share.astype(np.float64), _MIN_SHARE, 1 - _MIN_SHARE)
     distance = np.clip(in_units(measures.log_distance, measures, record.distance), 0.0, _MAX_DISTANCE)
-    return np.stack([np.log(clipped / (1 - clipped)), distance, measures.log_detected, measures.log_measured], axis=1)
+    detected = measures.log_detected
+    return np.stack(
+        [np.log(clipped / (1 - clipped)), distance, detected, measures.log_measured, distance * detected], axis=1
+    )
 
 
 def weigh_evidence(terms: NDArray[np.float64], weights: EvidenceWeights) -> NDArray[np.float64]:
     """Return the evidence for labels, shape ``(n,)``."""
-    each = np.array([weights.vote, weights.distance, weights.detected, weights.measured])
-    result: NDArray[np.float64] = (terms * each).sum(axis=1)
+    result: NDArray[np.float64] = (terms * np.array(msgspec.structs.astuple(weights))).sum(axis=1)
     return result
 
 

@@ -12,7 +12,7 @@ from smile_runtime.mapping import calibrate_confidence, evidence_terms, weigh_ev
 from smile_training.evaluation.queried_cells import QueriedCells
 
 N_CALIBRATION_BINS = 10
-DOUBLET_FRACTION = 0.02
+DOUBLET_FRACTION = 0.025
 """Weight of all doublets, whose labels count as wrong, as a fraction of the weight of all other cells."""
 _INVERSE_PENALTY = 10.0
 
@@ -56,16 +56,17 @@ def calibrate(
 
 
 class _Evidence:
-    """Terms of the evidence, whether labels are right, weights and names of cells."""
+    """Terms of the evidence for labels, whether these are right, and weight, kind and name of the cells."""
 
     def __init__(
         self,
         terms: NDArray[np.float64],
         right: NDArray[np.bool_],
         weight: NDArray[np.float64],
+        doublet: NDArray[np.bool_],
         names: NDArray[np.object_],
     ) -> None:
-        self.terms, self.right, self.weight, self.names = terms, right, weight, names
+        self.terms, self.right, self.weight, self.doublet, self.names = terms, right, weight, doublet, names
 
     @classmethod
     def of(
@@ -87,11 +88,14 @@ class _Evidence:
             terms=np.concatenate([_terms(each, column, record)[known] for each, known, _ in parts]),
             right=np.concatenate([right[known] for _, known, right in parts]),
             weight=np.concatenate(weights),
+            doublet=np.repeat([each >= len(cells) for each in range(len(parts))], list(map(len, weights))),
             names=np.concatenate([each.names[known] for each, known, _ in parts]),
         )
 
     def subset(self, rows: NDArray[np.bool_]) -> "_Evidence":
-        return _Evidence(self.terms[rows], self.right[rows], self.weight[rows], self.names[rows])
+        """Return the evidence of some cells."""
+        fields = (self.terms, self.right, self.weight, self.doublet, self.names)
+        return _Evidence(*(each[rows] for each in fields))
 
 
 def _terms(cells: QueriedCells, column: int, record: DissimilarityRecord | None) -> NDArray[np.float64]:
@@ -109,8 +113,8 @@ def _even_half(cells: Sequence[QueriedCells]) -> set[str]:
 def _fit(evidence: _Evidence, record: DissimilarityRecord | None, error: float) -> CalibrationRecord:
     weights = None if record is None else _fit_weights(evidence)
     value = evidence.terms[:, 0] if weights is None else weigh_evidence(evidence.terms, weights)
-    fit = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
-    fit.fit(value, evidence.right.astype(float), sample_weight=evidence.weight)
+    single = ~evidence.doublet  # doublets shape the evidence, but the probability is that of a single cell
+    fit = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(value[single], evidence.right[single])
     return CalibrationRecord(
         evidence=[float(each) for each in fit.X_thresholds_],
         probability=[float(each) for each in fit.y_thresholds_],
@@ -122,16 +126,15 @@ def _fit(evidence: _Evidence, record: DissimilarityRecord | None, error: float) 
 
 def _fit_weights(evidence: _Evidence) -> EvidenceWeights:
     """Return the weights of a logistic regression; of the votes alone if all labels are right or votes mislead."""
-    vote_alone = EvidenceWeights(vote=1.0, distance=0.0, detected=0.0, measured=0.0)
+    vote_alone = EvidenceWeights(vote=1.0, distance=0.0, detected=0.0, measured=0.0, distance_detected=0.0)
     if evidence.right.all() or not evidence.right.any():
         return vote_alone
     spread = np.maximum(evidence.terms.std(axis=0), 1e-9)
     model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=1000)
     model.fit(evidence.terms / spread, evidence.right, sample_weight=evidence.weight)
-    vote, distance, detected, measured = (float(value) for value in model.coef_[0] / spread)
-    if vote <= 0:
-        return vote_alone
-    return EvidenceWeights(vote=vote, distance=distance, detected=detected, measured=measured)
+    values = [float(value) for value in model.coef_[0] / spread]
+    weights = EvidenceWeights(**dict(zip(EvidenceWeights.__struct_fields__, values, strict=True)))
+    return weights if weights.vote > 0 else vote_alone
 
 
 def _value(terms: NDArray[np.float64], record: CalibrationRecord) -> NDArray[np.float64]:
