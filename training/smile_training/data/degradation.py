@@ -71,15 +71,16 @@ def thin_counts(raw: Matrix, unit: NDArray[np.float32], depth: NDArray[np.float6
         Source of randomness.
     """
     if is_sparse(raw):
-        thinned = raw.copy()
+        fewer = raw.copy()
         by_value = np.repeat(np.arange(raw.shape[0]), np.diff(raw.indptr))
-        thinned.data = _thinned_values(raw.data, unit[by_value, 0], depth[by_value], rng)
-        thinned.eliminate_zeros()
-        return thinned
-    thinned = raw.copy()
-    rows, columns = np.nonzero(raw > 0)
-    thinned[rows, columns] = _thinned_values(raw[rows, columns], unit[rows, 0], depth[rows], rng)
-    return thinned
+        fewer.data = _thinned_values(raw.data, unit[by_value, 0], depth[by_value], rng)
+        fewer.eliminate_zeros()
+        return fewer
+    thinned = raw.flatten()
+    positive = np.flatnonzero(thinned > 0)
+    rows = positive // raw.shape[1]
+    thinned[positive] = _thinned_values(thinned[positive], unit[rows, 0], depth[rows], rng)
+    return thinned.reshape(raw.shape)
 
 
 def _thinned_values(

@@ -87,13 +87,14 @@ class DrawnCopies:
         """Return the components of one copy of all cells, shape ``(n_cells, n_components)``."""
         rng = np.random.default_rng([*self._seed, number])
         drawn = np.empty(tuple(self._components.shape[1:]), np.float32)
-        n_cells, n_features = self._raw.shape
+        n_cells = self._raw.shape[0]
         for rows in np.array_split(rng.permutation(n_cells), max(1, n_cells // CHUNK_CELLS)):
             share = 1.0
             if rng.random() >= ALL_FEATURES_PROBABILITY:
                 share = rng.uniform(self._noise.min_features, 1)
             raw, size_factor = self._redrawn(rows, rng)
-            drawn[rows] = self._project(raw, size_factor, rng.random(n_features) < share, rng)
+            measured: NDArray[np.bool_] = rng.random(len(self._profile)) < share
+            drawn[rows] = self._project(raw, size_factor, measured, rng)
         return drawn
 
     def _redrawn(self, rows: NDArray[np.intp], rng: np.random.Generator) -> tuple[Matrix, NDArray[np.float32]]:
@@ -138,12 +139,15 @@ class DrawnCopies:
             return np.asarray((transformed @ self._weight - center) * factor, np.float32)
         filled = np.array(dense(raw), np.float32)
         filled[:, ~measured] = np.nan
-        filled[rng.random(filled.shape) < self._noise.masking] = np.nan
-        transformed = self._preprocessing.transform(filled, size_factor)
+        if self._noise.masking > 0:
+            filled[rng.random(filled.shape, np.float32) < self._noise.masking] = np.nan
+        transformed = dense(self._preprocessing.transform(filled, size_factor))
         present = ~np.isnan(transformed)
-        fraction = np.maximum(present @ self._feature_weight, MIN_MEASURED_FRACTION)[:, None]
-        centered = np.where(present, transformed - self._preprocessing.mean, 0.0)
-        return np.asarray(centered @ self._weight / fraction, np.float32)
+        fraction = np.maximum(
+            present.astype(np.float32) @ self._feature_weight.astype(np.float32), MIN_MEASURED_FRACTION
+        )
+        centered = np.where(present, transformed - self._preprocessing.mean.astype(np.float32), np.float32(0))
+        return np.asarray(centered @ self._weight / fraction[:, None], np.float32)
 
 
 def _row_sums(raw: Matrix) -> NDArray[np.float64]:
@@ -154,8 +158,5 @@ def _row_sums(raw: Matrix) -> NDArray[np.float64]:
 
 def _mean_profile(raw: Matrix, unit: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return each feature's share of all counts, shape ``(n_features,)``."""
-    if is_sparse(raw):
-        counts = np.asarray((1 / unit[:, 0].astype(np.float64)) @ raw).ravel()
-    else:
-        counts = np.nansum(raw / unit, axis=0, dtype=np.float64)
-    return np.asarray(counts / counts.sum())
+    counts = (1 / unit[:, 0].astype(np.float64)) @ raw if is_sparse(raw) else np.nansum(raw / unit, axis=0)
+    return np.asarray(counts / counts.sum(), np.float64).ravel()
