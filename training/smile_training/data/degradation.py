@@ -10,32 +10,42 @@ from numpy.typing import NDArray
 from smile_runtime.arrays import Matrix, dense, is_sparse
 from smile_training.data.cells import Cells
 
-N_DRAWS = 4
+N_DRAWS = 5
 MAX_CELLS = 2_000
-MIN_FEATURE_FRACTION = 0.3
-MIN_DEPTH_FRACTION = 0.1
+MIN_FEATURE_FRACTION = 0.1
+MIN_DEPTH_FRACTION = 0.05
 MAX_ROUNDING_ERROR = 0.05  # of a count recovered from its logarithm
 MIN_COUNT_FRACTION = 0.99  # of nonzero values that must be whole multiples of the cell's unit
 
 
-def degrade_cells(cells: Cells, seed: int) -> Iterator[Cells]:
+def degrade_cells(cells: Cells, seed: int, *, scaled: bool = True) -> Iterator[Cells]:
     """Yield at most 2,000 cells as measured, then `N_DRAWS` times degraded.
 
-    Each draw keeps a random fraction of the features, 0.3 to 1, the same in all cells as in a query, and a random
-    fraction of each count, 0.1 to 1. Values are thinned only if they are counts, or counts scaled by cell.
+    Each draw keeps a random fraction of the features, 0.1 to 1, the same in all cells as in a query, and a random
+    fraction of each count, 0.05 to 1. Values are thinned only if they are counts, or counts scaled by cell.
+
+    Parameters
+    ----------
+    cells
+        Cells of one modality.
+    seed
+        Seed of the draws.
+    scaled
+        Whether cells are scaled to a target sum, so that size factors grow as counts are lost.
     """
     rng = np.random.default_rng(seed)
     if len(cells) > MAX_CELLS:
         cells = cells.subset(np.sort(rng.choice(len(cells), MAX_CELLS, replace=False)))
     yield cells
     unit = count_units(cells.raw)
-    are_counts = is_sparse(cells.raw) and _are_counts(cells.raw, unit)
+    are_counts = _are_counts(cells.raw, unit)
     for _ in range(N_DRAWS):
         share, depth = rng.uniform(MIN_FEATURE_FRACTION, 1), np.exp(rng.uniform(np.log(MIN_DEPTH_FRACTION), 0))
         thinned, size_factor = cells.raw, cells.size_factor
         if are_counts:
             thinned = thin_counts(thinned, unit, np.full(len(cells), depth), rng)
-            size_factor = (size_factor / depth).astype(np.float32)
+            if scaled:
+                size_factor = (size_factor / depth).astype(np.float32)
         raw = np.array(dense(thinned), np.float32)
         raw[:, rng.random(raw.shape[1]) >= share] = np.nan
         yield replace(cells, raw=raw, size_factor=size_factor)
@@ -93,7 +103,10 @@ def _thinned_values(
     return (kept * unit).astype(np.float32)
 
 
-def _are_counts(raw: scipy.sparse.csr_matrix, unit: NDArray[np.float32]) -> bool:
+def _are_counts(raw: Matrix, unit: NDArray[np.float32]) -> bool:
     """Return whether nearly all values are whole multiples of their cell's unit."""
-    counts = raw.data / np.repeat(unit[:, 0], np.diff(raw.indptr))
+    values = scipy.sparse.csr_matrix(raw if is_sparse(raw) else np.nan_to_num(raw))
+    if (values.data < 0).any():
+        return False
+    counts = values.data / np.repeat(unit[:, 0], np.diff(values.indptr))
     return bool(np.mean(np.abs(counts - np.rint(counts)) < MAX_ROUNDING_ERROR) > MIN_COUNT_FRACTION)

@@ -12,7 +12,7 @@ from smile_training.data.degradation import count_units
 _N_TRIES = 20
 
 
-def mix_pairs(cells: Cells, n: int, seed: int) -> Cells | None:
+def mix_pairs(cells: Cells, n: int, seed: int, *, scaled: bool = True) -> Cells | None:
     """Return doublets: the summed counts of two cells of one batch whose labels differ in the coarsest level.
 
     Parameters
@@ -23,6 +23,8 @@ def mix_pairs(cells: Cells, n: int, seed: int) -> Cells | None:
         Number of doublets, at most.
     seed
         Seed of the choice.
+    scaled
+        Whether cells are scaled to a target sum, by size factors that sums of counts change.
 
     Returns
     -------
@@ -34,16 +36,17 @@ def mix_pairs(cells: Cells, n: int, seed: int) -> Cells | None:
     coarsest = _coarsest_labels(cells)
     one, other = rng.integers(len(cells), size=(2, n * _N_TRIES))
     differ = (coarsest[one] >= 0) & (coarsest[other] >= 0) & (coarsest[one] != coarsest[other])
-    mixed = np.flatnonzero(differ & (cells.batches[one] == cells.batches[other]))[:n]
-    if len(mixed) == 0:
+    pairs = np.flatnonzero(differ & (cells.batches[one] == cells.batches[other]))[:n]
+    if len(pairs) == 0:
         return None
-    one, other = one[mixed], other[mixed]
+    one, other = one[pairs], other[pairs]
     unit = count_units(cells.raw)
     counts = scipy.sparse.csr_matrix(cells.raw.multiply(1.0 / unit), dtype=np.float32)
-    # The total of a cell in counts is target_sum / (size_factor * unit), so that totals add up as follows.
-    total = 1.0 / (cells.size_factor * unit)
-    factor = 1.0 / (total[one] + total[other])
-    return replace(cells.subset(one), raw=(counts[one] + counts[other]).tocsr(), size_factor=factor.astype(np.float32))
+    mixed = replace(cells.subset(one), raw=(counts[one] + counts[other]).tocsr())
+    if not scaled:
+        return mixed
+    total = 1.0 / (cells.size_factor * unit)  # of a cell's counts, as a fraction of the target sum
+    return replace(mixed, size_factor=(1.0 / (total[one] + total[other])).astype(np.float32))
 
 
 def _coarsest_labels(cells: Cells) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":

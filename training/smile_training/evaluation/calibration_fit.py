@@ -1,6 +1,7 @@
 """Calibration of the confidence on cells that no encoder was trained on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,18 +56,15 @@ def calibrate(
     return _fit(everything, record, error)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class _Evidence:
     """Terms of the evidence for labels, whether these are right, and weight, kind and name of the cells."""
 
-    def __init__(
-        self,
-        terms: NDArray[np.float64],
-        right: NDArray[np.bool_],
-        weight: NDArray[np.float64],
-        doublet: NDArray[np.bool_],
-        names: NDArray[np.object_],
-    ) -> None:
-        self.terms, self.right, self.weight, self.doublet, self.names = terms, right, weight, doublet, names
+    terms: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    weight: NDArray[np.float64]
+    doublet: NDArray[np.bool_]
+    names: NDArray[np.object_]
 
     @classmethod
     def of(
@@ -94,8 +92,13 @@ class _Evidence:
 
     def subset(self, rows: NDArray[np.bool_]) -> "_Evidence":
         """Return the evidence of some cells."""
-        fields = (self.terms, self.right, self.weight, self.doublet, self.names)
-        return _Evidence(*(each[rows] for each in fields))
+        return _Evidence(
+            terms=self.terms[rows],
+            right=self.right[rows],
+            weight=self.weight[rows],
+            doublet=self.doublet[rows],
+            names=self.names[rows],
+        )
 
 
 def _terms(cells: QueriedCells, column: int, record: DissimilarityRecord | None) -> NDArray[np.float64]:

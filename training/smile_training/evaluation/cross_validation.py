@@ -226,8 +226,9 @@ def _measure_fold(
         cells = fold.left_out.cells[source.modality]
         measured = query(cells)
         queried[source].measured.append(measured)
-        queried[source].degraded.extend(map(query, _degraded(cells, seed)))
-        doublets = mix_pairs(cells, N_DOUBLETS, seed)
+        scaled = recipe.modalities[source.modality].preprocessing.total is not None
+        queried[source].degraded.extend(map(query, _degraded(cells, seed, scaled=scaled)))
+        doublets = mix_pairs(cells, N_DOUBLETS, seed, scaled=scaled)
         if doublets is not None:
             queried[source].doublets.append(query(doublets))
         predictions += _predictions(source, measured)
@@ -251,7 +252,8 @@ def _measure_batches(
     for source, query in _queries(fold, encoders, recipe, sources, train):
         cells = fold.left_out.cells[source.modality]
         measured = query(cells)
-        queried[source].between.append([measured, *map(query, _degraded(cells, recipe.seed))])
+        scaled = recipe.modalities[source.modality].preprocessing.total is not None
+        queried[source].between.append([measured, *map(query, _degraded(cells, recipe.seed, scaled=scaled))])
         predictions += _predictions(source, measured)
     return predictions
 
@@ -287,8 +289,8 @@ def _queries(
                 )
 
 
-def _degraded(cells: Cells, seed: int) -> Iterator[Cells]:
-    return islice(degrade_cells(cells, seed), 1, None)  # the first are as measured
+def _degraded(cells: Cells, seed: int, *, scaled: bool) -> Iterator[Cells]:
+    return islice(degrade_cells(cells, seed, scaled=scaled), 1, None)  # the first are as measured
 
 
 def _predictions(source: LabelSource, cells: QueriedCells) -> list[Prediction]:
