@@ -67,7 +67,7 @@ def test_a_single_neighbor_wins_all_votes():
 
 def test_confidence_is_interpolated_and_clipped():
     record = CalibrationRecord(
-        share=[0.4, 0.6, 1.0], probability=[0.2, 0.5, 0.9], expected_calibration_error=0.0, n_cells=10
+        evidence=[0.4, 0.6, 1.0], probability=[0.2, 0.5, 0.9], expected_calibration_error=0.0, n_cells=10
     )
     score = calibrate_confidence(np.array([0.1, 0.4, 0.5, 0.8, 1.0, 1.0000002], np.float32), record)
     assert score.dtype == np.float32

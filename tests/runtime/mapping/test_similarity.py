@@ -7,14 +7,14 @@ import pytest
 from smile_runtime import QueryError, open_space, project
 from smile_runtime.manifest import SimilarityRecord
 from smile_runtime.mapping.nearest_neighbors import NearestNeighbors
-from smile_runtime.mapping.similarity import mean_distance, similarity_from_distance
+from smile_runtime.mapping.similarity import mean_distance, similarity_of
 
-RECORD = SimilarityRecord(distance=[0.1, 0.2, 0.4, 0.5, 0.9], n_cells=10)
+RECORD = SimilarityRecord(quantiles=[0.1, 0.2, 0.4, 0.5, 0.9], n_cells=10)
 
 
-def test_similarity_is_the_fraction_of_known_cells_that_are_farther_away():
+def test_similarity_is_the_fraction_of_known_cells_that_are_more_dissimilar():
     distance = np.array([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.5], np.float32)
-    similarity = similarity_from_distance(distance, RECORD)
+    similarity = similarity_of(distance, RECORD)
     assert similarity.dtype == np.float32
     np.testing.assert_allclose(similarity, [1, 1, 0.625, 0.25, 0.125, 0, 0], atol=1e-6)
 
