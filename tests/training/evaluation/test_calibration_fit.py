@@ -5,22 +5,57 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from smile_runtime.mapping.confidence import calibrate_confidence
+from smile_runtime.manifest import DissimilarityRecord, TrendRecord
+from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
+from smile_runtime.mapping.dissimilarity import Measures
 from smile_training.evaluation.calibration_fit import calibrate
+from smile_training.evaluation.queried_cells import QueriedCells
+
+PLAIN = TrendRecord(coefficients=[0.0] * 6, spread=1.0)
+RECORD = DissimilarityRecord(
+    profiles="p", log_detected=(0.0, 9.0), log_measured=(-4.0, 0.0), distance=PLAIN, surprise=PLAIN, deviation=None
+)
 
 
-def simulate_votes(probability: Callable[[np.ndarray], np.ndarray], n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
-    """Return which labels are right, and the share that each won, shape ``(3, n)`` each."""
+def queried(
+    right: np.ndarray, share: np.ndarray, distance: np.ndarray | None = None, detected: np.ndarray | None = None
+) -> QueriedCells:
+    """Return cells of one label column with the given votes and measures."""
+    n = len(right)
+    measures = None
+    if distance is not None:
+        measures = Measures(
+            log_distance=distance.astype(float),
+            surprise=np.zeros(n),
+            log_deviation=None,
+            log_detected=np.full(n, 5.0) if detected is None else detected,
+            log_measured=np.zeros(n),
+        )
+    return QueriedCells(
+        names=np.array([f"cell {row}" for row in range(n)], dtype=object),
+        label=np.zeros((n, 1), np.int64),
+        share=share[:, None],
+        right=right[:, None],
+        labeled=np.ones((n, 1), bool),
+        known=np.ones(n, bool),
+        distance=np.zeros(n, np.float32),
+        measures=measures,
+    )
+
+
+def simulate_votes(probability: Callable[[np.ndarray], np.ndarray], n: int = 4000) -> list[QueriedCells]:
+    """Return three repeats of cells whose labels are right with a probability that their share gives."""
     rng = np.random.default_rng(0)
-    share = rng.uniform(0.2, 1.0, (3, n)).astype(np.float32)
-    return rng.random((3, n)) < probability(share), share
+    shares = rng.uniform(0.2, 1.0, (3, n)).astype(np.float32)
+    return [queried(rng.random(n) < probability(share), share) for share in shares]
 
 
 @pytest.mark.parametrize("probability", [lambda share: share, lambda share: share**3, lambda share: 0.9 + 0 * share])
 def test_confidence_is_the_probability_of_being_right(probability: Callable[[np.ndarray], np.ndarray]) -> None:
-    record = calibrate(*simulate_votes(probability))
+    record = calibrate(simulate_votes(probability), [], [], 0, None)
 
-    assert (np.diff(record.share) > 0).all()
+    assert record.weights is None
+    assert (np.diff(record.evidence) > 0).all()
     assert (np.diff(record.probability) >= 0).all()
     assert min(record.probability) >= 0
     assert max(record.probability) <= 1
@@ -35,15 +70,53 @@ def test_calibration_error_is_that_of_cells_the_fit_did_not_see() -> None:
     rng = np.random.default_rng(1)
     errors, own = [], []
     for _ in range(20):
-        right, share = rng.integers(2, size=(1, 60)) == 0, rng.random((1, 60)).astype(np.float32)
-        record = calibrate(right, share)
+        right, share = rng.integers(2, size=60) == 0, rng.random(60).astype(np.float32)
+        record = calibrate([queried(right, share)], [], [], 0, None)
         errors.append(record.expected_calibration_error)
-        own.append(abs(calibrate_confidence(share[0], record).mean() - right[0].mean()))
+        own.append(abs(calibrate_confidence(share, record).mean() - right.mean()))
     assert np.mean(errors) > 0.1
     assert np.mean(own) < 0.01
 
 
 def test_labels_that_are_always_right_give_a_confidence_of_1() -> None:
-    record = calibrate(*simulate_votes(lambda share: np.ones_like(share)))
+    record = calibrate(simulate_votes(lambda share: np.ones_like(share)), [], [], 0, None)
     np.testing.assert_array_equal(calibrate_confidence(np.array([0.2, 0.6, 1.0], np.float32), record), 1)
     assert record.expected_calibration_error == 0
+
+
+def test_evidence_beside_the_votes_makes_confidence_a_probability_at_any_depth() -> None:
+    """Votes that say the same of deep and shallow cells, of which a half is right."""
+    rng = np.random.default_rng(2)
+    n = 6000
+    share = np.full(n, 0.9, np.float32)
+    deep = rng.random(n) < 0.5
+    right = rng.random(n) < np.where(deep, 0.95, 0.5)
+    cells = queried(right, share, np.zeros(n), np.where(deep, 6.0, 3.0))
+    record = calibrate([cells], [], [], 0, RECORD)
+    assert record.weights is not None
+    assert cells.measures is not None
+    confidence = calibrate_confidence(
+        weigh_evidence(evidence_terms(share, cells.measures, RECORD), record.weights), record
+    )
+    assert confidence[deep].mean() == pytest.approx(0.95, abs=0.02)
+    assert confidence[~deep].mean() == pytest.approx(0.5, abs=0.03)
+    assert record.expected_calibration_error < 0.03
+
+
+def test_doublets_are_less_confident_than_cells_and_leave_these_calibrated() -> None:
+    rng = np.random.default_rng(3)
+    n = 4000
+    share = rng.uniform(0.5, 1.0, n).astype(np.float32)
+    cells = queried(rng.random(n) < 0.9, share, rng.normal(0, 0.5, n))
+    mixed = queried(np.zeros(400, bool), share[:400], rng.normal(2, 0.5, 400))
+    record = calibrate([cells], [], [mixed], 0, RECORD)
+    assert record.weights is not None
+
+    def confidence(of: QueriedCells) -> np.ndarray:
+        assert of.measures is not None
+        terms = evidence_terms(of.share[:, 0], of.measures, RECORD)
+        return calibrate_confidence(weigh_evidence(terms, record.weights), record)  # type: ignore[arg-type]
+
+    assert confidence(mixed).mean() < confidence(cells).mean() - 0.02
+    assert confidence(cells).mean() == pytest.approx(0.9, abs=0.03)
+    assert record.n_cells == n

