@@ -86,7 +86,7 @@ def simulated_space(folder: Path, features: Sequence[str], stem_size: int | None
         n_cells=100 * _N_LANDMARKS,
         label_modalities={"rna": ["rna"]},
         calibrations={},
-        similarities={"rna": SimilarityRecord(distance=[0.0, 2.0], n_cells=1)},
+        similarities={"rna": SimilarityRecord(quantiles=[0.0, 2.0], n_cells=1)},
         metrics=[],
         cells={},
         sha256={"rna": [""]},
