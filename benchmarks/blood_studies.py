@@ -113,7 +113,9 @@ def _read(folder: Path, name: str) -> anndata.AnnData:
     aliases = load_gene_aliases("Homo sapiens")
     assert aliases is not None
     genes = [aliases.find([gene]) for gene in adata.var_names]
-    adata.var_names = [gene.symbol if gene and gene.symbol else old for gene, old in zip(genes, adata.var_names)]
+    adata.var_names = [
+        gene.symbol if gene and gene.symbol else old for gene, old in zip(genes, adata.var_names, strict=True)
+    ]
     adata = adata[:, ~adata.var_names.duplicated()].copy()
     adata.X = scipy.sparse.csr_matrix(adata.X, dtype=np.float32)
     adata.X.eliminate_zeros()

@@ -40,7 +40,7 @@ from smile_runtime.mapping import (
 from smile_training.data import Cells, Dataset, count_units, degrade_cells, mix_pairs, thin_counts
 from smile_training.evaluation import baselines
 from smile_training.evaluation.calibration_fit import calibrate
-from smile_training.evaluation.dissimilarity_fit import fit_similarity
+from smile_training.evaluation.dissimilarity_fit import LABORATORY_ALLOWANCE, N_QUANTILES, fit_similarity
 from smile_training.evaluation.queried_cells import QueriedCells, query_cells
 from smile_training.loop import Run, train_encoders
 from smile_training.model import TrainedEncoder, fit_preprocessing, select_features
@@ -217,7 +217,7 @@ def measure_seed(folder: Path, seed: int, epochs: int) -> Iterator[tuple[str, st
         space = calibrated(space, rows(1, within=~out), [], seed)
         others = cells.subset(np.random.default_rng(seed).permutation(np.flatnonzero(out))[:MAX_QUERIED])
         (labels,) = baseline_labels(train, [others], recipe, seed)
-        yield "studies left out", name, label_figures(space, others, labels)
+        yield "studies left out", name, label_figures(space, others, labels) | {"excess": _excess(space, others)}
     train, tested = rows(0), rows(2)
     space = calibrated(train_space(train, recipe, seed), rows(1), between, seed)
     queries = dict([*degradations(tested, seed), ("lupus donors", laboratory["lupus"])])
@@ -230,6 +230,13 @@ def measure_seed(folder: Path, seed: int, epochs: int) -> Iterator[tuple[str, st
         space = calibrated(train_space(rows(0, within=~left_out), recipe, seed), rows(1, within=~left_out), [], seed)
         known, unknown = space.query(rows(2, within=~left_out)), space.query(rows(0, 1, 2, within=left_out))
         yield "types left out", name, _type_figures(space, known, unknown)
+
+
+def _excess(space: Space, cells: Cells) -> float:
+    """Return by how much the 95% quantile of a left-out study exceeds that of left-out cells of the other studies."""
+    within = np.interp(1 - UNKNOWN_RATE, np.linspace(0, 1, N_QUANTILES), space.similarity.quantiles)
+    found = np.quantile(space.dissimilarity(space.query(cells)), 1 - UNKNOWN_RATE)
+    return float(found - (within - LABORATORY_ALLOWANCE))
 
 
 def _measure_unlabeled(

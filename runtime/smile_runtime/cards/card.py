@@ -17,8 +17,8 @@ LIMITS = "Limits and misuse"
 CITATION = "Citation"
 
 LIMITS_TEXT = """\
-- All labels come from the reference. A cell of a type that is not in the reference is labeled `unknown` if it lies
-  farther from the reference than nearly all cells of known types (`smile_similarity`). If it lies close to a known
+- All labels come from the reference. A cell of a type that is not in the reference is labeled `unknown` if it is
+  less like the reference than nearly all cells of known types (`smile_similarity`). If it is much like a known
   type, it gets that label, sometimes with high confidence. Cells of a known type in a state that is not in the
   reference can be labeled `unknown`, too.
 - Confidence is calibrated on held-out cells of the same studies. Calibration can be worse for other species, tissues,
