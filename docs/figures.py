@@ -73,8 +73,8 @@ WEAKER_BASELINES = (
 )
 """Recipes whose figures are older than the baselines of today."""
 _WEAKER = (
-    " Its baselines were measured with weaker settings than stated above (30 components of z-scores, a fixed penalty of "
-    "the logistic regression, unselected components in CCA), and it was not measured on left-out batches; to be "
+    " Its baselines were measured with weaker settings than stated above (30 components of z-scores, a fixed penalty "
+    "of the logistic regression, unselected components in CCA), and it was not measured on left-out batches; to be "
     "measured again."
 )
 
