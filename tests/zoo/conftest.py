@@ -15,6 +15,7 @@ from typing import Any
 
 import anndata
 import pytest
+from command_server import CommandServer, can_fork
 from fake_hub import Blob, FakeHub, Request
 
 import smile_zoo
@@ -46,14 +47,20 @@ def home(
     return folder
 
 
+@pytest.fixture(scope="session")
+def command_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandServer]:
+    """Runs commands without the time that their libraries take to import."""
+    server = CommandServer(tmp_path_factory.mktemp("command-server"))
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, command_server: CommandServer) -> Run:
     """Run ``smile-zoo`` in an empty folder and return exit code, stdout and stderr."""
 
     def run_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [COMMAND, *map(str, arguments)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
-        )
+        return command_server.run(arguments, tmp_path, os.environ, timeout=120)
 
     return run_command
 
@@ -82,6 +89,7 @@ class Machine:
     folder: Path
     env: dict[str, str]
     hub: FakeHub
+    server: CommandServer
 
     def start(self, *arguments: str | Path, stderr: int = subprocess.PIPE, **env: str) -> subprocess.Popen[str]:
         """Start ``smile-zoo``."""
@@ -96,14 +104,18 @@ class Machine:
 
     def run(self, *arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
         """Run ``smile-zoo`` until it ends."""
-        with self.start(*arguments, **env) as process:
-            try:
-                stdout, stderr = process.communicate(timeout=60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
-        assert "Traceback" not in stderr, stderr
-        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+        if can_fork({**self.env, **env}):
+            done = self.server.run(arguments, self.folder, {**self.env, **env}, timeout=60)
+        else:
+            with self.start(*arguments, **env) as process:
+                try:
+                    streams = process.communicate(timeout=60)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    raise
+            done = subprocess.CompletedProcess(process.args, process.returncode, *streams)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
 
     def json(self, *arguments: str | Path, **env: str) -> Any:
         """Run ``smile-zoo`` with ``--json``, check that it succeeds, and return its output."""
@@ -189,7 +201,7 @@ class Machine:
 
 
 @pytest.fixture
-def machine(hub: FakeHub, tmp_path: Path) -> Machine:
+def machine(hub: FakeHub, command_server: CommandServer, tmp_path: Path) -> Machine:
     """A machine with an empty cache that reaches only this Hub."""
     folder = tmp_path / "machine"
     folder.mkdir()
@@ -202,7 +214,7 @@ def machine(hub: FakeHub, tmp_path: Path) -> Machine:
         "HF_HUB_DOWNLOAD_TIMEOUT": "2",
         "OMP_NUM_THREADS": "1",
     }
-    return Machine(folder, env, hub)
+    return Machine(folder, env, hub, command_server)
 
 
 @dataclass
