@@ -52,7 +52,7 @@ def match(ids, table=WEIGHTED, min_weight=0.1, *, organism="", **options) -> Fea
     columns = dict(ids) if isinstance(ids, dict) else {"var_names": list(ids)}
     var = pd.DataFrame(index=pd.Index(columns.pop("var_names"), dtype=object)).assign(**columns)
     found = match_features(var, table, record(min_weight), organism=organism, **options)
-    log_match(found)
+    log_match(found, record(0.1))
     return found
 
 

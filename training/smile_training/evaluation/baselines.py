@@ -167,19 +167,24 @@ def logistic_regression(train: Values, labels: Ids, left_out: Values, seed: int 
     -------
         Label ids, shape ``(n_left_out,)``.
     """
+    return fit_logistic_regression(train, labels, seed)(left_out)
+
+
+def fit_logistic_regression(train: Values, labels: Ids, seed: int = 0) -> Callable[[Values], Ids]:
+    """Return the prediction of `logistic_regression` as a function of the left-out cells' values."""
     n_right = np.zeros(len(INVERSE_PENALTIES))
     for rows, measured in inner_folds(labels, seed):
         for index, c in enumerate(INVERSE_PENALTIES):
-            predicted = _predict(train[rows], labels[rows], train[measured], c)
+            predicted = _fitted(train[rows], labels[rows], c)(train[measured])
             n_right[index] += np.count_nonzero(predicted == labels[measured])
     known = np.flatnonzero(labels >= 0)
-    return _predict(train[known], labels[known], left_out, INVERSE_PENALTIES[int(np.argmax(n_right))])
+    return _fitted(train[known], labels[known], INVERSE_PENALTIES[int(np.argmax(n_right))])
 
 
-def _predict(train: Values, labels: Ids, left_out: Values, c: float) -> Ids:
+def _fitted(train: Values, labels: Ids, c: float) -> Callable[[Values], Ids]:
     from sklearn.linear_model import LogisticRegression
 
     if len(np.unique(labels)) == 1:
-        return np.full(left_out.shape[0], labels[0])  # nothing to tell apart, which it refuses
+        return lambda left_out: np.full(left_out.shape[0], labels[0])  # nothing to tell apart, which it refuses
     model = LogisticRegression(C=c, max_iter=MAX_ITERATIONS).fit(train, labels)
-    return np.asarray(model.predict(left_out), np.int64)
+    return lambda left_out: np.asarray(model.predict(left_out), np.int64)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import RecipeError
-from smile_runtime.manifest import CalibrationRecord, DissimilarityRecord, MetricRecord, SimilarityRecord
+from smile_runtime.manifest import CalibrationRecord, DissimilarityRecord, MetricRecord, SimilarityRecord, StressRecord
 from smile_training.data import Cells, Dataset, Fold, batch_folds, degrade_cells, mix_pairs, split_folds
 from smile_training.evaluation import metrics
 from smile_training.evaluation.baseline_metrics import log_baselines
@@ -30,6 +30,13 @@ from smile_training.evaluation.metric_log import (
     Prediction,
 )
 from smile_training.evaluation.queried_cells import QueriedCells, query_cells
+from smile_training.evaluation.stress import (
+    BaselineHits,
+    StressedCells,
+    query_stressed,
+    stress_baselines,
+    stress_records,
+)
 from smile_training.evaluation.structure import measure_pairs, measure_structure
 from smile_training.loop import Encoders
 from smile_training.recipe import Recipe
@@ -60,6 +67,8 @@ class Evaluation:
         Calibrations of the confidence, by modality and label column; empty without labels.
     similarities
         Dissimilarity of known-type cells to the reference, by modality.
+    stress
+        Accuracy on degraded cells of the first repeat, by modality; empty without labels.
     example
         First fold and the encoders trained on it, for a picture.
     """
@@ -68,6 +77,7 @@ class Evaluation:
     label_modalities: dict[str, list[str]]
     calibrations: dict[str, dict[str, CalibrationRecord]]
     similarities: dict[str, SimilarityRecord]
+    stress: dict[str, list[StressRecord]]
     example: tuple[Fold, Encoders]
 
 
@@ -80,6 +90,7 @@ class _Queried:
     doublets: list[QueriedCells] = field(default_factory=list)
     between: list[list[QueriedCells]] = field(default_factory=list)
     """Cells of left-out batches, as measured and degraded."""
+    stressed: list[StressedCells] = field(default_factory=list)
 
 
 def structure_records(dataset: Dataset, embedding: Embeddings, seed: int) -> list[MetricRecord]:
@@ -120,6 +131,7 @@ def evaluate(
     names, labels = dataset.names()
     if not dataset.label_names:
         labels = np.zeros(len(names), np.int64)
+    peers: dict[str, list[BaselineHits]] = defaultdict(list)
     example: tuple[Fold, Encoders] | None = None
     for repeat in range(settings.repeats):
         seed = recipe.seed + repeat
@@ -128,6 +140,8 @@ def evaluate(
             encoders = train(fold.train, seed, f"repeat-{repeat}-fold-{number}")
             example = example or (fold, encoders)
             log.add(repeat, *_measure_fold(fold, encoders, recipe, sources, queried, seed=seed))
+            if repeat == 0 and dataset.label_names:
+                _stress_fold(fold, encoders, recipe, sources, queried, peers)
             log_baselines(log, repeat, fold.train, fold.left_out, recipe=recipe, measured=measured)
     assert example is not None
     between = MetricLog(dataset, 1, of=LEFT_OUT_BATCHES)
@@ -155,14 +169,21 @@ def evaluate(
         )
         for name in measured
     }
+    calibrations = {
+        name: _calibrations(queried[chosen[name]], dataset, similarities[name].dissimilarity)
+        for name in (measured if dataset.label_names else ())
+    }
     return Evaluation(
         metrics=sorted([*log.records(), *between.records()], key=lambda record: record.name),
         label_modalities={name: list(source.label_modalities) for name, source in chosen.items()},
-        calibrations={
-            name: _calibrations(queried[chosen[name]], dataset, similarities[name].dissimilarity)
-            for name in (measured if dataset.label_names else ())
-        },
+        calibrations=calibrations,
         similarities=similarities,
+        stress={
+            name: stress_records(
+                queried[chosen[name]].stressed, peers[name], next(iter(each.values())), similarities[name]
+            )
+            for name, each in calibrations.items()
+        },
         example=example,
     )
 
@@ -237,6 +258,27 @@ def _measure_fold(
         *measure_pairs(SMILE, fold.left_out, left_out, list(sources)),
     ]
     return measurements, predictions
+
+
+def _stress_fold(
+    fold: Fold,
+    encoders: Encoders,
+    recipe: Recipe,
+    sources: Mapping[str, list[LabelSource]],
+    queried: Mapping[LabelSource, _Queried],
+    peers: Mapping[str, list[BaselineHits]],
+) -> None:
+    """Collect the left-out cells of a fold at all levels of the stress test, and what the baselines make of them."""
+    train = {name: encoders[name].embed(cells) for name, cells in fold.train.cells.items()}
+    for source, query in _queries(fold, encoders, recipe, sources, train):
+        name, cells = source.modality, fold.left_out.cells[source.modality]
+        scaled = recipe.modalities[name].preprocessing.total is not None
+        queried[source].stressed.extend(query_stressed(cells, encoders[name], query, recipe.seed, scaled=scaled))
+    for name in sources:
+        known, others = fold.train.cells[name], fold.left_out.cells[name]
+        if len(others) and (known.labels >= 0).any():
+            scaled = recipe.modalities[name].preprocessing.total is not None
+            peers[name].append(stress_baselines(known, others, recipe.modalities[name], recipe.seed, scaled=scaled))
 
 
 def _measure_batches(

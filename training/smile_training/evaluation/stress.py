@@ -1,0 +1,177 @@
+"""Stress test: how accuracy, unknown cells and calibration change as counts and features are lost."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_runtime.arrays import is_sparse
+from smile_runtime.manifest import CalibrationRecord, SimilarityRecord, StressRecord
+from smile_runtime.mapping import UNKNOWN_RATE, dissimilarity_of, similarity_of
+from smile_training.data import Cells, StressLevel, stress_cells
+from smile_training.evaluation import baselines
+from smile_training.evaluation.baseline_inputs import baseline_values
+from smile_training.evaluation.calibration_fit import confidence_of, expected_calibration_error
+from smile_training.evaluation.queried_cells import QueriedCells
+from smile_training.model import TrainedEncoder
+from smile_training.recipe import Modality
+
+MIN_RELATIVE_ACCURACY = 0.9
+
+BaselineHits = Mapping[StressLevel, Mapping[str, NDArray[np.bool_]]]
+"""Whether baselines label the cells of a fold right, by level and method, each of shape ``(n_labeled,)``."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StressedCells:
+    """Left-out cells of one fold at one level.
+
+    Attributes
+    ----------
+    level
+        Degradation of the cells.
+    cells
+        Cells mapped onto the reference.
+    detected
+        Number of the encoder's features that each cell detects, shape ``(n,)``.
+    measured
+        Measured fraction of the encoder's feature weight in each cell, shape ``(n,)``.
+    """
+
+    level: StressLevel
+    cells: QueriedCells
+    detected: NDArray[np.int64]
+    measured: NDArray[np.float64]
+
+
+def query_stressed(
+    cells: Cells, encoder: TrainedEncoder, query: Callable[[Cells], QueriedCells], seed: int, *, scaled: bool
+) -> Iterator[StressedCells]:
+    """Yield left-out cells at each level, mapped by ``query``; arguments else as in `stress_cells`."""
+    weight = encoder.network.feature_weight.double().numpy()
+    for level, stressed in stress_cells(cells, seed, scaled=scaled):
+        raw = encoder.align_features(stressed).raw
+        yield StressedCells(
+            level=level,
+            cells=query(stressed),
+            detected=np.asarray((raw > 0).sum(axis=1)).ravel(),
+            measured=np.ones(len(stressed)) if is_sparse(raw) else ~np.isnan(raw) @ weight,
+        )
+
+
+def stress_baselines(train: Cells, left_out: Cells, modality: Modality, seed: int, *, scaled: bool) -> BaselineHits:
+    """Return whether the baselines label degraded cells right.
+
+    Missing features are set to their mean in the training cells.
+
+    Parameters
+    ----------
+    train
+        Cells to train on.
+    left_out
+        Cells to degrade.
+    modality
+        Recipe of the modality.
+    seed
+        Seed of `stress_cells`, and of the methods.
+    scaled
+        As in `stress_cells`.
+    """
+    reduce = baselines.lsi if modality.preprocessing.tfidf else baselines.pca
+    known, _ = baseline_values(train, left_out, modality)
+    n_components = baselines.choose_n_components(known, train.labels, reduce, seed)
+    predict = baselines.fit_logistic_regression(known, train.labels, seed)
+    right: dict[StressLevel, dict[str, NDArray[np.bool_]]] = {}
+    for level, cells in stress_cells(left_out, seed, scaled=scaled):
+        values = baseline_values(train, cells, modality)[1]
+        components, projected = reduce(known, values, n_components, seed)
+        labeled = cells.labels >= 0
+        predicted = {
+            reduce.__name__: baselines.nearest_neighbor_labels(components, train.labels, projected),
+            "logistic regression": predict(values),
+        }
+        right[level] = {name: (each == cells.labels)[labeled] for name, each in predicted.items()}
+    return right
+
+
+def stress_records(
+    folds: Sequence[StressedCells],
+    peers: Sequence[BaselineHits],
+    calibration: CalibrationRecord,
+    similarity: SimilarityRecord,
+) -> list[StressRecord]:
+    """Summarize each level over folds by the primary labels of known-type cells.
+
+    Parameters
+    ----------
+    folds
+        Left-out cells of all folds at all levels.
+    peers
+        Results of the baselines in each fold.
+    calibration
+        Calibration of the confidence in the primary labels.
+    similarity
+        Dissimilarity of known-type cells.
+    """
+    records = []
+    for level in dict.fromkeys(each.level for each in folds):
+        parts = [each for each in folds if each.level == level]
+        pooled = partial(_pool, [each.cells.known & each.cells.labeled[:, 0] for each in parts])
+        right = pooled([each.cells.right[:, 0] for each in parts])
+        if not len(right):
+            continue
+        confidence = pooled([confidence_of(each.cells, 0, calibration, similarity.dissimilarity) for each in parts])
+        methods = {method for fold in peers for method in fold[level]}
+        record = StressRecord(
+            kind=level.kind,
+            fraction=level.fraction,
+            detected=float(np.median(pooled([each.detected for each in parts]))),
+            measured=min(float(np.median(pooled([each.measured for each in parts]))), 1.0),
+            accuracy=float(right.mean()),
+            unknown=float((pooled([_similarity(each.cells, similarity) for each in parts]) < UNKNOWN_RATE).mean()),
+            calibration_error=expected_calibration_error(confidence, right),
+            baselines={
+                method: float(np.concatenate([fold[level][method] for fold in peers]).mean())
+                for method in sorted(methods)
+            },
+            n_cells=len(right),
+        )
+        records.append(record)
+    if any(each.kind == "depth" for each in records):  # the cells as measured are the first level of both kinds
+        records.insert(0, msgspec.structs.replace(records[0], kind="depth"))
+    return sorted(records, key=lambda each: (each.kind, -each.fraction))
+
+
+def _pool(kept: Sequence[NDArray[np.bool_]], arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate([array[rows] for array, rows in zip(arrays, kept, strict=True)])
+
+
+def _similarity(cells: QueriedCells, record: SimilarityRecord) -> NDArray[np.float32]:
+    if record.dissimilarity is None or cells.measures is None:
+        return similarity_of(cells.distance, record)
+    return similarity_of(dissimilarity_of(cells.measures, record.dissimilarity), record)
+
+
+def matched_floor(records: Sequence[StressRecord], highest: float) -> float:
+    """Return the fraction of the encoder's feature weight that a query must have measured.
+
+    It is the smallest measured fraction at which accuracy is at least 90% of that with all features, and never above
+    ``highest``. The bound is relative, because a hard data set with an accuracy of 0.5 is not made harder by refusing
+    queries that reach the same: what missing features may cost is the concern of the floor, while the accuracy itself
+    is reported with each projection.
+
+    Parameters
+    ----------
+    records
+        Stress records of the encoder.
+    highest
+        Floor without evidence.
+    """
+    levels = [each for each in records if each.kind == "features"]
+    most = max((each.accuracy for each in levels if each.fraction == 1), default=1.0)
+    held = [each.measured for each in levels if each.accuracy >= MIN_RELATIVE_ACCURACY * most]
+    return min([highest, *held])
