@@ -1,4 +1,4 @@
-"""Plots of a space: its map by cell type, batch and modality with left-out cells, its loss curves, and its stress test."""
+"""Plots of a space: its map with left-out cells, its loss curves, and its stress test."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

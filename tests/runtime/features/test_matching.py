@@ -67,6 +67,16 @@ def rules(found: FeatureMatch) -> dict[str, int]:
     return {name: number for name, number in numbers.items() if number}
 
 
+def test_the_floor_can_be_lowered_with_a_warning(caplog):
+    var = pd.DataFrame(index=pd.Index(["A"], dtype=object))
+    with pytest.raises(FeatureMatchError, match="lower min_matched") as caught:
+        match_features(var, WEIGHTED, record(0.5), organism="")
+    assert caught.value.options == {"min_matched": None}
+    found = match_features(var, WEIGHTED, record(0.5), organism="", min_matched=0.05)
+    log_match(found, record(0.5))
+    assert "less than the 50.0% that this space requires" in caplog.text
+
+
 # Unchanged names
 
 

@@ -23,7 +23,7 @@ def baseline_values(train: Cells, left_out: Cells, modality: Modality) -> tuple[
     0.708 with z-scores and 0.878 with values / sqrt(sd); of pbmc, 0.860 and 0.883.
 
     Sparse values are scaled but not centered; methods that need centering do it themselves. If only the
-    training cells are sparse, missing features of the left-out cells become the mean, and these are not centered either.
+    training cells are sparse, missing features of the left-out cells become the mean, uncentered.
     """
     selected = select_features(train, modality.data, modality.preprocessing)
     fitted = fit_preprocessing(selected, modality.preprocessing)
