@@ -72,13 +72,13 @@ def simulated_space(folder: Path, features: Sequence[str], stem_size: int | None
     embedding = rng.standard_normal((_N_LANDMARKS, settings.network.n_latent), np.float32)
     column = LabelColumn(name="type", labels=[f"type {number}" for number in range(10)])
     points = Reference(
-        embedding / np.linalg.norm(embedding, axis=1, keepdims=True),
-        np.full(_N_LANDMARKS, 100, np.float32),
-        rng.standard_normal((_N_LANDMARKS, 2), np.float32),
-        rng.integers(10, size=(_N_LANDMARKS, 1)),
-        np.zeros(_N_LANDMARKS, np.int64),
-        (column,),
-        ("rna",),
+        embedding=embedding / np.linalg.norm(embedding, axis=1, keepdims=True),
+        weight=np.full(_N_LANDMARKS, 100, np.float32),
+        map=rng.standard_normal((_N_LANDMARKS, 2), np.float32),
+        label=rng.integers(10, size=(_N_LANDMARKS, 1)),
+        modality=np.zeros(_N_LANDMARKS, np.int64),
+        label_columns=(column,),
+        modalities=("rna",),
     )
     parts = SpaceContents(
         encoders={"rna": random_network(stem_size, settings.network, features)},
@@ -86,7 +86,7 @@ def simulated_space(folder: Path, features: Sequence[str], stem_size: int | None
         n_cells=100 * _N_LANDMARKS,
         label_modalities={"rna": ["rna"]},
         calibrations={},
-        similarities={"rna": SimilarityRecord(distance=[0.0, 2.0], n_cells=1)},
+        similarities={"rna": SimilarityRecord(quantiles=[0.0, 2.0], n_cells=1)},
         metrics=[],
         cells={},
         sha256={"rna": [""]},

@@ -59,7 +59,7 @@ folds = 2
 repeats = 2
 map_method = "tsne"
 """
-RUNS = ["space", "repeat-0-fold-0", "repeat-0-fold-1", "repeat-1-fold-0", "repeat-1-fold-1"]
+RUNS = ["space", "repeat-0-fold-0", "repeat-0-fold-1", "repeat-1-fold-0", "repeat-1-fold-1", "batches-0", "batches-1"]
 
 ReadRecipe = Callable[..., Recipe]
 
@@ -168,13 +168,19 @@ def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, rec
     own = {metric.name: metric for metric in manifest.metrics if metric.method == "smile"}
     assert list(own) == [
         "ARI of clusters",
+        "cLISI of labels",
+        "iLISI of batches",
         "label transfer accuracy",
+        "label transfer accuracy of left-out batches",
         "label transfer macro-F1",
+        "label transfer macro-F1 of left-out batches",
         "silhouette by batch",
         "silhouette by label",
     ]
     assert own["label transfer accuracy"].mean > 0.8
-    assert {metric.n_repeats for metric in manifest.metrics} == {2}
+    left_out = {metric.n_repeats for metric in manifest.metrics if metric.name.endswith("of left-out batches")}
+    assert left_out == {1}
+    assert {metric.n_repeats for metric in manifest.metrics} == {1, 2}
     assert {metric.modality for metric in manifest.metrics} == {"rna"}
     assert {"pca", "logistic regression"} <= {metric.method for metric in manifest.metrics}
     assert list(record.calibrations) == ["cell_type"]
@@ -197,6 +203,7 @@ def test_the_manifest_lists_every_file_and_only_allowed_ones_are_there(built: Pa
         "onnx/rna.onnx",
         "onnx/rna.trunk.onnx",
         "parity/rna.safetensors",
+        "profiles/rna.safetensors",
         "reference/points.safetensors",
         "training/rna.safetensors",
     }
@@ -220,7 +227,7 @@ def test_the_card(built: Path) -> None:
     assert f"{n_points} landmarks for 180 cells\n" in body
     assert '- Labels, cell_type, in `obs["smile_label"]`: type0, type1, type2\n' in body
     assert "- A simulation (license: CC0-1.0) https://example.org/simulation" in body
-    assert body.count("| label transfer accuracy") == 1
+    assert body.count("| label transfer accuracy |") == 1
 
 
 def test_parity_rows_are_nobodys_cells(built: Path, simulated: Callable[..., anndata.AnnData]) -> None:
@@ -459,7 +466,8 @@ def test_published_settings_with_umap_and_cells_of_which_some_have_no_label(
     (column,) = manifest.reference.label_columns
     assert (column.name, column.labels) == ("cell_type", ["type0", "type1", "type2"])
     assert manifest.encoders["rna"].calibrations["cell_type"].n_cells == 120
-    assert told == [("space", 0), ("repeat-0-fold-0", 0), ("repeat-0-fold-1", 0)]
+    runs = ("space", "repeat-0-fold-0", "repeat-0-fold-1", "batches-0", "batches-1")
+    assert told == [(run, 0) for run in runs]
 
     result = project(cells, tmp_path / "tiny")
     reference = smile_runtime.open_space(tmp_path / "tiny", device="cpu").reference

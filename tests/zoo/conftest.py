@@ -275,7 +275,10 @@ def two_modality_space(pbmc_copy: Path, tmp_path: Path) -> SpaceFiles:
     names = ("graph", "features", "parity")
     sparse = {**record["sparse"], "first": "first/adt.safetensors", "trunk": "onnx/adt.trunk.onnx"}
     renamed = {name: record[name].replace("rna", "adt") for name in names}
-    manifest["encoders"]["adt"] = {**record, **renamed, "sparse": sparse}
+    similarity = record["similarity"]
+    profiles = {**similarity["dissimilarity"], "profiles": "profiles/adt.safetensors"}
+    of_adt = {**renamed, "sparse": sparse, "similarity": {**similarity, "dissimilarity": profiles}}
+    manifest["encoders"]["adt"] = {**record, **of_adt}
     manifest["name"] = "two"
     (path / "config.json").write_text(json.dumps(manifest), "utf-8")
     return SpaceFiles(path)

@@ -17,12 +17,12 @@ LIMITS = "Limits and misuse"
 CITATION = "Citation"
 
 LIMITS_TEXT = """\
-- All labels come from the reference. A cell of a type that is not in the reference is labeled `unknown` if it lies
-  farther from the reference than nearly all cells of known types (`smile_similarity`). If it lies close to a known
-  type, it gets that label, sometimes with high confidence. Cells of a known type in a state that is not in the
-  reference can be labeled `unknown`, too.
-- Confidence is calibrated on held-out cells of the same studies. Calibration can be worse for other species, tissues,
-  conditions or protocols, and by an unknown amount.
+- All labels come from the reference. A cell of a type that is not in the reference is labeled `unknown` if it is less
+  like the reference than nearly all cells of known types, by its position and by its own counts (`smile_similarity`).
+  The threshold makes room for the shift between laboratories, so a type that resembles a known one can get that label,
+  sometimes with high confidence; a higher `--unknown-rate` finds more of these, and marks more known cells, too.
+- Confidence is calibrated on held-out cells of the same studies, as measured and with fewer counts and features.
+  Calibration can be worse for other species, tissues, conditions or protocols, and by an unknown amount.
 - Missing features are imputed from the measured ones. Every projection reports the measured fraction of the encoder's
   feature weight; lower means less reliable.
 - Types with few cells in the reference are recognized least reliably; compare the macro-F1 with the accuracy.

@@ -168,7 +168,7 @@ class Int8Record(Record, frozen=True):
     lowest_cosine: Cosine
     """Lowest cosine between both embeddings of one of these cells."""
     label_agreement: Fraction | None
-    """Share of these cells with the same label, or ``unknown``, from both graphs; None without labels."""
+    """Share of these cells with the same nearest label from both graphs; None without labels."""
     n_cells: Count
     """Number of these cells."""
     parity_cosine: Cosine

@@ -99,7 +99,7 @@ def project(
             The same for each further label column of the reference: coarser levels, which never contradict the label,
             and independent columns.
         ``obs["smile_similarity"]``
-            Share of known-type cells that lie farther from the reference, float32, 0 to 1. Only if the space has
+            Share of known-type cells that are less like the reference, float32, 0 to 1. Only if the space has
             measured it.
         ``obsm["X_smile_map"]``
             Position on the reference map, float32, shape ``(n_obs, 2)``.

@@ -47,7 +47,7 @@ class ArrayProjection:
     map
         Position on the reference map, float32, shape ``(n, 2)``.
     similarity
-        Share of known-type cells that lie farther from the reference, shape ``(n,)``.
+        Share of known-type cells that are less like the reference, shape ``(n,)``.
     columns
         Labels by label column, the primary one first.
     provenance

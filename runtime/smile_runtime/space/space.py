@@ -209,6 +209,18 @@ class Space:
         n_labels = len(self.manifest.reference.label_columns[0].labels)
         return read_profiles(self.file(computed.profiles), (n_labels, record.n_features), n_components)
 
+    def check_contents(self) -> None:
+        """Read the reference and the profiles, which checks them.
+
+        Raises
+        ------
+        IntegrityError
+            If a file is invalid.
+        """
+        _ = self.reference
+        for modality in self.encoders:
+            self.profiles(modality)
+
     def encoder(self, modality: str | None = None) -> Encoder:
         """Return the encoder of a modality.
 

@@ -224,4 +224,4 @@ def test_parity_holds_for_sparse_rows(fresh, space):
 def test_trunk_of_another_width_raises(fresh):
     fresh.sparse = SparseFiles(fresh.sparse.first, fresh.graph)
     with pytest.raises(IntegrityError, match=r"rna\.onnx has .*'X', .*1767.* the manifest says .*'first', .*, 50"):
-        _ = fresh.sparse_runner
+        _ = fresh.sparse_runner.session

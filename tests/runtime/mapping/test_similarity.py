@@ -51,7 +51,8 @@ def test_rate_outside_zero_and_one_raises(counts, space, rate):
 
 def test_space_without_similarity_labels_nothing_unknown(counts, edit_manifest):
     space = open_space(
-        edit_manifest(lambda document: document["encoders"]["rna"].update(similarity=None)), device="cpu"
+        edit_manifest(lambda document: document["encoders"]["rna"].update(similarity=None, calibrations={})),
+        device="cpu",
     )
     project(counts, space, unknown_rate=1.0)
     assert "unknown" not in set(counts.obs["smile_label"])

@@ -14,10 +14,12 @@ from safetensors.numpy import load_file, save_file
 
 from smile_runtime import FeatureMatchError, QueryError, UnknownModalityError, ValueKindError, open_space, project
 from smile_runtime.arrays import matrix as matrix_module
-from smile_runtime.mapping.confidence import calibrate_confidence
+from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
+from smile_runtime.mapping.dissimilarity import CellValues, dissimilarity_of, measure
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
 from smile_runtime.mapping.map_position import kernel_width, map_positions
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
+from smile_runtime.mapping.similarity import similarity_of
 from smile_runtime.projection import anndata_projection as anndata_projection_module
 
 FIELDS = {
@@ -83,10 +85,19 @@ def test_fields_match_the_separate_steps(counts, space):
     neighbors = find_nearest_neighbors(counts.obsm["X_smile"], reference.embedding, record.n_neighbors)
     transfers = transfer_labels(neighbors, reference)
     weights = neighbor_weights(neighbors, reference)
+    computed = encoder.record.similarity.dissimilarity
+    rows = scipy.sparse.csr_matrix(X)
+    _, components = encoder.encode_with_components(rows, encoder.preprocessing.target_sum / totals)
+    distance = neighbors.distances.mean(axis=1)
+    measures = measure(distance, CellValues(rows, components), space.profiles("rna"), 1.0)
+    similarity = similarity_of(dissimilarity_of(measures, computed), encoder.record.similarity)
+    np.testing.assert_allclose(counts.obs["smile_similarity"], similarity, atol=1e-4)
     for suffix, column, transfer in zip(("", "_cell_type_broad"), reference.label_columns, transfers, strict=True):
         assert counts.obs[f"smile_label{suffix}"].tolist() == [column.labels[i] for i in transfer.label]
-        expected = calibrate_confidence(transfer.share, encoder.record.calibrations[column.name])
-        np.testing.assert_allclose(counts.obs[f"smile_confidence{suffix}"], expected, atol=1e-6)
+        calibration = encoder.record.calibrations[column.name]
+        evidence = weigh_evidence(evidence_terms(transfer.share, measures, computed), calibration.weights)
+        expected = calibrate_confidence(evidence, calibration)
+        np.testing.assert_allclose(counts.obs[f"smile_confidence{suffix}"], expected, atol=1e-4)
     of_label = weights * (reference.label[neighbors.indices, 0] == transfers[0].label[:, None])
     expected = map_positions(reference.map[neighbors.indices], of_label, kernel_width(reference.map))
     np.testing.assert_allclose(counts.obsm["X_smile_map"], expected, atol=1e-4)

@@ -39,7 +39,7 @@ def test_confident_labels_agree_with_marker_genes(data_folder, space, name, max_
     label = query.obs["smile_label"].astype(str)
     lineage = label.str.partition("_")[0].to_numpy()
     confident = np.isin(lineage, list(MARKERS)) & (query.obs["smile_confidence"] >= 0.9).to_numpy()
-    assert confident.mean() > 0.6
+    assert confident.mean() > 0.4  # of another laboratory, a half of them stimulated
     assert (lineage_by_markers(query)[confident] == lineage[confident]).mean() >= 0.85
     assert (label == "unknown").mean() <= max_unknown
     assert set(MARKERS) <= set(lineage)

@@ -13,8 +13,9 @@ N_QUANTILES = 201
 LABORATORY_ALLOWANCE = 1.5
 """Added to the dissimilarity of left-out cells of the same batches, since those of other laboratories lie farther.
 
-On five studies of blood cells, the 95% quantile of the least similar study left out exceeds that of left-out cells of
-the others by 1.8 (``benchmarks/unknown_cells.py``); batches left out of one study differ less than laboratories do.
+On five studies of blood cells, the 95% quantile of the least similar study left out exceeded that of left-out cells of
+the others by 1.8 (seed 0 of a prototype; ``benchmarks/unknown_cells.py`` measures it on the same cells, no test);
+batches left out of one study differ less than laboratories do.
 """
 _N_ROUNDS = 5
 _TRIMMED_FRACTION = 0.1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import is_sparse, measured_sparse
+from smile_runtime.arrays import measured_sparse
 from smile_runtime.mapping import (
     CellValues,
     LabelProfiles,
@@ -17,6 +17,7 @@ from smile_runtime.mapping import (
     measure,
     transfer_labels,
 )
+from smile_runtime.query import measured_features, split_by_features
 from smile_training.data import Cells
 from smile_training.model import TrainedEncoder
 
@@ -103,7 +104,8 @@ def _measure(
     """Measure cells, those with the same measured features together."""
     feature_weight = encoder.network.feature_weight.double().numpy()
     parts, order = [], []
-    for rows, measured in _patterns(cells):
+    for key, rows in split_by_features(cells.raw).items():
+        measured = measured_features(key, len(cells.features))
         raw = measured_sparse(cells.raw[rows])
         values = CellValues(
             (raw > 0).astype(np.float32) if encoder.preprocessing.binarize else raw,
@@ -113,15 +115,6 @@ def _measure(
         parts.append(measure(distance[rows], values, profiles.select_features(measured), weight))
         order.append(rows)
     return joined(parts).subset(np.argsort(np.concatenate(order)))
-
-
-def _patterns(cells: Cells) -> list[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
-    """Return the rows of cells in which the same features were measured, with a mask of these features."""
-    if is_sparse(cells.raw):
-        return [(np.arange(len(cells)), np.ones(len(cells.features), bool))]
-    missing = np.isnan(cells.raw)
-    _, first, pattern = np.unique(np.packbits(missing, axis=1), axis=0, return_index=True, return_inverse=True)
-    return [(np.flatnonzero(pattern.ravel() == each), ~missing[row]) for each, row in enumerate(first)]
 
 
 def joined(parts: Sequence[Measures]) -> Measures:

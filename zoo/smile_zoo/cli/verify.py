@@ -32,7 +32,7 @@ def command(space: str, *, device: Device, as_json: bool) -> None:
         pulled = pull(space, progress=progress)
     # Unlike smile_zoo.load, this hashes every file, even if an earlier hash is remembered.
     opened = open_space(pulled.path, device=device, revision=pulled.revision)
-    _ = opened.reference  # which is checked as it is read
+    opened.check_contents()
     checks = _parity_checks(opened)
     int8_checks = _parity_checks(replace(opened, precision="int8", device="cpu"))
     here = [name for name in opened.manifest.files if (opened.path / name).is_file()]

@@ -57,13 +57,13 @@ function referenceTrace() {
 }
 
 // Names that would overlap a name of a label with more cells, or the edge of the plot, are left out.
-const characterWidth = 6.5, lineHeight = 16;
+const characterWidth = 6.5, wideCharacterWidth = 8, lineHeight = 16; // names of labels are often in capitals
 
 function fittingNames() {
   const { xaxis, yaxis } = map._fullLayout;
   const taken = [];
   return data.reference.labels.filter(({ name, x, y }) => {
-    const box = { x: xaxis.l2p(x), y: yaxis.l2p(y), width: characterWidth * name.length };
+    const box = { x: xaxis.l2p(x), y: yaxis.l2p(y), width: wideCharacterWidth * name.length };
     const outside = Math.abs(box.x - xaxis._length / 2) > (xaxis._length - box.width) / 2
       || box.y < 0 || box.y > yaxis._length;
     const free = taken.every((other) => Math.abs(other.x - box.x) > (other.width + box.width) / 2

@@ -64,7 +64,7 @@ def _require_complete(path: Path, manifest: Manifest) -> None:
         )
     verify_files(path, manifest, FileHashes(path))
     space = open_verified(path, manifest, manifest_sha256="", device="cpu")
-    _ = space.reference  # which is checked as it is read
+    space.check_contents()
     for encoder in (*space.encoders.values(), *replace(space, precision="int8").encoders.values()):
         check_parity(encoder, space.file(encoder.record.parity))
 
