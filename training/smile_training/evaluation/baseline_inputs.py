@@ -1,5 +1,6 @@
 """Inputs of the baselines: each modality's usual preprocessing, fitted on the training cells."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -22,18 +23,29 @@ def baseline_values(train: Cells, left_out: Cells, modality: Modality) -> tuple[
     markers. In one fold of mouse cortex Paired-Tag RNA, label transfer by 30 principal components has an accuracy of
     0.708 with z-scores and 0.878 with values / sqrt(sd); of pbmc, 0.860 and 0.883.
 
-    Sparse values are scaled but not centered; methods that need centering do it themselves. If only the
-    training cells are sparse, missing features of the left-out cells become the mean, uncentered.
+    Sparse values are scaled but not centered; methods that need centering do it themselves. Missing features are set
+    to their mean in the training cells.
     """
+    values, scale = fit_baseline_values(train, modality)
+    return values, scale(left_out)
+
+
+def fit_baseline_values(train: Cells, modality: Modality) -> tuple[Values, Callable[[Cells], Values]]:
+    """Return the training cells' values as in `baseline_values`, and the function that computes those of others."""
     selected = select_features(train, modality.data, modality.preprocessing)
     fitted = fit_preprocessing(selected, modality.preprocessing)
     fitted = replace(fitted, scaling=_scaling(modality.preprocessing))
-    column_of = {name: column for column, name in enumerate(left_out.features)}
-    known = left_out.with_features(np.array([column_of[name] for name in selected.features]))
-    train_values, values = _scaled(selected, fitted), _scaled(known, fitted)
-    if is_sparse(train_values) and not is_sparse(values):
-        values = values - fitted.centered(np.zeros((1, len(known.features)), np.float32))
-    return train_values, values
+    train_values = _scaled(selected, fitted)
+
+    def scale(left_out: Cells) -> Values:
+        column_of = {name: column for column, name in enumerate(left_out.features)}
+        known = left_out.with_features(np.array([column_of[name] for name in selected.features]))
+        values = _scaled(known, fitted)
+        if is_sparse(train_values) and not is_sparse(values):  # as if it had not been centered either
+            values = values - fitted.centered(np.zeros((1, len(known.features)), np.float32))
+        return values
+
+    return train_values, scale
 
 
 def _scaling(settings: PreprocessingSettings) -> Scaling:

@@ -15,6 +15,8 @@ from smile_training.evaluation.metrics import Floats, Ids
 Values = Floats | scipy.sparse.csr_matrix
 Reduce = Callable[[Values, Values, int, int], tuple[Floats, Floats]]
 """Reduces training and left-out cells to components: `pca` or `lsi`, by number of components and seed."""
+Project = Callable[[Values], Floats]
+"""Projects cells on components that were fitted before."""
 
 COMPONENT_NUMBERS = (20, 30, 50)
 DEFAULT_COMPONENTS = 50
@@ -43,6 +45,12 @@ def pca(
         Components of training cells, shape ``(n_train, n_components)``, and of left-out cells, shape
         ``(n_left_out, n_components)``.
     """
+    project = fit_pca(train, n_components, seed)
+    return project(train), project(left_out)
+
+
+def fit_pca(train: Values, n_components: int = DEFAULT_COMPONENTS, seed: int = 0) -> Project:
+    """Return the projection of `pca` as a function of the cells' values."""
     from sklearn.decomposition import PCA
 
     n_cells, n_features = train.shape
@@ -51,7 +59,7 @@ def pca(
     if every and scipy.sparse.issparse(train):
         train = train.toarray()
     model = PCA(n_components, svd_solver="full" if every else "arpack", random_state=seed).fit(train)
-    return model.transform(train), model.transform(left_out)
+    return lambda values: np.asarray(model.transform(values))
 
 
 def lsi(
@@ -78,11 +86,17 @@ def lsi(
         Components of training cells, shape ``(n_train, n_components)``, and of left-out cells, shape
         ``(n_left_out, n_components)``.
     """
+    project = fit_lsi(train, n_components, seed)
+    return project(train), project(left_out)
+
+
+def fit_lsi(train: Values, n_components: int = DEFAULT_COMPONENTS, seed: int = 0) -> Project:
+    """Return the projection of `lsi` as a function of the cells' values."""
     from sklearn.decomposition import TruncatedSVD
 
     n_components = min(n_components, min(train.shape) - 2)
     model = TruncatedSVD(n_components + 1, algorithm="arpack", random_state=seed).fit(train)
-    return unit_rows(model.transform(train)[:, 1:]), unit_rows(model.transform(left_out)[:, 1:])
+    return lambda values: unit_rows(model.transform(values)[:, 1:])
 
 
 def unit_rows(values: Floats) -> Floats:

@@ -21,6 +21,7 @@ from smile_training.evaluation import metrics
 from smile_training.evaluation.baseline_metrics import log_baselines
 from smile_training.evaluation.calibration_fit import calibrate
 from smile_training.evaluation.dissimilarity_fit import fit_similarity
+from smile_training.evaluation.fitted_baselines import FittedBaselines
 from smile_training.evaluation.metric_log import (
     SMILE,
     Embeddings,
@@ -139,10 +140,14 @@ def evaluate(
             fold = Fold(dataset.subset(names[rows]), dataset.subset(names[left_out]))
             encoders = train(fold.train, seed, f"repeat-{repeat}-fold-{number}")
             example = example or (fold, encoders)
-            log.add(repeat, *_measure_fold(fold, encoders, recipe, sources, queried, seed=seed))
-            if repeat == 0 and dataset.label_names:
-                _stress_fold(fold, encoders, recipe, sources, queried, peers)
-            log_baselines(log, repeat, fold.train, fold.left_out, recipe=recipe, measured=measured)
+            stressed = repeat == 0 and bool(dataset.label_names)
+            log.add(repeat, *_measure_fold(fold, encoders, recipe, sources, queried, seed=seed, stressed=stressed))
+            fitted = _baselines(fold, recipe, seed)
+            log_baselines(log, repeat, fold.train, fold.left_out, fitted=fitted, measured=measured)
+            for name in measured if stressed else ():
+                if len(fold.left_out.cells[name]):
+                    hits = stress_baselines(fitted[name], fold.left_out.cells[name], scaled=_scaled(recipe, name))
+                    peers[name].append(hits)
     assert example is not None
     between = MetricLog(dataset, 1, of=LEFT_OUT_BATCHES)
     for number, fold in enumerate(_batch_folds(dataset, recipe.seed)):
@@ -152,7 +157,8 @@ def evaluate(
             logger.warning("cells of left-out batches are not measured: %s", error)
             continue
         between.add(0, [], _measure_batches(fold, encoders, recipe, sources, queried))
-        log_baselines(between, 0, fold.train, fold.left_out, recipe=recipe, measured=measured)
+        fitted = _baselines(fold, recipe, recipe.seed)
+        log_baselines(between, 0, fold.train, fold.left_out, fitted=fitted, measured=measured)
     chosen = {name: LabelSource(name, (name,) if name in kept else (kept[0],)) for name in recipe.modalities}
     for name in measured if dataset.label_names else ():
         chosen[name] = _most_accurate(log, dataset.cells[name].labels, sources[name])
@@ -238,47 +244,30 @@ def _measure_fold(
     queried: Mapping[LabelSource, _Queried],
     *,
     seed: int,
+    stressed: bool,
 ) -> tuple[list[Measurement], list[Prediction]]:
-    """Measure our encoders on one fold, and collect its left-out cells for the calibration."""
+    """Measure our encoders on one fold, and collect its left-out cells for the calibration and the stress test."""
     train = {name: encoders[name].embed(cells) for name, cells in fold.train.cells.items()}
     left_out = {name: encoders[name].embed(cells) for name, cells in fold.left_out.cells.items()}
     predictions = []
     for source, query in _queries(fold, encoders, recipe, sources, train):
         cells = fold.left_out.cells[source.modality]
+        scaled = _scaled(recipe, source.modality)
         measured = query(cells)
         queried[source].measured.append(measured)
-        scaled = recipe.modalities[source.modality].preprocessing.total is not None
         queried[source].degraded.extend(map(query, _degraded(cells, seed, scaled=scaled)))
         doublets = mix_pairs(cells, N_DOUBLETS, seed, scaled=scaled)
         if doublets is not None:
             queried[source].doublets.append(query(doublets))
+        if stressed:
+            levels = query_stressed(cells, encoders[source.modality], query, seed, scaled=scaled)
+            queried[source].stressed.extend(levels)
         predictions += _predictions(source, measured)
     measurements = [
         *measure_structure(SMILE, fold.train, train, recipe.seed),
         *measure_pairs(SMILE, fold.left_out, left_out, list(sources)),
     ]
     return measurements, predictions
-
-
-def _stress_fold(
-    fold: Fold,
-    encoders: Encoders,
-    recipe: Recipe,
-    sources: Mapping[str, list[LabelSource]],
-    queried: Mapping[LabelSource, _Queried],
-    peers: Mapping[str, list[BaselineHits]],
-) -> None:
-    """Collect the left-out cells of a fold at all levels of the stress test, and what the baselines make of them."""
-    train = {name: encoders[name].embed(cells) for name, cells in fold.train.cells.items()}
-    for source, query in _queries(fold, encoders, recipe, sources, train):
-        name, cells = source.modality, fold.left_out.cells[source.modality]
-        scaled = recipe.modalities[name].preprocessing.total is not None
-        queried[source].stressed.extend(query_stressed(cells, encoders[name], query, recipe.seed, scaled=scaled))
-    for name in sources:
-        known, others = fold.train.cells[name], fold.left_out.cells[name]
-        if len(others) and (known.labels >= 0).any():
-            scaled = recipe.modalities[name].preprocessing.total is not None
-            peers[name].append(stress_baselines(known, others, recipe.modalities[name], recipe.seed, scaled=scaled))
 
 
 def _measure_batches(
@@ -294,8 +283,8 @@ def _measure_batches(
     for source, query in _queries(fold, encoders, recipe, sources, train):
         cells = fold.left_out.cells[source.modality]
         measured = query(cells)
-        scaled = recipe.modalities[source.modality].preprocessing.total is not None
-        queried[source].between.append([measured, *map(query, _degraded(cells, recipe.seed, scaled=scaled))])
+        degraded = _degraded(cells, recipe.seed, scaled=_scaled(recipe, source.modality))
+        queried[source].between.append([measured, *map(query, degraded)])
         predictions += _predictions(source, measured)
     return predictions
 
@@ -329,6 +318,15 @@ def _queries(
                         n_neighbors=recipe.reference.n_neighbors,
                     ),
                 )
+
+
+def _baselines(fold: Fold, recipe: Recipe, seed: int) -> dict[str, FittedBaselines]:
+    return {name: FittedBaselines(fold.train.cells[name], each, seed) for name, each in recipe.modalities.items()}
+
+
+def _scaled(recipe: Recipe, name: str) -> bool:
+    """Return whether cells of a modality are scaled to a target sum."""
+    return recipe.modalities[name].preprocessing.total is not None
 
 
 def _degraded(cells: Cells, seed: int, *, scaled: bool) -> Iterator[Cells]:

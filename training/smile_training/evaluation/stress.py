@@ -13,17 +13,15 @@ from smile_runtime.arrays import is_sparse
 from smile_runtime.manifest import CalibrationRecord, SimilarityRecord, StressRecord
 from smile_runtime.mapping import UNKNOWN_RATE, dissimilarity_of, similarity_of
 from smile_training.data import Cells, StressLevel, stress_cells
-from smile_training.evaluation import baselines
-from smile_training.evaluation.baseline_inputs import baseline_values
 from smile_training.evaluation.calibration_fit import confidence_of, expected_calibration_error
+from smile_training.evaluation.fitted_baselines import FittedBaselines
 from smile_training.evaluation.queried_cells import QueriedCells
 from smile_training.model import TrainedEncoder
-from smile_training.recipe import Modality
 
 MIN_ACCURACY = 0.5
 
 BaselineHits = Mapping[StressLevel, Mapping[str, NDArray[np.bool_]]]
-"""Whether baselines label the cells of a fold right, by level and method, each of shape ``(n_labeled,)``."""
+"""Whether baselines label the cells of a fold right, by level and method, each of shape ``(n_known,)``."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,38 +61,24 @@ def query_stressed(
         )
 
 
-def stress_baselines(train: Cells, left_out: Cells, modality: Modality, seed: int, *, scaled: bool) -> BaselineHits:
-    """Return whether the baselines label degraded cells right.
+def stress_baselines(fitted: FittedBaselines, cells: Cells, *, scaled: bool) -> BaselineHits:
+    """Return whether baselines label cells of known types right at each level.
 
-    Missing features are set to their mean in the training cells.
+    They are trained on cells as measured, and missing features are set to their mean in these cells, as a user would.
 
     Parameters
     ----------
-    train
-        Cells to train on.
-    left_out
-        Cells to degrade.
-    modality
-        Recipe of the modality.
-    seed
-        Seed of `stress_cells`, and of the methods.
+    fitted
+        Baselines on the training cells; the cells are degraded with their seed.
+    cells
+        Left-out cells.
     scaled
         As in `stress_cells`.
     """
-    reduce = baselines.lsi if modality.preprocessing.tfidf else baselines.pca
-    known, _ = baseline_values(train, left_out, modality)
-    n_components = baselines.choose_n_components(known, train.labels, reduce, seed)
-    predict = baselines.fit_logistic_regression(known, train.labels, seed)
-    right: dict[StressLevel, dict[str, NDArray[np.bool_]]] = {}
-    for level, cells in stress_cells(left_out, seed, scaled=scaled):
-        values = baseline_values(train, cells, modality)[1]
-        components, projected = reduce(known, values, n_components, seed)
-        labeled = cells.labels >= 0
-        predicted = {
-            reduce.__name__: baselines.nearest_neighbor_labels(components, train.labels, projected),
-            "logistic regression": predict(values),
-        }
-        right[level] = {name: (each == cells.labels)[labeled] for name, each in predicted.items()}
+    right = {}
+    for level, stressed in stress_cells(cells, fitted.seed, scaled=scaled):
+        known = (stressed.labels >= 0) & np.isin(stressed.labels, fitted.train.labels)
+        right[level] = {name: (each == stressed.labels)[known] for name, each in fitted.predict(stressed).items()}
     return right
 
 
