@@ -181,23 +181,25 @@ def logistic_regression(train: Values, labels: Ids, left_out: Values, seed: int 
     -------
         Label ids, shape ``(n_left_out,)``.
     """
-    return fit_logistic_regression(train, labels, seed)(left_out)
+    return fit_logistic_regression(train, labels, choose_inverse_penalty(train, labels, seed))(left_out)
 
 
-def fit_logistic_regression(train: Values, labels: Ids, seed: int = 0) -> Callable[[Values], Ids]:
-    """Return the prediction of `logistic_regression` as a function of the left-out cells' values."""
+def choose_inverse_penalty(train: Values, labels: Ids, seed: int) -> float:
+    """Choose C of `logistic_regression` by the accuracy in inner folds."""
     n_right = np.zeros(len(INVERSE_PENALTIES))
     for rows, measured in inner_folds(labels, seed):
         for index, c in enumerate(INVERSE_PENALTIES):
-            predicted = _fitted(train[rows], labels[rows], c)(train[measured])
+            predicted = fit_logistic_regression(train[rows], labels[rows], c)(train[measured])
             n_right[index] += np.count_nonzero(predicted == labels[measured])
-    known = np.flatnonzero(labels >= 0)
-    return _fitted(train[known], labels[known], INVERSE_PENALTIES[int(np.argmax(n_right))])
+    return INVERSE_PENALTIES[int(np.argmax(n_right))]
 
 
-def _fitted(train: Values, labels: Ids, c: float) -> Callable[[Values], Ids]:
+def fit_logistic_regression(train: Values, labels: Ids, c: float) -> Callable[[Values], Ids]:
+    """Return the prediction of `logistic_regression` as a function of the left-out cells' values."""
     from sklearn.linear_model import LogisticRegression
 
+    known = np.flatnonzero(labels >= 0)
+    train, labels = train[known], labels[known]
     if len(np.unique(labels)) == 1:
         return lambda left_out: np.full(left_out.shape[0], labels[0])  # nothing to tell apart, which it refuses
     model = LogisticRegression(C=c, max_iter=MAX_ITERATIONS).fit(train, labels)

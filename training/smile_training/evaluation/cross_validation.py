@@ -321,7 +321,7 @@ def _queries(
 
 
 def _baselines(fold: Fold, recipe: Recipe, seed: int) -> dict[str, FittedBaselines]:
-    return {name: FittedBaselines(fold.train.cells[name], each, seed) for name, each in recipe.modalities.items()}
+    return {name: FittedBaselines.of(fold.train.cells[name], each, seed) for name, each in recipe.modalities.items()}
 
 
 def _scaled(recipe: Recipe, name: str) -> bool:

@@ -19,6 +19,7 @@ from smile_training.evaluation.queried_cells import QueriedCells
 from smile_training.model import TrainedEncoder
 
 MIN_ACCURACY = 0.5
+MIN_FEATURES = 3  # of LSI, which leaves out its first component
 
 BaselineHits = Mapping[StressLevel, Mapping[str, NDArray[np.bool_]]]
 """Whether baselines label the cells of a fold right, by level and method, each of shape ``(n_known,)``."""
@@ -49,10 +50,12 @@ class StressedCells:
 def query_stressed(
     cells: Cells, encoder: TrainedEncoder, query: Callable[[Cells], QueriedCells], seed: int, *, scaled: bool
 ) -> Iterator[StressedCells]:
-    """Yield left-out cells at each level, mapped by ``query``; arguments else as in `stress_cells`."""
+    """Yield left-out cells at each level that leaves features, mapped by ``query``; arguments as in `stress_cells`."""
     weight = encoder.network.feature_weight.double().numpy()
     for level, stressed in stress_cells(cells, seed, scaled=scaled):
         raw = encoder.align_features(stressed).raw
+        if not is_sparse(raw) and np.isnan(raw).all():
+            continue
         yield StressedCells(
             level=level,
             cells=query(stressed),
@@ -64,7 +67,10 @@ def query_stressed(
 def stress_baselines(fitted: FittedBaselines, cells: Cells, *, scaled: bool) -> BaselineHits:
     """Return whether baselines label cells of known types right at each level.
 
-    They are trained on cells as measured, and missing features are set to their mean in these cells, as a user would.
+    They are trained on cells as measured, for all levels of depth. Where features are missing, they are trained on the
+    others: with the mean in place of missing features, logistic regression on a fold of pbmc labeled 31% of the cells
+    right from a tenth of the features, rather than 80%. The number of components and the penalty remain those chosen
+    on all features.
 
     Parameters
     ----------
@@ -77,8 +83,11 @@ def stress_baselines(fitted: FittedBaselines, cells: Cells, *, scaled: bool) -> 
     """
     right = {}
     for level, stressed in stress_cells(cells, fitted.seed, scaled=scaled):
+        if np.count_nonzero(fitted.measured(stressed)) < MIN_FEATURES:
+            continue
         known = (stressed.labels >= 0) & np.isin(stressed.labels, fitted.train.labels)
-        right[level] = {name: (each == stressed.labels)[known] for name, each in fitted.predict(stressed).items()}
+        predicted = fitted.on_features_of(stressed).predict(stressed)
+        right[level] = {name: (each == stressed.labels)[known] for name, each in predicted.items()}
     return right
 
 
@@ -109,7 +118,7 @@ def stress_records(
         if not len(right):
             continue
         confidence = pooled([confidence_of(each.cells, 0, calibration, similarity.dissimilarity) for each in parts])
-        methods = {method for fold in peers for method in fold[level]}
+        hits = [fold[level] for fold in peers if level in fold]
         record = StressRecord(
             kind=level.kind,
             fraction=level.fraction,
@@ -119,8 +128,8 @@ def stress_records(
             unknown=float((pooled([_similarity(each.cells, similarity) for each in parts]) < UNKNOWN_RATE).mean()),
             calibration_error=expected_calibration_error(confidence, right),
             baselines={
-                method: float(np.concatenate([fold[level][method] for fold in peers]).mean())
-                for method in sorted(methods)
+                name: float(np.concatenate([each[name] for each in hits]).mean())
+                for name in sorted({name for each in hits for name in each})
             },
             n_cells=len(right),
         )
