@@ -36,7 +36,7 @@ these cells and measured on the other:
 
 _STRESSED = """\
 Held-out cells of known types with fewer counts or fewer features, in the first repeat. Accuracy is that of the nearest
-label, also for cells called unknown:
+label, also for cells called unknown. Baselines are trained on cells as measured, and on the features that are left:
 """
 
 _INT8 = """\
@@ -177,7 +177,7 @@ def _calibration(manifest: Manifest) -> str:
 
 
 def _stress(manifest: Manifest) -> str:
-    """Return the accuracy on degraded cells; the row of all features is that of all counts, too."""
+    """Return the accuracy on degraded cells; empty if it was not measured."""
     records = [(name, each) for name, encoder in manifest.encoders.items() for each in encoder.stress or ()]
     methods = sorted({method for _, each in records for method in each.baselines})
     rows = [

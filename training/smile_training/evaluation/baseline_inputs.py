@@ -17,7 +17,7 @@ from smile_training.recipe import Modality, PreprocessingSettings
 
 
 def baseline_values(train: Cells, left_out: Cells, modality: Modality) -> tuple[Values, Values]:
-    """Return the values of training and left-out cells, each of shape ``(n, n_features)``; see `fit_baseline_values`."""
+    """Return values of training and left-out cells, each of shape ``(n, n_features)``: see `fit_baseline_values`."""
     selected = select_features(train, modality.data, modality.preprocessing)
     values, scale = fit_baseline_values(selected, modality.preprocessing)
     return values, scale(left_out)

@@ -101,7 +101,7 @@ class FittedBaselines:
     def measured(self, cells: Cells) -> NDArray[np.bool_]:
         """Return which features other cells measured, shape ``(n_features,)``."""
         raw = cells.with_features(feature_columns(cells, self.train.features)).raw
-        return np.ones(raw.shape[1], bool) if is_sparse(raw) else ~np.isnan(raw).all(axis=0)
+        return np.ones(raw.shape[1], bool) if is_sparse(raw) else np.any(~np.isnan(raw), axis=0)
 
     @cached_property
     def _inputs(self) -> tuple[baselines.Values, Callable[[Cells], baselines.Values]]:
