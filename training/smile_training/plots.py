@@ -178,7 +178,7 @@ def _draw_levels(axes: "Axes", levels: Sequence[StressRecord]) -> None:
     fractions = [each.fraction for each in levels]
     axes.plot(fractions, [each.accuracy for each in levels], marker="o", color="black", label="accuracy")
     for method in levels[0].baselines:
-        values = [each.baselines[method] for each in levels]
+        values = [each.baselines.get(method, np.nan) for each in levels]  # none if too few features were left
         axes.plot(fractions, values, marker=".", linewidth=1, label=f"accuracy, {method}")
     axes.plot(fractions, [each.unknown for each in levels], linestyle="--", color="gray", label="unknown")
     errors = [each.calibration_error for each in levels]
