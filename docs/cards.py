@@ -117,7 +117,7 @@ def _section(recipe: Recipe, metrics: list[MetricRecord], manifest: Manifest | N
     card = f"Card: [{recipe.name}](zoo/smile_zoo/spaces/{recipe.name}/README.md).\n\n" if manifest else ""
     shown = [record for record in metrics if record.name in _SHOWN and not is_label_choice(record)]
     return (
-        f"## {recipe.name}\n\n{about(recipe)}\n\n{card}Data:\n\n{source_list(_sources(recipe))}\n"
+        f"## {recipe.name}\n\n{about(recipe, metrics)}\n\n{card}Data:\n\n{source_list(_sources(recipe))}\n"
         f"{metric_table(shown)}\n[All metrics](docs/figures.md#{recipe.name}) · "
         f"[recipe](training/recipes/{recipe.name}.toml)\n\n"
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from smile_runtime.cards.comparison import behind_baselines
 from smile_runtime.cards.tables import metric_table
 from smile_runtime.manifest import MetricRecord
 from smile_training.recipe.read import read_recipe
@@ -79,16 +80,20 @@ _WEAKER = (
 )
 
 
-def about(recipe: Recipe) -> str:
-    """Return the description, variant and modalities of a recipe as Markdown."""
-    text = f"{recipe.description}\n\nVariant `{recipe.variant}`; modalities {', '.join(recipe.modalities)}."
+def about(recipe: Recipe, metrics: list[MetricRecord]) -> str:
+    """Return the description of a recipe, where it is behind a baseline, its variant and modalities as Markdown."""
+    behind = behind_baselines(metrics)
+    first = f"{recipe.description} **{behind}**" if behind else recipe.description
+    text = f"{first}\n\nVariant `{recipe.variant}`; modalities {', '.join(recipe.modalities)}."
     text += _WEAKER if recipe.name in WEAKER_BASELINES else ""
     return text + (f" **Simulated: {', '.join(recipe.simulated)}.**" if recipe.simulated else "")
 
 
 def page() -> str:
     """Return the page as Markdown."""
-    sections = [f"\n## {recipe.name}\n\n{about(recipe)}\n\n{metric_table(metrics)}" for recipe, metrics in committed()]
+    sections = [
+        f"\n## {recipe.name}\n\n{about(recipe, metrics)}\n\n{metric_table(metrics)}" for recipe, metrics in committed()
+    ]
     return "".join([_HEAD, *sections])
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from smile_runtime.cards.comparison import behind_baselines
 from smile_runtime.cards.markdown import code, escaped
 from smile_runtime.cards.tables import markdown_table, metric_table
 from smile_runtime.cards.usage import ACCEPTED_VALUES
@@ -53,13 +54,18 @@ def about(manifest: Manifest) -> str:
     )
     return (
         f"# {escaped(manifest.title)}\n\n"
-        f"{escaped(manifest.description)}{_SIMULATED if is_simulated(manifest) else ''}\n\n"
+        f"{escaped(manifest.description)}{_behind(manifest)}{_SIMULATED if is_simulated(manifest) else ''}\n\n"
         f"- Organism: {escaped(manifest.organism)}; tissue: {escaped(manifest.tissue)}\n"
         f"- Encoders: {encoders}\n"
         f"- Reference: {reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells\n"
         f"{_labels(reference)}"
         f"- License: {escaped(manifest.license)}\n"
     )
+
+
+def _behind(manifest: Manifest) -> str:
+    behind = behind_baselines(manifest.metrics)
+    return f" **{behind}**" if behind else ""
 
 
 def _labels(reference: ReferenceRecord) -> str:

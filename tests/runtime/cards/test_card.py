@@ -546,3 +546,33 @@ def test_nothing_invisible_reaches_a_card(pbmc):
 def test_front_matter_that_would_grow_is_refused(card, front):
     with pytest.raises(SpaceError, match="has aliases or more than 200,000 characters, which no card needs"):
         merge_card(f"---\n{front}---\n", card)
+
+
+def compared(*means: tuple[str, str, float, float]) -> list[MetricRecord]:
+    """Metrics of a space and of a baseline: name, modality, mean of the space, mean of the baseline."""
+    return [
+        MetricRecord(name=name, modality=modality, method=method, mean=mean, std=0.0, n_repeats=3)
+        for name, modality, *both in means
+        for method, mean in zip(("smile", "pca"), both, strict=True)
+    ]
+
+
+def test_first_paragraph_says_where_a_space_is_behind_a_baseline(pbmc: Manifest) -> None:
+    metrics = compared(
+        ("label transfer accuracy", "rna", 0.9, 0.95),
+        ("label transfer accuracy", "adt", 0.9, 0.9001),
+        ("FOSCTTM", "adt and rna", 0.2, 0.1),
+        ("FOSCTTM", "atac and rna", 0.1, 0.2),
+        ("ARI of clusters", "rna", 0.1, 0.9),
+    )
+    title, first = render_card(replace(pbmc, metrics=metrics)).split(START)[1].strip().split("\n\n")[:2]
+    assert title == f"# {pbmc.title}"
+    assert first == (
+        f"{pbmc.description} **On left-out cells, the space is behind a baseline in label transfer accuracy, rna: "
+        "0.900, and pca 0.950; FOSCTTM, adt and rna: 0.200, and pca 0.100.**"
+    )
+
+
+def test_card_of_a_space_ahead_of_its_baselines_compares_in_the_table_alone(pbmc: Manifest) -> None:
+    metrics = compared(("label transfer accuracy", "rna", 0.96, 0.95), ("FOSCTTM", "adt and rna", 0.1, 0.2))
+    assert "is behind a baseline" not in render_card(replace(pbmc, metrics=metrics))

@@ -1,5 +1,7 @@
 """Downloads with faults in the network and at the Hub: what is retried, for how long, and how failures are reported."""
 
+import signal
+import threading
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -9,7 +11,10 @@ from fake_hub import Fault
 
 import smile_zoo
 from smile_runtime import IntegrityError
+from smile_runtime.manifest import FileRecord
+from smile_runtime.space import FileHashes
 from smile_zoo.errors import HubConnectionError
+from smile_zoo.hub import RepoCache, fetch_files, no_progress
 
 GRAPH = "onnx/rna.onnx"
 MIB = 1 << 20
@@ -207,3 +212,34 @@ def test_silent_hub_ends_the_pull(hub, machine, commit, monkeypatch, caplog, sil
         smile_zoo.pull("org/pbmc", endpoint=hub.endpoint, cache_dir=machine.cache, token=False)
     assert attempts == [1, 2, 3, 4, 5]
     assert [record.message for record in caplog.records] == ["retrying in 0.0 s: timed out"] * n_warnings
+
+
+# Interruption
+
+
+class StalledHub:
+    """Interrupts the process in the thread of a download, which then lasts until it is canceled."""
+
+    def __init__(self) -> None:
+        self.canceled = threading.Event()
+
+    def download(self, *_args, **_kwargs):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        self.canceled.wait(3 * MAX_SECONDS)
+        raise OSError("canceled")
+
+
+def test_a_signal_that_does_not_end_the_wait_still_ends_the_download(tmp_path):
+    """One that another thread received, as one that arrives just before the main thread begins to wait."""
+    hub, files = StalledHub(), {GRAPH: FileRecord(size=1, sha256="0" * 64)}
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    started = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fetch_files(hub, RepoCache(tmp_path, "org/pbmc"), "0" * 40, files, FileHashes(tmp_path), no_progress)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, handler)
+    assert time.monotonic() - started < MAX_SECONDS

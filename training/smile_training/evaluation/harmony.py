@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import DependencyError
-from smile_training.evaluation.metrics import Floats, Ids
+from smile_training.evaluation.metrics import Floats, Ids, draw_known
 
 MAX_LISI_CELLS = 5_000
 LISI_PERPLEXITY = 30
@@ -80,9 +80,7 @@ def lisi(embedding: Floats, ids: Ids, *, seed: int = 0) -> float | None:
     DependencyError
         If harmonypy is not installed.
     """
-    rows = np.flatnonzero(ids >= 0)
-    if len(rows) > MAX_LISI_CELLS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_LISI_CELLS, replace=False))
+    rows = draw_known(ids, MAX_LISI_CELLS, seed)
     n_groups = len(np.unique(ids[rows]))
     perplexity = min(LISI_PERPLEXITY, (len(rows) - 1) // NEIGHBORS_PER_PERPLEXITY)
     if n_groups < 2 or perplexity < 1:

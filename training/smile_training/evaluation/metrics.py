@@ -33,13 +33,17 @@ def silhouette(embedding: Floats, ids: Ids, *, seed: int = 0) -> float | None:
     """
     from sklearn.metrics import silhouette_score
 
-    rows = np.flatnonzero(ids >= 0)
-    if len(rows) > MAX_SILHOUETTE_CELLS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_SILHOUETTE_CELLS, replace=False))
+    rows = draw_known(ids, MAX_SILHOUETTE_CELLS, seed)
     if not 2 <= len(np.unique(ids[rows])) < len(rows):
         return None
     cells = embedding[rows].astype(np.float64)
     return float(silhouette_score(cells - cells[0], ids[rows]))  # shifted, so that equal cells are exactly 0 apart
+
+
+def draw_known(ids: Ids, n_max: int, seed: int) -> NDArray[np.int64]:
+    """Return the ascending rows of ids that are known, not -1; of more than ``n_max`` that many are drawn."""
+    rows = np.flatnonzero(ids >= 0)
+    return rows if len(rows) <= n_max else np.sort(np.random.default_rng(seed).choice(rows, n_max, replace=False))
 
 
 def cluster_ari(embedding: Floats, labels: Ids, seed: int) -> float | None:

@@ -1,8 +1,8 @@
 """Parallel downloads from the Hub, each verified before it can be opened."""
 
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from typing import Any
 
@@ -18,6 +18,7 @@ Progress = Callable[[int, int], None]
 """Called with the number of bytes just received and the total number of bytes."""
 
 MAX_WORKERS = 8
+MAX_WAIT_SECONDS = 0.5
 MAX_SHUTDOWN_SECONDS = 5  # running downloads end at their next piece of data; those that hang are not waited for
 LARGE_FILE_BYTES = 4_000_000
 MAX_CONTENT_BYTES = 20_000_000
@@ -72,8 +73,7 @@ def fetch_files(
     pool = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="smile-zoo-fetch")
     futures = [pool.submit(fetch, name, pinned) for name, pinned in _small_first(files)]
     try:
-        for future in as_completed(futures):
-            future.result()
+        _require_all(futures)
     except BaseException:
         hub.canceled.set()
         pool.shutdown(wait=False, cancel_futures=True)
@@ -118,6 +118,18 @@ def fetch_content(hub: Hub, cache: RepoCache, commit: Commit, name: str) -> byte
         f"{cache.repo}@{commit.oid[:7]}: {name} arrived twice and differs from the commit, so it was removed; "
         "try again later"
     )
+
+
+def _require_all(futures: Iterable[Future[None]]) -> None:
+    """Wait for all futures; raise the first error.
+
+    Each wait is short: a signal that arrives just before a wait begins is only handled when that wait ends.
+    """
+    running = set(futures)
+    while running:
+        done, running = wait(running, timeout=MAX_WAIT_SECONDS, return_when=FIRST_COMPLETED)
+        for future in done:
+            future.result()
 
 
 def _small_first(files: Mapping[str, FileRecord]) -> list[tuple[str, FileRecord]]:
