@@ -188,6 +188,7 @@ def test_label_columns_that_do_not_nest_are_rejected(document, change):
         ("encoders.rna.voters", ["adt"], r"the voters \['adt'\] among the modalities \['rna'\]"),
         ("encoders.rna.voters", [], "the voters"),
         ("encoders.rna.min_matched", 1.5, "encoders"),
+        ("encoders.rna.stress", [{"kind": "age"}], r"Invalid enum value 'age' - at `\$\.encoders\[\.\.\.\]\.stress"),
         ("encoders.rna.preprocessing.target_sum", 0.0, "encoders"),
         ("encoders.rna.calibrations.cell_type.probability.0", 1.5, "`float` <= 1"),
         ("encoders.rna.calibrations.cell_type.evidence.0", 99.0, "evidence of 'cell_type' that decrease from 99 to"),

@@ -185,6 +185,10 @@ def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, rec
     assert {"pca", "logistic regression"} <= {metric.method for metric in manifest.metrics}
     assert list(record.calibrations) == ["cell_type"]
     assert record.calibrations["cell_type"].n_cells == 180
+    fractions = [1.0, 0.5, 0.25, 0.1, 0.05]
+    stress = [(each.kind, each.fraction) for each in record.stress or ()]
+    assert stress == [(kind, fraction) for kind in ("depth", "features") for fraction in fractions]
+    assert 0 < record.min_matched <= 0.1
     assert resolve_recipe(manifest.recipe, "manifest") == recipe_of()
 
 
@@ -205,6 +209,7 @@ def test_the_manifest_lists_every_file_and_only_allowed_ones_are_there(built: Pa
         "parity/rna.safetensors",
         "profiles/rna.safetensors",
         "reference/points.safetensors",
+        "stress.png",
         "training/rna.safetensors",
     }
 
@@ -404,8 +409,11 @@ def test_without_labels_and_batches(
     assert manifest.reference.label_columns == []
     assert manifest.encoders["rna"].calibrations == {}
     assert manifest.encoders["rna"].label_modalities == ["rna"]
+    assert not manifest.encoders["rna"].stress
+    assert manifest.encoders["rna"].min_matched == 0.1
     assert manifest.metrics == []
     assert not (tmp_path / "tiny/map.png").exists()
+    assert not (tmp_path / "tiny/stress.png").exists()
     assert (manifest.reference.n_points, manifest.reference.n_cells) == (20, 180)
     result = project(simulated(), tmp_path / "tiny")
     assert "smile_label" not in result.obs

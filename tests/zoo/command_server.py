@@ -52,7 +52,8 @@ class CommandServer:
         assert requests is not None
         assert answers is not None
         streams = [str(path) for path in self._streams]
-        print(json.dumps([command, str(folder), dict(env), streams]), file=requests, flush=True)
+        requests.write(json.dumps([command, str(folder), dict(env), streams]) + "\n")
+        requests.flush()
         if not select.select([answers], [], [], timeout)[0]:
             self.close()
             raise subprocess.TimeoutExpired(command, timeout)
@@ -70,9 +71,8 @@ class CommandServer:
 
 def can_fork(env: Mapping[str, str]) -> bool:
     """Return whether a fork of this process's server is like a new process with these variables."""
-    return all(
-        env.get(name) == os.environ.get(name) for name in env.keys() | os.environ.keys() if name.startswith(READ_AT_START)
-    )
+    at_start = [name for name in env.keys() | os.environ.keys() if name.startswith(READ_AT_START)]
+    return all(env.get(name) == os.environ.get(name) for name in at_start)
 
 
 def serve() -> None:
@@ -82,7 +82,8 @@ def serve() -> None:
     for request in sys.stdin:
         if (child := os.fork()) == 0:
             run_command(*json.loads(request))
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
+        sys.stdout.flush()
 
 
 def run_command(command: list[str], folder: str, env: dict[str, str], streams: list[str]) -> NoReturn:

@@ -18,7 +18,7 @@ from smile_runtime.io import OwnFolder, atomic_directory, follow_link, require_a
 from smile_runtime.manifest import MANIFEST_NAME, Manifest, read_manifest
 from smile_runtime.space import SPACE_FOLDER, Space
 from smile_training.data import Dataset, data_file_paths, data_file_sha256, read_dataset, require_folds
-from smile_training.evaluation import Evaluation, evaluate, structure_records
+from smile_training.evaluation import Evaluation, evaluate, matched_floor, structure_records
 from smile_training.export import SpaceContents, write_space
 from smile_training.loop import (
     Checkpoint,
@@ -31,7 +31,7 @@ from smile_training.loop import (
     train_encoders,
 )
 from smile_training.model import restore_encoders
-from smile_training.plots import draw_fold, draw_loss_curves
+from smile_training.plots import draw_fold, draw_loss_curves, draw_stress
 from smile_training.recipe import Recipe
 from smile_training.reference import build_reference, fit_map, require_enough_cells, require_map_packages
 
@@ -234,6 +234,8 @@ def build_space(
         draw_loss_curves(curves, recipe.title, partial / "loss.png")
         if evaluation is not None:
             draw_fold(partial / "map.png", recipe, *evaluation.example)
+            if any(evaluation.stress.values()):
+                draw_stress(partial / "stress.png", recipe.title, evaluation.stress)
         manifest = write_space(partial, recipe, _space_contents(builder, encoders, evaluation, embedding))
     checkpoints.remove()
     return manifest
@@ -277,6 +279,7 @@ def _space_contents(
         metrics += structure_records(dataset, embedding, recipe.seed)
     else:
         metrics += evaluation.metrics
+    stress = {} if evaluation is None else evaluation.stress
     own_labels = {name: [name] for name in recipe.modalities}
     return SpaceContents(
         encoders=encoders,
@@ -285,6 +288,10 @@ def _space_contents(
         label_modalities=own_labels if evaluation is None else evaluation.label_modalities,
         calibrations={} if evaluation is None else evaluation.calibrations,
         similarities={} if evaluation is None else evaluation.similarities,
+        stress=stress,
+        min_matched={
+            name: matched_floor(stress.get(name, []), recipe.reference.min_matched) for name in recipe.modalities
+        },
         metrics=metrics,
         cells=dataset.cells,
         sha256=builder.sha256,

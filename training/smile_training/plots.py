@@ -1,4 +1,4 @@
-"""Plots of a space: its map by cell type, batch and modality with left-out cells, and its loss curves."""
+"""Plots of a space: its map with left-out cells, its loss curves, and its stress test."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_runtime.manifest import StressRecord
 from smile_runtime.mapping import Reference, find_nearest_neighbors, neighbor_weights
 from smile_training.data import Dataset
 from smile_training.loop import Encoders
@@ -142,3 +143,46 @@ def draw_loss_curves(curves: Mapping[str, Sequence[float]], title: str, path: Pa
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=100)
+
+
+def draw_stress(path: Path, title: str, stress: Mapping[str, Sequence[StressRecord]]) -> None:
+    """Draw accuracy, share of unknown and calibration error of degraded cells, one row per modality.
+
+    Parameters
+    ----------
+    path
+        PNG file to write.
+    title
+        Title of the space.
+    stress
+        Stress records by modality.
+    """
+    from matplotlib.figure import Figure
+
+    shown = {name: records for name, records in stress.items() if records}
+    figure = Figure(figsize=(10, 0.5 + 3.5 * len(shown)), layout="constrained")
+    rows = figure.subplots(len(shown), 2, squeeze=False, sharey=True)
+    for (name, records), row in zip(shown.items(), rows, strict=True):
+        for axes, kind in zip(row, ("depth", "features"), strict=True):
+            levels = [each for each in records if each.kind == kind]
+            if levels:
+                _draw_levels(axes, levels)
+            axes.set(title=name, xlabel=f"fraction of {'counts' if kind == 'depth' else 'features'}", ylim=(0, 1))
+            axes.spines[["top", "right"]].set_visible(False)
+        row[-1].legend(*row[-1].get_legend_handles_labels(), loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    figure.suptitle(f"{title}: left-out cells with fewer counts and fewer features")
+    figure.savefig(path, dpi=80)
+
+
+def _draw_levels(axes: "Axes", levels: Sequence[StressRecord]) -> None:
+    fractions = [each.fraction for each in levels]
+    axes.plot(fractions, [each.accuracy for each in levels], marker="o", color="black", label="accuracy")
+    for method in levels[0].baselines:
+        values = [each.baselines.get(method, np.nan) for each in levels]  # none if too few features were left
+        axes.plot(fractions, values, marker=".", linewidth=1, label=f"accuracy, {method}")
+    axes.plot(fractions, [each.unknown for each in levels], linestyle="--", color="gray", label="unknown")
+    errors = [each.calibration_error for each in levels]
+    axes.plot(fractions, errors, linestyle=":", color="gray", label="calibration error")
+    axes.set_xscale("log")
+    axes.set_xticks(fractions, [f"{each:g}" for each in fractions])
+    axes.minorticks_off()

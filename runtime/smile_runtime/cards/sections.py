@@ -15,8 +15,12 @@ _SIMULATED_FROM = "simulated from: "
 _RECIPE_SECTIONS = ("preset", "seed", "network", "training", "reference")
 _OBS = 'obs["{}"]'
 _PICTURES = {
-    "map.png": "Map colored by type, batch and modality, including cells that were held out from training",
-    "loss.png": "Training loss",
+    "map.png": ("map", "Map colored by type, batch and modality, including cells that were held out from training"),
+    "stress.png": (
+        "accuracy by depth and by features",
+        "Accuracy, share of unknown and calibration error of held-out cells with fewer counts and fewer features",
+    ),
+    "loss.png": ("loss", "Training loss"),
 }
 MEASURED = """\
 Label transfer and FOSCTTM (fraction of samples closer than the true match; 0.5 is chance) are measured on held-out
@@ -31,6 +35,10 @@ The confidence of labels is calibrated on held-out cells. Expected calibration e
 these cells and measured on the other:
 """
 
+_STRESSED = """\
+Held-out cells of known types with fewer counts or fewer features, in the first repeat. Accuracy is that of the nearest
+label, also for cells called unknown. Baselines are trained on cells as measured, and on the features that are left:
+"""
 
 _INT8 = """\
 The int8 graph (`--precision int8`, on the CPU) compared with the float32 graph, on reference cells that were not used
@@ -152,9 +160,9 @@ def _plain(value: object) -> str:
 
 
 def figures(manifest: Manifest) -> str:
-    """Return the metrics beside those of the baselines, their explanation, the calibration, and the int8 agreement."""
+    """Return the metrics and their explanation, the calibration, the stress test, and the int8 agreement."""
     table = metric_table(manifest.metrics) if manifest.metrics else "Nothing was measured.\n"
-    return f"{_repeats(manifest)}\n{MEASURED}\n{table}{_calibration(manifest)}{_int8(manifest)}"
+    return f"{_repeats(manifest)}\n{MEASURED}\n{table}{_calibration(manifest)}{_stress(manifest)}{_int8(manifest)}"
 
 
 def _repeats(manifest: Manifest) -> str:
@@ -174,6 +182,27 @@ def _calibration(manifest: Manifest) -> str:
     return f"\n{_CALIBRATED}\n{markdown_table(['modality', 'labels', 'error', 'cells'], rows)}" if rows else ""
 
 
+def _stress(manifest: Manifest) -> str:
+    """Return the accuracy on degraded cells; empty if it was not measured."""
+    records = [(name, each) for name, encoder in manifest.encoders.items() for each in encoder.stress or ()]
+    methods = sorted({method for _, each in records for method in each.baselines})
+    rows = [
+        [
+            escaped(name),
+            f"{each.fraction:.0%} of {'counts' if each.kind == 'depth' else 'features'}",
+            f"{each.detected:,.0f}",
+            f"{each.measured:.0%}",
+            f"{each.accuracy:.3f}",
+            *(f"{each.baselines[method]:.3f}" if method in each.baselines else "" for method in methods),
+            f"{each.unknown:.1%}",
+            f"{each.calibration_error:.3f}",
+        ]
+        for name, each in records
+    ]
+    header = ["modality", "kept", "detected features", "measured weight", "accuracy", *map(escaped, methods)]
+    return f"\n{_STRESSED}\n{markdown_table([*header, 'unknown', 'calibration error'], rows)}" if rows else ""
+
+
 def _int8(manifest: Manifest) -> str:
     rows = []
     for name, record in manifest.encoders.items():
@@ -188,9 +217,5 @@ def _int8(manifest: Manifest) -> str:
 
 def pictures(manifest: Manifest) -> str:
     """Return the pictures that the space has; empty if it has none."""
-    shown = [
-        f"![{name.removesuffix('.png')}]({name})\n\n{text}.\n"
-        for name, text in _PICTURES.items()
-        if name in manifest.files
-    ]
+    shown = [f"![{alt}]({name})\n\n{text}.\n" for name, (alt, text) in _PICTURES.items() if name in manifest.files]
     return "\n".join(shown)

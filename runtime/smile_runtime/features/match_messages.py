@@ -44,6 +44,14 @@ def low_weight_warning(report: FeatureReport) -> str:
     )
 
 
+def overridden_warning(report: FeatureReport, min_weight: float) -> str:
+    """Describe a query that was accepted although it measured less than the space requires."""
+    return (
+        f"the query measured {report.weight:.1%} of the encoder's feature weight, less than the {min_weight:.1%} that "
+        "this space requires; it is projected because min_matched is lower, and its labels may be wrong"
+    )
+
+
 def case_warning(report: FeatureReport) -> str:
     """Describe missing features that differ from the query's only in letter case; empty for 1% of them or fewer."""
     if report.n_case <= _MIN_CASE_FRACTION * report.n_features:
@@ -99,7 +107,12 @@ def low_weight_error(
         return FeatureMatchError(f"{text}, or match peaks by overlap{affix}", options={"overlap": True})
     case = case_warning(report)
     advice = "put the same kind of ids into adata.var_names or a column of adata.var"
-    return FeatureMatchError(text + advice + affix + (case and f". {case}"))
+    if not report.n_matched:
+        return FeatureMatchError(text + advice + affix + (case and f". {case}"))
+    return FeatureMatchError(
+        f"{text}{advice}{affix}{case and f'. {case}'}. To project it nevertheless, lower min_matched",
+        options={"min_matched": None},
+    )
 
 
 def not_intervals_error(ids: Sequence[str]) -> FeatureMatchError:

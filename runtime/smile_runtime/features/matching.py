@@ -21,6 +21,7 @@ from smile_runtime.features.match_messages import (
     low_weight_warning,
     match_summary,
     not_intervals_error,
+    overridden_warning,
     species_mismatch_error,
 )
 from smile_runtime.features.species_mismatch import find_species_mismatch
@@ -49,6 +50,7 @@ def match_features(
     organism: str,
     features: str | None = None,
     overlap: bool = False,
+    min_matched: float | None = None,
 ) -> FeatureMatch:
     """Match the features of a query to an encoder's, without logging.
 
@@ -66,6 +68,8 @@ def match_features(
         Location of the ids: ``var_names`` or a column of ``var``; None for the one that matches the largest weight.
     overlap
         Whether an interval matches the one that it overlaps most, rather than only the same interval.
+    min_matched
+        Fraction of the encoder's feature weight that the query must have measured; None for that of the record.
 
     Raises
     ------
@@ -93,8 +97,8 @@ def match_features(
         mismatch = find_species_mismatch([*candidates.values(), *shortened.values()], organism)
         if mismatch is not None:
             raise species_mismatch_error(mismatch, organism)
-    if not report.n_matched or report.weight < record.min_matched - _WEIGHT_TOLERANCE:
-        min_weight = record.min_matched
+    min_weight = record.min_matched if min_matched is None else min_matched
+    if not report.n_matched or report.weight < min_weight - _WEIGHT_TOLERANCE:
         raise low_weight_error(report, candidates, table, min_weight=min_weight, overlap=overlap, genes=genes)
     order = np.lexsort((hits.columns, hits.positions))
     missing = tuple(np.delete(np.array(table.ids, object), hits.positions).tolist())
@@ -107,12 +111,14 @@ def match_features(
     )
 
 
-def log_match(match: FeatureMatch) -> None:
+def log_match(match: FeatureMatch, record: EncoderRecord) -> None:
     """Log a summary of the match, and warnings for dropped affixes, low weight and ids that differ only in case."""
     report = match.report
     logger.info("%s", match_summary(report))
     low_weight = low_weight_warning(report) if report.weight < LOW_WEIGHT_FRACTION else ""
-    for warning in (affix_warning(report), low_weight, case_warning(report)):
+    below = report.weight < record.min_matched - _WEIGHT_TOLERANCE
+    overridden = overridden_warning(report, record.min_matched) if below else ""
+    for warning in (affix_warning(report), low_weight, overridden, case_warning(report)):
         if warning:
             logger.warning("%s", warning)
 

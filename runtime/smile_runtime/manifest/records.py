@@ -188,6 +188,29 @@ class SparseRecord(Record, frozen=True):
     """Largest difference between torch and these files on the parity rows, at export."""
 
 
+class StressRecord(Record, frozen=True):
+    """Accuracy on left-out cells that were degraded in one way, over the folds of the first repeat."""
+
+    kind: Literal["depth", "features"]
+    """Whether counts or measured features were removed."""
+    fraction: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    """Fraction of them that was kept; 1 for cells as measured."""
+    detected: NonNegative
+    """Median number of the encoder's features that a cell detects."""
+    measured: Fraction
+    """Median measured fraction of the encoder's feature weight."""
+    accuracy: Fraction
+    """Share of cells whose nearest label is right, also of those called unknown."""
+    unknown: Fraction
+    """Share of cells called unknown at the default rate, all of them of known types."""
+    calibration_error: Fraction
+    """Expected calibration error of the confidence, in ten bins."""
+    baselines: dict[Text, Fraction]
+    """Accuracy of baselines on the same cells, by method."""
+    n_cells: Count
+    """Number of cells."""
+
+
 class EncoderRecord(Record, frozen=True):
     """Files, shapes and preprocessing of one modality's encoder."""
 
@@ -219,6 +242,8 @@ class EncoderRecord(Record, frozen=True):
     """Int8 graph; unset if there is none."""
     sparse: SparseRecord | msgspec.UnsetType = msgspec.UNSET
     """Files for sparse rows; unset if all rows use the whole graph."""
+    stress: list[StressRecord] | msgspec.UnsetType = msgspec.UNSET
+    """Accuracy on degraded cells, each kind by falling fraction; unset if it was not measured."""
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ def record_dtype(n_latent: int, n_columns: int) -> np.dtype[np.void]:
 
     Fields: ``embedding`` (n_latent,); ``map`` (2,), coordinates on the map; ``similarity``, NaN if the space has none;
     for each label column (n_columns,) ``label``, label ids, -1 for unknown cells, ``nearest``, label ids of the nearest
-    label, also for unknown cells, and ``confidence`` in the nearest label; ``total``, the sum of all values.
+    label, also for unknown cells, and ``confidence`` in the nearest label; ``total``, the sum of all values;
+    ``detected``, the number of the encoder's features with a positive value.
     """
     return np.dtype(
         [
@@ -23,5 +24,6 @@ def record_dtype(n_latent: int, n_columns: int) -> np.dtype[np.void]:
             ("nearest", "<i4", (n_columns,)),
             ("confidence", "<f4", (n_columns,)),
             ("total", "<f8"),
+            ("detected", "<i4"),
         ]
     )

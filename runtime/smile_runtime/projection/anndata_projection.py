@@ -31,6 +31,7 @@ def project(
     target_sum: float | None = None,
     features: str | None = None,
     overlap: bool = False,
+    min_matched: float | None = None,
     unknown_rate: float = UNKNOWN_RATE,
     batch_size: int = DEFAULT_BATCH_SIZE,
     key_added: str = "smile",
@@ -62,6 +63,9 @@ def project(
         Source of the feature ids: ``var_names`` or a column of ``var``; None for the one that matches best.
     overlap
         Whether a peak or bin matches the space's peak that it overlaps most, instead of only an identical one.
+    min_matched
+        Fraction of the encoder's feature weight that the query must have measured; None for the space's own minimum.
+        A lower one projects queries that the space would reject, with a warning.
     unknown_rate
         Cells with a similarity below this are labeled ``unknown``; about this share of known-type cells is.
     batch_size
@@ -100,7 +104,8 @@ def project(
         ``obsm["X_smile_map"]``
             Position on the reference map, float32, shape ``(n_obs, 2)``.
         ``uns["smile"]``
-            Provenance: space, manifest sha256, modality, features, kind of values, provider, versions.
+            Provenance: space, manifest sha256, modality, features, kind of values, provider, versions; and
+            ``expected_accuracy`` on known-type cells of this depth and with these features, if the space measured it.
 
     Raises
     ------
@@ -120,6 +125,7 @@ def project(
         target_sum=target_sum,
         features=features,
         overlap=overlap,
+        min_matched=min_matched,
         unknown_rate=unknown_rate,
         batch_size=batch_size,
         key_added=key_added,

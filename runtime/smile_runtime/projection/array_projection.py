@@ -89,6 +89,7 @@ def project_arrays(
     values: ValueKind | None = None,
     target_sum: float | None = None,
     overlap: bool = False,
+    min_matched: float | None = None,
     unknown_rate: float = UNKNOWN_RATE,
     batch_size: int = DEFAULT_BATCH_SIZE,
 ) -> ArrayProjection:
@@ -102,7 +103,7 @@ def project_arrays(
         Symbols, ids or coordinates of the columns, shape ``(n_features,)``, in any order.
     space
         Open space.
-    modality, values, target_sum, overlap, unknown_rate, batch_size
+    modality, values, target_sum, overlap, min_matched, unknown_rate, batch_size
         As in `project`.
 
     Returns
@@ -119,6 +120,7 @@ def project_arrays(
         values=values,
         target_sum=target_sum,
         overlap=overlap,
+        min_matched=min_matched,
         unknown_rate=unknown_rate,
         batch_size=batch_size,
     )

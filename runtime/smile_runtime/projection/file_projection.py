@@ -48,6 +48,7 @@ def project_file(
     target_sum: float | None = None,
     features: str | None = None,
     overlap: bool = False,
+    min_matched: float | None = None,
     unknown_rate: float = UNKNOWN_RATE,
     batch_size: int = DEFAULT_BATCH_SIZE,
     key_added: str = "smile",
@@ -78,7 +79,9 @@ def project_file(
     table
         Name of the table in an ``.h5mu`` file; None for the one that is named like the modality, or by a common synonym
         such as ``gex`` or ``prot``.
-    modality, layer, use_raw, values, target_sum, features, overlap, unknown_rate, batch_size, key_added, overwrite
+    modality, layer, use_raw, values, target_sum, features, overlap, min_matched
+        As in `project`.
+    unknown_rate, batch_size, key_added, overwrite
         As in `project`.
     only_embedding
         Whether to write only the results, as ``.h5ad`` or ``.parquet``.
@@ -117,6 +120,7 @@ def project_file(
         target_sum=target_sum,
         features=features,
         overlap=overlap,
+        min_matched=min_matched,
         unknown_rate=unknown_rate,
         batch_size=batch_size,
         key_added=key_added,

@@ -1,5 +1,6 @@
 """The end of a projection: warnings about the query, and provenance."""
 
+import logging
 import platform
 from collections.abc import Collection
 from importlib import metadata
@@ -9,10 +10,13 @@ import numpy as np
 
 from smile_runtime.encoder import installed_packages
 from smile_runtime.features import FeatureMatch
+from smile_runtime.projection.expected_accuracy import expectation_text, expected_accuracy
 from smile_runtime.projection.projector import Projector
 from smile_runtime.query import ValueInterpretation, warn_of_empty_cells
 from smile_runtime.results import Projection, Results
 from smile_runtime.space import Space
+
+logger = logging.getLogger(__name__)
 
 
 def finish_projection(space: Space, projector: Projector, results: Results) -> Projection:
@@ -20,11 +24,14 @@ def finish_projection(space: Space, projector: Projector, results: Results) -> P
     n_empty = sum(int(np.count_nonzero(records["total"] == 0)) for records in results.blocks())
     warn_of_empty_cells(n_empty, len(results), results.interpretation.kind)
     projector.interpreter.log_remarks(results.interpretation)
+    made, expectation = provenance(space, projector, results.interpretation), _expectation(projector, results)
+    if expectation:
+        logger.info("%s", expectation_text({**made, **expectation}))
     return Projection(
         results=results,
         columns=projector.mapper.columns,
         has_similarity=projector.mapper.record.similarity is not None,
-        provenance=provenance(space, projector, results.interpretation),
+        provenance={**made, **expectation},
     )
 
 
@@ -57,6 +64,19 @@ def provenance(space: Space, projector: Projector, interpretation: ValueInterpre
         "unknown_rate": projector.mapper.unknown_rate,
         "versions": {**versions, **installed_packages(), "python": platform.python_version()},
     }
+
+
+def _expectation(projector: Projector, results: Results) -> dict[str, Any]:
+    """Return the median number of detected features and the accuracy to expect; empty without evidence."""
+    match = min(projector.matches.values() or [projector.match], key=lambda match: match.weight)
+    n_cells = np.zeros(match.n_features + 1, np.int64)  # by number of detected features
+    for records in results.blocks():
+        n_cells += np.bincount(records["detected"], minlength=len(n_cells))
+    detected = int(np.searchsorted(np.cumsum(n_cells), len(results) / 2))
+    accuracy = expected_accuracy(projector.encoder.record, detected, match.n_matched / match.n_features, match.weight)
+    if accuracy is None:
+        return {}
+    return {"expected_accuracy": accuracy, "median_detected": detected}
 
 
 def _feature_sets(matches: Collection[FeatureMatch]) -> dict[str, Any]:

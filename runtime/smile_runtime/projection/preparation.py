@@ -48,6 +48,7 @@ class ProjectionOptions:
     target_sum: float | None = None
     features: str | None = None
     overlap: bool = False
+    min_matched: float | None = None
     unknown_rate: float = UNKNOWN_RATE
     batch_size: int = DEFAULT_BATCH_SIZE
     key_added: str = "smile"
@@ -56,6 +57,7 @@ class ProjectionOptions:
     def __post_init__(self) -> None:
         require_key(self.key_added)
         require_rate(self.unknown_rate)
+        _require_min_matched(self.min_matched)
         require_positive(batch_size=self.batch_size)
         if self.target_sum is not None:
             _require_target_sum(self.target_sum)
@@ -146,7 +148,7 @@ def _match_features(
             f"{error.message}. In this query, {other} has {alternative.n_matched:,} of the features",
             options={**error.options, "use_raw": other.use_raw},
         ) from error
-    log_match(match)
+    log_match(match, encoder.record)
     return replace(match, report=replace(match.report, left_out=query.selection(options.location).left_out))
 
 
@@ -186,7 +188,16 @@ def _match(var: "pd.DataFrame", encoder: Encoder, organism: str, options: Projec
         organism=organism,
         features=options.features,
         overlap=options.overlap,
+        min_matched=options.min_matched,
     )
+
+
+def _require_min_matched(fraction: float | None) -> None:
+    if fraction is not None and not 0 <= fraction <= 1:
+        raise QueryError(
+            f"the minimum matched fraction must be from 0 to 1 of the encoder's feature weight, got {fraction!r}",
+            options={"min_matched": None},
+        )
 
 
 def _require_target_sum(total: object) -> None:

@@ -85,6 +85,7 @@ class Projector:
         _require_unit_norms(embedding)
         records = self._mappers[match].map(embedding, values)
         records["total"] = totals
+        records["detected"] = np.asarray((raw > 0).sum(axis=1)).ravel()
         return records
 
     @cached_property

@@ -113,6 +113,7 @@ class Space:
         values: ValueKind | None = None,
         target_sum: float | None = None,
         overlap: bool = False,
+        min_matched: float | None = None,
         unknown_rate: float = UNKNOWN_RATE,
         batch_size: int = DEFAULT_BATCH_SIZE,
     ) -> "ArrayProjection":
@@ -120,7 +121,7 @@ class Space:
 
         Parameters
         ----------
-        X, feature_names, modality, values, target_sum, overlap, unknown_rate, batch_size
+        X, feature_names, modality, values, target_sum, overlap, min_matched, unknown_rate, batch_size
             As in `smile_runtime.project_arrays`.
 
         Returns
@@ -142,6 +143,7 @@ class Space:
             values=values,
             target_sum=target_sum,
             overlap=overlap,
+            min_matched=min_matched,
             unknown_rate=unknown_rate,
             batch_size=batch_size,
         )

@@ -16,7 +16,7 @@ from smile_runtime import Manifest, Space, SpaceError, project, read_manifest
 from smile_runtime.cards import metric_table
 from smile_runtime.cards.card import END, START, render_card
 from smile_runtime.cards.markdown import escaped
-from smile_runtime.manifest import MetricRecord, SourceRecord
+from smile_runtime.manifest import MetricRecord, SourceRecord, StressRecord
 from smile_zoo.transfer.card_merge import merge_card, require_complete
 
 replace = msgspec.structs.replace
@@ -247,6 +247,30 @@ def test_figures_and_calibration(several):
         for modality in ("rna", "adt", "atac_simulated")
         for name, error in errors.items()
     ]
+
+
+def test_stress_test(pbmc):
+    level = StressRecord(
+        kind="depth",
+        fraction=0.25,
+        detected=1234.0,
+        measured=1.0,
+        accuracy=0.875,
+        unknown=0.125,
+        calibration_error=0.0625,
+        baselines={"pca": 0.75},
+        n_cells=8,
+    )
+    few = replace(level, kind="features", measured=0.2, baselines={"lsi": 0.5})
+    encoders = {"rna": replace(pbmc.encoders["rna"], stress=[level, few])}
+    files = {**pbmc.files, "stress.png": pbmc.files["map.png"]}
+    text = section(render_card(replace(pbmc, encoders=encoders, files=files)), "Figures")
+    assert "| modality | kept | detected features | measured weight | accuracy | lsi | pca | unknown |" in text
+    assert "| rna | 25% of counts | 1,234 | 100% | 0.875 |  | 0.750 | 12.5% | 0.062 |" in text
+    assert "| rna | 25% of features | 1,234 | 20% | 0.875 | 0.500 |  | 12.5% | 0.062 |" in text
+    assert "![accuracy by depth and by features](stress.png)" in render_card(replace(pbmc, files=files))
+    bare = {"rna": replace(pbmc.encoders["rna"], stress=msgspec.UNSET)}
+    assert "fewer counts" not in section(render_card(replace(pbmc, encoders=bare)), "Figures")
 
 
 def test_no_labels(pbmc):

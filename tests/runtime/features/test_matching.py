@@ -52,7 +52,7 @@ def match(ids, table=WEIGHTED, min_weight=0.1, *, organism="", **options) -> Fea
     columns = dict(ids) if isinstance(ids, dict) else {"var_names": list(ids)}
     var = pd.DataFrame(index=pd.Index(columns.pop("var_names"), dtype=object)).assign(**columns)
     found = match_features(var, table, record(min_weight), organism=organism, **options)
-    log_match(found)
+    log_match(found, record(0.1))
     return found
 
 
@@ -65,6 +65,16 @@ def rules(found: FeatureMatch) -> dict[str, int]:
     report = found.report
     numbers = {name: getattr(report, f"n_{name}") for name in ("same", "respelled", "other_id", "alias", "overlap")}
     return {name: number for name, number in numbers.items() if number}
+
+
+def test_the_floor_can_be_lowered_with_a_warning(caplog):
+    var = pd.DataFrame(index=pd.Index(["A"], dtype=object))
+    with pytest.raises(FeatureMatchError, match="lower min_matched") as caught:
+        match_features(var, WEIGHTED, record(0.5), organism="")
+    assert caught.value.options == {"min_matched": None}
+    found = match_features(var, WEIGHTED, record(0.5), organism="", min_matched=0.05)
+    log_match(found, record(0.5))
+    assert "less than the 50.0% that this space requires" in caplog.text
 
 
 # Unchanged names

@@ -181,6 +181,20 @@ def test_whole_batches_are_left_out_and_measured_apart(labeled: Cells, make_reci
     assert own["label transfer accuracy of left-out batches"].n_repeats == 1
 
 
+def test_cells_of_the_first_repeat_are_stressed(labeled: Cells, make_recipe: MakeRecipe) -> None:
+    """The encoder places every cell where its label is, however few counts and features it has."""
+    recipe = make_recipe(reference={"folds": 2, "repeats": 2, "kind": "cells"})
+    encoders = {"rna": PlacingEncoder(embedded, len(labeled.features))}
+    stress = evaluate(Dataset({"rna": labeled}), recipe, lambda *_: encoders).stress["rna"]
+    assert {each.n_cells for each in stress} == {38}  # all with a label, once
+    assert {each.accuracy for each in stress} == {1.0}
+    assert {tuple(each.baselines) for each in stress} == {("logistic regression", "pca")}
+    by_level = {(each.kind, each.fraction): each for each in stress}
+    assert by_level["depth", 0.05].detected < 0.5 * by_level["depth", 1.0].detected
+    assert {each.measured for each in stress if each.kind == "depth"} == {1.0}
+    assert by_level["features", 0.25].measured == pytest.approx(0.25, abs=0.15)
+
+
 def test_peers_are_measured_on_the_same_cells(labeled: Cells, make_recipe: MakeRecipe) -> None:
     recipe = make_recipe(reference={"folds": 2, "repeats": 1, "kind": "cells"})
     encoders = {"rna": PlacingEncoder(embedded, len(labeled.features))}

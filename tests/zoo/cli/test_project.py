@@ -59,6 +59,57 @@ def test_antibodies_beside_genes_are_left_out_and_counted(run, query: Path) -> N
     assert summary["features"]["left_out"] == {"antibodies": 2}
 
 
+@pytest.fixture
+def strict_space(pbmc_copy: Path) -> Path:
+    """A space that requires nine tenths of the feature weight, and was stress-tested."""
+    path = pbmc_copy / "config.json"
+    document = json.loads(path.read_text("utf-8"))
+    level = {
+        "fraction": 1.0,
+        "detected": 100.0,
+        "unknown": 0.0,
+        "calibration_error": 0.0,
+        "baselines": {},
+        "n_cells": 9,
+    }
+    document["encoders"]["rna"].update(
+        min_matched=0.9,
+        stress=[
+            {**level, "kind": "depth", "measured": 1.0, "accuracy": 0.75},
+            {**level, "kind": "features", "measured": 1.0, "accuracy": 0.75},
+        ],
+    )
+    path.write_text(json.dumps(document), "utf-8")
+    return pbmc_copy
+
+
+def test_min_matched_projects_a_query_below_the_minimum_of_the_space(
+    run, query: Path, strict_space: Path, tmp_path: Path
+) -> None:
+    cells = anndata.read_h5ad(query)
+    cells[:, ::2].copy().write_h5ad(query)
+    check_refused(run("project", query, strict_space, "-o", "out.h5ad"), "(90.0% is needed)", "(--min-matched)")
+    assert not (tmp_path / "out.h5ad").exists()
+    done = run("project", query, strict_space, "-o", "out.h5ad", "--min-matched", "0.3", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "less than the 90.0% that this space requires" in done.stderr
+    assert 0.3 < json.loads(done.stdout)["weight_matched"] < 0.9
+    check_refused(run("project", query, strict_space, "-o", "no.h5ad", "--min-matched", "0.8"), "(80.0% is needed)")
+    assert run("project", query, strict_space, "-o", "no.h5ad", "--min-matched", "1.5").returncode == 2
+
+
+def test_accuracy_to_expect_is_told_if_the_space_measured_it(run, query: Path, strict_space: Path, tmp_path) -> None:
+    done = run("project", query, strict_space, "-o", "out.h5ad")
+    assert "expect an accuracy of about 0.75 on cells of known types" in done.stderr
+    assert "requires" not in done.stderr
+    stored = anndata.read_h5ad(tmp_path / "out.h5ad").uns["smile"]
+    assert (stored["expected_accuracy"], stored["median_detected"] > 0) == (0.75, True)
+    summary = json.loads(run("project", query, strict_space, "-o", "again.h5ad", "--json").stdout)
+    assert summary["expected_accuracy"] == 0.75
+    without = run("project", query, "pbmc", "-o", "without.h5ad", "--json")
+    assert ("expect an accuracy" in without.stderr) == ("expected_accuracy" in json.loads(without.stdout))
+
+
 def test_batches_are_counted_and_mixing_is_measured(run, data_folder: Path, tmp_path: Path) -> None:
     real = data_folder / "pbmc_3chem_counts_unlabelled.h5ad"
     done = run("project", real, "pbmc", "-o", "out.h5ad", "--batch", "batch", "--json")

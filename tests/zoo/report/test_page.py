@@ -114,6 +114,21 @@ def test_tables_and_key_figures(write, make_cells: CellsMaker) -> None:
     assert "another version or spelling" not in text  # rows of zero are left out
 
 
+def test_accuracy_to_expect_is_told_if_the_space_measured_it(
+    tmp_path: Path, space: Space, make_cells: CellsMaker, provenance, tables
+) -> None:
+    facts = {"expected_accuracy": 0.889, "median_detected": 310, "weight_matched": 0.78}
+    texts = []
+    for each in (provenance, {**provenance, **facts}):
+        write_page(tmp_path / "r.html", space, provenance=each, tables=tables, cells=make_cells())
+        texts.append(visible_text((tmp_path / "r.html").read_text("utf-8")))
+    assert "expect an accuracy" not in texts[0]
+    assert (
+        "Cells have a median of 310 detected features (of the encoder&#39;s) and 78% of its weight: expect an accuracy "
+        "of about 0.89 on cells of known types."
+    ) in texts[1]
+
+
 def test_page_reports_the_size_of_a_sample(write, make_cells: CellsMaker) -> None:
     assert "40 of 1,000 query cells (a random sample)" in visible_text(write(make_cells(40, n_cells=1000)))
 

@@ -4,7 +4,7 @@ from smile_training.data.cells import Cells
 from smile_training.data.contacts import distance_bands, parse_pairs
 from smile_training.data.data_files import data_file_paths, data_file_sha256
 from smile_training.data.dataset import Dataset, read_dataset, rows_with_names
-from smile_training.data.degradation import count_units, degrade_cells, thin_counts
+from smile_training.data.degradation import StressLevel, count_units, degrade_cells, stress_cells, thin_counts
 from smile_training.data.doublets import mix_pairs
 from smile_training.data.folds import Fold, batch_folds, require_folds, split_folds
 
@@ -12,6 +12,7 @@ __all__ = [
     "Cells",
     "Dataset",
     "Fold",
+    "StressLevel",
     "batch_folds",
     "count_units",
     "data_file_paths",
@@ -24,5 +25,6 @@ __all__ = [
     "require_folds",
     "rows_with_names",
     "split_folds",
+    "stress_cells",
     "thin_counts",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 import scipy
@@ -16,6 +17,16 @@ MIN_FEATURE_FRACTION = 0.1
 MIN_DEPTH_FRACTION = 0.05
 MAX_ROUNDING_ERROR = 0.05  # of a count recovered from its logarithm
 MIN_COUNT_FRACTION = 0.99  # of nonzero values that must be whole multiples of the cell's unit
+
+DEPTH_LEVELS = (0.5, 0.25, 0.1, 0.05)
+FEATURE_LEVELS = (0.5, 0.25, 0.1, 0.05)
+
+
+class StressLevel(NamedTuple):
+    """Kind of degradation, and the fraction that is kept."""
+
+    kind: Literal["depth", "features"]
+    fraction: float
 
 
 def degrade_cells(cells: Cells, seed: int, *, scaled: bool = True) -> Iterator[Cells]:
@@ -37,18 +48,46 @@ def degrade_cells(cells: Cells, seed: int, *, scaled: bool = True) -> Iterator[C
     if len(cells) > MAX_CELLS:
         cells = cells.subset(np.sort(rng.choice(len(cells), MAX_CELLS, replace=False)))
     yield cells
-    unit = count_units(cells.raw)
-    are_counts = _are_counts(cells.raw, unit)
+    are_counts = _are_counts(cells.raw, count_units(cells.raw))
     for _ in range(N_DRAWS):
         share, depth = rng.uniform(MIN_FEATURE_FRACTION, 1), np.exp(rng.uniform(np.log(MIN_DEPTH_FRACTION), 0))
-        thinned, size_factor = cells.raw, cells.size_factor
-        if are_counts:
-            thinned = thin_counts(thinned, unit, np.full(len(cells), depth), rng)
-            if scaled:
-                size_factor = (size_factor / depth).astype(np.float32)
-        raw = np.array(dense(thinned), np.float32)
-        raw[:, rng.random(raw.shape[1]) >= share] = np.nan
-        yield replace(cells, raw=raw, size_factor=size_factor)
+        thinned = _reduce_depth(cells, depth, rng, scaled=scaled) if are_counts else cells
+        yield _drop_features(thinned, share, rng)
+
+
+def stress_cells(cells: Cells, seed: int, *, scaled: bool = True) -> Iterator[tuple[StressLevel, Cells]]:
+    """Yield at most 2,000 cells at each level: as measured, with fewer counts, and with fewer features.
+
+    Parameters
+    ----------
+    cells
+        Cells of one modality. Their depth is left alone unless values are counts, or counts scaled by cell.
+    seed
+        Seed of the draws.
+    scaled
+        Whether cells are scaled to a target sum, so that size factors grow as counts are lost.
+    """
+    rng = np.random.default_rng(seed)
+    if len(cells) > MAX_CELLS:
+        cells = cells.subset(np.sort(rng.choice(len(cells), MAX_CELLS, replace=False)))
+    are_counts = _are_counts(cells.raw, count_units(cells.raw))
+    yield StressLevel("features", 1.0), cells
+    for depth in DEPTH_LEVELS if are_counts else ():
+        yield StressLevel("depth", depth), _reduce_depth(cells, depth, rng, scaled=scaled)
+    for share in FEATURE_LEVELS:
+        yield StressLevel("features", share), _drop_features(cells, share, rng)
+
+
+def _reduce_depth(cells: Cells, depth: float, rng: np.random.Generator, *, scaled: bool) -> Cells:
+    thinned = thin_counts(cells.raw, count_units(cells.raw), np.full(len(cells), depth), rng)
+    size_factor = (cells.size_factor / depth).astype(np.float32) if scaled else cells.size_factor
+    return replace(cells, raw=thinned, size_factor=size_factor)
+
+
+def _drop_features(cells: Cells, share: float, rng: np.random.Generator) -> Cells:
+    raw = np.array(dense(cells.raw), np.float32)
+    raw[:, rng.random(raw.shape[1]) >= share] = np.nan
+    return replace(cells, raw=raw)
 
 
 def count_units(raw: Matrix) -> NDArray[np.float32]:

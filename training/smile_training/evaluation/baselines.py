@@ -15,6 +15,8 @@ from smile_training.evaluation.metrics import Floats, Ids
 Values = Floats | scipy.sparse.csr_matrix
 Reduce = Callable[[Values, Values, int, int], tuple[Floats, Floats]]
 """Reduces training and left-out cells to components: `pca` or `lsi`, by number of components and seed."""
+Project = Callable[[Values], Floats]
+"""Projects cells on components that were fitted before."""
 
 COMPONENT_NUMBERS = (20, 30, 50)
 DEFAULT_COMPONENTS = 50
@@ -43,6 +45,12 @@ def pca(
         Components of training cells, shape ``(n_train, n_components)``, and of left-out cells, shape
         ``(n_left_out, n_components)``.
     """
+    project = fit_pca(train, n_components, seed)
+    return project(train), project(left_out)
+
+
+def fit_pca(train: Values, n_components: int = DEFAULT_COMPONENTS, seed: int = 0) -> Project:
+    """Return the projection of `pca` as a function of the cells' values."""
     from sklearn.decomposition import PCA
 
     n_cells, n_features = train.shape
@@ -51,7 +59,7 @@ def pca(
     if every and scipy.sparse.issparse(train):
         train = train.toarray()
     model = PCA(n_components, svd_solver="full" if every else "arpack", random_state=seed).fit(train)
-    return model.transform(train), model.transform(left_out)
+    return lambda values: np.asarray(model.transform(values))
 
 
 def lsi(
@@ -78,11 +86,17 @@ def lsi(
         Components of training cells, shape ``(n_train, n_components)``, and of left-out cells, shape
         ``(n_left_out, n_components)``.
     """
+    project = fit_lsi(train, n_components, seed)
+    return project(train), project(left_out)
+
+
+def fit_lsi(train: Values, n_components: int = DEFAULT_COMPONENTS, seed: int = 0) -> Project:
+    """Return the projection of `lsi` as a function of the cells' values."""
     from sklearn.decomposition import TruncatedSVD
 
     n_components = min(n_components, min(train.shape) - 2)
     model = TruncatedSVD(n_components + 1, algorithm="arpack", random_state=seed).fit(train)
-    return unit_rows(model.transform(train)[:, 1:]), unit_rows(model.transform(left_out)[:, 1:])
+    return lambda values: unit_rows(model.transform(values)[:, 1:])
 
 
 def unit_rows(values: Floats) -> Floats:
@@ -167,19 +181,26 @@ def logistic_regression(train: Values, labels: Ids, left_out: Values, seed: int 
     -------
         Label ids, shape ``(n_left_out,)``.
     """
+    return fit_logistic_regression(train, labels, choose_inverse_penalty(train, labels, seed))(left_out)
+
+
+def choose_inverse_penalty(train: Values, labels: Ids, seed: int) -> float:
+    """Choose C of `logistic_regression` by the accuracy in inner folds."""
     n_right = np.zeros(len(INVERSE_PENALTIES))
     for rows, measured in inner_folds(labels, seed):
         for index, c in enumerate(INVERSE_PENALTIES):
-            predicted = _predict(train[rows], labels[rows], train[measured], c)
+            predicted = fit_logistic_regression(train[rows], labels[rows], c)(train[measured])
             n_right[index] += np.count_nonzero(predicted == labels[measured])
-    known = np.flatnonzero(labels >= 0)
-    return _predict(train[known], labels[known], left_out, INVERSE_PENALTIES[int(np.argmax(n_right))])
+    return INVERSE_PENALTIES[int(np.argmax(n_right))]
 
 
-def _predict(train: Values, labels: Ids, left_out: Values, c: float) -> Ids:
+def fit_logistic_regression(train: Values, labels: Ids, c: float) -> Callable[[Values], Ids]:
+    """Return the prediction of `logistic_regression` as a function of the left-out cells' values."""
     from sklearn.linear_model import LogisticRegression
 
+    known = np.flatnonzero(labels >= 0)
+    train, labels = train[known], labels[known]
     if len(np.unique(labels)) == 1:
-        return np.full(left_out.shape[0], labels[0])  # nothing to tell apart, which it refuses
+        return lambda left_out: np.full(left_out.shape[0], labels[0])  # nothing to tell apart, which it refuses
     model = LogisticRegression(C=c, max_iter=MAX_ITERATIONS).fit(train, labels)
-    return np.asarray(model.predict(left_out), np.int64)
+    return lambda left_out: np.asarray(model.predict(left_out), np.int64)

@@ -57,7 +57,7 @@ def calibrate(
         inside = np.isin(tested.names, list(part))
         fitted = _fit(everything.subset(~np.isin(everything.names, list(part))), record, float("nan"))
         probability[inside] = calibrate_confidence(_value(tested.terms[inside], fitted), fitted)
-    error = _expected_calibration_error(probability, tested.right)
+    error = expected_calibration_error(probability, tested.right)
     return _fit(everything, record, error)
 
 
@@ -147,7 +147,15 @@ def _value(terms: NDArray[np.float64], record: CalibrationRecord) -> NDArray[np.
     return terms[:, 0] if record.weights is None else weigh_evidence(terms, record.weights)
 
 
-def _expected_calibration_error(probability: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
+def confidence_of(
+    cells: QueriedCells, column: int, calibration: CalibrationRecord, record: DissimilarityRecord | None
+) -> NDArray[np.float32]:
+    """Return the confidence in the labels of a column, as a projection computes it, shape ``(n,)``."""
+    return calibrate_confidence(_value(_terms(cells, column, record), calibration), calibration)
+
+
+def expected_calibration_error(probability: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
+    """Return the mean distance of probabilities to the shares of right labels, in ten bins."""
     bins = np.minimum((probability * N_CALIBRATION_BINS).astype(int), N_CALIBRATION_BINS - 1)
     gaps = [
         abs(probability[bins == each].mean() - right[bins == each].mean()) * np.mean(bins == each)

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import RecipeError
-from smile_runtime.manifest import CalibrationRecord, DissimilarityRecord, MetricRecord, SimilarityRecord
+from smile_runtime.manifest import CalibrationRecord, DissimilarityRecord, MetricRecord, SimilarityRecord, StressRecord
 from smile_training.data import Cells, Dataset, Fold, batch_folds, degrade_cells, mix_pairs, split_folds
 from smile_training.evaluation import metrics
 from smile_training.evaluation.baseline_metrics import log_baselines
 from smile_training.evaluation.calibration_fit import calibrate
 from smile_training.evaluation.dissimilarity_fit import fit_similarity
+from smile_training.evaluation.fitted_baselines import FittedBaselines
 from smile_training.evaluation.metric_log import (
     SMILE,
     Embeddings,
@@ -30,6 +31,13 @@ from smile_training.evaluation.metric_log import (
     Prediction,
 )
 from smile_training.evaluation.queried_cells import QueriedCells, query_cells
+from smile_training.evaluation.stress import (
+    BaselineHits,
+    StressedCells,
+    query_stressed,
+    stress_baselines,
+    stress_records,
+)
 from smile_training.evaluation.structure import measure_pairs, measure_structure
 from smile_training.loop import Encoders
 from smile_training.recipe import Recipe
@@ -60,6 +68,8 @@ class Evaluation:
         Calibrations of the confidence, by modality and label column; empty without labels.
     similarities
         Dissimilarity of known-type cells to the reference, by modality.
+    stress
+        Accuracy on degraded cells of the first repeat, by modality; empty without labels.
     example
         First fold and the encoders trained on it, for a picture.
     """
@@ -68,6 +78,7 @@ class Evaluation:
     label_modalities: dict[str, list[str]]
     calibrations: dict[str, dict[str, CalibrationRecord]]
     similarities: dict[str, SimilarityRecord]
+    stress: dict[str, list[StressRecord]]
     example: tuple[Fold, Encoders]
 
 
@@ -80,6 +91,7 @@ class _Queried:
     doublets: list[QueriedCells] = field(default_factory=list)
     between: list[list[QueriedCells]] = field(default_factory=list)
     """Cells of left-out batches, as measured and degraded."""
+    stressed: list[StressedCells] = field(default_factory=list)
 
 
 def structure_records(dataset: Dataset, embedding: Embeddings, seed: int) -> list[MetricRecord]:
@@ -120,6 +132,7 @@ def evaluate(
     names, labels = dataset.names()
     if not dataset.label_names:
         labels = np.zeros(len(names), np.int64)
+    peers: dict[str, list[BaselineHits]] = defaultdict(list)
     example: tuple[Fold, Encoders] | None = None
     for repeat in range(settings.repeats):
         seed = recipe.seed + repeat
@@ -127,8 +140,14 @@ def evaluate(
             fold = Fold(dataset.subset(names[rows]), dataset.subset(names[left_out]))
             encoders = train(fold.train, seed, f"repeat-{repeat}-fold-{number}")
             example = example or (fold, encoders)
-            log.add(repeat, *_measure_fold(fold, encoders, recipe, sources, queried, seed=seed))
-            log_baselines(log, repeat, fold.train, fold.left_out, recipe=recipe, measured=measured)
+            stressed = repeat == 0 and bool(dataset.label_names)
+            log.add(repeat, *_measure_fold(fold, encoders, recipe, sources, queried, seed=seed, stressed=stressed))
+            fitted = _baselines(fold, recipe, seed)
+            log_baselines(log, repeat, fold.train, fold.left_out, fitted=fitted, measured=measured)
+            for name in measured if stressed else ():
+                if len(fold.left_out.cells[name]):
+                    hits = stress_baselines(fitted[name], fold.left_out.cells[name], scaled=_scaled(recipe, name))
+                    peers[name].append(hits)
     assert example is not None
     between = MetricLog(dataset, 1, of=LEFT_OUT_BATCHES)
     for number, fold in enumerate(_batch_folds(dataset, recipe.seed)):
@@ -138,7 +157,8 @@ def evaluate(
             logger.warning("cells of left-out batches are not measured: %s", error)
             continue
         between.add(0, [], _measure_batches(fold, encoders, recipe, sources, queried))
-        log_baselines(between, 0, fold.train, fold.left_out, recipe=recipe, measured=measured)
+        fitted = _baselines(fold, recipe, recipe.seed)
+        log_baselines(between, 0, fold.train, fold.left_out, fitted=fitted, measured=measured)
     chosen = {name: LabelSource(name, (name,) if name in kept else (kept[0],)) for name in recipe.modalities}
     for name in measured if dataset.label_names else ():
         chosen[name] = _most_accurate(log, dataset.cells[name].labels, sources[name])
@@ -155,14 +175,21 @@ def evaluate(
         )
         for name in measured
     }
+    calibrations = {
+        name: _calibrations(queried[chosen[name]], dataset, similarities[name].dissimilarity)
+        for name in (measured if dataset.label_names else ())
+    }
     return Evaluation(
         metrics=sorted([*log.records(), *between.records()], key=lambda record: record.name),
         label_modalities={name: list(source.label_modalities) for name, source in chosen.items()},
-        calibrations={
-            name: _calibrations(queried[chosen[name]], dataset, similarities[name].dissimilarity)
-            for name in (measured if dataset.label_names else ())
-        },
+        calibrations=calibrations,
         similarities=similarities,
+        stress={
+            name: stress_records(
+                queried[chosen[name]].stressed, peers[name], next(iter(each.values())), similarities[name]
+            )
+            for name, each in calibrations.items()
+        },
         example=example,
     )
 
@@ -217,20 +244,24 @@ def _measure_fold(
     queried: Mapping[LabelSource, _Queried],
     *,
     seed: int,
+    stressed: bool,
 ) -> tuple[list[Measurement], list[Prediction]]:
-    """Measure our encoders on one fold, and collect its left-out cells for the calibration."""
+    """Measure our encoders on one fold, and collect its left-out cells for the calibration and the stress test."""
     train = {name: encoders[name].embed(cells) for name, cells in fold.train.cells.items()}
     left_out = {name: encoders[name].embed(cells) for name, cells in fold.left_out.cells.items()}
     predictions = []
     for source, query in _queries(fold, encoders, recipe, sources, train):
         cells = fold.left_out.cells[source.modality]
+        scaled = _scaled(recipe, source.modality)
         measured = query(cells)
         queried[source].measured.append(measured)
-        scaled = recipe.modalities[source.modality].preprocessing.total is not None
         queried[source].degraded.extend(map(query, _degraded(cells, seed, scaled=scaled)))
         doublets = mix_pairs(cells, N_DOUBLETS, seed, scaled=scaled)
         if doublets is not None:
             queried[source].doublets.append(query(doublets))
+        if stressed:
+            levels = query_stressed(cells, encoders[source.modality], query, seed, scaled=scaled)
+            queried[source].stressed.extend(levels)
         predictions += _predictions(source, measured)
     measurements = [
         *measure_structure(SMILE, fold.train, train, recipe.seed),
@@ -252,8 +283,8 @@ def _measure_batches(
     for source, query in _queries(fold, encoders, recipe, sources, train):
         cells = fold.left_out.cells[source.modality]
         measured = query(cells)
-        scaled = recipe.modalities[source.modality].preprocessing.total is not None
-        queried[source].between.append([measured, *map(query, _degraded(cells, recipe.seed, scaled=scaled))])
+        degraded = _degraded(cells, recipe.seed, scaled=_scaled(recipe, source.modality))
+        queried[source].between.append([measured, *map(query, degraded)])
         predictions += _predictions(source, measured)
     return predictions
 
@@ -287,6 +318,15 @@ def _queries(
                         n_neighbors=recipe.reference.n_neighbors,
                     ),
                 )
+
+
+def _baselines(fold: Fold, recipe: Recipe, seed: int) -> dict[str, FittedBaselines]:
+    return {name: FittedBaselines.of(fold.train.cells[name], each, seed) for name, each in recipe.modalities.items()}
+
+
+def _scaled(recipe: Recipe, name: str) -> bool:
+    """Return whether cells of a modality are scaled to a target sum."""
+    return recipe.modalities[name].preprocessing.total is not None
 
 
 def _degraded(cells: Cells, seed: int, *, scaled: bool) -> Iterator[Cells]:

@@ -31,6 +31,7 @@ from smile_runtime.manifest import (
     ReferenceRecord,
     SimilarityRecord,
     SourceRecord,
+    StressRecord,
     encode_manifest,
     weights_name,
 )
@@ -67,6 +68,10 @@ class SpaceContents:
         Calibrations of the confidence by modality and label column; empty without labels.
     similarities
         Distances of known-type cells by modality; empty without a cross-validation.
+    stress
+        Accuracy on degraded cells by modality; empty without labels.
+    min_matched
+        Minimum share of the feature weight that a query must have measured, by modality.
     metrics
         Measured metrics.
     cells
@@ -83,6 +88,8 @@ class SpaceContents:
     label_modalities: Mapping[str, list[str]]
     calibrations: Mapping[str, dict[str, CalibrationRecord]]
     similarities: Mapping[str, SimilarityRecord]
+    stress: Mapping[str, list[StressRecord]]
+    min_matched: Mapping[str, float]
     metrics: list[MetricRecord]
     cells: Mapping[str, Cells]
     sha256: Mapping[str, list[str]]
@@ -196,11 +203,12 @@ def _write_encoder(
         n_latent=recipe.network.n_latent,
         n_pseudo_types=recipe.network.n_pseudo_types if recipe.network.heads else recipe.network.n_latent,
         preprocessing=preprocessing.to_record(settings.values),
-        min_matched=recipe.reference.min_matched,
+        min_matched=contents.min_matched[modality],
         parity_difference=math.nan,  # measured below, on the exported graph
         label_modalities=contents.label_modalities[modality],
         calibrations=contents.calibrations.get(modality, {}),
         similarity=contents.similarities.get(modality),
+        stress=contents.stress.get(modality) or msgspec.UNSET,
     )
     if record.similarity is not None and record.similarity.dissimilarity is not None:
         _write_profiles(folder / record.similarity.dissimilarity.profiles, contents.cells[modality], encoder)

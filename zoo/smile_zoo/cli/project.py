@@ -62,6 +62,12 @@ from smile_zoo.transfer import load
 @click.option("--features", help="Where the feature ids are: var_names or a column of var [default: the best match].")
 @click.option("--overlap", is_flag=True, help="Match each peak or bin to the one of the space that it overlaps most.")
 @click.option(
+    "--min-matched",
+    type=click.FloatRange(0, 1),
+    help="Fraction of the encoder's feature weight that a query must have measured [default: the space's minimum]; a "
+    "lower one projects queries that would be rejected.",
+)
+@click.option(
     "--unknown-rate",
     type=click.FloatRange(0, 1),
     default=UNKNOWN_RATE,

@@ -10,6 +10,8 @@ from smile_runtime import ProjectionSummary
 from smile_runtime.mapping import batch_mixing
 from smile_runtime.results import BatchCount, LabelCount
 
+_OPTIONAL_FACTS = ("n_feature_sets", "lowest_weight_matched", "median_detected", "expected_accuracy")
+
 
 @dataclass(frozen=True)
 class BatchTable:
@@ -69,7 +71,7 @@ def tables_json(tables: ProjectionTables, provenance: Mapping[str, Any]) -> dict
         "n_features_matched": provenance["n_features_matched"],
         "n_features_missing": len(provenance["features_missing"]),
         "weight_matched": provenance["weight_matched"],
-        **{name: provenance[name] for name in ("n_feature_sets", "lowest_weight_matched") if name in provenance},
+        **{name: provenance[name] for name in _OPTIONAL_FACTS if name in provenance},
         "features": {name: _plain(value) for name, value in provenance["features"].items()},
         **asdict(tables),
     }

@@ -1,0 +1,52 @@
+"""Accuracy to expect of a query, from the stress records of the space."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from smile_runtime.manifest import EncoderRecord
+
+
+def expected_accuracy(record: EncoderRecord, detected: float, matched: float, measured: float) -> float | None:
+    """Return the accuracy of left-out cells that resemble a query in depth and in features; None if not measured.
+
+    Accuracy is interpolated over the logarithm of the number of detected features, and over that of the measured
+    weight, and the lower of the two counts. Values beyond those of the records are clipped. So that missing features
+    are not taken for lack of depth, too, the number of detected features is scaled to all of the encoder's features.
+
+    Parameters
+    ----------
+    record
+        Manifest record of the encoder.
+    detected
+        Median number of the encoder's features that a cell detects.
+    matched
+        Fraction of the encoder's features that the query measured.
+    measured
+        Fraction of the encoder's feature weight that the query measured.
+    """
+    expected = []
+    for kind, value in (("depth", detected / matched), ("features", measured)):
+        levels = [each for each in record.stress or () if each.kind == kind]
+        places = sorted((each.detected if kind == "depth" else each.measured, each.accuracy) for each in levels)
+        if places:
+            x, accuracy = np.array(places).T
+            expected.append(float(np.interp(_log(value), _log(x), accuracy)))
+    return min(expected, default=None)
+
+
+def _log(value: Any) -> Any:  # noqa: ANN401 (a number or an array)
+    return np.log(np.maximum(value, 1e-3))
+
+
+def expectation_text(provenance: Mapping[str, Any]) -> str:
+    """Return one line on the accuracy to expect, from the provenance of a projection; empty if it is not known."""
+    if "expected_accuracy" not in provenance:
+        return ""
+    measured = provenance.get("lowest_weight_matched", provenance["weight_matched"])
+    return (
+        f"cells have a median of {provenance['median_detected']:,} detected features (of the encoder's) and "
+        f"{measured:.0%} of its weight: expect an accuracy of about {provenance['expected_accuracy']:.2f} on cells of "
+        "known types"
+    )

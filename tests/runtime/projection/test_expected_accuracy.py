@@ -1,0 +1,61 @@
+"""The accuracy to expect of a query is interpolated from the stress records of a space."""
+
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+from smile_runtime.manifest import StressRecord
+from smile_runtime.projection.expected_accuracy import expectation_text, expected_accuracy
+
+
+def level(kind: str, detected: float, measured: float, accuracy: float) -> StressRecord:
+    return StressRecord(
+        kind=kind,
+        fraction=1.0,
+        detected=detected,
+        measured=measured,
+        accuracy=accuracy,
+        unknown=0.0,
+        calibration_error=0.0,
+        baselines={},
+        n_cells=1,
+    )
+
+
+RECORD = SimpleNamespace(
+    stress=[
+        level("depth", 400, 1.0, 0.9),
+        level("depth", 100, 1.0, 0.7),
+        level("features", 400, 1.0, 0.9),
+        level("features", 100, 0.25, 0.5),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("detected", "matched", "measured", "expected"),
+    [
+        (400, 1.0, 1.0, 0.9),
+        (200, 1.0, 1.0, 0.8),
+        (200, 0.5, 0.5, 0.7),
+        (10, 1.0, 1.0, 0.7),
+        (1000, 1.0, 0.1, 0.5),
+    ],
+    ids=["as measured", "shallow", "missing features are not lack of depth", "shallowest", "fewest features"],
+)
+def test_the_lower_of_depth_and_features_counts(detected, matched, measured, expected):
+    assert expected_accuracy(RECORD, detected, matched, measured) == pytest.approx(expected)
+
+
+def test_nothing_is_expected_without_evidence():
+    assert expected_accuracy(SimpleNamespace(stress=msgspec.UNSET), 100, 1.0, 1.0) is None
+    assert expectation_text({"weight_matched": 1.0}) == ""
+
+
+def test_one_line_says_where_a_query_stands():
+    facts = {"expected_accuracy": 0.889, "median_detected": 310, "weight_matched": 0.78}
+    assert expectation_text(facts) == (
+        "cells have a median of 310 detected features (of the encoder's) and 78% of its weight: expect an accuracy of "
+        "about 0.89 on cells of known types"
+    )
