@@ -129,7 +129,9 @@ def in_units(measure: NDArray[np.float64], measures: Measures, trend: TrendRecor
 
 
 def dissimilarity_of(measures: Measures, record: DissimilarityRecord) -> NDArray[np.float64]:
-    """Return the dissimilarity of cells, shape ``(n,)``: ``max(surprise, 1) + max(distance, 0) + 4 clip(deviation)``.
+    """Return the dissimilarity of cells, shape ``(n,)``.
+
+    It is ``max(surprise, 1) + max(distance, 0) + 4 clip(deviation, 0, 1)``.
 
     Each measure is in its units, so that 1 is the 95% quantile of known-type cells; the deviation is clipped to 0 to 1,
     as cells of other tissues can lie nearer the center of all components than any label. The limits and the weight
