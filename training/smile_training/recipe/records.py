@@ -231,7 +231,7 @@ class Export(Section, frozen=True):
     """Whether to add an int8 graph for each encoder if it agrees with float32."""
 
 
-class Recipe(Section, frozen=True):
+class Recipe(Section, frozen=True, kw_only=True):
     """All settings of a space."""
 
     name: Name
