@@ -186,6 +186,7 @@ def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, rec
     assert list(record.calibrations) == ["cell_type"]
     assert record.calibrations["cell_type"].n_cells == 180
     assert resolve_recipe(manifest.recipe, "manifest") == recipe_of()
+    assert read_recipe(built / "recipe.toml") == recipe_of()
 
 
 def test_the_manifest_lists_every_file_and_only_allowed_ones_are_there(built: Path) -> None:
@@ -204,6 +205,7 @@ def test_the_manifest_lists_every_file_and_only_allowed_ones_are_there(built: Pa
         "onnx/rna.trunk.onnx",
         "parity/rna.safetensors",
         "profiles/rna.safetensors",
+        "recipe.toml",
         "reference/points.safetensors",
         "training/rna.safetensors",
     }

@@ -78,17 +78,13 @@ def train(
     """
     from_recipe = _is_recipe(paths)
     _require_fitting_options(context, of_data if from_recipe else {"data_folder": data_folder, "onto": onto})
-    with _training_packages():
-        from smile_training.build import build_space
-        from smile_training.draft import draft_recipe
     if from_recipe:
         settings, folder = read_recipe(paths[0]), data_folder or paths[0].parent
     else:
-        of_data["name"] = of_data["name"] or (None if output is None else output.absolute().name)
-        draft = draft_recipe(paths, **of_data)
-        settings, folder = draft.recipe, draft.folder
-        for line in draft.plan:
-            click.echo(line, err=True)
+        name = of_data.pop("name") or (None if output is None else output.absolute().name)
+        settings, folder = _draft(paths, name=name, **of_data)
+    with _training_packages():
+        from smile_training.build import build_space
     output = output or Path(settings.name)
     try:
         manifest = build_space(
@@ -109,6 +105,16 @@ def train(
     click.echo(f"wrote {output}", err=True)
 
 
+def _draft(paths: tuple[Path, ...], **options: Any) -> tuple[Recipe, Path]:  # noqa: ANN401 (options of click)
+    """Draft a recipe from data files and print the plan; the second value is the folder of the data."""
+    with _training_packages():
+        from smile_training.draft import draft_recipe
+    draft = draft_recipe(paths, **options)
+    for line in draft.plan:
+        click.echo(line, err=True)
+    return draft.recipe, draft.folder
+
+
 def _is_recipe(paths: tuple[Path, ...]) -> bool:
     """Return whether the only path is a recipe, and not one or several data files."""
     recipes = [path for path in paths if path.suffix == ".toml"]
@@ -123,10 +129,14 @@ def _require_fitting_options(context: click.Context, others: Iterable[str]) -> N
     """Raise if an option of recipes was given for data files, or the other way round."""
     for parameter in context.command.params:
         if parameter.name in others and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
-            kinds = ("a recipe", "data files") if parameter.name in ("data_folder", "onto") else ("data files", "a recipe")
+            of_recipes = parameter.name in ("data_folder", "onto")
             raise click.UsageError(
-                f"{parameter.opts[0]} is an option of {kinds[0]}, and {kinds[1]} was given; "
-                + ("leave it out" if kinds[0] == "a recipe" else "set it in the recipe")
+                f"{parameter.opts[0]} goes with "
+                + (
+                    "a recipe, not with data files; omit it"
+                    if of_recipes
+                    else "data files; set it in the recipe instead"
+                )
             )
 
 

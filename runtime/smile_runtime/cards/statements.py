@@ -43,6 +43,7 @@ def unstated_facts(description: str, license_: str, sources: Iterable[Source]) -
         if is_unstated(value):
             yield f"the {what} is not stated"
     for source in sources:
+        which = "the source" if is_unstated(source.name) else f"the source {source.name!r}"
         for what, value in (("name", source.name), ("license", source.license), ("url", source.url)):
             if is_unstated(value):
-                yield f"the {what} of the source {source.name!r} is not stated"
+                yield f"the {what} of {which} is not stated"

@@ -100,10 +100,14 @@ def usable_columns(surveys: Sequence[Survey], role: Role) -> list[Column]:
     for name in names:
         if any(_holds_fractions(survey.obs[name]) for survey in surveys):
             continue
+        if any(survey.obs[name].nunique() > _MAX_LISTED_VALUES for survey in surveys):
+            continue
         column = Column(name, _texts(surveys, name))
         if 2 <= len(column.counts) <= min(_MAX_LISTED_VALUES, _MAX_FRACTION * len(column.values)):
             columns.append(column)
-    return sorted(columns, key=lambda column: (_rank(column.name, other) < len(_KNOWN[other]), _rank(column.name, role)))
+    return sorted(
+        columns, key=lambda column: (_rank(column.name, other) < len(_KNOWN[other]), _rank(column.name, role))
+    )
 
 
 def are_numbers(surveys: Iterable[Survey], name: str) -> bool:
@@ -113,15 +117,12 @@ def are_numbers(surveys: Iterable[Survey], name: str) -> bool:
 
 def _unusable(surveys: Sequence[Survey], role: Role, problem: str) -> RecipeError:
     columns = usable_columns(surveys, role)[:_MAX_LISTED]
-    otherwise = "train without labels with none" if role == "labels" else "leave it out to train all cells as one batch"
+    otherwise = "none to train without labels" if role == "labels" else "none of them to train without batches"
     if not columns:
-        return RecipeError(f"{problem}; no other column would do, so {otherwise}", options=_nothing(role))
+        nothing: dict[str, object] = {"labels": "none"} if role == "labels" else {"batch": False}
+        return RecipeError(f"{problem}, and no other column would do; choose {otherwise}", options=nothing)
     listed = "".join(f"\n- {column}" for column in columns)
-    return RecipeError(f"{problem}; these would do:{listed}\nname one, or {otherwise}", options={role: columns[0].name})
-
-
-def _nothing(role: Role) -> dict[str, object]:
-    return {"labels": "none"} if role == "labels" else {"batch": False}
+    return RecipeError(f"{problem}; choose one of these, or {otherwise}{listed}", options={role: columns[0].name})
 
 
 def _files(surveys: Sequence[Survey]) -> str:

@@ -13,13 +13,12 @@ _MAX_LISTED = 12
 _MIN_LABEL_CELLS = 10
 
 
-def plan_lines(
-    recipe: Recipe, surveys: Sequence[Survey], labels: Column | None, batch: Column | None
-) -> Iterator[str]:
+def plan_lines(recipe: Recipe, surveys: Sequence[Survey], labels: Column | None, batch: Column | None) -> Iterator[str]:
     """Yield what is trained on and what is odd about it, one line each."""
     n_features = len(pd.Index([name for survey in surveys for name in survey.var.index]).unique())
     n_cells = sum(len(survey.obs) for survey in surveys)
-    yield f"{recipe.name}: {n_cells:,} cells, {n_features:,} features ({surveys[0].kind}); {recipe.organism}, tissue {recipe.tissue}"
+    origin = f"organism {recipe.organism}, tissue {recipe.tissue}"
+    yield f"{recipe.name}: {n_cells:,} cells, {n_features:,} features ({surveys[0].kind}); {origin}"
     for survey in surveys:
         yield f"  {survey.path.name}: {len(survey.obs):,} cells, {survey.values}"
     yield f"labels: {_summary(labels)}" if labels else "labels: none"
@@ -28,9 +27,7 @@ def plan_lines(
         yield f"note: {line}"
 
 
-def _oddities(
-    surveys: Sequence[Survey], recipe: Recipe, labels: Column | None, batch: Column | None
-) -> Iterator[str]:
+def _oddities(surveys: Sequence[Survey], recipe: Recipe, labels: Column | None, batch: Column | None) -> Iterator[str]:
     yield from (survey.doubt for survey in surveys if survey.doubt)
     if len({survey.values for survey in surveys}) > 1:
         yield "the files hold different kinds of values; each is read by its own kind"
