@@ -84,18 +84,18 @@ def choose_column(surveys: Sequence[Survey], name: str | None, role: Role) -> Co
     if n_values == 0:
         raise _unusable(surveys, role, f"the column {name!r} is empty")
     if n_values > max(1, _MAX_FRACTION * n_cells):
-        raise _unusable(
-            surveys, role, f"the column {name!r} has {n_values:,} values for {n_cells:,} cells, as names of cells have"
-        )
+        problem = f"the column {name!r} has {n_values:,} values for {n_cells:,} cells, as names or measurements have"
+        raise _unusable(surveys, role, problem)
     if role == "batch" and (n_missing := int(column.values.isna().sum())):
         raise _unusable(surveys, role, f"{n_missing:,} cells have no value in the column {name!r}")
     return column
 
 
 def usable_columns(surveys: Sequence[Survey], role: Role) -> list[Column]:
-    """Return the columns of all files that could play a role, the likeliest first."""
-    names = [str(name) for name in surveys[0].obs if all(name in survey.obs for survey in surveys)]
+    """Return the columns of all files that could play a role, the likeliest first; not those known for the other."""
     other: Role = "batch" if role == "labels" else "labels"
+    shared = [str(name) for name in surveys[0].obs if all(name in survey.obs for survey in surveys)]
+    names = [name for name in shared if _plain(name) not in _KNOWN[other]]
     columns = []
     for name in names:
         if any(_holds_fractions(survey.obs[name]) for survey in surveys):
@@ -105,14 +105,21 @@ def usable_columns(surveys: Sequence[Survey], role: Role) -> list[Column]:
         column = Column(name, _texts(surveys, name))
         if 2 <= len(column.counts) <= min(_MAX_LISTED_VALUES, _MAX_FRACTION * len(column.values)):
             columns.append(column)
-    return sorted(
-        columns, key=lambda column: (_rank(column.name, other) < len(_KNOWN[other]), _rank(column.name, role))
-    )
+    likeliest = {column.name: (_rank(column.name, role), -_rank(column.name, other)) for column in columns}
+    return sorted(columns, key=lambda column: likeliest[column.name])
 
 
 def are_numbers(surveys: Iterable[Survey], name: str) -> bool:
     """Return whether a column holds whole numbers, which become names."""
     return any(pd.api.types.is_integer_dtype(survey.obs[name].infer_objects()) for survey in surveys)
+
+
+def batches_by_file(surveys: Sequence[Survey], titles: Sequence[str], batch: Column | None) -> Column | None:
+    """Return the batches that training sees: with several files, each file has its own."""
+    if len(surveys) == 1:
+        return batch
+    files = pd.Series(np.repeat(np.array(titles, object), [len(survey.obs) for survey in surveys]))
+    return Column("file", files) if batch is None else Column(f"file and {batch.name}", files + ", " + batch.values)
 
 
 def _unusable(surveys: Sequence[Survey], role: Role, problem: str) -> RecipeError:
@@ -132,10 +139,14 @@ def _files(surveys: Sequence[Survey]) -> str:
 
 def _rank(name: str, role: Role) -> int:
     """Return the position of a name among those of a role; later for one that contains such a name, last for others."""
-    plain, known = re.sub(r"[^a-z0-9]", "", name.lower()), _KNOWN[role]
+    plain, known = _plain(name), _KNOWN[role]
     if plain in known:
         return known.index(plain)
     return len(known) + (0 if any(word in plain for word in known) else 1)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _holds_fractions(values: "pd.Series[Any]") -> bool:

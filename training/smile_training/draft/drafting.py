@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from smile_runtime.errors import RecipeError
-from smile_training.data import NO_LABELS, Survey, survey_file
-from smile_training.draft.column import Column, choose_column
+from smile_training.data import NO_LABELS, Survey, file_titles, survey_file
+from smile_training.draft.column import Column, batches_by_file, choose_column
 from smile_training.draft.origin import common_folder, find_organism, find_tissue, find_title, space_name
 from smile_training.draft.plan import plan_lines
 from smile_training.recipe import Kind, Recipe, resolve_recipe
@@ -104,7 +104,8 @@ def draft_recipe(
         },
     }
     recipe = resolve_recipe(fields, f"drafted from {paths[0]}")
-    return Draft(recipe=recipe, folder=folder, plan=tuple(plan_lines(recipe, surveys, label_column, batch_column)))
+    batches = batches_by_file(surveys, file_titles(relative), batch_column)
+    return Draft(recipe=recipe, folder=folder, plan=tuple(plan_lines(recipe, surveys, label_column, batches)))
 
 
 def _label_fields(column: Column | None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def plan_lines(recipe: Recipe, surveys: Sequence[Survey], labels: Column | None,
     for survey in surveys:
         yield f"  {survey.path.name}: {len(survey.obs):,} cells, {survey.values}"
     yield f"labels: {_summary(labels)}" if labels else "labels: none"
-    yield f"batches: {_summary(batch)}" if batch else f"batches: {'one for each file' if len(surveys) > 1 else 'one'}"
+    yield f"batches: {_summary(batch)}" if batch else "batches: one"
     for line in _oddities(surveys, recipe, labels, batch):
         yield f"note: {line}"
 
@@ -33,12 +33,15 @@ def _oddities(surveys: Sequence[Survey], recipe: Recipe, labels: Column | None, 
         yield "the files hold different kinds of values; each is read by its own kind"
     (modality,) = recipe.modalities.values()
     if modality.data.distinct_cells is True:
-        yield "cell names are repeated across files; each cell is named after its file and counts as a cell of its own"
+        yield (
+            "cell names are repeated across files; each cell is named after its file and counts as a cell of its own; if "
+            "the files measured the same cells, write a recipe, which joins them"
+        )
     if labels is not None:
         yield from _label_oddities(surveys, recipe, labels)
     if batch is not None:
         yield from _batch_oddities(batch, labels)
-    elif columns := usable_columns(surveys, "batch")[:1]:
+    if modality.data.batch_key is None and (columns := usable_columns(surveys, "batch")[:1]):
         yield f"no batch column was chosen; a column that would do is {columns[0]}"
 
 
@@ -65,8 +68,8 @@ def _batch_oddities(batch: Column, labels: Column | None) -> Iterator[str]:
         n_labels = labels.values.groupby(batch.values).nunique()
         if (n_labels <= 1).all():
             yield (
-                f"each batch of {batch.name!r} has a single label of {labels.name!r}, so that types cannot be told from "
-                "differences of batches"
+                f"each batch of {batch.name!r} has a single label of {labels.name!r}, so that differences of types and "
+                "of batches cannot be told apart"
             )
 
 
