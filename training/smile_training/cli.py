@@ -67,8 +67,8 @@ def train(
 ) -> None:
     """Train a space from a RECIPE (.toml), or from DATA files alone; measure it, and write its directory.
 
-    DATA are .h5ad, .h5mu or .zarr files, Cell Ranger .h5 files or Matrix Market folders. What a recipe would say is found
-    in them, and written into the space as recipe.toml.
+    DATA are .h5ad, .h5mu or .zarr files, Cell Ranger .h5 files or Matrix Market folders. What a recipe would say is
+    found in them, and written into the space as recipe.toml.
 
     \b
     Example:

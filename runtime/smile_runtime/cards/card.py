@@ -26,9 +26,9 @@ _MEASURED_LIMITS = """\
 """
 
 _UNMEASURED_LIMITS = """\
-- No cell was left out of training to measure this space. All labels come from the reference, and every cell gets one: none
-  becomes `unknown`, and `smile_similarity` is missing. The confidence is the vote share of the nearest reference points,
-  and not calibrated.
+- No cell was left out of training to measure this space. All labels come from the reference, and every cell gets one:
+  none becomes `unknown`, and there is no `smile_similarity`. The confidence is the vote share of the nearest reference
+  points, and is not calibrated.
 """
 
 _LIMITS = """\

@@ -42,7 +42,7 @@ def unstated_facts(description: str, license_: str, sources: Iterable[Source]) -
     for what, value in (("description", description), ("license", license_)):
         if is_unstated(value):
             yield f"the {what} is not stated"
-    for source in sources:
+    for source in {(source.name, source.license, source.url): source for source in sources}.values():
         which = "the source" if is_unstated(source.name) else f"the source {source.name!r}"
         for what, value in (("name", source.name), ("license", source.license), ("url", source.url)):
             if is_unstated(value):

@@ -165,7 +165,6 @@ def test_columns_that_would_do_are_listed_the_likeliest_first(write: Write) -> N
         "atlas.h5ad needs a column of labels; choose one of these, or none to train without labels"
         "\n- cell_type: 3 values, such as type0, type1, type2"
         "\n- leiden: 4 values, such as 0, 1, 2"
-        "\n- batch: 2 values, such as batch0, batch1"
     )
     assert error.options == {"labels": "cell_type"}
     missing = refusal(path, batch="donor")
@@ -186,8 +185,8 @@ def test_without_any_usable_column_training_without_labels_is_offered(write: Wri
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([f"cell{row}" for row in range(180)], "has 180 values for 180 cells, as names of cells have"),
-        ([f"cell{row % 70}" for row in range(180)], "has 70 values for 180 cells, as names of cells have"),
+        ([f"cell{row}" for row in range(180)], "has 180 values for 180 cells, as names or measurements have"),
+        ([f"cell{row % 70}" for row in range(180)], "has 70 values for 180 cells, as names or measurements have"),
         (np.linspace(0, 1, 180), "holds floating-point numbers, which are no names"),
         (pd.Categorical([None] * 180, ["a"]), "is empty"),
     ],
@@ -237,6 +236,7 @@ def test_cells_of_the_same_name_in_several_files_stay_different_cells(write: Wri
     modality = drafted.recipe.modalities["rna"]
     assert (drafted.folder, modality.data.path) == (tmp_path, ["one/counts.h5ad", "two/counts.h5ad"])
     assert any("cell names are repeated across files" in line for line in drafted.plan)
+    assert any("batches: file and batch, 4 (one/counts, batch0 90, " in line for line in drafted.plan)
     cells = read_cells("rna", modality, drafted.folder)
     assert len(cells) == 360
     assert (cells.names[0], cells.names[180]) == ("one/counts, cell0", "two/counts, cell0")
@@ -252,7 +252,7 @@ def test_different_names_are_kept(write: Write) -> None:
     cells.write_h5ad(second)
     drafted = draft(write(), second)
     assert drafted.recipe.modalities["rna"].data.distinct_cells is not True
-    assert "batches: one for each file" in drafted.plan
+    assert "batches: file, 2 (atlas 180, second 180)" in drafted.plan
     assert "note: the files hold different kinds of values; each is read by its own kind" in drafted.plan
 
 
@@ -268,11 +268,13 @@ def test_files_that_do_not_go_together_are_refused(write: Write, tmp_path: Path)
     assert "human.h5ad holds rna and peaks.h5ad holds atac" in str(refusal(human, peaks))
 
 
-def test_columns_of_the_other_role_come_last() -> None:
-    obs = pd.DataFrame({"donor": ["a", "b"] * 9, "odd": ["x", "y"] * 9, "CellType": ["T", "B"] * 9})
+def test_columns_of_the_other_role_are_left_out_or_come_last() -> None:
+    obs = pd.DataFrame(
+        {"donor": ["a", "b"] * 9, "donor of T": ["a", "b"] * 9, "odd": ["x", "y"] * 9, "CellType": ["T", "B"] * 9}
+    )
     survey = Survey(path=Path("a.h5ad"), kind="rna", obs=obs, var=pd.DataFrame(), values="counts", notes={}, doubt="")
-    assert [column.name for column in usable_columns([survey], "labels")] == ["CellType", "odd", "donor"]
-    assert [column.name for column in usable_columns([survey], "batch")] == ["donor", "odd", "CellType"]
+    assert [column.name for column in usable_columns([survey], "labels")] == ["CellType", "odd", "donor of T"]
+    assert [column.name for column in usable_columns([survey], "batch")] == ["donor", "donor of T", "odd"]
 
 
 def test_a_sparse_sample_is_read(write: Write) -> None:

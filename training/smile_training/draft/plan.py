@@ -34,8 +34,8 @@ def _oddities(surveys: Sequence[Survey], recipe: Recipe, labels: Column | None, 
     (modality,) = recipe.modalities.values()
     if modality.data.distinct_cells is True:
         yield (
-            "cell names are repeated across files; each cell is named after its file and counts as a cell of its own; if "
-            "the files measured the same cells, write a recipe, which joins them"
+            "cell names are repeated across files; each cell is named after its file and counts as a cell of its own; "
+            "if the files measured the same cells, write a recipe, which joins them"
         )
     if labels is not None:
         yield from _label_oddities(surveys, recipe, labels)
