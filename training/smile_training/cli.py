@@ -54,6 +54,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print the metrics 
 @click.pass_context
 def train(
     context: click.Context,
+    /,
     paths: tuple[Path, ...],
     output: Path | None,
     data_folder: Path | None,

@@ -146,7 +146,7 @@ def _kind_of_tables(path: Path) -> Kind:
 
 def _stack(parts: Sequence[Matrix]) -> Matrix:
     if is_sparse(parts[0]):
-        return as_matrix(scipy.sparse.vstack([as_matrix(part) for part in parts]))
+        return as_matrix(scipy.sparse.vstack([scipy.sparse.csr_matrix(part) for part in parts]))
     return as_matrix(np.concatenate([np.asarray(part) for part in parts]))
 
 
