@@ -72,6 +72,11 @@ def test_the_recipe_of_one_file(write: Write) -> None:
     )
 
 
+def test_few_features_get_a_smaller_stem(write: Write) -> None:
+    assert draft(write()).recipe.modalities["rna"].stem.n_components == 50
+    assert draft(write(features=HUMAN)).recipe.modalities["rna"].stem.n_components == 5
+
+
 def test_without_labels_cells_are_paired_by_neighbor(write: Write) -> None:
     recipe = draft(write(), labels="none", epochs=4).recipe
     assert recipe.modalities["rna"].data.label_key is None

@@ -16,6 +16,7 @@ NO_COLUMN = "none"
 """Name that stands for no column of labels."""
 _N_NEIGHBORS = 15
 _HIDDEN = [256]
+_MIN_FOR_STEM = 50  # features, and cells in a fold, for the preset's components
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,13 +89,14 @@ def draft_recipe(
         "preset": "stem",
         "modalities": {
             surveys[0].kind: {
+                **_stem_fields(surveys),
                 "data": {
                     "path": relative[0] if len(relative) == 1 else relative,
                     **({"layer": layer} if layer else {}),
                     **({"distinct_cells": True} if _repeat_names(surveys) else {}),
                     **({"batch_key": batch} if batch else {}),
                     **_label_fields(label_column),
-                }
+                },
             }
         },
         "network": {"hidden": _HIDDEN},
@@ -106,6 +108,12 @@ def draft_recipe(
     recipe = resolve_recipe(fields, f"drafted from {paths[0]}")
     batches = batches_by_file(surveys, file_titles(relative), batch_column)
     return Draft(recipe=recipe, folder=folder, plan=tuple(plan_lines(recipe, surveys, label_column, batches)))
+
+
+def _stem_fields(surveys: Sequence[Survey]) -> dict[str, Any]:
+    """Return fewer components for a stem that has few features, or few cells in a fold of the cross-validation."""
+    limit = min(min(len(survey.var) for survey in surveys), sum(len(survey.obs) for survey in surveys) // 2)
+    return {"stem": {"n_components": max(1, limit // 2)}} if limit <= _MIN_FOR_STEM else {}
 
 
 def _label_fields(column: Column | None) -> dict[str, Any]:
