@@ -31,12 +31,15 @@ _UNMEASURED_LIMITS = """\
   points, and is not calibrated.
 """
 
-_LIMITS = """\
+_GENERAL_LIMITS = """\
 - Missing features are imputed from the measured ones. Every projection reports the measured fraction of the encoder's
   feature weight; lower means less reliable.
 - Types with few cells in the reference are recognized least reliably; compare the macro-F1 with the accuracy.
 - For research use only. Not for diagnosis or any decision about a patient, and not for identifying a person.
 """
+
+LIMITS_TEXT = _MEASURED_LIMITS + _GENERAL_LIMITS
+"""Limits of a space that was measured on cells left out of training."""
 
 CITATION_TEXT = """\
 Xu Y, Das P, McCord RP (2022). SMILE: mutual information learning for integration of single-cell omics data.
@@ -74,7 +77,7 @@ def render_card(manifest: Manifest, *, repo: str | None = None) -> str:
         "Settings": sections.settings(manifest),
         "Figures": sections.figures(manifest),
         "Pictures": sections.pictures(manifest),
-        LIMITS: (_MEASURED_LIMITS if sections.is_measured(manifest) else _UNMEASURED_LIMITS) + _LIMITS,
+        LIMITS: LIMITS_TEXT if sections.is_measured(manifest) else _UNMEASURED_LIMITS + _GENERAL_LIMITS,
         CITATION: CITATION_TEXT,
     }
     body = [sections.about(manifest), *(f"## {title}\n\n{text}" for title, text in section_texts.items() if text)]

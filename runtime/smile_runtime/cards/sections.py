@@ -158,7 +158,8 @@ def figures(manifest: Manifest) -> str:
 
 def _repeats(manifest: Manifest) -> str:
     splits = manifest.recipe.get("reference", {})
-    if not splits or not is_measured(manifest):
+    without_labels = not manifest.reference.label_columns and len(manifest.encoders) == 1
+    if not splits or without_labels or not is_measured(manifest):
         return "From a single training run."
     folds, repeats = escaped(splits.get("folds")), escaped(splits.get("repeats"))
     return f"{folds}-fold cross-validation, {repeats} repeats with different seeds."
