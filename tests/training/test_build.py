@@ -190,6 +190,7 @@ def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, rec
     assert stress == [(kind, fraction) for kind in ("depth", "features") for fraction in fractions]
     assert 0 < record.min_matched <= 0.1
     assert resolve_recipe(manifest.recipe, "manifest") == recipe_of()
+    assert read_recipe(built / "recipe.toml") == recipe_of()
 
 
 def test_the_manifest_lists_every_file_and_only_allowed_ones_are_there(built: Path) -> None:
@@ -208,6 +209,7 @@ def test_the_manifest_lists_every_file_and_only_allowed_ones_are_there(built: Pa
         "onnx/rna.trunk.onnx",
         "parity/rna.safetensors",
         "profiles/rna.safetensors",
+        "recipe.toml",
         "reference/points.safetensors",
         "stress.png",
         "training/rna.safetensors",

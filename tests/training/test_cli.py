@@ -118,7 +118,7 @@ def _run_without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_needs_no_torch() -> None:
     result = _run_without_torch("train", "--help")
     assert result.returncode == 0, result.stderr
-    assert "Train a space from a RECIPE" in result.stdout
+    assert "Train a space from a RECIPE (.toml), or from DATA files alone" in result.stdout
 
 
 def test_training_without_torch_says_what_to_install(recipe: Path) -> None:

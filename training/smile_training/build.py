@@ -168,6 +168,7 @@ def build_space(
     resume: bool = False,
     force: bool = False,
     onto: Space | None = None,
+    measure: bool = True,
     stage: Stage = silent,
 ) -> Manifest:
     """Build a space from a recipe: train, measure, calibrate and export.
@@ -191,6 +192,9 @@ def build_space(
         Whether ``output`` may be replaced.
     onto
         Space that a composition adds modalities to; its encoders and reference are kept.
+    measure
+        Whether to measure the space on left-out cells; otherwise its confidence is not calibrated, and no query cell
+        becomes ``unknown``.
     stage
         Called at each stage of the training.
 
@@ -226,7 +230,7 @@ def build_space(
     if not resume:
         checkpoints.remove()
     encoders = builder.train(builder.dataset, recipe.seed, "space")
-    evaluation = builder.measure()
+    evaluation = builder.measure() if measure else None
     embedding = {name: encoders[name].embed(cells) for name, cells in builder.dataset.cells.items()}
     require_free(output, force=force, replaceable=SPACE_FOLDER)  # again: training may have taken long
     with atomic_directory(output) as partial:
@@ -244,8 +248,11 @@ def build_space(
 def _warn_of_unstated(recipe: Recipe) -> None:
     """Log what `smile-zoo publish` would miss, so that it is known before hours of training."""
     sources = {modality.data.source.name: modality.data.source for modality in recipe.modalities.values()}
-    for fact in unstated_facts(recipe.license, sources.values()):
-        logger.warning("%s, which publishing needs; set it in the recipe, or afterwards with smile-zoo describe", fact)
+    if facts := list(unstated_facts(recipe.description, recipe.license, sources.values())):
+        logger.warning(
+            "publishing needs what is missing here: %s; set it in the recipe, or afterwards with smile-zoo describe",
+            "; ".join(facts),
+        )
 
 
 def _inputs(recipe: Recipe, data_folder: Path, onto: Space | None) -> list[Path]:

@@ -2,14 +2,15 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 import msgspec
+from click.core import ParameterSource
 from tqdm import tqdm
 
 from smile_runtime.cards import metric_table
@@ -17,7 +18,7 @@ from smile_runtime.errors import DependencyError
 from smile_runtime.io import ProgressLines
 from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
 from smile_runtime.space import open_space
-from smile_training.recipe import Recipe, read_recipe, recipe_sha256
+from smile_training.recipe import Kind, Recipe, read_recipe, recipe_sha256
 
 if TYPE_CHECKING:
     from smile_training.loop import Progress
@@ -34,44 +35,68 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print the metrics 
 
 
 @click.command()
-@click.argument("recipe", type=click.Path(path_type=Path))
+@click.argument("paths", metavar="RECIPE|DATA...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Space directory to write [default: ./NAME].")
+@click.option("--labels", metavar="COLUMN", help="Of data files: column of cell types; none to train without.")
+@click.option("--batch", metavar="COLUMN", help="Of data files: column of batches [default: one batch a file].")
+@click.option("--kind", type=click.Choice(get_args(Kind)), help="Of data files: kind of values [default: recognized].")
+@click.option("--layer", help="Of data files: layer that holds the values [default: X].")
+@click.option("--name", help="Of data files: name of the space [default: that of OUTPUT, or of the first file].")
+@click.option("--title", help="Of data files: title of the space [default: the one that the file states, or NAME].")
+@click.option("--epochs", type=click.IntRange(min=1), help="Of data files: number of epochs [default: 300].")
 @_data
 @_device
 @click.option("--onto", type=click.Path(path_type=Path), help="Space to add the recipe's further modalities to.")
+@click.option("--no-evaluation", is_flag=True, help="Skip the cross-validation; confidence is then not calibrated.")
 @click.option("--resume", is_flag=True, help="Go on where a run that was cut off stopped.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @_json
+@click.pass_context
 def train(
-    recipe: Path,
+    context: click.Context,
+    /,
+    paths: tuple[Path, ...],
     output: Path | None,
     data_folder: Path | None,
     device: str,
     onto: Path | None,
+    no_evaluation: bool,
     resume: bool,
     force: bool,
     as_json: bool,
+    **of_data: Any,  # noqa: ANN401 (options of click)
 ) -> None:
-    """Train a space from a RECIPE, measure it, and write its directory.
+    """Train a space from a RECIPE (.toml), or from DATA files alone; measure it, and write its directory.
+
+    DATA are .h5ad, .h5mu or .zarr files, Cell Ranger .h5 files or Matrix Market folders. What a recipe would say is
+    found in them, and written into the space as recipe.toml.
 
     \b
     Example:
+      smile-zoo train atlas.h5ad --labels cell_type --batch donor_id -o my-space
       smile-zoo train training/recipes/pbmc.toml --data ~/data -o pbmc
       smile-zoo train with-adt.toml --onto ./rna-space -o rna-and-adt
     """
+    from_recipe = _is_recipe(paths)
+    _require_fitting_options(context, of_data if from_recipe else {"data_folder": data_folder, "onto": onto})
+    if from_recipe:
+        settings, folder = read_recipe(paths[0]), data_folder or paths[0].parent
+    else:
+        name = of_data.pop("name") or (None if output is None else output.absolute().name)
+        settings, folder = _draft(paths, name=name, **of_data)
     with _training_packages():
         from smile_training.build import build_space
-    settings = read_recipe(recipe)
     output = output or Path(settings.name)
     try:
         manifest = build_space(
             settings,
             output,
-            data_folder=data_folder or recipe.parent,
+            data_folder=folder,
             device=device,
             resume=resume,
             force=force,
             onto=None if onto is None else open_space(onto, device="cpu"),
+            measure=not no_evaluation,
             stage=_progress_bar,
         )
     except KeyboardInterrupt:
@@ -79,6 +104,41 @@ def train(
         raise
     _show({"space": str(output), "recipe_sha256": recipe_sha256(settings)}, manifest.metrics, as_json=as_json)
     click.echo(f"wrote {output}", err=True)
+
+
+def _draft(paths: tuple[Path, ...], **options: Any) -> tuple[Recipe, Path]:  # noqa: ANN401 (options of click)
+    """Draft a recipe from data files and print the plan; the second value is the folder of the data."""
+    with _training_packages():
+        from smile_training.draft import draft_recipe
+    draft = draft_recipe(paths, **options)
+    for line in draft.plan:
+        click.echo(line, err=True)
+    return draft.recipe, draft.folder
+
+
+def _is_recipe(paths: tuple[Path, ...]) -> bool:
+    """Return whether the only path is a recipe, and not one or several data files."""
+    recipes = [path for path in paths if path.suffix == ".toml"]
+    if recipes and len(paths) > 1:
+        raise click.UsageError(f"{recipes[0]} is a recipe, which is trained alone; give one recipe, or data files")
+    if len(paths) == 1 and (paths[0] / MANIFEST_NAME).is_file():
+        raise click.UsageError(f"{paths[0]} is a space; train its recipe again with: {paths[0] / 'recipe.toml'}")
+    return bool(recipes)
+
+
+def _require_fitting_options(context: click.Context, others: Iterable[str]) -> None:
+    """Raise if an option of recipes was given for data files, or the other way round."""
+    for parameter in context.command.params:
+        if parameter.name in others and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
+            of_recipes = parameter.name in ("data_folder", "onto")
+            raise click.UsageError(
+                f"{parameter.opts[0]} goes with "
+                + (
+                    "a recipe, not with data files; omit it"
+                    if of_recipes
+                    else "data files; set it in the recipe instead"
+                )
+            )
 
 
 @click.command()

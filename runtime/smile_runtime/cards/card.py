@@ -16,18 +16,30 @@ TRAINING_DATA = "Training data"
 LIMITS = "Limits and misuse"
 CITATION = "Citation"
 
-LIMITS_TEXT = """\
+_MEASURED_LIMITS = """\
 - All labels come from the reference. A cell of a type that is not in the reference is labeled `unknown` if it is less
   like the reference than nearly all cells of known types, by its position and by its own counts (`smile_similarity`).
   The threshold makes room for the shift between laboratories, so a type that resembles a known one can get that label,
   sometimes with high confidence; a higher `--unknown-rate` finds more of these, and marks more known cells, too.
 - Confidence is calibrated on held-out cells of the same studies, as measured and with fewer counts and features.
   Calibration can be worse for other species, tissues, conditions or protocols, and by an unknown amount.
+"""
+
+_UNMEASURED_LIMITS = """\
+- No cell was left out of training to measure this space. All labels come from the reference, and every cell gets one:
+  none becomes `unknown`, and there is no `smile_similarity`. The confidence is the vote share of the nearest reference
+  points, and is not calibrated.
+"""
+
+_GENERAL_LIMITS = """\
 - Missing features are imputed from the measured ones. Every projection reports the measured fraction of the encoder's
   feature weight; lower means less reliable.
 - Types with few cells in the reference are recognized least reliably; compare the macro-F1 with the accuracy.
 - For research use only. Not for diagnosis or any decision about a patient, and not for identifying a person.
 """
+
+LIMITS_TEXT = _MEASURED_LIMITS + _GENERAL_LIMITS
+"""Limits of a space that was measured on cells left out of training."""
 
 CITATION_TEXT = """\
 Xu Y, Das P, McCord RP (2022). SMILE: mutual information learning for integration of single-cell omics data.
@@ -65,7 +77,7 @@ def render_card(manifest: Manifest, *, repo: str | None = None) -> str:
         "Settings": sections.settings(manifest),
         "Figures": sections.figures(manifest),
         "Pictures": sections.pictures(manifest),
-        LIMITS: LIMITS_TEXT,
+        LIMITS: LIMITS_TEXT if sections.is_measured(manifest) else _UNMEASURED_LIMITS + _GENERAL_LIMITS,
         CITATION: CITATION_TEXT,
     }
     body = [sections.about(manifest), *(f"## {title}\n\n{text}" for title, text in section_texts.items() if text)]

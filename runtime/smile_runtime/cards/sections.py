@@ -89,6 +89,11 @@ def is_simulated(manifest: Manifest) -> bool:
     return any(source.simulated for source in manifest.sources)
 
 
+def is_measured(manifest: Manifest) -> bool:
+    """Return whether cells were left out of training to measure the space."""
+    return any(record.similarity is not None for record in manifest.encoders.values())
+
+
 def source_list(sources: Iterable[SourceRecord]) -> str:
     """Return the list of distinct sources, with license and URL."""
     lines = [
@@ -167,7 +172,8 @@ def figures(manifest: Manifest) -> str:
 
 def _repeats(manifest: Manifest) -> str:
     splits = manifest.recipe.get("reference", {})
-    if not splits or (not manifest.reference.label_columns and len(manifest.encoders) == 1):
+    without_labels = not manifest.reference.label_columns and len(manifest.encoders) == 1
+    if not splits or without_labels or not is_measured(manifest):
         return "From a single training run."
     folds, repeats = escaped(splits.get("folds")), escaped(splits.get("repeats"))
     return f"{folds}-fold cross-validation, {repeats} repeats with different seeds."

@@ -27,19 +27,23 @@ def is_unstated(value: str) -> bool:
     return not value.strip() or value.strip().lower().startswith(_UNSTATED_PREFIXES)
 
 
-def unstated_facts(license_: str, sources: Iterable[Source]) -> Iterator[str]:
+def unstated_facts(description: str, license_: str, sources: Iterable[Source]) -> Iterator[str]:
     """Yield what is needed to publish a space and is not stated, each as a clause without a period.
 
     Parameters
     ----------
+    description
+        Description of the space.
     license_
         License of the space.
     sources
         Data sources of the space.
     """
-    if is_unstated(license_):
-        yield "the license is not stated"
-    for source in sources:
+    for what, value in (("description", description), ("license", license_)):
+        if is_unstated(value):
+            yield f"the {what} is not stated"
+    for source in {(source.name, source.license, source.url): source for source in sources}.values():
+        which = "the source" if is_unstated(source.name) else f"the source {source.name!r}"
         for what, value in (("name", source.name), ("license", source.license), ("url", source.url)):
             if is_unstated(value):
-                yield f"the {what} of the source {source.name!r} is not stated"
+                yield f"the {what} of {which} is not stated"

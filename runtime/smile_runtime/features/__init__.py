@@ -4,6 +4,7 @@ from smile_runtime.features.feature_kinds import (
     FeatureKind,
     KindSelection,
     kind_of_features,
+    recognize_kind,
     select_kind,
     words_of_kind,
 )
@@ -11,6 +12,7 @@ from smile_runtime.features.feature_match import FeatureMatch, require_summable
 from smile_runtime.features.feature_names import fraction_of_features
 from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.features.matching import log_match, match_features
+from smile_runtime.features.species_mismatch import recognize_organism
 
 __all__ = [
     "FeatureKind",
@@ -21,6 +23,8 @@ __all__ = [
     "kind_of_features",
     "log_match",
     "match_features",
+    "recognize_kind",
+    "recognize_organism",
     "require_summable",
     "select_kind",
     "words_of_kind",

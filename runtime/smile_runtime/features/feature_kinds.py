@@ -112,6 +112,18 @@ def words_of_kind(kind: FeatureKind | None) -> tuple[str, ...]:
     return () if kind is None else _WORDS[kind]
 
 
+def recognize_kind(var: "pd.DataFrame") -> FeatureKind | None:
+    """Return the kind of features that a matrix holds: genes if some are known to be genes; None if nothing tells."""
+    if are_intervals(ids := var.index.astype(str).tolist()):
+        return "peaks"
+    stated, _ = _stated_kinds(var)
+    kinds = np.where(_is_unknown(stated), np.array([*_kinds_of_ids(ids), None], object)[:-1], stated)
+    if "genes" in _several(kinds):
+        return "genes"
+    most: FeatureKind | None = next((kind for kind, _ in Counter(kinds.tolist()).most_common(1)), None)
+    return most
+
+
 def select_kind(
     var: "pd.DataFrame", kind: FeatureKind | None, own_ids: Sequence[str] = (), *, organism: str = ""
 ) -> KindSelection:

@@ -2,10 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from smile_runtime.features.ensembl_ids import KNOWN_SPECIES, ensembl_species
 from smile_runtime.features.gene_aliases import load_gene_aliases, organisms_with_aliases
+from smile_runtime.features.id_candidates import find_id_candidates
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MIN_OTHER_FRACTION = 0.5  # of all names
 
@@ -39,6 +43,15 @@ def find_species_mismatch(candidates: Sequence[Sequence[str]], organism: str) ->
         if others and others[0][1] > n_expected and others[0][1] >= _MIN_OTHER_FRACTION * len(names):
             other = others[0][0]
             return _describe([name for name, each in zip(names, species, strict=True) if each == other], str(other))
+    return None
+
+
+def recognize_organism(var: "pd.DataFrame") -> str | None:
+    """Return the species whose genes most of the features are, by name; None if no species with known names is."""
+    for names in find_id_candidates(var).values():
+        found = Counter(species for species in map(_species_of_name, names) if species is not None).most_common(1)
+        if found and found[0][1] >= _MIN_OTHER_FRACTION * len(names):
+            return found[0][0]
     return None
 
 

@@ -15,7 +15,7 @@ TRAINING_FOLDER = "training/"
 FORMAT = "smile-space"
 FORMAT_VERSION = 1
 MAX_MANIFEST_BYTES = 20_000_000
-FILE_SUFFIXES = (".onnx", ".json", ".md", ".tsv", ".safetensors", ".png")
+FILE_SUFFIXES = (".onnx", ".json", ".md", ".tsv", ".safetensors", ".toml", ".png")
 
 ValueKind = Literal["counts", "lognorm", "presence", "levels", "numbers"]
 """Kind of a query's values: raw counts; ``log(1 + count * target_sum / total)``; values that count as present unless

@@ -111,6 +111,16 @@ class FileQuery:
             raise QueryError(f"the query has no column {column!r} in obs; its columns are: {known}")
         return self._obs.column(column)
 
+    def obs_frame(self) -> "pd.DataFrame":
+        """Return all columns of ``obs`` that can be read."""
+        with self.reading():
+            return self._obs.read()
+
+    def note(self, key: str) -> str:
+        """Return a text of ``uns`` on one line; empty if it is missing, or no text."""
+        noted = self._read(f"uns/{key}") if self.has_field("uns", key) else None
+        return " ".join(noted.split()) if isinstance(noted, str) else ""
+
     def obs_names(self, rows: slice) -> NDArray[np.object_]:
         """Return the names of a range of cells, shape ``(n,)``."""
         with self.reading():

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smile_runtime.features import kind_of_features, select_kind
+from smile_runtime.features import kind_of_features, recognize_kind, select_kind
 from smile_runtime.features.gene_aliases import load_gene_aliases
 
 GENES = [
@@ -157,6 +157,22 @@ def test_no_gene_of_a_real_data_set_is_taken_for_anything_else(data_folder: Path
 )
 def test_kind_of_an_encoder_follows_its_modality_and_its_ids(modality, ids, kind):
     assert kind_of_features(modality, ids) == kind
+
+
+@pytest.mark.parametrize(
+    ("ids", "stated", "kind"),
+    [
+        (GENES, None, None),
+        (ANTIBODIES, None, "antibodies"),
+        (["1-9963-10665", "1-360366-360566", "X-500-900"], None, "peaks"),
+        (["a", "b", "c", "d"], ["Gene Expression"] * 3 + ["Antibody Capture"], "genes"),
+        (["a", "b", "c", "d"], ["Peaks"] * 4, "peaks"),
+        ([f"gene{number}" for number in range(9)] + ANTIBODIES, None, None),
+    ],
+)
+def test_the_kind_of_a_matrix_is_recognized(ids, stated, kind):
+    var = frame(ids) if stated is None else frame(ids, feature_types=stated)
+    assert recognize_kind(var) == kind
 
 
 def test_a_selection_describes_what_it_leaves_out():

@@ -3,11 +3,12 @@
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from smile_runtime.features.ensembl_ids import ensembl_species, strip_version
 from smile_runtime.features.gene_aliases import latin_name, load_gene_aliases
-from smile_runtime.features.species_mismatch import find_species_mismatch
+from smile_runtime.features.species_mismatch import find_species_mismatch, recognize_organism
 
 HUMAN, MOUSE = "Homo sapiens", "Mus musculus"
 
@@ -132,3 +133,21 @@ def test_other_species_are_recognized(names, organism, other, kind):
 )
 def test_one_list_of_the_expected_species_is_enough(candidates, organism):
     assert find_species_mismatch(candidates, organism) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "organism"),
+    [
+        (["CD4", "LYZ", "NKG7", "RP11-34P13.7"], "Homo sapiens"),
+        (["Cd4", "Lyz2", "Nkg7", "Gm1"], "Mus musculus"),
+        (["ENSG00000010610.9", "ENSG00000090382"], "Homo sapiens"),
+        (["ENSMUSG00000023274", "ENSMUSG00000069516"], "Mus musculus"),
+        (["ENSDARG00000000001"], "Danio rerio"),
+        (["gene1", "gene2", "CD4"], None),
+        ([], None),
+    ],
+)
+def test_an_organism_is_recognized_by_its_genes(names, organism):
+    assert recognize_organism(pd.DataFrame(index=names)) == organism
+    unnamed = pd.DataFrame({"symbol": names}, index=[f"f{number}" for number in range(len(names))])
+    assert recognize_organism(unnamed) == organism

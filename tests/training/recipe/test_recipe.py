@@ -5,10 +5,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from smile_runtime.cards import unstated_facts
 from smile_runtime.errors import RecipeError
 from smile_training import read_recipe
 from smile_training.recipe.presets import KINDS, PRESETS
 from smile_training.recipe.read import resolve_recipe
+from smile_training.recipe.write import write_recipe
 
 RECIPES = Path(__file__).parents[3] / "training/recipes"
 
@@ -216,8 +218,29 @@ def test_an_error_names_a_missing_field(path: Path) -> None:
         read_recipe(write(path, data=""))
     with pytest.raises(RecipeError, match=r"some\.toml.*`data`"):
         read_recipe(write(path, data="[modalities.rna]\n"))
-    with pytest.raises(RecipeError, match=r"some\.toml.*`source`"):
-        read_recipe(write(path, data="[modalities.rna.data]\npath = 'cells.h5ad'\n"))
+    with pytest.raises(RecipeError, match=r"some\.toml.*`path`"):
+        read_recipe(write(path, data="[modalities.rna.data]\n"))
+
+
+def test_facts_may_be_left_open(path: Path) -> None:
+    path.write_text('name = "tiny"\n[modalities.rna.data]\npath = "cells.h5ad"\n', "utf-8")
+    recipe = read_recipe(path)
+    assert recipe.title == "tiny"
+    assert {recipe.description, recipe.organism, recipe.tissue, recipe.license} == {"not stated"}
+    (source,) = (modality.data.source for modality in recipe.modalities.values())
+    assert list(unstated_facts(recipe.description, recipe.license, [source])) == [
+        "the description is not stated",
+        "the license is not stated",
+        "the name of the source is not stated",
+        "the license of the source is not stated",
+        "the url of the source is not stated",
+    ]
+
+
+def test_a_written_recipe_is_read_as_the_same_recipe(path: Path) -> None:
+    recipe = read_recipe(write(path, 'preset = "stem"', "[modalities.rna.noise]\ngaussian = 0.3"))
+    write_recipe(path, msgspec.to_builtins(recipe))
+    assert read_recipe(path) == recipe
 
 
 def test_an_error_names_a_missing_file(path: Path) -> None:

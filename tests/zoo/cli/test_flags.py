@@ -101,3 +101,8 @@ def test_every_option_of_an_error_has_a_flag(package: str, commands: dict[str, s
 )
 def test_errors_name_the_flags_of_the_command(options: dict[str, object], text: str) -> None:
     assert error_text(SmileError("the query has no X", options=options), load_command("project")) == text
+
+
+def test_flags_come_before_a_list() -> None:
+    error = SmileError("no such layer; choose one of these\n- a\n- b", options={"layer": "a"})
+    assert error_text(error, load_command("project")) == "no such layer; choose one of these (--layer a)\n- a\n- b"

@@ -32,9 +32,25 @@ def test_texts_change_in_manifest_and_card(pbmc_copy: Path) -> None:
 
 def test_an_unclear_source_is_named(pbmc_copy: Path) -> None:
     manifest = (pbmc_copy / "config.json").read_bytes()
-    with pytest.raises(SpaceError, match="there is no one source 'other'; name one of: \"10x Genomics"):
+    with pytest.raises(SpaceError, match="there is no source 'other'; name one of: \"10x Genomics"):
         describe(pbmc_copy, source="other", source_url="https://example.org")
     assert (pbmc_copy / "config.json").read_bytes() == manifest
+
+
+def test_files_of_one_source_are_described_together(pbmc_copy: Path) -> None:
+    manifest = json.loads((pbmc_copy / "config.json").read_text("utf-8"))
+    unstated = {"name": "not stated", "licence": "not stated"}
+    manifest["sources"] = [{**unstated, "sha256": digit * 64} for digit in "ab"]
+    (pbmc_copy / "config.json").write_text(json.dumps(manifest), "utf-8")
+    facts = CliRunner().invoke(command, [str(pbmc_copy), "--title", "Blood", "--json"])
+    assert json.loads(facts.stdout)["unstated"] == [
+        "the name of the source is not stated",
+        "the license of the source is not stated",
+        "the url of the source is not stated",
+    ]
+    changed = describe(pbmc_copy, source_name="A study", source_license="MIT")
+    assert [(source.name, source.license) for source in changed.sources] == [("A study", "MIT")] * 2
+    assert [source.sha256[0] for source in changed.sources] == ["a", "b"]
 
 
 def test_a_text_that_states_nothing_is_rejected(pbmc_copy: Path) -> None:

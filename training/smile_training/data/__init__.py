@@ -1,24 +1,29 @@
 """Training data: cells, labels and batches of every modality."""
 
-from smile_training.data.cells import Cells
+from smile_training.data.cells import Cells, file_titles
 from smile_training.data.contacts import distance_bands, parse_pairs
 from smile_training.data.data_files import data_file_paths, data_file_sha256
 from smile_training.data.dataset import Dataset, read_dataset, rows_with_names
 from smile_training.data.degradation import StressLevel, count_units, degrade_cells, stress_cells, thin_counts
 from smile_training.data.doublets import mix_pairs
 from smile_training.data.folds import Fold, batch_folds, require_folds, split_folds
+from smile_training.data.label_columns import NO_LABELS
+from smile_training.data.survey import Survey, survey_file
 
 __all__ = [
+    "NO_LABELS",
     "Cells",
     "Dataset",
     "Fold",
     "StressLevel",
+    "Survey",
     "batch_folds",
     "count_units",
     "data_file_paths",
     "data_file_sha256",
     "degrade_cells",
     "distance_bands",
+    "file_titles",
     "mix_pairs",
     "parse_pairs",
     "read_dataset",
@@ -26,5 +31,6 @@ __all__ = [
     "rows_with_names",
     "split_folds",
     "stress_cells",
+    "survey_file",
     "thin_counts",
 ]

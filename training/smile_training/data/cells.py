@@ -123,16 +123,29 @@ def read_cells(name: str, modality: Modality, folder: Path, *, organism: str = "
     """
     data = modality.data
     paths = [data.path] if isinstance(data.path, str) else data.path
+    titles = file_titles(paths)
     synonyms = words_of_kind(kind_of_features(modality.kind))
     select = partial(_select_features, kind=modality.kind, organism=organism)
     by_file = [
         _from_adata(select(adata, folder / path), folder / path, data, modality.preprocessing)
         for path, adata in zip(paths, open_data_files(name, data, folder, synonyms=synonyms), strict=True)
     ]
-    cells = by_file[0] if len(by_file) == 1 else _join(by_file, [Path(path).stem for path in paths])
+    if data.distinct_cells is True:
+        by_file = [_named_after(title, cells) for title, cells in zip(titles, by_file, strict=True)]
+    cells = by_file[0] if len(by_file) == 1 else _join(by_file, titles)
     cells = _drop_empty(cells)
     _warn_of_empty_features(cells)
     return cells
+
+
+def file_titles(paths: Sequence[str]) -> list[str]:
+    """Return what batches and cells of each file are named after: the file's name, or its path if names repeat."""
+    stems = [Path(path).stem for path in paths]
+    return stems if len(set(stems)) == len(stems) else [Path(path).with_suffix("").as_posix() for path in paths]
+
+
+def _named_after(title: str, cells: Cells) -> Cells:
+    return replace(cells, names=np.array([f"{title}, {name}" for name in cells.names], dtype=object))
 
 
 def _select_features(adata: anndata.AnnData, path: Path, *, kind: Kind, organism: str) -> anndata.AnnData:

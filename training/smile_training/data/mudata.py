@@ -62,6 +62,26 @@ def read_modality(
     return adata
 
 
+def modality_names(path: Path) -> list[str]:
+    """Return the names of the modalities of an h5mu file.
+
+    Raises
+    ------
+    RecipeError
+        If the file is damaged.
+    """
+    return _read_shared(path)[0]
+
+
+def add_shared_columns(obs: pd.DataFrame, path: Path, table: str) -> pd.DataFrame:
+    """Return the cells of a table of an h5mu file with the columns that the file keeps for all modalities."""
+    modalities, shared = _read_shared(path)
+    shared = shared[~shared.index.duplicated()]
+    columns = _shared_columns(shared.columns, table, modalities)
+    added = {name: shared[column].reindex(obs.index) for name, column in columns.items() if name not in obs}
+    return obs.assign(**added)
+
+
 def _read_shared(path: Path) -> tuple[list[str], pd.DataFrame]:
     """Return the names of the modalities, and the table of cells that they share."""
     import h5py

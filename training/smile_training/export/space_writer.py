@@ -42,11 +42,12 @@ from smile_training.export.int8_writer import write_int8
 from smile_training.export.onnx_export import export_onnx, torch_embedding
 from smile_training.export.sparse_writer import write_sparse
 from smile_training.model import TrainedEncoder
-from smile_training.recipe import Recipe
+from smile_training.recipe import Recipe, write_recipe
 from smile_training.reference import fit_label_profiles
 
 N_PARITY_ROWS = 16
 BUILD_PACKAGES = ("smile-zoo", "torch", "onnx", "scikit-learn", "scanpy", "umap-learn", "numpy", "anndata")
+RECIPE_NAME = "recipe.toml"
 POINTS_NAME = "reference/points.safetensors"
 
 
@@ -130,6 +131,8 @@ def write_space(folder: Path, recipe: Recipe, contents: SpaceContents) -> Manife
         write_points(contents.points, folder / POINTS_NAME)
     else:
         shutil.copyfile(contents.onto.path / contents.onto.manifest.reference.points, folder / POINTS_NAME)
+    document = _recipe_document(recipe)
+    write_recipe(folder / RECIPE_NAME, document)
     manifest = Manifest(
         format=FORMAT,
         format_version=FORMAT_VERSION,
@@ -144,7 +147,7 @@ def write_space(folder: Path, recipe: Recipe, contents: SpaceContents) -> Manife
         encoders=encoders,
         reference=_reference_record(recipe, contents),
         metrics=contents.metrics,
-        recipe=_recipe_document(recipe),
+        recipe=document,
         versions={
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in BUILD_PACKAGES},

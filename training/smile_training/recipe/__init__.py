@@ -1,8 +1,10 @@
 """The recipe that a space is built from: records, presets, reading and fingerprint."""
 
 from smile_training.recipe.fingerprint import recipe_sha256
-from smile_training.recipe.read import read_recipe
+from smile_training.recipe.presets import accepted_values
+from smile_training.recipe.read import read_recipe, resolve_recipe
 from smile_training.recipe.records import (
+    NOT_STATED,
     Data,
     Kind,
     Loss,
@@ -16,8 +18,10 @@ from smile_training.recipe.records import (
     Stem,
     Training,
 )
+from smile_training.recipe.write import write_recipe
 
 __all__ = [
+    "NOT_STATED",
     "Data",
     "Kind",
     "Loss",
@@ -30,6 +34,9 @@ __all__ = [
     "Reference",
     "Stem",
     "Training",
+    "accepted_values",
     "read_recipe",
     "recipe_sha256",
+    "resolve_recipe",
+    "write_recipe",
 ]

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from smile_runtime.manifest import AcceptedValues
+from smile_training.recipe.records import Kind
+
 _UNSCALED: dict[str, Any] = {"target_sum": "none", "log1p": False}
 _PEAK_FIELDS: dict[str, Any] = {
     "preprocessing": {**_UNSCALED, "values": "presence", "binarise": True, "tfidf": True},
@@ -17,6 +20,13 @@ KINDS: dict[str, dict[str, Any]] = {
     "hic": {"preprocessing": {"values": "counts"}, "data": {"n_top_features": 100_000}},
     "processed": {"preprocessing": {**_UNSCALED, "values": "numbers"}, "data": {"n_top_features": 100_000}},
 }
+
+
+def accepted_values(kind: Kind) -> AcceptedValues:
+    """Return the values that an encoder of a kind accepts unless its recipe says otherwise."""
+    accepted: AcceptedValues = KINDS[kind].get("preprocessing", {}).get("values", "expression")
+    return accepted
+
 
 _PAIRED_LOSS: dict[str, Any] = {"temperature": 0.1, "pseudo_type_temperature": 1.0}
 _PAIRED_TRAINING: dict[str, Any] = {"loss": _PAIRED_LOSS, "epochs": 20}

@@ -73,6 +73,8 @@ def _with_defaults(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields on top of those of the preset for this variant, and of each modality's kind."""
     preset = PRESETS.get(str(fields.get("preset", "published")), {}).get(str(fields.get("variant", "smile")), {})
     result = _merge({key: value for key, value in preset.items() if key != "kinds"}, fields)
+    if "name" in fields:
+        result.setdefault("title", fields["name"])
     modalities = fields.get("modalities")
     if isinstance(modalities, dict):
         result["modalities"] = {

@@ -25,6 +25,10 @@ Column = Annotated[str, msgspec.Meta(pattern=r"^[^/]+\Z")]
 """A column of obs whose name can be part of a field name in an h5ad file."""
 
 
+NOT_STATED = "not stated"
+"""Text of a fact that a recipe leaves open; publishing a space needs most of them."""
+
+
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of a recipe's sections: immutable, and strict about what they hold."""
 
@@ -32,8 +36,8 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class Source(Section, frozen=True):
     """Source of the cells, for the manifest and the card."""
 
-    name: str
-    license: str = msgspec.field(name="licence")
+    name: str = NOT_STATED
+    license: str = msgspec.field(default=NOT_STATED, name="licence")
     url: str = ""
 
 
@@ -53,7 +57,7 @@ class Data(Section, frozen=True):
 
     path: str | list[str]
     """Files relative to the data folder: .h5ad, .h5mu, .zarr, .cool, .scool, a folder of .cool; several are joined."""
-    source: Source
+    source: Source = Source()
     sha256: str | list[str] = ""
     """The sha256 of each file, verified before it is opened; empty to skip this."""
     obs: str = ""
@@ -65,6 +69,8 @@ class Data(Section, frozen=True):
     """Kind of expression values; None to recognize it."""
     target_sum: Positive | msgspec.UnsetType = msgspec.UNSET
     """Total that log-normalized cells were scaled to; inferred from each cell unless set."""
+    distinct_cells: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether cells of the same name in different files are different cells, and are named after their file."""
     batch_key: str | None = None
     label_key: str | None = None
     """Label column for pairing and metrics: the finest level."""
@@ -225,15 +231,17 @@ class Export(Section, frozen=True):
     """Whether to add an int8 graph for each encoder if it agrees with float32."""
 
 
-class Recipe(Section, frozen=True):
+class Recipe(Section, frozen=True, kw_only=True):
     """All settings of a space."""
 
     name: Name
     title: str
-    description: str
-    organism: str
-    tissue: str
-    license: str = msgspec.field(name="licence")
+    """Title on the card and in lists; the name unless stated."""
+    description: str = NOT_STATED
+    organism: str = NOT_STATED
+    """Scientific name of the species."""
+    tissue: str = NOT_STATED
+    license: str = msgspec.field(default=NOT_STATED, name="licence")
     modalities: dict[Name, Modality]
     """Modalities by name. The first should separate cell types best: it is paired with itself in mpSMILE, and is the
     teacher in a composition."""

@@ -34,7 +34,7 @@ def command(directory: Path, *, as_json: bool, **texts: str | None) -> None:
     if all(text is None for text in texts.values()):
         raise click.UsageError("nothing to change; give at least one option, such as --license CC-BY-4.0")
     manifest = describe(directory, **texts)
-    missing = list(unstated_facts(manifest.license, manifest.sources))
+    missing = list(unstated_facts(manifest.description, manifest.license, manifest.sources))
     if as_json:
         print_json({"space": str(directory), "unstated": missing})
     for fact in missing:

@@ -8,14 +8,17 @@ from smile_runtime.errors import SmileError
 
 
 def error_text(error: SmileError, command: click.Command) -> str:
-    """Return an error's message, followed by those flags of a command that would help.
+    """Return an error's message, with those flags of a command that would help after its first line.
 
     An option of the error is an argument of a Python function. The command's parameter of the same name knows its
     flag; an option that the command does not have is left out.
     """
     flags = {parameter.name: max(parameter.opts, key=len) for parameter in command.params}
     texts = [_flag_text(flags[name], value) for name, value in error.options.items() if name in flags]
-    return f"{error.message} ({', '.join(texts)})" if texts else error.message
+    if not texts:
+        return error.message
+    line, *items = error.message.split("\n- ")
+    return "\n- ".join([f"{line} ({', '.join(texts)})", *items])
 
 
 def _flag_text(flag: str, value: object) -> str:

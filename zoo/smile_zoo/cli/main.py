@@ -38,7 +38,7 @@ BUILT_IN = {
 
 TRAINING = {
     "evaluate": "Measure a RECIPE on held-out cells, next to its baselines.",
-    "train": "Train a space from a RECIPE, measure it, and write its directory.",
+    "train": "Train a space from a RECIPE or from DATA files, measure it, and write its directory.",
 }
 """Subcommands that smile_training adds through the entry-point group ``smile_zoo.commands``."""
 

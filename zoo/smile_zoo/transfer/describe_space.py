@@ -45,7 +45,7 @@ def describe(
     title, description, tissue, license
         New texts; None to keep the present ones.
     source
-        Name of the data source to change; None if there is only one.
+        Name of the data source to change, which several files may share; None if there is only one.
     source_name, source_license, source_url
         New texts of that source; None to keep the present ones.
 
@@ -71,9 +71,8 @@ def describe(
     source_texts = {"name": source_name, "license": source_license, "url": source_url}
     changed = msgspec.structs.replace(manifest, **_stated(texts))
     if new := _stated(source_texts):
-        index = _find_source(manifest.sources, source)
-        sources = list(manifest.sources)
-        sources[index] = msgspec.structs.replace(sources[index], **new)
+        name = _source_name(manifest.sources, source)
+        sources = [msgspec.structs.replace(each, **new) if each.name == name else each for each in manifest.sources]
         changed = msgspec.structs.replace(changed, sources=sources)
     content = encode_manifest(changed)
     parse_manifest(content, "the new manifest")  # no text may make the space unreadable
@@ -104,11 +103,11 @@ def _stated(texts: dict[str, str | None]) -> dict[str, str]:
     return given
 
 
-def _find_source(sources: list[SourceRecord], name: str | None) -> int:
-    names = [source.name for source in sources]
+def _source_name(sources: list[SourceRecord], name: str | None) -> str:
+    names = list(dict.fromkeys(source.name for source in sources))
     if name is None and len(names) == 1:
-        return 0
-    if name is None or names.count(name) != 1:
-        problem = "which source is meant is not clear" if name is None else f"there is no one source {name!r}"
+        return names[0]
+    if name is None or name not in names:
+        problem = "which source is meant is not clear" if name is None else f"there is no source {name!r}"
         raise SpaceError(f"{problem}; name one of: {', '.join(map(repr, names)) or 'none'}", options={"source": None})
-    return names.index(name)
+    return name

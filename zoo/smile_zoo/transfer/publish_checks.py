@@ -77,7 +77,7 @@ def _unlisted(path: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _unstated(manifest: Manifest) -> Iterator[str]:
-    for fact in unstated_facts(manifest.license, manifest.sources):
+    for fact in unstated_facts(manifest.description, manifest.license, manifest.sources):
         yield f"{fact}; set it with: smile-zoo describe"
     if not manifest.sources:
         yield "no data source is stated; name it in the recipe and build the space again"
