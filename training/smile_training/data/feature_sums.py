@@ -1,11 +1,15 @@
 """Sums over cells from which features are selected, added up chunk by chunk."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, is_sparse
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class FeatureSums:
     """Each feature's sums over the cells of each batch.
 
@@ -13,6 +17,8 @@ class FeatureSums:
 
     Attributes
     ----------
+    features
+        Feature ids, all different, ``n_features`` of them.
     n_cells
         Number of cells of each batch, shape ``(n_batches,)``.
     n_detected
@@ -23,27 +29,35 @@ class FeatureSums:
         Sum of the squared values, shape ``(n_batches, n_features)``.
     """
 
-    def __init__(self, n_batches: int, n_features: int) -> None:
-        self.n_cells = np.zeros(n_batches, np.int64)
-        self.n_detected = np.zeros((n_batches, n_features), np.int32)
-        self.total = np.zeros((n_batches, n_features))
-        self.square = np.zeros((n_batches, n_features))
+    features: tuple[str, ...]
+    n_cells: NDArray[np.int64]
+    n_detected: NDArray[np.int32]
+    total: NDArray[np.float64]
+    square: NDArray[np.float64]
+
+    @classmethod
+    def zeros(cls, n_batches: int, features: tuple[str, ...]) -> "FeatureSums":
+        """Return sums over no cells."""
+        shape = (n_batches, len(features))
+        return cls(
+            features=features,
+            n_cells=np.zeros(n_batches, np.int64),
+            n_detected=np.zeros(shape, np.int32),
+            total=np.zeros(shape),
+            square=np.zeros(shape),
+        )
 
     def add(self, values: Matrix, batches: NDArray[np.int64]) -> None:
         """Add cells, shape ``(n, n_features)``, of the given batches, shape ``(n,)``."""
-        present, row = np.unique(batches, return_inverse=True)
-        self.n_cells[present] += np.bincount(row)
+        np.add.at(self.n_cells, batches, 1)
         if not is_sparse(values):
-            for batch in present:
+            for batch in np.unique(batches):
                 self._add_dense(values[batches == batch], batch)
             return
-        n_features = self.total.shape[1]
-        entry = np.repeat(row * n_features, np.diff(values.indptr)) + values.indices
-        self.n_detected[present] += np.bincount(entry, minlength=len(present) * n_features).reshape(-1, n_features)
-        for sums, added in ((self.total, values.data), (self.square, values.data * values.data)):
-            some = sums[present].ravel()  # (n_present * n_features,)
-            np.add.at(some, entry, added.astype(np.float64))
-            sums[present] = some.reshape(-1, n_features)
+        entry = np.repeat(batches * len(self.features), np.diff(values.indptr)) + values.indices
+        np.add.at(self.n_detected.reshape(-1), entry, 1)
+        np.add.at(self.total.reshape(-1), entry, values.data.astype(np.float64))
+        np.add.at(self.square.reshape(-1), entry, (values.data * values.data).astype(np.float64))
 
     def _add_dense(self, values: NDArray[np.float32], batch: int) -> None:
         self.n_detected[batch] += (values != 0).sum(axis=0)
@@ -52,19 +66,32 @@ class FeatureSums:
 
     def with_features(self, columns: NDArray[np.intp]) -> "FeatureSums":
         """Return the sums of the given features, in that order."""
-        return self._with(self.n_detected[:, columns], self.total[:, columns], self.square[:, columns])
-
-    def joined(self, others: "FeatureSums") -> "FeatureSums":
-        """Return the sums of these features and of others, over the cells of these."""
-        return self._with(
-            np.hstack([self.n_detected, others.n_detected]),
-            np.hstack([self.total, others.total]),
-            np.hstack([self.square, others.square]),
+        return FeatureSums(
+            features=tuple(self.features[column] for column in columns),
+            n_cells=self.n_cells,
+            n_detected=self.n_detected[:, columns],
+            total=self.total[:, columns],
+            square=self.square[:, columns],
         )
 
-    def _with(
-        self, n_detected: NDArray[np.int32], total: NDArray[np.float64], square: NDArray[np.float64]
-    ) -> "FeatureSums":
-        result = FeatureSums(0, 0)
-        result.n_cells, result.n_detected, result.total, result.square = self.n_cells, n_detected, total, square
-        return result
+    def beside(self, others: "FeatureSums") -> "FeatureSums":
+        """Return the sums of these features, then of others as if over as many cells of each batch as these."""
+        share = (self.n_cells / np.maximum(others.n_cells, 1))[:, None]
+        return FeatureSums(
+            features=self.features + others.features,
+            n_cells=self.n_cells,
+            n_detected=np.hstack([self.n_detected, others.n_detected]),
+            total=np.hstack([self.total, others.total * share]),
+            square=np.hstack([self.square, others.square * share]),
+        )
+
+
+def stack_batches(parts: Sequence[FeatureSums], order: NDArray[np.intp]) -> FeatureSums:
+    """Return the sums of the same features in the batches of all parts, in the given order, shape ``(n_batches,)``."""
+    return FeatureSums(
+        features=parts[0].features,
+        n_cells=np.concatenate([part.n_cells for part in parts])[order],
+        n_detected=np.concatenate([part.n_detected for part in parts])[order],
+        total=np.concatenate([part.total for part in parts])[order],
+        square=np.concatenate([part.square for part in parts])[order],
+    )

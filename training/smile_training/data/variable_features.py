@@ -1,7 +1,5 @@
 """The most variable features, ranked from sums over cells as scanpy ranks them from the cells."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -36,7 +34,7 @@ def ranked_values(raw: Matrix, size_factor: NDArray[np.float32], settings: Prepr
     return map_values(logged, np.expm1)  # with the rounding of a logarithm, as scanpy sees it
 
 
-def rank_features(sums: FeatureSums, names: Sequence[str], n_top: int) -> NDArray[np.intp]:
+def rank_features(sums: FeatureSums, n_top: int) -> NDArray[np.intp]:
     """Rank features by their variation within batches, as ``scanpy.pp.highly_variable_genes(flavor="seurat")`` does.
 
     In each batch, features are binned by their mean, and each one's dispersion is compared with those of its bin
@@ -47,8 +45,6 @@ def rank_features(sums: FeatureSums, names: Sequence[str], n_top: int) -> NDArra
     ----------
     sums
         Sums over each batch of the cells' values, scaled to one total but not logarithms.
-    names
-        Names of the features, all different, shape ``(n_features,)``.
     n_top
         Number of features to choose in each batch.
 
@@ -56,11 +52,12 @@ def rank_features(sums: FeatureSums, names: Sequence[str], n_top: int) -> NDArra
     -------
         Indices of all features, most variable first, shape ``(n_features,)``.
     """
-    n_chosen, n_known = np.zeros((2, len(names)), np.int64)
-    total = np.zeros(len(names))
+    n_features = len(sums.features)
+    n_chosen, n_known = np.zeros((2, n_features), np.int64)
+    total = np.zeros(n_features)
     for batch in np.flatnonzero(sums.n_cells):
         detected = sums.n_detected[batch] > 0
-        normalized = np.zeros(len(names))  # features without a value count as 0 in the average, and are never chosen
+        normalized = np.zeros(n_features)  # features without a value count as 0 in the average, and are never chosen
         normalized[detected] = _normalized_dispersion(
             sums.total[batch, detected], sums.square[batch, detected], int(sums.n_cells[batch])
         )
@@ -68,8 +65,8 @@ def rank_features(sums: FeatureSums, names: Sequence[str], n_top: int) -> NDArra
         n_chosen[known & detected] += _among_highest(normalized[known & detected], n_top)
         total[known] += normalized[known]
         n_known += known
-    average = np.divide(total, n_known, out=np.full(len(names), -np.inf), where=n_known > 0)
-    by_name = np.argsort(np.argsort(np.array(names, dtype=object)))
+    average = np.divide(total, n_known, out=np.full(n_features, -np.inf), where=n_known > 0)
+    by_name = np.argsort(np.argsort(np.array(sums.features, dtype=object)))
     return np.lexsort((by_name, -average, -n_chosen))
 
 
@@ -90,9 +87,7 @@ def _normalized_dispersion(
     by_bin = dispersion.groupby(pd.cut(np.log1p(mean), bins=_N_BINS), observed=True)
     center, spread = by_bin.transform("mean"), by_bin.transform("std")
     alone = spread.isna()  # in its bin, where its normalized dispersion is 1
-    normalized: NDArray[np.float64] = (
-        (dispersion - center.mask(alone, 0.0)) / spread.mask(alone, center)
-    ).to_numpy()
+    normalized: NDArray[np.float64] = ((dispersion - center.mask(alone, 0.0)) / spread.mask(alone, center)).to_numpy()
     return normalized
 
 

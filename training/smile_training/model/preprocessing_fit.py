@@ -61,10 +61,13 @@ def _most_variable(cells: Cells, n_top: int, settings: PreprocessingSettings) ->
     if settings.values != "expression":
         plain = plain_preprocessing(len(cells.features), settings)
         return np.argsort(-_moments(plain, cells)[1], kind="stable")
-    sums = FeatureSums(len(cells.batch_names), len(cells.features))
+    sums = FeatureSums.zeros(len(cells.batch_names), cells.features)
     for rows in row_blocks(cells.raw):
         sums.add(ranked_values(cells.raw[rows], cells.size_factor[rows], settings), cells.batches[rows])
-    return rank_features(sums, cells.features, n_top)
+    if cells.left_out is None:
+        return rank_features(sums, n_top)
+    order = rank_features(sums.beside(cells.left_out), n_top)
+    return order[order < len(cells.features)]
 
 
 def fit_preprocessing(cells: Cells, settings: PreprocessingSettings) -> Preprocessing:
