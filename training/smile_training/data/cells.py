@@ -125,8 +125,9 @@ def read_cells(name: str, modality: Modality, folder: Path, *, organism: str = "
         for path, adata in zip(paths, open_data_files(name, data, folder, synonyms=synonyms), strict=True)
     ]
     cells = by_file[0] if len(by_file) == 1 else _join(by_file, [Path(path).stem for path in paths])
-    cells = _drop_empty(cells)
-    _warn_of_empty_features(cells)
+    cells = drop_empty(cells, _filled(cells.raw))
+    if is_sparse(cells.raw):
+        warn_of_empty_features(int((cells.raw.getnnz(axis=0) == 0).sum()), len(cells.features))
     return cells
 
 
@@ -211,21 +212,34 @@ def _join(by_file: Sequence[Cells], titles: Sequence[str]) -> Cells:
     )
 
 
-def _drop_empty(cells: Cells) -> Cells:
-    if is_sparse(cells.raw):
-        filled = np.flatnonzero(np.diff(cells.raw.indptr) > 0)
-    else:
-        filled = np.flatnonzero(~np.isnan(cells.raw).all(axis=1))
-    if len(filled) < len(cells):
-        logger.warning("%d of %d cells have no values and are left out", len(cells) - len(filled), len(cells))
-        cells = cells.subset(filled)
+def _filled(raw: Matrix) -> NDArray[np.bool_]:
+    """Return whether each cell has any value, shape ``(n_cells,)``."""
+    if is_sparse(raw):
+        return np.diff(raw.indptr) > 0
+    filled: NDArray[np.bool_] = ~np.isnan(raw).all(axis=1)
+    return filled
+
+
+def drop_empty(cells: Cells, filled: NDArray[np.bool_]) -> Cells:
+    """Return the cells that have values, and log the number of the others.
+
+    Raises
+    ------
+    RecipeError
+        If they are fewer than two.
+    """
+    n_filled = int(filled.sum())
+    if n_filled < len(cells):
+        logger.warning("%d of %d cells have no values and are left out", len(cells) - n_filled, len(cells))
+        cells = cells.subset(np.flatnonzero(filled))
     if len(cells) < 2:
         raise RecipeError(f"{len(cells)} cells with values are too few to train on; at least 2 are needed")
     return cells
 
 
-def _warn_of_empty_features(cells: Cells) -> None:
-    if is_sparse(cells.raw) and (n_empty := int((cells.raw.getnnz(axis=0) == 0).sum())):
+def warn_of_empty_features(n_empty: int, n_features: int) -> None:
+    """Log how many features have no value in any cell."""
+    if n_empty:
         logger.warning(
-            "%d of %d features are zero in all cells and contribute nothing to training", n_empty, len(cells.features)
+            "%d of %d features are zero in all cells and contribute nothing to training", n_empty, n_features
         )
