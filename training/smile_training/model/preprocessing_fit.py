@@ -23,6 +23,9 @@ from smile_training.data import (
 from smile_training.model.row_blocks import row_blocks
 from smile_training.recipe import Data, PreprocessingSettings
 
+SUMMED_CELLS = 1024
+"""Number of cells that are added to sums at a time, which changes no sum."""
+
 
 def select_features(cells: Cells, data: Data, settings: PreprocessingSettings) -> Cells:
     """Select features as the recipe states; keep all if there are at most ``n_top_features``.
@@ -62,7 +65,7 @@ def _most_variable(cells: Cells, n_top: int, settings: PreprocessingSettings) ->
         plain = plain_preprocessing(len(cells.features), settings)
         return np.argsort(-_moments(plain, cells)[1], kind="stable")
     sums = FeatureSums.zeros(len(cells.batch_names), cells.features)
-    for rows in row_blocks(cells.raw):
+    for rows in row_blocks(cells.raw, SUMMED_CELLS):
         sums.add(ranked_values(cells.raw[rows], cells.size_factor[rows], settings), cells.batches[rows])
     if cells.left_out is None:
         return rank_features(sums, n_top)
