@@ -49,13 +49,14 @@ class FeatureSums:
 
     def add(self, values: Matrix, batches: NDArray[np.int64]) -> None:
         """Add cells, shape ``(n, n_features)``, of the given batches, shape ``(n,)``."""
-        np.add.at(self.n_cells, batches, 1)
+        self.n_cells[:] += np.bincount(batches, minlength=len(self.n_cells))
         if not is_sparse(values):
             for batch in np.unique(batches):
                 self._add_dense(values[batches == batch], batch)
             return
-        entry = np.repeat(batches * len(self.features), np.diff(values.indptr)) + values.indices
-        np.add.at(self.n_detected.reshape(-1), entry, 1)
+        entry = np.repeat(batches * len(self.features), np.diff(values.indptr))
+        entry += values.indices
+        np.add.at(self.n_detected.reshape(-1), entry, np.ones(len(entry), np.int32))  # a scalar takes 40 times as long
         np.add.at(self.total.reshape(-1), entry, values.data.astype(np.float64))
         np.add.at(self.square.reshape(-1), entry, (values.data * values.data).astype(np.float64))
 

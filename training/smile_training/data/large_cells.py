@@ -52,7 +52,7 @@ MAX_WHOLE_BYTES = 2**28
 """Size of the sparse values up to which files are read as a whole: 256 MB, as of 25,000 cells with 20,000 genes."""
 N_CANDIDATES = 2
 """Number of features read for each one that is selected."""
-CHUNK_BYTES = 2**24
+CHUNK_BYTES = 2**23
 MAX_CHUNK_CELLS = 4096
 _SAMPLE_CELLS = 256
 
