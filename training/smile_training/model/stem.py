@@ -11,7 +11,7 @@ from smile_runtime.errors import RecipeError
 from smile_training.model.row_blocks import BLOCK_CELLS
 from smile_training.recipe import Stem
 
-GRAM_CELLS = 2048
+GRAM_CELLS = 4096
 MAX_GRAM_FEATURES = 4000
 """Number of features up to which their Gram matrix, 128 MB, takes less time than a solver's many passes."""
 
@@ -75,7 +75,8 @@ def _from_gram(transformed: Matrix, preprocessing: Preprocessing, settings: Stem
     gram, mean = np.zeros((n_features, n_features)), np.zeros(n_features)
     for start in range(0, n_cells, GRAM_CELLS):
         centered = preprocessing.centered(dense(transformed[start : start + GRAM_CELLS]))  # (n, n_features)
-        np.nan_to_num(centered, copy=False)
+        if not is_sparse(transformed):
+            np.nan_to_num(centered, copy=False)
         gram += centered.T @ centered
         mean += centered.sum(axis=0, dtype=np.float64)
     mean /= n_cells  # almost zero, unless the preprocessing was fitted on other cells
