@@ -13,9 +13,9 @@ BLOCK_CELLS = 20_480
 """Up to this many cells are computed as a whole, so that small data sets give the same results as without blocks."""
 
 
-def row_blocks(matrix: Matrix, n_rows: int = BLOCK_CELLS) -> Iterator[slice]:
-    """Yield slices of ``n_rows`` rows; a dense matrix is one block."""
-    step = n_rows if is_sparse(matrix) else max(1, matrix.shape[0])
+def row_blocks(matrix: Matrix, n_rows: int | None = None) -> Iterator[slice]:
+    """Yield slices of ``n_rows`` rows, by default `BLOCK_CELLS`; a dense matrix is one block."""
+    step = n_rows or BLOCK_CELLS if is_sparse(matrix) else max(1, matrix.shape[0])
     for start in range(0, matrix.shape[0], step):
         yield slice(start, min(start + step, matrix.shape[0]))
 
