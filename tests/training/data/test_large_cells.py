@@ -12,7 +12,7 @@ import scipy
 from msgspec.structs import replace
 
 from smile_runtime.errors import QueryError, RecipeError, ValueKindError
-from smile_training.data import large_cells
+from smile_training.data import large_cells, large_file
 from smile_training.data.cells import Cells, read_cells
 from smile_training.data.dataset import read_dataset
 from smile_training.data.large_cells import are_large, read_large_cells
@@ -27,7 +27,7 @@ N_TOP = 20
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(large_cells, "MAX_WHOLE_BYTES", 0)
-    monkeypatch.setattr(large_cells, "MAX_CHUNK_CELLS", 7)
+    monkeypatch.setattr(large_file, "MAX_CHUNK_CELLS", 7)
 
 
 @pytest.fixture

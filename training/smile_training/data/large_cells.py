@@ -7,43 +7,27 @@ features are kept, because a feature is compared with all those of its mean.
 
 import logging
 import math
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
-import anndata
 import numpy as np
 import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix, Rows, row_bytes, select_columns
 from smile_runtime.encoder import size_factors
 from smile_runtime.errors import QueryError, RecipeError
 from smile_runtime.formats import is_foreign
-from smile_runtime.query import (
-    FileQuery,
-    MatrixLocation,
-    MatrixValues,
-    ReinterpretationError,
-    StoredFrame,
-    ValueInterpretation,
-    ValueInterpreter,
-    interpret_query,
-    open_query,
-    select_values,
-    warn_of_empty_cells,
-)
-from smile_training.data.cell_table import batch_ids, columns_of_kind, join_batches, require_names
-from smile_training.data.cell_values import measured_columns, raw_values, recipe_error, value_interpreter
+from smile_runtime.query import MatrixValues, open_query
+from smile_training.data.cell_table import join_batches
 from smile_training.data.cells import Cells, drop_empty, warn_of_empty_features
 from smile_training.data.contacts import parse_pairs, within_distance
-from smile_training.data.data_files import add_table, data_file_paths
+from smile_training.data.data_files import data_file_paths
 from smile_training.data.feature_sums import FeatureSums, stack_batches
-from smile_training.data.label_columns import Labels, merge_labels, read_labels
-from smile_training.data.variable_features import plain_preprocessing, rank_features, ranked_values
+from smile_training.data.label_columns import Labels, merge_labels
+from smile_training.data.large_file import LargeFile, open_large_file
+from smile_training.data.variable_features import rank_features
 from smile_training.recipe import Data, Modality, PreprocessingSettings
 
 logger = logging.getLogger(__name__)
@@ -52,9 +36,8 @@ MAX_WHOLE_BYTES = 2**28
 """Size of the sparse values up to which files are read as a whole: 256 MB, as of 25,000 cells with 20,000 genes."""
 N_CANDIDATES = 2
 """Number of features read for each one that is selected."""
-CHUNK_BYTES = 2**23
-MAX_CHUNK_CELLS = 4096
 _SAMPLE_CELLS = 256
+_VALUE_BYTES = 8  # float32 and the index of its feature
 
 
 def are_large(modality: Modality, folder: Path) -> bool:
@@ -79,9 +62,9 @@ def _sparse_bytes(path: Path, data: Data) -> float:
         stored = query.group[name]
         with query.reading():
             if not hasattr(stored, "dtype"):
-                return 8.0 * math.prod(stored["data"].shape)
+                return _VALUE_BYTES * float(math.prod(stored["data"].shape))
             sample = np.asarray(stored[:_SAMPLE_CELLS])
-            return 8.0 * math.prod(stored.shape) * np.count_nonzero(sample) / max(1, sample.size)
+            return _VALUE_BYTES * float(math.prod(stored.shape)) * np.count_nonzero(sample) / max(1, sample.size)
 
 
 def read_large_cells(modality: Modality, folder: Path, *, organism: str = "") -> Cells:
@@ -108,7 +91,7 @@ def read_large_cells(modality: Modality, folder: Path, *, organism: str = "") ->
     data, settings = modality.data, modality.preprocessing
     with ExitStack() as stack:
         files = [
-            _open(stack.enter_context(open_query(path, "")), path, modality, folder, organism=organism)
+            open_large_file(stack.enter_context(open_query(path, "")), path, modality, folder, organism=organism)
             for path in data_file_paths(data, folder)
         ]
         features = _shared_features(files, data)
@@ -133,96 +116,7 @@ def read_large_cells(modality: Modality, folder: Path, *, organism: str = "") ->
     return drop_empty(cells, totals > 0)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _LargeFile:
-    """A file with its table in memory, and its values on disk."""
-
-    path: Path
-    features: tuple[str, ...]
-    names: NDArray[np.object_]
-    batches: NDArray[np.int64]
-    batch_names: tuple[str, ...]
-    columns: tuple[Labels, ...]
-    matrix: Rows
-    interpreter: ValueInterpreter
-    interpretation: ValueInterpretation
-
-    def first_pass(
-        self, features: tuple[str, ...], settings: PreprocessingSettings
-    ) -> tuple[MatrixValues, FeatureSums]:
-        """Return the cells' totals over all features, and the sums of the given ones."""
-        interpretation = self.interpretation
-        while True:
-            try:
-                values, sums = self._add_up(features, settings, interpretation)
-            except ReinterpretationError as other:
-                interpretation = other.interpretation
-            except QueryError as error:
-                raise recipe_error(error, self.path) from error
-            else:
-                warn_of_empty_cells(int(np.count_nonzero(values.totals == 0)), len(self.names), values.kind)
-                self.interpreter.log_remarks(interpretation)
-                return values, sums
-
-    def _add_up(
-        self, features: tuple[str, ...], settings: PreprocessingSettings, interpretation: ValueInterpretation
-    ) -> tuple[MatrixValues, FeatureSums]:
-        sums = FeatureSums.zeros(len(self.batch_names), features)
-        totals = np.empty(len(self.names))
-        columns = self.columns_of(features)
-        for rows, chunk in chunks(self.matrix):
-            totals[rows] = self.interpreter.totals(chunk, interpretation)
-            raw = raw_values(chunk, settings, interpretation.transform)[:, columns]
-            sums.add(_summed_values(raw, size_factors(totals[rows], settings.total), settings), self.batches[rows])
-        return MatrixValues(interpretation, totals), sums
-
-    def columns_of(self, features: tuple[str, ...]) -> "NDArray[np.intp] | slice":
-        """Return the columns of features; all of them as a slice."""
-        return slice(None) if features == self.features else pd.Index(self.features).get_indexer(pd.Index(features))
-
-
-def chunks(matrix: Rows) -> Iterator[tuple[slice, Matrix]]:
-    """Yield the rows of a matrix in memory, a few MB at a time."""
-    step = int(min(MAX_CHUNK_CELLS, max(1, CHUNK_BYTES // max(1, row_bytes(matrix)))))
-    for start in range(0, matrix.shape[0], step):
-        rows = slice(start, min(start + step, matrix.shape[0]))
-        yield rows, matrix[rows]
-
-
-def _open(query: FileQuery, path: Path, modality: Modality, folder: Path, *, organism: str) -> _LargeFile:
-    data, location = modality.data, MatrixLocation(modality.data.layer)
-    with query.reading(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # repeated names, which are rejected below
-        adata = anndata.AnnData(obs=StoredFrame(query.group["obs"]).read(), var=query.var(location))
-    if data.obs:
-        adata = add_table(adata, folder / data.obs)
-    try:
-        matrix = select_values(query, location)
-        columns = columns_of_kind(adata, path, kind=modality.kind, organism=organism)
-        if columns is not None:
-            adata, matrix = adata[:, columns], select_columns(matrix, columns)
-        measured = np.flatnonzero(measured_columns(matrix, list(adata.var_names), path))
-        adata, matrix = adata[:, measured], select_columns(matrix, measured)
-        require_names(adata, path)
-        interpreter = value_interpreter(query, data, modality.preprocessing)
-        interpretation = interpret_query(query, interpreter, location, matrix)
-    except QueryError as error:
-        raise recipe_error(error, path) from error
-    batches, batch_names = batch_ids(adata, data.batch_key, path)
-    return _LargeFile(
-        path=path,
-        features=tuple(map(str, adata.var_names)),
-        names=adata.obs_names.to_numpy(dtype=object),
-        batches=batches,
-        batch_names=batch_names,
-        columns=read_labels(adata, data, path),
-        matrix=matrix,
-        interpreter=interpreter,
-        interpretation=interpretation,
-    )
-
-
-def _shared_features(files: Sequence[_LargeFile], data: Data) -> tuple[str, ...]:
+def _shared_features(files: Sequence[LargeFile], data: Data) -> tuple[str, ...]:
     """Return the features that all files measured, in the order of the first, near enough if contacts of pairs."""
     shared = set(files[0].features).intersection(*(file.features for file in files[1:]))
     features = tuple(name for name in files[0].features if name in shared)
@@ -240,12 +134,6 @@ def _shared_features(files: Sequence[_LargeFile], data: Data) -> tuple[str, ...]
         return features
     kept = within_distance(parse_pairs(features), data.contacts.max_distance)
     return tuple(features[column] for column in np.flatnonzero(kept))
-
-
-def _summed_values(raw: Matrix, size_factor: NDArray[np.float32], settings: PreprocessingSettings) -> Matrix:
-    if settings.values == "expression":
-        return ranked_values(raw, size_factor, settings)
-    return plain_preprocessing(raw.shape[1], settings).transform(raw, size_factor)
 
 
 def _candidates(
@@ -273,7 +161,7 @@ def _rank(sums: FeatureSums, data: Data, settings: PreprocessingSettings) -> NDA
 
 
 def _second_pass(
-    files: Sequence[_LargeFile],
+    files: Sequence[LargeFile],
     values: Sequence[MatrixValues],
     sums: FeatureSums,
     settings: PreprocessingSettings,
@@ -283,10 +171,7 @@ def _second_pass(
     data, indices, lengths = np.empty(n_values, np.float32), np.empty(n_values, np.int32), []
     start = 0
     for file, each in zip(files, values, strict=True):
-        columns = file.columns_of(sums.features)
-        for _, chunk in chunks(file.matrix):
-            raw = raw_values(chunk, settings, each.interpretation.transform)[:, columns]
-            raw.sum_duplicates()
+        for raw in file.raw_chunks(sums.features, settings, each.interpretation.transform):
             part = slice(start, start + raw.nnz)
             data[part], indices[part], start = raw.data, raw.indices, part.stop
             lengths.append(np.diff(raw.indptr))
@@ -294,14 +179,14 @@ def _second_pass(
     return scipy.sparse.csr_matrix((data, indices, indptr), shape=(len(indptr) - 1, len(sums.features)))
 
 
-def _batches(files: Sequence[_LargeFile]) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
+def _batches(files: Sequence[LargeFile]) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
     """Return each file's batches as indices into the names of all, and these."""
     if len(files) == 1:
         return [np.arange(len(files[0].batch_names))], files[0].batch_names
     return join_batches([file.batch_names for file in files], [file.path.stem for file in files])
 
 
-def _names(files: Sequence[_LargeFile]) -> NDArray[np.object_]:
+def _names(files: Sequence[LargeFile]) -> NDArray[np.object_]:
     """Return the names of all cells, shape ``(n_cells,)``."""
     names = np.concatenate([file.names for file in files])
     repeated = pd.Index(names).duplicated()
@@ -313,7 +198,7 @@ def _names(files: Sequence[_LargeFile]) -> NDArray[np.object_]:
     return names
 
 
-def _join_labels(files: Sequence[_LargeFile]) -> tuple[Labels, ...]:
+def _join_labels(files: Sequence[LargeFile]) -> tuple[Labels, ...]:
     ends = np.cumsum([len(file.names) for file in files])
     rows = np.split(np.arange(ends[-1]), ends[:-1])
     if len(files) == 1:

@@ -84,7 +84,7 @@ def _normalized_dispersion(
     ratio = variance / mean
     with np.errstate(invalid="ignore"):  # rounding can leave a variance below zero
         dispersion = pd.Series(np.log(np.where(ratio == 0, np.nan, ratio)))
-    by_bin = dispersion.groupby(pd.cut(np.log1p(mean), bins=_N_BINS), observed=True)
+    by_bin = dispersion.groupby(pd.Series(pd.cut(np.log1p(mean), bins=_N_BINS)), observed=True)
     center, spread = by_bin.transform("mean"), by_bin.transform("std")
     alone = spread.isna()  # in its bin, where its normalized dispersion is 1
     normalized: NDArray[np.float64] = ((dispersion - center.mask(alone, 0.0)) / spread.mask(alone, center)).to_numpy()

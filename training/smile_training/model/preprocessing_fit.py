@@ -8,7 +8,7 @@ import scipy
 from numpy.typing import NDArray
 from sklearn.utils.sparsefuncs import incr_mean_variance_axis
 
-from smile_runtime.arrays import Matrix, is_sparse
+from smile_runtime.arrays import Matrix, dense, is_sparse
 from smile_runtime.encoder import Preprocessing
 from smile_runtime.errors import RecipeError
 from smile_training.data import (
@@ -123,7 +123,7 @@ def _moments(preprocessing: Preprocessing, cells: Cells) -> tuple[NDArray[np.flo
                 last_n=n_cells,
             )
     else:
-        transformed = preprocessing.transform(cells.raw, cells.size_factor)
+        transformed = dense(preprocessing.transform(cells.raw, cells.size_factor))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # numpy warns of features without any measurement
             mean = np.nanmean(transformed, axis=0, dtype=np.float64)
