@@ -216,8 +216,7 @@ def _filled(raw: Matrix) -> NDArray[np.bool_]:
     """Return whether each cell has any value, shape ``(n_cells,)``."""
     if is_sparse(raw):
         return np.diff(raw.indptr) > 0
-    measured: NDArray[np.bool_] = ~np.isnan(raw)
-    return measured.any(axis=1)
+    return np.asarray(~np.isnan(raw).all(axis=1), bool)
 
 
 def drop_empty(cells: Cells, filled: NDArray[np.bool_]) -> Cells:
