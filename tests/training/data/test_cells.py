@@ -70,6 +70,19 @@ def test_dense_and_sparse_values_give_the_same_cells(read: Read) -> None:
     np.testing.assert_array_equal(logged(read(dense)), logged(read(small())))
 
 
+def test_indices_narrower_than_their_pointers_are_read(tmp_path: Path) -> None:
+    """anndata writes them with ``write_csr_csc_indices_with_min_possible_dtype``; scipy cannot compute with them."""
+    adata = small(np.tile(COUNTS, (1, 30)))
+    with anndata.settings.override(write_csr_csc_indices_with_min_possible_dtype=True):
+        adata.write_h5ad(tmp_path / "cells.h5ad")
+    with h5py.File(tmp_path / "cells.h5ad", "r+") as file:
+        indptr = file["X/indptr"][:]
+        del file["X/indptr"]
+        file["X/indptr"] = indptr.astype(np.int64)
+        assert file["X/indices"].dtype == np.uint8
+    np.testing.assert_array_equal(read_cells("rna", modality(), tmp_path).raw.toarray(), np.tile(COUNTS, (1, 30)))
+
+
 def test_another_target_sum_without_logarithm(read: Read) -> None:
     settings = PreprocessingSettings(target_sum=10.0, log1p=False)
     values = logged(read(small(), settings), settings)

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import anndata
 import numpy as np
+import pandas as pd
 import pytest
+import scanpy
 import scipy
 from sklearn.preprocessing import StandardScaler
 
@@ -23,7 +26,7 @@ def as_cells(raw: np.ndarray, batches: Sequence[int] | None = None, target_sum: 
         features=tuple(f"gene{column}" for column in range(d)),
         names=np.array([f"cell{row}" for row in range(n)], dtype=object),
         batches=np.zeros(n, np.int64) if batches is None else np.asarray(batches, np.int64),
-        batch_names=("a", "b"),
+        batch_names=("a", "b", "c", "d"),
         columns=(),
     )
 
@@ -34,7 +37,8 @@ def select(cells: Cells, n_top: int, **settings: object) -> Cells:
 
 
 def logged_values(cells: Cells) -> np.ndarray:
-    return np.log1p(cells.raw.toarray() * cells.size_factor)
+    raw = cells.raw.toarray() if scipy.sparse.issparse(cells.raw) else cells.raw
+    return np.log1p(raw * cells.size_factor)
 
 
 ORDINARY = 380
@@ -112,6 +116,33 @@ def test_variation_within_batches_is_preferred_over_variation_between_them(two_b
     # As a single batch both groups of genes vary alike, which shows that the batches are taken into account.
     one_batch = replace(two_batches, batches=two_batches.batches * 0)
     assert len(BETWEEN & set(select(one_batch, 20).features)) > 5
+
+
+def chosen_by_scanpy(cells: Cells, n_top: int) -> set[str]:
+    logged = logged_values(cells).astype(np.float32)
+    filled = np.where(np.isnan(logged), np.nanmean(logged, axis=0), logged)
+    obs = pd.DataFrame({"batch": pd.Categorical(cells.batches)}, index=cells.names.astype(str))
+    adata = anndata.AnnData(filled, obs=obs, var=pd.DataFrame(index=list(cells.features)))
+    scanpy.pp.highly_variable_genes(adata, n_top_genes=n_top, batch_key="batch", flavor="seurat")
+    return set(adata.var_names[adata.var["highly_variable"]])
+
+
+@pytest.mark.filterwarnings("ignore")  # scanpy uses deprecated pandas functions
+@pytest.mark.parametrize("n_top", [10, 45, 130, 299])
+def test_the_most_variable_features_are_those_of_scanpy(n_top: int) -> None:
+    """Features are as rare, and batches as unequal, as to give ties, bins of one feature and missing dispersions."""
+    rng = np.random.default_rng(n_top)
+    rate = rng.lognormal(-3.0, 2.0, 300) * rng.lognormal(0.0, 0.7, (3, 300))[rng.integers(3, size=150)]
+    batches = np.sort(rng.integers(4, size=150))
+    raw = rng.poisson(rate)
+    raw[batches == 1, :40] = 0
+    raw[:, 0] += 1
+    cells = as_cells(raw, batches, target_sum=1e4)
+    assert set(select(cells, n_top).features) == chosen_by_scanpy(cells, n_top)
+    unmeasured = cells.raw.toarray()
+    unmeasured[batches < 2, 100:150] = np.nan
+    cells = replace(cells, raw=unmeasured)
+    assert set(select(cells, n_top).features) == chosen_by_scanpy(cells, n_top)
 
 
 @pytest.mark.parametrize("n_top", [400, 401, 2000])

@@ -6,6 +6,7 @@ from sklearn.decomposition import PCA
 
 from smile_runtime.errors import RecipeError
 from smile_training.data.cells import Cells
+from smile_training.model import stem as stem_module
 from smile_training.model.preprocessing_fit import fit_preprocessing
 from smile_training.model.stem import fit_stem
 from smile_training.recipe.records import PreprocessingSettings, Stem
@@ -48,3 +49,28 @@ def test_too_few_cells_or_features_are_rejected(cells: Cells, n_cells: int, n_fe
     with pytest.raises(RecipeError, match=message):
         fit_stem(logged, preprocessing, Stem(n_components=20), seed=0)
     assert fit_stem(logged, preprocessing, Stem(n_components=19), seed=0).shape == (n_features, 19)
+
+
+@pytest.mark.parametrize("values", ["sparse", "dense", "of other cells"])
+@pytest.mark.parametrize("kind", ["pca", "lsi"])
+def test_the_stem_of_many_cells_equals_that_of_the_solver(
+    cells: Cells, kind: str, values: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted_on = cells.subset(np.arange(70)) if values == "of other cells" else cells
+    preprocessing = fit_preprocessing(fitted_on, PreprocessingSettings())
+    logged = preprocessing.transform(cells.raw, cells.size_factor)
+    if values == "dense":
+        logged = logged.toarray()
+        logged[::7, 11] = np.nan
+    settings = Stem(n_components=6, kind=kind)
+    expected = fit_stem(logged, preprocessing, settings, seed=0)
+    monkeypatch.setattr(stem_module, "BLOCK_CELLS", 100)
+    monkeypatch.setattr(stem_module, "GRAM_CELLS", 64)
+    stem = fit_stem(logged, preprocessing, settings, seed=0)
+    signs = np.sign((stem * expected).sum(axis=0))
+    np.testing.assert_allclose(stem * signs, expected, atol=2e-4 * np.abs(expected).max())
+    assert (stem[np.abs(stem).argmax(axis=0), np.arange(6)] > 0).all()
+    assert stem.dtype == np.float32
+    assert not np.array_equal(stem, expected)  # not computed by the solver
+    monkeypatch.setattr(stem_module, "MAX_GRAM_FEATURES", 89)
+    np.testing.assert_array_equal(fit_stem(logged, preprocessing, settings, seed=0), expected)

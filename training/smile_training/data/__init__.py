@@ -1,19 +1,23 @@
 """Training data: cells, labels and batches of every modality."""
 
-from smile_training.data.cells import Cells, file_titles
+from smile_training.data.cell_table import file_titles
+from smile_training.data.cells import Cells
 from smile_training.data.contacts import distance_bands, parse_pairs
 from smile_training.data.data_files import data_file_paths, data_file_sha256
 from smile_training.data.dataset import Dataset, read_dataset, rows_with_names
 from smile_training.data.degradation import StressLevel, count_units, degrade_cells, stress_cells, thin_counts
 from smile_training.data.doublets import mix_pairs
+from smile_training.data.feature_sums import FeatureSums
 from smile_training.data.folds import Fold, batch_folds, require_folds, split_folds
 from smile_training.data.label_columns import NO_LABELS
 from smile_training.data.survey import Survey, survey_file
+from smile_training.data.variable_features import plain_preprocessing, rank_features, ranked_values
 
 __all__ = [
     "NO_LABELS",
     "Cells",
     "Dataset",
+    "FeatureSums",
     "Fold",
     "StressLevel",
     "Survey",
@@ -26,6 +30,9 @@ __all__ = [
     "file_titles",
     "mix_pairs",
     "parse_pairs",
+    "plain_preprocessing",
+    "rank_features",
+    "ranked_values",
     "read_dataset",
     "require_folds",
     "rows_with_names",

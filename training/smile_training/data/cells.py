@@ -1,10 +1,8 @@
 """Cells of one modality: values, size factors, batches and labels."""
 
-import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import anndata
@@ -15,29 +13,32 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, as_matrix, dense, is_sparse
 from smile_runtime.encoder import size_factors
-from smile_runtime.errors import QueryError, RecipeError, ValueKindError
-from smile_runtime.features import kind_of_features, select_kind, words_of_kind
+from smile_runtime.errors import QueryError, RecipeError
+from smile_runtime.features import kind_of_features, words_of_kind
 from smile_runtime.query import (
     AnnDataQuery,
     MatrixLocation,
     MatrixValues,
-    Transform,
-    ValueInterpreter,
-    find_feature_sets,
     interpret_query,
-    measured_features,
-    noted_base,
     read_values,
     select_values,
 )
+from smile_training.data.cell_table import (
+    batch_ids,
+    columns_of_kind,
+    file_titles,
+    join_batches,
+    named_after,
+    require_names,
+)
+from smile_training.data.cell_values import measured_columns, raw_values, recipe_error, value_interpreter
 from smile_training.data.contacts import parse_pairs, within_distance
 from smile_training.data.data_files import open_data_files
-from smile_training.data.label_columns import Labels, factorize, merge_labels, obs_column, read_labels
+from smile_training.data.feature_sums import FeatureSums
+from smile_training.data.label_columns import Labels, merge_labels, read_labels
 from smile_training.recipe import Data, Kind, Modality, PreprocessingSettings
 
 logger = logging.getLogger(__name__)
-
-_SEPARATELY = "write each batch to a file of its own, without the features that it did not measure"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,8 @@ class Cells:
     """Batch names, sorted."""
     columns: tuple[Labels, ...]
     """Label columns: the primary one, its levels from fine to coarse, then others; empty without labels."""
+    left_out: FeatureSums | None = None
+    """Sums over all cells of the features that were not read, because they vary less; None if all were."""
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -125,55 +128,33 @@ def read_cells(name: str, modality: Modality, folder: Path, *, organism: str = "
     paths = [data.path] if isinstance(data.path, str) else data.path
     titles = file_titles(paths)
     synonyms = words_of_kind(kind_of_features(modality.kind))
-    select = partial(_select_features, kind=modality.kind, organism=organism)
     by_file = [
-        _from_adata(select(adata, folder / path), folder / path, data, modality.preprocessing)
+        _from_adata(adata, folder / path, data, modality.preprocessing, kind=modality.kind, organism=organism)
         for path, adata in zip(paths, open_data_files(name, data, folder, synonyms=synonyms), strict=True)
     ]
     if data.distinct_cells is True:
-        by_file = [_named_after(title, cells) for title, cells in zip(titles, by_file, strict=True)]
+        named = [named_after(title, cells.names) for title, cells in zip(titles, by_file, strict=True)]
+        by_file = [replace(cells, names=names) for cells, names in zip(by_file, named, strict=True)]
     cells = by_file[0] if len(by_file) == 1 else _join(by_file, titles)
-    cells = _drop_empty(cells)
-    _warn_of_empty_features(cells)
+    cells = drop_empty(cells, _filled(cells.raw))
+    if is_sparse(cells.raw):
+        warn_of_empty_features(int((cells.raw.getnnz(axis=0) == 0).sum()), len(cells.features))
     return cells
 
 
-def file_titles(paths: Sequence[str]) -> list[str]:
-    """Return what batches and cells of each file are named after: the file's name, or its path if names repeat."""
-    stems = [Path(path).stem for path in paths]
-    return stems if len(set(stems)) == len(stems) else [Path(path).with_suffix("").as_posix() for path in paths]
-
-
-def _named_after(title: str, cells: Cells) -> Cells:
-    return replace(cells, names=np.array([f"{title}, {name}" for name in cells.names], dtype=object))
-
-
-def _select_features(adata: anndata.AnnData, path: Path, *, kind: Kind, organism: str) -> anndata.AnnData:
-    """Return the columns that hold the modality's kind of features, as a projection selects them."""
-    selection = select_kind(adata.var, kind_of_features(kind), organism=organism)
-    if not selection.left_out:
-        return adata
-    logger.warning("%s: %s", path, selection)
-    return adata[:, selection.columns]
-
-
-def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: PreprocessingSettings) -> Cells:
-    adata = _without_unmeasured(adata, path, data, settings)
-    for kind, names in (("feature", adata.var_names), ("cell", adata.obs_names)):
-        if not names.is_unique:
-            raise RecipeError(
-                f"{path} has repeated {kind} names, such as {names[names.duplicated()][0]!r}; "
-                + ("sum or drop the repeated columns first" if kind == "feature" else "make adata.obs_names unique")
-            )
-    if broken := [name for name in adata.var_names if any(character in str(name) for character in "\t\n\r")]:
-        raise RecipeError(f"{path} has a feature named {broken[0]!r}; names must not contain tabs or line breaks")
+def _from_adata(
+    adata: anndata.AnnData, path: Path, data: Data, settings: PreprocessingSettings, *, kind: Kind, organism: str
+) -> Cells:
+    columns = columns_of_kind(adata, path, kind=kind, organism=organism)
+    adata = _without_unmeasured(adata if columns is None else adata[:, columns], path, data, settings)
+    require_names(adata, path)
     try:
         matrix, values = _read_values(adata, data, settings)
     except QueryError as error:
-        raise type(error)(f"{path}: {error.message}{_recipe_fields(error.options)}") from error
-    batches, batch_names = _batch_ids(adata, data.batch_key, path)
+        raise recipe_error(error, path) from error
+    batches, batch_names = batch_ids(adata, data.batch_key, path)
     cells = Cells(
-        raw=_raw_values(matrix, settings, values.interpretation.transform),
+        raw=raw_values(matrix, settings, values.interpretation.transform),
         size_factor=size_factors(values.totals, settings.total),
         features=tuple(map(str, adata.var_names)),
         names=adata.obs_names.to_numpy(dtype=object),
@@ -187,30 +168,6 @@ def _from_adata(adata: anndata.AnnData, path: Path, data: Data, settings: Prepro
     return cells
 
 
-def _read_values(adata: anndata.AnnData, data: Data, settings: PreprocessingSettings) -> tuple[Matrix, MatrixValues]:
-    """Return the matrix of a file, and its values as a query's are interpreted."""
-    query, location = AnnDataQuery(adata), MatrixLocation(data.layer)
-    interpreter = ValueInterpreter(
-        accepted=settings.values,
-        target_sum=settings.total,
-        stated_kind=data.values,
-        stated_sum=data.target_sum or None,
-        noted_base=noted_base(query),
-    )
-    matrix = as_matrix(select_values(query, location))
-    return matrix, read_values(matrix, interpreter, interpret_query(query, interpreter, location, matrix))
-
-
-def _recipe_fields(options: Mapping[str, object]) -> str:
-    """Return the fields of the recipe that would help, of an error's options; empty if none would."""
-    fields = [
-        f"data.{name}" if value is None else f"data.{name} = {json.dumps(value)}"
-        for name, value in options.items()
-        if name in Data.__struct_fields__
-    ]
-    return f" (in the recipe: {', '.join(fields)})" if fields else ""
-
-
 def _without_unmeasured(
     adata: anndata.AnnData, path: Path, data: Data, settings: PreprocessingSettings
 ) -> anndata.AnnData:
@@ -219,33 +176,18 @@ def _without_unmeasured(
         return adata
     try:
         matrix = as_matrix(select_values(AnnDataQuery(adata), MatrixLocation(data.layer)))
-        keys = find_feature_sets(matrix, adata.var_names)
-        if len(keys) > 1:
-            raise ValueKindError(f"cells measured {len(keys):,} different sets of features; {_SEPARATELY}")
     except QueryError as error:
         raise type(error)(f"{path}: {error.message} (in the recipe: data.path, data.layer)") from error
-    measured = measured_features(keys[0], adata.n_vars)
+    measured = measured_columns(matrix, list(adata.var_names), path)
     return adata if measured.all() else adata[:, measured]
 
 
-def _raw_values(matrix: Matrix, settings: PreprocessingSettings, transform: Transform | None) -> Matrix:
-    """Return raw values as CSR, or as ndarray for levels and numbers, whose zeros are measurements."""
-    if settings.values in ("levels", "numbers"):
-        return np.asarray(dense(matrix), dtype=np.float32)
-    raw = scipy.sparse.csr_matrix(matrix, dtype=np.float32)
-    if transform is not None:
-        raw = scipy.sparse.csr_matrix(transform.undo(raw.copy()), dtype=np.float32)
-    raw.eliminate_zeros()
-    return raw
-
-
-def _batch_ids(adata: anndata.AnnData, key: str | None, path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    if key is None:
-        return np.zeros(adata.n_obs, np.int64), ("all",)
-    ids, names = factorize(obs_column(adata, key, path))
-    if n_missing := int((ids < 0).sum()):
-        raise RecipeError(f"{n_missing:,} cells of {path} have no value in the batch column {key!r}; fill it in")
-    return ids, tuple(names)
+def _read_values(adata: anndata.AnnData, data: Data, settings: PreprocessingSettings) -> tuple[Matrix, MatrixValues]:
+    """Return the matrix of a file, and its values as a query's are interpreted."""
+    query, location = AnnDataQuery(adata), MatrixLocation(data.layer)
+    interpreter = value_interpreter(query, data, settings)
+    matrix = as_matrix(select_values(query, location))
+    return matrix, read_values(matrix, interpreter, interpret_query(query, interpreter, location, matrix))
 
 
 def _join(by_file: Sequence[Cells], titles: Sequence[str]) -> Cells:
@@ -256,21 +198,16 @@ def _join(by_file: Sequence[Cells], titles: Sequence[str]) -> Cells:
     """
     features = tuple(dict.fromkeys(feature for cells in by_file for feature in cells.features))
     names = np.array(list(dict.fromkeys(name for cells in by_file for name in cells.names)), dtype=object)
-    batch_names = [
-        f"{title}, {name}" for cells, title in zip(by_file, titles, strict=True) for name in cells.batch_names
-    ]
+    batch_of, batch_names = join_batches([cells.batch_names for cells in by_file], titles)
     feature_index, name_index = pd.Index(features), pd.Index(names)
     rows = [name_index.get_indexer(cells.names) for cells in by_file]
     raw = np.full((len(names), len(features)), np.nan, np.float32)
     size_factor = np.ones((len(names), 1), np.float32)
     batches = np.zeros(len(names), np.int64)
-    first_batch = len(batch_names)
-    for cells, row in zip(reversed(by_file), reversed(rows), strict=True):  # the first file overwrites the others
+    for cells, row, batch in reversed(list(zip(by_file, rows, batch_of, strict=True))):  # the first file wins
         raw[np.ix_(row, feature_index.get_indexer(pd.Index(cells.features)))] = dense(cells.raw)
-        first_batch -= len(cells.batch_names)
-        batches[row] = cells.batches + first_batch
+        batches[row] = batch[cells.batches]
         size_factor[row] = cells.size_factor
-    order = np.argsort(batch_names)
     columns = tuple(
         merge_labels(list(zip(same, rows, strict=True)), len(names))
         for same in zip(*(cells.columns for cells in by_file), strict=True)
@@ -280,27 +217,39 @@ def _join(by_file: Sequence[Cells], titles: Sequence[str]) -> Cells:
         size_factor=size_factor,
         features=features,
         names=names,
-        batches=np.argsort(order)[batches],
-        batch_names=tuple(sorted(batch_names)),
+        batches=batches,
+        batch_names=batch_names,
         columns=columns,
     )
 
 
-def _drop_empty(cells: Cells) -> Cells:
-    if is_sparse(cells.raw):
-        filled = np.flatnonzero(np.diff(cells.raw.indptr) > 0)
-    else:
-        filled = np.flatnonzero(~np.isnan(cells.raw).all(axis=1))
-    if len(filled) < len(cells):
-        logger.warning("%d of %d cells have no values and are left out", len(cells) - len(filled), len(cells))
-        cells = cells.subset(filled)
+def _filled(raw: Matrix) -> NDArray[np.bool_]:
+    """Return whether each cell has any value, shape ``(n_cells,)``."""
+    if is_sparse(raw):
+        return np.diff(raw.indptr) > 0
+    return np.asarray(~np.isnan(raw).all(axis=1), bool)
+
+
+def drop_empty(cells: Cells, filled: NDArray[np.bool_]) -> Cells:
+    """Return the cells that have values, and log the number of the others.
+
+    Raises
+    ------
+    RecipeError
+        If they are fewer than two.
+    """
+    n_filled = int(filled.sum())
+    if n_filled < len(cells):
+        logger.warning("%d of %d cells have no values and are left out", len(cells) - n_filled, len(cells))
+        cells = cells.subset(np.flatnonzero(filled))
     if len(cells) < 2:
         raise RecipeError(f"{len(cells)} cells with values are too few to train on; at least 2 are needed")
     return cells
 
 
-def _warn_of_empty_features(cells: Cells) -> None:
-    if is_sparse(cells.raw) and (n_empty := int((cells.raw.getnnz(axis=0) == 0).sum())):
+def warn_of_empty_features(n_empty: int, n_features: int) -> None:
+    """Log how many features have no value in any cell."""
+    if n_empty:
         logger.warning(
-            "%d of %d features are zero in all cells and contribute nothing to training", n_empty, len(cells.features)
+            "%d of %d features are zero in all cells and contribute nothing to training", n_empty, n_features
         )

@@ -71,7 +71,7 @@ def open_data_files(name: str, data: Data, folder: Path, *, synonyms: Collection
     """
     opened = [_open(path, name, data, synonyms) for path in data_file_paths(data, folder)]
     if data.obs:
-        opened = [_with_obs(adata, folder / data.obs) for adata in opened]
+        opened = [add_table(adata, folder / data.obs) for adata in opened]
     if data.simulate and len(opened) > 1:
         raise RecipeError(f"{name} is simulated from {len(opened)} files; exactly one is needed")
     if data.simulate == "mark":
@@ -94,8 +94,14 @@ def _open(path: Path, name: str, data: Data, synonyms: Collection[str]) -> annda
     return read_table(path, name, location)
 
 
-def _with_obs(adata: anndata.AnnData, path: Path) -> anndata.AnnData:
-    """Add the columns of a table to obs; its first column holds the cell names."""
+def add_table(adata: anndata.AnnData, path: Path) -> anndata.AnnData:
+    """Add the columns of a table to obs; its first column holds the cell names.
+
+    Raises
+    ------
+    RecipeError
+        If the table cannot be read, lacks a cell or repeats one.
+    """
     try:
         table = pd.read_csv(path, sep="," if path.suffix == ".csv" else "\t", index_col=0, dtype={0: str})
     except (OSError, ValueError) as error:

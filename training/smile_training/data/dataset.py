@@ -13,6 +13,7 @@ from smile_runtime.errors import RecipeError
 from smile_runtime.manifest import LabelColumn
 from smile_training.data.cells import Cells, read_cells
 from smile_training.data.label_columns import Labels, merge_labels, nest_labels
+from smile_training.data.large_cells import are_large, read_large_cells
 from smile_training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,9 @@ def read_dataset(recipe: Recipe, folder: Path) -> Dataset:
         If values cannot be used.
     """
     read = {
-        name: read_cells(name, modality, folder, organism=recipe.organism)
+        name: read_large_cells(modality, folder, organism=recipe.organism)
+        if are_large(modality, folder)
+        else read_cells(name, modality, folder, organism=recipe.organism)
         for name, modality in recipe.modalities.items()
     }
     dataset = Dataset(_unify_labels(read, recipe))

@@ -21,6 +21,7 @@ from smile_training.model import (
     neighbor_partners,
     select_features,
     self_partners,
+    transform_cells,
 )
 from smile_training.recipe import Modality, Network, Noise, Pairing, Stem
 
@@ -115,7 +116,7 @@ def new_learner(
     """
     cells = select_features(cells, modality.data, modality.preprocessing)
     preprocessing = fit_preprocessing(cells, modality.preprocessing)
-    transformed = preprocessing.transform(cells.raw, cells.size_factor)
+    transformed = transform_cells(cells, preprocessing)
     stem = None if modality.stem is None else fit_stem(transformed, preprocessing, modality.stem, seed=seed)
     network = SmileNetwork(len(cells.features), sizes, stem, heads_of=None if heads_of is None else heads_of.network)
     network.initialize(torch.Generator().manual_seed(seed))
@@ -134,7 +135,7 @@ def teacher(encoder: TrainedEncoder, cells: Cells, *, device: torch.device, nois
         If the cells lack a feature of the encoder.
     """
     known = encoder.align_features(cells)
-    transformed = encoder.preprocessing.transform(known.raw, known.size_factor)
+    transformed = transform_cells(known, encoder.preprocessing)
     network = encoder.network.to(device).eval()
     as_measured = msgspec.structs.replace(noise, min_depth=1.0, min_features=1.0, ambient=0.0)
     return Learner(known, encoder.preprocessing, transformed, network, as_measured, frozen=True)

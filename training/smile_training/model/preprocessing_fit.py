@@ -3,18 +3,28 @@
 import warnings
 from dataclasses import replace
 
-import anndata
 import numpy as np
-import pandas as pd
 import scipy
 from numpy.typing import NDArray
-from sklearn.utils.sparsefuncs import mean_variance_axis
+from sklearn.utils.sparsefuncs import incr_mean_variance_axis
 
-from smile_runtime.arrays import Matrix, is_sparse
+from smile_runtime.arrays import Matrix, dense, is_sparse
 from smile_runtime.encoder import Preprocessing
 from smile_runtime.errors import RecipeError
-from smile_training.data import Cells, distance_bands, parse_pairs
+from smile_training.data import (
+    Cells,
+    FeatureSums,
+    distance_bands,
+    parse_pairs,
+    plain_preprocessing,
+    rank_features,
+    ranked_values,
+)
+from smile_training.model.row_blocks import row_blocks
 from smile_training.recipe import Data, PreprocessingSettings
+
+SUMMED_CELLS = 1024
+"""Number of cells that are added to sums at a time, which changes no sum."""
 
 
 def select_features(cells: Cells, data: Data, settings: PreprocessingSettings) -> Cells:
@@ -47,28 +57,20 @@ def _n_cells_by_feature(raw: Matrix) -> NDArray[np.int64]:
 
 
 def _most_variable(cells: Cells, n_top: int, settings: PreprocessingSettings) -> NDArray[np.intp]:
-    """Return the indices of at least the ``n_top`` most variable features, shape ``(n_selected,)``.
+    """Return the indices of all features, most variable first, shape ``(n_features,)``.
 
-    For expression, scanpy's ``seurat`` flavor: normalized dispersion of log values within each batch, with features
-    ranked by the number of batches in which they are highly variable. For other values, the variance.
+    For expression, as `rank_features` ranks them by batch. For other values, by variance.
     """
-    is_expression = settings.values == "expression"
-    zeros = np.zeros(len(cells.features))
-    log1p = is_expression or settings.log1p
-    plain = Preprocessing(target_sum=settings.total, log1p=log1p, scaling="none", mean=zeros, std=zeros)
-    if not is_expression:
+    if settings.values != "expression":
+        plain = plain_preprocessing(len(cells.features), settings)
         return np.argsort(-_moments(plain, cells)[1], kind="stable")
-    import scanpy  # takes seconds to import, and small panels do not need it
-
-    logged = plain.transform(cells.raw, cells.size_factor)
-    if not is_sparse(logged):  # some values were not measured, and scanpy does not support NaN
-        logged = np.where(np.isnan(logged), np.nanmean(logged, axis=0), logged)
-    obs = pd.DataFrame({"batch": pd.Categorical(cells.batches)}, index=[str(row) for row in range(len(cells))])
-    adata = anndata.AnnData(logged, obs=obs, var=pd.DataFrame(index=list(cells.features)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scanpy uses deprecated pandas functions, with the same result
-        scanpy.pp.highly_variable_genes(adata, n_top_genes=n_top, batch_key="batch", flavor="seurat")
-    return np.flatnonzero(adata.var["highly_variable"].to_numpy())
+    sums = FeatureSums.zeros(len(cells.batch_names), cells.features)
+    for rows in row_blocks(cells.raw, SUMMED_CELLS):
+        sums.add(ranked_values(cells.raw[rows], cells.size_factor[rows], settings), cells.batches[rows])
+    if cells.left_out is None:
+        return rank_features(sums, n_top)
+    order = rank_features(sums.beside(cells.left_out), n_top)
+    return order[order < len(cells.features)]
 
 
 def fit_preprocessing(cells: Cells, settings: PreprocessingSettings) -> Preprocessing:
@@ -109,10 +111,19 @@ def _band_means(cells: Cells, band: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _moments(preprocessing: Preprocessing, cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return each feature's mean and standard deviation over the cells that measured it, each ``(n_features,)``."""
-    transformed = preprocessing.transform(cells.raw, cells.size_factor)
-    if is_sparse(transformed):
-        mean, variance = mean_variance_axis(scipy.sparse.csr_matrix(transformed, dtype=np.float64), axis=0)
+    if is_sparse(cells.raw):
+        mean, variance, n_cells = np.zeros((3, len(cells.features)))
+        for rows in row_blocks(cells.raw):
+            block = preprocessing.transform(cells.raw[rows], cells.size_factor[rows])
+            mean, variance, n_cells = incr_mean_variance_axis(
+                scipy.sparse.csr_matrix(block, dtype=np.float64),
+                axis=0,
+                last_mean=mean,
+                last_var=variance,
+                last_n=n_cells,
+            )
     else:
+        transformed = dense(preprocessing.transform(cells.raw, cells.size_factor))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # numpy warns of features without any measurement
             mean = np.nanmean(transformed, axis=0, dtype=np.float64)

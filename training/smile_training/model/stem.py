@@ -5,10 +5,15 @@ import scipy
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA, TruncatedSVD
 
-from smile_runtime.arrays import Matrix, is_sparse
+from smile_runtime.arrays import Matrix, dense, is_sparse
 from smile_runtime.encoder import Preprocessing
 from smile_runtime.errors import RecipeError
+from smile_training.model.row_blocks import BLOCK_CELLS
 from smile_training.recipe import Stem
+
+GRAM_CELLS = 4096
+MAX_GRAM_FEATURES = 4000
+"""Number of features up to which their Gram matrix, 128 MB, takes less time than a solver's many passes."""
 
 
 def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, *, seed: int) -> NDArray[np.float32]:
@@ -42,15 +47,47 @@ def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, 
             f"a stem of {settings.n_components} components needs more than {n_components} cells and features, "
             f"the data has {n_cells:,} cells and {n_features:,} features; lower stem.n_components"
         )
-    scaled = _scaled(transformed, preprocessing)  # (n_cells, n_features)
-    if settings.kind == "lsi":
-        directions = TruncatedSVD(n_components, algorithm="arpack", random_state=seed).fit(scaled).components_[1:].T
+    if transformed.shape[0] > BLOCK_CELLS and transformed.shape[1] <= MAX_GRAM_FEATURES:
+        directions, spread = _from_gram(transformed, preprocessing, settings)
     else:
-        pca = PCA(n_components, svd_solver="arpack", random_state=seed)  # arpack centers without making rows dense
-        directions = pca.fit(scaled).components_.T
-    spread = np.std(scaled @ directions[:, :1])  # of (n_cells, 1)
+        directions, spread = _from_cells(_scaled(transformed, preprocessing), settings, seed)
     stem: NDArray[np.float32] = (directions / spread).astype(np.float32)
     return np.ascontiguousarray(stem)
+
+
+def _from_cells(scaled: Matrix, settings: Stem, seed: int) -> tuple[NDArray[np.float64], float]:
+    """Return directions, shape ``(n_features, n_components)``, and the standard deviation of the first component."""
+    if settings.kind == "lsi":
+        svd = TruncatedSVD(settings.n_components + 1, algorithm="arpack", random_state=seed).fit(scaled)
+        directions = svd.components_[1:].T
+    else:
+        pca = PCA(settings.n_components, svd_solver="arpack", random_state=seed)  # centers without making rows dense
+        directions = pca.fit(scaled).components_.T
+    return directions, float(np.std(scaled @ directions[:, :1]))  # of (n_cells, 1)
+
+
+def _from_gram(transformed: Matrix, preprocessing: Preprocessing, settings: Stem) -> tuple[NDArray[np.float64], float]:
+    """Return what `_from_cells` does, from the Gram matrix of the features: one pass, some of the rows dense at a time.
+
+    Directions are the Gram matrix's eigenvectors; each one's largest weight is positive.
+    """
+    n_cells, n_features = transformed.shape
+    gram, mean = np.zeros((n_features, n_features)), np.zeros(n_features)
+    for start in range(0, n_cells, GRAM_CELLS):
+        centered = preprocessing.centered(dense(transformed[start : start + GRAM_CELLS]))  # (n, n_features)
+        if not is_sparse(transformed):
+            np.nan_to_num(centered, copy=False)
+        gram += centered.T @ centered
+        mean += centered.sum(axis=0, dtype=np.float64)
+    mean /= n_cells  # almost zero, unless the preprocessing was fitted on other cells
+    covariance = gram / n_cells - np.outer(mean, mean)
+    offset = mean + preprocessing.mean * preprocessing.scale if settings.kind == "lsi" else np.zeros(n_features)
+    n_first = settings.kind == "lsi"
+    chosen = [n_features - settings.n_components - n_first, n_features - 1]
+    _, vectors = scipy.linalg.eigh(covariance + np.outer(offset, offset), subset_by_index=chosen)
+    directions = vectors[:, ::-1][:, n_first:]  # (n_features, n_components), largest eigenvalue first
+    directions *= np.sign(directions[np.abs(directions).argmax(axis=0), np.arange(settings.n_components)])
+    return directions, float(np.sqrt(directions[:, 0] @ covariance @ directions[:, 0]))
 
 
 def _scaled(transformed: Matrix, preprocessing: Preprocessing) -> Matrix:

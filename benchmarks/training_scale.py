@@ -1,0 +1,159 @@
+"""CPU time and peak memory of the training's data phases: reading, selection, preprocessing and stem, by cells.
+
+The data are simulated counts of the density of real ones: 20,000 genes, 50 types, 20 donors, 2,430 counts a cell, 6%
+not zero, compressed with gzip. The file of each size is made once in the given folder; each measurement is a process of
+its own, with one thread. *exponent* is that of the time between two sizes, without what an empty process takes.
+"""
+
+import argparse
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+import scipy
+
+from machine import cpu_model
+
+N_GENES, N_TYPES, N_DONORS = 20_000, 50, 20
+MEAN_COUNTS = 2_430
+_ROWS = 2_000
+
+
+def write_counts(path: Path, n_cells: int) -> None:
+    """Write simulated counts, a few thousand cells at a time."""
+    rng = np.random.default_rng(0)
+    rate = rng.lognormal(0.0, 2.0, N_GENES)
+    by_type = rate * rng.lognormal(0.0, 1.0, (N_TYPES, N_GENES)) ** (rng.random((N_TYPES, N_GENES)) < 0.1)
+    by_donor = rng.lognormal(0.0, 0.2, (N_DONORS, N_GENES))
+    cell_type, donor = rng.integers(N_TYPES, size=n_cells), rng.integers(N_DONORS, size=n_cells)
+    obs = pd.DataFrame(
+        {"cell_type": pd.Categorical(cell_type.astype(str)), "batch": pd.Categorical(donor.astype(str))},
+        index=[f"cell{row}" for row in range(n_cells)],
+    )
+    var = pd.DataFrame(index=[f"gene{number}" for number in range(N_GENES)])
+    partial = path.with_suffix(".part")
+    anndata.AnnData(scipy.sparse.csr_matrix((n_cells, N_GENES), dtype=np.float32), obs=obs, var=var).write_h5ad(partial)
+    with h5py.File(partial, "r+") as file:
+        for name in ("data", "indices", "indptr"):
+            del file["X"][name]
+        kept = {"maxshape": (None,), "chunks": (2**17,), "compression": "gzip", "compression_opts": 4}
+        data = file["X"].create_dataset("data", (0,), "f4", **kept)
+        indices = file["X"].create_dataset("indices", (0,), "i4", **kept)
+        lengths = [np.zeros(1, np.int64)]
+        for start in range(0, n_cells, _ROWS):
+            rows = slice(start, min(start + _ROWS, n_cells))
+            counts = _draw(by_type[cell_type[rows]] * by_donor[donor[rows]], rng)
+            for dataset, values in ((data, counts.data), (indices, counts.indices)):
+                n = dataset.shape[0]
+                dataset.resize((n + counts.nnz,))
+                dataset[n:] = values
+            lengths.append(np.diff(counts.indptr).astype(np.int64))
+        file["X"]["indptr"] = np.cumsum(np.concatenate(lengths))
+    partial.rename(path)
+
+
+def _draw(rate: np.ndarray, rng: np.random.Generator) -> scipy.sparse.csr_matrix:
+    """Return counts of cells with the given rates, shape ``(n, n_genes)``, as many as a cell of their depth has."""
+    n_counts = rng.poisson(MEAN_COUNTS * rng.lognormal(-0.08, 0.4, len(rate)))
+    columns = []
+    for row, n in zip(rate, n_counts, strict=True):
+        cumulative = np.cumsum(row)
+        columns.append(np.searchsorted(cumulative, np.sort(rng.random(n)) * cumulative[-1]))
+    indptr = np.append(0, np.cumsum(n_counts))
+    counts = scipy.sparse.csr_matrix(
+        (np.ones(int(indptr[-1]), np.float32), np.concatenate(columns), indptr), shape=rate.shape
+    )
+    counts.sum_duplicates()
+    return counts
+
+
+def measure(path: Path) -> dict[str, float]:
+    """Return the CPU seconds of each phase, and the peak memory of this process in MB."""
+    from smile_training.data import read_dataset
+    from smile_training.model import fit_preprocessing, fit_stem, select_features, transform_cells
+    from smile_training.recipe.read import resolve_recipe
+
+    about = dict.fromkeys(("title", "description", "organism", "tissue", "licence"), "none")
+    data = {
+        "path": path.name,
+        "source": {"name": "simulated", "licence": "none"},
+        "batch_key": "batch",
+        "label_key": "cell_type",
+    }
+    recipe = resolve_recipe(
+        {"name": "scale", **about, "preset": "stem", "modalities": {"rna": {"data": data}}}, "scale.toml"
+    )
+    modality = recipe.modalities["rna"]
+    seconds = {"imports": time.process_time(), "memory of imports, MB": _peak_mb()}
+
+    def timed(name: str, function, *arguments, **named):
+        start = time.process_time()
+        result = function(*arguments, **named)
+        seconds[name] = time.process_time() - start
+        return result
+
+    cells = timed("read", read_dataset, recipe, path.parent).cells["rna"]
+    cells = timed("select", select_features, cells, modality.data, modality.preprocessing)
+    fitted = timed("preprocessing", fit_preprocessing, cells, modality.preprocessing)
+    transformed = timed("transform", transform_cells, cells, fitted)
+    timed("stem", fit_stem, transformed, fitted, modality.stem, seed=0)
+    phases = sum(seconds[name] for name in ("read", "select", "preprocessing", "transform", "stem"))
+    return {**seconds, "phases": phases, "values per cell": cells.raw.nnz / len(cells), "peak, MB": _peak_mb()}
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where the files are made and kept")
+    parser.add_argument("--cells", type=int, nargs="+", default=[20_000, 100_000])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        print(json.dumps(measure(arguments.measure)))
+        return
+    arguments.folder.mkdir(exist_ok=True)
+    results: dict[int, dict[str, float]] = {}
+    for n_cells in arguments.cells:
+        path = arguments.folder / f"counts-{n_cells}.h5ad"
+        if not path.exists():
+            write_counts(path, n_cells)
+        command = [sys.executable, __file__, str(arguments.folder), "--measure", str(path)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+        results[n_cells] = json.loads(done.stdout)
+    report(results, as_json=arguments.json)
+
+
+def report(results: dict[int, dict[str, float]], *, as_json: bool) -> None:
+    """Print the figures of each size, and the exponents between sizes."""
+    sizes = list(results)
+    exponents = [
+        math.log(results[large]["phases"] / results[small]["phases"]) / math.log(large / small)
+        for small, large in pairwise(sizes)
+    ]
+    if as_json:
+        print(json.dumps({"processor": cpu_model(), "sizes": results, "exponents": exponents}))
+        return
+    print(cpu_model())
+    for n_cells, figures in results.items():
+        print(f"{n_cells:,} cells: " + ", ".join(f"{name} {value:,.2f}" for name, value in figures.items()))
+    print("exponent: " + ", ".join(f"{exponent:.2f}" for exponent in exponents))
+
+
+if __name__ == "__main__":
+    main()
