@@ -194,9 +194,11 @@ def test_several_files_select_by_their_own_batches(counts: anndata.AnnData, tmp_
 def test_a_cell_name_in_two_files_is_rejected(counts: anndata.AnnData, tmp_path: Path) -> None:
     counts[:100].copy().write_h5ad(tmp_path / "one.h5ad")
     counts[98:].copy().write_h5ad(tmp_path / "two.h5ad")
-    message = "2 cells have the name of a cell in another file, such as 'cell98'; make adata.obs_names unique over all"
+    message = "2 cells have the name of a cell in another file, such as 'cell98'; set data.distinct_cells = true"
     with pytest.raises(RecipeError, match=message):
         read_large_cells(modality(path=["one.h5ad", "two.h5ad"]), tmp_path)
+    cells = read_large_cells(modality(path=["one.h5ad", "two.h5ad"], distinct_cells=True), tmp_path)
+    assert set(cells.names) >= {"one, cell98", "two, cell98"}
 
 
 def test_files_without_shared_features_are_rejected(counts: anndata.AnnData, tmp_path: Path) -> None:

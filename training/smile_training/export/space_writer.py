@@ -46,7 +46,7 @@ from smile_training.recipe import Recipe, write_recipe
 from smile_training.reference import fit_label_profiles
 
 N_PARITY_ROWS = 16
-BUILD_PACKAGES = ("smile-zoo", "torch", "onnx", "scikit-learn", "scanpy", "umap-learn", "numpy", "anndata")
+BUILD_PACKAGES = ("smile-zoo", "torch", "onnx", "scikit-learn", "umap-learn", "numpy", "anndata")
 RECIPE_NAME = "recipe.toml"
 POINTS_NAME = "reference/points.safetensors"
 
