@@ -65,7 +65,6 @@ def committed() -> list[tuple[Recipe, list[MetricRecord]]]:
 
 
 WEAKER_BASELINES = (
-    "bmmc",
     "mouse-cortex-paired-tag-simulated",
 )
 """Recipes whose figures are older than the baselines of today."""
