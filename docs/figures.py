@@ -37,6 +37,9 @@ apart.
 Metrics `of left-out batches` are of one further cross-validation, which leaves out whole batches (donors, technologies,
 studies; up to 5 folds), so that its cells are more like those of other laboratories.
 
+Cells of other laboratories and tissues, types and studies left out, degraded cells and doublets are measured, over 3
+seeds with ranges, in [benchmarks](../benchmarks/README.md#unknown-cells).
+
 `atac from rna` means that cells known by their RNA label the left-out cells by their ATAC; rows with `atac` alone use
 the modalities that the space itself chose to take labels from. The settings and that choice were made in such
 cross-validations. Where a recipe pairs cells by label, its silhouettes and ARI have seen the labels; those of the
@@ -64,23 +67,11 @@ def committed() -> list[tuple[Recipe, list[MetricRecord]]]:
     ]
 
 
-WEAKER_BASELINES = (
-    "mouse-cortex-paired-tag-simulated",
-)
-"""Recipes whose figures are older than the baselines of today."""
-_WEAKER = (
-    " Its baselines were measured with weaker settings than stated above (30 components of z-scores, a fixed penalty "
-    "of the logistic regression, unselected components in CCA), and it was not measured on left-out batches; to be "
-    "measured again."
-)
-
-
 def about(recipe: Recipe, metrics: list[MetricRecord]) -> str:
     """Return the description of a recipe, where it is behind a baseline, its variant and modalities as Markdown."""
     behind = behind_baselines(metrics)
     first = f"{recipe.description} **{behind}**" if behind else recipe.description
     text = f"{first}\n\nVariant `{recipe.variant}`; modalities {', '.join(recipe.modalities)}."
-    text += _WEAKER if recipe.name in WEAKER_BASELINES else ""
     return text + (f" **Simulated: {', '.join(recipe.simulated)}.**" if recipe.simulated else "")
 
 

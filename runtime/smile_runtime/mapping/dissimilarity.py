@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 _MIN_SURPRISE = 1.0
-_SURPRISE_WEIGHT = 8.0
 _MIN_DISTANCE = 0.0
 _DEVIATION_RANGE = (0.0, 1.0)
 _DEVIATION_WEIGHT = 4.0
@@ -132,15 +131,14 @@ def in_units(measure: NDArray[np.float64], measures: Measures, trend: TrendRecor
 def dissimilarity_of(measures: Measures, record: DissimilarityRecord) -> NDArray[np.float64]:
     """Return the dissimilarity of cells, shape ``(n,)``.
 
-    It is ``8 max(surprise, 1) + max(distance, 0) + 4 clip(deviation, 0, 1)``.
+    It is ``max(surprise, 1) + max(distance, 0) + 4 clip(deviation, 0, 1)``.
 
-    Each measure is in its units, so that 1 is the 95% quantile of known-type cells. A surprise beyond that outweighs
-    the deviation, because cells of other tissues can deviate less than those of another laboratory. The limits and the
-    weights were chosen on the very blood cells that ``benchmarks/unknown_cells.py`` measures, so it is no test of them.
+    Each measure is in its units, so that 1 is the 95% quantile of known-type cells; the deviation is clipped to 0 to 1,
+    as cells of other tissues can lie nearer the center of all components than any label. The limits and the weight
+    were chosen on the very blood cells that ``benchmarks/unknown_cells.py`` measures, so it is no test of them.
     """
     measures = measures.clipped(record.log_detected, record.log_measured)
-    surprise = in_units(measures.surprise, measures, record.surprise)
-    result = _SURPRISE_WEIGHT * np.maximum(surprise, _MIN_SURPRISE)
+    result = np.maximum(in_units(measures.surprise, measures, record.surprise), _MIN_SURPRISE)
     result += np.maximum(in_units(measures.log_distance, measures, record.distance), _MIN_DISTANCE)
     if record.deviation is not None and measures.log_deviation is not None:
         deviation = in_units(measures.log_deviation, measures, record.deviation)

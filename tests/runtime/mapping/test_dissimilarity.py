@@ -35,14 +35,14 @@ def measures(surprise=0.0, distance=0.0, deviation=0.0, detected=3.0, measured=0
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
-        (measures(), 8.0),
-        (measures(surprise=0.9), 8.0),
-        (measures(surprise=2.5), 20.0),
-        (measures(distance=-3.0), 8.0),
-        (measures(distance=0.5), 8.5),
-        (measures(deviation=-0.5), 8.0),
-        (measures(deviation=0.5), 10.0),
-        (measures(deviation=7.0), 12.0),
+        (measures(), 1.0),
+        (measures(surprise=0.9), 1.0),
+        (measures(surprise=2.5), 2.5),
+        (measures(distance=-3.0), 1.0),
+        (measures(distance=0.5), 1.5),
+        (measures(deviation=-0.5), 1.0),
+        (measures(deviation=0.5), 3.0),
+        (measures(deviation=7.0), 5.0),
     ],
 )
 def test_each_measure_counts_within_its_limits(cell, expected):
@@ -54,7 +54,7 @@ def test_without_components_the_deviation_is_left_out():
     record = DissimilarityRecord(
         profiles="p", log_detected=(0, 1), log_measured=(0, 0), distance=PLAIN, surprise=PLAIN, deviation=None
     )
-    np.testing.assert_allclose(dissimilarity_of(cell, record), [16.0])
+    np.testing.assert_allclose(dissimilarity_of(cell, record), [2.0])
 
 
 def test_units_follow_the_number_of_detected_features_and_the_measured_weight():
@@ -75,8 +75,8 @@ def test_trends_do_not_extrapolate():
         profiles="p", log_detected=(2.0, 6.0), log_measured=(-1.0, 0.0), distance=PLAIN, surprise=trend, deviation=None
     )
     deep, deeper = (measures(surprise=8.0, detected=detected) for detected in (6.0, 9.0))
-    np.testing.assert_allclose(dissimilarity_of(deep, record), [16.0])
-    np.testing.assert_allclose(dissimilarity_of(deeper, record), [16.0])
+    np.testing.assert_allclose(dissimilarity_of(deep, record), [2.0])
+    np.testing.assert_allclose(dissimilarity_of(deeper, record), [2.0])
 
 
 def test_cells_are_measured_by_their_own_values():
