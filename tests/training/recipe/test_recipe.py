@@ -8,9 +8,9 @@ import pytest
 from smile_runtime.cards import unstated_facts
 from smile_runtime.errors import RecipeError
 from smile_training import read_recipe
+from smile_training.export.recipe_writer import write_recipe
 from smile_training.recipe.presets import KINDS, PRESETS
 from smile_training.recipe.read import resolve_recipe
-from smile_training.recipe.write import write_recipe
 
 RECIPES = Path(__file__).parents[3] / "training/recipes"
 

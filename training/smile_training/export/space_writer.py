@@ -40,9 +40,10 @@ from smile_runtime.space import Space, require_parity, write_parity
 from smile_training.data import Cells
 from smile_training.export.int8_writer import write_int8
 from smile_training.export.onnx_export import export_onnx, torch_embedding
+from smile_training.export.recipe_writer import write_recipe
 from smile_training.export.sparse_writer import write_sparse
 from smile_training.model import TrainedEncoder
-from smile_training.recipe import Recipe, write_recipe
+from smile_training.recipe import Recipe
 from smile_training.reference import fit_label_profiles
 
 N_PARITY_ROWS = 16

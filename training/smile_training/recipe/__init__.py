@@ -18,7 +18,6 @@ from smile_training.recipe.records import (
     Stem,
     Training,
 )
-from smile_training.recipe.write import write_recipe
 
 __all__ = [
     "NOT_STATED",
@@ -38,5 +37,4 @@ __all__ = [
     "read_recipe",
     "recipe_sha256",
     "resolve_recipe",
-    "write_recipe",
 ]
