@@ -79,13 +79,13 @@ def train(
     """
     from_recipe = _is_recipe(paths)
     _require_fitting_options(context, of_data if from_recipe else {"data_folder": data_folder, "onto": onto})
+    with _training_packages():
+        from smile_training.build import build_space
     if from_recipe:
         settings, folder = read_recipe(paths[0]), data_folder or paths[0].parent
     else:
         name = of_data.pop("name") or (None if output is None else output.absolute().name)
         settings, folder = _draft(paths, name=name, **of_data)
-    with _training_packages():
-        from smile_training.build import build_space
     output = output or Path(settings.name)
     try:
         manifest = build_space(
@@ -108,8 +108,8 @@ def train(
 
 def _draft(paths: tuple[Path, ...], **options: Any) -> tuple[Recipe, Path]:  # noqa: ANN401 (options of click)
     """Draft a recipe from data files and print the plan; the second value is the folder of the data."""
-    with _training_packages():
-        from smile_training.draft import draft_recipe
+    from smile_training.draft import draft_recipe
+
     draft = draft_recipe(paths, **options)
     for line in draft.plan:
         click.echo(line, err=True)
