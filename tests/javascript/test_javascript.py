@@ -152,7 +152,7 @@ def test_no_cells_give_no_embeddings(embed):
 
 
 TOO_FEW = (
-    "cell 0 has {} of the space's 1767 features, {}% of the encoder's feature weight (10.0% is needed); they are named "
+    "cell 0 has {} of the space's 1767 features, {}% of the encoder's feature weight (4.4% is needed); they are named "
     "like LYZ, FTL, HLA-DRA; where cells leave out their zeros, give names\n"
 )
 
