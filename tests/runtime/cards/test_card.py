@@ -35,7 +35,7 @@ def card(pbmc: Manifest) -> str:
 @pytest.fixture
 def several(pbmc: Manifest) -> Manifest:
     """A composition of RNA, antibodies, simulated peaks and contacts; the confidence of the last is not calibrated."""
-    rna = pbmc.encoders["rna"]
+    rna = replace(pbmc.encoders["rna"], min_matched=0.1, stress=None)
     steps = replace(rna.preprocessing, target_sum=None, log1p=False, scaling="none")
     adt = replace(steps, values="counts", clr=True, log1p=True, scaling="sd")
     peaks = replace(steps, values="presence", binarize=True, tfidf=True)
