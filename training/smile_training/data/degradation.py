@@ -45,13 +45,13 @@ def degrade_cells(cells: Cells, seed: int, *, scaled: bool = True) -> Iterator[C
         Whether cells are scaled to a target sum, so that size factors grow as counts are lost.
     """
     rng = np.random.default_rng(seed)
-    if len(cells) > MAX_CELLS:
-        cells = cells.subset(np.sort(rng.choice(len(cells), MAX_CELLS, replace=False)))
+    cells = _draw_cells(cells, rng)
     yield cells
-    are_counts = _are_counts(cells.raw, count_units(cells.raw))
+    unit = count_units(cells.raw)
+    are_counts = _are_counts(cells.raw, unit)
     for _ in range(N_DRAWS):
         share, depth = rng.uniform(MIN_FEATURE_FRACTION, 1), np.exp(rng.uniform(np.log(MIN_DEPTH_FRACTION), 0))
-        thinned = _reduce_depth(cells, depth, rng, scaled=scaled) if are_counts else cells
+        thinned = _reduce_depth(cells, unit, depth, rng, scaled=scaled) if are_counts else cells
         yield _drop_features(thinned, share, rng)
 
 
@@ -68,18 +68,27 @@ def stress_cells(cells: Cells, seed: int, *, scaled: bool = True) -> Iterator[tu
         Whether cells are scaled to a target sum, so that size factors grow as counts are lost.
     """
     rng = np.random.default_rng(seed)
-    if len(cells) > MAX_CELLS:
-        cells = cells.subset(np.sort(rng.choice(len(cells), MAX_CELLS, replace=False)))
-    are_counts = _are_counts(cells.raw, count_units(cells.raw))
+    cells = _draw_cells(cells, rng)
+    unit = count_units(cells.raw)
+    are_counts = _are_counts(cells.raw, unit)
     yield StressLevel("features", 1.0), cells
     for depth in DEPTH_LEVELS if are_counts else ():
-        yield StressLevel("depth", depth), _reduce_depth(cells, depth, rng, scaled=scaled)
+        yield StressLevel("depth", depth), _reduce_depth(cells, unit, depth, rng, scaled=scaled)
     for share in FEATURE_LEVELS:
         yield StressLevel("features", share), _drop_features(cells, share, rng)
 
 
-def _reduce_depth(cells: Cells, depth: float, rng: np.random.Generator, *, scaled: bool) -> Cells:
-    thinned = thin_counts(cells.raw, count_units(cells.raw), np.full(len(cells), depth), rng)
+def _draw_cells(cells: Cells, rng: np.random.Generator) -> Cells:
+    """Return the cells; of more than 2,000 that many are drawn."""
+    if len(cells) <= MAX_CELLS:
+        return cells
+    return cells.subset(np.sort(rng.choice(len(cells), MAX_CELLS, replace=False)))
+
+
+def _reduce_depth(
+    cells: Cells, unit: NDArray[np.float32], depth: float, rng: np.random.Generator, *, scaled: bool
+) -> Cells:
+    thinned = thin_counts(cells.raw, unit, np.full(len(cells), depth), rng)
     size_factor = (cells.size_factor / depth).astype(np.float32) if scaled else cells.size_factor
     return replace(cells, raw=thinned, size_factor=size_factor)
 
