@@ -125,12 +125,11 @@ def read_cells(name: str, modality: Modality, folder: Path, *, organism: str = "
         If the values are missing, invalid or of the wrong kind.
     """
     data = modality.data
-    paths = [data.path] if isinstance(data.path, str) else data.path
-    titles = file_titles(paths)
+    titles = file_titles(data.paths)
     synonyms = words_of_kind(kind_of_features(modality.kind))
     by_file = [
         _from_adata(adata, folder / path, data, modality.preprocessing, kind=modality.kind, organism=organism)
-        for path, adata in zip(paths, open_data_files(name, data, folder, synonyms=synonyms), strict=True)
+        for path, adata in zip(data.paths, open_data_files(name, data, folder, synonyms=synonyms), strict=True)
     ]
     if data.distinct_cells is True:
         named = [named_after(title, cells.names) for title, cells in zip(titles, by_file, strict=True)]

@@ -21,8 +21,7 @@ from smile_training.recipe import Data
 
 def data_file_paths(data: Data, folder: Path) -> list[Path]:
     """Return the paths of a modality's data files."""
-    paths = [data.path] if isinstance(data.path, str) else data.path
-    return [folder / path for path in paths]
+    return [folder / path for path in data.paths]
 
 
 def data_file_sha256(data: Data, folder: Path) -> list[str]:

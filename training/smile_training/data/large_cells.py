@@ -96,7 +96,7 @@ def read_large_cells(modality: Modality, folder: Path, *, organism: str = "") ->
         ]
         features = _shared_features(files, data)
         values, sums = zip(*(file.first_pass(features, settings) for file in files), strict=True)
-        titles = file_titles([data.path] if isinstance(data.path, str) else data.path)
+        titles = file_titles(data.paths)
         batch_of, batch_names = _batches(files, titles)
         order = np.argsort(np.concatenate(batch_of))
         joined = stack_batches(sums, order)

@@ -90,6 +90,11 @@ class Data(Section, frozen=True):
     simulate: Literal["mark", "methylation"] | None = None
     """Values to simulate from these cells; None to use the measured ones."""
 
+    @property
+    def paths(self) -> list[str]:
+        """Paths of all files, relative to the data folder."""
+        return [self.path] if isinstance(self.path, str) else self.path
+
 
 class PreprocessingSettings(Section, frozen=True):
     """Steps from raw values to encoder input, as in `smile_runtime.encoder.preprocessing`."""
