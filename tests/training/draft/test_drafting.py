@@ -223,6 +223,11 @@ def test_oddities_of_labels_are_in_the_plan(write: Write) -> None:
     assert "note: 'kind' has one label for all cells, so that no type is told from another" in one
 
 
+def test_the_column_of_labels_is_not_suggested_as_that_of_batches(write: Write) -> None:
+    plan = draft(write(), labels="batch").plan
+    assert not [line for line in plan if "a column that would do is batch" in line]
+
+
 def test_oddities_of_batches_are_in_the_plan(write: Write) -> None:
     path = write(donor=["alone"] + ["b"] * 179, same="x")
     assert "note: batches of one cell: alone 1" in draft(path, batch="donor").plan

@@ -41,8 +41,9 @@ def _oddities(surveys: Sequence[Survey], recipe: Recipe, labels: Column | None, 
         yield from _label_oddities(surveys, recipe, labels)
     if batch is not None:
         yield from _batch_oddities(batch, labels)
-    if modality.data.batch_key is None and (columns := usable_columns(surveys, "batch")[:1]):
-        yield f"no batch column was chosen; a column that would do is {columns[0]}"
+    others = [column for column in usable_columns(surveys, "batch") if column.name != modality.data.label_key]
+    if modality.data.batch_key is None and others:
+        yield f"no batch column was chosen; a column that would do is {others[0]}"
 
 
 def _label_oddities(surveys: Sequence[Survey], recipe: Recipe, labels: Column) -> Iterator[str]:
