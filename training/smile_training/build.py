@@ -33,7 +33,7 @@ from smile_training.loop import (
 from smile_training.model import restore_encoders
 from smile_training.plots import draw_fold, draw_loss_curves, draw_stress
 from smile_training.recipe import Recipe
-from smile_training.reference import build_reference, fit_map, require_enough_cells, require_map_packages
+from smile_training.reference import build_mapped_reference, require_enough_cells, require_map_packages
 
 logger = logging.getLogger(__name__)
 
@@ -278,7 +278,7 @@ def _space_contents(
     if onto is not None:
         points, n_cells, metrics = onto.reference, onto.manifest.reference.n_cells, list(onto.manifest.metrics)
     else:
-        points = build_reference(dataset, embedding, recipe.reference, recipe.seed, _map_positions(embedding, recipe))
+        points = build_mapped_reference(dataset, embedding, recipe.reference, recipe.seed)
         names, labels = dataset.names()
         n_cells = int((labels >= 0).sum()) if dataset.label_names else len(names)
         metrics = []
@@ -304,10 +304,3 @@ def _space_contents(
         sha256=builder.sha256,
         onto=onto,
     )
-
-
-def _map_positions(embedding: Mapping[str, NDArray[np.float32]], recipe: Recipe) -> dict[str, NDArray[np.float32]]:
-    """Lay out the cells of all modalities on one map; coordinates by modality, each of shape ``(n, 2)``."""
-    position = fit_map(np.concatenate(list(embedding.values())), recipe.reference.map_method, recipe.seed)
-    ends = np.cumsum([len(array) for array in embedding.values()])[:-1]
-    return dict(zip(embedding, np.split(position, ends), strict=True))

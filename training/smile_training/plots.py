@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.manifest import StressRecord
-from smile_runtime.mapping import Reference, find_nearest_neighbors, neighbor_weights
 from smile_training.data import Dataset
 from smile_training.loop import Encoders
 from smile_training.recipe import Recipe
-from smile_training.reference import fit_map
+from smile_training.reference import fit_map, place_on_map
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,12 +19,14 @@ if TYPE_CHECKING:
     from smile_training.data import Fold
 
 MAX_LEGEND_ROWS = 24
+MAX_DRAWN_CELLS = 10_000
 
 
 def draw_fold(path: Path, recipe: Recipe, fold: "Fold", encoders: Encoders) -> None:
     """Draw the training cells of a fold on their map, with its left-out cells.
 
-    A left-out cell is placed by its nearest reference cells, like a query.
+    A left-out cell is placed by its nearest reference cells, like a query. Of more than 10,000 cells of either, as many
+    are drawn at random.
 
     Parameters
     ----------
@@ -40,11 +41,12 @@ def draw_fold(path: Path, recipe: Recipe, fold: "Fold", encoders: Encoders) -> N
     """
     from matplotlib.figure import Figure
 
-    known = np.concatenate([encoders[name].embed(cells) for name, cells in fold.train.cells.items()])
-    others = np.concatenate([encoders[name].embed(cells) for name, cells in fold.left_out.cells.items()])
+    train, left_out = _some(fold.train, recipe.seed), _some(fold.left_out, recipe.seed)
+    known = np.concatenate([encoders[name].embed(cells) for name, cells in train.cells.items()])
+    others = np.concatenate([encoders[name].embed(cells) for name, cells in left_out.cells.items()])
     position = fit_map(known, recipe.reference.map_method, recipe.seed)
-    placed = _placed(others, known, position, recipe.reference.n_neighbors)
-    panels = [panel for panel in _panels(fold.train, fold.left_out) if len(panel[1]) > 1]
+    placed = place_on_map(others, known, position, recipe.reference.n_neighbors)
+    panels = [panel for panel in _panels(train, left_out) if len(panel[1]) > 1]
     figure = Figure(figsize=(6.5 * max(len(panels), 1), 5.5), layout="constrained")
     for axes, (title, names, ids, left_out_ids) in zip(
         np.ravel(figure.subplots(1, max(len(panels), 1))), panels, strict=False
@@ -64,25 +66,11 @@ def draw_fold(path: Path, recipe: Recipe, fold: "Fold", encoders: Encoders) -> N
     figure.savefig(path, dpi=80)
 
 
-def _placed(
-    others: NDArray[np.float32], known: NDArray[np.float32], position: NDArray[np.float32], k: int
-) -> NDArray[np.float32]:
-    """Return the map positions of cells from their neighbors, shape ``(n, 2)``."""
-    n = len(known)
-    points = Reference(
-        embedding=known,
-        weight=np.ones(n, np.float32),
-        map=position,
-        label=np.empty((n, 0), np.int64),
-        modality=np.zeros(n, np.int64),
-        label_columns=(),
-        modalities=("all",),
-    )
-    neighbors = find_nearest_neighbors(others, known, k)
-    placed: NDArray[np.float32] = np.einsum(
-        "nk,nkc->nc", neighbor_weights(neighbors, points), position[neighbors.indices]
-    )
-    return placed
+def _some(dataset: Dataset, seed: int) -> Dataset:
+    names, _ = dataset.names()
+    if len(names) <= MAX_DRAWN_CELLS:
+        return dataset
+    return dataset.subset(np.random.default_rng(seed).choice(names, MAX_DRAWN_CELLS, replace=False))
 
 
 def _panels(train: Dataset, left_out: Dataset) -> list[tuple[str, Sequence[str], NDArray[np.int64], NDArray[np.int64]]]:

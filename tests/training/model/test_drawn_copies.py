@@ -10,7 +10,7 @@ import scipy
 import torch
 
 from smile_training.data.cells import Cells
-from smile_training.model.drawn_copies import N_COPIES, RENEWAL_EPOCHS, DrawnCopies
+from smile_training.model.drawn_copies import N_COPIES, RENEWAL_PASSES, DrawnCopies
 from smile_training.model.network import SmileNetwork
 from smile_training.model.preprocessing_fit import fit_preprocessing
 from smile_training.model.stem import fit_stem
@@ -104,9 +104,9 @@ def test_one_copy_is_renewed_at_a_time(make: MakeCopies) -> None:
     copies = make(min_depth=0.1)
     copies.renew(0)
     first = copies.all(EVERY).reshape(1 + N_COPIES, N_CELLS, -1)
-    copies.renew(RENEWAL_EPOCHS - 1)
+    copies.renew(RENEWAL_PASSES - 1)
     assert torch.equal(copies.all(EVERY), first.flatten(0, 1))
-    copies.renew(RENEWAL_EPOCHS)
+    copies.renew(RENEWAL_PASSES)
     second = copies.all(EVERY).reshape(1 + N_COPIES, N_CELLS, -1)
     assert [torch.equal(a, b) for a, b in zip(first, second, strict=True)].count(False) == 1
     assert len({tuple(copy[0].tolist()) for copy in (*first, *second)}) == 2 + N_COPIES

@@ -1,6 +1,6 @@
 """Cross-validation: the metrics of the SMILE paper, and of label transfer to left-out cells.
 
-Each repeat is a cross-validation with its own seed. Label transfer and FOSCTTM are measured on left-out cells,
+Each repeat is a cross-validation with its own seed; of many cells, one training on a sample takes its place. Label transfer and FOSCTTM are measured on left-out cells,
 silhouettes and ARI on the training cells, which form the reference. The baselines see the same cells.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.errors import RecipeError
 from smile_runtime.manifest import CalibrationRecord, DissimilarityRecord, MetricRecord, SimilarityRecord, StressRecord
-from smile_training.data import Cells, Dataset, Fold, batch_folds, degrade_cells, mix_pairs, split_folds
+from smile_training.data import Cells, Dataset, Fold, degrade_cells, mix_pairs
 from smile_training.evaluation import metrics
 from smile_training.evaluation.baseline_metrics import log_baselines
 from smile_training.evaluation.calibration_fit import calibrate
@@ -31,6 +31,7 @@ from smile_training.evaluation.metric_log import (
     Prediction,
 )
 from smile_training.evaluation.queried_cells import QueriedCells, query_cells
+from smile_training.evaluation.splits import Split, draw_sample, full_splits, sample_split
 from smile_training.evaluation.stress import (
     BaselineHits,
     StressedCells,
@@ -46,8 +47,6 @@ from smile_training.reference import build_reference, fit_label_profiles, has_pr
 Train = Callable[[Dataset, int, str], Encoders]
 """Trains encoders on a dataset with a seed; the text names the run."""
 
-N_BATCH_FOLDS = 5
-"""Maximum number of trainings that leave out whole batches."""
 N_DOUBLETS = 400
 LEFT_OUT_BATCHES = "of left-out batches"
 
@@ -127,38 +126,41 @@ def evaluate(
     settings, kept = recipe.reference, list(kept) or list(recipe.modalities)
     measured = list(recipe.modalities if measured is None else measured)
     sources = {name: _label_sources(name, kept) for name in measured}
-    log = MetricLog(dataset, settings.repeats)
+    splits: Iterable[Split]
+    if settings.evaluation == "sample":
+        dataset, n_repeats = draw_sample(dataset, recipe.seed), 1
+        splits = [sample_split(dataset, recipe.seed)]
+    else:
+        splits, n_repeats = full_splits(dataset, settings, recipe.seed), settings.repeats
+    log, between = MetricLog(dataset, n_repeats), MetricLog(dataset, 1, of=LEFT_OUT_BATCHES)
     queried: dict[LabelSource, _Queried] = defaultdict(_Queried)
-    names, labels = dataset.names()
-    if not dataset.label_names:
-        labels = np.zeros(len(names), np.int64)
     peers: dict[str, list[BaselineHits]] = defaultdict(list)
     example: tuple[Fold, Encoders] | None = None
-    for repeat in range(settings.repeats):
-        seed = recipe.seed + repeat
-        for number, (rows, left_out) in enumerate(split_folds(labels, settings.folds, seed)):
-            fold = Fold(dataset.subset(names[rows]), dataset.subset(names[left_out]))
-            encoders = train(fold.train, seed, f"repeat-{repeat}-fold-{number}")
-            example = example or (fold, encoders)
-            stressed = repeat == 0 and bool(dataset.label_names)
-            log.add(repeat, *_measure_fold(fold, encoders, recipe, sources, queried, seed=seed, stressed=stressed))
-            fitted = _baselines(fold, recipe, seed)
-            log_baselines(log, repeat, fold.train, fold.left_out, fitted=fitted, measured=measured)
-            for name in measured if stressed else ():
-                if len(fold.left_out.cells[name]):
-                    hits = stress_baselines(fitted[name], fold.left_out.cells[name], scaled=_scaled(recipe, name))
-                    peers[name].append(hits)
-    assert example is not None
-    between = MetricLog(dataset, 1, of=LEFT_OUT_BATCHES)
-    for number, fold in enumerate(_batch_folds(dataset, recipe.seed)):
+    for split in splits:
         try:
-            encoders = train(fold.train, recipe.seed, f"batches-{number}")
+            encoders = train(split.train, split.seed, split.name)
         except RecipeError as error:
+            if split.cells is not None:
+                raise
             logger.warning("cells of left-out batches are not measured: %s", error)
             continue
-        between.add(0, [], _measure_batches(fold, encoders, recipe, sources, queried))
-        fitted = _baselines(fold, recipe, recipe.seed)
-        log_baselines(between, 0, fold.train, fold.left_out, fitted=fitted, measured=measured)
+        fitted = _baselines(split.train, recipe, split.seed)
+        if split.cells is not None:
+            fold = Fold(split.train, split.cells)
+            example = example or (fold, encoders)
+            stressed = split.repeat == 0 and bool(dataset.label_names)
+            ours = _measure_fold(fold, encoders, recipe, sources, queried, seed=split.seed, stressed=stressed)
+            log.add(split.repeat, *ours)
+            log_baselines(log, split.repeat, fold.train, fold.left_out, fitted=fitted, measured=measured)
+            for name in measured if stressed else ():
+                if len(split.cells.cells[name]):
+                    hits = stress_baselines(fitted[name], split.cells.cells[name], scaled=_scaled(recipe, name))
+                    peers[name].append(hits)
+        if split.batches is not None:
+            fold = Fold(split.train, split.batches)
+            between.add(0, [], _measure_batches(fold, encoders, recipe, sources, queried))
+            log_baselines(between, 0, fold.train, fold.left_out, fitted=fitted, measured=measured)
+    assert example is not None
     chosen = {name: LabelSource(name, (name,) if name in kept else (kept[0],)) for name in recipe.modalities}
     for name in measured if dataset.label_names else ():
         chosen[name] = _most_accurate(log, dataset.cells[name].labels, sources[name])
@@ -192,17 +194,6 @@ def evaluate(
         },
         example=example,
     )
-
-
-def _batch_folds(dataset: Dataset, seed: int) -> Iterator[Fold]:
-    """Yield folds that leave out whole batches of the first modality; none without labels."""
-    if not dataset.label_names:
-        return
-    cells = dataset.cells[dataset.first]
-    names, _ = dataset.names()
-    for _, rows in batch_folds(cells.batches, N_BATCH_FOLDS, seed):
-        out = np.isin(names, cells.names[rows])
-        yield Fold(dataset.subset(names[~out]), dataset.subset(names[out]))
 
 
 def _label_sources(modality: str, kept: list[str]) -> list[LabelSource]:
@@ -320,8 +311,8 @@ def _queries(
                 )
 
 
-def _baselines(fold: Fold, recipe: Recipe, seed: int) -> dict[str, FittedBaselines]:
-    return {name: FittedBaselines.of(fold.train.cells[name], each, seed) for name, each in recipe.modalities.items()}
+def _baselines(train: Dataset, recipe: Recipe, seed: int) -> dict[str, FittedBaselines]:
+    return {name: FittedBaselines.of(train.cells[name], each, seed) for name, each in recipe.modalities.items()}
 
 
 def _scaled(recipe: Recipe, name: str) -> bool:

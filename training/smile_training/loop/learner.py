@@ -62,7 +62,7 @@ class Learner:
             inputs.keep_copies(self.cells, seed)
         return inputs
 
-    def partners(self, rows: NDArray[np.intp], pairing: Pairing, seed: int) -> NDArray[np.intp]:
+    def partners(self, rows: NDArray[np.intp], pairing: Pairing, seed: int) -> NDArray[np.integer]:
         """Return the partners of some cells among each other, as indices into ``rows``, shape ``(n, n_partners)``.
 
         Raises
@@ -78,7 +78,7 @@ class Learner:
         components = self._components(seed)[rows]
         by_label = labels if pairing.kind == "label_neighbour" else None
         batches = self.cells.batches[rows]
-        return neighbor_partners(components, batches, n_neighbors=pairing.n_neighbors, labels=by_label)
+        return neighbor_partners(components, batches, n_neighbors=pairing.n_neighbors, labels=by_label, seed=seed)
 
     def _components(self, seed: int) -> NDArray[np.float32]:
         """Return the components for finding near cells, shape ``(n_cells, n_components)``; uncentered if sparse."""

@@ -13,6 +13,7 @@ from smile_training.data import Dataset
 from smile_training.loop.checkpoint import Checkpoint
 from smile_training.loop.collapse import require_spread
 from smile_training.loop.learner import Learner, new_learner, teacher
+from smile_training.loop.threads import threads_for_steps
 from smile_training.loop.training_loop import Progress, Stream, run, steps_of
 from smile_training.model import (
     TrainedEncoder,
@@ -180,13 +181,15 @@ def _run(
 ) -> dict[str, TrainedEncoder]:
     n_cells = 0
     for phase, streams in phases:
-        n_steps, batch_size = steps_of(streams, training.batch_size)
-        if batch_size < training.batch_size:
+        steps = steps_of(streams, training)
+        if steps.batch_size < training.batch_size:
             logger.warning(
-                "%d cells are fewer than a batch of %d: every batch takes them all", batch_size, training.batch_size
+                "%d cells are fewer than a batch of %d: every batch takes them all",
+                steps.batch_size,
+                training.batch_size,
             )
-        n_cells += phase.epochs * n_steps * batch_size * len(streams)
-    with how.stage(name, n_cells) as progress:
+        n_cells += phase.epochs * steps.n * steps.batch_size * len(streams)
+    with how.stage(name, n_cells) as progress, threads_for_steps(each.network for each in learners.values()):
         curve = run(
             learners,
             phases,

@@ -1,10 +1,13 @@
 """The training loop of every variant."""
 
 import logging
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -41,26 +44,47 @@ class Stream:
     """
 
     rows: Mapping[str, NDArray[np.intp]]
-    partners: NDArray[np.intp]
+    partners: NDArray[np.integer]
     labels: Tensor | None
 
     def __len__(self) -> int:
         return len(self.partners)
 
 
-def steps_of(streams: Sequence[Stream], batch_size: int) -> tuple[int, int]:
-    """Return the number of steps per epoch, and the batch size; too few cells for a batch form one smaller batch.
+class Steps(NamedTuple):
+    """Steps of an epoch.
+
+    Attributes
+    ----------
+    n
+        Number of steps.
+    batch_size
+        Number of cells in each.
+    share
+        Share of the cells that an epoch takes, 1 for all.
+    """
+
+    n: int
+    batch_size: int
+    share: float
+
+
+def steps_of(streams: Sequence[Stream], training: Training) -> Steps:
+    """Return the steps of an epoch; too few cells for a batch form one smaller batch.
 
     Raises
     ------
     RecipeError
         If there are fewer than two cells.
     """
-    n = min(map(len, streams))
-    if n < MIN_CELLS:
-        raise RecipeError(f"{n} cells (or pairs) are too few to learn from; at least {MIN_CELLS} are needed")
-    batch_size = min(batch_size, n)
-    return n // batch_size, batch_size
+    n_cells = min(map(len, streams))
+    if n_cells < MIN_CELLS:
+        raise RecipeError(f"{n_cells} cells (or pairs) are too few to learn from; at least {MIN_CELLS} are needed")
+    batch_size = min(training.batch_size, n_cells)
+    n = n_all = n_cells // batch_size
+    if training.max_steps is not msgspec.UNSET:
+        n = min(n, max(1, training.max_steps // training.epochs))
+    return Steps(n, batch_size, n / n_all)
 
 
 def run(
@@ -111,13 +135,16 @@ def run(
     schedule = [phase for phase in phases for _ in range(phase[0].epochs)]
     for epoch in range(len(curve), len(schedule)):
         phase, streams = schedule[epoch]
-        n_steps, batch_size = steps_of(streams, training.batch_size)
+        n_steps, batch_size, share = steps_of(streams, training)
         for source in inputs.values():
-            source.renew(epoch)
+            source.renew(epoch * share)
+        if share < 1:
+            for group in optimizer.param_groups:
+                group["lr"] = settings.lr * _cosine(epoch / len(schedule))
         # Random draws depend on the epoch alone, so that a resumed run repeats them.
         rng = np.random.default_rng([seed, epoch])
         noise = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-        orders = [rng.permutation(len(stream)) for stream in streams]
+        orders = [_order(len(stream), n_steps * batch_size, rng) for stream in streams]
         total = torch.zeros((), device=device)
         for step in range(n_steps):
             views: dict[int, EncodedView] = {}
@@ -151,12 +178,25 @@ def run(
         if checkpoint is not None:
             checkpoint.save(trained, optimizer, curve, last=epoch + 1 == len(schedule))
 
+    n_passes = (len(schedule) - 1) * steps_of(phases[-1][1], training).share
     for stream in phases[-1][1]:
         for name in stream.rows.keys() & networks.keys():
-            inputs[name].renew(len(schedule) - 1)  # a run that resumes at its end has drawn none yet
+            inputs[name].renew(n_passes)  # a run that resumes at its end has drawn none yet
             order = np.random.default_rng(seed).permutation(np.unique(stream.rows[name]))
             _reestimate_batch_norm(networks[name], inputs[name], order)
     return curve
+
+
+def _cosine(progress: float) -> float:
+    """Return half a cosine, which falls from 1 to 0 as the progress rises from 0 to 1."""
+    return (1 + math.cos(math.pi * progress)) / 2
+
+
+def _order(n_cells: int, n_drawn: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return the cells of an epoch in random order: all, or ``n_drawn`` of many, which takes less time."""
+    if n_drawn <= n_cells // 2:
+        return rng.choice(n_cells, n_drawn, replace=False)
+    return rng.permutation(n_cells)
 
 
 def _draw(choices: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:

@@ -15,7 +15,7 @@ from smile_training.model.network import SmileNetwork
 from smile_training.recipe import Noise
 
 N_COPIES = 4
-RENEWAL_EPOCHS = 10
+RENEWAL_PASSES = 10
 CHUNK_CELLS = 256
 ALL_FEATURES_PROBABILITY = 0.5  # of a chunk of cells
 
@@ -23,7 +23,8 @@ ALL_FEATURES_PROBABILITY = 0.5  # of a chunk of cells
 class DrawnCopies:
     """Components of all cells as measured, and of `N_COPIES` drawn copies, of which one is renewed now and then.
 
-    A copy depends on the seed and its number alone: copy ``i`` is in use from epoch ``(i - 3) * 10`` on, for 40 epochs.
+    A copy depends on the seed and its number alone: copy ``i`` is in use from ``(i - 3) * 10`` passes over the cells
+    on, for 40 passes.
 
     Parameters
     ----------
@@ -64,9 +65,9 @@ class DrawnCopies:
         self._numbers = [-1] * N_COPIES  # of the copy in each slot
         self._components = torch.stack([clean] * (1 + N_COPIES))  # (1 + N_COPIES, n_cells, n_components)
 
-    def renew(self, epoch: int) -> None:
-        """Draw the copies of an epoch that are not there yet."""
-        oldest = epoch // RENEWAL_EPOCHS
+    def renew(self, n_passes: float) -> None:
+        """Draw the copies that are in use after a number of passes over the cells and are not there yet."""
+        oldest = int(n_passes) // RENEWAL_PASSES
         for number in range(oldest, oldest + N_COPIES):
             slot = number % N_COPIES
             if self._numbers[slot] != number:

@@ -61,10 +61,10 @@ class EncoderInput:
         clean = self.clean(np.arange(len(self)))
         self._copies = DrawnCopies(cells, self._preprocessing, self._network, clean, noise=self._noise, seed=seed)
 
-    def renew(self, epoch: int) -> None:
-        """Bring the copies, if any, up to an epoch."""
+    def renew(self, n_passes: float) -> None:
+        """Bring the copies, if any, up to a number of passes over all cells."""
         if self._copies is not None:
-            self._copies.renew(epoch)
+            self._copies.renew(n_passes)
 
     def __len__(self) -> int:
         return int(self._transformed.shape[0])

@@ -8,6 +8,10 @@ from smile_training.data import Dataset
 from smile_training.recipe import Pairing
 
 N_STAND_INS = 64
+MAX_PARTNERS = 64
+MAX_LABEL_CANDIDATES = 1_000
+MAX_EXACT_CANDIDATES = 10_000
+"""Most cells of a batch that each cell is compared with, one by one; the time grows with the square of the cells."""
 
 
 def self_partners(n_cells: int) -> NDArray[np.intp]:
@@ -43,8 +47,13 @@ def neighbor_partners(
     *,
     n_neighbors: int,
     labels: NDArray[np.int64] | None = None,
-) -> NDArray[np.intp]:
-    """Return the nearest cells of each cell in every batch, its own included.
+    seed: int = 0,
+) -> NDArray[np.int32]:
+    """Return near cells of each cell in the batches, its own included: the nearest ones unless there are many.
+
+    With many cells, the work is bounded. Each cell has partners in at most as many batches, drawn from those with its
+    label, as give 64 partners; cells of one label are sought among 1,000 of them in a batch, drawn at random, and cells
+    of any label by an approximate index.
 
     Parameters
     ----------
@@ -57,28 +66,45 @@ def neighbor_partners(
     labels
         Label ids, shape ``(n_cells,)``: partners share a label, and in a batch without the label a cell is its own
         partner; an unlabeled cell (-1) may pair with any. None to ignore labels.
+    seed
+        Seed of what is drawn.
 
     Returns
     -------
-        Rows of the partners, shape ``(n_cells, n_batches * n_neighbors)``.
+        Rows of the partners, shape ``(n_cells, n_partners)``.
     """
-    labels = np.full(len(components), -1) if labels is None else labels
-    by_batch = []
-    for batch in np.unique(batches):
-        partners = np.repeat(self_partners(len(components)), n_neighbors, axis=1)
-        for label in np.unique(labels):
-            cells = np.flatnonzero(labels == label)
-            candidates = np.flatnonzero((batches == batch) & ((labels == label) | (label < 0)))
-            if len(candidates):
-                partners[cells] = _nearest(components, cells, candidates, n_neighbors)
-        by_batch.append(partners)  # (n_cells, n_neighbors)
-    return np.hstack(by_batch)
+    n_cells, names, rng = len(components), np.unique(batches), np.random.default_rng(seed)
+    labels = np.full(n_cells, -1) if labels is None else labels
+    n_batches = min(len(names), max(1, MAX_PARTNERS // n_neighbors))
+    partners = np.repeat(np.arange(n_cells, dtype=np.int32), n_batches * n_neighbors)
+    partners = partners.reshape(n_cells, n_batches, n_neighbors)
+    for label in np.unique(labels):
+        cells = np.flatnonzero(labels == label)
+        candidates = cells if label >= 0 else np.arange(n_cells)
+        present = np.unique(batches[candidates])
+        drawn = n_batches < len(names)
+        chosen = rng.choice(present, (len(cells), n_batches)) if drawn else np.tile(names, (len(cells), 1))
+        for batch in present:
+            among = candidates[batches[candidates] == batch]
+            if label >= 0 and len(among) > MAX_LABEL_CANDIDATES:
+                among = np.sort(rng.choice(among, MAX_LABEL_CANDIDATES, replace=False))
+            row, place = np.nonzero(chosen == batch)
+            if len(row):
+                partners[cells[row], place] = _nearest(components, cells[row], among, n_neighbors, seed)
+    return partners.reshape(n_cells, -1)
 
 
 def _nearest(
-    components: NDArray[np.float32], cells: NDArray[np.intp], candidates: NDArray[np.intp], n: int
+    components: NDArray[np.float32], cells: NDArray[np.intp], candidates: NDArray[np.intp], n: int, seed: int
 ) -> NDArray[np.intp]:
     """Return the ``n`` candidates nearest to each of some cells, shape ``(n_selected, n)``, repeated if fewer."""
-    search = NearestNeighbors(n_neighbors=min(n, len(candidates))).fit(components[candidates])
-    nearest = candidates[search.kneighbors(components[cells], return_distance=False)]  # (n_selected, <= n)
-    return np.resize(nearest.T, (n, len(cells))).T
+    k = min(n, len(candidates))
+    if len(candidates) > MAX_EXACT_CANDIDATES:
+        from pynndescent import NNDescent
+
+        index = NNDescent(components[candidates], random_state=seed, n_jobs=1)
+        places, _ = index.query(components[cells], k)  # (n_selected, n)
+    else:
+        search = NearestNeighbors(n_neighbors=k).fit(components[candidates])
+        places = search.kneighbors(components[cells], return_distance=False)  # (n_selected, <= n)
+    return np.resize(candidates[places].T, (n, len(cells))).T

@@ -201,6 +201,9 @@ class Training(Section, frozen=True):
     pretraining_epochs: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Epochs for each modality alone, in reference SMILE."""
     epochs: Count = 5
+    max_steps: Count | msgspec.UnsetType = msgspec.UNSET
+    """Most steps of all ``epochs``. Where there are too many cells for that, each epoch takes some of them, drawn anew,
+    and the learning rate falls to 0 along half a cosine."""
     precision: Literal["float32", "bf16"] = "float32"
 
 
@@ -227,6 +230,9 @@ class Reference(Section, frozen=True):
     """Folds of the cross-validation that measures the space and calibrates the confidence."""
     repeats: Count = 3
     """Repeats of the cross-validation, each with its own seed."""
+    evaluation: Literal["full", "sample"] | msgspec.UnsetType = msgspec.UNSET
+    """``full``, the default, for the cross-validation; ``sample`` for one training that leaves out cells and batches of
+    at most 50,000 cells."""
 
 
 class Export(Section, frozen=True):

@@ -5,11 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
+from scipy.sparse import csr_matrix
+from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import normalize
 
 from smile_runtime.mapping import Reference
+
+MAX_KMEANS_CELLS = 10_000
+"""Most cells of a group that all steps of k-means look at; with more, each step looks at some of them."""
 
 
 def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
@@ -36,7 +40,8 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
         k = min(max(1, round(share * len(members))), len(members))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # identical cells share a landmark
-            cluster = KMeans(k, n_init=4, random_state=seed).fit_predict(cells.embedding[members])
+            kmeans = KMeans if len(members) <= MAX_KMEANS_CELLS else MiniBatchKMeans
+            cluster = kmeans(k, n_init=4, random_state=seed).fit_predict(cells.embedding[members])
         parts.append(_centers(cells, members, cluster))
     embedding, weight, position, label = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     modality = np.full(len(weight), cells.modality[0], np.int64)
@@ -46,9 +51,11 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
 def _centers(
     cells: Reference, members: NDArray[np.intp], cluster: NDArray[np.int32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-    of_cluster = (cluster[:, None] == np.unique(cluster)).astype(np.float32)  # (members, clusters)
-    weight = of_cluster.sum(axis=0)
-    mean = (of_cluster.T @ cells.embedding[members]) / weight[:, None]
-    position = (of_cluster.T @ cells.map[members]) / weight[:, None]
+    found, row = np.unique(cluster, return_inverse=True)
+    n = len(members)
+    of_cluster = csr_matrix((np.ones(n, np.float32), (row, np.arange(n))), shape=(len(found), n))
+    weight = np.bincount(row).astype(np.float32)
+    mean = (of_cluster @ cells.embedding[members]) / weight[:, None]
+    position = (of_cluster @ cells.map[members]) / weight[:, None]
     label = np.repeat(cells.label[members[:1]], len(weight), axis=0)
     return normalize(mean).astype(np.float32), weight, position.astype(np.float32), label

@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import DependencyError, RecipeError
+from smile_runtime.mapping import Reference, find_nearest_neighbors, neighbor_weights
 
 Method = Literal["umap", "tsne"]
 
 MIN_MAP_CELLS = 10
+MAX_MAP_CELLS = 20_000
+"""Most cells that are laid out; of more, so many are drawn, among which the reference points are placed."""
 
 
 def require_enough_cells(n: int) -> None:
@@ -89,3 +92,36 @@ def fit_map(embedding: NDArray[np.float32], method: Method, seed: int) -> NDArra
         )
         layout = _load(method)(metric="cosine", random_state=seed, **settings)
         return np.asarray(layout.fit_transform(embedding), dtype=np.float32)
+
+
+def place_on_map(
+    embedding: NDArray[np.float32], known: NDArray[np.float32], position: NDArray[np.float32], n_neighbors: int
+) -> NDArray[np.float32]:
+    """Return the map positions of cells from their nearest cells on the map, shape ``(n, 2)``.
+
+    Parameters
+    ----------
+    embedding
+        Cells to place, shape ``(n, n_latent)``.
+    known
+        Cells on the map, shape ``(m, n_latent)``.
+    position
+        Their coordinates, shape ``(m, 2)``.
+    n_neighbors
+        Number of nearest cells.
+    """
+    m = len(known)
+    points = Reference(
+        embedding=known,
+        weight=np.ones(m, np.float32),
+        map=position,
+        label=np.empty((m, 0), np.int64),
+        modality=np.zeros(m, np.int64),
+        label_columns=(),
+        modalities=("all",),
+    )
+    neighbors = find_nearest_neighbors(embedding, known, n_neighbors)
+    placed: NDArray[np.float32] = np.einsum(
+        "nk,nkc->nc", neighbor_weights(neighbors, points), position[neighbors.indices]
+    )
+    return placed

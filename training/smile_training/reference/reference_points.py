@@ -36,11 +36,12 @@ def build_reference(
     parts = []
     for index, (name, cells) in enumerate(dataset.cells.items()):
         kept = np.flatnonzero(cells.labels >= 0) if dataset.label_names else np.arange(len(cells))
+        rows = slice(None) if len(kept) == len(cells) else kept  # without a copy of all cells
         whole = Reference(
-            embedding=embedding[name][kept],
+            embedding=embedding[name][rows],
             weight=np.ones(len(kept), np.float32),
-            map=np.zeros((len(kept), 2), np.float32) if position is None else position[name][kept],
-            label=cells.label_ids[kept],
+            map=np.zeros((len(kept), 2), np.float32) if position is None else position[name][rows],
+            label=cells.label_ids[rows],
             modality=np.full(len(kept), index),
             label_columns=dataset.label_columns,
             modalities=tuple(dataset.cells),
