@@ -278,6 +278,17 @@ def test_files_that_do_not_go_together_are_refused(write: Write, tmp_path: Path)
     assert "human.h5ad holds rna and peaks.h5ad holds atac" in str(refusal(human, peaks))
 
 
+def test_files_without_common_features_are_refused(write: Write) -> None:
+    symbols, ids = write("symbols.h5ad", features=HUMAN), write("ids.h5ad", features=[f"ENSG0000000{n}" for n in range(9)])
+    error = refusal(symbols, ids, kind="rna")
+    assert "symbols.h5ad shares only 0 of its 10 features with the other files" in error.message
+    assert "look like 'CD4', 'CD8A', those in ids.h5ad like 'ENSG00000000', 'ENSG00000001'" in error.message
+    panel = write("panel.h5ad", features=HUMAN[:2])
+    assert not any("in every file" in line for line in draft(symbols, write("same.h5ad", features=HUMAN)).plan)
+    (note,) = (line for line in draft(symbols, panel).plan if "in every file" in line)
+    assert note.startswith("note: only 2 of 10 features are in every file; ")
+
+
 def test_columns_of_the_other_role_are_left_out_or_come_last() -> None:
     obs = pd.DataFrame(
         {"donor": ["a", "b"] * 9, "donor of T": ["a", "b"] * 9, "odd": ["x", "y"] * 9, "CellType": ["T", "B"] * 9}

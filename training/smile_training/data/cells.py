@@ -36,6 +36,7 @@ from smile_training.data.contacts import parse_pairs, within_distance
 from smile_training.data.data_files import open_data_files
 from smile_training.data.feature_sums import FeatureSums
 from smile_training.data.label_columns import Labels, merge_labels, read_labels
+from smile_training.data.shared_features import require_shared_features
 from smile_training.recipe import Data, Kind, Modality, PreprocessingSettings
 
 logger = logging.getLogger(__name__)
@@ -194,9 +195,16 @@ def _join(by_file: Sequence[Cells], titles: Sequence[str]) -> Cells:
 
     Cells with the same name are one cell with the measurements of each file; on conflict the first file wins. Batches
     are named after their file.
+
+    Raises
+    ------
+    RecipeError
+        If files of different cells have next to no features in common.
     """
     features = tuple(dict.fromkeys(feature for cells in by_file for feature in cells.features))
     names = np.array(list(dict.fromkeys(name for cells in by_file for name in cells.names)), dtype=object)
+    if len(names) == sum(map(len, by_file)):  # files that share cells may hold different features of them
+        require_shared_features({title: pd.Index(each.features) for title, each in zip(titles, by_file, strict=True)})
     batch_of, batch_names = join_batches([cells.batch_names for cells in by_file], titles)
     feature_index, name_index = pd.Index(features), pd.Index(names)
     rows = [name_index.get_indexer(cells.names) for cells in by_file]
