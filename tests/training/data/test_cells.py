@@ -290,6 +290,17 @@ def test_joined_batches_that_measured_different_features_are_rejected(read: Read
         read(small(X))
 
 
+def test_files_of_different_cells_that_share_no_features_are_rejected(tmp_path: Path) -> None:
+    """Files of the same cells may hold different features of them."""
+    one, two = small(), small()
+    two.var_names = [f"ENSG{number}" for number in range(4)]
+    one.write_h5ad(tmp_path / "one.h5ad")
+    two.write_h5ad(tmp_path / "two.h5ad")
+    assert len(read_cells("rna", modality(path=["one.h5ad", "two.h5ad"]), tmp_path).features) == 8
+    with pytest.raises(RecipeError, match=r"one shares only 0 of its 4 features with the other files.*'gene0'.*'ENSG0'"):
+        read_cells("rna", modality(path=["one.h5ad", "two.h5ad"], distinct_cells=True), tmp_path)
+
+
 def test_negative_values_are_rejected(read: Read) -> None:
     with pytest.raises(ValueKindError, match="8 values are negative"):
         read(small(-COUNTS))

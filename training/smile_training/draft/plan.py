@@ -53,8 +53,8 @@ def _feature_oddities(surveys: Sequence[Survey]) -> Iterator[str]:
     n_shared = int((n_files == len(surveys)).sum())
     if n_shared < _MIN_SHARED_FRACTION * len(n_files):
         yield (
-            f"only {n_shared:,} of {len(n_files):,} features are in every file; a file's missing features are imputed, "
-            "which may set its cells apart: provide all measured features of each file, under the same ids"
+            f"only {n_shared:,} of {len(n_files):,} features are in every file, and only these compare all "
+            "cells; provide all measured features of each file, under the same ids"
         )
 
 
