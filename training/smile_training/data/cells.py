@@ -247,7 +247,9 @@ def drop_empty(cells: Cells, filled: NDArray[np.bool_]) -> Cells:
     """
     n_filled = int(filled.sum())
     if n_filled < len(cells):
-        logger.warning("%d of %d cells have no values and are left out", len(cells) - n_filled, len(cells))
+        logger.warning(
+            "%s of %s cells have no values and are left out", f"{len(cells) - n_filled:,}", f"{len(cells):,}"
+        )
         cells = cells.subset(np.flatnonzero(filled))
     if len(cells) < 2:
         raise RecipeError(f"{len(cells)} cells with values are too few to train on; at least 2 are needed")
@@ -258,5 +260,7 @@ def warn_of_empty_features(n_empty: int, n_features: int) -> None:
     """Log how many features have no value in any cell."""
     if n_empty:
         logger.warning(
-            "%d of %d features are zero in all cells and contribute nothing to training", n_empty, n_features
+            "%s of %s features are zero in all cells and contribute nothing to training",
+            f"{n_empty:,}",
+            f"{n_features:,}",
         )
