@@ -248,11 +248,8 @@ def build_space(
 def _warn_of_unstated(recipe: Recipe) -> None:
     """Log what `smile-zoo publish` would miss, so that it is known before hours of training."""
     sources = {modality.data.source.name: modality.data.source for modality in recipe.modalities.values()}
-    if facts := list(unstated_facts(recipe.description, recipe.license, sources.values())):
-        logger.warning(
-            "publishing needs what is missing here: %s; set it in the recipe, or afterwards with smile-zoo describe",
-            "; ".join(facts),
-        )
+    if facts := list(unstated_facts(recipe, sources.values())):
+        logger.warning("publishing will also need: %s (smile-zoo describe)", ", ".join(facts))
 
 
 def _inputs(recipe: Recipe, data_folder: Path, onto: Space | None) -> list[Path]:
