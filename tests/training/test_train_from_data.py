@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 import smile_runtime
 from smile_runtime.cards import unstated_facts
+from smile_runtime.errors import OutputError
 from smile_training import build, read_recipe
 from smile_training.cli import train
 
@@ -45,6 +46,11 @@ def test_a_space_is_trained_and_can_be_trained_again_from_its_recipe(
     assert space.manifest.encoders["rna"].calibrations == {}
     assert {metric.method for metric in space.manifest.metrics} == {"smile"}
     assert "recipe.toml" in space.manifest.files
+    resume = ["atlas.h5ad", "--labels", "cell_type", "--batch", "batch", "-o", "my-space", "--resume"]
+    assert run(*resume, "--no-evaluation").exit_code == 0
+    with pytest.raises(OutputError, match="my-space is complete, but was built without evaluation") as caught:
+        run(*resume)
+    assert caught.value.options == {"resume": False, "force": True}
     needs = "description, license, organism, tissue, source of the data"
     assert f"publishing will also need: {needs} (smile-zoo describe)" in caplog.messages
     assert list(unstated_facts(space.manifest, space.manifest.sources)) == needs.split(", ")
