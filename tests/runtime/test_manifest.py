@@ -54,8 +54,10 @@ def test_manifest_is_immutable(content):
 def test_newer_format_version_is_rejected_with_the_upgrade_command(document):
     document["format_version"] = FORMAT_VERSION + 1
     document["a_future_field"] = 1
+    document["versions"]["smile-zoo"] = "9.0"
     with pytest.raises(FormatVersionError) as caught:
         parse(document)
+    assert "was written by a newer version of smile-zoo (it states '9.0', this is '" in str(caught.value)
     assert f"format version {FORMAT_VERSION + 1}, this release reads version {FORMAT_VERSION}" in str(caught.value)
     assert "pip install -U smile-zoo" in str(caught.value)
     assert str(caught.value).startswith("here/config.json")
@@ -76,13 +78,17 @@ def test_other_format_is_rejected(document, version):
 
 def test_unknown_field_is_rejected(document):
     document["encoders"]["rna"]["surprise"] = 1
-    with pytest.raises(SpaceError, match="surprise"):
+    document["versions"]["smile-zoo"] = "0.0.9\n"
+    with pytest.raises(FormatVersionError, match="surprise") as caught:
         parse(document)
+    written = r"here/config.json was written by a different version of smile-zoo (it states '0.0.9\n', this is '"
+    assert str(caught.value).startswith(written)
+    assert "upgrade with: pip install -U smile-zoo, or pull or build the space again" in str(caught.value)
 
 
 def test_missing_field_is_rejected(document):
     del document["reference"]["points"]
-    with pytest.raises(SpaceError, match="points"):
+    with pytest.raises(FormatVersionError, match="points"):
         parse(document)
 
 
@@ -176,7 +182,7 @@ def test_label_columns_that_do_not_nest_are_rejected(document, change):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("reference.n_neighbors", 10**6, "1000000 neighbors of 299 points"),
+        ("reference.n_neighbors", 10**6, "1,000,000 neighbors of 299 points"),
         ("reference.n_points", 10**12, r"`int` <= 2147483648 - at `\$\.reference\.n_points`, which is 1000000000000;"),
         ("reference.n_cells", -1, r"which is -1;"),
         ("reference.label_columns.0.labels.1", "", "which is ''"),

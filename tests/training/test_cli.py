@@ -121,6 +121,36 @@ def test_help_needs_no_torch() -> None:
     assert "Train a space from a RECIPE (.toml), or from DATA files alone" in result.stdout
 
 
+def test_help_lists_the_options_of_recipes_and_of_data_files_apart() -> None:
+    help_text = CliRunner().invoke(train, ["--help"]).stdout
+    data, recipe, others = help_text[help_text.index("Options for DATA files:") :].split("\n\n")
+    assert ["--labels" in data, "--onto" in data] == [True, False]
+    assert recipe.startswith("Options for a RECIPE:")
+    assert ["--labels" in recipe, "--onto" in recipe] == [False, True]
+    assert others.startswith("Options:\n  -o, --output")
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_an_interruption_ends_with_the_way_to_go_on(recipe: Path, saved: bool) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from smile_training import build
+from smile_zoo.cli.main import main
+def build_space(*_, **__):
+    if {saved}:
+        Path("quick.checkpoint").mkdir()
+    raise KeyboardInterrupt
+build.build_space = build_space
+main()
+"""
+    command = [sys.executable, "-c", code, "train", str(recipe)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = ["Interrupted: nothing was left half-written."]
+    lines += ["quick.checkpoint holds the training so far; continue with --resume"] if saved else []
+    assert (result.returncode, result.stderr.split("\n", 1)[1].splitlines()) == (130, lines)
+
+
 def test_training_without_torch_says_what_to_install(recipe: Path) -> None:
     result = _run_without_torch("train", str(recipe))
     assert (result.returncode, result.stdout) == (1, "")

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 import smile_runtime
 from smile_runtime.cards import unstated_facts
+from smile_runtime.errors import OutputError
 from smile_training import build, read_recipe
 from smile_training.cli import train
 
@@ -34,7 +35,9 @@ def run(*arguments: str) -> Result:
     return result
 
 
-def test_a_space_is_trained_and_can_be_trained_again_from_its_recipe(folder: Path) -> None:
+def test_a_space_is_trained_and_can_be_trained_again_from_its_recipe(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     result = run("atlas.h5ad", "--labels", "cell_type", "--batch", "batch", "--no-evaluation", "-o", "my-space")
     lines = result.stderr.splitlines()
     assert lines[0].startswith("my-space: 180 cells, 90 features (rna)")
@@ -43,8 +46,14 @@ def test_a_space_is_trained_and_can_be_trained_again_from_its_recipe(folder: Pat
     assert space.manifest.encoders["rna"].calibrations == {}
     assert {metric.method for metric in space.manifest.metrics} == {"smile"}
     assert "recipe.toml" in space.manifest.files
-    facts = list(unstated_facts(space.manifest.description, space.manifest.license, space.manifest.sources))
-    assert len(facts) == 5
+    resume = ["atlas.h5ad", "--labels", "cell_type", "--batch", "batch", "-o", "my-space", "--resume"]
+    assert run(*resume, "--no-evaluation").exit_code == 0
+    with pytest.raises(OutputError, match="my-space is complete, but was built without evaluation") as caught:
+        run(*resume)
+    assert caught.value.options == {"resume": False, "force": True}
+    needs = "description, license, organism, tissue, source of the data"
+    assert f"publishing will also need: {needs} (smile-zoo describe)" in caplog.messages
+    assert list(unstated_facts(space.manifest, space.manifest.sources)) == needs.split(", ")
     assert str(folder) not in Path("my-space/recipe.toml").read_text("utf-8")
 
     again = _invoke(

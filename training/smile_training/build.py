@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from smile_runtime.cards import unstated_facts
-from smile_runtime.errors import RecipeError
+from smile_runtime.errors import OutputError, RecipeError
 from smile_runtime.io import OwnFolder, atomic_directory, follow_link, require_apart, require_free
 from smile_runtime.manifest import MANIFEST_NAME, Manifest, read_manifest
 from smile_runtime.space import SPACE_FOLDER, Space
@@ -211,14 +211,20 @@ def build_space(
     DeviceError
         If the device does not work.
     OutputError
-        If ``output`` exists, is ``onto`` or an input, or cannot be written, or its folder of checkpoints holds other
-        files.
+        If ``output`` exists, is ``onto`` or an input, or cannot be written; if its folder of checkpoints holds other
+        files; or if a build to resume is complete, but was not measured as it is to be now.
     DependencyError
         If a package that is needed only at the end cannot be loaded.
     """
     checkpoints = checkpoint_folder(follow_link(output))
     require_apart(output, *_inputs(recipe, data_folder, onto))
     if resume and (complete := _complete_manifest(output, checkpoints, recipe)):
+        if measure and _lacks_evaluation(complete):
+            raise OutputError(
+                f"{output} is complete, but was built without evaluation; to have it measured and its confidence "
+                "calibrated, train it again",
+                options={"resume": False, "force": True},
+            )
         logger.info("%s is complete; nothing to resume", output)
         return complete
     require_free(output, force=force, replaceable=SPACE_FOLDER)
@@ -226,7 +232,10 @@ def build_space(
     if onto is None:
         require_map_packages(recipe.reference.map_method)
     checkpoints.require_own()
+    logger.info("reading the data")
     builder = prepare_builder(recipe, data_folder, device=device, checkpoints=checkpoints.path, stage=stage, onto=onto)
+    read = (f"{len(cells):,} cells of {name}" for name, cells in builder.dataset.cells.items())
+    logger.info("read %s; training starts", ", ".join(read))
     if not resume:
         checkpoints.remove()
     encoders = builder.train(builder.dataset, recipe.seed, "space")
@@ -248,11 +257,8 @@ def build_space(
 def _warn_of_unstated(recipe: Recipe) -> None:
     """Log what `smile-zoo publish` would miss, so that it is known before hours of training."""
     sources = {modality.data.source.name: modality.data.source for modality in recipe.modalities.values()}
-    if facts := list(unstated_facts(recipe.description, recipe.license, sources.values())):
-        logger.warning(
-            "publishing needs what is missing here: %s; set it in the recipe, or afterwards with smile-zoo describe",
-            "; ".join(facts),
-        )
+    if facts := list(unstated_facts(recipe, sources.values())):
+        logger.warning("publishing will also need: %s (smile-zoo describe)", ", ".join(facts))
 
 
 def _inputs(recipe: Recipe, data_folder: Path, onto: Space | None) -> list[Path]:
@@ -266,6 +272,12 @@ def _complete_manifest(output: Path, checkpoints: OwnFolder, recipe: Recipe) -> 
         return None
     manifest = read_manifest(output)
     return manifest if msgspec.convert(manifest.recipe, Recipe) == recipe else None
+
+
+def _lacks_evaluation(manifest: Manifest) -> bool:
+    """Return whether a space with labels was not measured on left-out cells."""
+    measured = any(encoder.similarity is not None for encoder in manifest.encoders.values())
+    return bool(manifest.reference.label_columns) and not measured
 
 
 def _space_contents(

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from smile_runtime.cards import metric_table
 from smile_runtime.errors import DependencyError
-from smile_runtime.io import ProgressLines
+from smile_runtime.io import ProgressLines, follow_link
 from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
 from smile_runtime.space import open_space
 from smile_training.recipe import Kind, Recipe, read_recipe, recipe_sha256
@@ -28,27 +28,49 @@ _data = click.option(
     "data_folder",
     type=click.Path(path_type=Path),
     envvar="SMILE_ZOO_DATA",
-    help="Folder of the data [default: the recipe's].",
+    help="Folder of the data files [default: the folder of the recipe].",
 )
 _device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 _json = click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
 
 
-@click.command()
+_SECTIONS = {
+    "Options for DATA files": ("labels", "batch", "kind", "layer", "name", "title", "epochs"),
+    "Options for a RECIPE": ("data_folder", "onto"),
+}
+"""Options that go with one kind of argument, by the heading in the help."""
+
+
+class _GroupedCommand(click.Command):
+    """A command whose help lists its options under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, those of `_SECTIONS` under their headings."""
+        heading_of = {name: heading for heading, names in _SECTIONS.items() for name in names}
+        rows: dict[str, list[tuple[str, str]]] = {heading: [] for heading in (*_SECTIONS, "Options")}
+        for parameter in self.get_params(ctx):
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
+                rows[heading_of.get(parameter.name or "", "Options")].append(record)
+        for heading, records in rows.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+@click.command(cls=_GroupedCommand)
 @click.argument("paths", metavar="RECIPE|DATA...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Space directory to write [default: ./NAME].")
-@click.option("--labels", metavar="COLUMN", help="Of data files: column of cell types; none to train without.")
-@click.option("--batch", metavar="COLUMN", help="Of data files: column of batches [default: one batch a file].")
-@click.option("--kind", type=click.Choice(get_args(Kind)), help="Of data files: kind of values [default: recognized].")
-@click.option("--layer", help="Of data files: layer that holds the values [default: X].")
-@click.option("--name", help="Of data files: name of the space [default: that of OUTPUT, or of the first file].")
-@click.option("--title", help="Of data files: title of the space [default: the one that the file states, or NAME].")
-@click.option("--epochs", type=click.IntRange(min=1), help="Of data files: number of epochs [default: 300].")
+@click.option("--labels", metavar="COLUMN", help="Column of obs with the cell types; 'none' to train without labels.")
+@click.option("--batch", metavar="COLUMN", help="Column of obs with the batches [default: each file is one batch].")
+@click.option("--kind", type=click.Choice(get_args(Kind)), help="Kind of values [default: recognized by the features].")
+@click.option("--layer", help="Layer that holds the values [default: X].")
+@click.option("--name", help="Name of the space [default: the name of OUTPUT or of the first file].")
+@click.option("--title", help="Title of the space [default: the title in the file, or NAME].")
+@click.option("--epochs", type=click.IntRange(min=1), help="Number of epochs [default: 300].")
 @_data
 @_device
-@click.option("--onto", type=click.Path(path_type=Path), help="Space to add the recipe's further modalities to.")
-@click.option("--no-evaluation", is_flag=True, help="Skip the cross-validation; confidence is then not calibrated.")
-@click.option("--resume", is_flag=True, help="Go on where a run that was cut off stopped.")
+@click.option("--onto", type=click.Path(path_type=Path), help="Space whose encoders are kept, and to which further modalities are added.")
+@click.option("--no-evaluation", is_flag=True, help="Skip the cross-validation: confidence is not calibrated, and no query cell becomes unknown.")
+@click.option("--resume", is_flag=True, help="Resume an interrupted run from its checkpoints.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @_json
 @click.pass_context
@@ -68,8 +90,8 @@ def train(
 ) -> None:
     """Train a space from a RECIPE (.toml), or from DATA files alone; measure it, and write its directory.
 
-    DATA are .h5ad, .h5mu or .zarr files, Cell Ranger .h5 files or Matrix Market folders. What a recipe would say is
-    found in them, and written into the space as recipe.toml.
+    DATA are .h5ad, .h5mu or .zarr files, Cell Ranger .h5 files or Matrix Market folders. Their recipe is drafted from
+    what they hold, printed as a plan, and written into the space as recipe.toml.
 
     \b
     Example:
@@ -78,9 +100,10 @@ def train(
       smile-zoo train with-adt.toml --onto ./rna-space -o rna-and-adt
     """
     from_recipe = _is_recipe(paths)
-    _require_fitting_options(context, of_data if from_recipe else {"data_folder": data_folder, "onto": onto})
+    _require_fitting_options(context, from_recipe=from_recipe)
     with _training_packages():
         from smile_training.build import build_space
+        from smile_training.loop import checkpoint_folder
     if from_recipe:
         settings, folder = read_recipe(paths[0]), data_folder or paths[0].parent
     else:
@@ -99,9 +122,11 @@ def train(
             measure=not no_evaluation,
             stage=_progress_bar,
         )
-    except KeyboardInterrupt:
-        click.echo("run the same command with --resume to continue from the last checkpoint", err=True)
-        raise
+    except KeyboardInterrupt as error:
+        checkpoints = checkpoint_folder(follow_link(output)).path
+        if not checkpoints.exists():
+            raise
+        raise KeyboardInterrupt(f"{checkpoints} holds the training so far; continue with --resume") from error
     _show({"space": str(output), "recipe_sha256": recipe_sha256(settings)}, manifest.metrics, as_json=as_json)
     click.echo(f"wrote {output}", err=True)
 
@@ -126,19 +151,13 @@ def _is_recipe(paths: tuple[Path, ...]) -> bool:
     return bool(recipes)
 
 
-def _require_fitting_options(context: click.Context, others: Iterable[str]) -> None:
+def _require_fitting_options(context: click.Context, *, from_recipe: bool) -> None:
     """Raise if an option of recipes was given for data files, or the other way round."""
+    unfit = _SECTIONS["Options for DATA files" if from_recipe else "Options for a RECIPE"]
+    advice = "data files; set it in the recipe instead" if from_recipe else "a recipe, not with data files; omit it"
     for parameter in context.command.params:
-        if parameter.name in others and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
-            of_recipes = parameter.name in ("data_folder", "onto")
-            raise click.UsageError(
-                f"{parameter.opts[0]} goes with "
-                + (
-                    "a recipe, not with data files; omit it"
-                    if of_recipes
-                    else "data files; set it in the recipe instead"
-                )
-            )
+        if parameter.name in unfit and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[0]} goes with {advice}")
 
 
 @click.command()

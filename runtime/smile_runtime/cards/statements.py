@@ -22,28 +22,53 @@ class Source(Protocol):
         """Page or file that the data came from."""
 
 
+class Statements(Protocol):
+    """What a recipe or a manifest states about a space."""
+
+    @property
+    def description(self) -> str:
+        """Description in a few sentences."""
+
+    @property
+    def license(self) -> str:
+        """License of the space."""
+
+    @property
+    def organism(self) -> str:
+        """Species of the cells."""
+
+    @property
+    def tissue(self) -> str:
+        """Tissue of the cells."""
+
+
 def is_unstated(value: str) -> bool:
     """Return whether a text says nothing: it is empty, or a word such as ``unknown``."""
     return not value.strip() or value.strip().lower().startswith(_UNSTATED_PREFIXES)
 
 
-def unstated_facts(description: str, license_: str, sources: Iterable[Source]) -> Iterator[str]:
-    """Yield what is needed to publish a space and is not stated, each as a clause without a period.
+def unstated_facts(about: Statements, sources: Iterable[Source]) -> Iterator[str]:
+    """Yield what is needed to publish a space and is not stated, such as ``license of the source 'GSE1'``.
 
     Parameters
     ----------
-    description
-        Description of the space.
-    license_
-        License of the space.
+    about
+        Recipe or manifest of the space.
     sources
         Data sources of the space.
     """
-    for what, value in (("description", description), ("license", license_)):
-        if is_unstated(value):
-            yield f"the {what} is not stated"
+    facts = {
+        "description": about.description,
+        "license": about.license,
+        "organism": about.organism,
+        "tissue": about.tissue,
+    }
+    yield from (name for name, value in facts.items() if is_unstated(value))
     for source in {(source.name, source.license, source.url): source for source in sources}.values():
         which = "the source" if is_unstated(source.name) else f"the source {source.name!r}"
-        for what, value in (("name", source.name), ("license", source.license), ("url", source.url)):
-            if is_unstated(value):
-                yield f"the {what} of {which} is not stated"
+        missing = {"name": source.name, "license": source.license, "URL": source.url}
+        unstated = [name for name, value in missing.items() if is_unstated(value)]
+        if len(unstated) == len(missing):
+            yield "source of the data"
+        else:
+            yield from (f"{name} of {which}" for name in unstated)

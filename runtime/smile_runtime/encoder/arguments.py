@@ -32,8 +32,8 @@ def validate_measured(measured: ArrayLike | None, matrix: Matrix) -> NDArray[np.
     if mask.shape != (n_features,) or mask.dtype != bool:
         raise QueryError(
             f"measured has type {mask.dtype} and shape {mask.shape}; pass True or False for each of the "
-            f"{n_features} features"
+            f"{n_features:,} features"
         )
     if is_sparse(matrix) and not mask.all() and (n := np.count_nonzero(matrix.data[~mask[matrix.indices]])):
-        raise QueryError(f"{n} values belong to features that `measured` marks as missing; leave these columns empty")
+        raise QueryError(f"{n:,} values belong to features that `measured` marks as missing; leave these columns empty")
     return mask

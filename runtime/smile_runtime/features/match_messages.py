@@ -87,12 +87,17 @@ def low_weight_error(
     overlap: bool,
     genes: bool,
 ) -> FeatureMatchError:
-    """Return the error for a query that measured less than ``min_weight`` of the encoder's feature weight."""
+    """Return the error for a query that measured nothing, or less than ``min_weight`` of the feature weight."""
     ids = candidates[report.source]
-    text = (
+    found = (
         f"only {report.n_matched:,} of the space's {report.n_features:,} features are in the query, "
-        f"{report.weight:.1%} of the encoder's feature weight ({min_weight:.1%} is needed){_searched(candidates)}; the "
-        f"query's ids look like {_examples(ids)}, the space's like {_examples(features.ids)}: "
+        f"{report.weight:.1%} of the encoder's feature weight ({min_weight:.1%} is needed)"
+        if report.n_matched
+        else f"none of the space's {report.n_features:,} features is in the query"
+    )
+    text = (
+        f"{found}{_searched(candidates)}; the query's ids look like {_examples(ids)}, the space's like "
+        f"{_examples(features.ids)}: "
     )
     if genes and (kind := kind_of_features("rna", ids)) != "genes":
         return FeatureMatchError(

@@ -172,7 +172,7 @@ def _make_adata(
 
     for kind, frame in (("cell", cells), ("feature", features)):
         if n_repeated := int(frame.index.duplicated().sum()):
-            logger.warning("%s repeats %d %s names; -1, -2, ... are appended to them", path, n_repeated, kind)
+            logger.warning("%s repeats %s %s names; -1, -2, ... are appended to them", path, f"{n_repeated:,}", kind)
     return anndata.AnnData(X, obs=_unique(cells), var=_unique(features))
 
 

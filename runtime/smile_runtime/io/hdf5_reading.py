@@ -52,9 +52,9 @@ def probe_hdf5(path: Path, kind: str) -> None:
         raise unreadable_file(path, kind, report["error"])
     for name, (n_missing, n_expected) in report["unwritten"].items():
         logger.warning(
-            "%d of %d chunks of %s in %s were never written and read as zeros; correct only if those values are zero",
-            n_missing,
-            n_expected,
+            "%s of %s chunks of %s in %s were never written and read as zeros; correct only if those values are zero",
+            f"{n_missing:,}",
+            f"{n_expected:,}",
             name,
             path,
         )

@@ -62,7 +62,7 @@ def _problems(manifest: Manifest) -> Iterator[str]:
     """Yield statements that contradict others."""
     reference = manifest.reference
     if reference.n_neighbors > reference.n_points:
-        yield f"{reference.n_neighbors} neighbors of {reference.n_points} points"
+        yield f"{reference.n_neighbors:,} neighbors of {reference.n_points:,} points"
     for names in (reference.modalities, *(column.labels for column in reference.label_columns)):
         if repeated := _repeated(names):
             yield f"{repeated!r} twice"

@@ -1,6 +1,7 @@
 """Reading and writing of a space's manifest."""
 
 import re
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,13 @@ class _Header(msgspec.Struct):
 
     format: str = ""
     format_version: int = 0
+    versions: Any = None
+
+    @property
+    def writer(self) -> str:
+        """Version of smile-zoo that wrote the manifest, beside that of this release; empty if it is not stated."""
+        stated = self.versions.get("smile-zoo") if isinstance(self.versions, dict) else None
+        return f" (it states {stated!r:.40}, this is {metadata.version('smile-zoo')!r})" if stated else ""
 
 
 def read_manifest(space: Path) -> Manifest:
@@ -72,11 +80,17 @@ def parse_manifest(content: bytes, origin: str) -> Manifest:
         if header.format_version != FORMAT_VERSION:
             newer = header.format_version > FORMAT_VERSION
             raise FormatVersionError(
-                f"{origin} has format version {header.format_version}, this release reads version {FORMAT_VERSION}; "
+                f"{origin} was written by {'a newer' if newer else 'an older'} version of smile-zoo{header.writer}: it "
+                f"has format version {header.format_version}, this release reads version {FORMAT_VERSION}; "
                 + ("upgrade with: pip install -U smile-zoo" if newer else "build or pull the space again")
             )
         manifest = msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if _is_of_fields(error):
+            raise FormatVersionError(
+                f"{origin} was written by a different version of smile-zoo{header.writer}, whose manifests have other "
+                f"fields ({error}); upgrade with: pip install -U smile-zoo, or pull or build the space again"
+            ) from error
         found = _value_found(content, error)
         raise SpaceError(
             f"{origin} is not a smile-zoo manifest: {error}{found}; pull or build the space again"
@@ -84,6 +98,13 @@ def parse_manifest(content: bytes, origin: str) -> Manifest:
     require_consistent(manifest, origin)
     files = {name: record for name, record in manifest.files.items() if name != CARD_NAME}  # earlier releases pinned it
     return msgspec.structs.replace(manifest, files=files)
+
+
+def _is_of_fields(error: Exception) -> bool:
+    """Return whether an error of msgspec is about a field that is missing, or not known."""
+    return isinstance(error, msgspec.ValidationError) and str(error).startswith(
+        ("Object missing required field", "Object contains unknown field")
+    )
 
 
 def _value_found(content: bytes, error: Exception) -> str:

@@ -172,9 +172,9 @@ def _match_sets(
                 options=error.options,
             ) from error
     logger.warning(
-        "cells measured %d different sets of features, by their NaN, with at least %.1f%% of the encoder's feature "
+        "cells measured %s different sets of features, by their NaN, with at least %.1f%% of the encoder's feature "
         "weight; each set is projected with its own features",
-        len(matches),
+        f"{len(matches):,}",
         100 * min(match.weight for match in matches.values()),
     )
     return matches

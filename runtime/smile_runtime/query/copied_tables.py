@@ -40,7 +40,7 @@ def require_tables(query: FileQuery) -> None:
                     continue
                 n_read = _read(query.group[name][key])
                 if name in n_rows_of and n_read not in (None, n_rows_of[name]):
-                    raise ValueError(f"it has {n_read} rows instead of {n_rows_of[name]:,}")
+                    raise ValueError(f"it has {n_read:,} rows instead of {n_rows_of[name]:,}")
 
 
 @contextmanager

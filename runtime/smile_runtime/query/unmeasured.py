@@ -62,7 +62,7 @@ def find_feature_sets(matrix: Rows, names: Sequence[str]) -> list[bytes]:
         )
     measured = np.logical_or.reduce([measured_features(key, len(names)) for key in n_cells])
     if n_missing := int(np.count_nonzero(~measured)):
-        logger.warning("%d features are NaN in all cells and count as not measured", n_missing)
+        logger.warning("%s features are NaN in all cells and count as not measured", f"{n_missing:,}")
     return list(n_cells)
 
 

@@ -51,7 +51,7 @@ def _n_chunks(array: StoredArray) -> int:
 
 
 def _describe(array: StoredArray, path: Path) -> str:
-    return f"{_n_missing(array)} of {_n_chunks(array)} chunks of {array.name} in {path} are missing"
+    return f"{_n_missing(array):,} of {_n_chunks(array):,} chunks of {array.name} in {path} are missing"
 
 
 def _last_is_single(array: StoredArray) -> bool:

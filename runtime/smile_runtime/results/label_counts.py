@@ -21,7 +21,7 @@ class LabelCount:
 
 @dataclass(frozen=True)
 class BatchCount:
-    """One batch of a query: its number of cells, unknown share, mean confidence, mean similarity and labels.
+    """One batch of a query: its number of cells, share of unknown cells, mean confidence, mean similarity and labels.
 
     A value that the space does not provide is None.
     """
@@ -88,8 +88,8 @@ class LabelCounts:
 
     @property
     def fraction_unknown(self) -> float | None:
-        """Share of cells that are ``unknown``; None without labels or cells."""
-        return self._fraction_unknown(self._cells.sum(axis=0))
+        """Share of cells that are ``unknown``; None if no cell can be: without labels, similarity or cells."""
+        return self._fraction_unknown(self._cells.sum(axis=0), float(self._similarity.sum()))
 
     def labels(self) -> list[LabelCount]:
         """Return the labels that occur, most frequent first; empty if the reference has no labels."""
@@ -117,11 +117,12 @@ class LabelCounts:
         return BatchCount(
             batch=self._batches[batch],
             n_cells=int(cells.sum()),
-            fraction_unknown=self._fraction_unknown(cells),
+            fraction_unknown=self._fraction_unknown(cells, float(similarity)),
             mean_confidence=float(self._confidence[batch].sum() / cells.sum()) if self._has_labels else None,
             mean_similarity=None if np.isnan(similarity) else float(similarity),
             labels={name: int(n) for name, n in zip(self._names, cells, strict=True) if n} if self._has_labels else {},
         )
 
-    def _fraction_unknown(self, cells: NDArray[np.int64]) -> float | None:
-        return float(cells[-1] / cells.sum()) if self._has_labels and cells.sum() else None
+    def _fraction_unknown(self, cells: NDArray[np.int64], similarity: float) -> float | None:
+        possible = self._has_labels and not np.isnan(similarity) and cells.sum()
+        return float(cells[-1] / cells.sum()) if possible else None

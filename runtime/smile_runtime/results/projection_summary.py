@@ -93,7 +93,9 @@ def make_batches(values: "pd.Series[Any]", key: str) -> Batches:
 
     ids, names = pd.factorize(_batch_names(values, key), sort=True)
     if n_missing := int(np.count_nonzero(ids < 0)):
-        logger.warning("%d of %d cells have no value in obs[%r] and belong to no batch", n_missing, len(ids), key)
+        logger.warning(
+            "%s of %s cells have no value in obs[%r] and belong to no batch", f"{n_missing:,}", f"{len(ids):,}", key
+        )
     if len(names) == 0:
         raise QueryError(f"obs[{key!r}] has no values; choose a column with the batch of each cell")
     if len(names) > MAX_BATCHES:

@@ -86,7 +86,7 @@ def _read_parity(
     shapes = {name: array.shape for name, array in rows.items()}
     if n == 0 or shapes != {"X": (n, record.n_features), "size_factor": (n, 1), "embedding": (n, record.n_latent)}:
         raise IntegrityError(
-            f"{file} holds arrays of shapes {shapes}, for {record.n_features} features; build the space again"
+            f"{file} holds arrays of shapes {shapes}, for {record.n_features:,} features; build the space again"
         )
     require_finite(file, X=X[~np.isnan(X)], size_factor=size_factor, embedding=expected)
     return X, size_factor, expected

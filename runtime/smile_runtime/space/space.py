@@ -326,7 +326,7 @@ def open_verified(
 def _require_agreement(file: Path, features: FeatureTable, record: EncoderRecord) -> None:
     """Raise IntegrityError unless a feature table holds what the manifest says."""
     if len(features) != record.n_features:
-        raise IntegrityError(f"{file} has {len(features)} features, but the manifest says {record.n_features}")
+        raise IntegrityError(f"{file} has {len(features):,} features, but the manifest says {record.n_features:,}")
     if record.preprocessing.tfidf and features.idf is None:
         raise IntegrityError(f"{file} lacks the column idf, which the manifest's tfidf needs; build the space again")
     bands = record.preprocessing.band_mean

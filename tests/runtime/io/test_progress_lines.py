@@ -1,4 +1,4 @@
-"""Progress is written as plain lines, at most once a minute."""
+"""Progress is written as plain lines: soon at first, then once a minute."""
 
 import time
 
@@ -14,16 +14,15 @@ def lines_of(monkeypatch, unit: str, updates: list[tuple[float, int, int]]) -> l
     return lines
 
 
-def test_one_line_a_minute(monkeypatch):
-    updates = [(seconds, 1000, 100_000) for seconds in range(0, 130, 10)]
+def test_intervals_double_up_to_a_minute(monkeypatch):
+    updates = [(seconds, 100, 100_000) for seconds in range(1, 251)]
     assert lines_of(monkeypatch, "cells", updates) == [
-        "projecting: 7,000 of 100,000 cells (7%)",
-        "projecting: 13,000 of 100,000 cells (13%)",
+        f"projecting: {seconds * 100:,} of 100,000 cells ({seconds / 1000:.0%})" for seconds in (10, 30, 70, 130, 190, 250)
     ]
 
 
 def test_short_work_writes_nothing(monkeypatch):
-    assert lines_of(monkeypatch, "cells", [(59.0, 100, 100)]) == []
+    assert lines_of(monkeypatch, "cells", [(9.0, 100, 100)]) == []
 
 
 def test_bytes_are_shown_as_megabytes_and_an_unknown_total_not_at_all(monkeypatch):

@@ -56,6 +56,6 @@ def test_nothing_is_expected_without_evidence():
 def test_one_line_says_where_a_query_stands():
     facts = {"expected_accuracy": 0.889, "median_detected": 310, "weight_matched": 0.78}
     assert expectation_text(facts) == (
-        "cells have a median of 310 detected features (of the encoder's) and 78% of its weight: expect an accuracy of "
-        "about 0.89 on cells of known types"
+        "the median cell has 310 of the encoder's features detected, and the query measures 78% of its feature weight: "
+        "expect an accuracy of about 0.89 on cells of known types"
     )

@@ -124,7 +124,7 @@ def without_genes(adata):
 def test_error_suggests_raw_if_it_has_the_features(counts, space, caplog):
     query = without_genes(counts)
     with pytest.raises(
-        FeatureMatchError, match=r"only 0 of .*In this query, raw has 1,767 of the features \(use_raw=True\)$"
+        FeatureMatchError, match=r"none of .*In this query, raw has 1,767 of the features \(use_raw=True\)$"
     ):
         project(query, space)
     assert caplog.records == []

@@ -54,3 +54,7 @@ def test_values_that_the_space_does_not_measure_are_none() -> None:
     assert counts.labels() == []
     assert counts.fraction_unknown is None
     assert counts.batches() == [BatchCount("b", 3, None, None, None, {})]
+    labels_only = LabelCounts(LABELS)
+    labels_only.add(np.array([0, 1]), np.float32([1, 0.5]), np.full(2, np.nan, np.float32))
+    assert labels_only.fraction_unknown is None
+    assert labels_only.batches() == [BatchCount("all", 2, None, 0.75, None, {"B": 1, "T": 1})]

@@ -14,7 +14,7 @@ import scipy
 from msgspec.structs import replace
 
 from smile_runtime.errors import QueryError, RecipeError, ValueKindError
-from smile_training.data.cells import Cells, read_cells
+from smile_training.data.cells import Cells, read_cells, warn_of_empty_features
 from smile_training.model.preprocessing_fit import fit_preprocessing
 from smile_training.recipe.records import Data, Modality, PreprocessingSettings, Source
 
@@ -288,6 +288,22 @@ def test_joined_batches_that_measured_different_features_are_rejected(read: Read
         ValueKindError, match=r"cells measured 2 different sets of features; write each batch to a file"
     ):
         read(small(X))
+
+
+def test_files_of_different_cells_that_share_no_features_are_rejected(tmp_path: Path) -> None:
+    """Files of the same cells may hold different features of them."""
+    one, two = small(), small()
+    two.var_names = [f"ENSG{number}" for number in range(4)]
+    one.write_h5ad(tmp_path / "one.h5ad")
+    two.write_h5ad(tmp_path / "two.h5ad")
+    assert len(read_cells("rna", modality(path=["one.h5ad", "two.h5ad"]), tmp_path).features) == 8
+    with pytest.raises(RecipeError, match=r"one shares only 0 of its 4 features with the other files.*'gene0'.*'ENSG0'"):
+        read_cells("rna", modality(path=["one.h5ad", "two.h5ad"], distinct_cells=True), tmp_path)
+
+
+def test_numbers_of_features_have_separators_of_thousands(caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_empty_features(1204, 13714)
+    assert "1,204 of 13,714 features are zero in all cells" in caplog.text
 
 
 def test_negative_values_are_rejected(read: Read) -> None:

@@ -14,7 +14,7 @@ import scipy
 from smile_runtime.errors import QueryError, RecipeError, ValueKindError
 from smile_training.data.cells import read_cells
 from smile_training.data.survey import Survey
-from smile_training.draft.column import usable_columns
+from smile_training.draft.column import Role, usable_columns
 from smile_training.draft.drafting import Draft, draft_recipe
 
 HUMAN = ["CD4", "CD8A", "MS4A1", "LYZ", "NKG7", "GNLY", "PPBP", "CST3", "FCER1A", "IL7R"]
@@ -157,6 +157,12 @@ def test_contacts_and_other_folders_are_refused(tmp_path: Path) -> None:
 # Columns
 
 
+def usable(obs: dict[str, list[Any]], role: Role) -> list[str]:
+    frame, notes = pd.DataFrame(obs), dict[str, str]()
+    survey = Survey(path=Path("a"), kind="rna", obs=frame, var=pd.DataFrame(), values="counts", notes=notes, doubt="")
+    return [column.name for column in usable_columns([survey], role)]
+
+
 def test_columns_that_would_do_are_listed_the_likeliest_first(write: Write) -> None:
     path = write(
         barcode=[f"b{row}" for row in range(180)],
@@ -167,13 +173,15 @@ def test_columns_that_would_do_are_listed_the_likeliest_first(write: Write) -> N
     )
     error = refusal(path, labels=None)
     assert error.message == (
-        "atlas.h5ad needs a column of labels; choose one of these, or none to train without labels"
+        "no column of labels was named for atlas.h5ad; choose one of the columns below, the likeliest first, or choose "
+        "'none' to train without labels"
         "\n- cell_type: 3 values, such as type0, type1, type2"
         "\n- leiden: 4 values, such as 0, 1, 2"
     )
     assert error.options == {"labels": "cell_type"}
     missing = refusal(path, batch="donor")
-    assert missing.message.startswith("atlas.h5ad has no column 'donor'; choose one of these, or none of them")
+    assert missing.message.startswith("atlas.h5ad has no column 'donor'; choose one of the columns below, the ")
+    assert "first, or omit it to train without batches\n- batch" in missing.message
     assert missing.options == {"batch": "batch"}
 
 
@@ -183,7 +191,7 @@ def test_without_any_usable_column_training_without_labels_is_offered(write: Wri
     cells.obs = cells.obs[[]]
     cells.write_h5ad(path)
     error = refusal(path, labels=None)
-    assert "and no other column would do; choose none to train without labels" in error.message
+    assert "and no other column would do; choose 'none' to train without labels" in error.message
     assert error.options == {"labels": "none"}
 
 
@@ -278,13 +286,31 @@ def test_files_that_do_not_go_together_are_refused(write: Write, tmp_path: Path)
     assert "human.h5ad holds rna and peaks.h5ad holds atac" in str(refusal(human, peaks))
 
 
+def test_files_without_common_features_are_refused(write: Write) -> None:
+    symbols, ids = write("symbols.h5ad", features=HUMAN), write("ids.h5ad", features=[f"ENSG0000000{n}" for n in range(9)])
+    error = refusal(symbols, ids, kind="rna")
+    assert "symbols.h5ad shares only 0 of its 10 features with the other files" in error.message
+    assert "look like 'CD4', 'CD8A', those in ids.h5ad like 'ENSG00000000', 'ENSG00000001'" in error.message
+    panel = write("panel.h5ad", features=HUMAN[:2])
+    assert not any("in every file" in line for line in draft(symbols, write("same.h5ad", features=HUMAN)).plan)
+    (note,) = (line for line in draft(symbols, panel).plan if "in every file" in line)
+    assert note.startswith("note: only 2 of 10 features are in every file; ")
+
+
 def test_columns_of_the_other_role_are_left_out_or_come_last() -> None:
-    obs = pd.DataFrame(
-        {"donor": ["a", "b"] * 9, "donor of T": ["a", "b"] * 9, "odd": ["x", "y"] * 9, "CellType": ["T", "B"] * 9}
-    )
-    survey = Survey(path=Path("a.h5ad"), kind="rna", obs=obs, var=pd.DataFrame(), values="counts", notes={}, doubt="")
-    assert [column.name for column in usable_columns([survey], "labels")] == ["CellType", "odd", "donor of T"]
-    assert [column.name for column in usable_columns([survey], "batch")] == ["donor", "donor of T", "odd"]
+    donor, odd = ["a", "b", "c"] * 6, ["x", "y", "z"] * 6
+    obs = {"donor": donor, "donor of T": donor, "odd": odd, "CellType": ["T", "B"] * 9}
+    assert usable(obs, "labels") == ["CellType", "odd", "donor of T"]
+    assert usable(obs, "batch") == ["donor", "donor of T", "odd"]
+
+
+def test_columns_that_lack_values_or_have_two_are_the_last_to_be_labels() -> None:
+    """A column of batches needs a value for every cell."""
+    lacking = [None] * 4 + ["x", "y", "z"] * 5
+    obs = {"sex": ["f", "m", "f"] + ["f", "m"] * 8, "lacking": lacking, "state": ["q", *["x", "y", "z"] * 6]}
+    assert usable(obs, "labels") == ["state", "sex", "lacking"]
+    assert usable({**obs, "cluster": lacking}, "labels")[0] == "cluster"
+    assert usable(obs, "batch") == ["sex", "state"]
 
 
 def test_a_sparse_sample_is_read(write: Write) -> None:

@@ -228,12 +228,12 @@ def test_facts_may_be_left_open(path: Path) -> None:
     assert recipe.title == "tiny"
     assert {recipe.description, recipe.organism, recipe.tissue, recipe.license} == {"not stated"}
     (source,) = (modality.data.source for modality in recipe.modalities.values())
-    assert list(unstated_facts(recipe.description, recipe.license, [source])) == [
-        "the description is not stated",
-        "the license is not stated",
-        "the name of the source is not stated",
-        "the license of the source is not stated",
-        "the url of the source is not stated",
+    assert list(unstated_facts(recipe, [source])) == [
+        "description",
+        "license",
+        "organism",
+        "tissue",
+        "source of the data",
     ]
 
 

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import anndata
 import pytest
+
+from smile_runtime.results import LabelCount
+from smile_zoo.cli.outcomes import print_run
+from smile_zoo.report import ProjectionTables
 from click.testing import CliRunner
 
 from smile_runtime import project_file
@@ -162,3 +166,16 @@ def test_a_report_that_appears_meanwhile_is_kept(query: Path, tmp_path: Path, mo
     assert done.exit_code == 1
     assert "map.png exists" in done.stderr
     assert (tmp_path / "map.png").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"), [(0.25, "25.0% unknown; "), (None, "no cell can become unknown, because the space was not")]
+)
+def test_the_summary_of_a_space_without_evaluation_counts_no_unknown_cells(
+    fraction: float | None, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = ProjectionTables(4, fraction, {"type": [LabelCount("T", 4, 1.0, 0.5)]}, {})
+    provenance = {"n_features_matched": 3, "features_missing": [], "values": "counts", "space": "mine"}
+    provenance |= {"weight_matched": 1.0, "provider": "CPUExecutionProvider", "features": {"left_out": {}}}
+    print_run(tables, provenance)
+    assert f"4 cells (counts) into mine: {text}" in capsys.readouterr().err

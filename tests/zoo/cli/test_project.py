@@ -218,7 +218,7 @@ def rename_features(path: Path) -> None:
         (None, ["--modality", "atac"], ["no 'atac' encoder", "it has: rna"]),
         (change_values(lambda data: data.__setitem__(0, -1)), [], ["1 values are negative", "(--layer)"]),
         (change_values(lambda data: data.__setitem__(0, np.nan)), [], ["2 different sets of features", "cell 0"]),
-        (rename_features, [], ["only 0 of the space's 1,767 features", "'NM_000000'", "adata.var_names"]),
+        (rename_features, [], ["none of the space's 1,767 features is in the query", "'NM_000000'", "adata.var_names"]),
         (None, ["--device", "cuda"], ["CUDA does not work", "--device cpu"]),
         (None, ["--precision", "int8"], ["the space pbmc has no int8 graph", "--precision float32"]),
     ],

@@ -1,5 +1,6 @@
 """Data and text of the HTML page; tests/browser checks how it looks and behaves."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -124,9 +125,22 @@ def test_accuracy_to_expect_is_told_if_the_space_measured_it(
         texts.append(visible_text((tmp_path / "r.html").read_text("utf-8")))
     assert "expect an accuracy" not in texts[0]
     assert (
-        "Cells have a median of 310 detected features (of the encoder&#39;s) and 78% of its weight: expect an accuracy "
-        "of about 0.89 on cells of known types."
+        "The median cell has 310 of the encoder&#39;s features detected, and the query measures 78% of its feature "
+        "weight: expect an accuracy of about 0.89 on cells of known types."
     ) in texts[1]
+
+
+def test_a_space_that_was_not_evaluated_has_no_unknown_cells(
+    tmp_path: Path, space: Space, make_cells: CellsMaker, provenance, tables
+) -> None:
+    impossible = dataclasses.replace(tables, fraction_unknown=None)
+    texts = []
+    for each in (tables, impossible):
+        write_page(tmp_path / "r.html", space, provenance=provenance, tables=each, cells=make_cells())
+        texts.append(visible_text((tmp_path / "r.html").read_text("utf-8")))
+    meaning = "The confidence of an unknown cell is that of its nearest label"
+    assert [meaning in text for text in texts] == [True, False]
+    assert "unknown: no cell can be, because the space was not evaluated –" in texts[1]
 
 
 def test_page_reports_the_size_of_a_sample(write, make_cells: CellsMaker) -> None:

@@ -40,13 +40,13 @@ def test_an_unclear_source_is_named(pbmc_copy: Path) -> None:
 def test_files_of_one_source_are_described_together(pbmc_copy: Path) -> None:
     manifest = json.loads((pbmc_copy / "config.json").read_text("utf-8"))
     unstated = {"name": "not stated", "licence": "not stated"}
+    manifest["tissue"] = "not stated"
     manifest["sources"] = [{**unstated, "sha256": digit * 64} for digit in "ab"]
     (pbmc_copy / "config.json").write_text(json.dumps(manifest), "utf-8")
     facts = CliRunner().invoke(command, [str(pbmc_copy), "--title", "Blood", "--json"])
     assert json.loads(facts.stdout)["unstated"] == [
-        "the name of the source is not stated",
-        "the license of the source is not stated",
-        "the url of the source is not stated",
+        "tissue",
+        "source of the data",
     ]
     changed = describe(pbmc_copy, source_name="A study", source_license="MIT")
     assert [(source.name, source.license) for source in changed.sources] == [("A study", "MIT")] * 2
@@ -78,12 +78,14 @@ def test_a_shared_space_is_left_alone(pbmc_copy: Path, tmp_path: Path) -> None:
 
 def test_the_command_lists_what_is_still_missing(pbmc_copy: Path) -> None:
     manifest = json.loads((pbmc_copy / "config.json").read_text("utf-8"))
-    manifest["licence"] = "unspecified"
+    manifest["licence"] = manifest["organism"] = "unspecified"
     (pbmc_copy / "config.json").write_text(json.dumps(manifest), "utf-8")
     missing = CliRunner().invoke(command, [str(pbmc_copy), "--title", "Blood"])
     assert missing.exit_code == 0
-    assert "the license is not stated" in missing.stderr
-    complete = CliRunner().invoke(command, [str(pbmc_copy), "--license", "MIT", "--json"])
+    assert "publishing will also need: license, organism\n" in missing.stderr
+    complete = CliRunner().invoke(
+        command, [str(pbmc_copy), "--license", "MIT", "--organism", "Homo sapiens", "--json"]
+    )
     assert json.loads(complete.stdout) == {"space": str(pbmc_copy), "unstated": []}
 
 

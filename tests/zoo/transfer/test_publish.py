@@ -323,6 +323,7 @@ def test_card_rejected_by_the_hub_ends_publishing(hub, machine, pbmc) -> None:
 def test_every_problem_is_listed(hub, machine, pbmc) -> None:
     def spoil(manifest: dict[str, Any]) -> None:
         manifest["licence"] = "unspecified (public data of GEO)"
+        manifest["tissue"] = "not stated"
         manifest["sources"] = [
             {"name": "GSE1", "licence": "Unknown", "url": " ", "simulated": True},
             {"name": "GSE2", "licence": "CC0", "url": "https://example.org/home/file"},
@@ -342,7 +343,8 @@ def test_every_problem_is_listed(hub, machine, pbmc) -> None:
             "- cells.h5ad is not in the manifest; remove it from the directory",
             "- the license is not stated; set it with: smile-zoo describe",
             "- the license of the source 'GSE1' is not stated; set it with: smile-zoo describe",
-            "- the url of the source 'GSE1' is not stated; set it with: smile-zoo describe",
+            "- the tissue is not stated; set it with: smile-zoo describe",
+            "- the URL of the source 'GSE1' is not stated; set it with: smile-zoo describe",
             "- values of 'GSE1' were simulated; such a space only shows a method and cannot be published",
             "- config.json contains the local path /home/grzegorz; build the space again without it",
             f"- config.json contains the user name 'grzegorz'; {otherwise} set",

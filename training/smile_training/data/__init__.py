@@ -10,6 +10,7 @@ from smile_training.data.doublets import mix_pairs
 from smile_training.data.feature_sums import FeatureSums
 from smile_training.data.folds import Fold, batch_folds, require_folds, split_folds
 from smile_training.data.label_columns import NO_LABELS
+from smile_training.data.shared_features import count_files, require_shared_features
 from smile_training.data.survey import Survey, survey_file
 from smile_training.data.variable_features import plain_preprocessing, rank_features, ranked_values
 
@@ -22,6 +23,7 @@ __all__ = [
     "StressLevel",
     "Survey",
     "batch_folds",
+    "count_files",
     "count_units",
     "data_file_paths",
     "data_file_sha256",
@@ -35,6 +37,7 @@ __all__ = [
     "ranked_values",
     "read_dataset",
     "require_folds",
+    "require_shared_features",
     "rows_with_names",
     "split_folds",
     "stress_cells",

@@ -36,6 +36,7 @@ from smile_training.data.contacts import parse_pairs, within_distance
 from smile_training.data.data_files import open_data_files
 from smile_training.data.feature_sums import FeatureSums
 from smile_training.data.label_columns import Labels, merge_labels, read_labels
+from smile_training.data.shared_features import require_shared_features
 from smile_training.recipe import Data, Kind, Modality, PreprocessingSettings
 
 logger = logging.getLogger(__name__)
@@ -194,9 +195,16 @@ def _join(by_file: Sequence[Cells], titles: Sequence[str]) -> Cells:
 
     Cells with the same name are one cell with the measurements of each file; on conflict the first file wins. Batches
     are named after their file.
+
+    Raises
+    ------
+    RecipeError
+        If files of different cells have next to no features in common.
     """
     features = tuple(dict.fromkeys(feature for cells in by_file for feature in cells.features))
     names = np.array(list(dict.fromkeys(name for cells in by_file for name in cells.names)), dtype=object)
+    if len(names) == sum(map(len, by_file)):  # files that share cells may hold different features of them
+        require_shared_features({title: pd.Index(each.features) for title, each in zip(titles, by_file, strict=True)})
     batch_of, batch_names = join_batches([cells.batch_names for cells in by_file], titles)
     feature_index, name_index = pd.Index(features), pd.Index(names)
     rows = [name_index.get_indexer(cells.names) for cells in by_file]
@@ -239,7 +247,9 @@ def drop_empty(cells: Cells, filled: NDArray[np.bool_]) -> Cells:
     """
     n_filled = int(filled.sum())
     if n_filled < len(cells):
-        logger.warning("%d of %d cells have no values and are left out", len(cells) - n_filled, len(cells))
+        logger.warning(
+            "%s of %s cells have no values and are left out", f"{len(cells) - n_filled:,}", f"{len(cells):,}"
+        )
         cells = cells.subset(np.flatnonzero(filled))
     if len(cells) < 2:
         raise RecipeError(f"{len(cells)} cells with values are too few to train on; at least 2 are needed")
@@ -250,5 +260,7 @@ def warn_of_empty_features(n_empty: int, n_features: int) -> None:
     """Log how many features have no value in any cell."""
     if n_empty:
         logger.warning(
-            "%d of %d features are zero in all cells and contribute nothing to training", n_empty, n_features
+            "%s of %s features are zero in all cells and contribute nothing to training",
+            f"{n_empty:,}",
+            f"{n_features:,}",
         )

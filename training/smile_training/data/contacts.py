@@ -166,7 +166,9 @@ def _require_genome(coolers: Sequence["Cooler"], genome: str) -> None:
                 "change data.contacts.genome"
             )
     if n_unknown:
-        logger.warning("%d of %d cells do not state their genome; %r is assumed", n_unknown, len(coolers), genome)
+        logger.warning(
+            "%s of %s cells do not state their genome; %r is assumed", f"{n_unknown:,}", f"{len(coolers):,}", genome
+        )
 
 
 def _require_resolution(cool: "Cooler", resolution: int) -> None:

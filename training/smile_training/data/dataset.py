@@ -114,18 +114,19 @@ def _require_pairs(dataset: Dataset, first: str, second: str, recipe: Recipe) ->
     training = recipe.students if recipe.variant == "composition" else recipe.training
     if len(rows) < 2:
         raise RecipeError(
-            f"{first} and {second} share {len(rows)} cells, too few pairs to learn from; {first} has names like "
+            f"{first} and {second} share {len(rows):,} cells, too few pairs to learn from; {first} has names like "
             f"{_sample(dataset.cells[first])}, {second} has names like {_sample(dataset.cells[second])}; give both "
             "measurements of a cell the same name in adata.obs_names"
         )
     logger.info(
-        "%s and %s: %d cells are paired; %d of %s and %d of %s are not",
-        *(first, second, len(rows), n_first - len(rows), first, n_second - len(rows), second),
+        "%s and %s: %s cells are paired; %s of %s and %s of %s are not",
+        *(first, second, f"{len(rows):,}"),
+        *(f"{n_first - len(rows):,}", first, f"{n_second - len(rows):,}", second),
     )
     if len(rows) < training.batch_size:
         logger.warning(
-            "%d pairs of %s and %s are fewer than a batch of %d; every batch contains all of them",
-            *(len(rows), first, second, training.batch_size),
+            "%s pairs of %s and %s are fewer than a batch of %s; every batch contains all of them",
+            *(f"{len(rows):,}", first, second, f"{training.batch_size:,}"),
         )
     if recipe.variant in ("psmile", "mpsmile") and len(rows) < max(n_first, n_second):
         logger.info(

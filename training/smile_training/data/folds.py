@@ -23,7 +23,7 @@ def require_folds(labels: NDArray[np.int64], n_folds: int) -> None:
     n_largest = int(np.bincount(labels[labels >= 0]).max(initial=0))
     if n_largest < n_folds:
         raise RecipeError(
-            f"the most frequent label has {n_largest} cells, too few for reference.folds = {n_folds}; "
+            f"the most frequent label has {n_largest:,} cells, too few for reference.folds = {n_folds}; "
             "merge labels, lower reference.folds, or remove data.label_key"
         )
 

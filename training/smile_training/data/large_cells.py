@@ -128,8 +128,8 @@ def _shared_features(files: Sequence[LargeFile], data: Data) -> tuple[str, ...]:
         )
     if n_others := len(set().union(*(file.features for file in files))) - len(features):
         logger.warning(
-            "%d features are left out, because not all of the %d files measured them; %d are shared",
-            *(n_others, len(files), len(features)),
+            "%s features are left out, because not all of the %s files measured them; %s are shared",
+            *(f"{n_others:,}", f"{len(files):,}", f"{len(features):,}"),
         )
     if data.contacts.max_distance is None:
         return features

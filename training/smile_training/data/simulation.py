@@ -118,7 +118,7 @@ def _components(adata: anndata.AnnData, seed: int) -> NDArray[np.float64]:
     n_components = min(_N_COMPONENTS, min(counts.shape) - 1)
     if n_components < 1:
         raise RecipeError(
-            f"nothing can be simulated for {counts.shape[0]} cells with {counts.shape[1]} features; "
+            f"nothing can be simulated for {counts.shape[0]:,} cells with {counts.shape[1]:,} features; "
             "at least 2 of both are needed"
         )
     counts = scipy.sparse.csr_matrix(as_matrix(counts), dtype=np.float64)

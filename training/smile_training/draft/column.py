@@ -17,6 +17,8 @@ _MAX_FRACTION = 1 / 3  # of the cells, in distinct values; more are names of the
 _MAX_LISTED_VALUES = 500
 _MAX_LISTED = 8
 _N_EXAMPLES = 3
+_MAX_MISSING_FRACTION = 0.2  # of the cells, before a column is an unlikely one of labels
+_MIN_LIKELY_LABELS = 3  # columns of two values are mostly conditions, sexes or flags
 _KNOWN: dict[Role, tuple[str, ...]] = {
     "labels": (
         *("celltype", "celltypes", "celltypefine", "authorcelltype", "celltypeoriginal", "celltypebroad", "annotation"),
@@ -65,7 +67,7 @@ def choose_column(surveys: Sequence[Survey], name: str | None, role: Role) -> Co
         columns that would do.
     """
     if name is None:
-        raise _unusable(surveys, role, f"{_files(surveys)} needs a column of {role}")
+        raise _unusable(surveys, role, f"no column of {role} was named for {_files(surveys)}")
     without = [survey for survey in surveys if name not in survey.obs]
     if without and len(without) < len(surveys):
         raise _unusable(surveys, role, f"{_files(without)} lacks the column {name!r}, which other files have")
@@ -92,7 +94,11 @@ def choose_column(surveys: Sequence[Survey], name: str | None, role: Role) -> Co
 
 
 def usable_columns(surveys: Sequence[Survey], role: Role) -> list[Column]:
-    """Return the columns of all files that could play a role, the likeliest first; not those known for the other."""
+    """Return the columns of all files that could play a role, the likeliest first; not those known for the other.
+
+    Columns of labels that lack many values, or have only two, come last unless their name is known for labels; columns
+    of batches have a value for every cell.
+    """
     other: Role = "batch" if role == "labels" else "labels"
     shared = [str(name) for name in surveys[0].obs if all(name in survey.obs for survey in surveys)]
     names = [name for name in shared if _plain(name) not in _KNOWN[other]]
@@ -103,10 +109,15 @@ def usable_columns(surveys: Sequence[Survey], role: Role) -> list[Column]:
         if any(survey.obs[name].nunique() > _MAX_LISTED_VALUES for survey in surveys):
             continue
         column = Column(name, _texts(surveys, name))
+        if role == "batch" and column.values.isna().any():
+            continue
         if 2 <= len(column.counts) <= min(_MAX_LISTED_VALUES, _MAX_FRACTION * len(column.values)):
             columns.append(column)
-    likeliest = {column.name: (_rank(column.name, role), -_rank(column.name, other)) for column in columns}
-    return sorted(columns, key=lambda column: likeliest[column.name])
+
+    def likeliest(column: Column) -> tuple[bool, int, int]:
+        return role == "labels" and _is_doubtful(column), _rank(column.name, role), -_rank(column.name, other)
+
+    return sorted(columns, key=likeliest)
 
 
 def are_numbers(surveys: Iterable[Survey], name: str) -> bool:
@@ -124,17 +135,27 @@ def batches_by_file(surveys: Sequence[Survey], titles: Sequence[str], batch: Col
 
 def _unusable(surveys: Sequence[Survey], role: Role, problem: str) -> RecipeError:
     columns = usable_columns(surveys, role)[:_MAX_LISTED]
-    otherwise = "none to train without labels" if role == "labels" else "none of them to train without batches"
+    otherwise = "choose 'none' to train without labels" if role == "labels" else "omit it to train without batches"
     if not columns:
         nothing: dict[str, object] = {"labels": "none"} if role == "labels" else {"batch": False}
-        return RecipeError(f"{problem}, and no other column would do; choose {otherwise}", options=nothing)
+        return RecipeError(f"{problem}, and no other column would do; {otherwise}", options=nothing)
     listed = "".join(f"\n- {column}" for column in columns)
-    return RecipeError(f"{problem}; choose one of these, or {otherwise}{listed}", options={role: columns[0].name})
+    return RecipeError(
+        f"{problem}; choose one of the columns below, the likeliest first, or {otherwise}{listed}",
+        options={role: columns[0].name},
+    )
 
 
 def _files(surveys: Sequence[Survey]) -> str:
     more = len(surveys) - 1
     return surveys[0].path.name + (f" (and {more:,} more)" if more else "")
+
+
+def _is_doubtful(column: Column) -> bool:
+    """Return whether a column is an unlikely one of labels by its values, and not known by its name."""
+    if _plain(column.name) in _KNOWN["labels"]:
+        return False
+    return len(column.counts) < _MIN_LIKELY_LABELS or column.values.isna().mean() > _MAX_MISSING_FRACTION
 
 
 def _rank(name: str, role: Role) -> int:

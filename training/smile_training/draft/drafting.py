@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smile_runtime.errors import RecipeError
-from smile_training.data import NO_LABELS, Survey, file_titles, survey_file
+from smile_training.data import NO_LABELS, Survey, file_titles, require_shared_features, survey_file
 from smile_training.draft.column import Column, batches_by_file, choose_column
 from smile_training.draft.origin import common_folder, find_organism, find_tissue, find_title, space_name
 from smile_training.draft.plan import plan_lines
@@ -74,12 +74,13 @@ def draft_recipe(
         If a file or a column cannot be trained on, or the files do not go together.
     """
     surveys = [survey_file(path, kind, layer) for path in paths]
-    _require_one_kind(surveys)
-    organism = find_organism(surveys)
-    label_column = None if labels == NO_COLUMN else choose_column(surveys, labels, "labels")
-    batch_column = None if batch is None else choose_column(surveys, batch, "batch")
     folder = common_folder(paths)
     relative = [path.absolute().relative_to(folder).as_posix() for path in paths]
+    _require_one_kind(surveys)
+    organism = find_organism(surveys)
+    require_shared_features({path: survey.var.index for path, survey in zip(relative, surveys, strict=True)})
+    label_column = None if labels == NO_COLUMN else choose_column(surveys, labels, "labels")
+    batch_column = None if batch is None else choose_column(surveys, batch, "batch")
     name = space_name(name or paths[0].stem)
     fields = {
         "name": name,

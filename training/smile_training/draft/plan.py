@@ -5,17 +5,18 @@ from typing import Any
 
 import pandas as pd
 
-from smile_training.data import Survey
+from smile_training.data import Survey, count_files
 from smile_training.draft.column import Column, are_numbers, usable_columns
 from smile_training.recipe import Recipe
 
 _MAX_LISTED = 12
 _MIN_LABEL_CELLS = 10
+_MIN_SHARED_FRACTION = 0.5  # of all features, in every file
 
 
 def plan_lines(recipe: Recipe, surveys: Sequence[Survey], labels: Column | None, batch: Column | None) -> Iterator[str]:
     """Yield what is trained on and what is odd about it, one line each."""
-    n_features = len(pd.Index([name for survey in surveys for name in survey.var.index]).unique())
+    n_features = len(count_files([survey.var.index for survey in surveys]))
     n_cells = sum(len(survey.obs) for survey in surveys)
     origin = f"organism {recipe.organism}, tissue {recipe.tissue}"
     yield f"{recipe.name}: {n_cells:,} cells, {n_features:,} features ({surveys[0].kind}); {origin}"
@@ -31,6 +32,7 @@ def _oddities(surveys: Sequence[Survey], recipe: Recipe, labels: Column | None, 
     yield from (survey.doubt for survey in surveys if survey.doubt)
     if len({survey.values for survey in surveys}) > 1:
         yield "the files hold different kinds of values; each is read by its own kind"
+    yield from _feature_oddities(surveys)
     (modality,) = recipe.modalities.values()
     if modality.data.distinct_cells is True:
         yield (
@@ -44,6 +46,16 @@ def _oddities(surveys: Sequence[Survey], recipe: Recipe, labels: Column | None, 
     others = [column for column in usable_columns(surveys, "batch") if column.name != modality.data.label_key]
     if modality.data.batch_key is None and others:
         yield f"no batch column was chosen; a column that would do is {others[0]}"
+
+
+def _feature_oddities(surveys: Sequence[Survey]) -> Iterator[str]:
+    n_files = count_files([survey.var.index for survey in surveys])
+    n_shared = int((n_files == len(surveys)).sum())
+    if n_shared < _MIN_SHARED_FRACTION * len(n_files):
+        yield (
+            f"only {n_shared:,} of {len(n_files):,} features are in every file, and only these compare all "
+            "cells; provide all measured features of each file, under the same ids"
+        )
 
 
 def _label_oddities(surveys: Sequence[Survey], recipe: Recipe, labels: Column) -> Iterator[str]:

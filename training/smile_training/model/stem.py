@@ -44,7 +44,7 @@ def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, 
     if n_components >= min(transformed.shape):
         n_cells, n_features = transformed.shape
         raise RecipeError(
-            f"a stem of {settings.n_components} components needs more than {n_components} cells and features, "
+            f"a stem of {settings.n_components} components needs more than {n_components:,} cells and features, "
             f"the data has {n_cells:,} cells and {n_features:,} features; lower stem.n_components"
         )
     if transformed.shape[0] > BLOCK_CELLS and transformed.shape[1] <= MAX_GRAM_FEATURES:

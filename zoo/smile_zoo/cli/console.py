@@ -83,7 +83,7 @@ def _cell_text(value: object) -> str:
 def progress_bar(label: str, unit: str = "cells") -> Iterator[Callable[[int, int], None]]:
     """Yield a function of the newly finished and total amounts, which shows progress on stderr once it is called.
 
-    A terminal shows a bar, anything else a line a minute.
+    A terminal shows a bar, anything else gets a line now and then.
     """
     if not sys.stderr.isatty():
         yield ProgressLines(label, unit, partial(click.echo, err=True)).update

@@ -14,6 +14,7 @@ from smile_zoo.transfer import describe
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--title", help="Title on the card and in lists.")
 @click.option("--description", help="Description in a few sentences.")
+@click.option("--organism", help="Species of the reference cells, such as Homo sapiens.")
 @click.option("--tissue", help="Tissue of the reference cells.")
 @click.option("--license", help="License of the space, such as CC-BY-4.0.")
 @click.option("--source", help="Name of the data source to change [default: the only one].")
@@ -34,9 +35,9 @@ def command(directory: Path, *, as_json: bool, **texts: str | None) -> None:
     if all(text is None for text in texts.values()):
         raise click.UsageError("nothing to change; give at least one option, such as --license CC-BY-4.0")
     manifest = describe(directory, **texts)
-    missing = list(unstated_facts(manifest.description, manifest.license, manifest.sources))
+    missing = list(unstated_facts(manifest, manifest.sources))
     if as_json:
         print_json({"space": str(directory), "unstated": missing})
-    for fact in missing:
-        print_line(f"to publish it, one thing is missing: {fact}", err=True)
+    if missing:
+        print_line(f"publishing will also need: {', '.join(missing)}", err=True)
     print_line(f"wrote {directory}", err=True)

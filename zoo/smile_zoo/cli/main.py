@@ -131,8 +131,11 @@ def main() -> None:
     except SmileError as error:
         click.echo(message_text(f"Error: {error.message}"), err=True)
         sys.exit(1)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
         print_line("Interrupted: nothing was left half-written.", err=True)
+        cause = error.__cause__ if isinstance(error, click.Abort) else error
+        if isinstance(cause, KeyboardInterrupt) and cause.args:  # what a command says of its unfinished work
+            print_line(str(cause), err=True)
         os._exit(130)  # a normal exit would wait for threads that are still working
     except BrokenPipeError:  # the reader of our output is gone, for example `head`
         _discard_output()

@@ -66,7 +66,10 @@ def print_tables(tables: Mapping[str, ProjectionTables]) -> None:
 def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str = "") -> None:
     """Print a summary of a projection on stderr."""
     n_matched = provenance["n_features_matched"]
-    unknown = "" if tables.fraction_unknown is None else f"{tables.fraction_unknown:.1%} unknown; "
+    if tables.fraction_unknown is not None:
+        unknown = f"{tables.fraction_unknown:.1%} unknown; "
+    else:
+        unknown = "no cell can become unknown, because the space was not evaluated; " if tables.labels else ""
     print_line(
         f"{name and f'{name}: '}{tables.n_cells:,} cells ({provenance['values']}) into {provenance['space']}: {unknown}"
         f"{n_matched:,} of {n_matched + len(provenance['features_missing']):,} features matched "

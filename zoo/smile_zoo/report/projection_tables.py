@@ -30,7 +30,8 @@ class ProjectionTables:
     n_cells
         Number of cells.
     fraction_unknown
-        Fraction of cells called unknown in the primary label column; None for a reference without labels.
+        Fraction of cells called unknown in the primary label column; None if no cell can be, because the reference has
+        no labels or the space measures no similarity.
     labels
         Label counts by column, the primary one first; empty for a reference without labels.
     batches

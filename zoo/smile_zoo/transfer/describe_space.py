@@ -27,6 +27,7 @@ def describe(
     *,
     title: str | None = None,
     description: str | None = None,
+    organism: str | None = None,
     tissue: str | None = None,
     license: str | None = None,  # noqa: A002 (the name in the manifest)
     source: str | None = None,
@@ -42,8 +43,8 @@ def describe(
     ----------
     folder_path
         Space directory.
-    title, description, tissue, license
-        New texts; None to keep the present ones.
+    title, description, organism, tissue, license
+        New texts; None to keep the present ones. Genes of a query are matched by the names of the organism.
     source
         Name of the data source to change, which several files may share; None if there is only one.
     source_name, source_license, source_url
@@ -67,7 +68,13 @@ def describe(
     manifest = read_manifest(path)
     _require_own(path)
     verify_files(path, manifest, FileHashes(path))
-    texts = {"title": title, "description": description, "tissue": tissue, "license": license}
+    texts = {
+        "title": title,
+        "description": description,
+        "organism": organism,
+        "tissue": tissue,
+        "license": license,
+    }
     source_texts = {"name": source_name, "license": source_license, "url": source_url}
     changed = msgspec.structs.replace(manifest, **_stated(texts))
     if new := _stated(source_texts):

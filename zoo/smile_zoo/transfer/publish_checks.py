@@ -77,8 +77,8 @@ def _unlisted(path: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _unstated(manifest: Manifest) -> Iterator[str]:
-    for fact in unstated_facts(manifest.description, manifest.license, manifest.sources):
-        yield f"{fact}; set it with: smile-zoo describe"
+    for fact in unstated_facts(manifest, manifest.sources):
+        yield f"the {fact} is not stated; set it with: smile-zoo describe"
     if not manifest.sources:
         yield "no data source is stated; name it in the recipe and build the space again"
     for source in manifest.sources:
