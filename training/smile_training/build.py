@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from smile_runtime.io import OwnFolder, atomic_directory, follow_link, require_a
 from smile_runtime.manifest import MANIFEST_NAME, Manifest, read_manifest
 from smile_runtime.space import SPACE_FOLDER, Space
 from smile_training.data import Dataset, data_file_paths, data_file_sha256, read_dataset, require_folds
-from smile_training.evaluation import Evaluation, evaluate, matched_floor, structure_records
+from smile_training.evaluation import Evaluation, count_splits, evaluate, matched_floor, structure_records
 from smile_training.export import SpaceContents, write_space
 from smile_training.loop import (
     Checkpoint,
@@ -76,9 +76,22 @@ class SpaceBuilder:
         run = Run(device=self.device, seed=seed, name=name, checkpoint=self._checkpoint, stage=self.stage)
         return train_encoders(dataset, self.recipe, run, self.given)
 
+    def count_stages(self, *, train: bool, measure: bool) -> int:
+        """Return the number of stages of the training of all cells, of the evaluation, or of both."""
+        n_trainings = int(train)
+        if measure and self.measurable:
+            n_trainings += count_splits(self.dataset, self.recipe.reference)
+        together = self.recipe.variant != "composition"
+        return n_trainings * (1 if together else len(self.recipe.modalities) - len(self.given))
+
+    @property
+    def measurable(self) -> bool:
+        """Whether the recipe has labels or pairs to measure on left-out cells."""
+        return bool(self.dataset.label_names) or len(self.dataset.cells) > 1
+
     def measure(self) -> Evaluation | None:
         """Cross-validate the recipe; None if it has neither labels nor pairs to measure on left-out cells."""
-        if not self.dataset.label_names and len(self.dataset.cells) == 1:
+        if not self.measurable:
             return None
         measured = [name for name in self.recipe.modalities if name not in self.given]
         return evaluate(self.dataset, self.recipe, self.train, measured=measured, kept=list(self.given))
@@ -170,6 +183,7 @@ def build_space(
     onto: Space | None = None,
     measure: bool = True,
     stage: Stage = silent,
+    expect: Callable[[int], object] = lambda _n_stages: None,
 ) -> Manifest:
     """Build a space from a recipe: train, measure, calibrate and export.
 
@@ -197,6 +211,8 @@ def build_space(
         becomes ``unknown``.
     stage
         Called at each stage of the training.
+    expect
+        Called with the number of stages before the first.
 
     Returns
     -------
@@ -238,6 +254,7 @@ def build_space(
     logger.info("read %s; training starts", ", ".join(read))
     if not resume:
         checkpoints.remove()
+    expect(builder.count_stages(train=True, measure=measure))
     encoders = builder.train(builder.dataset, recipe.seed, "space")
     evaluation = builder.measure() if measure else None
     embedding = {name: encoders[name].embed(cells) for name, cells in builder.dataset.cells.items()}

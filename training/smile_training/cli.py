@@ -1,27 +1,22 @@
 """The commands ``train`` and ``evaluate``, which join the ``smile-zoo`` command."""
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import click
 import msgspec
 from click.core import ParameterSource
-from tqdm import tqdm
 
 from smile_runtime.cards import metric_table
 from smile_runtime.errors import DependencyError
-from smile_runtime.io import ProgressLines, follow_link
+from smile_runtime.io import default_threads, follow_link
 from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
 from smile_runtime.space import open_space
-from smile_training.recipe import Kind, Recipe, read_recipe, recipe_sha256
-
-if TYPE_CHECKING:
-    from smile_training.loop import Progress
+from smile_training.progress import TrainingProgress
+from smile_training.recipe import Kind, Recipe, read_recipe, recipe_sha256, with_evaluation
 
 _data = click.option(
     "--data",
@@ -68,8 +63,23 @@ class _GroupedCommand(click.Command):
 @click.option("--epochs", type=click.IntRange(min=1), help="Number of epochs [default: 300].")
 @_data
 @_device
-@click.option("--onto", type=click.Path(path_type=Path), help="Space whose encoders are kept, and to which further modalities are added.")
-@click.option("--no-evaluation", is_flag=True, help="Skip the cross-validation: confidence is not calibrated, and no query cell becomes unknown.")
+@click.option(
+    "--onto",
+    type=click.Path(path_type=Path),
+    help="Space whose encoders are kept, and to which further modalities are added.",
+)
+@click.option(
+    "--evaluation",
+    type=click.Choice(["full", "sample", "none"]),
+    help="Measure by cross-validation, by one training on at most 50,000 cells, or not at all, so that confidence is not "
+    "calibrated and no query cell becomes unknown [default: the recipe's; of DATA, sample beyond 5,000 cells].",
+)
+@click.option("--no-evaluation", is_flag=True, help="The same as --evaluation none.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads of large computations [default: OMP_NUM_THREADS, or one for each available core].",
+)
 @click.option("--resume", is_flag=True, help="Resume an interrupted run from its checkpoints.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @_json
@@ -82,7 +92,9 @@ def train(
     data_folder: Path | None,
     device: str,
     onto: Path | None,
+    evaluation: str | None,
     no_evaluation: bool,
+    threads: int | None,
     resume: bool,
     force: bool,
     as_json: bool,
@@ -103,13 +115,17 @@ def train(
     _require_fitting_options(context, from_recipe=from_recipe)
     with _training_packages():
         from smile_training.build import build_space
-        from smile_training.loop import checkpoint_folder
+        from smile_training.loop import checkpoint_folder, limit_threads
+    limit_threads(threads or default_threads())
     if from_recipe:
         settings, folder = read_recipe(paths[0]), data_folder or paths[0].parent
     else:
         name = of_data.pop("name") or (None if output is None else output.absolute().name)
         settings, folder = _draft(paths, name=name, **of_data)
-    output = output or Path(settings.name)
+    evaluation = _evaluation(evaluation, no_evaluation=no_evaluation)
+    if evaluation in ("full", "sample"):
+        settings = with_evaluation(settings, evaluation)
+    output, progress = output or Path(settings.name), TrainingProgress()
     try:
         manifest = build_space(
             settings,
@@ -119,8 +135,9 @@ def train(
             resume=resume,
             force=force,
             onto=None if onto is None else open_space(onto, device="cpu"),
-            measure=not no_evaluation,
-            stage=_progress_bar,
+            measure=evaluation != "none",
+            stage=progress.stage,
+            expect=progress.expect,
         )
     except KeyboardInterrupt as error:
         checkpoints = checkpoint_folder(follow_link(output)).path
@@ -129,6 +146,12 @@ def train(
         raise KeyboardInterrupt(f"{checkpoints} holds the training so far; continue with --resume") from error
     _show({"space": str(output), "recipe_sha256": recipe_sha256(settings)}, manifest.metrics, as_json=as_json)
     click.echo(f"wrote {output}", err=True)
+
+
+def _evaluation(chosen: str | None, *, no_evaluation: bool) -> str | None:
+    if no_evaluation and chosen not in (None, "none"):
+        raise click.UsageError(f"--no-evaluation and --evaluation {chosen} contradict one another; give one of them")
+    return "none" if no_evaluation else chosen
 
 
 def _draft(paths: tuple[Path, ...], **options: Any) -> tuple[Recipe, Path]:  # noqa: ANN401 (options of click)
@@ -176,7 +199,9 @@ def evaluate(recipe: Path, data_folder: Path | None, device: str, as_json: bool)
     with _training_packages():
         from smile_training.build import prepare_builder
     settings = _recipe_of(recipe)
-    builder = prepare_builder(settings, data_folder or recipe.parent, device=device, stage=_progress_bar)
+    progress = TrainingProgress()
+    builder = prepare_builder(settings, data_folder or recipe.parent, device=device, stage=progress.stage)
+    progress.expect(builder.count_stages(train=False, measure=True))
     evaluation = builder.measure()
     if evaluation is None:
         raise click.UsageError(
@@ -214,19 +239,3 @@ def _show(about: dict[str, str], metrics: Sequence[MetricRecord], *, as_json: bo
         click.echo(json.dumps({**about, "metrics": msgspec.to_builtins(metrics)}, indent=2))
         return
     click.echo(metric_table(metrics), nl=False)
-
-
-@contextmanager
-def _progress_bar(name: str, n_cells: int) -> "Iterator[Progress]":
-    if not sys.stderr.isatty():
-        lines = ProgressLines(name, "cells", partial(click.echo, err=True))
-        yield lambda n, _loss: lines.update(n, n_cells)
-        return
-    with tqdm(total=n_cells, desc=name, unit="cells", unit_scale=True) as bar:
-
-        def update(n: int, loss: float | None) -> None:
-            bar.update(n)
-            if loss is not None:
-                bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
-
-        yield update

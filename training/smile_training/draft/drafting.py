@@ -16,6 +16,8 @@ NO_COLUMN = "none"
 """Name that stands for no column of labels."""
 _N_NEIGHBORS = 15
 _HIDDEN = [256]
+_MAX_SMALL_CELLS = 5_000  # more are trained on in fewer passes, and measured by one training
+_MAX_STEPS = 3_000
 _MIN_FOR_STEM = 50  # features, and cells in a fold, for the preset's components
 
 
@@ -82,6 +84,7 @@ def draft_recipe(
     label_column = None if labels == NO_COLUMN else choose_column(surveys, labels, "labels")
     batch_column = None if batch is None else choose_column(surveys, batch, "batch")
     name = space_name(name or paths[0].stem)
+    large = sum(len(survey.obs) for survey in surveys) > _MAX_SMALL_CELLS
     fields = {
         "name": name,
         "title": title or find_title(surveys, name),
@@ -104,7 +107,9 @@ def draft_recipe(
         "training": {
             "pairing": {"kind": "label_neighbour" if label_column else "neighbour", "n_neighbors": _N_NEIGHBORS},
             **({"epochs": epochs} if epochs else {}),
+            **({"max_steps": _MAX_STEPS} if large else {}),
         },
+        "reference": {"evaluation": "sample"} if large else {},
     }
     recipe = resolve_recipe(fields, f"drafted from {paths[0]}")
     batches = batches_by_file(surveys, file_titles(relative), batch_column)

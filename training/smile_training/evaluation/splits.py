@@ -96,6 +96,14 @@ def sample_split(dataset: Dataset, seed: int) -> Split:
     )
 
 
+def count_splits(dataset: Dataset, settings: Reference) -> int:
+    """Return the number of trainings of an evaluation."""
+    if settings.evaluation == "sample":
+        return 1
+    n_batches = len(np.unique(dataset.cells[dataset.first].batches)) if dataset.label_names else 1
+    return settings.folds * settings.repeats + (min(n_batches, N_BATCH_FOLDS) if n_batches > 1 else 0)
+
+
 def draw_sample(dataset: Dataset, seed: int) -> Dataset:
     """Return at most 50,000 cells, drawn at random; pairs stay together."""
     names, _ = dataset.names()

@@ -2,6 +2,7 @@
 
 from smile_training.loop.checkpoint import Checkpoint, checkpoint_folder
 from smile_training.loop.devices import choose_device
+from smile_training.loop.threads import limit_threads
 from smile_training.loop.train import Encoders, Run, Stage, silent, train_encoders
 from smile_training.loop.training_loop import Progress
 
@@ -13,6 +14,7 @@ __all__ = [
     "Stage",
     "checkpoint_folder",
     "choose_device",
+    "limit_threads",
     "silent",
     "train_encoders",
 ]

@@ -17,6 +17,7 @@ from smile_training.recipe.records import (
     Reference,
     Stem,
     Training,
+    with_evaluation,
 )
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "read_recipe",
     "recipe_sha256",
     "resolve_recipe",
+    "with_evaluation",
 ]

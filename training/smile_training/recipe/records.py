@@ -278,3 +278,9 @@ class Recipe(Section, frozen=True, kw_only=True):
         data = [modality.data for modality in self.modalities.values()]
         levels = next((each.levels for each in data if each.levels), [])
         return levels, list(dict.fromkeys(name for each in data for name in each.more_labels))
+
+
+def with_evaluation(recipe: Recipe, evaluation: Literal["full", "sample"]) -> Recipe:
+    """Return a recipe that is measured in another way."""
+    chosen = msgspec.UNSET if evaluation == "full" else evaluation
+    return msgspec.structs.replace(recipe, reference=msgspec.structs.replace(recipe.reference, evaluation=chosen))
