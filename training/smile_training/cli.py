@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import click
 import msgspec
@@ -17,6 +17,8 @@ from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
 from smile_runtime.space import open_space
 from smile_training.progress import TrainingProgress
 from smile_training.recipe import Kind, Recipe, read_recipe, recipe_sha256, with_evaluation
+
+_Evaluation = Literal["full", "sample", "none"]
 
 _data = click.option(
     "--data",
@@ -70,9 +72,9 @@ class _GroupedCommand(click.Command):
 )
 @click.option(
     "--evaluation",
-    type=click.Choice(["full", "sample", "none"]),
-    help="Measure by cross-validation, by one training on at most 50,000 cells, or not at all, so that confidence is not "
-    "calibrated and no query cell becomes unknown [default: the recipe's; of DATA, sample beyond 5,000 cells].",
+    type=click.Choice(get_args(_Evaluation)),
+    help="Measure by cross-validation, by one training on at most 50,000 cells, or not at all: confidence is then not "
+    "calibrated, and no query cell becomes unknown [default: full; sample for more than 5,000 cells of DATA].",
 )
 @click.option("--no-evaluation", is_flag=True, help="The same as --evaluation none.")
 @click.option(
@@ -92,7 +94,7 @@ def train(
     data_folder: Path | None,
     device: str,
     onto: Path | None,
-    evaluation: str | None,
+    evaluation: _Evaluation | None,
     no_evaluation: bool,
     threads: int | None,
     resume: bool,
@@ -123,7 +125,7 @@ def train(
         name = of_data.pop("name") or (None if output is None else output.absolute().name)
         settings, folder = _draft(paths, name=name, **of_data)
     evaluation = _evaluation(evaluation, no_evaluation=no_evaluation)
-    if evaluation in ("full", "sample"):
+    if evaluation is not None and evaluation != "none":
         settings = with_evaluation(settings, evaluation)
     output, progress = output or Path(settings.name), TrainingProgress()
     try:
@@ -148,7 +150,7 @@ def train(
     click.echo(f"wrote {output}", err=True)
 
 
-def _evaluation(chosen: str | None, *, no_evaluation: bool) -> str | None:
+def _evaluation(chosen: _Evaluation | None, *, no_evaluation: bool) -> _Evaluation | None:
     if no_evaluation and chosen not in (None, "none"):
         raise click.UsageError(f"--no-evaluation and --evaluation {chosen} contradict one another; give one of them")
     return "none" if no_evaluation else chosen

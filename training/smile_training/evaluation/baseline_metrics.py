@@ -26,6 +26,7 @@ def log_baselines(
     *,
     fitted: Mapping[str, FittedBaselines],
     measured: list[str],
+    structure: bool = True,
 ) -> None:
     """Log PCA or LSI, Harmony and logistic regression in each measured modality, and CCA between two.
 
@@ -43,24 +44,27 @@ def log_baselines(
         Baselines of every modality on the training cells.
     measured
         Modalities to measure.
+    structure
+        Whether to measure the structure of the training cells.
     """
     for name in measured:
         if len(left_out.cells[name]) == 0:
             continue
-        log.add(repeat, *_within_modality(log, train, left_out, fitted[name], name=name))
+        log.add(repeat, *_within_modality(log, train, left_out, fitted[name], name=name, structure=structure))
         if name != train.first:
-            log.add(repeat, *_between_modalities(train, left_out, fitted, name=name))
+            log.add(repeat, *_between_modalities(train, left_out, fitted, name=name, structure=structure))
 
 
 def _within_modality(
-    log: MetricLog, train: Dataset, left_out: Dataset, fitted: FittedBaselines, *, name: str
+    log: MetricLog, train: Dataset, left_out: Dataset, fitted: FittedBaselines, *, name: str, structure: bool
 ) -> FoldMetrics:
     known, others = train.cells[name], left_out.cells[name]
     values = fitted.scale(others)
     measurements: list[Measurement] = []
     predictions = []
     for method, (components, projected) in _spaces(log, others, values, fitted):
-        measurements += measure_structure(method, train.with_modalities([name]), {name: components}, fitted.seed)
+        if structure:
+            measurements += measure_structure(method, train.with_modalities([name]), {name: components}, fitted.seed)
         if train.label_names:
             predicted = baselines.nearest_neighbor_labels(components, known.labels, projected)
             predictions.append(Prediction(LabelSource(name), method, others.names, predicted))
@@ -87,7 +91,7 @@ def _spaces(
 
 
 def _between_modalities(
-    train: Dataset, left_out: Dataset, fitted: Mapping[str, FittedBaselines], *, name: str
+    train: Dataset, left_out: Dataset, fitted: Mapping[str, FittedBaselines], *, name: str, structure: bool
 ) -> FoldMetrics:
     first = train.first
     rows, others = train.pairs(first, name)
@@ -103,9 +107,10 @@ def _between_modalities(
     both = train.with_modalities([first, name])
     paired = Dataset({first: both.cells[first].subset(rows), name: both.cells[name].subset(others)})
     measurements = [
-        *measure_structure("cca", paired, {first: fitted_a, name: fitted_b}, one.seed),
-        *measure_pairs("cca", left_out.with_modalities([first, name]), {first: left_a, name: left_b}, [name]),
+        *measure_pairs("cca", left_out.with_modalities([first, name]), {first: left_a, name: left_b}, [name])
     ]
+    if structure:
+        measurements += measure_structure("cca", paired, {first: fitted_a, name: fitted_b}, one.seed)
     labels = paired.cells[first].labels
     if not (labels >= 0).any():
         return measurements, []

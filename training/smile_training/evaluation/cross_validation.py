@@ -154,12 +154,14 @@ def evaluate(
             log_baselines(log, split.repeat, fold.train, fold.left_out, fitted=fitted, measured=measured)
             for name in measured if stressed else ():
                 if len(split.cells.cells[name]):
-                    hits = stress_baselines(fitted[name], split.cells.cells[name], scaled=_scaled(recipe, name))
-                    peers[name].append(hits)
+                    cells = encoders[name].align_features(split.cells.cells[name])
+                    peers[name].append(stress_baselines(fitted[name], cells, scaled=_scaled(recipe, name)))
         if split.batches is not None:
             fold = Fold(split.train, split.batches)
             between.add(0, [], _measure_batches(fold, encoders, recipe, sources, queried))
-            log_baselines(between, 0, fold.train, fold.left_out, fitted=fitted, measured=measured)
+            log_baselines(
+                between, 0, fold.train, fold.left_out, fitted=fitted, measured=measured, structure=split.cells is None
+            )
     assert example is not None
     chosen = {name: LabelSource(name, (name,) if name in kept else (kept[0],)) for name in recipe.modalities}
     for name in measured if dataset.label_names else ():
@@ -242,7 +244,7 @@ def _measure_fold(
     left_out = {name: encoders[name].embed(cells) for name, cells in fold.left_out.cells.items()}
     predictions = []
     for source, query in _queries(fold, encoders, recipe, sources, train):
-        cells = fold.left_out.cells[source.modality]
+        cells = encoders[source.modality].align_features(fold.left_out.cells[source.modality])
         scaled = _scaled(recipe, source.modality)
         measured = query(cells)
         queried[source].measured.append(measured)
@@ -272,7 +274,7 @@ def _measure_batches(
     train = {name: encoders[name].embed(cells) for name, cells in fold.train.cells.items()}
     predictions = []
     for source, query in _queries(fold, encoders, recipe, sources, train):
-        cells = fold.left_out.cells[source.modality]
+        cells = encoders[source.modality].align_features(fold.left_out.cells[source.modality])
         measured = query(cells)
         degraded = _degraded(cells, recipe.seed, scaled=_scaled(recipe, source.modality))
         queried[source].between.append([measured, *map(query, degraded)])

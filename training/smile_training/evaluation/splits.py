@@ -67,13 +67,13 @@ def full_splits(dataset: Dataset, settings: Reference, seed: int) -> Iterator[Sp
                 cells=dataset.subset(names[out]),
             )
     for number, out_names in enumerate(_left_out_batches(dataset, N_BATCH_FOLDS, seed)):
-        out = np.isin(names, out_names)
+        kept = ~np.isin(names, out_names)
         yield Split(
             name=f"batches-{number}",
             repeat=0,
             seed=seed,
-            train=dataset.subset(names[~out]),
-            batches=dataset.subset(names[out]),
+            train=dataset.subset(names[kept]),
+            batches=dataset.subset(names[~kept]),
         )
 
 

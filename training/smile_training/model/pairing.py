@@ -76,8 +76,8 @@ def neighbor_partners(
     n_cells, names, rng = len(components), np.unique(batches), np.random.default_rng(seed)
     labels = np.full(n_cells, -1) if labels is None else labels
     n_batches = min(len(names), max(1, MAX_PARTNERS // n_neighbors))
-    partners = np.repeat(np.arange(n_cells, dtype=np.int32), n_batches * n_neighbors)
-    partners = partners.reshape(n_cells, n_batches, n_neighbors)
+    partners = np.empty((n_cells, n_batches, n_neighbors), np.int32)
+    partners[:] = np.arange(n_cells)[:, None, None]
     for label in np.unique(labels):
         cells = np.flatnonzero(labels == label)
         candidates = cells if label >= 0 else np.arange(n_cells)
