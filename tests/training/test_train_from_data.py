@@ -5,14 +5,17 @@ from functools import partial
 from pathlib import Path
 
 import anndata
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 import smile_runtime
 from smile_runtime.cards import unstated_facts
 from smile_runtime.errors import OutputError
-from smile_training import build, read_recipe
+from smile_training import read_recipe
 from smile_training.cli import train
+from smile_training.draft import drafting
+from smile_training.reference import mapped_reference
 
 
 @pytest.fixture(autouse=True)
@@ -20,12 +23,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulated: Callable[
     """Work in a folder with data, where spaces are mapped by t-SNE, as UMAP compiles for half a minute."""
     monkeypatch.setenv("SMILE_ZOO_DATA", str(tmp_path / "elsewhere"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(build, "fit_map", lambda embedding, _method, seed: _tsne(embedding, "tsne", seed))
+    monkeypatch.setattr(mapped_reference, "fit_map", lambda embedding, _method, seed: _tsne(embedding, "tsne", seed))
     simulated().write_h5ad(tmp_path / "atlas.h5ad")
     return tmp_path
 
 
-_tsne = build.fit_map
+_tsne = mapped_reference.fit_map
 _invoke = partial(CliRunner().invoke, train, catch_exceptions=False)
 
 
@@ -118,3 +121,27 @@ def test_a_space_is_no_data(folder: Path) -> None:
     result = _invoke(["space"])
     assert result.exit_code == 2
     assert "space is a space; train its recipe again with: space/recipe.toml" in result.stderr
+
+
+def test_many_cells_are_measured_by_one_training_on_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafting, "_MAX_SMALL_CELLS", 100)
+    run("atlas.h5ad", "--labels", "cell_type", "--batch", "batch")
+    space = smile_runtime.open_space("atlas", device="cpu")
+    recipe = read_recipe(Path("atlas/recipe.toml"))
+    assert (recipe.reference.evaluation, recipe.training.max_steps) == ("sample", 3000)
+    figures = {record.name: record.n_repeats for record in space.manifest.metrics if record.method == "smile"}
+    assert {"label transfer accuracy", "label transfer accuracy of left-out batches"} <= set(figures)
+    assert set(figures.values()) == {1}
+    assert space.manifest.encoders["rna"].calibrations
+    assert space.manifest.encoders["rna"].stress
+
+    run("atlas.h5ad", "--labels", "cell_type", "--batch", "batch", "--evaluation", "full", "--force")
+    assert read_recipe(Path("atlas/recipe.toml")).reference.evaluation is msgspec.UNSET
+    run("atlas.h5ad", "--labels", "cell_type", "--evaluation", "none", "--force")
+    assert not smile_runtime.open_space("atlas", device="cpu").manifest.encoders["rna"].calibrations
+
+
+def test_contradicting_evaluations_are_wrong_usage() -> None:
+    result = _invoke(["atlas.h5ad", "--labels", "cell_type", "--evaluation", "full", "--no-evaluation"])
+    assert result.exit_code == 2
+    assert "--no-evaluation and --evaluation full contradict one another" in result.stderr

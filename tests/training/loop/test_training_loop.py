@@ -127,6 +127,34 @@ def test_progress_counts_every_cell_of_every_step_and_tells_each_epochs_loss(
     assert [loss for _, loss in told if loss is not None] == encoder.loss_curve
 
 
+def test_a_budget_of_steps_is_kept_by_epochs_of_some_cells(cells: Cells, make_recipe: MakeRecipe) -> None:
+    told: list[tuple[int, float | None]] = []
+    recipe = make_recipe(batch_size=16, epochs=4, max_steps=10)
+    encoder = train(cells, recipe, progress=lambda n, loss: told.append((n, loss)))
+    assert [n for n, _ in told] == [16, 16, 0] * 4  # two steps each, of the eleven that all 180 cells would take
+    assert len(encoder.loss_curve) == 4
+    enough = make_recipe(batch_size=16, epochs=4, max_steps=44)
+    assert same_weights(train(cells, enough), train(cells, make_recipe(batch_size=16, epochs=4)))
+
+
+def test_the_learning_rate_falls_while_a_budget_cuts_epochs_short(
+    cells: Cells, make_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    step = torch.optim.SGD.step
+
+    def record(optimizer: torch.optim.SGD, *arguments: object) -> object:
+        rates.append(optimizer.param_groups[0]["lr"])
+        return step(optimizer, *arguments)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", record)
+    train(cells, make_recipe(batch_size=16, epochs=4, max_steps=4))
+    np.testing.assert_allclose(rates, 0.01 * (1 + np.cos(np.pi * np.array([0, 0.25, 0.5, 0.75]))) / 2)
+    rates.clear()
+    train(cells, make_recipe(batch_size=16, epochs=2, max_steps=1000))
+    assert set(rates) == {0.01}
+
+
 @pytest.mark.parametrize("n_cells", [2, 40])
 def test_fewer_cells_than_a_batch_are_one_step_an_epoch(cells: Cells, make_recipe: MakeRecipe, n_cells: int) -> None:
     few = cells.subset(np.arange(n_cells))

@@ -7,6 +7,7 @@ import pytest
 
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping.reference import Reference
+from smile_training.reference import landmarks
 from smile_training.reference.landmarks import fit_landmarks
 
 
@@ -134,3 +135,16 @@ def test_the_seed_decides() -> None:
     first, again = (fit_landmarks(cells, 10, seed=1) for _ in range(2))
     np.testing.assert_array_equal(first.embedding, again.embedding)
     np.testing.assert_array_equal(first.weight, again.weight)
+
+
+def test_landmarks_of_many_cells_stand_for_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = reference([900, 300])
+    exact = fit_landmarks(cells, 24, seed=0)
+    monkeypatch.setattr(landmarks, "MAX_KMEANS_CELLS", 100)
+    points = fit_landmarks(cells, 24, seed=0)
+    assert points.weight.sum() == 1200
+    assert points.weight[points.label[:, 0] == 1].sum() == 300
+    spread = [
+        np.mean(np.max(cells.embedding @ each.embedding.T, axis=1)) for each in (exact, points)
+    ]  # similarity of a cell to its nearest landmark
+    assert spread[1] > spread[0] - 0.02
