@@ -68,8 +68,16 @@ class _GroupedCommand(click.Command):
 @click.option("--epochs", type=click.IntRange(min=1), help="Number of epochs [default: 300].")
 @_data
 @_device
-@click.option("--onto", type=click.Path(path_type=Path), help="Space whose encoders are kept, and to which further modalities are added.")
-@click.option("--no-evaluation", is_flag=True, help="Skip the cross-validation: confidence is not calibrated, and no query cell becomes unknown.")
+@click.option(
+    "--onto",
+    type=click.Path(path_type=Path),
+    help="Space whose encoders are kept, and to which further modalities are added.",
+)
+@click.option(
+    "--no-evaluation",
+    is_flag=True,
+    help="Skip the cross-validation: confidence is not calibrated, and no query cell becomes unknown.",
+)
 @click.option("--resume", is_flag=True, help="Resume an interrupted run from its checkpoints.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @_json

@@ -1,8 +1,9 @@
 """Dissimilarity of a cell to the reference, from three measures that fail in different cases.
 
 The *surprise* of a cell's counts identifies cells of other tissues, whatever their depth and laboratory. The *distance*
-to the nearest reference points identifies cells that lie between types. The *deviation* from the nearest label identifies
-types that resemble a known one, but it also grows with any shift between laboratories, so its contribution is limited.
+to the nearest reference points identifies cells that lie between types. The *deviation* from the nearest label
+identifies types that resemble a known one, but it also grows with any shift between laboratories, so its contribution
+is limited.
 """
 
 from dataclasses import dataclass, replace
@@ -134,9 +135,9 @@ def dissimilarity_of(measures: Measures, record: DissimilarityRecord) -> NDArray
     It is ``max(surprise, 1) + max(distance, 0) + 4 clip(deviation, 0, 1)``.
 
     Each measure is scaled so that 1 is the 95% quantile of known-type cells. The deviation is clipped to the range from
-    0 to 1, because cells of other tissues can lie closer to the center of all components than any label does. The limits
-    and the weight were chosen on the same blood cells that ``benchmarks/unknown_cells.py`` measures, so that benchmark
-    does not test them independently.
+    0 to 1, because cells of other tissues can lie closer to the center of all components than any label does. The
+    limits and the weight were chosen on the same blood cells that ``benchmarks/unknown_cells.py`` measures, so that
+    benchmark does not test them independently.
     """
     measures = measures.clipped(record.log_detected, record.log_measured)
     result = np.maximum(in_units(measures.surprise, measures, record.surprise), _MIN_SURPRISE)

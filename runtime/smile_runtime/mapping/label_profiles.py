@@ -75,8 +75,9 @@ class LabelProfiles:
     def surprise(self, rows: "csr_matrix") -> NDArray[np.float64]:
         """Return how much less probable each cell's counts are than expected, in nats per count, shape ``(n,)``.
 
-        It is ``sum_g p_g log p_g - sum_g x_g log p_g / sum_g x_g`` for the counts x and the profile p of the best-fitting
-        label. It depends on the proportions in a cell but not on its depth, and is 0 for a cell without counts.
+        It is ``sum_g p_g log p_g - sum_g x_g log p_g / sum_g x_g`` for the counts x and the profile p of the
+        best-fitting label. It depends on the proportions in a cell but not on its depth, and is 0 for a cell without
+        counts.
 
         Parameters
         ----------
@@ -91,7 +92,7 @@ class LabelProfiles:
     def log_deviation(self, components: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log deviation of each cell from the nearest label's center, shape ``(n,)``.
 
-        The deviation is the mean squared difference between the whitened components and the center, each square limited to 9.
+        The deviation is the mean squared difference between whitened components and center, each square limited to 9.
 
         Parameters
         ----------

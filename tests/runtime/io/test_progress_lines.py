@@ -17,7 +17,8 @@ def lines_of(monkeypatch, unit: str, updates: list[tuple[float, int, int]]) -> l
 def test_intervals_double_up_to_a_minute(monkeypatch):
     updates = [(seconds, 100, 100_000) for seconds in range(1, 251)]
     assert lines_of(monkeypatch, "cells", updates) == [
-        f"projecting: {seconds * 100:,} of 100,000 cells ({seconds / 1000:.0%})" for seconds in (10, 30, 70, 130, 190, 250)
+        f"projecting: {seconds * 100:,} of 100,000 cells ({seconds / 1000:.0%})"
+        for seconds in (10, 30, 70, 130, 190, 250)
     ]
 
 

@@ -297,7 +297,9 @@ def test_files_of_different_cells_that_share_no_features_are_rejected(tmp_path: 
     one.write_h5ad(tmp_path / "one.h5ad")
     two.write_h5ad(tmp_path / "two.h5ad")
     assert len(read_cells("rna", modality(path=["one.h5ad", "two.h5ad"]), tmp_path).features) == 8
-    with pytest.raises(RecipeError, match=r"one shares only 0 of its 4 features with the other files.*'gene0'.*'ENSG0'"):
+    with pytest.raises(
+        RecipeError, match=r"one shares only 0 of its 4 features with the other files.*'gene0'.*'ENSG0'"
+    ):
         read_cells("rna", modality(path=["one.h5ad", "two.h5ad"], distinct_cells=True), tmp_path)
 
 

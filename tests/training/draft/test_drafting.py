@@ -287,7 +287,10 @@ def test_files_that_do_not_go_together_are_refused(write: Write, tmp_path: Path)
 
 
 def test_files_without_common_features_are_refused(write: Write) -> None:
-    symbols, ids = write("symbols.h5ad", features=HUMAN), write("ids.h5ad", features=[f"ENSG0000000{n}" for n in range(9)])
+    symbols, ids = (
+        write("symbols.h5ad", features=HUMAN),
+        write("ids.h5ad", features=[f"ENSG0000000{n}" for n in range(9)]),
+    )
     error = refusal(symbols, ids, kind="rna")
     assert "symbols.h5ad shares only 0 of its 10 features with the other files" in error.message
     assert "look like 'CD4', 'CD8A', those in ids.h5ad like 'ENSG00000000', 'ENSG00000001'" in error.message

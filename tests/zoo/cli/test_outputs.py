@@ -8,14 +8,13 @@ from pathlib import Path
 
 import anndata
 import pytest
-
-from smile_runtime.results import LabelCount
-from smile_zoo.cli.outcomes import print_run
-from smile_zoo.report import ProjectionTables
 from click.testing import CliRunner
 
 from smile_runtime import project_file
+from smile_runtime.results import LabelCount
 from smile_zoo.cli.main import cli
+from smile_zoo.cli.outcomes import print_run
+from smile_zoo.report import ProjectionTables
 
 COMMAND = Path(sys.executable).with_name("smile-zoo")
 

@@ -83,9 +83,7 @@ def test_the_command_lists_what_is_still_missing(pbmc_copy: Path) -> None:
     missing = CliRunner().invoke(command, [str(pbmc_copy), "--title", "Blood"])
     assert missing.exit_code == 0
     assert "publishing will also need: license, organism\n" in missing.stderr
-    complete = CliRunner().invoke(
-        command, [str(pbmc_copy), "--license", "MIT", "--organism", "Homo sapiens", "--json"]
-    )
+    complete = CliRunner().invoke(command, [str(pbmc_copy), "--license", "MIT", "--organism", "Homo sapiens", "--json"])
     assert json.loads(complete.stdout) == {"space": str(pbmc_copy), "unstated": []}
 
 

@@ -93,8 +93,8 @@ _COMPARED = ("values", "target_sum", "features", "overlap", "unknown_rate", "key
     "reports",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Report to write, in a folder that is created if needed, query cells over the reference map: an .html page or a "
-    ".png picture; may be repeated.",
+    help="Report to write, query cells over the reference map: an .html page or a .png picture; its folder is created "
+    "if needed; may be repeated.",
 )
 @click.option(
     "--batch",
