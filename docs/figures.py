@@ -23,12 +23,12 @@ closer than the true match; 0.5 is chance) are measured on the left-out cells; s
 clusters as labels) on the training cells.
 
 The baselines were given the same cells, and their settings were chosen by cross-validation within the training cells:
-principal components of values divided by the square root of the standard deviation (z-scores for surface proteins), or, for
-peaks and bins, latent semantic indexing (LSI: TF-IDF, singular value decomposition without the first component, rows
-of length 1), 20, 30 or 50 of them; Harmony on those components (run until it converges, with the left-out cells
-included); canonical correlation analysis of 5 to 50 components of each side; and logistic regression on all values,
-with a penalty C of 0.01 to 1000, run until it converges. The first four transfer labels by 15 nearest neighbors.
-Their scaling was chosen on left-out cells of the same data, which works in their favor.
+principal components of values divided by the square root of the standard deviation (z-scores for surface proteins),
+or, for peaks and bins, latent semantic indexing (LSI: TF-IDF, singular value decomposition without the first
+component, rows of length 1), 20, 30 or 50 of them; Harmony on those components (run until it converges, with the
+left-out cells included); canonical correlation analysis of 5 to 50 components of each side; and logistic regression
+on all values, with a penalty C of 0.01 to 1000, run until it converges. The first four transfer labels by 15 nearest
+neighbors. Their scaling was chosen on left-out cells of the same data, which works in their favor.
 
 iLISI (of batches: 1 mixed, 0 apart) and cLISI (of labels: 1 apart, 0 mixed) are the scaled local inverse Simpson
 index of up to 5,000 training cells. Prefer iLISI to the silhouette by batch, which can be near 0 even when batches
