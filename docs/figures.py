@@ -22,32 +22,32 @@ repeated with 3 seeds, as mean ± standard deviation over the seeds. Label trans
 closer than the true match; 0.5 is chance) are measured on the left-out cells; silhouettes and ARI (k-means with as many
 clusters as labels) on the training cells.
 
-The baselines saw the same cells, and choose their settings by cross-validation within the training cells: principal
-components of values divided by the square root of the standard deviation (z-scores for surface proteins), or, for
-peaks and bins, latent semantic indexing (LSI: TF-IDF, singular value decomposition without the first component, rows
-of length 1), 20, 30 or 50 of them; Harmony on those components (run until it converges, with the left-out cells
-included); canonical correlation analysis of 5 to 50 components of each side; and logistic regression on all values,
-with a penalty C of 0.01 to 1000, run until it converges. The first four transfer labels by 15 nearest neighbors.
-Their scaling was chosen on left-out cells of these data, which favors them.
+The baselines were given the same cells, and their settings were chosen by cross-validation within the training cells:
+principal components of values divided by the square root of the standard deviation (z-scores for surface proteins),
+or, for peaks and bins, latent semantic indexing (LSI: TF-IDF, singular value decomposition without the first
+component, rows of length 1), 20, 30 or 50 of them; Harmony on those components (run until it converges, with the
+left-out cells included); canonical correlation analysis of 5 to 50 components of each side; and logistic regression
+on all values, with a penalty C of 0.01 to 1000, run until it converges. The first four transfer labels by 15 nearest
+neighbors. Their scaling was chosen on left-out cells of the same data, which works in their favor.
 
 iLISI (of batches: 1 mixed, 0 apart) and cLISI (of labels: 1 apart, 0 mixed) are the scaled local inverse Simpson
-index of up to 5,000 training cells. Prefer iLISI to the silhouette by batch, which can be near 0 though batches are
-apart.
+index of up to 5,000 training cells. Prefer iLISI to the silhouette by batch, which can be near 0 even when batches
+lie apart.
 
-Metrics `of left-out batches` are of one further cross-validation, which leaves out whole batches (donors, technologies,
+Metrics `of left-out batches` come from another cross-validation, which leaves out whole batches (donors, technologies,
 studies; up to 5 folds), so that its cells are more like those of other laboratories.
 
-Cells of other laboratories and tissues, types and studies left out, degraded cells and doublets are measured, over 3
-seeds with ranges, in [benchmarks](../benchmarks/README.md#unknown-cells).
+[benchmarks](../benchmarks/README.md#unknown-cells) measures cells of other laboratories and tissues, left-out types and
+studies, degraded cells and doublets, over 3 seeds with ranges.
 
-`atac from rna` means that cells known by their RNA label the left-out cells by their ATAC; rows with `atac` alone use
-the modalities that the space itself chose to take labels from. The settings and that choice were made in such
-cross-validations. Where a recipe pairs cells by label, its silhouettes and ARI have seen the labels; those of the
-baselines have not.
+`atac from rna` means that left-out cells, measured by ATAC, get their labels from cells measured by RNA; rows with
+`atac` alone use the modalities that the space itself chose to take labels from. That choice and the settings were made
+in such cross-validations. If a recipe pairs cells by label, its silhouettes and ARI benefit from the labels, which the
+baselines did not see.
 
-The following commands make the figures: the first once for each recipe, the second for this page. For
+The following commands produce the figures: the first once for each recipe, the second for this page. For
 `mouse-cortex-paired-tag-simulated`, add `--onto` with the space without the simulated marks: that space is its teacher,
-which had seen the RNA of the left-out cells.
+which has seen the RNA of the left-out cells.
 
 ```bash
 smile-zoo train training/recipes/NAME.toml --data FOLDER -o NAME --json > training/recipes/NAME.json
@@ -68,7 +68,7 @@ def committed() -> list[tuple[Recipe, list[MetricRecord]]]:
 
 
 def about(recipe: Recipe, metrics: list[MetricRecord]) -> str:
-    """Return the description of a recipe, where it is behind a baseline, its variant and modalities as Markdown."""
+    """Return the description of a recipe, where a baseline outperforms it, its variant and modalities as Markdown."""
     behind = behind_baselines(metrics)
     first = f"{recipe.description} **{behind}**" if behind else recipe.description
     text = f"{first}\n\nVariant `{recipe.variant}`; modalities {', '.join(recipe.modalities)}."

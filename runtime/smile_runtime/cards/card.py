@@ -17,24 +17,25 @@ LIMITS = "Limits and misuse"
 CITATION = "Citation"
 
 _MEASURED_LIMITS = """\
-- All labels come from the reference. A cell of a type that is not in the reference is labeled `unknown` if it is less
-  like the reference than nearly all cells of known types, by its position and by its own counts (`smile_similarity`).
-  The threshold makes room for the shift between laboratories, so a type that resembles a known one can get that label,
-  sometimes with high confidence; a higher `--unknown-rate` finds more of these, and marks more known cells, too.
-- Confidence is calibrated on held-out cells of the same studies, as measured and with fewer counts and features.
-  Calibration can be worse for other species, tissues, conditions or protocols, and by an unknown amount.
+- All labels come from the reference. A cell is labeled `unknown` if it resembles the reference less than nearly all
+  cells of known types do, judged by its position and by its own counts (`smile_similarity`). The threshold allows for
+  differences between laboratories, so a cell of a new type that resembles a known one can get that label, sometimes
+  with high confidence. A higher `--unknown-rate` finds more of these cells, but also marks more cells of known types.
+- Confidence is calibrated on held-out cells of the same studies, both unchanged and with fewer counts and features. It
+  is the probability that the nearest label is right for a cell of a known type, not a confidence in `unknown`. For
+  other species, tissues, conditions or protocols it can be less well calibrated, by an unknown amount.
 """
 
 _UNMEASURED_LIMITS = """\
 - No cell was left out of training to measure this space. All labels come from the reference, and every cell gets one:
-  none becomes `unknown`, and there is no `smile_similarity`. The confidence is the vote share of the nearest reference
-  points, and is not calibrated.
+  no cell becomes `unknown`, and there is no `smile_similarity`. The confidence is the share of votes among the nearest
+  reference points, and is not calibrated.
 """
 
 _GENERAL_LIMITS = """\
 - Missing features are imputed from the measured ones. Every projection reports the measured fraction of the encoder's
   feature weight; lower means less reliable.
-- Types with few cells in the reference are recognized least reliably; compare the macro-F1 with the accuracy.
+- Types with few cells in the reference are recognized least reliably: compare the macro-F1 with the accuracy.
 - For research use only. Not for diagnosis or any decision about a patient, and not for identifying a person.
 """
 

@@ -11,7 +11,7 @@ _LOWER_IS_BETTER = "FOSCTTM"
 
 
 def behind_baselines(metrics: Sequence[MetricRecord]) -> str:
-    """Return one sentence that says where a space is behind its best baseline on left-out cells; empty if nowhere.
+    """Return one sentence that says where the best baseline outperforms a space on held-out cells; empty if nowhere.
 
     Compared are accuracy, macro-F1 and FOSCTTM, by their means over repeats in the three digits of the tables.
     """
@@ -24,5 +24,5 @@ def behind_baselines(metrics: Sequence[MetricRecord]) -> str:
         others = [each for each in metrics if (each.name, each.modality) == (name, modality) and each is not record]
         best = max(others, key=lambda each: sign * each.mean, default=record)
         if sign * round(best.mean, 3) > sign * round(record.mean, 3):
-            behind.append(f"{name}, {modality}: {record.mean:.3f}, and {best.method} {best.mean:.3f}")
-    return f"On left-out cells, the space is behind a baseline in {escaped('; '.join(behind))}." if behind else ""
+            behind.append(f"{name}, {modality} ({record.mean:.3f}; {best.method}: {best.mean:.3f})")
+    return f"On held-out cells, a baseline outperforms the space in {escaped('; '.join(behind))}." if behind else ""

@@ -18,26 +18,27 @@ _PICTURES = {
     "map.png": ("map", "Map colored by type, batch and modality, including cells that were held out from training"),
     "stress.png": (
         "accuracy by depth and by features",
-        "Accuracy, share of unknown and calibration error of held-out cells with fewer counts and fewer features",
+        "Accuracy, share of unknown cells and calibration error of held-out cells with fewer counts or fewer features",
     ),
     "loss.png": ("loss", "Training loss"),
 }
 MEASURED = """\
 Label transfer and FOSCTTM (fraction of samples closer than the true match; 0.5 is chance) are measured on held-out
-cells; silhouettes and ARI (k-means with as many clusters as labels) on the training cells. The baselines were given
-the same cells. Values are mean ± standard deviation over repeats. If cells were paired by label, the space's
-silhouettes and ARI benefit from the labels, which the baselines did not see.
+cells; silhouettes and ARI (k-means with as many clusters as labels) are measured on the training cells. The baselines
+were given the same cells. Values are the mean ± standard deviation over repeats. If cells were paired by label, the
+space's silhouettes and ARI benefit from the labels, which the baselines did not see.
 """
 """Explanation of the metrics."""
 
 _CALIBRATED = """\
-The confidence of labels is calibrated on held-out cells. Expected calibration error (ten bins), fitted on one half of
-these cells and measured on the other:
+The confidence of labels is calibrated on held-out cells. The table gives the expected calibration error (ten bins) of a
+calibration fitted on one half of these cells and measured on the other half:
 """
 
 _STRESSED = """\
-Held-out cells of known types with fewer counts or fewer features, in the first repeat. Accuracy is that of the nearest
-label, also for cells called unknown. Baselines are trained on cells as measured, and on the features that are left:
+Stress test: held-out cells of known types, from the first repeat, that keep only a fraction of their counts or of the
+features. Accuracy is that of the nearest label, even for cells labeled `unknown`. Baselines are trained on cells with
+all of their counts, using only the features that remain:
 """
 
 _INT8 = """\

@@ -12,10 +12,10 @@ _MAX_DISTANCE = 3.0
 
 
 def evidence_terms(share: NDArray[np.float32], measures: Measures, record: DissimilarityRecord) -> NDArray[np.float64]:
-    """Return the terms that `EvidenceWeights` weigh, in its order, shape ``(n, 5)``.
+    """Return the terms that `EvidenceWeights` weights, in its order, shape ``(n, 5)``.
 
-    A cell between two types is far from the points of either, and a shallow cell is more often placed wrongly than its
-    votes tell. Doublets are both far and deep.
+    A cell between two types is far from the points of either, and a shallow cell is misplaced more often than its votes
+    suggest. Doublets are both far away and deep.
     """
     measures = measures.clipped(record.log_detected, record.log_measured)
     clipped = np.clip(share.astype(np.float64), _MIN_SHARE, 1 - _MIN_SHARE)

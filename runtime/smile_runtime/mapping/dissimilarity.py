@@ -1,8 +1,9 @@
 """Dissimilarity of a cell to the reference, from three measures that fail in different cases.
 
-The *surprise* of a cell's counts tells cells of other tissues from known types, whatever their depth and laboratory.
-The *distance* to the nearest reference points tells cells between types. The *deviation* from the nearest label tells
-types that resemble a known one, but also grows with any shift between laboratories, so its part is limited.
+The *surprise* of a cell's counts identifies cells of other tissues, whatever their depth and laboratory. The *distance*
+to the nearest reference points identifies cells that lie between types. The *deviation* from the nearest label
+identifies types that resemble a known one, but it also grows with any shift between laboratories, so its contribution
+is limited.
 """
 
 from dataclasses import dataclass, replace
@@ -34,7 +35,7 @@ class Measures:
     log_distance
         Logarithm of the mean distance to the nearest points.
     surprise
-        Surprise by the best-fitting profile, in nats per count.
+        Surprise under the best-fitting profile, in nats per count.
     log_deviation
         Logarithm of the deviation from the nearest label's center; None without a stem.
     log_detected
@@ -75,7 +76,7 @@ class Measures:
 
 @dataclass(frozen=True, eq=False)
 class CellValues:
-    """Values of cells that are compared with the profiles of labels.
+    """Values of cells, for the comparison with the profiles of labels.
 
     Attributes
     ----------
@@ -116,7 +117,7 @@ def measure(
 
 
 def log_of_distance(distance: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the logarithm of mean distances, shape ``(n,)``; finite also for a cell on top of its points."""
+    """Return the logarithm of mean distances, shape ``(n,)``; finite even for a cell that coincides with its points."""
     with np.errstate(divide="ignore"):
         return np.maximum(np.log(distance, dtype=np.float64), _MIN_LOG_DISTANCE)
 
@@ -133,9 +134,10 @@ def dissimilarity_of(measures: Measures, record: DissimilarityRecord) -> NDArray
 
     It is ``max(surprise, 1) + max(distance, 0) + 4 clip(deviation, 0, 1)``.
 
-    Each measure is in its units, so that 1 is the 95% quantile of known-type cells; the deviation is clipped to 0 to 1,
-    as cells of other tissues can lie nearer the center of all components than any label. The limits and the weight
-    were chosen on the very blood cells that ``benchmarks/unknown_cells.py`` measures, so it is no test of them.
+    Each measure is scaled so that 1 is the 95% quantile of known-type cells. The deviation is clipped to the range from
+    0 to 1, because cells of other tissues can lie closer to the center of all components than any label does. The
+    limits and the weight were chosen on the same blood cells that ``benchmarks/unknown_cells.py`` measures, so that
+    benchmark does not test them independently.
     """
     measures = measures.clipped(record.log_detected, record.log_measured)
     result = np.maximum(in_units(measures.surprise, measures, record.surprise), _MIN_SURPRISE)

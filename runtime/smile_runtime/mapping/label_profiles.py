@@ -1,7 +1,7 @@
-"""Profiles of a reference's labels, which a cell's own values are compared with.
+"""Profiles of a reference's labels, with which a cell's own values are compared.
 
 The position of a cell in the space says little about how well it fits there: cells of a type that the reference lacks
-are placed beside the most similar one. The profiles keep what the embedding leaves out: the expected share of each
+are placed beside the most similar known type. The profiles keep what the embedding discards: the expected share of each
 feature in a cell's counts, and the spread of a label's cells in the components of the stem.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _ARRAY_TYPES = {"log_profile": np.float16, "center": np.float32, "whitening": np.float32}
 _MAX_SQUARED_DEVIATION = 9.0
-"""Limit of each component's squared deviation, so that many small deviations count as much as a single large one."""
+"""Limit of each component's squared deviation, so that a single large one does not outweigh many small ones."""
 _MIN_DEVIATION = 1e-6
 
 
@@ -53,7 +53,7 @@ class LabelProfiles:
     def select_features(self, measured: NDArray[np.bool_]) -> "LabelProfiles":
         """Return the profiles of cells in which only some features, a mask of shape ``(n_features,)``, were measured.
 
-        The shares of these sum to 1; others get none of a cell's counts, so theirs do not matter.
+        Their shares are rescaled to sum to 1. A cell has no counts in the other features, whose shares do not matter.
         """
         total = np.exp(self.log_profile[:, measured], dtype=np.float64).sum(axis=1, keepdims=True)
         log_profile = (self.log_profile - np.log(np.maximum(total, np.finfo(float).tiny))).astype(np.float32)
@@ -73,10 +73,11 @@ class LabelProfiles:
         return expected
 
     def surprise(self, rows: "csr_matrix") -> NDArray[np.float64]:
-        """Return by how much each cell's counts are less probable than expected, in nats per count, shape ``(n,)``.
+        """Return how much less probable each cell's counts are than expected, in nats per count, shape ``(n,)``.
 
-        For the best-fitting label: ``sum_g p_g log p_g - sum_g x_g log p_g / sum_g x_g`` with its profile p, which
-        depends on the proportions in a cell but not on its depth. A cell without counts is as expected.
+        It is ``sum_g p_g log p_g - sum_g x_g log p_g / sum_g x_g`` for the counts x and the profile p of the
+        best-fitting label. It depends on the proportions in a cell but not on its depth, and is 0 for a cell without
+        counts.
 
         Parameters
         ----------
@@ -91,7 +92,7 @@ class LabelProfiles:
     def log_deviation(self, components: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log deviation of each cell from the nearest label's center, shape ``(n,)``.
 
-        The deviation is the mean square of the whitened components' differences from the center, each limited to 9.
+        The deviation is the mean squared difference between whitened components and center, each square limited to 9.
 
         Parameters
         ----------

@@ -46,7 +46,7 @@ def expectation_text(provenance: Mapping[str, Any]) -> str:
         return ""
     measured = provenance.get("lowest_weight_matched", provenance["weight_matched"])
     return (
-        f"the median cell has {provenance['median_detected']:,} of the encoder's features detected, and the query measures "
-        f"{measured:.0%} of its feature weight: expect an accuracy of about {provenance['expected_accuracy']:.2f} on cells "
-        "of known types"
+        f"the median cell has {provenance['median_detected']:,} of the encoder's features detected, and the query "
+        f"measures {measured:.0%} of its feature weight: expect an accuracy of about "
+        f"{provenance['expected_accuracy']:.2f} on cells of known types"
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -129,10 +129,16 @@ def project_file(
     replaceable = ZARR_STORE if output.suffix == ".zarr" else None
     require_apart(output, query)
     require_apart(unfinished_path(output), query)
-    if resume and is_finished(output, query, manifest_sha256=space.manifest_sha256, key_added=key_added):
+    if resume and is_projected(query, space, output, options, table=table, only_embedding=only_embedding):
         raise OutputError(
             f"{output} is complete, so there is nothing to resume; to replace it, project again",
             options={"resume": False, "force": True},
+        )
+    if resume and not force and output.exists() and not unfinished_path(output).exists():
+        raise OutputError(
+            f"{output} exists, but is not from this query, space and options, so there is nothing to resume; choose "
+            "another name or allow replacing it",
+            options={"force": True},
         )
     require_free(output, force=force, replaceable=replaceable)
     encoder = space.encoder(modality)
@@ -153,9 +159,49 @@ def project_file(
                 progress(len(results), matrix.shape[0])
             project_rows(matrix, prepared.projector, results, progress=progress, n_read=rows_per_read(matrix))
             projection = finish_projection(space, prepared.projector, results)
+            stated = _options_text(space, options, table, only_embedding=only_embedding)
+            projection = replace(projection, provenance={**projection.provenance, "options": stated})
             summary = summarize_projection(projection, stored.obs_names, batches, n_sample)
             write_output(stored, projection, key_added, folder / output.name, only_embedding=only_embedding)
     return summary
+
+
+def is_projected(
+    query: Path,
+    space: Space,
+    output: Path,
+    options: ProjectionOptions,
+    *,
+    table: str | None = None,
+    only_embedding: bool = False,
+) -> bool:
+    """Return whether an output is the complete projection of a query, with the same options and newer than it."""
+    return is_finished(
+        output,
+        query,
+        manifest_sha256=space.manifest_sha256,
+        key_added=options.key_added,
+        options=_options_text(space, options, table, only_embedding=only_embedding),
+    )
+
+
+def _options_text(space: Space, options: ProjectionOptions, table: str | None, *, only_embedding: bool) -> str:
+    """Return the options that an output depends on as JSON, as its provenance records them."""
+    location = options.location
+    values = {
+        "modality": space.encoder(options.modality).modality,
+        "table": table,
+        "layer": location.layer,
+        "raw": location.use_raw,
+        "values": options.values,
+        "target_sum": options.target_sum,
+        "features": options.features,
+        "overlap": options.overlap,
+        "unknown_rate": options.unknown_rate,
+        "precision": space.precision,
+        "only_embedding": only_embedding,
+    }
+    return msgspec.json.encode(values, enc_hook=np.generic.item).decode()
 
 
 def _resumable_results(

@@ -4,7 +4,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +49,8 @@ class FileQuery:
     ----------
     path
         Path of the file, or of the folder of a zarr store.
+    source
+        Path that was given, which messages name; another one than ``path`` if the file was converted.
     kind
         Kind of the file.
     root
@@ -60,6 +62,7 @@ class FileQuery:
     """
 
     path: Path
+    source: Path
     kind: FileKind
     root: StoredGroup
     table: str
@@ -139,10 +142,10 @@ class FileQuery:
             shape, n_vars = stored_shape(stored), len(StoredFrame(self.group[_var_name(location)]))
         if shape != (self.n_obs, n_vars):
             raise QueryError(
-                f"{name} in {self.path} has shape {shape} for {self.n_obs:,} cells and {n_vars:,} features; the file "
+                f"{name} in {self.source} has shape {shape} for {self.n_obs:,} cells and {n_vars:,} features; the file "
                 "is damaged, copy or export it again"
             )
-        require_chunks(stored, self.path)
+        require_chunks(stored, self.source)
         return open_stored_matrix(stored, self.scratch)
 
     def read(self, location: MatrixLocation) -> "AnnData":
@@ -182,7 +185,7 @@ class FileQuery:
 
     def reading(self) -> AbstractContextManager[None]:
         """Turn any error of a read into a QueryError."""
-        return reading(self.path, self.kind)
+        return reading(self.source, self.kind)
 
     def noted_log(self) -> object:
         """Return ``uns["log1p"]``, in which scanpy notes a logarithm and its base; None if it is missing."""
@@ -243,23 +246,19 @@ def open_query(
         If its compression needs a package that is not installed.
     """
     require_path(path, "an .h5ad, .h5mu or .zarr file, of a Cell Ranger matrix, or of a table")
-    if is_foreign(path):
-        with (
-            _converted(path, lambda path: read_foreign(path, known_features), scratch) as newer,
-            open_query(newer, modality, scratch, table=table, synonyms=synonyms) as query,
-        ):
-            yield query
-        return
-    with _open_zarr(path) if path.is_dir() else _open_hdf5(path) as root:
-        kind: FileKind = "zarr" if path.is_dir() else "h5mu" if "mod" in root else "h5ad"
-        query = FileQuery(path, kind, root, _table(root, modality, path, table, synonyms), scratch)
-        if kind == "h5ad" and _is_old(root):
+    with ExitStack() as stack:
+        stored = path
+        if is_foreign(path):
+            stored = stack.enter_context(_converted(path, lambda path: read_foreign(path, known_features), scratch))
+        root = stack.enter_context(_open_zarr(stored) if stored.is_dir() else _open_hdf5(stored))
+        if "mod" not in root and not stored.is_dir() and _is_old(root):
             logger.warning("%s was written by anndata before 0.7; converting it in memory first", path)
-            with _converted(path, read_h5ad, scratch) as newer, open_query(newer, modality, scratch) as again:
-                yield again
-        else:
-            _require_table(query)
-            yield query
+            stored = stack.enter_context(_converted(path, read_h5ad, scratch))
+            root = stack.enter_context(_open_hdf5(stored))
+        kind: FileKind = "zarr" if stored.is_dir() else "h5mu" if "mod" in root else "h5ad"
+        query = FileQuery(stored, path, kind, root, _table(root, modality, path, table, synonyms), scratch)
+        _require_table(query)
+        yield query
 
 
 def _is_old(root: StoredGroup) -> bool:
@@ -325,14 +324,14 @@ def _require_table(query: FileQuery) -> None:
     try:
         for name in ("obs", "var"):
             for names in StoredFrame(query.group[name]).name_arrays:
-                require_names(names, query.path)
+                require_names(names, query.source)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise unreadable_file(query.path, query.kind, f"it has no table of cells: {error}") from error
+        raise unreadable_file(query.source, query.kind, f"it has no table of cells: {error}") from error
     for name in ("layers", "obsm", "obsp", "uns", "varm", "varp"):
         with query.reading():
             is_array = name in query.group and hasattr(query.group[name], "dtype")
         if is_array:
-            raise unreadable_file(query.path, query.kind, f"{name} should be a group, but is an array")
+            raise unreadable_file(query.source, query.kind, f"{name} should be a group, but is an array")
 
 
 def _encoding(stored: StoredGroup) -> str:

@@ -41,7 +41,7 @@ def require_kind(query: FileQuery, output: Path, *, only_embedding: bool) -> Non
             require_pyarrow()
     elif kind != query.kind:
         raise OutputError(
-            f"{output.name} would be {kind}, but a full copy of {query.path.name} is {query.kind}; end its name in "
+            f"{output.name} would be {kind}, but a full copy of {query.source.name} is {query.kind}; end its name in "
             f".{query.kind}, or write only the results as .h5ad or .parquet",
             options={"only_embedding": True},
         )

@@ -1,11 +1,13 @@
 """Files of other tools give the same results as h5ad, and an h5ad with what they hold."""
 
+import re
+
 import anndata
 import h5py
 import numpy as np
 import pytest
 
-from smile_runtime import QueryError, project, project_file
+from smile_runtime import OutputError, QueryError, project, project_file
 from smile_runtime.formats import files_of, foreign_cells, read_foreign
 from smile_runtime.formats.names import unique_features
 
@@ -133,6 +135,14 @@ def test_damaged_files_are_refused_in_one_line(kind, write_cell_ranger, write_ma
     with pytest.raises(QueryError, match=r"looks like .*, but cannot be read: .*damaged or incomplete") as caught:
         read_foreign(path)
     assert "\n" not in str(caught.value)
+
+
+def test_errors_name_the_file_that_was_converted(space, write_cell_ranger):
+    path = write_cell_ranger()
+    with pytest.raises(QueryError, match=rf"^{re.escape(str(path))} is one table, so none can be chosen"):
+        project_file(path, space, path.with_name("out.h5ad"), table="rna")
+    with pytest.raises(OutputError, match=rf"a full copy of {path.name} is h5ad"):
+        project_file(path, space, path.with_name("out.zarr"))
 
 
 def test_too_little_memory_is_a_clear_error(write_cell_ranger, monkeypatch):

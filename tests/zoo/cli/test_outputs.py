@@ -86,6 +86,23 @@ def test_resuming_a_complete_output_says_so(run, query: Path, tmp_path: Path) ->
     assert (tmp_path / "map.png").is_file()
 
 
+def test_an_output_of_other_options_is_not_complete(run, query: Path) -> None:
+    arguments = ["project", query, "pbmc", "-o", "out.h5ad", "--resume"]
+    assert run(*arguments, "--unknown-rate", "0.1").returncode == 0
+    assert "is complete; nothing to resume" in run(*arguments, "--unknown-rate", "0.1").stderr
+    for more in ([], ["--unknown-rate", "0.1", "--values", "counts"]):
+        refused(run(*arguments, *more), "out.h5ad exists, but is not from this query, space and options")
+    assert run(*arguments, "--force").returncode == 0
+
+
+def test_the_folder_of_a_report_is_created(run, query: Path, tmp_path: Path) -> None:
+    done = run("project", query, "pbmc", "-o", "out.h5ad", "--report", "new/folder/map.png")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "new/folder/map.png").is_file()
+    (tmp_path / "file").touch()
+    refused(run("project", query, "pbmc", "-o", "b.h5ad", "--report", "file/map.png"), "choose another folder for the")
+
+
 @pytest.mark.parametrize("target", ["space", "space/sub", "linked"])
 def test_space_is_never_copied_onto_itself(run, pbmc_copy: Path, tmp_path: Path, target: str) -> None:
     pbmc_copy.rename(tmp_path / "space")

@@ -13,12 +13,14 @@ from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.io import require_apart, require_free
 from smile_runtime.manifest import Device, Precision, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
-from smile_runtime.results import OUTPUTS, is_finished
+from smile_runtime.projection import ProjectionOptions, is_projected
+from smile_runtime.query import MatrixLocation
+from smile_runtime.results import OUTPUTS
 from smile_zoo.cli import options
 from smile_zoo.cli.console import print_json, print_line, progress_bar
 from smile_zoo.cli.flags import error_text
 from smile_zoo.cli.outcomes import print_run, print_tables, report_outcomes
-from smile_zoo.cli.samples import name_samples, project_samples, require_outputs, sample_names
+from smile_zoo.cli.samples import create_folder, name_samples, project_samples, require_outputs, sample_names
 from smile_zoo.report import (
     DRAWING_PACKAGES,
     MAX_DRAWN_CELLS,
@@ -31,6 +33,9 @@ from smile_zoo.report import (
     write_page,
 )
 from smile_zoo.transfer import load
+
+_COMPARED = ("values", "target_sum", "features", "overlap", "unknown_rate", "key_added")
+"""Options of the command, and of a projection, that an earlier output must have been written with to be complete."""
 
 
 @click.command("project")
@@ -88,7 +93,8 @@ from smile_zoo.transfer import load
     "reports",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Report to write, query cells over the reference map: an .html page or a .png picture; may be repeated.",
+    help="Report to write, query cells over the reference map: an .html page or a .png picture; its folder is created "
+    "if needed; may be repeated.",
 )
 @click.option(
     "--batch",
@@ -105,8 +111,8 @@ from smile_zoo.transfer import load
 @click.option(
     "--resume",
     is_flag=True,
-    help="Resume an interrupted run; does nothing if OUTPUT is complete. Of several queries, skip those with a newer "
-    "output.",
+    help="Resume an interrupted run; does nothing if OUTPUT is complete and was projected with the same options. "
+    "Of several queries, skip those whose output is.",
 )
 @options.as_json
 @click.pass_context
@@ -157,6 +163,7 @@ def command(
     for report in reports:
         require_apart(report, *queries, *([sample.output for sample in samples] or [output]))
         require_drawing_packages(report)
+        create_folder(report.parent, "choose another folder for the reports")
 
     def require_free_reports() -> None:
         for report in reports:
@@ -184,8 +191,13 @@ def command(
             )
 
     def is_done(query: Path, output: Path) -> bool:
-        key = settings["key_added"]
-        return resume and is_finished(output, query, manifest_sha256=opened.manifest_sha256, key_added=key)
+        options = ProjectionOptions(
+            modality=modality,
+            location=MatrixLocation(settings["layer"], settings["use_raw"]),
+            **{name: settings[name] for name in _COMPARED},
+        )
+        written = {name: settings[name] for name in ("table", "only_embedding")}
+        return resume and is_projected(query, opened, output, options, **written)
 
     if not several:
         done, missing = is_done(queries[0], output), [report for report in reports if not report.exists()]

@@ -34,9 +34,10 @@ def command(
 ) -> None:
     """Publish a space DIRECTORY on the Hugging Face Hub as REPO.
 
-    REPO is org/name. These checks come first: hashes, parity, file types, no path or user name of this machine; license,
-    organism, tissue and sources stated; a complete card. All files go into one commit; what authors added to the card on the Hub is
-    kept. Needs a token with write access (HF_TOKEN, or hf auth login). Prints the catalogue entry on stdout.
+    REPO is org/name. These checks come first: hashes, parity, file types, no path or user name of this machine;
+    description, license, organism, tissue and sources stated; a complete card. All files go into one commit; what
+    authors added to the card on the Hub is kept. Needs a token with write access (HF_TOKEN, or hf auth login). Prints
+    the catalogue entry on stdout.
 
     \b
     Example:

@@ -97,10 +97,7 @@ def require_outputs(samples: Sequence[Sample], folder: Path, *, skipped: Sequenc
     OutputError
         If the folder cannot be created, or an output exists or cannot be written.
     """
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise write_error(folder, error, "choose another folder for the outputs") from error
+    create_folder(folder, "choose another folder for the outputs")
     for sample in samples:
         require_apart(sample.output, *(other.query for other in samples))
         require_apart(unfinished_path(sample.output), *(other.query for other in samples))
@@ -108,6 +105,14 @@ def require_outputs(samples: Sequence[Sample], folder: Path, *, skipped: Sequenc
             require_free(
                 sample.output, force=force, replaceable=ZARR_STORE if sample.output.suffix == ".zarr" else None
             )
+
+
+def create_folder(folder: Path, advice: str) -> None:
+    """Create a folder and those around it, or raise an OutputError with the advice."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(folder, error, advice) from error
 
 
 def project_samples(
