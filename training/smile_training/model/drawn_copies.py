@@ -74,11 +74,11 @@ class DrawnCopies:
                 self._components[1 + slot] = torch.from_numpy(self._draw(number)).to(self._components.device)
                 self._numbers[slot] = number
 
-    def pick(self, rows: NDArray[np.intp], generator: torch.Generator) -> Tensor:
-        """Return each cell as measured or one of its copies, at random, shape ``(n, n_components)``."""
+    def pick(self, rows: NDArray[np.intp], generator: torch.Generator, share: slice = slice(None)) -> Tensor:
+        """Return each cell of a share as measured or one of its copies, at random, shape ``(n, n_components)``."""
         device = self._components.device
         copies = torch.randint(1 + N_COPIES, (len(rows),), generator=generator, device=device)
-        return self._components[copies, torch.from_numpy(rows).to(device)]
+        return self._components[copies[share], torch.from_numpy(rows[share]).to(device)]
 
     def all(self, rows: NDArray[np.intp]) -> Tensor:
         """Return cells as measured and all of their copies, shape ``((1 + N_COPIES) * n, n_components)``."""

@@ -80,17 +80,20 @@ class EncoderInput:
         """Return the input without noise of cells and of all their copies, if any, one after another."""
         return self.clean(rows) if self._copies is None else self._copies.all(rows)
 
-    def view(self, rows: NDArray[np.intp], generator: torch.Generator) -> Tensor:
-        """Return a noisy view, shaped like `clean`: features masked or a copy picked, then Gaussian noise."""
+    def view(self, rows: NDArray[np.intp], generator: torch.Generator, share: slice = slice(None)) -> Tensor:
+        """Return a noisy view, shaped like `clean`: features masked or a copy picked, then Gaussian noise.
+
+        Noise is drawn for all rows, and of these a share is returned, so that shares together are the view of all.
+        """
         if self._copies is not None:
-            view = self._copies.pick(rows, generator)
+            view = self._copies.pick(rows, generator, share)
         elif self._noise.masking > 0:
-            x = self._features(rows)  # (n, n_features)
-            measured = torch.rand(x.shape, generator=generator, device=x.device) >= self._noise.masking
-            view = self._network.components(self._network.impute(x, measured & ~x.isnan()))
+            x = self._features(rows[share])  # (n, n_features)
+            drawn = torch.rand((len(rows), x.shape[1]), generator=generator, device=x.device)[share]
+            view = self._network.components(self._network.impute(x, (drawn >= self._noise.masking) & ~x.isnan()))
         else:
-            view = self.clean(rows)
-        noise = torch.randn(view.shape, generator=generator, device=view.device)
+            view = self.clean(rows[share])
+        noise = torch.randn((len(rows), view.shape[1]), generator=generator, device=view.device)[share]
         return torch.add(view, noise, alpha=self._noise.gaussian, out=noise)
 
     def _features(self, rows: NDArray[np.intp]) -> Tensor:
