@@ -1,11 +1,14 @@
-"""Training on a GPU against the CPU: the same weights, cells per second, and how long the GPU works.
+r"""Training on a GPU against the CPU: the same weights, cells per second, and how long the GPU works.
 
-It runs as it is on a machine with a GPU and Python packages alone, from a checkout that is not installed. Beside torch,
-numpy, scipy, pandas, h5py, scikit-learn, safetensors, PyYAML, packaging and threadpoolctl it needs what is named in
-`WHEELS`, 12 MB for Linux and Python 3.12. Where nothing can be downloaded, take them along as wheels:
+It runs from a checkout that is not installed. Beside torch, numpy, scipy, h5py, scikit-learn, safetensors, onnx,
+onnxscript, PyYAML, packaging and threadpoolctl it needs the packages in `WHEELS`, 15 MB for Linux and Python 3.12. For a
+machine that can download nothing, fetch them on another one:
 
-    pip download --no-deps --only-binary=:all: --python-version 3.12 --platform manylinux_2_28_x86_64 \
-        --platform manylinux2014_x86_64 -d wheels WHEELS
+    pip download --no-deps --only-binary=:all: --python-version 3.12 -d wheels --platform manylinux_2_28_x86_64 \
+        --platform manylinux_2_24_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
+        'anndata<0.13' array-api-compat donfig google-crc32c legacy-api-wrap msgspec natsort numcodecs 'pandas<3' pytz \
+        scverse-misc session-info2 tomli-w tzdata 'zarr<3.2'
+
     pip install --no-index --no-deps --target packages wheels/*.whl
     PYTHONPATH=packages python benchmarks/gpu.py --json
 
@@ -33,7 +36,23 @@ from typing import Any
 for folder in ("runtime", "training"):
     sys.path.insert(0, str(Path(__file__).parents[1] / folder))
 
-WHEELS = ()
+WHEELS = (
+    "anndata<0.13",
+    "array-api-compat",
+    "donfig",
+    "google-crc32c",
+    "legacy-api-wrap",
+    "msgspec",
+    "natsort",
+    "numcodecs",
+    "pandas<3",
+    "pytz",
+    "scverse-misc",
+    "session-info2",
+    "tomli-w",
+    "tzdata",
+    "zarr<3.2",
+)
 
 try:
     import torch
@@ -42,12 +61,12 @@ try:
     from simulation import recipe, simulated_cells
     from smile_training.data.dataset import Dataset
     from smile_training.loop.train import Run, train_encoders
-    from smile_training.model.drawn_copies import RENEWAL_EPOCHS
+    from smile_training.model.drawn_copies import RENEWAL_PASSES
     from smile_training.model.trained_encoder import TrainedEncoder
 except ModuleNotFoundError as error:
-    sys.exit(f"the package {error.name} is missing; besides torch and the like, this needs: {' '.join(WHEELS)}")
+    sys.exit(f"the package {error.name} is missing; besides those named above, this needs: {' '.join(WHEELS)}")
 
-N_EPOCHS = RENEWAL_EPOCHS + 3  # one to warm up, ten of which one renews a copy, two for the profiler
+N_EPOCHS = RENEWAL_PASSES + 3  # one to warm up, ten of which one renews a copy, two for the profiler
 
 
 @dataclass(frozen=True)
@@ -105,7 +124,7 @@ def measure_speed(preset: str, precision: str, device: str, *, n_cells: int, bat
     clock = EpochClock(profiled=N_EPOCHS - 1 if device == "cuda" else None)
     training = {"epochs": N_EPOCHS, "batch_size": batch_size, "precision": precision}
     train(preset, device, n_cells, clock, training=training)
-    seconds = [end - start for start, end in zip(clock.ends, clock.ends[1:], strict=False)][:RENEWAL_EPOCHS]
+    seconds = [end - start for start, end in zip(clock.ends, clock.ends[1:], strict=False)][:RENEWAL_PASSES]
     trained = n_cells // batch_size * batch_size
     median = statistics.median(seconds)
     busy = clock.kernel_seconds() / median if device == "cuda" else None

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.distributed.rendezvous import rendezvous
 
 from smile_runtime.errors import DeviceError, RecipeError, SmileError, TrainingError
 
@@ -81,7 +82,8 @@ class ProcessGroup:
             return
         gradients = [each.grad for each in parameters if each.grad is not None]
         mean = self.mean(torch.cat([each.flatten() for each in gradients]))
-        for gradient, part in zip(gradients, mean.split([each.numel() for each in gradients]), strict=True):
+        parts = torch.split(mean, [each.numel() for each in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
     def add_up(self, x: Tensor) -> Tensor:
@@ -110,7 +112,7 @@ class _Sum(torch.autograd.Function):
         return add_up(x)
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]  # noqa: ANN401
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
         return context.add_up(gradient), None
 
 
@@ -146,10 +148,10 @@ def join_processes(device: str) -> Iterator[ProcessGroup]:
         yield ProcessGroup()
         return
     on_gpu = device != "cpu" and torch.cuda.is_available()
-    store, rank, size = next(distributed.rendezvous("env://", timeout=STEP_TIMEOUT))
+    store, rank, size = next(rendezvous("env://", timeout=STEP_TIMEOUT))
     distributed.init_process_group(
         "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
-        store=distributed.PrefixStore("processes", store),
+        store=distributed.PrefixStore("processes", store),  # type: ignore[attr-defined]
         rank=rank,
         world_size=size,
         timeout=STEP_TIMEOUT,
@@ -179,8 +181,8 @@ def _choose_gpu() -> None:
     torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
 
 
-def _is_first_error(store: distributed.Store) -> bool:
+def _is_first_error(store: Any) -> bool:  # noqa: ANN401 (torch's store)
     try:
-        return store.add("errors", 1) == 1
+        return bool(store.add("errors", 1) == 1)
     except RuntimeError:  # the store ended with the process that held it
         return True

@@ -30,7 +30,8 @@ class SynchronizedBatchNorm(nn.BatchNorm1d):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (torch's name)
         """Normalize this process's rows, shape ``(n, d)``."""
         if not self.training:
-            return super().forward(input)
+            unchanged: Tensor = super().forward(input)
+            return unchanged
         rows = input.double()  # so that the difference of squares loses nothing
         counts = torch.full_like(self.bias, len(rows), dtype=torch.double)
         sums = self._processes.sum(torch.stack([counts, rows.sum(dim=0), rows.square().sum(dim=0)]))  # (3, d)
@@ -39,7 +40,8 @@ class SynchronizedBatchNorm(nn.BatchNorm1d):
         variance = square - mean.square()
         self._track(mean.detach(), (variance * n / (n - 1)).detach())
         scale = self.weight * (variance + self.eps).rsqrt().float()  # (d,)
-        return ((input.float() - mean.float()) * scale + self.bias).to(input.dtype)
+        normalized: Tensor = (input.float() - mean.float()) * scale + self.bias  # (n, d)
+        return normalized.to(input.dtype)
 
     def _track(self, mean: Tensor, variance: Tensor) -> None:
         assert self.num_batches_tracked is not None

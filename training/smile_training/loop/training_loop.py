@@ -146,7 +146,9 @@ def run(
         phase, streams = schedule[epoch]
         n_steps, batch_size, share = steps_of(streams, training)
         own = processes.share(batch_size)
-        compared = own if training.contrast == "local" else slice(None)
+        everyone, compared = processes, slice(None)
+        if training.contrast == "local":
+            everyone, compared = ProcessGroup(), own  # each process compares its own cells
         for source in inputs.values():
             source.renew(epoch * share)
         if share < 1:
@@ -172,10 +174,12 @@ def run(
                     with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bf16"):
                         encoding = _encode(learners[view.modality], x)  # (own, n_latent)
                         projection, pseudo_type = heads.projection(encoding), heads.pseudo_types(encoding)
-                    outputs = [encoding.float(), projection.float(), pseudo_type.float()]
-                    if training.contrast != "local":
-                        outputs = [processes.gather(output, batch_size) for output in outputs]  # (batch, ...)
-                    views[place] = EncodedView(*outputs, labels)
+                    views[place] = EncodedView(
+                        everyone.gather(encoding.float(), batch_size),  # (batch, n_latent)
+                        everyone.gather(projection.float(), batch_size),
+                        everyone.gather(pseudo_type.float(), batch_size),
+                        labels,
+                    )
             encoded = [views[place] for place in range(len(phase.views))]
             loss = torch.stack([term(encoded) for term in phase.terms]).sum()
             optimizer.zero_grad()
