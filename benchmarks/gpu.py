@@ -1,8 +1,8 @@
 r"""Training on a GPU against the CPU: the same weights, cells per second, and how long the GPU works.
 
 It runs from a checkout that is not installed. Beside torch, numpy, scipy, h5py, scikit-learn, safetensors, onnx,
-onnxscript, PyYAML, packaging and threadpoolctl it needs the packages in `WHEELS`, 15 MB for Linux and Python 3.12. For a
-machine that can download nothing, fetch them on another one:
+onnxscript, PyYAML, packaging and threadpoolctl it needs the packages in `WHEELS`, 15 MB for Linux and Python 3.12. For
+a machine that can download nothing, fetch them on another one:
 
     pip download --no-deps --only-binary=:all: --python-version 3.12 -d wheels --platform manylinux_2_28_x86_64 \
         --platform manylinux_2_24_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
@@ -108,7 +108,8 @@ class EpochClock:
 
     def kernel_seconds(self) -> float:
         """Return the time of all kernels and copies of the profiled epoch."""
-        return sum(event.self_device_time_total for event in self._profiler.key_averages()) / 1e6
+        events = [each for each in self._profiler.key_averages() if each.device_type == torch.autograd.DeviceType.CUDA]
+        return sum(each.self_device_time_total for each in events) / 1e6
 
 
 def train(preset: str, device: str, n_cells: int, clock: EpochClock, **fields: Any) -> TrainedEncoder:
@@ -197,8 +198,8 @@ def main() -> None:
         )
     for row in agreements:
         print(
-            f"{row['preset']}: after {row['steps']} steps, losses differ by up to "
-            f"{max(row['relative_loss_difference']):.1e} of themselves, weights by up to {row['weight_difference']:.1e} "
+            f"{row['preset']}: after {row['steps']} steps, losses differ by up to a share of "
+            f"{max(row['relative_loss_difference']):.1e}, weights by up to {row['weight_difference']:.1e} "
             f"(the largest is {row['largest_weight']:.2f})"
         )
     if not on_gpu:

@@ -19,7 +19,7 @@ from smile_training.loop.collapse import require_spread
 from smile_training.loop.learner import Learner
 from smile_training.loop.process_group import ProcessGroup
 from smile_training.loop.synchronized_batch_norm import synchronize_batch_norm
-from smile_training.model import EncodedView, EncoderInput, SmileNetwork, TrainingPhase
+from smile_training.model import EncodedView, EncoderInput, SmileNetwork, TrainingPhase, copy_to
 from smile_training.recipe import Training
 
 logger = logging.getLogger(__name__)
@@ -164,7 +164,7 @@ def run(
             for stream, order in zip(streams, orders, strict=True):
                 batch = order[step * batch_size : (step + 1) * batch_size]
                 partner = stream.partners[batch, rng.integers(stream.partners.shape[1], size=batch_size)]
-                labels = None if stream.labels is None else stream.labels[batch[compared]].to(device)
+                labels = None if stream.labels is None else copy_to(device, stream.labels[batch[compared]])
                 for place, view in enumerate(phase.views):
                     if view.modality not in stream.rows:
                         continue

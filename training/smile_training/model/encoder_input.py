@@ -10,6 +10,7 @@ from torch import Tensor
 from smile_runtime.arrays import Matrix, dense, is_sparse
 from smile_runtime.encoder import Preprocessing
 from smile_training.data import Cells
+from smile_training.model.device_copy import copy_to
 from smile_training.model.drawn_copies import DrawnCopies
 from smile_training.model.network import SmileNetwork
 from smile_training.recipe import Noise
@@ -72,7 +73,7 @@ class EncoderInput:
     def clean(self, rows: NDArray[np.intp]) -> Tensor:
         """Return the input without noise, shape ``(n, n_components)``, or ``(n, n_features)`` without a stem."""
         if self._components is not None:
-            return self._components[rows]
+            return self._components[copy_to(self._components.device, torch.from_numpy(rows))]
         x = self._features(rows)  # (n, n_features)
         return self._network.components(x if self._all_measured else self._network.impute(x, ~x.isnan()))
 
@@ -99,4 +100,4 @@ class EncoderInput:
     def _features(self, rows: NDArray[np.intp]) -> Tensor:
         """Return centered, scaled features, shape ``(n, n_features)``, NaN if missing."""
         centered = self._preprocessing.centered(dense(self._transformed[rows]))
-        return torch.from_numpy(centered).to(self._network.feature_weight.device)
+        return copy_to(self._network.feature_weight.device, torch.from_numpy(centered))
