@@ -123,7 +123,7 @@ def _lost_processes() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise TrainingError(
-            "another process of this run ended or stopped answering; see its message, and start all processes again",
+            "another process of this run ended or stopped answering; see its message, if any, and start all again",
             options={"resume": True},
         ) from error
 
