@@ -15,11 +15,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from smile_runtime.errors import RecipeError, TrainingError
+from smile_runtime.errors import DeviceError, RecipeError, TrainingError
 from smile_training.data.cells import Cells
 from smile_training.data.dataset import Dataset
 from smile_training.loop.checkpoint import Checkpoint
-from smile_training.loop.process_group import ProcessGroup, join_processes
+from smile_training.loop.process_group import ProcessGroup, _choose_gpu, join_processes
 from smile_training.loop.train import Run, train_encoders
 from smile_training.model.trained_encoder import TrainedEncoder
 from smile_training.recipe.read import resolve_recipe
@@ -184,3 +184,20 @@ def test_variables_of_another_launcher_start_no_group(monkeypatch: pytest.Monkey
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
     with join_processes("cpu") as group:
         assert (group.rank, group.size) == (0, 1)
+
+
+def test_two_processes_train_in_half_precision(cells: Cells, make_recipe: MakeRecipe) -> None:
+    recipe = make_recipe(**STEM, precision="bf16", epochs=10)
+    first, second = by_two(lambda group: train(Dataset({"rna": cells}), recipe, group))
+    assert curve(first)[-1] < curve(first)[0]
+    for name, values in weights(first).items():
+        np.testing.assert_array_equal(weights(second)[name], values, err_msg=name)
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(
+        DeviceError, match=r"4 processes were started on a machine with 2 GPUs; start one .*device='cpu'"
+    ):
+        _choose_gpu()
