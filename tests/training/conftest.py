@@ -29,7 +29,7 @@ DATA: dict[str, Any] = {"path": "counts.h5ad", "source": {"name": "simulated", "
 NETWORK: dict[str, Any] = {"hidden": [32], "n_latent": 16, "n_projection": 8, "n_pseudo_types": 5}
 TRAINING: dict[str, Any] = {"batch_size": 64, "epochs": 3}
 MODALITY_FIELDS = ("data", "preprocessing", "stem", "noise")
-TRAINING_FIELDS = ("pairing", "loss", "optimiser", "batch_size", "epochs", "max_steps", "precision")
+TRAINING_FIELDS = ("pairing", "loss", "optimiser", "batch_size", "epochs", "max_steps", "precision", "contrast")
 
 
 def simulate_counts(

@@ -71,8 +71,8 @@ class Killed(BaseException):
 class Impatient(Checkpoint):
     """A checkpoint that is saved after every epoch."""
 
-    def __init__(self, path: Path, fingerprint: str) -> None:
-        super().__init__(path, fingerprint, every=0)
+    def __init__(self, path: Path, fingerprint: str, *, n_processes: int) -> None:
+        super().__init__(path, fingerprint, every=0, n_processes=n_processes)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from smile_training.export import SpaceContents, write_space
 from smile_training.loop import (
     Checkpoint,
     Encoders,
+    ProcessGroup,
     Run,
     Stage,
     checkpoint_folder,
@@ -60,6 +62,8 @@ class SpaceBuilder:
         Folder for checkpoints; None to keep none.
     stage
         Called at each stage of the training.
+    processes
+        Processes that train together.
     """
 
     recipe: Recipe
@@ -70,10 +74,29 @@ class SpaceBuilder:
     given: Encoders
     checkpoints: Path | None
     stage: Stage
+    processes: ProcessGroup
 
     def train(self, dataset: Dataset, seed: int, name: str) -> Encoders:
-        """Train the recipe's encoders on a dataset; the text names the run."""
-        run = Run(device=self.device, seed=seed, name=name, checkpoint=self._checkpoint, stage=self.stage)
+        """Train the recipe's encoders on a dataset, together with all processes; the text names the run."""
+        self.processes.broadcast((dataset.names()[0], seed, name))
+        return self._train(dataset, seed, name)
+
+    def assist(self) -> None:
+        """Take part in each training that the first process starts, until there are no more."""
+        while (training := self.processes.broadcast(None)) is not None:
+            names, seed, name = training
+            with suppress(RecipeError):  # the first process has it, too, and either ends or starts another training
+                self._train(self.dataset.subset(names), seed, name)
+
+    def _train(self, dataset: Dataset, seed: int, name: str) -> Encoders:
+        run = Run(
+            device=self.device,
+            seed=seed,
+            name=name,
+            checkpoint=self._checkpoint,
+            stage=self.stage,
+            processes=self.processes,
+        )
         return train_encoders(dataset, self.recipe, run, self.given)
 
     def count_stages(self, *, train: bool, measure: bool) -> int:
@@ -97,11 +120,11 @@ class SpaceBuilder:
         return evaluate(self.dataset, self.recipe, self.train, measured=measured, kept=list(self.given))
 
     def _checkpoint(self, part: str) -> Checkpoint | None:
-        if self.checkpoints is None:
+        if self.checkpoints is None or not self.processes.leads:
             return None
         onto = "" if self.onto is None else self.onto.manifest_sha256
         fingerprint = hashlib.sha256(msgspec.json.encode([self.recipe, self.sha256, onto, part])).hexdigest()
-        return Checkpoint(self.checkpoints / f"{part}.safetensors", fingerprint)
+        return Checkpoint(self.checkpoints / f"{part}.safetensors", fingerprint, n_processes=self.processes.size)
 
 
 def prepare_builder(
@@ -112,6 +135,7 @@ def prepare_builder(
     checkpoints: Path | None = None,
     stage: Stage = silent,
     onto: Space | None = None,
+    processes: ProcessGroup = ProcessGroup(),  # noqa: B008 (frozen)
 ) -> SpaceBuilder:
     """Read and check the data of a recipe.
 
@@ -129,6 +153,8 @@ def prepare_builder(
         Called at each stage of the training.
     onto
         Space whose encoders are kept; None to train all encoders.
+    processes
+        Processes that train together; each of them needs a builder.
 
     Raises
     ------
@@ -158,6 +184,7 @@ def prepare_builder(
         given=given,
         checkpoints=checkpoints,
         stage=stage,
+        processes=processes,
     )
 
 
@@ -184,6 +211,7 @@ def build_space(
     measure: bool = True,
     stage: Stage = silent,
     expect: Callable[[int], object] = lambda _n_stages: None,
+    processes: ProcessGroup = ProcessGroup(),  # noqa: B008 (frozen)
 ) -> Manifest:
     """Build a space from a recipe: train, measure, calibrate and export.
 
@@ -213,6 +241,8 @@ def build_space(
         Called at each stage of the training.
     expect
         Called with the number of stages before the first.
+    processes
+        Processes that train together, of which this is the first; the others call `SpaceBuilder.assist`.
 
     Returns
     -------
@@ -249,7 +279,9 @@ def build_space(
         require_map_packages(recipe.reference.map_method)
     checkpoints.require_own()
     logger.info("reading the data")
-    builder = prepare_builder(recipe, data_folder, device=device, checkpoints=checkpoints.path, stage=stage, onto=onto)
+    builder = prepare_builder(
+        recipe, data_folder, device=device, checkpoints=checkpoints.path, stage=stage, onto=onto, processes=processes
+    )
     read = (f"{len(cells):,} cells of {name}" for name, cells in builder.dataset.cells.items())
     logger.info("read %s; training starts", ", ".join(read))
     if not resume:

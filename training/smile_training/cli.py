@@ -113,39 +113,41 @@ def train(
       smile-zoo train training/recipes/pbmc.toml --data ~/data -o pbmc
       smile-zoo train with-adt.toml --onto ./rna-space -o rna-and-adt
     """
-    from_recipe = _is_recipe(paths)
-    _require_fitting_options(context, from_recipe=from_recipe)
+    _require_fitting_options(context, from_recipe=_is_recipe(paths))
     with _training_packages():
-        from smile_training.build import build_space
-        from smile_training.loop import checkpoint_folder, limit_threads
+        from smile_training.build import build_space, prepare_builder
+        from smile_training.loop import checkpoint_folder, join_processes, limit_threads
     limit_threads(threads or default_threads())
-    if from_recipe:
-        settings, folder = read_recipe(paths[0]), data_folder or paths[0].parent
-    else:
-        name = of_data.pop("name") or (None if output is None else output.absolute().name)
-        settings, folder = _draft(paths, name=name, **of_data)
     evaluation = _evaluation(evaluation, no_evaluation=no_evaluation)
-    if evaluation is not None and evaluation != "none":
-        settings = with_evaluation(settings, evaluation)
-    output, progress = output or Path(settings.name), TrainingProgress()
-    try:
-        manifest = build_space(
-            settings,
-            output,
-            data_folder=folder,
-            device=device,
-            resume=resume,
-            force=force,
-            onto=None if onto is None else open_space(onto, device="cpu"),
-            measure=evaluation != "none",
-            stage=progress.stage,
-            expect=progress.expect,
+    with join_processes(device) as processes:
+        settings, folder = processes.broadcast(
+            _settings(paths, output, data_folder, of_data, evaluation) if processes.leads else None
         )
-    except KeyboardInterrupt as error:
-        checkpoints = checkpoint_folder(follow_link(output)).path
-        if not checkpoints.exists():
-            raise
-        raise KeyboardInterrupt(f"{checkpoints} holds the training so far; continue with --resume") from error
+        onto_space = None if onto is None else open_space(onto, device="cpu")
+        if not processes.leads:
+            prepare_builder(settings, folder, device=device, onto=onto_space, processes=processes).assist()
+            return
+        output, progress = output or Path(settings.name), TrainingProgress()
+        try:
+            manifest = build_space(
+                settings,
+                output,
+                data_folder=folder,
+                device=device,
+                resume=resume,
+                force=force,
+                onto=onto_space,
+                measure=evaluation != "none",
+                stage=progress.stage,
+                expect=progress.expect,
+                processes=processes,
+            )
+        except KeyboardInterrupt as error:
+            checkpoints = checkpoint_folder(follow_link(output)).path
+            if not checkpoints.exists():
+                raise
+            raise KeyboardInterrupt(f"{checkpoints} holds the training so far; continue with --resume") from error
+        processes.broadcast(None)  # no more trainings to assist in
     _show({"space": str(output), "recipe_sha256": recipe_sha256(settings)}, manifest.metrics, as_json=as_json)
     click.echo(f"wrote {output}", err=True)
 
@@ -154,6 +156,24 @@ def _evaluation(chosen: _Evaluation | None, *, no_evaluation: bool) -> _Evaluati
     if no_evaluation and chosen not in (None, "none"):
         raise click.UsageError(f"--no-evaluation and --evaluation {chosen} contradict one another; give one of them")
     return "none" if no_evaluation else chosen
+
+
+def _settings(
+    paths: tuple[Path, ...],
+    output: Path | None,
+    data_folder: Path | None,
+    of_data: dict[str, Any],
+    evaluation: _Evaluation | None,
+) -> tuple[Recipe, Path]:
+    """Return the recipe that was given, or one drafted from data files, and the folder of the data."""
+    if _is_recipe(paths):
+        settings, folder = read_recipe(paths[0]), data_folder or paths[0].parent
+    else:
+        name = of_data.pop("name") or (None if output is None else output.absolute().name)
+        settings, folder = _draft(paths, name=name, **of_data)
+    if evaluation is not None and evaluation != "none":
+        settings = with_evaluation(settings, evaluation)
+    return settings, folder
 
 
 def _draft(paths: tuple[Path, ...], **options: Any) -> tuple[Recipe, Path]:  # noqa: ANN401 (options of click)

@@ -31,12 +31,16 @@ class Checkpoint:
         Hash of the run's recipe and data; the file of another run is rejected.
     every
         Interval between saves in seconds.
+    n_processes
+        Number of processes of the run; the file of another number is rejected, because their sums are rounded
+        differently.
     """
 
-    def __init__(self, path: Path, fingerprint: str, *, every: float = 60.0) -> None:
+    def __init__(self, path: Path, fingerprint: str, *, every: float = 60.0, n_processes: int = 1) -> None:
         self._path = path
         self._fingerprint = fingerprint
         self._every = every
+        self._n_processes = n_processes
         self._saved = time.monotonic()
 
     def load(self, network: nn.Module, optimizer: torch.optim.SGD) -> list[float]:
@@ -45,7 +49,7 @@ class Checkpoint:
         Raises
         ------
         TrainingError
-            If the file belongs to another run or is damaged.
+            If the file belongs to another run, or one of another number of processes, or is damaged.
         """
         if not self._path.exists():
             return []
@@ -61,32 +65,56 @@ class Checkpoint:
             raise TrainingError(
                 f"the checkpoint {self._path} belongs to another recipe or data; start again", options={"resume": False}
             )
+        if (saved_by := int(metadata.get("processes", "1"))) != self._n_processes:
+            raise TrainingError(
+                f"the checkpoint {self._path} was saved by a run of {saved_by} processes, and this run has "
+                f"{self._n_processes}; start {saved_by} processes, or start again",
+                options={"resume": False},
+            )
         try:
-            network.load_state_dict(_with_prefix(tensors, "network."))
-            curve: list[float] = tensors["loss_curve"].tolist()
+            return restore_state(tensors, network, optimizer)
         except (KeyError, RuntimeError) as error:
             raise TrainingError(
                 f"the checkpoint {self._path} is incomplete; start again", options={"resume": False}
             ) from error
-        momentum = _with_prefix(tensors, "momentum.")
-        for name, parameter in network.named_parameters():
-            if name in momentum:
-                optimizer.state[parameter]["momentum_buffer"] = momentum[name].to(parameter.device)
-        return curve
 
     def save(self, network: nn.Module, optimizer: torch.optim.SGD, loss_curve: list[float], *, last: bool) -> None:
         """Save the state if the interval has passed, or in the ``last`` epoch."""
         if not last and time.monotonic() - self._saved < self._every:
             return
-        tensors = {f"network.{key}": value.clone() for key, value in network.state_dict().items()}
-        for name, parameter in network.named_parameters():
-            if (momentum := optimizer.state[parameter].get("momentum_buffer")) is not None:
-                tensors[f"momentum.{name}"] = momentum.clone()
-        tensors["loss_curve"] = torch.tensor(loss_curve, dtype=torch.float64)
+        tensors = training_state(network, optimizer, loss_curve)
+        metadata = {"fingerprint": self._fingerprint, "processes": str(self._n_processes)}
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with atomic_path(self._path) as partial:
-            partial.write_bytes(save(tensors, {"fingerprint": self._fingerprint}))
+            partial.write_bytes(save(tensors, metadata))
         self._saved = time.monotonic()
+
+
+def training_state(network: nn.Module, optimizer: torch.optim.SGD, loss_curve: list[float]) -> dict[str, Tensor]:
+    """Return copies of weights and momentum, on the CPU, and the loss curve."""
+    tensors = {f"network.{key}": value.cpu().clone() for key, value in network.state_dict().items()}
+    for name, parameter in network.named_parameters():
+        if (momentum := optimizer.state[parameter].get("momentum_buffer")) is not None:
+            tensors[f"momentum.{name}"] = momentum.cpu().clone()
+    tensors["loss_curve"] = torch.tensor(loss_curve, dtype=torch.float64)
+    return tensors
+
+
+def restore_state(tensors: dict[str, Tensor], network: nn.Module, optimizer: torch.optim.SGD) -> list[float]:
+    """Take over what `training_state` returned, and return the loss curve.
+
+    Raises
+    ------
+    KeyError, RuntimeError
+        If tensors are missing, or are those of another network.
+    """
+    network.load_state_dict(_with_prefix(tensors, "network."))
+    curve: list[float] = tensors["loss_curve"].tolist()
+    momentum = _with_prefix(tensors, "momentum.")
+    for name, parameter in network.named_parameters():
+        if name in momentum:
+            optimizer.state[parameter]["momentum_buffer"] = momentum[name].to(parameter.device)
+    return curve
 
 
 def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

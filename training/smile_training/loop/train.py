@@ -13,6 +13,7 @@ from smile_training.data import Dataset
 from smile_training.loop.checkpoint import Checkpoint
 from smile_training.loop.collapse import require_spread
 from smile_training.loop.learner import Learner, new_learner, teacher
+from smile_training.loop.process_group import ProcessGroup
 from smile_training.loop.threads import threads_for_steps
 from smile_training.loop.training_loop import Progress, Stream, run, steps_of
 from smile_training.model import (
@@ -56,6 +57,8 @@ class Run:
         Returns the checkpoint of a part of the run by its name; None to save nothing.
     stage
         Called at each stage of the training.
+    processes
+        Processes that train together.
     """
 
     device: torch.device
@@ -63,6 +66,7 @@ class Run:
     name: str = "training"
     checkpoint: Callable[[str], Checkpoint | None] = field(default=lambda _name: None)
     stage: Stage = silent
+    processes: ProcessGroup = field(default_factory=ProcessGroup)
 
 
 def train_encoders(
@@ -182,6 +186,7 @@ def _run(
     n_cells = 0
     for phase, streams in phases:
         steps = steps_of(streams, training)
+        how.processes.require_shares(steps.batch_size)
         if steps.batch_size < training.batch_size:
             logger.warning(
                 "%d cells are fewer than a batch of %d: every batch takes them all",
@@ -196,6 +201,7 @@ def _run(
             training,
             device=how.device,
             seed=how.seed,
+            processes=how.processes,
             checkpoint=how.checkpoint(name),
             progress=progress,
         )

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smile_runtime.errors import RecipeError, TrainingError
-from smile_training.loop.checkpoint import Checkpoint
+from smile_training.loop.checkpoint import Checkpoint, restore_state, training_state
 from smile_training.loop.collapse import require_spread
 from smile_training.loop.learner import Learner
-from smile_training.model import EncodedView, EncoderInput, SmileNetwork, TrainingPhase
+from smile_training.loop.process_group import ProcessGroup
+from smile_training.loop.synchronized_batch_norm import synchronize_batch_norm
+from smile_training.model import EncodedView, EncoderInput, SmileNetwork, TrainingPhase, copy_to
 from smile_training.recipe import Training
 
 logger = logging.getLogger(__name__)
@@ -94,6 +96,7 @@ def run(
     *,
     device: torch.device,
     seed: int,
+    processes: ProcessGroup = ProcessGroup(),  # noqa: B008 (frozen)
     checkpoint: Checkpoint | None = None,
     progress: Progress = lambda _n_cells, _loss: None,
 ) -> list[float]:
@@ -113,8 +116,10 @@ def run(
         Device of the networks.
     seed
         Seed of order and noise.
+    processes
+        Processes that train together; all draw the same batches and noise, and each encodes its share.
     checkpoint
-        Checkpoint to resume from and to save to; None to save nothing.
+        Checkpoint to resume from and to save to; None to save nothing. Of several processes, the first alone has it.
     progress
         Called after each step.
 
@@ -126,16 +131,24 @@ def run(
     inputs = {name: learner.inputs([seed, zlib.crc32(name.encode())]) for name, learner in learners.items()}
     networks = {name: learner.network for name, learner in learners.items() if not learner.frozen}
     trained = nn.ModuleList(networks.values())
+    synchronize_batch_norm(trained, processes)
     heads = next(iter(networks.values()))
     settings = training.optimizer
     optimizer = torch.optim.SGD(
         trained.parameters(), settings.lr, settings.momentum, weight_decay=settings.weight_decay, fused=True
     )
     curve = [] if checkpoint is None else checkpoint.load(trained, optimizer)
+    if processes.size > 1:
+        start = processes.broadcast(training_state(trained, optimizer, curve))
+        curve = restore_state(start, trained, optimizer)
     schedule = [phase for phase in phases for _ in range(phase[0].epochs)]
     for epoch in range(len(curve), len(schedule)):
         phase, streams = schedule[epoch]
         n_steps, batch_size, share = steps_of(streams, training)
+        own = processes.share(batch_size)
+        everyone, compared = processes, slice(None)
+        if training.contrast == "local":
+            everyone, compared = ProcessGroup(), own  # each process compares its own cells
         for source in inputs.values():
             source.renew(epoch * share)
         if share < 1:
@@ -151,26 +164,32 @@ def run(
             for stream, order in zip(streams, orders, strict=True):
                 batch = order[step * batch_size : (step + 1) * batch_size]
                 partner = stream.partners[batch, rng.integers(stream.partners.shape[1], size=batch_size)]
-                labels = None if stream.labels is None else stream.labels[batch].to(device)
+                labels = None if stream.labels is None else copy_to(device, stream.labels[batch[compared]])
                 for place, view in enumerate(phase.views):
                     if view.modality not in stream.rows:
                         continue
                     rows = _draw(stream.rows[view.modality][partner if view.partner else batch], rng)
                     source = inputs[view.modality]
-                    x = source.view(rows, noise) if view.noisy else source.clean(rows)
+                    x = source.view(rows, noise, own) if view.noisy else source.clean(rows[own])
                     with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bf16"):
-                        encoding = _encode(learners[view.modality], x)  # (batch, n_latent)
+                        encoding = _encode(learners[view.modality], x)  # (own, n_latent)
                         projection, pseudo_type = heads.projection(encoding), heads.pseudo_types(encoding)
-                    views[place] = EncodedView(encoding.float(), projection.float(), pseudo_type.float(), labels)
+                    views[place] = EncodedView(
+                        everyone.gather(encoding.float(), batch_size),  # (batch, n_latent)
+                        everyone.gather(projection.float(), batch_size),
+                        everyone.gather(pseudo_type.float(), batch_size),
+                        labels,
+                    )
             encoded = [views[place] for place in range(len(phase.views))]
             loss = torch.stack([term(encoded) for term in phase.terms]).sum()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            processes.average_gradients(trained.parameters())
             optimizer.step()
             total += loss.detach()
             progress(batch_size, None)
         when = f"in epoch {epoch + 1}"
-        curve.append(_finite(total / n_steps, when))
+        curve.append(_finite(processes.mean(total / n_steps), when))
         for view, shown in zip(phase.views, encoded, strict=True):
             if view.modality in networks:
                 require_spread(shown.encoding.detach(), when)
@@ -180,10 +199,10 @@ def run(
 
     n_passes = (len(schedule) - 1) * steps_of(phases[-1][1], training).share
     for stream in phases[-1][1]:
-        for name in stream.rows.keys() & networks.keys():
+        for name in (each for each in stream.rows if each in networks):  # in one order in all processes
             inputs[name].renew(n_passes)  # a run that resumes at its end has drawn none yet
             order = np.random.default_rng(seed).permutation(np.unique(stream.rows[name]))
-            _reestimate_batch_norm(networks[name], inputs[name], order)
+            _reestimate_batch_norm(networks[name], inputs[name], order, processes)
     return curve
 
 
@@ -225,7 +244,11 @@ def _finite(loss: Tensor, when: str) -> float:
 
 @torch.no_grad()
 def _reestimate_batch_norm(
-    network: SmileNetwork, inputs: EncoderInput, rows: NDArray[np.intp], batch_size: int = 4096
+    network: SmileNetwork,
+    inputs: EncoderInput,
+    rows: NDArray[np.intp],
+    processes: ProcessGroup,
+    batch_size: int = 4096,
 ) -> None:
     """Re-estimate batch norm statistics, learned on noisy views, on cells and their drawn copies.
 
@@ -237,4 +260,4 @@ def _reestimate_batch_norm(
             module.momentum = None
     network.train()
     for batch in np.array_split(rows, max(1, len(rows) // batch_size)):
-        network.encoder(inputs.clean_and_drawn(batch))
+        network.encoder(inputs.clean_and_drawn(batch[processes.share(len(batch))]))

@@ -1,5 +1,6 @@
 """The SMILE network, its losses, variants and pairings, and fitted preprocessing."""
 
+from smile_training.model.device_copy import copy_to
 from smile_training.model.encoder_input import EncoderInput, dense_chunk_rows
 from smile_training.model.network import SmileNetwork
 from smile_training.model.pairing import neighbor_partners, paired_rows, self_partners
@@ -23,6 +24,7 @@ __all__ = [
     "SmileNetwork",
     "TrainedEncoder",
     "TrainingPhase",
+    "copy_to",
     "dense_chunk_rows",
     "fit_preprocessing",
     "fit_stem",

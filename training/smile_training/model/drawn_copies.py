@@ -11,6 +11,7 @@ from torch import Tensor
 from smile_runtime.arrays import Matrix, dense, is_sparse
 from smile_runtime.encoder import MIN_MEASURED_FRACTION, Preprocessing, impute_missing
 from smile_training.data import Cells, count_units, thin_counts
+from smile_training.model.device_copy import copy_to
 from smile_training.model.network import SmileNetwork
 from smile_training.recipe import Noise
 
@@ -74,11 +75,11 @@ class DrawnCopies:
                 self._components[1 + slot] = torch.from_numpy(self._draw(number)).to(self._components.device)
                 self._numbers[slot] = number
 
-    def pick(self, rows: NDArray[np.intp], generator: torch.Generator) -> Tensor:
-        """Return each cell as measured or one of its copies, at random, shape ``(n, n_components)``."""
+    def pick(self, rows: NDArray[np.intp], generator: torch.Generator, share: slice = slice(None)) -> Tensor:
+        """Return each cell of a share as measured or one of its copies, at random, shape ``(n, n_components)``."""
         device = self._components.device
         copies = torch.randint(1 + N_COPIES, (len(rows),), generator=generator, device=device)
-        return self._components[copies, torch.from_numpy(rows).to(device)]
+        return self._components[copies[share], copy_to(device, torch.from_numpy(rows[share]))]
 
     def all(self, rows: NDArray[np.intp]) -> Tensor:
         """Return cells as measured and all of their copies, shape ``((1 + N_COPIES) * n, n_components)``."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from smile_runtime.arrays import Matrix, dense, is_sparse
 from smile_runtime.encoder import Preprocessing
 from smile_training.data import Cells
+from smile_training.model.device_copy import copy_to
 from smile_training.model.drawn_copies import DrawnCopies
 from smile_training.model.network import SmileNetwork
 from smile_training.recipe import Noise
@@ -72,7 +73,7 @@ class EncoderInput:
     def clean(self, rows: NDArray[np.intp]) -> Tensor:
         """Return the input without noise, shape ``(n, n_components)``, or ``(n, n_features)`` without a stem."""
         if self._components is not None:
-            return self._components[rows]
+            return self._components[copy_to(self._components.device, torch.from_numpy(rows))]
         x = self._features(rows)  # (n, n_features)
         return self._network.components(x if self._all_measured else self._network.impute(x, ~x.isnan()))
 
@@ -80,20 +81,23 @@ class EncoderInput:
         """Return the input without noise of cells and of all their copies, if any, one after another."""
         return self.clean(rows) if self._copies is None else self._copies.all(rows)
 
-    def view(self, rows: NDArray[np.intp], generator: torch.Generator) -> Tensor:
-        """Return a noisy view, shaped like `clean`: features masked or a copy picked, then Gaussian noise."""
+    def view(self, rows: NDArray[np.intp], generator: torch.Generator, share: slice = slice(None)) -> Tensor:
+        """Return a noisy view, shaped like `clean`: features masked or a copy picked, then Gaussian noise.
+
+        Noise is drawn for all rows, and of these a share is returned, so that shares together are the view of all.
+        """
         if self._copies is not None:
-            view = self._copies.pick(rows, generator)
+            view = self._copies.pick(rows, generator, share)
         elif self._noise.masking > 0:
-            x = self._features(rows)  # (n, n_features)
-            measured = torch.rand(x.shape, generator=generator, device=x.device) >= self._noise.masking
-            view = self._network.components(self._network.impute(x, measured & ~x.isnan()))
+            x = self._features(rows[share])  # (n, n_features)
+            drawn = torch.rand((len(rows), x.shape[1]), generator=generator, device=x.device)[share]
+            view = self._network.components(self._network.impute(x, (drawn >= self._noise.masking) & ~x.isnan()))
         else:
-            view = self.clean(rows)
-        noise = torch.randn(view.shape, generator=generator, device=view.device)
+            view = self.clean(rows[share])
+        noise = torch.randn((len(rows), view.shape[1]), generator=generator, device=view.device)[share]
         return torch.add(view, noise, alpha=self._noise.gaussian, out=noise)
 
     def _features(self, rows: NDArray[np.intp]) -> Tensor:
         """Return centered, scaled features, shape ``(n, n_features)``, NaN if missing."""
         centered = self._preprocessing.centered(dense(self._transformed[rows]))
-        return torch.from_numpy(centered).to(self._network.feature_weight.device)
+        return copy_to(self._network.feature_weight.device, torch.from_numpy(centered))

@@ -205,6 +205,8 @@ class Training(Section, frozen=True):
     """Most steps of all ``epochs``. Where there are too many cells for that, each epoch takes some of them, drawn anew,
     and the learning rate falls to 0 along half a cosine."""
     precision: Literal["float32", "bf16"] = "float32"
+    contrast: Literal["global", "local"] | msgspec.UnsetType = msgspec.UNSET
+    """Cells that are compared if several processes train: those of the whole batch, as by default, or of each share."""
 
 
 class Modality(Section, frozen=True):
