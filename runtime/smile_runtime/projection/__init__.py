@@ -2,7 +2,16 @@
 
 from smile_runtime.projection.anndata_projection import project
 from smile_runtime.projection.array_projection import ArrayProjection, project_arrays
+from smile_runtime.projection.encoder_input import EncoderInput, read_encoder_input
 from smile_runtime.projection.expected_accuracy import expectation_text
 from smile_runtime.projection.file_projection import project_file
 
-__all__ = ["ArrayProjection", "expectation_text", "project", "project_arrays", "project_file"]
+__all__ = [
+    "ArrayProjection",
+    "EncoderInput",
+    "expectation_text",
+    "project",
+    "project_arrays",
+    "project_file",
+    "read_encoder_input",
+]

@@ -1,6 +1,7 @@
 """Cross-validation, metrics, baselines and calibration."""
 
+from smile_training.evaluation.added_cells import AddedEvaluation, evaluate_added
 from smile_training.evaluation.cross_validation import Evaluation, evaluate, structure_records
 from smile_training.evaluation.stress import matched_floor
 
-__all__ = ["Evaluation", "evaluate", "matched_floor", "structure_records"]
+__all__ = ["AddedEvaluation", "Evaluation", "evaluate", "evaluate_added", "matched_floor", "structure_records"]

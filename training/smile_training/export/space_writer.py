@@ -216,12 +216,11 @@ def _write_encoder(
     )
     if record.similarity is not None and record.similarity.dissimilarity is not None:
         _write_profiles(folder / record.similarity.dissimilarity.profiles, contents.cells[modality], encoder)
-    weight = encoder.network.feature_weight.double().numpy()
     features = FeatureTable(
         encoder.features,
         mean=preprocessing.mean,
         std=preprocessing.std,
-        weight=weight,
+        weight=encoder.feature_weight,
         idf=preprocessing.idf,
         band=preprocessing.band,
     )

@@ -1,6 +1,8 @@
 """The SMILE network, its losses, variants and pairings, and fitted preprocessing."""
 
+from smile_training.model.cell_encoder import CellEncoder
 from smile_training.model.encoder_input import EncoderInput, dense_chunk_rows
+from smile_training.model.frozen_encoder import FrozenEncoder
 from smile_training.model.network import SmileNetwork
 from smile_training.model.pairing import neighbor_partners, paired_rows, self_partners
 from smile_training.model.preprocessing_fit import fit_preprocessing, select_features
@@ -18,8 +20,10 @@ from smile_training.model.variants import (
 )
 
 __all__ = [
+    "CellEncoder",
     "EncodedView",
     "EncoderInput",
+    "FrozenEncoder",
     "SmileNetwork",
     "TrainedEncoder",
     "TrainingPhase",
