@@ -88,4 +88,3 @@ def _read(prepared: PreparedProjection, interpretation: ValueInterpretation) -> 
         total=np.concatenate(totals),
         measured=projector.match.measured,
     )
-

@@ -100,9 +100,7 @@ def evaluate_added(
     for number, (rows, out) in enumerate(folds, start=1):
         logger.info("measuring the added cells: fold %d of %d, %d cells left out", number, len(folds), len(out))
         reference, profiles = extend(rows)
-        query = partial(
-            query_cells, encoder=encoder, reference=reference, profiles=profiles, n_neighbors=n_neighbors
-        )
+        query = partial(query_cells, encoder=encoder, reference=reference, profiles=profiles, n_neighbors=n_neighbors)
         part = cells.subset(out)
         measured = query(part)
         left_out.measured.append(measured)

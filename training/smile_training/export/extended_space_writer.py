@@ -90,9 +90,7 @@ def write_extended_space(folder: Path, space: Space, contents: ExtendedContents)
             (folder / name).write_bytes(space.file(name).read_bytes())
     write_points(contents.points, folder / space.manifest.reference.points)
     _write_profiles(folder, space, contents)
-    manifest = msgspec.structs.replace(
-        _manifest(space, contents), files=file_records(folder)
-    )
+    manifest = msgspec.structs.replace(_manifest(space, contents), files=file_records(folder))
     content = encode_manifest(manifest)
     parse_manifest(content, "the manifest of the extended space")  # no text may make the space unreadable
     (folder / CARD_NAME).write_text(render_card(manifest), "utf-8", newline="\n")

@@ -37,7 +37,9 @@ def extend_labels(points: Reference, stated: Sequence[NDArray[np.object_]]) -> t
     for index, column in enumerate(points.label_columns):
         finer = next((each for each, one in enumerate(points.label_columns) if one.within == column.name), None)
         if finer is not None:
-            result[finer], labels = _nested(result[finer], len(points.label_columns[finer].labels), column, stated[index])
+            result[finer], labels = _nested(
+                result[finer], len(points.label_columns[finer].labels), column, stated[index]
+            )
         else:
             labels = _extended(column, stated[index])
             if index > 0:
@@ -57,9 +59,7 @@ def _extended(column: LabelColumn, values: NDArray[np.object_]) -> Labels:
     return Labels(extended, np.array([-1 if value is None else ids[value] for value in values], np.int64))
 
 
-def _nested(
-    fine: Labels, n_known: int, coarser: LabelColumn, stated: NDArray[np.object_]
-) -> tuple[Labels, Labels]:
+def _nested(fine: Labels, n_known: int, coarser: LabelColumn, stated: NDArray[np.object_]) -> tuple[Labels, Labels]:
     """Return a level with the parents of its new labels, and the next coarser level."""
     is_new = fine.ids >= n_known
     coarse = _extended(coarser, np.where(is_new, stated, None))

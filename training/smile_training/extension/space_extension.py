@@ -100,9 +100,7 @@ def extend_space(
     profiles = space.profiles(encoder.modality)
     frozen = FrozenEncoder(encoder, has_components=profiles is not None and profiles.has_components)
     extension = ReferenceExtension.of(space, cells, frozen, seed)
-    source = SourceRecord(
-        name=source_name or files.title, license=source_license or NOT_STATED, url=source_url or ""
-    )
+    source = SourceRecord(name=source_name or files.title, license=source_license or NOT_STATED, url=source_url or "")
     evaluation = evaluate_added(
         cells,
         frozen,
