@@ -76,11 +76,11 @@ def read_added_files(
     """
     kind = _kind(space, encoder)
     surveys = [survey_file(path, kind, layer) for path in paths]
-    primary = choose_column(surveys, labels, "labels")
+    primary = choose_column(surveys, labels, "labels", required=True)
     batches = batches_by_file(
         surveys,
         file_titles([path.name for path in paths]),
-        None if batch is None else choose_column(surveys, batch, "batch"),
+        None if batch is None else choose_column(surveys, batch, "batch", required=True),
     )
     inputs = [_read_values(path, space, encoder, kind, layer) for path in paths]
     keeps_zeros = encoder.record.preprocessing.values in ("levels", "numbers")
@@ -136,15 +136,15 @@ def _joined(inputs: Sequence[EncoderInput], *, keeps_zeros: bool) -> tuple[Matri
 def _stated(surveys: Sequence[Survey], name: str) -> NDArray[np.object_]:
     """Return a column of the files that have it, None for the cells of the others, shape ``(n_cells,)``."""
     empty = [pd.Series([None] * len(survey.obs), dtype=object) for survey in surveys]
-    parts = [survey.obs[name] if name in survey.obs else none for survey, none in zip(surveys, empty, strict=True)]
+    parts = [survey.obs.get(name, none) for survey, none in zip(surveys, empty, strict=True)]
     return _label_values(pd.concat([part.astype(object) for part in parts], ignore_index=True))
 
 
 def _label_values(values: "pd.Series[Any]") -> NDArray[np.object_]:
     """Return labels as text, None for missing ones and for words that stand for no label, shape ``(n_cells,)``."""
-    labels = [None if missing else str(value) for value, missing in zip(values, values.isna(), strict=True)]
-    none = [label is None or label.strip().lower() in NO_LABELS for label in labels]
-    return np.where(none, None, np.array(labels, dtype=object))
+    labels = values.to_numpy(dtype=object).copy()
+    labels[values.isna().to_numpy()] = None
+    return np.array([None if str(label).strip().lower() in NO_LABELS else str(label) for label in labels], dtype=object)
 
 
 def _usable_rows(labels: NDArray[np.object_], total: NDArray[np.float64]) -> NDArray[np.intp]:

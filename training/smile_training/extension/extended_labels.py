@@ -61,16 +61,18 @@ def _extended(column: LabelColumn, values: NDArray[np.object_]) -> Labels:
 
 def _nested(fine: Labels, n_known: int, coarser: LabelColumn, stated: NDArray[np.object_]) -> tuple[Labels, Labels]:
     """Return a level with the parents of its new labels, and the next coarser level."""
-    is_new = fine.ids >= n_known
-    coarse = _extended(coarser, np.where(is_new, stated, None))
+    of_new = stated.copy()
+    of_new[fine.ids < n_known] = None
+    coarse = _extended(coarser, of_new)
     parents = list(fine.column.parents)
     for label in range(n_known, len(parents)):
         found = np.unique(coarse.ids[(fine.ids == label) & (coarse.ids >= 0)])
         if len(found) > 1:
             first, second = (coarse.column.labels[each] for each in found[:2])
             raise RecipeError(
-                f"cells of the new label {fine.column.labels[label]!r} have both {first!r} and {second!r} in the column "
-                f"{coarser.name!r}, a coarser level of the space; correct that column, or remove it from the files"
+                f"cells of the new label {fine.column.labels[label]!r} have both {first!r} and {second!r} in "
+                f"the column {coarser.name!r}, a coarser level of the space; correct that column, or remove "
+                "it from the files"
             )
         parents[label] = int(found[0]) if len(found) else -1
     column = msgspec.structs.replace(fine.column, parents=parents)

@@ -33,6 +33,8 @@ class ReferenceExtension:
         Embedding of the cells, shape ``(n_cells, n_latent)``.
     position
         Position of the cells on the map of the space, shape ``(n_cells, 2)``.
+    nearest
+        Primary label ids that the space itself gives the cells, shape ``(n_cells,)``.
     seed
         Seed of the landmarks.
     """
@@ -42,6 +44,7 @@ class ReferenceExtension:
     encoder: FrozenEncoder
     embedding: NDArray[np.float32]
     position: NDArray[np.float32]
+    nearest: NDArray[np.int32]
     seed: int
 
     @classmethod
@@ -55,8 +58,16 @@ class ReferenceExtension:
             n_neighbors=space.manifest.reference.n_neighbors,
             unknown_rate=0.0,
         )
-        position = mapper.map(embedding)["map"]
-        return cls(space=space, cells=cells, encoder=encoder, embedding=embedding, position=position, seed=seed)
+        records = mapper.map(embedding)
+        return cls(
+            space=space,
+            cells=cells,
+            encoder=encoder,
+            embedding=embedding,
+            position=records["map"],
+            nearest=records["nearest"][:, 0],
+            seed=seed,
+        )
 
     def points(self, rows: NDArray[np.intp]) -> Reference:
         """Return the points of the space and those of some added cells, which stand for about as many cells each."""

@@ -25,8 +25,6 @@ from smile_training.recipe import NOT_STATED, Data
 
 logger = logging.getLogger(__name__)
 
-_MAX_LISTED = 12
-
 
 def extend_space(
     space: Space,
@@ -94,12 +92,12 @@ def extend_space(
     _require_new_files(space, paths, digests)
     files = read_added_files(paths, space, encoder, labels=labels, batch=batch, layer=layer)
     cells = replace(files.cells, columns=extend_labels(space.reference, files.stated))
-    new_labels = _log_labels(space, cells.columns[0].names())
     seed = int(space.manifest.recipe.get("seed", 0))
     logger.info("embedding %d cells", len(cells))
     profiles = space.profiles(encoder.modality)
     frozen = FrozenEncoder(encoder, has_components=profiles is not None and profiles.has_components)
     extension = ReferenceExtension.of(space, cells, frozen, seed)
+    new_labels = _log_labels(extension)
     source = SourceRecord(name=source_name or files.title, license=source_license or NOT_STATED, url=source_url or "")
     evaluation = evaluate_added(
         cells,
@@ -158,23 +156,17 @@ def _require_new_files(space: Space, paths: Sequence[Path], digests: Sequence[st
             )
 
 
-def _log_labels(space: Space, labels: "np.ndarray[tuple[int], np.dtype[np.object_]]") -> list[str]:
-    """Log how many added cells have known and new labels, and return the new ones."""
-    known = space.manifest.reference.label_columns[0].labels
-    names, counts = np.unique(labels.astype(str), return_counts=True)
-    by_label = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    same = {label: n for label, n in by_label.items() if label in known}
-    new = {label: n for label, n in by_label.items() if label not in known}
-    logger.info("labels of the space: %s", _listed(same))
-    logger.info("new labels: %s", _listed(new))
-    if not same:
-        logger.warning(
-            "no label is one of the space's (%s); labels are the same only if they are spelled alike", ", ".join(known)
+def _log_labels(extension: ReferenceExtension) -> list[str]:
+    """Log how many added cells have each label, and how the space labels those of new ones; return the new ones."""
+    n_known = len(extension.space.manifest.reference.label_columns[0].labels)
+    names, labels = extension.cells.label_names, extension.cells.labels
+    n_cells = np.bincount(labels, minlength=len(names))
+    known = [f"{name} {n:,}" for name, n in zip(names[:n_known], n_cells, strict=False) if n]
+    logger.info("labels of the space: %s", ", ".join(known) or "none; a label is the same only if it is spelled alike")
+    for label in range(n_known, len(names)):
+        nearest = np.bincount(extension.nearest[labels == label])
+        logger.info(
+            "new label: %s %s, of which the space labels %.0f%% %s",
+            *(names[label], f"{n_cells[label]:,}", 100 * nearest.max() / n_cells[label], names[nearest.argmax()]),
         )
-    return list(new)
-
-
-def _listed(counts: dict[str, int]) -> str:
-    shown = ", ".join(f"{label} {n:,}" for label, n in list(counts.items())[:_MAX_LISTED])
-    more = len(counts) - _MAX_LISTED
-    return (f"{shown} and {more:,} more" if more > 0 else shown) or "none"
+    return list(names[n_known:])
