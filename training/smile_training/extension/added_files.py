@@ -98,7 +98,7 @@ def read_added_files(
     further = [_stated(surveys, column.name) for column in space.manifest.reference.label_columns[1:]]
     stated = [_label_values(primary.values), *further]
     total = np.concatenate([each.total for each in inputs])
-    rows = _usable_rows(stated[0], total if encoder.record.preprocessing.values != "numbers" else np.ones(len(total)))
+    rows = _usable_rows(stated[0], np.ones_like(total) if keeps_zeros else total)
     return AddedFiles(cells.subset(rows), [values[rows] for values in stated], _title(surveys))
 
 

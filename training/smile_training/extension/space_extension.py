@@ -118,7 +118,7 @@ def extend_space(
         n_cells=len(cells),
         new_labels=new_labels,
         metrics=evaluation.metrics,
-        sources=[msgspec.structs.replace(source, sha256=digest) for digest in dict.fromkeys(digests)],
+        sources=[msgspec.structs.replace(source, sha256=digest) for digest in digests],
         name=name or space_name(output.absolute().name),
         title=title or space.manifest.title,
     )
@@ -154,6 +154,8 @@ def _require_new_files(space: Space, paths: Sequence[Path], digests: Sequence[st
                 f"{path} is a source of the space {space.name} already ({known[digest]!r}), so its cells would count "
                 "twice; give cells that the reference lacks"
             )
+        if list(digests).count(digest) > 1:
+            raise RecipeError(f"{path} is given twice, or has the same content as another file; give each only once")
 
 
 def _log_labels(extension: ReferenceExtension) -> list[str]:
