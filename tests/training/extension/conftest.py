@@ -50,8 +50,13 @@ def known_space(folder: Path) -> Path:
     columns = {"label_key": "cell_type", "levels": ["broad"], "more_labels": ["tissue"], "batch_key": "batch"}
     recipe = resolve_recipe(
         {
-            **{"name": "known", "title": "Known", "description": "x", "organism": "none", "tissue": "none"},
-            **{"licence": "MIT", "preset": "stem"},
+            "name": "known",
+            "title": "Known",
+            "description": "x",
+            "organism": "none",
+            "tissue": "none",
+            "licence": "MIT",
+            "preset": "stem",
             "modalities": {
                 "rna": {"data": {"path": "known.h5ad", "source": source, **columns}, "stem": {"n_components": 8}}
             },
