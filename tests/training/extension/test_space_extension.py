@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import smile_runtime
-from smile_runtime import FeatureMatchError, OutputError, RecipeError, Space
+from smile_runtime import FeatureMatchError, OutputError, QueryError, RecipeError, Space
 from smile_runtime.space import FileHashes, check_parity, verify_files
 from smile_training.extension import extend_space
 
@@ -261,6 +261,11 @@ def test_an_existing_output_and_the_space_itself_are_kept(known: Space, folder: 
         extend_space(known, [folder / "added.h5ad"], tmp_path / "out", labels="cell_type")
     with pytest.raises(OutputError):
         extend_space(known, [folder / "added.h5ad"], known.path, labels="cell_type", force=True)
+
+
+def test_a_missing_file_is_named(known: Space, tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match=r"none\.h5ad"):
+        extend_space(known, [tmp_path / "none.h5ad"], tmp_path / "out", labels="cell_type")
 
 
 def test_a_space_without_labels_is_refused(known: Space, folder: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_runtime.encoder import Encoder
 from smile_runtime.manifest import ReferenceRecord
 from smile_runtime.mapping import LabelProfiles, Reference, ReferenceMapper
 from smile_runtime.space import Space
@@ -48,10 +49,11 @@ class ReferenceExtension:
     seed: int
 
     @classmethod
-    def of(cls, space: Space, cells: Cells, encoder: FrozenEncoder, seed: int) -> "ReferenceExtension":
-        """Embed cells and place them as a projection does."""
-        embedding, _ = encoder.embed_with_components(cells)
-        record = encoder.encoder.record
+    def of(cls, space: Space, cells: Cells, encoder: Encoder) -> "ReferenceExtension":
+        """Embed cells with an encoder of the space, and place them as a projection does."""
+        record, profiles = encoder.record, space.profiles(encoder.modality)
+        frozen = FrozenEncoder(encoder, has_components=profiles is not None and profiles.has_components)
+        embedding, _ = frozen.embed_with_components(cells)
         mapper = ReferenceMapper(
             reference=space.reference.select_modalities(record.label_modalities),
             record=record,
@@ -62,11 +64,11 @@ class ReferenceExtension:
         return cls(
             space=space,
             cells=cells,
-            encoder=encoder,
+            encoder=frozen,
             embedding=embedding,
             position=records["map"],
             nearest=records["nearest"][:, 0],
-            seed=seed,
+            seed=int(space.manifest.recipe.get("seed", 0)),
         )
 
     def points(self, rows: NDArray[np.intp]) -> Reference:

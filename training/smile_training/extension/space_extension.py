@@ -10,7 +10,7 @@ import numpy as np
 
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import RecipeError
-from smile_runtime.io import atomic_directory, require_apart, require_free
+from smile_runtime.io import atomic_directory, require_apart, require_free, require_path
 from smile_runtime.manifest import Manifest, SourceRecord
 from smile_runtime.space import SPACE_FOLDER, Space, pulled_modalities
 from smile_training.data import data_file_sha256
@@ -20,7 +20,6 @@ from smile_training.export import ExtendedContents, write_extended_space
 from smile_training.extension.added_files import read_added_files
 from smile_training.extension.extended_labels import extend_labels
 from smile_training.extension.reference_extension import ReferenceExtension
-from smile_training.model import FrozenEncoder
 from smile_training.recipe import NOT_STATED, Data
 
 logger = logging.getLogger(__name__)
@@ -86,28 +85,27 @@ def extend_space(
     """
     require_apart(output, *paths, space.path)
     require_free(output, force=force, replaceable=SPACE_FOLDER)
+    for path in paths:
+        require_path(path, "an .h5ad, .h5mu or .zarr file, of a Cell Ranger matrix, or of a table")
     encoder = space.encoder(modality)
     _require_extensible(space, encoder)
     digests = data_file_sha256(Data(path=[str(path) for path in paths]), Path())
     _require_new_files(space, paths, digests)
     files = read_added_files(paths, space, encoder, labels=labels, batch=batch, layer=layer)
     cells = replace(files.cells, columns=extend_labels(space.reference, files.stated))
-    seed = int(space.manifest.recipe.get("seed", 0))
-    logger.info("embedding %d cells", len(cells))
-    profiles = space.profiles(encoder.modality)
-    frozen = FrozenEncoder(encoder, has_components=profiles is not None and profiles.has_components)
-    extension = ReferenceExtension.of(space, cells, frozen, seed)
-    new_labels = _log_labels(extension)
     source = SourceRecord(name=source_name or files.title, license=source_license or NOT_STATED, url=source_url or "")
+    logger.info("embedding %d cells", len(cells))
+    extension = ReferenceExtension.of(space, cells, encoder)
+    new_labels = _log_labels(extension)
     evaluation = evaluate_added(
         cells,
-        frozen,
+        extension.encoder,
         encoder.record,
         extension,
         modality=encoder.modality,
         title=source.name,
         n_neighbors=space.manifest.reference.n_neighbors,
-        seed=seed,
+        seed=extension.seed,
     )
     points, profiles = extension(np.arange(len(cells)))
     contents = ExtendedContents(
@@ -122,6 +120,7 @@ def extend_space(
         name=name or space_name(output.absolute().name),
         title=title or space.manifest.title,
     )
+    require_free(output, force=force, replaceable=SPACE_FOLDER)  # again: many cells take long
     with atomic_directory(output) as partial:
         return write_extended_space(partial, space, contents)
 
