@@ -168,7 +168,7 @@ def test_error_names_the_file(pbmc_copy):
         lambda fine, _: fine.update(within=None),
         lambda fine, _: fine.update(parents=fine["parents"][1:]),
         lambda fine, _: fine["parents"].__setitem__(0, 7),
-        lambda fine, _: fine["parents"].__setitem__(0, -1),
+        lambda fine, _: fine["parents"].__setitem__(0, -2),
         lambda fine, broad: broad.update(name=fine["name"]),
         lambda _, broad: broad.update(within="cell_type", parents=[0] * 7),
     ],

@@ -1,10 +1,12 @@
 """Spaces of several modalities, as directories: built, opened, projected into, and added to."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anndata
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from smile_runtime.errors import RecipeError
 from smile_runtime.io.atomic_files import sha256_file
 from smile_training.build import build_space
 from smile_training.cli import evaluate
+from smile_training.extension import extend_space
 from smile_training.recipe.read import resolve_recipe
 from smile_training.recipe.records import Recipe
 
@@ -223,3 +226,39 @@ def test_simulated_modalities_say_so_everywhere(folder: Path, tmp_path: Path) ->
     for name in ("several-simulated", "several"):
         with pytest.raises(RecipeError, match="include the word simulated in the names"):
             recipe(name=name, modalities=tables)
+
+
+def test_a_composition_is_extended_in_the_modality_that_is_named(two: Path, folder: Path, tmp_path: Path) -> None:
+    space = smile_runtime.open_space(two, device="cpu")
+    cells = anndata.read_h5ad(folder / "rna.h5ad")
+    cells.obs["type"] = cells.obs["type"].astype(str).replace({"type1": "other"})
+    cells.write_h5ad(tmp_path / "rna.h5ad")
+    with pytest.raises(smile_runtime.UnknownModalityError, match="several encoders: rna, adt"):
+        extend_space(space, [tmp_path / "rna.h5ad"], tmp_path / "x", labels="type")
+    manifest = extend_space(space, [tmp_path / "rna.h5ad"], tmp_path / "x", labels="type", modality="rna")
+    extended = smile_runtime.open_space(tmp_path / "x", device="cpu")
+    extended.check_contents()
+    for name in ("rna", "adt"):
+        before, after = space.profiles(name), extended.profiles(name)
+        assert before is not None
+        assert after is not None
+        assert len(after.log_profile) == 4
+        np.testing.assert_array_equal(after.log_profile[:3], before.log_profile)
+    assert manifest.encoders["adt"] == space.manifest.encoders["adt"]
+    weights = [extended.reference.select_modalities([name]).weight.sum() for name in ("rna", "adt")]
+    assert weights == [240, 80]
+    adt = anndata.read_h5ad(folder / "adt.h5ad")
+    result = smile_runtime.project(adt, extended, modality="adt", copy=True)
+    former = smile_runtime.project(adt, space, modality="adt", copy=True)
+    assert result is not None
+    assert former is not None
+    np.testing.assert_array_equal(result.obsm["X_smile"], former.obsm["X_smile"])
+
+
+def test_cells_whose_modality_labels_nothing_are_refused(two: Path, folder: Path, tmp_path: Path) -> None:
+    space = smile_runtime.open_space(two, device="cpu")
+    record = msgspec.structs.replace(space.manifest.encoders["adt"], label_modalities=["rna"])
+    encoders = {**space.manifest.encoders, "adt": record}
+    taught = replace(space, manifest=msgspec.structs.replace(space.manifest, encoders=encoders))
+    with pytest.raises(RecipeError, match="queries of adt take their labels from reference cells of rna"):
+        extend_space(taught, [folder / "adt.h5ad"], tmp_path / "x", labels="type", modality="adt")

@@ -43,6 +43,17 @@ def test_show(run) -> None:
     assert "label transfer accuracy" in text
 
 
+def test_show_of_an_extended_space(run, pbmc_copy: Path) -> None:
+    document = json.loads((pbmc_copy / "config.json").read_text("utf-8"))
+    document["sources"].append({"name": "Own cells", "licence": "CC0-1.0", "sha256": "a" * 64})
+    added = {"space": "pbmc", "manifest_sha256": "b" * 64, "modality": "rna", "n_cells": 1200, "n_points": 40}
+    document["extensions"] = [{**added, "new_labels": ["Platelet"], "sources": ["a" * 64]}]
+    (pbmc_copy / "config.json").write_text(json.dumps(document), "utf-8")
+    lines = run("show", pbmc_copy).stdout.splitlines()
+    (extension,) = [line for line in lines if line.startswith("extension ")]
+    assert extension.endswith("1,200 cells of Own cells, added to the space pbmc without training")
+
+
 def test_verify(run, pbmc_copy: Path) -> None:
     verified = json.loads(run("verify", "pbmc", "--json").stdout)
     checks = verified["parity"]

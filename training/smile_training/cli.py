@@ -1,8 +1,9 @@
-"""The commands ``train`` and ``evaluate``, which join the ``smile-zoo`` command."""
+"""The commands ``train``, ``evaluate`` and ``extend``, which join the ``smile-zoo`` command."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -14,7 +15,7 @@ from smile_runtime.cards import metric_table
 from smile_runtime.errors import DependencyError
 from smile_runtime.io import default_threads, follow_link
 from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
-from smile_runtime.space import open_space
+from smile_runtime.space import Space, open_space
 from smile_training.progress import TrainingProgress
 from smile_training.recipe import Kind, Recipe, read_recipe, recipe_sha256, with_evaluation
 
@@ -232,6 +233,61 @@ def evaluate(recipe: Path, data_folder: Path | None, device: str, as_json: bool)
     _show({"recipe": settings.name, "recipe_sha256": recipe_sha256(settings)}, evaluation.metrics, as_json=as_json)
 
 
+@click.command()
+@click.argument("space")
+@click.argument("paths", metavar="DATA...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Space directory to write [default: ./NAME].")
+@click.option("--labels", metavar="COLUMN", help="Column of cell types.")
+@click.option("--batch", metavar="COLUMN", help="Column of batches [default: one batch a file].")
+@click.option("--modality", help="Modality of the cells; needed only if the space has several.")
+@click.option("--layer", help="Layer that holds the values [default: X].")
+@click.option("--name", help="Name of the new space [default: that of OUTPUT, or of SPACE with -extended].")
+@click.option("--title", help="Title of the new space [default: that of SPACE].")
+@click.option("--source-name", help="Title of the data [default: the one that the file states, or its name].")
+@click.option("--source-license", help="License of the data.")
+@click.option("--source-url", help="Page or file that the data came from.")
+@click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@_json
+@click.pass_context
+def extend(
+    context: click.Context,
+    /,
+    space: str,
+    paths: tuple[Path, ...],
+    output: Path | None,
+    as_json: bool,
+    **settings: Any,  # noqa: ANN401 (options that have the names of extend_space's arguments)
+) -> None:
+    """Extend the reference of a SPACE by labeled cells in DATA files, without training.
+
+    The encoder is copied byte for byte. Landmarks, map, calibration and similarity take the cells into account; the two
+    latter are measured on cells of DATA that are left out, in whole batches if there are several. Labels that SPACE has
+    are the same only if they are spelled alike; all others are new. Columns of DATA that are named like further label
+    columns of SPACE, such as coarser types, are read, too.
+
+    SPACE is a name from `smile-zoo list`, a Hub repo (org/name) or a directory (./name).
+
+    \b
+    Example:
+      smile-zoo extend pbmc own.h5ad --labels cell_type --batch donor_id -o own-pbmc
+    """
+    with _training_packages():
+        from smile_training.extension import extend_space
+    load: Callable[[str], Space] = context.obj or partial(open_space, device="cpu")
+    opened = load(space)
+    settings["name"] = settings["name"] or (f"{opened.name}-extended" if output is None else None)
+    output = output or Path(settings["name"])
+    manifest = extend_space(opened, paths, output, **settings)
+    assert manifest.extensions
+    made = manifest.extensions[-1]
+    metrics = manifest.metrics[len(opened.manifest.metrics) :]
+    if as_json:
+        _print_json({"space": str(output), "extension": msgspec.to_builtins(made)}, metrics)
+    else:
+        click.echo(metric_table(metrics), nl=False)
+    click.echo(f"wrote {output}: {made.n_cells:,} cells added to {made.space} as {made.n_points:,} points", err=True)
+
+
 @contextmanager
 def _training_packages() -> Iterator[None]:
     """Turn the import error of a missing package into one that says how to install it.
@@ -258,6 +314,10 @@ def _recipe_of(path: Path) -> Recipe:
 
 def _show(about: dict[str, str], metrics: Sequence[MetricRecord], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({**about, "metrics": msgspec.to_builtins(metrics)}, indent=2))
-        return
-    click.echo(metric_table(metrics), nl=False)
+        _print_json(about, metrics)
+    else:
+        click.echo(metric_table(metrics), nl=False)
+
+
+def _print_json(about: dict[str, Any], metrics: Sequence[MetricRecord]) -> None:
+    click.echo(json.dumps({**about, "metrics": msgspec.to_builtins(metrics)}, indent=2))

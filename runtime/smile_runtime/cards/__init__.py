@@ -11,6 +11,7 @@ from smile_runtime.cards.card import (
     USE,
     render_card,
 )
+from smile_runtime.cards.extensions import extension_text
 from smile_runtime.cards.front_matter import join_front, split_front
 from smile_runtime.cards.statements import is_unstated, unstated_facts
 from smile_runtime.cards.tables import metric_table
@@ -21,6 +22,7 @@ __all__ = [
     "LIMITS",
     "TRAINING_DATA",
     "USE",
+    "extension_text",
     "is_unstated",
     "join_front",
     "metric_table",

@@ -4,6 +4,7 @@ The part between two marks is generated from the manifest. Text outside the mark
 """
 
 from smile_runtime.cards import sections
+from smile_runtime.cards.extensions import split_sources
 from smile_runtime.cards.front_matter import front_matter, join_front
 from smile_runtime.cards.usage import usage
 from smile_runtime.io import visible_text
@@ -13,6 +14,7 @@ START = "<!-- smile-zoo: made from config.json; write your own text outside thes
 END = "<!-- smile-zoo: end -->"
 USE = "How to use it"
 TRAINING_DATA = "Training data"
+ADDED_CELLS = "Added cells"
 LIMITS = "Limits and misuse"
 CITATION = "Citation"
 
@@ -73,7 +75,8 @@ def render_card(manifest: Manifest, *, repo: str | None = None) -> str:
     """
     section_texts = {
         USE: usage(manifest, repo),
-        TRAINING_DATA: sections.source_list(manifest.sources),
+        TRAINING_DATA: sections.source_list(split_sources(manifest)[0]),
+        ADDED_CELLS: sections.added_cells(manifest),
         "Preprocessing": sections.preprocessing(manifest),
         "Settings": sections.settings(manifest),
         "Figures": sections.figures(manifest),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from smile_runtime.cards.extensions import split_sources
 from smile_runtime.cards.markdown import one_line
 from smile_runtime.cards.tables import OWN_METHOD, is_label_choice
 from smile_runtime.errors import SpaceError
@@ -126,7 +127,7 @@ def _results(manifest: Manifest) -> list[dict[str, Any]]:
         task_type, task_name = _task(record)
         split = "train" if (task_type, task_name) == _STRUCTURE_TASK else "test"
         dataset = {
-            "name": "; ".join(dict.fromkeys(source.name for source in manifest.sources)) or manifest.title,
+            "name": "; ".join(dict.fromkeys(source.name for source in split_sources(manifest)[0])) or manifest.title,
             "type": manifest.name,
             "config": record.modality,
             "split": split,

@@ -4,10 +4,17 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from smile_runtime.cards.comparison import behind_baselines
+from smile_runtime.cards.extensions import extension_text, split_sources
 from smile_runtime.cards.markdown import code, escaped
 from smile_runtime.cards.tables import markdown_table, metric_table
 from smile_runtime.cards.usage import ACCEPTED_VALUES
-from smile_runtime.manifest import LabelColumn, Manifest, PreprocessingRecord, ReferenceRecord, SourceRecord
+from smile_runtime.manifest import (
+    LabelColumn,
+    Manifest,
+    PreprocessingRecord,
+    ReferenceRecord,
+    SourceRecord,
+)
 from smile_runtime.results import label_keys
 
 _SIMULATED = "\n\n**Some modalities are simulated: this space only shows a method and must not be published or used.**"
@@ -29,6 +36,12 @@ were given the same cells. Values are the mean ± standard deviation over repeat
 space's silhouettes and ARI benefit from the labels, which the baselines did not see.
 """
 """Explanation of the metrics."""
+
+_EXTENDED = """\
+Labeled cells were added to the reference of a trained space. The encoders are those of that space and never saw these
+cells; stress test, pictures and all metrics but those of added cells are from before. Metrics of added cells, and their
+part of the calibration, are measured on cells that were left out of the reference.
+"""
 
 _CALIBRATED = """\
 The confidence of labels is calibrated on held-out cells. The table gives the expected calibration error (ten bins) of a
@@ -58,7 +71,8 @@ def about(manifest: Manifest) -> str:
         f"{escaped(manifest.description)}{_behind(manifest)}{_SIMULATED if is_simulated(manifest) else ''}\n\n"
         f"- Organism: {escaped(manifest.organism)}; tissue: {escaped(manifest.tissue)}\n"
         f"- Encoders: {encoders}\n"
-        f"- Reference: {reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells\n"
+        f"- Reference: {reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells"
+        f"{''.join(f'; among them {extension_text(manifest, each, escaped)}' for each in manifest.extensions or ())}\n"
         f"{_labels(reference)}"
         f"- License: {escaped(manifest.license)}\n"
     )
@@ -103,6 +117,18 @@ def source_list(sources: Iterable[SourceRecord]) -> str:
         for source in sources
     ]
     return "\n".join(dict.fromkeys(lines)) + "\n"
+
+
+def added_cells(manifest: Manifest) -> str:
+    """Return how the reference was extended, and the sources of the added cells; empty if it was not."""
+    if not manifest.extensions:
+        return ""
+    lines = [
+        f"- {extension_text(manifest, each, escaped)} (manifest sha256 {code(each.manifest_sha256[:12])}); new labels: "
+        f"{', '.join(map(escaped, each.new_labels)) or 'none'}\n"
+        for each in manifest.extensions
+    ]
+    return f"{_EXTENDED}\n{''.join(lines)}\nSources of these cells:\n\n{source_list(split_sources(manifest)[1])}"
 
 
 def preprocessing(manifest: Manifest) -> str:

@@ -55,7 +55,7 @@ def _is_nested(column: LabelColumn, coarser: dict[str, LabelColumn]) -> bool:
     if column.within is None:
         return not column.parents
     n = len(coarser[column.within].labels) if column.within in coarser else 0
-    return len(column.parents) == len(column.labels) and all(0 <= parent < n for parent in column.parents)
+    return len(column.parents) == len(column.labels) and all(-1 <= parent < n for parent in column.parents)
 
 
 def _problems(manifest: Manifest) -> Iterator[str]:

@@ -271,7 +271,7 @@ class LabelColumn(Record, frozen=True):
     within: str | None = None
     """Name of the next coarser column, which comes later; None if there is none."""
     parents: list[int] = []
-    """Label id in the coarser column for each label; empty if there is no coarser column."""
+    """Label id in the coarser column for each label, -1 for none; empty if there is no coarser column."""
 
 
 class ReferenceRecord(Record, frozen=True):
@@ -296,7 +296,7 @@ class ReferenceRecord(Record, frozen=True):
 
 
 class SourceRecord(Record, frozen=True):
-    """One data set that the space was trained on."""
+    """One data set that the space was trained on, or that was added to its reference."""
 
     name: Text
     """Title of the data set."""
@@ -327,6 +327,25 @@ class MetricRecord(Record, frozen=True):
     """Number of repeats."""
 
 
+class ExtensionRecord(Record, frozen=True):
+    """Labeled cells that were added to the reference of a space without training."""
+
+    space: Name
+    """Name of the space that was extended."""
+    manifest_sha256: Sha256
+    """SHA-256 of its manifest."""
+    modality: Name
+    """Modality of the cells."""
+    n_cells: Count
+    """Number of cells."""
+    n_points: Count
+    """Number of points that stand for them."""
+    new_labels: list[Label]
+    """Primary labels that the space lacked."""
+    sources: list[Sha256]
+    """SHA-256 of the data files, whose records are among the sources of the manifest."""
+
+
 class Manifest(Record, frozen=True):
     """Description of a space."""
 
@@ -349,7 +368,7 @@ class Manifest(Record, frozen=True):
     variant: Text
     """Variant of SMILE that trained it."""
     sources: list[SourceRecord]
-    """Data sets that it was trained on."""
+    """Data sets that it was trained on, or that were added to its reference."""
     encoders: Annotated[dict[Name, EncoderRecord], msgspec.Meta(min_length=1)]
     """Encoders, by modality."""
     reference: ReferenceRecord
@@ -362,6 +381,8 @@ class Manifest(Record, frozen=True):
     """Versions of Python and of the packages that built the space."""
     files: dict[str, FileRecord]
     """Digest and size of every file except the manifest and the card."""
+    extensions: list[ExtensionRecord] | msgspec.UnsetType = msgspec.UNSET
+    """Cells that were added to the reference after training, in this order; unset if there are none."""
 
     def select(
         self, modalities: Collection[str] | None = None, *, with_training: bool = False

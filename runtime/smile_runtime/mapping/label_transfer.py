@@ -18,7 +18,7 @@ class LabelTransfer:
     Attributes
     ----------
     label
-        Label ids, indices into the column's list of labels, shape ``(n,)``.
+        Label ids, indices into the column's list of labels, shape ``(n,)``; -1 if points without a label won.
     share
         Fraction of the votes for that label, 0 to 1, shape ``(n,)``.
     """
@@ -43,7 +43,7 @@ def transfer_labels(neighbors: NearestNeighbors, reference: Reference) -> list[L
     """Label cells by a vote of their neighbors in every label column.
 
     Levels of a hierarchy are decided from coarse to fine: only labels within the coarser winner can win, so the levels
-    never contradict one another.
+    never contradict one another. Points without a label in a column vote there for none.
 
     Parameters
     ----------
@@ -63,15 +63,16 @@ def transfer_labels(neighbors: NearestNeighbors, reference: Reference) -> list[L
         votes = _votes(weights, reference.label[neighbors.indices, index], len(column.labels))
         allowed = votes
         if column.within is not None:
-            outside = np.array(column.parents) != won[column.within].label[:, None]  # (n, n_labels)
+            outside = np.array([*column.parents, -1]) != won[column.within].label[:, None]  # (n, n_labels + 1)
             allowed = np.where(outside, -1, votes)
         winner = allowed.argmax(axis=1)
-        won[column.name] = LabelTransfer(winner, votes[np.arange(len(votes)), winner])
+        label = np.where(winner < len(column.labels), winner, -1)
+        won[column.name] = LabelTransfer(label, votes[np.arange(len(votes)), winner])
     return [won[column.name] for column in reference.label_columns]
 
 
 def _votes(weights: NDArray[np.float32], labels: NDArray[np.int64], n_labels: int) -> NDArray[np.float32]:
-    """Return the sum of neighbor weights for each label, shape ``(n, n_labels)``."""
-    votes = np.zeros((len(weights), n_labels), np.float32)
+    """Return the sum of neighbor weights for each label and, last, for none (-1), shape ``(n, n_labels + 1)``."""
+    votes = np.zeros((len(weights), n_labels + 1), np.float32)
     np.add.at(votes, (np.arange(len(weights))[:, None], labels), weights)
     return votes

@@ -36,7 +36,8 @@ class Reference:
     map
         Coordinates of each point on the map, shape ``(m, 2)``.
     label
-        Label ids, indices into the labels of each of ``label_columns``, shape ``(m, n_columns)``.
+        Label ids, indices into the labels of each of ``label_columns``, shape ``(m, n_columns)``; -1 for none, in
+        further columns than the primary one.
     modality
         Modality id of each point, an index into ``modalities``, shape ``(m,)``.
     label_columns
@@ -118,22 +119,23 @@ def _require_unit_norms(embedding: NDArray[np.float32], file: Readable) -> None:
 
 
 def _require_labels(reference: Reference, file: Readable) -> None:
-    """Raise unless every point has a label in every column, within its label in the next coarser column."""
+    """Raise unless every point has a primary label, and its labels lie within those of the next coarser columns."""
     index_of = {column.name: index for index, column in enumerate(reference.label_columns)}
     for column, ids in zip(reference.label_columns, reference.label.T, strict=True):
-        if not _are_valid(ids, len(column.labels)):
+        primary = column is reference.label_columns[0]
+        if not _are_valid(ids, len(column.labels), lowest=0 if primary else -1):
             raise IntegrityError(
                 f"{file} holds points without a label of {column.name!r}; pull or build the space again"
             )
         if column.within is None:
             continue
-        if (np.array(column.parents)[ids] != reference.label[:, index_of[column.within]]).any():
+        if (np.array([*column.parents, -1])[ids] != reference.label[:, index_of[column.within]]).any():
             raise IntegrityError(
                 f"{file} holds labels of {column.name!r} outside of their {column.within!r}; "
                 "pull or build the space again"
             )
 
 
-def _are_valid(ids: NDArray[np.int64], n: int) -> bool:
-    """Return whether all ids are from 0 to ``n - 1``."""
-    return bool(0 <= ids.min() <= ids.max() < n)
+def _are_valid(ids: NDArray[np.int64], n: int, lowest: int = 0) -> bool:
+    """Return whether all ids are from the lowest to ``n - 1``."""
+    return bool(lowest <= ids.min() <= ids.max() < n)

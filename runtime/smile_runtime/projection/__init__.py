@@ -2,16 +2,19 @@
 
 from smile_runtime.projection.anndata_projection import project
 from smile_runtime.projection.array_projection import ArrayProjection, project_arrays
+from smile_runtime.projection.encoder_input import EncoderInput, read_encoder_input
 from smile_runtime.projection.expected_accuracy import expectation_text
 from smile_runtime.projection.file_projection import is_projected, project_file
 from smile_runtime.projection.preparation import ProjectionOptions
 
 __all__ = [
     "ArrayProjection",
+    "EncoderInput",
     "ProjectionOptions",
     "expectation_text",
     "is_projected",
     "project",
     "project_arrays",
     "project_file",
+    "read_encoder_input",
 ]

@@ -70,11 +70,16 @@ class Projector:
             records[cells] = self._project(part, self.matches[key], interpretation)
         return records
 
+    def encoder_input(
+        self, rows: Matrix, match: FeatureMatch, interpretation: ValueInterpretation
+    ) -> tuple[Matrix, NDArray[np.float32], NDArray[np.float64]]:
+        """Return raw values in the encoder's feature order, size factors and totals of rows; raises as a call."""
+        linear, totals = self.interpreter.linear_rows(rows, interpretation)
+        return match.select(linear), self.encoder.preprocessing.size_factors(totals), totals
+
     def _project(self, rows: Matrix, match: FeatureMatch, interpretation: ValueInterpretation) -> Records:
         """Project rows that measured the same features."""
-        linear, totals = self.interpreter.linear_rows(rows, interpretation)
-        raw = match.select(linear)
-        size_factor = self.encoder.preprocessing.size_factors(totals)
+        raw, size_factor, totals = self.encoder_input(rows, match, interpretation)
         embedding, values = self._encode(raw, size_factor, match)
         if n_infinite := int((~np.isfinite(embedding).all(axis=1)).sum()):
             raise ValueKindError(

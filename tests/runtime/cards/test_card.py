@@ -16,7 +16,7 @@ from smile_runtime import Manifest, Space, SpaceError, project, read_manifest
 from smile_runtime.cards import metric_table
 from smile_runtime.cards.card import END, START, render_card
 from smile_runtime.cards.markdown import escaped
-from smile_runtime.manifest import MetricRecord, SourceRecord, StressRecord
+from smile_runtime.manifest import ExtensionRecord, MetricRecord, SourceRecord, StressRecord
 from smile_zoo.transfer.card_merge import merge_card, require_complete
 
 replace = msgspec.structs.replace
@@ -576,3 +576,27 @@ def test_first_paragraph_says_where_a_space_is_behind_a_baseline(pbmc: Manifest)
 def test_card_of_a_space_ahead_of_its_baselines_compares_in_the_table_alone(pbmc: Manifest) -> None:
     metrics = compared(("label transfer accuracy", "rna", 0.96, 0.95), ("FOSCTTM", "adt and rna", 0.1, 0.2))
     assert "a baseline outperforms" not in render_card(replace(pbmc, metrics=metrics))
+
+
+def test_added_cells_are_no_training_data(pbmc):
+    source = SourceRecord(name="Own *cells*", license="CC0-1.0", sha256="a" * 64)
+    extension = ExtensionRecord(
+        space="pbmc",
+        manifest_sha256="b" * 64,
+        modality="rna",
+        n_cells=1200,
+        n_points=40,
+        new_labels=["Platelet"],
+        sources=["a" * 64],
+    )
+    extended = replace(pbmc, sources=[*pbmc.sources, source], extensions=[extension])
+    card = render_card(extended)
+    training, _, added = card.partition("## Training data")[2].partition("## Added cells")
+    assert "Own" not in training
+    added = added.partition("## ")[0]
+    text = r"1,200 cells of Own \*cells\*, added to the space pbmc without training"
+    assert f"- {text} (manifest sha256 `bbbbbbbbbbbb`); new labels: Platelet" in added
+    assert r"- Own \*cells\* (license: CC0-1.0)" in added
+    assert f"cells; among them {text}\n" in card
+    assert "Own" not in card.partition("\n---\n")[0]
+    assert "## Added cells" not in render_card(pbmc)

@@ -155,3 +155,18 @@ def test_columns_are_voted_on_independently():
 def test_without_label_columns_nothing_is_transferred():
     none = replace(REFERENCE, label=np.empty((4, 0), np.int64), label_columns=())
     assert transfer_labels(neighbors([[0, 1]], [[0.1, 0.2]]), none) == []
+
+
+def test_points_without_a_label_vote_for_none():
+    """A new type whose lineage is not stated wins against T cells if it has more votes, whatever its lineage."""
+    new = [4, -1, -1, -1]
+    reference = hierarchical([CD4, CD8, new], [2, 2, 5])
+    fine, lineage, blood, tissue = reference.label_columns
+    fine = LabelColumn(name="type", labels=[*fine.labels, "new"], within="lineage", parents=[*fine.parents, -1])
+    reference = replace(reference, label_columns=(fine, lineage, blood, tissue))
+    won = transfer_labels(neighbors([[0, 1, 2]], [[1.0] * 3]), reference)
+    assert [int(column.label[0]) for column in won] == new
+    assert [float(column.share[0]) for column in won] == pytest.approx([5 / 9] * 4)
+    few = replace(reference, weight=np.array([2, 2, 3], np.float32))
+    won = transfer_labels(neighbors([[0, 1, 2]], [[1.0] * 3]), few)
+    assert [int(column.label[0]) for column in won] == [0, 0, 0, -1]

@@ -152,3 +152,15 @@ def test_text_of_a_space_has_five_lines(pbmc_path):
     ]
     assert lines[4].startswith(f"  source: packaged, {pbmc_path}, manifest sha256 ")
     assert len(lines) == 5
+
+
+def test_points_may_lack_a_label_only_in_further_columns(pbmc_copy):
+    arrays = load_file(pbmc_copy / POINTS)
+    arrays["label"][3, 1] = -1
+    save_file(arrays, pbmc_copy / POINTS)
+    with pytest.raises(IntegrityError, match="labels of 'cell_type' outside of their 'cell_type_broad'"):
+        _ = open_space(pin_again(pbmc_copy, POINTS)).reference
+    arrays["label"][3] = -1
+    save_file(arrays, pbmc_copy / POINTS)
+    with pytest.raises(IntegrityError, match="points without a label of 'cell_type'"):
+        _ = open_space(pin_again(pbmc_copy, POINTS)).reference

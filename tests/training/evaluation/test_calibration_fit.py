@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from smile_runtime.manifest import DissimilarityRecord, TrendRecord
+from smile_runtime.manifest import CalibrationRecord, DissimilarityRecord, EvidenceWeights, TrendRecord
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
 from smile_runtime.mapping.dissimilarity import Measures
-from smile_training.evaluation.calibration_fit import calibrate
+from smile_training.evaluation.calibration_fit import calibrate, pool_calibrations
 from smile_training.evaluation.queried_cells import QueriedCells
 
 PLAIN = TrendRecord(coefficients=[0.0] * 6, spread=1.0)
@@ -120,3 +120,26 @@ def test_doublets_are_less_confident_than_cells_and_leave_these_calibrated() -> 
     assert confidence(mixed).mean() < confidence(cells).mean() - 0.02
     assert confidence(cells).mean() == pytest.approx(0.9, abs=0.03)
     assert record.n_cells == n
+
+
+def test_calibrations_are_pooled_by_their_numbers_of_cells() -> None:
+    weights = EvidenceWeights(vote=2.0, distance=0.0, detected=0.0, measured=0.0, distance_detected=0.0)
+    one = CalibrationRecord(
+        evidence=[0.0, 2.0], probability=[0.0, 1.0], expected_calibration_error=0.02, n_cells=300, weights=weights
+    )
+    other = CalibrationRecord(
+        evidence=[1.0, 3.0], probability=[0.1, 0.5], expected_calibration_error=0.06, n_cells=100, weights=weights
+    )
+    pooled = pool_calibrations(one, other)
+    assert pooled.evidence == [0.0, 1.0, 2.0, 3.0]
+    assert pooled.probability == pytest.approx([0.025, 0.4, 0.825, 0.875])
+    assert pooled.expected_calibration_error == pytest.approx(0.03)
+    assert (pooled.n_cells, pooled.weights) == (400, weights)
+
+
+def test_given_weights_are_kept() -> None:
+    rng = np.random.default_rng(4)
+    share = rng.uniform(0.6, 1.0, 500).astype(np.float32)
+    cells = queried(rng.random(500) < share, share, rng.normal(0, 1, 500))
+    weights = EvidenceWeights(vote=1.0, distance=-0.5, detected=0.1, measured=0.0, distance_detected=0.0)
+    assert calibrate([cells], [], [], 0, RECORD, weights).weights == weights

@@ -3,7 +3,12 @@
 import numpy as np
 
 from smile_runtime.mapping.dissimilarity import Measures, in_units
-from smile_training.evaluation.dissimilarity_fit import LABORATORY_ALLOWANCE, fit_similarity, fit_trend
+from smile_training.evaluation.dissimilarity_fit import (
+    LABORATORY_ALLOWANCE,
+    fit_similarity,
+    fit_trend,
+    widen_similarity,
+)
 from smile_training.evaluation.queried_cells import QueriedCells
 
 
@@ -74,3 +79,14 @@ def test_without_profiles_the_quantiles_are_those_of_the_distance():
     record = fit_similarity([simulated(100, 6)], [], None, 100)
     assert record.dissimilarity is None
     np.testing.assert_allclose(record.quantiles, 0.5)
+
+
+def test_further_cells_widen_a_similarity_only_where_they_are_less_similar():
+    record = fit_similarity([simulated(4000, 7)], [], "p", 4000)
+    near, far = simulated(1000, 8), simulated(1000, 9, shift=3.0)
+    same = widen_similarity(record, [[near]], 1000)
+    assert (same.quantiles, same.n_cells) == (record.quantiles, 5000)
+    wider = widen_similarity(record, [[near], [far]], 2000)
+    assert np.median(wider.quantiles) > np.median(record.quantiles) + 1
+    assert (np.diff(wider.quantiles) >= 0).all()
+    assert wider.dissimilarity == record.dissimilarity

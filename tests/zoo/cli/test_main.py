@@ -5,9 +5,10 @@ import sys
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from smile_runtime import DependencyError
-from smile_zoo.cli.main import BUILT_IN, TRAINING, cli
+from smile_zoo.cli.main import BUILT_IN, TRAINING, LazyGroup, cli
 
 
 def test_help_lists_every_command(run) -> None:
@@ -62,6 +63,17 @@ def test_wrong_usage_exits_with_2(run, arguments: list[str], text: str) -> None:
     assert done.returncode == 2
     assert text in done.stderr
     assert done.stdout == ""
+
+
+def test_commands_of_training_open_spaces_by_name() -> None:
+    @click.command()
+    @click.pass_obj
+    def show(load) -> None:
+        click.echo(load("pbmc").revision)
+
+    group = LazyGroup(callback=cli.callback, params=cli.params)
+    group.get_command = lambda _ctx, _name: show
+    assert CliRunner().invoke(group, ["show"]).stdout == "packaged\n"
 
 
 def test_a_subcommand_that_an_older_installation_lacks_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:

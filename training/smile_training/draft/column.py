@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -57,8 +58,10 @@ class Column:
         return f"{self.name}: {len(self.counts):,} values, such as {examples}"
 
 
-def choose_column(surveys: Sequence[Survey], name: str | None, role: Role) -> Column:
+def choose_column(surveys: Sequence[Survey], name: str | None, role: Role, *, required: bool = False) -> Column:
     """Return the column of a name, after checks that it can play its role.
+
+    An error offers to do without the column unless it is required.
 
     Raises
     ------
@@ -66,30 +69,29 @@ def choose_column(surveys: Sequence[Survey], name: str | None, role: Role) -> Co
         If there is no name or no such column, or the column holds measurements or names of cells; the message lists
         columns that would do.
     """
+    unusable = partial(_unusable, surveys, role, required=required)
     if name is None:
-        raise _unusable(surveys, role, f"no column of {role} was named for {_files(surveys)}")
+        raise unusable(f"no column of {role} was named for {_files(surveys)}")
     without = [survey for survey in surveys if name not in survey.obs]
     if without and len(without) < len(surveys):
-        raise _unusable(surveys, role, f"{_files(without)} lacks the column {name!r}, which other files have")
+        raise unusable(f"{_files(without)} lacks the column {name!r}, which other files have")
     if without:
-        raise _unusable(surveys, role, f"{_files(surveys)} has no column {name!r}")
+        raise unusable(f"{_files(surveys)} has no column {name!r}")
     for survey in surveys:
         if _holds_fractions(survey.obs[name]):
-            raise _unusable(
-                surveys,
-                role,
+            raise unusable(
                 f"the column {name!r} of {survey.path.name} holds floating-point numbers, which are no names; if they "
                 "are, convert it to text first",
             )
     column = Column(name, _texts(surveys, name))
     n_values, n_cells = len(column.counts), len(column.values)
     if n_values == 0:
-        raise _unusable(surveys, role, f"the column {name!r} is empty")
+        raise unusable(f"the column {name!r} is empty")
     if n_values > max(1, _MAX_FRACTION * n_cells):
         problem = f"the column {name!r} has {n_values:,} values for {n_cells:,} cells, as names or measurements have"
-        raise _unusable(surveys, role, problem)
+        raise unusable(problem)
     if role == "batch" and (n_missing := int(column.values.isna().sum())):
-        raise _unusable(surveys, role, f"{n_missing:,} cells have no value in the column {name!r}")
+        raise unusable(f"{n_missing:,} cells have no value in the column {name!r}")
     return column
 
 
@@ -133,17 +135,18 @@ def batches_by_file(surveys: Sequence[Survey], titles: Sequence[str], batch: Col
     return Column("file", files) if batch is None else Column(f"file and {batch.name}", files + ", " + batch.values)
 
 
-def _unusable(surveys: Sequence[Survey], role: Role, problem: str) -> RecipeError:
+def _unusable(surveys: Sequence[Survey], role: Role, problem: str, *, required: bool) -> RecipeError:
     columns = usable_columns(surveys, role)[:_MAX_LISTED]
     otherwise = "choose 'none' to train without labels" if role == "labels" else "omit it to train without batches"
+    if not columns and required:
+        return RecipeError(f"{problem}, and no other column would do; add a column of {role}")
     if not columns:
         nothing: dict[str, object] = {"labels": "none"} if role == "labels" else {"batch": False}
         return RecipeError(f"{problem}, and no other column would do; {otherwise}", options=nothing)
     listed = "".join(f"\n- {column}" for column in columns)
-    return RecipeError(
-        f"{problem}; choose one of the columns below, the likeliest first, or {otherwise}{listed}",
-        options={role: columns[0].name},
-    )
+    advice = "choose one of the columns below, the likeliest first"
+    advice += "" if required else f", or {otherwise}"
+    return RecipeError(f"{problem}; {advice}{listed}", options={role: columns[0].name})
 
 
 def _files(surveys: Sequence[Survey]) -> str:

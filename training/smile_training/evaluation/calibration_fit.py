@@ -29,6 +29,7 @@ def calibrate(
     doublets: Sequence[QueriedCells],
     column: int,
     record: DissimilarityRecord | None,
+    weights: EvidenceWeights | None = None,
 ) -> CalibrationRecord:
     """Fit the probability of a correct label to the evidence for it, by isotonic regression.
 
@@ -48,6 +49,8 @@ def calibrate(
         Index of the label column.
     record
         Computation of the dissimilarity; None to use vote shares alone.
+    weights
+        Weights of the evidence; None to fit them.
     """
     even = _even_half(measured)
     everything = _Evidence.of([*measured, *degraded], doublets, column, record)
@@ -55,10 +58,25 @@ def calibrate(
     probability = np.empty(len(tested.right), np.float32)
     for part in (even, set(tested.names) - even):
         inside = np.isin(tested.names, list(part))
-        fitted = _fit(everything.subset(~np.isin(everything.names, list(part))), record, float("nan"))
+        fitted = _fit(everything.subset(~np.isin(everything.names, list(part))), record, float("nan"), weights)
         probability[inside] = calibrate_confidence(_value(tested.terms[inside], fitted), fitted)
     error = expected_calibration_error(probability, tested.right)
-    return _fit(everything, record, error)
+    return _fit(everything, record, error, weights)
+
+
+def pool_calibrations(one: CalibrationRecord, other: CalibrationRecord) -> CalibrationRecord:
+    """Return the mean of two calibrations of the same evidence, weighted by their numbers of cells, as is the error."""
+    n_cells = np.array([one.n_cells, other.n_cells])
+    evidence = np.unique([*one.evidence, *other.evidence])
+    probability = [np.interp(evidence, each.evidence, each.probability) for each in (one, other)]
+    errors = [one.expected_calibration_error, other.expected_calibration_error]
+    return CalibrationRecord(
+        evidence=[float(each) for each in evidence],
+        probability=[float(each) for each in np.average(probability, axis=0, weights=n_cells)],
+        expected_calibration_error=float(np.average(errors, weights=n_cells)),
+        n_cells=int(n_cells.sum()),
+        weights=one.weights,
+    )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -115,8 +133,11 @@ def _even_half(cells: Sequence[QueriedCells]) -> set[str]:
     return set(names[::2])
 
 
-def _fit(evidence: _Evidence, record: DissimilarityRecord | None, error: float) -> CalibrationRecord:
-    weights = None if record is None else _fit_weights(evidence)
+def _fit(
+    evidence: _Evidence, record: DissimilarityRecord | None, error: float, weights: EvidenceWeights | None
+) -> CalibrationRecord:
+    if record is not None and weights is None:
+        weights = _fit_weights(evidence)
     value = evidence.terms[:, 0] if weights is None else weigh_evidence(evidence.terms, weights)
     fit = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
     fit.fit(value, evidence.right.astype(float), sample_weight=evidence.weight)

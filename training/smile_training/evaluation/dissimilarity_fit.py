@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,13 +41,37 @@ def fit_similarity(
         Number of cells.
     """
     record = None if profiles is None else _fit_units(joined([_known(each) for each in within]), profiles)
+    expected = np.quantile(_pooled(within, record), np.linspace(0, 1, N_QUANTILES))
+    expected += 0.0 if record is None else LABORATORY_ALLOWANCE
+    return SimilarityRecord(quantiles=_largest(expected, between, record), n_cells=n_cells, dissimilarity=record)
+
+
+def widen_similarity(
+    record: SimilarityRecord, between: Sequence[Sequence[QueriedCells]], n_cells: int
+) -> SimilarityRecord:
+    """Take further left-out cells into account, in the units of the record; the least similar ones count.
+
+    Parameters
+    ----------
+    record
+        Similarity that was fitted before.
+    between
+        For each fold, its left-out cells, as measured and degraded.
+    n_cells
+        Number of these cells.
+    """
+    quantiles = _largest(np.array(record.quantiles), between, record.dissimilarity)
+    return msgspec.structs.replace(record, quantiles=quantiles, n_cells=record.n_cells + n_cells)
+
+
+def _largest(
+    quantiles: NDArray[np.float64], between: Sequence[Sequence[QueriedCells]], record: DissimilarityRecord | None
+) -> list[float]:
+    """Return the largest of the given quantiles and those of each fold that has cells of known types."""
+    probabilities = np.linspace(0, 1, len(quantiles))
     folds = [_pooled(cells, record) for cells in between if any(each.known.any() for each in cells)]
-    probabilities = np.linspace(0, 1, N_QUANTILES)
-    expected = np.quantile(_pooled(within, record), probabilities) + (0.0 if record is None else LABORATORY_ALLOWANCE)
-    quantiles = np.max([expected, *(np.quantile(fold, probabilities) for fold in folds)], axis=0)
-    return SimilarityRecord(
-        quantiles=[float(f"{value:.6g}") for value in quantiles], n_cells=n_cells, dissimilarity=record
-    )
+    largest = np.max([quantiles, *(np.quantile(fold, probabilities) for fold in folds)], axis=0)
+    return [float(f"{value:.6g}") for value in largest]
 
 
 def _known(cells: QueriedCells) -> Measures:

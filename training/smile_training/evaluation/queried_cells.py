@@ -19,7 +19,7 @@ from smile_runtime.mapping import (
 )
 from smile_runtime.query import measured_features, split_by_features
 from smile_training.data import Cells
-from smile_training.model import TrainedEncoder
+from smile_training.model import CellEncoder
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,7 +57,7 @@ class QueriedCells:
 
 
 def query_cells(
-    cells: Cells, encoder: TrainedEncoder, reference: Reference, profiles: LabelProfiles | None, n_neighbors: int
+    cells: Cells, encoder: CellEncoder, reference: Reference, profiles: LabelProfiles | None, n_neighbors: int
 ) -> QueriedCells:
     """Map cells onto a reference, as a projection does.
 
@@ -66,7 +66,7 @@ def query_cells(
     cells
         Cells of one modality.
     encoder
-        Its trained encoder.
+        Its encoder.
     reference
         Points that label the cells.
     profiles
@@ -96,13 +96,12 @@ def query_cells(
 
 def _measure(
     cells: Cells,
-    encoder: TrainedEncoder,
+    encoder: CellEncoder,
     components: NDArray[np.float32] | None,
     profiles: LabelProfiles,
     distance: NDArray[np.float32],
 ) -> Measures:
     """Measure cells, those with the same measured features together."""
-    feature_weight = encoder.network.feature_weight.double().numpy()
     parts, order = [], []
     for key, rows in split_by_features(cells.raw).items():
         measured = measured_features(key, len(cells.features))
@@ -111,7 +110,7 @@ def _measure(
             (raw > 0).astype(np.float32) if encoder.preprocessing.binarize else raw,
             None if components is None else components[rows],
         )
-        weight = float(feature_weight[measured].sum())
+        weight = float(encoder.feature_weight[measured].sum())
         parts.append(measure(distance[rows], values, profiles.select_features(measured), weight))
         order.append(rows)
     return joined(parts).subset(np.argsort(np.concatenate(order)))

@@ -153,7 +153,7 @@ def write_space(folder: Path, recipe: Recipe, contents: SpaceContents) -> Manife
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in BUILD_PACKAGES},
         },
-        files=_file_records(folder),
+        files=file_records(folder),
     )
     (folder / CARD_NAME).write_text(render_card(manifest), "utf-8", newline="\n")
     (folder / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
@@ -216,12 +216,11 @@ def _write_encoder(
     )
     if record.similarity is not None and record.similarity.dissimilarity is not None:
         _write_profiles(folder / record.similarity.dissimilarity.profiles, contents.cells[modality], encoder)
-    weight = encoder.network.feature_weight.double().numpy()
     features = FeatureTable(
         encoder.features,
         mean=preprocessing.mean,
         std=preprocessing.std,
-        weight=weight,
+        weight=encoder.feature_weight,
         idf=preprocessing.idf,
         band=preprocessing.band,
     )
@@ -283,7 +282,8 @@ def _without_folder(path: str) -> str:
     return Path(path).name if Path(path).is_absolute() else path
 
 
-def _file_records(folder: Path) -> dict[str, FileRecord]:
+def file_records(folder: Path) -> dict[str, FileRecord]:
+    """Return digest and size of every file in a folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
         path.relative_to(folder).as_posix(): FileRecord(sha256=sha256_file(path), size=path.stat().st_size)

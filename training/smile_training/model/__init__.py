@@ -1,7 +1,9 @@
 """The SMILE network, its losses, variants and pairings, and fitted preprocessing."""
 
+from smile_training.model.cell_encoder import CellEncoder
 from smile_training.model.device_copy import copy_to
 from smile_training.model.encoder_input import EncoderInput, dense_chunk_rows
+from smile_training.model.frozen_encoder import FrozenEncoder
 from smile_training.model.network import SmileNetwork
 from smile_training.model.pairing import neighbor_partners, paired_rows, self_partners
 from smile_training.model.preprocessing_fit import fit_preprocessing, select_features
@@ -19,8 +21,10 @@ from smile_training.model.variants import (
 )
 
 __all__ = [
+    "CellEncoder",
     "EncodedView",
     "EncoderInput",
+    "FrozenEncoder",
     "SmileNetwork",
     "TrainedEncoder",
     "TrainingPhase",

@@ -27,6 +27,12 @@ class TrainedEncoder:
     loss_curve: list[float] = field(default_factory=list)
     """Mean loss of each epoch."""
 
+    @property
+    def feature_weight(self) -> NDArray[np.float64]:
+        """Fraction of the feature weight on each feature, shape ``(n_features,)``."""
+        weight: NDArray[np.float64] = self.network.feature_weight.double().numpy()
+        return weight
+
     def align_features(self, cells: Cells) -> Cells:
         """Return the cells with the encoder's features, in its order.
 

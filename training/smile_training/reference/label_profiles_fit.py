@@ -1,5 +1,7 @@
 """Profiles of the labels, fitted to the cells of one modality."""
 
+from dataclasses import replace
+
 import numpy as np
 import scipy
 from numpy.typing import NDArray
@@ -8,7 +10,7 @@ from smile_runtime.arrays import Matrix, is_sparse
 from smile_runtime.manifest import AcceptedValues
 from smile_runtime.mapping import LabelProfiles
 from smile_training.data import Cells, count_units
-from smile_training.model import TrainedEncoder
+from smile_training.model import CellEncoder
 
 SMOOTHING_COUNTS = 2000.0
 """Counts of the average profile that are added to those of each label, so that no feature is impossible."""
@@ -27,7 +29,7 @@ def profiles_name(modality: str) -> str:
     return f"profiles/{modality}.safetensors"
 
 
-def fit_label_profiles(cells: Cells, encoder: TrainedEncoder) -> LabelProfiles:
+def fit_label_profiles(cells: Cells, encoder: CellEncoder) -> LabelProfiles:
     """Fit the profiles of the primary labels.
 
     Parameters
@@ -35,7 +37,7 @@ def fit_label_profiles(cells: Cells, encoder: TrainedEncoder) -> LabelProfiles:
     cells
         Labeled cells with the encoder's features, in its order.
     encoder
-        Trained encoder.
+        Encoder of the cells.
     """
     _, components = encoder.embed_with_components(cells)
     labels, n_labels = cells.labels, len(cells.label_names)
@@ -53,6 +55,46 @@ def fit_label_profiles(cells: Cells, encoder: TrainedEncoder) -> LabelProfiles:
         log_profile=np.log(share).astype(np.float16).astype(np.float32),  # as stored
         center=center.astype(np.float32),
         whitening=whitening.astype(np.float32),
+    )
+
+
+def extend_label_profiles(profiles: LabelProfiles, cells: Cells, encoder: CellEncoder) -> LabelProfiles:
+    """Add the profiles of labels that come after those of the given profiles, which stay as they are.
+
+    Parameters
+    ----------
+    profiles
+        Profiles of the first labels.
+    cells
+        Labeled cells with the encoder's features, in its order; features that they did not measure get the average
+        share of the given profiles.
+    encoder
+        Encoder of the cells.
+    """
+    extended = add_empty_profiles(profiles, len(cells.label_names))
+    new = np.setdiff1d(cells.labels, np.arange(-1, len(profiles.log_profile)))
+    if len(new) == 0:
+        return extended
+    counts, totals = _sums(cells, binary=encoder.preprocessing.binarize)  # (n_labels, n_features) each
+    average = np.exp(profiles.log_profile, dtype=np.float64).mean(axis=0)
+    share = (counts + SMOOTHING_COUNTS * average) / (totals + SMOOTHING_COUNTS)
+    share /= share.sum(axis=1, keepdims=True)
+    extended.log_profile[new] = np.log(share[new]).astype(np.float16)
+    if profiles.has_components:
+        _, components = encoder.embed_with_components(cells)
+        assert components is not None
+        for label in new:
+            extended.center[label] = components[cells.labels == label].mean(axis=0) @ profiles.whitening
+    return extended
+
+
+def add_empty_profiles(profiles: LabelProfiles, n_labels: int) -> LabelProfiles:
+    """Return profiles of more labels, the others without cells: no cell is nearer to them than to the first ones."""
+    n_others = n_labels - len(profiles.log_profile)
+    return replace(
+        profiles,
+        log_profile=np.concatenate([profiles.log_profile, np.repeat(profiles.log_profile[:1], n_others, axis=0)]),
+        center=np.concatenate([profiles.center, np.full((n_others, profiles.center.shape[1]), _FAR, np.float32)]),
     )
 
 

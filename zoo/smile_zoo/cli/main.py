@@ -10,14 +10,17 @@ import sys
 import warnings
 from contextlib import suppress
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from smile_runtime.errors import DependencyError, SmileError
 from smile_runtime.io import interrupt_on_signals
-from smile_zoo.cli.console import message_text, print_line, terminal_text
+from smile_zoo.cli.console import message_text, print_line, progress_bar, terminal_text
 from smile_zoo.cli.flags import error_text
+
+if TYPE_CHECKING:
+    from smile_runtime import Space
 
 BUILT_IN = {
     "bundle": "Pack a SPACE into one file for a machine without a network.",
@@ -38,6 +41,7 @@ BUILT_IN = {
 
 TRAINING = {
     "evaluate": "Measure a RECIPE on held-out cells, next to its baselines.",
+    "extend": "Extend the reference of a SPACE by labeled cells in DATA files, without training.",
     "train": "Train a space from a RECIPE or from DATA files, measure it, and write its directory.",
 }
 """Subcommands that smile_training adds through the entry-point group ``smile_zoo.commands``."""
@@ -96,18 +100,30 @@ def _training_command(name: str) -> click.Command:
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="smile-zoo")
 @click.option("-v", "--verbose", is_flag=True, help="Print more details on stderr.")
-def cli(*, verbose: bool) -> None:
+@click.pass_context
+def cli(context: click.Context, /, *, verbose: bool) -> None:
     """Project single cells into published SMILE spaces, and train new ones.
 
     \b
     Example:
       smile-zoo project query.h5ad pbmc -o out.h5ad --report report.html
     """
+    context.obj = _load
     for package in ("smile_runtime", "smile_zoo"):
         logging.getLogger(package).setLevel(logging.INFO if verbose else logging.WARNING)
     logging.getLogger("smile_training").setLevel(logging.INFO)
     os.environ.setdefault("HF_HUB_VERBOSITY", "warning" if verbose else "error")
     logging.getLogger("huggingface_hub").propagate = False  # it has a handler of its own
+
+
+def _load(name: str) -> "Space":
+    """Open a space by any name, with its torch weights; for commands of smile_training, which cannot import this."""
+    from smile_runtime import open_space
+    from smile_zoo.transfer import pull
+
+    with progress_bar("pulling", unit="B") as progress:
+        pulled = pull(name, with_training=True, progress=progress)
+    return open_space(pulled.path, device="cpu", revision=pulled.revision)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import click
 import msgspec
 
+from smile_runtime.cards import extension_text
 from smile_zoo.cli import options
 from smile_zoo.cli.console import print_fields, print_json, size_text
 from smile_zoo.transfer import PulledSpace, pull_manifest
@@ -49,6 +50,7 @@ def _fields(pulled: PulledSpace) -> list[tuple[str, str]]:
         if record.int8
     ]
     rows += [("reference", f"{reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells")]
+    rows += [("extension", extension_text(manifest, each)) for each in manifest.extensions or ()]
     rows += [(f"labels, {column.name}", ", ".join(column.labels)) for column in reference.label_columns]
     rows += [] if reference.label_columns else [("labels", "none")]
     rows += [("source", f"{source.name} ({source.license})") for source in manifest.sources]
