@@ -305,6 +305,43 @@ def test_a_build_cut_off_twice_and_resumed_gives_what_an_unbroken_one_gives(
     assert (left["repeat-1-fold-0"], left["repeat-1-fold-1"]) == (0, 0)
 
 
+def test_a_finished_evaluation_is_not_repeated(
+    built: Path, recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "tiny"
+    go = partial(build_space, recipe_of(), output, data_folder=counts_folder, device="cpu")
+
+    def killed(*_arguments: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "write_space", killed)
+        with pytest.raises(Killed):
+            go()
+    assert {"evaluation.msgpack", "map.png", "space.safetensors"} <= {
+        path.name for path in (tmp_path / "tiny.checkpoint").iterdir()
+    }
+    told: list[tuple[str, int]] = []
+    go(resume=True, stage=recorder(told))
+    assert [run for run, _ in told] == ["space"]
+    assert (output / "config.json").read_bytes() == (built / "config.json").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\x82\xabfingerprint"])
+def test_a_damaged_evaluation_is_named(
+    recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "tiny"
+    go = partial(build_space, recipe_of(), output, data_folder=counts_folder, device="cpu")
+    with pytest.raises(Killed):
+        go(stage=recorder([], "repeat-0-fold-0"))
+    for name in ("evaluation.msgpack", "map.png"):
+        (tmp_path / "tiny.checkpoint" / name).write_bytes(content)
+    with pytest.raises(TrainingError, match=r"evaluation\.msgpack is damaged: .*; start again"):
+        go(resume=True)
+
+
 def test_the_checkpoint_of_another_recipe_is_refused_and_removed_without_resume(
     recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path
 ) -> None:

@@ -3,9 +3,11 @@
 import hashlib
 import logging
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -15,11 +17,18 @@ from numpy.typing import NDArray
 
 from smile_runtime.cards import unstated_facts
 from smile_runtime.errors import OutputError, RecipeError
-from smile_runtime.io import OwnFolder, atomic_directory, follow_link, require_apart, require_free
+from smile_runtime.io import OwnFolder, atomic_directory, atomic_path, follow_link, require_apart, require_free
 from smile_runtime.manifest import MANIFEST_NAME, Manifest, read_manifest
 from smile_runtime.space import SPACE_FOLDER, Space
-from smile_training.data import Dataset, data_file_paths, data_file_sha256, read_dataset, require_folds
-from smile_training.evaluation import Evaluation, count_splits, evaluate, matched_floor, structure_records
+from smile_training.data import Dataset, Fold, data_file_paths, data_file_sha256, read_dataset, require_folds
+from smile_training.evaluation import (
+    Evaluation,
+    SavedEvaluation,
+    count_splits,
+    evaluate,
+    matched_floor,
+    structure_records,
+)
 from smile_training.export import SpaceContents, write_space
 from smile_training.loop import (
     Checkpoint,
@@ -117,14 +126,34 @@ class SpaceBuilder:
         if not self.measurable:
             return None
         measured = [name for name in self.recipe.modalities if name not in self.given]
-        return evaluate(self.dataset, self.recipe, self.train, measured=measured, kept=list(self.given))
+        measure = partial(evaluate, self.dataset, self.recipe, self.train, measured=measured, kept=list(self.given))
+        saved = self.saved_evaluation
+        if saved is None:
+            return measure()
+        if (evaluation := saved.load()) is None:
+            evaluation = measure(show=partial(self._draw_fold, saved.picture))
+            saved.save(evaluation)
+        return evaluation
+
+    @property
+    def saved_evaluation(self) -> SavedEvaluation | None:
+        """Files that keep the evaluation; None without a folder for checkpoints."""
+        return None if self.checkpoints is None else SavedEvaluation(self.checkpoints, self._fingerprint("evaluation"))
+
+    def _draw_fold(self, path: Path, fold: Fold, encoders: Encoders) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with atomic_path(path) as unfinished:
+            draw_fold(unfinished, self.recipe, fold, encoders)
 
     def _checkpoint(self, part: str) -> Checkpoint | None:
         if self.checkpoints is None or not self.processes.leads:
             return None
+        path = self.checkpoints / f"{part}.safetensors"
+        return Checkpoint(path, self._fingerprint(part), n_processes=self.processes.size)
+
+    def _fingerprint(self, part: str) -> str:
         onto = "" if self.onto is None else self.onto.manifest_sha256
-        fingerprint = hashlib.sha256(msgspec.json.encode([self.recipe, self.sha256, onto, part])).hexdigest()
-        return Checkpoint(self.checkpoints / f"{part}.safetensors", fingerprint, n_processes=self.processes.size)
+        return hashlib.sha256(msgspec.json.encode([self.recipe, self.sha256, onto, part])).hexdigest()
 
 
 def prepare_builder(
@@ -215,8 +244,8 @@ def build_space(
 ) -> Manifest:
     """Build a space from a recipe: train, measure, calibrate and export.
 
-    Checkpoints are kept in ``<output>.checkpoint`` until the space is complete. To resume a build that is complete
-    returns the manifest that is there.
+    Checkpoints, and the finished evaluation, are kept in ``<output>.checkpoint`` until the space is complete. To resume
+    a build that is complete returns the manifest that is there.
 
     Parameters
     ----------
@@ -291,14 +320,15 @@ def build_space(
     evaluation = builder.measure() if measure else None
     embedding = {name: encoders[name].embed(cells) for name, cells in builder.dataset.cells.items()}
     require_free(output, force=force, replaceable=SPACE_FOLDER)  # again: training may have taken long
-    with atomic_directory(output) as partial:
+    with atomic_directory(output) as folder:
         curves = {name: encoder.loss_curve for name, encoder in encoders.items() if encoder.loss_curve}
-        draw_loss_curves(curves, recipe.title, partial / "loss.png")
+        draw_loss_curves(curves, recipe.title, folder / "loss.png")
         if evaluation is not None:
-            draw_fold(partial / "map.png", recipe, *evaluation.example)
+            assert builder.saved_evaluation is not None
+            shutil.copyfile(builder.saved_evaluation.picture, folder / "map.png")
             if any(evaluation.stress.values()):
-                draw_stress(partial / "stress.png", recipe.title, evaluation.stress)
-        manifest = write_space(partial, recipe, _space_contents(builder, encoders, evaluation, embedding))
+                draw_stress(folder / "stress.png", recipe.title, evaluation.stress)
+        manifest = write_space(folder, recipe, _space_contents(builder, encoders, evaluation, embedding))
     checkpoints.remove()
     return manifest
 

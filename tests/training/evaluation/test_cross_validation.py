@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import scipy
-import torch
 
 from smile_runtime.manifest import LabelColumn, MetricRecord
 from smile_training.data.cells import Cells
 from smile_training.data.dataset import Dataset
+from smile_training.data.folds import Fold
 from smile_training.data.label_columns import Labels
 from smile_training.evaluation import structure
 from smile_training.evaluation.cross_validation import evaluate, structure_records
@@ -50,7 +50,7 @@ class PlacingEncoder:
     def __init__(self, embed: Callable[[Cells], np.ndarray], n_features: int) -> None:
         self.embed = embed
         self.preprocessing = SimpleNamespace(binarize=False)
-        self.network = SimpleNamespace(feature_weight=torch.full((n_features,), 1 / n_features))
+        self.feature_weight = np.full(n_features, 1 / n_features)
 
     def align_features(self, cells: Cells) -> Cells:
         return cells
@@ -85,7 +85,8 @@ def test_no_encoder_sees_the_cells_it_is_measured_on(labeled: Cells, make_recipe
         return {"rna": PlacingEncoder(embed, len(labeled.features))}
 
     recipe = make_recipe(reference={"folds": 3, "repeats": 2, "kind": "cells"}, seed=7)
-    evaluation = evaluate(Dataset({"rna": labeled}), recipe, train)
+    first: list[tuple[Fold, dict[str, PlacingEncoder]]] = []
+    evaluation = evaluate(Dataset({"rna": labeled}), recipe, train, show=lambda *shown: first.append(shown))
 
     assert len(seen) == 6
     for repeat in range(2):
@@ -105,7 +106,7 @@ def test_no_encoder_sees_the_cells_it_is_measured_on(labeled: Cells, make_recipe
     assert calibration.n_cells == 38
     assert min(calibration.probability) > 0.95  # not 1: doublets count, too
     assert evaluation.label_modalities == {"rna": ["rna"]}
-    split, _ = evaluation.example
+    ((split, _),) = first
     assert set(identity(split.train.cells["rna"])) == set(seen["repeat-0-fold-0"])
 
 

@@ -2,12 +2,14 @@
 
 from smile_training.evaluation.added_cells import AddedEvaluation, evaluate_added
 from smile_training.evaluation.cross_validation import Evaluation, evaluate, structure_records
+from smile_training.evaluation.saved_evaluation import SavedEvaluation
 from smile_training.evaluation.splits import count_splits
 from smile_training.evaluation.stress import matched_floor
 
 __all__ = [
     "AddedEvaluation",
     "Evaluation",
+    "SavedEvaluation",
     "count_splits",
     "evaluate",
     "evaluate_added",

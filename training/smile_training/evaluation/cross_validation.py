@@ -1,7 +1,8 @@
 """Cross-validation: the metrics of the SMILE paper, and of label transfer to left-out cells.
 
-Each repeat is a cross-validation with its own seed; of many cells, one training on a sample takes its place. Label transfer and FOSCTTM are measured on left-out cells,
-silhouettes and ARI on the training cells, which form the reference. The baselines see the same cells.
+Each repeat is a cross-validation with its own seed; with many cells, one training on a sample takes its place. Label
+transfer and FOSCTTM are measured on left-out cells, silhouettes and ARI on the training cells, which form the
+reference. The baselines see the same cells.
 """
 
 import logging
@@ -69,8 +70,6 @@ class Evaluation:
         Dissimilarity of known-type cells to the reference, by modality.
     stress
         Accuracy on degraded cells of the first repeat, by modality; empty without labels.
-    example
-        First fold and the encoders trained on it, for a picture.
     """
 
     metrics: list[MetricRecord]
@@ -78,7 +77,6 @@ class Evaluation:
     calibrations: dict[str, dict[str, CalibrationRecord]]
     similarities: dict[str, SimilarityRecord]
     stress: dict[str, list[StressRecord]]
-    example: tuple[Fold, Encoders]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -107,6 +105,7 @@ def evaluate(
     *,
     measured: Iterable[str] | None = None,
     kept: Iterable[str] = (),
+    show: Callable[[Fold, Encoders], object] = lambda _fold, _encoders: None,
 ) -> Evaluation:
     """Cross-validate a recipe.
 
@@ -122,6 +121,8 @@ def evaluate(
         Modalities to measure; None for all. Others have been trained on the left-out cells, too.
     kept
         Modalities of a reference that is kept as it is; empty if all modalities are in the reference.
+    show
+        Called with the first fold and the encoders trained on it.
     """
     settings, kept = recipe.reference, list(kept) or list(recipe.modalities)
     measured = list(recipe.modalities if measured is None else measured)
@@ -135,7 +136,7 @@ def evaluate(
     log, between = MetricLog(dataset, n_repeats), MetricLog(dataset, 1, of=LEFT_OUT_BATCHES)
     queried: dict[LabelSource, _Queried] = defaultdict(_Queried)
     peers: dict[str, list[BaselineHits]] = defaultdict(list)
-    example: tuple[Fold, Encoders] | None = None
+    shown = False
     for split in splits:
         try:
             encoders = train(split.train, split.seed, split.name)
@@ -147,7 +148,9 @@ def evaluate(
         fitted = _baselines(split.train, recipe, split.seed)
         if split.cells is not None:
             fold = Fold(split.train, split.cells)
-            example = example or (fold, encoders)
+            if not shown:
+                show(fold, encoders)
+                shown = True
             stressed = split.repeat == 0 and bool(dataset.label_names)
             ours = _measure_fold(fold, encoders, recipe, sources, queried, seed=split.seed, stressed=stressed)
             log.add(split.repeat, *ours)
@@ -162,7 +165,6 @@ def evaluate(
             log_baselines(
                 between, 0, fold.train, fold.left_out, fitted=fitted, measured=measured, structure=split.cells is None
             )
-    assert example is not None
     chosen = {name: LabelSource(name, (name,) if name in kept else (kept[0],)) for name in recipe.modalities}
     for name in measured if dataset.label_names else ():
         chosen[name] = _most_accurate(log, dataset.cells[name].labels, sources[name])
@@ -194,7 +196,6 @@ def evaluate(
             )
             for name, each in calibrations.items()
         },
-        example=example,
     )
 
 

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from smile_runtime.errors import TrainingError
 from smile_runtime.io import OwnFolder, atomic_path
 
-_FILE_NAME = re.compile(r"\.?(space|repeat-\d+-fold-\d+|batches-\d+)(-.+)?(\.\d+\.partial)?\.safetensors")
+_FILE_NAME = re.compile(
+    r"\.?((space|repeat-\d+-fold-\d+|batches-\d+)(-.+)?|evaluation|map)(\.\d+\.partial)?\.(safetensors|msgpack|png)"
+)
 
 
 def checkpoint_folder(output: Path) -> OwnFolder:
