@@ -7,7 +7,7 @@ folds of left-out batches of the first space; spaces without a study or a type h
 the allowance for other laboratories. Accuracy counts ``unknown`` as wrong. AUROC ranks cells by the dissimilarity, of
 which the similarity is a function, as the similarity of very dissimilar cells is 0.
 
-The limits, the weight and the allowance of the dissimilarity (1, 0, 0 to 1; 4; 1.5) were chosen on these very cells.
+The limits, the weights and the allowance of the dissimilarity (0 to 1, 0; 4, 6, 10; 2) were chosen on these very cells.
 The figures therefore show what each part contributes, but are no test; that takes cells kept apart.
 
     python benchmarks/unknown_cells.py --data FOLDER

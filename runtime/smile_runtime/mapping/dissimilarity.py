@@ -1,9 +1,8 @@
 """Dissimilarity of a cell to the reference, from three measures that fail in different cases.
 
-The *surprise* of a cell's counts identifies cells of other tissues, whatever their depth and laboratory. The *distance*
-to the nearest reference points identifies cells that lie between types. The *deviation* from the nearest label
-identifies types that resemble a known one, but it also grows with any shift between laboratories, so its contribution
-is limited.
+The *surprise* of a cell's counts and its *distance* to the nearest reference points together identify cells of other
+tissues, whatever their depth and laboratory. The *deviation* from the nearest label identifies types that resemble a
+known one, but it also grows with any shift between laboratories, so its contribution is limited.
 """
 
 from dataclasses import dataclass, replace
@@ -18,10 +17,10 @@ from smile_runtime.mapping.label_profiles import LabelProfiles
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-_MIN_SURPRISE = 1.0
-_MIN_DISTANCE = 0.0
-_DEVIATION_RANGE = (0.0, 1.0)
-_DEVIATION_WEIGHT = 4.0
+_SURPRISE_WEIGHT = 4.0
+_DISTANCE_WEIGHT = 6.0
+_DEVIATION_WEIGHT = 10.0
+_MAX_DEVIATION = 1.0
 _MIN_MEASURED_WEIGHT = 0.02
 _MIN_LOG_DISTANCE = np.log(1e-6)
 
@@ -132,17 +131,22 @@ def in_units(measure: NDArray[np.float64], measures: Measures, trend: TrendRecor
 def dissimilarity_of(measures: Measures, record: DissimilarityRecord) -> NDArray[np.float64]:
     """Return the dissimilarity of cells, shape ``(n,)``.
 
-    It is ``max(surprise, 1) + max(distance, 0) + 4 clip(deviation, 0, 1)``.
+    It is ``max(4 surprise + 6 distance, 10 clip(deviation, 0, 1) + max(distance, 0))``: the first term rates cells of
+    other tissues, the second cells of types that resemble a known one. Without a stem the deviation counts as 1.
 
-    Each measure is scaled so that 1 is the 95% quantile of known-type cells. The deviation is clipped to the range from
-    0 to 1, because cells of other tissues can lie closer to the center of all components than any label does. The
-    limits and the weight were chosen on the same blood cells that ``benchmarks/unknown_cells.py`` measures, so that
-    benchmark does not test them independently.
+    Each measure is scaled so that 1 is the 95% quantile of known-type cells. The terms are not added, because cells of
+    other tissues can lie closer to the center of all components than any label does, and shifted cells of known types
+    far from it. The limits and the weights were chosen on the same blood cells that ``benchmarks/unknown_cells.py``
+    measures, so that benchmark does not test them independently.
     """
     measures = measures.clipped(record.log_detected, record.log_measured)
-    result = np.maximum(in_units(measures.surprise, measures, record.surprise), _MIN_SURPRISE)
-    result += np.maximum(in_units(measures.log_distance, measures, record.distance), _MIN_DISTANCE)
+    surprise = in_units(measures.surprise, measures, record.surprise)
+    distance = in_units(measures.log_distance, measures, record.distance)
+    deviation = np.full(len(distance), _MAX_DEVIATION)
     if record.deviation is not None and measures.log_deviation is not None:
-        deviation = in_units(measures.log_deviation, measures, record.deviation)
-        result += _DEVIATION_WEIGHT * np.clip(deviation, *_DEVIATION_RANGE)
+        deviation = np.clip(in_units(measures.log_deviation, measures, record.deviation), 0.0, _MAX_DEVIATION)
+    result: NDArray[np.float64] = np.maximum(
+        _SURPRISE_WEIGHT * surprise + _DISTANCE_WEIGHT * distance,
+        _DEVIATION_WEIGHT * deviation + np.maximum(distance, 0.0),
+    )
     return result
