@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import scipy
-import torch
 
 from smile_runtime.manifest import LabelColumn, MetricRecord
 from smile_training.data.cells import Cells
@@ -50,7 +49,7 @@ class PlacingEncoder:
     def __init__(self, embed: Callable[[Cells], np.ndarray], n_features: int) -> None:
         self.embed = embed
         self.preprocessing = SimpleNamespace(binarize=False)
-        self.network = SimpleNamespace(feature_weight=torch.full((n_features,), 1 / n_features))
+        self.feature_weight = np.full(n_features, 1 / n_features)
 
     def align_features(self, cells: Cells) -> Cells:
         return cells

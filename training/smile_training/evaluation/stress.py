@@ -51,7 +51,6 @@ def query_stressed(
     cells: Cells, encoder: TrainedEncoder, query: Callable[[Cells], QueriedCells], seed: int, *, scaled: bool
 ) -> Iterator[StressedCells]:
     """Yield left-out cells at each level that leaves features, mapped by ``query``; arguments as in `stress_cells`."""
-    weight = encoder.network.feature_weight.double().numpy()
     for level, stressed in stress_cells(cells, seed, scaled=scaled):
         raw = encoder.align_features(stressed).raw
         if not is_sparse(raw) and np.isnan(raw).all():
@@ -60,7 +59,7 @@ def query_stressed(
             level=level,
             cells=query(stressed),
             detected=np.asarray((raw > 0).sum(axis=1)).ravel(),
-            measured=np.ones(len(stressed)) if is_sparse(raw) else ~np.isnan(raw) @ weight,
+            measured=np.ones(len(stressed)) if is_sparse(raw) else ~np.isnan(raw) @ encoder.feature_weight,
         )
 
 
