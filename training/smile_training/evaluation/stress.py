@@ -60,7 +60,7 @@ def query_stressed(
             level=level,
             cells=query(stressed),
             detected=np.asarray((raw > 0).sum(axis=1)).ravel(),
-            measured=np.ones(len(stressed)) if is_sparse(raw) else ~np.isnan(raw) @ weight,
+            measured=np.ones(len(stressed)) if is_sparse(raw) else ~np.isnan(raw) @ encoder.feature_weight,
         )
 
 

@@ -1,0 +1,79 @@
+"""Profiles of new labels, added to those of a space."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import scipy
+from numpy.typing import NDArray
+
+from smile_runtime.encoder import Preprocessing
+from smile_runtime.mapping import LabelProfiles
+from smile_training.data.cells import Cells
+from smile_training.data.label_columns import Labels
+from smile_training.reference.label_profiles_fit import SMOOTHING_COUNTS, extend_label_profiles
+
+KNOWN = np.array([[0.4, 0.3, 0.2, 0.1], [0.2, 0.3, 0.4, 0.1]])
+
+
+@dataclass
+class Identity:
+    """Encoder whose components are two features."""
+
+    preprocessing: Preprocessing
+    feature_weight: NDArray[np.float64]
+
+    def align_features(self, cells: Cells) -> Cells:
+        return cells
+
+    def embed_with_components(self, cells: Cells) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        values = np.asarray(cells.raw.todense() if scipy.sparse.issparse(cells.raw) else cells.raw)
+        return values, values[:, :2]
+
+
+@pytest.fixture
+def profiles() -> LabelProfiles:
+    return LabelProfiles(
+        log_profile=np.log(KNOWN).astype(np.float32),
+        center=np.zeros((2, 2), np.float32),
+        whitening=np.diag([2.0, 1.0]).astype(np.float32),
+    )
+
+
+@pytest.fixture
+def encoder() -> Identity:
+    preprocessing = Preprocessing(
+        target_sum=None, log1p=False, scaling="none", mean=np.zeros(4), std=np.ones(4), binarize=False
+    )
+    return Identity(preprocessing, np.full(4, 0.25))
+
+
+def added(cells: Cells, raw: NDArray[np.float32], ids: list[int]) -> Cells:
+    cells = cells.subset(np.arange(len(ids)))
+    return replace(cells, raw=raw, features=tuple("abcd"), columns=(Labels.from_ids("type", "xyzw", np.array(ids)),))
+
+
+def test_new_labels_get_profiles_and_known_ones_keep_theirs(
+    cells: Cells, profiles: LabelProfiles, encoder: Identity
+) -> None:
+    raw = np.array([[1, 900, 100, 999], [1, 0, 500, 1499], [5, 5, 5, 5]], np.float32)
+    extended = extend_label_profiles(profiles, added(cells, scipy.sparse.csr_matrix(raw), [2, 2, 0]), encoder)
+    np.testing.assert_array_equal(extended.log_profile[:2], profiles.log_profile)
+    np.testing.assert_array_equal(extended.center[:2], profiles.center)
+    np.testing.assert_array_equal(extended.whitening, profiles.whitening)
+    counts = np.array([2, 900, 600, 2498])
+    expected = (counts + SMOOTHING_COUNTS * KNOWN.mean(axis=0)) / (4000 + SMOOTHING_COUNTS)
+    np.testing.assert_allclose(np.exp(extended.log_profile[2]), expected, rtol=2e-3)
+    np.testing.assert_allclose(extended.center[2], [2.0, 450.0])
+    np.testing.assert_array_equal(extended.log_profile[3], profiles.log_profile[0])  # no cell has the label
+    assert (extended.center[3] > 1000).all()
+
+
+def test_features_that_were_not_measured_have_the_average_share(
+    cells: Cells, profiles: LabelProfiles, encoder: Identity
+) -> None:
+    raw = np.array([[1, 3, np.nan, 2], [1, 1, np.nan, 2]], np.float32)
+    extended = extend_label_profiles(profiles, added(cells, raw, [2, 2]), encoder)
+    shares = np.exp(extended.log_profile[2])
+    assert shares.sum() == pytest.approx(1, abs=2e-3)
+    assert shares[2] == pytest.approx(0.3, abs=0.005)
