@@ -51,7 +51,6 @@ def query_stressed(
     cells: Cells, encoder: TrainedEncoder, query: Callable[[Cells], QueriedCells], seed: int, *, scaled: bool
 ) -> Iterator[StressedCells]:
     """Yield left-out cells at each level that leaves features, mapped by ``query``; arguments as in `stress_cells`."""
-    weight = encoder.feature_weight
     for level, stressed in stress_cells(cells, seed, scaled=scaled):
         raw = encoder.align_features(stressed).raw
         if not is_sparse(raw) and np.isnan(raw).all():
