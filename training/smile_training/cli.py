@@ -168,13 +168,12 @@ def _settings(
 ) -> tuple[Recipe, Path]:
     """Return the recipe that was given, or one drafted from data files, and the folder of the data."""
     if _is_recipe(paths):
-        settings, folder = read_recipe(paths[0]), data_folder or paths[0].parent
-    else:
-        name = of_data.pop("name") or (None if output is None else output.absolute().name)
-        settings, folder = _draft(paths, name=name, **of_data)
-    if evaluation is not None and evaluation != "none":
-        settings = with_evaluation(settings, evaluation)
-    return settings, folder
+        settings = read_recipe(paths[0])
+        if evaluation is not None and evaluation != "none":
+            settings = with_evaluation(settings, evaluation)
+        return settings, data_folder or paths[0].parent
+    name = of_data.pop("name") or (None if output is None else output.absolute().name)
+    return _draft(paths, name=name, evaluation=evaluation, **of_data)
 
 
 def _draft(paths: tuple[Path, ...], **options: Any) -> tuple[Recipe, Path]:  # noqa: ANN401 (options of click)

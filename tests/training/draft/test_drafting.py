@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import anndata
+import msgspec
 import mudata
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import scipy
 from smile_runtime.errors import QueryError, RecipeError, ValueKindError
 from smile_training.data.cells import read_cells
 from smile_training.data.survey import Survey
+from smile_training.draft import drafting
 from smile_training.draft.column import Role, usable_columns
 from smile_training.draft.drafting import Draft, draft_recipe
 
@@ -297,7 +299,7 @@ def test_files_without_common_features_are_refused(write: Write) -> None:
     panel = write("panel.h5ad", features=HUMAN[:2])
     assert not any("in every file" in line for line in draft(symbols, write("same.h5ad", features=HUMAN)).plan)
     (note,) = (line for line in draft(symbols, panel).plan if "in every file" in line)
-    assert note.startswith("note: only 2 of 10 features are in every file; ")
+    assert note.startswith("note: only 2 of 10 features are in every file, ")
 
 
 def test_columns_of_the_other_role_are_left_out_or_come_last() -> None:
@@ -322,3 +324,24 @@ def test_a_sparse_sample_is_read(write: Write) -> None:
     cells.X = scipy.sparse.csc_matrix(cells.X)
     cells.write_h5ad(path)
     assert "  atlas.h5ad: 180 cells, counts" in draft(path).plan
+
+
+def test_the_plan_states_the_cost(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cost(**options: Any) -> str:
+        (line,) = (line for line in draft(write(), batch="batch", **options).plan if line.startswith("cost: "))
+        return line
+
+    # 11 trainings of 300 steps of 20 ms, twelve with that of all cells, and a minute
+    assert cost() == "cost: about 2 minutes of one core, 0.7 GB of memory"
+    assert cost(evaluation="none") == "cost: about 1 minute of one core, 0.7 GB of memory"
+    assert cost(epochs=30_000) == "cost: about 121 minutes of one core, 0.7 GB of memory"
+    monkeypatch.setattr(drafting, "_MAX_SMALL_CELLS", 100)
+    assert cost(epochs=30_000) == "cost: about 3 minutes of one core, 0.7 GB of memory"
+
+
+def test_the_evaluation_that_was_chosen(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert draft(write()).recipe.reference.evaluation is msgspec.UNSET
+    assert draft(write(), evaluation="sample").recipe.reference.evaluation == "sample"
+    monkeypatch.setattr(drafting, "_MAX_SMALL_CELLS", 100)
+    assert draft(write()).recipe.reference.evaluation == "sample"
+    assert draft(write(), evaluation="full").recipe.reference.evaluation is msgspec.UNSET

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from smile_runtime.errors import RecipeError
 from smile_training.data import NO_LABELS, Survey, file_titles, require_shared_features, survey_file
@@ -50,6 +50,7 @@ def draft_recipe(
     name: str | None = None,
     title: str | None = None,
     epochs: int | None = None,
+    evaluation: Literal["full", "sample", "none"] | None = None,
 ) -> Draft:
     """Draft the recipe of a space from data files of one kind of values.
 
@@ -69,6 +70,8 @@ def draft_recipe(
         Name and title of the space; None to take those of the data.
     epochs
         Number of epochs; None for the preset's.
+    evaluation
+        How the space will be measured; None for ``sample`` with more than 5,000 cells, otherwise ``full``.
 
     Raises
     ------
@@ -85,6 +88,7 @@ def draft_recipe(
     batch_column = None if batch is None else choose_column(surveys, batch, "batch")
     name = space_name(name or paths[0].stem)
     large = sum(len(survey.obs) for survey in surveys) > _MAX_SMALL_CELLS
+    evaluation = evaluation or ("sample" if large else "full")
     fields = {
         "name": name,
         "title": title or find_title(surveys, name),
@@ -109,11 +113,13 @@ def draft_recipe(
             **({"epochs": epochs} if epochs else {}),
             **({"max_steps": _MAX_STEPS} if large else {}),
         },
-        "reference": {"evaluation": "sample"} if large else {},
+        "reference": {"evaluation": "sample"} if evaluation == "sample" else {},
     }
     recipe = resolve_recipe(fields, f"drafted from {paths[0]}")
     batches = batches_by_file(surveys, file_titles(relative), batch_column)
-    return Draft(recipe=recipe, folder=folder, plan=tuple(plan_lines(recipe, surveys, label_column, batches)))
+    measured = evaluation != "none" and label_column is not None
+    plan = plan_lines(recipe, surveys, label_column, batches, measured=measured)
+    return Draft(recipe=recipe, folder=folder, plan=tuple(plan))
 
 
 def _stem_fields(surveys: Sequence[Survey]) -> dict[str, Any]:

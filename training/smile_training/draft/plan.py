@@ -7,6 +7,7 @@ import pandas as pd
 
 from smile_training.data import Survey, count_files
 from smile_training.draft.column import Column, are_numbers, usable_columns
+from smile_training.draft.cost import estimate_cost
 from smile_training.recipe import Recipe
 
 _MAX_LISTED = 12
@@ -14,8 +15,10 @@ _MIN_LABEL_CELLS = 10
 _MIN_SHARED_FRACTION = 0.5  # of all features, in every file
 
 
-def plan_lines(recipe: Recipe, surveys: Sequence[Survey], labels: Column | None, batch: Column | None) -> Iterator[str]:
-    """Yield what is trained on and what is odd about it, one line each."""
+def plan_lines(
+    recipe: Recipe, surveys: Sequence[Survey], labels: Column | None, batch: Column | None, *, measured: bool
+) -> Iterator[str]:
+    """Yield what is trained on, what it costs and what is odd about it, one line each."""
     n_features = len(count_files([survey.var.index for survey in surveys]))
     n_cells = sum(len(survey.obs) for survey in surveys)
     origin = f"organism {recipe.organism}, tissue {recipe.tissue}"
@@ -24,6 +27,7 @@ def plan_lines(recipe: Recipe, surveys: Sequence[Survey], labels: Column | None,
         yield f"  {survey.path.name}: {len(survey.obs):,} cells, {survey.values}"
     yield f"labels: {_summary(labels)}" if labels else "labels: none"
     yield f"batches: {_summary(batch)}" if batch else "batches: one"
+    yield estimate_cost(recipe, n_cells, n_batches=len(batch.counts) if batch else 1, measured=measured)
     for line in _oddities(surveys, recipe, labels, batch):
         yield f"note: {line}"
 

@@ -11,6 +11,7 @@ Floats = NDArray[np.float32] | NDArray[np.float64]
 Ids = NDArray[np.int64]
 
 MAX_SILHOUETTE_CELLS = 10_000  # a silhouette needs the distances between all of them
+MAX_DISTANCES_MB = 64  # held at a time; without a limit, 1 GB
 MAX_CHUNK_DISTANCES = 8_000_000  # float64: 64 MB
 
 
@@ -31,13 +32,15 @@ def silhouette(embedding: Floats, ids: Ids, *, seed: int = 0) -> float | None:
     -------
         The mean over cells, -1 to 1; None where there are fewer than two groups or each cell is its own.
     """
+    from sklearn import config_context
     from sklearn.metrics import silhouette_score
 
     rows = draw_known(ids, MAX_SILHOUETTE_CELLS, seed)
     if not 2 <= len(np.unique(ids[rows])) < len(rows):
         return None
     cells = embedding[rows].astype(np.float64)
-    return float(silhouette_score(cells - cells[0], ids[rows]))  # shifted, so that equal cells are exactly 0 apart
+    with config_context(working_memory=MAX_DISTANCES_MB):
+        return float(silhouette_score(cells - cells[0], ids[rows]))  # shifted, so that equal cells are exactly 0 apart
 
 
 def draw_known(ids: Ids, n_max: int, seed: int) -> NDArray[np.int64]:
