@@ -1,4 +1,7 @@
-"""CPU time and peak memory of the training's data phases: reading, selection, preprocessing and stem, by cells.
+"""CPU time and peak memory of training by cells: of its data phases, or of the whole command with ``--train``.
+
+The data phases are reading, selection, preprocessing and stem. The whole command is ``smile-zoo train FILE --labels
+cell_type --batch batch``, as it is by default and with ``--no-evaluation``.
 
 The data are simulated counts of the density of real ones: 20,000 genes, 50 types, 20 donors, 2,430 counts a cell, 6%
 not zero, compressed with gzip. The file of each size is made once in the given folder; each measurement is a process of
@@ -12,6 +15,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -111,6 +115,22 @@ def measure(path: Path) -> dict[str, float]:
     return {**seconds, "phases": phases, "values per cell": cells.raw.nnz / len(cells), "peak, MB": _peak_mb()}
 
 
+def measure_command(path: Path, *options: str) -> dict[str, float]:
+    """Return the CPU seconds of ``smile-zoo train`` on a file, and its peak memory in MB."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["train", str(path), "--labels", "cell_type", "--batch", "batch", "-o", f"{folder}/space", *options]
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", "from smile_zoo.cli.main import main; main()", *command],
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
+            stdout=subprocess.DEVNULL,
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"smile-zoo train ended with exit code {process.returncode}")
+    return {"CPU": used.ru_utime + used.ru_stime, "peak, MB": used.ru_maxrss / 1e3}
+
+
 def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
@@ -120,6 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the files are made and kept")
     parser.add_argument("--cells", type=int, nargs="+", default=[20_000, 100_000])
+    parser.add_argument("--train", action="store_true", help="measure the whole command")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -132,18 +153,22 @@ def main() -> None:
         path = arguments.folder / f"counts-{n_cells}.h5ad"
         if not path.exists():
             write_counts(path, n_cells)
+        if arguments.train:
+            by_default, without = measure_command(path), measure_command(path, "--no-evaluation")
+            results[n_cells] = {**by_default, **{f"{name}, no evaluation": value for name, value in without.items()}}
+            continue
         command = [sys.executable, __file__, str(arguments.folder), "--measure", str(path)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
         results[n_cells] = json.loads(done.stdout)
-    report(results, as_json=arguments.json)
+    report(results, "CPU" if arguments.train else "phases", as_json=arguments.json)
 
 
-def report(results: dict[int, dict[str, float]], *, as_json: bool) -> None:
-    """Print the figures of each size, and the exponents between sizes."""
+def report(results: dict[int, dict[str, float]], time: str, *, as_json: bool) -> None:
+    """Print the figures of each size, and the exponents of a time between sizes."""
     sizes = list(results)
     exponents = [
-        math.log(results[large]["phases"] / results[small]["phases"]) / math.log(large / small)
+        math.log(results[large][time] / results[small][time]) / math.log(large / small)
         for small, large in pairwise(sizes)
     ]
     if as_json:
