@@ -36,7 +36,9 @@ def test_a_bar_covers_all_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     show(4, "space", "repeat-0-fold-0")
-    shown = [re.search(r"training (\d) of 4 \(.*?\): +(\d+)%", part) for part in re.split("[\r\n]", terminal.getvalue())]
+    shown = [
+        re.search(r"training (\d) of 4 \(.*?\): +(\d+)%", part) for part in re.split("[\r\n]", terminal.getvalue())
+    ]
     states = [tuple(map(int, each.groups())) for each in shown if each]
     assert states[0] == (1, 0)
     assert (2, 25) in states  # the second begins where the first ended

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -12,11 +13,26 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
+_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # microseconds of a period that all threads may use, and the period
+
+
 def default_threads() -> int:
-    """Return the number of worker threads to use: the cores of this process, or OMP_NUM_THREADS if that is lower."""
+    """Return the number of worker threads to use: the cores of this process, or OMP_NUM_THREADS if that is lower.
+
+    A container that may use only a part of its machine's time, as control groups (version 2) state, has fewer cores.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = min(cores, _limit_of_container() or cores)
     stated = os.environ.get("OMP_NUM_THREADS", "")
     return min(cores, int(stated)) if stated.isdecimal() and int(stated) > 0 else cores
+
+
+def _limit_of_container() -> int | None:
+    try:
+        quota, period = _CPU_LIMIT.read_text("ascii").split()
+    except (OSError, ValueError):
+        return None
+    return None if quota == "max" else max(1, int(quota) // int(period))
 
 
 def run_in_threads(function: Callable[[_Item], object], items: Sequence[_Item], n_threads: int) -> None:

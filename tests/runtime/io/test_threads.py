@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from smile_runtime.io import threads
 from smile_runtime.io.threads import default_threads, map_in_order, single_threaded_blas
 from smile_runtime.projection import anndata_projection as projection_module
 from smile_runtime.projection import streaming
@@ -69,6 +70,19 @@ def test_omp_num_threads_can_lower_the_number_of_threads(monkeypatch, stated, ex
     cores = default_threads()
     monkeypatch.setenv("OMP_NUM_THREADS", stated)
     assert default_threads() == (expected or cores)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("max 100000", 8), ("250000 100000", 2), ("50000 100000", 1), ("900000 100000", 8), ("", 8)]
+)
+def test_threads_keep_to_the_limit_of_a_container(tmp_path, monkeypatch, limit, expected):
+    (tmp_path / "cpu.max").write_text(limit, "ascii")
+    monkeypatch.setattr(threads, "_CPU_LIMIT", tmp_path / "cpu.max")
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _process: range(8), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert default_threads() == expected
+    (tmp_path / "cpu.max").unlink()
+    assert default_threads() == 8
 
 
 def test_blas_uses_one_thread_until_the_last_caller_leaves():
