@@ -24,7 +24,7 @@ from smile_training.loop import Run, train_encoders
 from smile_training.recipe import Recipe, read_recipe
 
 RECIPES = Path(__file__).parents[1] / "training/recipes"
-NAMES = ("pbmc", "pancreas", "lung-cell-lines", "mouse-cortex-paired-tag")
+NAMES = ("pbmc", "pancreas")
 METHODS = ("SMILE", "Harmony", "PCA")
 N_FOLDS, SEEDS, N_NEIGHBORS = 3, range(3), 90
 
