@@ -1,8 +1,10 @@
 """What every test may use."""
 
 import json
+import logging
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import anndata
@@ -13,6 +15,16 @@ import scipy
 
 ROOT = Path(__file__).parents[1]
 PBMC = ROOT / "zoo/smile_zoo/spaces/pbmc"
+
+
+@pytest.fixture(autouse=True)
+def levels_of_loggers() -> Iterator[None]:
+    """Forget the levels that a command in this process gave to loggers."""
+    loggers = [logging.getLogger(name) for name in ("smile_runtime", "smile_training", "smile_zoo")]
+    before = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -197,7 +197,7 @@ def test_rows_below_the_break_even_density_stay_sparse(width, n_features):
 def test_mask_must_be_boolean_for_each_feature(fresh, thin, measured):
     if isinstance(measured, str):
         measured = np.ones(len(fresh.features), int)
-    with pytest.raises(QueryError, match="pass True or False for each of the 1767 features"):
+    with pytest.raises(QueryError, match="pass True or False for each of the 1,767 features"):
         fresh.encode(thin[0], thin[1], measured=measured)
 
 

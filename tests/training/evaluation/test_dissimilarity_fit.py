@@ -83,7 +83,7 @@ def test_without_profiles_the_quantiles_are_those_of_the_distance():
 
 def test_further_cells_widen_a_similarity_only_where_they_are_less_similar():
     record = fit_similarity([simulated(4000, 7)], [], "p", 4000)
-    near, far = simulated(1000, 8), simulated(1000, 9, shift=3.0)
+    near, far = simulated(1000, 8, shift=-0.3), simulated(1000, 9, shift=3.0)
     same = widen_similarity(record, [[near]], 1000)
     assert (same.quantiles, same.n_cells) == (record.quantiles, 5000)
     wider = widen_similarity(record, [[near], [far]], 2000)
