@@ -232,7 +232,7 @@ def test_a_space_without_calibration_gets_none(
 def test_a_missing_column_lists_those_that_would_do(known: Space, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"has no column 'type'; choose one of .*\n- cell_type: 4 values"):
         extend_space(known, [folder / "added.h5ad"], tmp_path / "out", labels="type")
-    with pytest.raises(RecipeError, match="no column of labels was named for added.h5ad; choose one"):
+    with pytest.raises(RecipeError, match=r"no column of labels was named for added\.h5ad; choose one"):
         extend_space(known, [folder / "added.h5ad"], tmp_path / "out", labels=None)
     assert not (tmp_path / "out").exists()
 
