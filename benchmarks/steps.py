@@ -4,7 +4,7 @@ A third of the cells is left out, with the seeds 0 to 2; they are labeled as mea
 Each budget is compared with 300 epochs on the same cells: mean difference of accuracies in points, and its standard
 error over seeds.
 
-    python benchmarks/steps.py --data FOLDER      (about 15 minutes on one core)
+    python benchmarks/steps.py --data FOLDER      (about 10 minutes on one core)
 """
 
 import argparse
@@ -23,7 +23,7 @@ from smile_training.loop import Run, train_encoders
 from smile_training.recipe import Recipe
 from smile_training.reference import build_reference
 
-FILES = ("mouse_cortex_snare_rna.h5ad", "mouse_spleen_ln_rna.h5ad")
+FILES = ("mouse_cortex_snare_rna.h5ad",)
 BUDGETS = (msgspec.UNSET, 3000, 2000, 1000)
 LEVELS = (("features", 1.0), ("depth", 0.1))
 N_FOLDS, SEEDS = 3, range(3)

@@ -106,6 +106,14 @@ def test_ari_has_as_many_clusters_as_known_labels() -> None:
     assert metrics.cluster_ari(values, np.arange(60) // 2 % 2, seed=0) == pytest.approx(0, abs=0.05)
 
 
+def test_of_many_cells_some_are_clustered(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, labels = two_groups()
+    monkeypatch.setattr(metrics, "MAX_CLUSTERED_CELLS", 20)
+    assert metrics.cluster_ari(values, labels, seed=0) == 1.0
+    labels[30:] = -1
+    assert metrics.cluster_ari(values, labels, seed=0) == 1.0
+
+
 def test_ari_of_a_collapsed_space_is_zero_and_of_one_label_none() -> None:
     assert metrics.cluster_ari(np.ones((12, 3), np.float32), np.arange(12) % 3, seed=0) == 0.0
     assert metrics.cluster_ari(np.eye(4), np.array([2, 2, -1, 2]), seed=0) is None

@@ -11,6 +11,7 @@ Floats = NDArray[np.float32] | NDArray[np.float64]
 Ids = NDArray[np.int64]
 
 MAX_SILHOUETTE_CELLS = 10_000  # a silhouette needs the distances between all of them
+MAX_CLUSTERED_CELLS = 50_000
 MAX_DISTANCES_MB = 64  # held at a time; without a limit, 1 GB
 MAX_CHUNK_DISTANCES = 8_000_000  # float64: 64 MB
 
@@ -57,10 +58,10 @@ def cluster_ari(embedding: Floats, labels: Ids, seed: int) -> float | None:
     embedding
         Shape ``(n_cells, n_latent)``.
     labels
-        Label ids, -1 for unknown, shape ``(n_cells,)``. Cells without a label are left out, and there are as many
-        clusters as labels among the others.
+        Label ids, -1 for unknown, shape ``(n_cells,)``. Cells without a label are left out; of more than 50,000 others
+        that many are drawn. There are as many clusters as labels among them.
     seed
-        Seed of k-means, the best of ten starts.
+        Seed of the draw, and of k-means, the best of ten starts.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def cluster_ari(embedding: Floats, labels: Ids, seed: int) -> float | None:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import adjusted_rand_score
 
-    known = labels >= 0
+    known = draw_known(labels, MAX_CLUSTERED_CELLS, seed)
     n_labels = len(np.unique(labels[known]))
     if n_labels < 2:
         return None

@@ -19,6 +19,7 @@ from smile_training.model import (
     fit_preprocessing,
     fit_stem,
     neighbor_partners,
+    row_blocks,
     select_features,
     self_partners,
     transform_cells,
@@ -90,7 +91,11 @@ class Learner:
         else:
             stem = np.eye(len(self.cells.features), dtype=np.float32)
         if is_sparse(self.transformed):  # shifting all cells alike changes no distance
-            return np.asarray(self.transformed @ (self.preprocessing.scale[:, None] * stem), dtype=np.float32)
+            directions = self.preprocessing.scale[:, None] * stem
+            components = np.empty((len(self.cells), stem.shape[1]), np.float32)
+            for rows in row_blocks(self.transformed):
+                components[rows] = self.transformed[rows] @ directions
+            return components
         return np.asarray(np.nan_to_num(self.preprocessing.centered(self.transformed)) @ stem, dtype=np.float32)
 
     def trained(self, loss_curve: list[float]) -> TrainedEncoder:

@@ -8,7 +8,7 @@ from smile_training.model.network import SmileNetwork
 from smile_training.model.pairing import neighbor_partners, paired_rows, self_partners
 from smile_training.model.preprocessing_fit import fit_preprocessing, select_features
 from smile_training.model.restore import restore_encoders
-from smile_training.model.row_blocks import transform_cells
+from smile_training.model.row_blocks import row_blocks, transform_cells
 from smile_training.model.stem import fit_stem
 from smile_training.model.trained_encoder import TrainedEncoder
 from smile_training.model.variants import (
@@ -38,6 +38,7 @@ __all__ = [
     "psmile_phases",
     "reference_phases",
     "restore_encoders",
+    "row_blocks",
     "select_features",
     "self_partners",
     "smile_phases",
