@@ -19,7 +19,7 @@ from smile_training.model import (
     fit_preprocessing,
     fit_stem,
     neighbor_partners,
-    row_blocks,
+    project_rows,
     select_features,
     self_partners,
     transform_cells,
@@ -91,11 +91,7 @@ class Learner:
         else:
             stem = np.eye(len(self.cells.features), dtype=np.float32)
         if is_sparse(self.transformed):  # shifting all cells alike changes no distance
-            directions = self.preprocessing.scale[:, None] * stem
-            components = np.empty((len(self.cells), stem.shape[1]), np.float32)
-            for rows in row_blocks(self.transformed):
-                components[rows] = self.transformed[rows] @ directions
-            return components
+            return project_rows(self.transformed, self.preprocessing.scale[:, None] * stem)
         return np.asarray(np.nan_to_num(self.preprocessing.centered(self.transformed)) @ stem, dtype=np.float32)
 
     def trained(self, loss_curve: list[float]) -> TrainedEncoder:

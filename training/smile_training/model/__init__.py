@@ -8,7 +8,7 @@ from smile_training.model.network import SmileNetwork
 from smile_training.model.pairing import neighbor_partners, paired_rows, self_partners
 from smile_training.model.preprocessing_fit import fit_preprocessing, select_features
 from smile_training.model.restore import restore_encoders
-from smile_training.model.row_blocks import row_blocks, transform_cells
+from smile_training.model.row_blocks import project_rows, transform_cells
 from smile_training.model.stem import fit_stem
 from smile_training.model.trained_encoder import TrainedEncoder
 from smile_training.model.variants import (
@@ -35,10 +35,10 @@ __all__ = [
     "mpsmile_phases",
     "neighbor_partners",
     "paired_rows",
+    "project_rows",
     "psmile_phases",
     "reference_phases",
     "restore_encoders",
-    "row_blocks",
     "select_features",
     "self_partners",
     "smile_phases",

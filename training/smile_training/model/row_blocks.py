@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, is_sparse
 from smile_runtime.encoder import Preprocessing
@@ -36,3 +37,11 @@ def transform_cells(cells: Cells, preprocessing: Preprocessing) -> Matrix:
         block = preprocessing.transform(raw[rows], cells.size_factor[rows])
         values[raw.indptr[rows.start] : raw.indptr[rows.stop]] = block.data
     return scipy.sparse.csr_matrix((values, raw.indices, raw.indptr), shape=raw.shape)
+
+
+def project_rows(matrix: scipy.sparse.csr_matrix, directions: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the product of sparse rows with directions, float32, shape ``(n_rows, n_directions)``."""
+    projected = np.empty((matrix.shape[0], directions.shape[1]), np.float32)
+    for rows in row_blocks(matrix):
+        projected[rows] = matrix[rows] @ directions
+    return projected
