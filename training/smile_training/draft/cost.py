@@ -2,7 +2,7 @@
 
 import msgspec
 
-from smile_training.recipe import Recipe
+from smile_training.recipe import MAX_SAMPLE_CELLS, Recipe
 
 _BASE_SECONDS = 60.0  # imports, map and export
 _STEP_SECONDS = 0.02
@@ -12,8 +12,6 @@ _MAX_PEERS_SECONDS = 80.0
 _BASE_GB = 0.7
 _CELL_KB = 6.0
 _MEASURED_CELL_KB = 10.0
-_MAX_SAMPLE_CELLS = 50_000
-_MAX_BATCH_FOLDS = 5
 
 
 def estimate_cost(recipe: Recipe, n_cells: int, *, n_batches: int, measured: bool) -> str:
@@ -34,12 +32,10 @@ def estimate_cost(recipe: Recipe, n_cells: int, *, n_batches: int, measured: boo
     n_steps = training.epochs * max(1, n_cells // training.batch_size)
     if training.max_steps is not msgspec.UNSET:
         n_steps = min(n_steps, training.max_steps)
-    n_trainings, n_measured = 0, 0
-    if measured and reference.evaluation == "sample":
-        n_trainings, n_measured = 1, min(n_cells, _MAX_SAMPLE_CELLS)
-    elif measured:
-        n_trainings = reference.folds * reference.repeats + (min(n_batches, _MAX_BATCH_FOLDS) if n_batches > 1 else 0)
-        n_measured = n_cells
+    n_trainings = reference.count_trainings(n_batches) if measured else 0
+    n_measured = n_cells if measured else 0
+    if reference.evaluation == "sample":
+        n_measured = min(n_measured, MAX_SAMPLE_CELLS)
     peers = min(n_measured * _PEERS_SECONDS, _MAX_PEERS_SECONDS)
     seconds = _BASE_SECONDS + n_steps * _STEP_SECONDS + n_cells * _CELL_SECONDS
     seconds += n_trainings * (n_steps * _STEP_SECONDS + n_measured * _CELL_SECONDS + peers)

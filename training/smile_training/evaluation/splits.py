@@ -7,11 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_training.data import Dataset, batch_folds, split_folds
-from smile_training.recipe import Reference
+from smile_training.recipe import MAX_BATCH_FOLDS, MAX_SAMPLE_CELLS, Reference
 
-N_BATCH_FOLDS = 5
-"""Maximum number of trainings that leave out whole batches."""
-MAX_SAMPLE_CELLS = 50_000
 SAMPLE_FOLDS = 5
 """A sample leaves out one of as many parts, of its batches and of the cells of the others."""
 
@@ -66,7 +63,7 @@ def full_splits(dataset: Dataset, settings: Reference, seed: int) -> Iterator[Sp
                 train=dataset.subset(names[rows]),
                 cells=dataset.subset(names[out]),
             )
-    for number, out_names in enumerate(_left_out_batches(dataset, N_BATCH_FOLDS, seed)):
+    for number, out_names in enumerate(_left_out_batches(dataset, MAX_BATCH_FOLDS, seed)):
         kept = ~np.isin(names, out_names)
         yield Split(
             name=f"batches-{number}",
@@ -98,10 +95,7 @@ def sample_split(dataset: Dataset, seed: int) -> Split:
 
 def count_splits(dataset: Dataset, settings: Reference) -> int:
     """Return the number of trainings of an evaluation."""
-    if settings.evaluation == "sample":
-        return 1
-    n_batches = len(np.unique(dataset.cells[dataset.first].batches)) if dataset.label_names else 1
-    return settings.folds * settings.repeats + (min(n_batches, N_BATCH_FOLDS) if n_batches > 1 else 0)
+    return settings.count_trainings(len(np.unique(dataset.cells[dataset.first].batches)) if dataset.label_names else 1)
 
 
 def draw_sample(dataset: Dataset, seed: int) -> Dataset:

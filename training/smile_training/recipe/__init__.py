@@ -4,6 +4,8 @@ from smile_training.recipe.fingerprint import recipe_sha256
 from smile_training.recipe.presets import accepted_values
 from smile_training.recipe.read import read_recipe, resolve_recipe
 from smile_training.recipe.records import (
+    MAX_BATCH_FOLDS,
+    MAX_SAMPLE_CELLS,
     NOT_STATED,
     Data,
     Kind,
@@ -21,6 +23,8 @@ from smile_training.recipe.records import (
 )
 
 __all__ = [
+    "MAX_BATCH_FOLDS",
+    "MAX_SAMPLE_CELLS",
     "NOT_STATED",
     "Data",
     "Kind",

@@ -219,6 +219,12 @@ class Modality(Section, frozen=True):
     noise: Noise = Noise()
 
 
+MAX_BATCH_FOLDS = 5
+"""Most trainings of a cross-validation that leave out whole batches."""
+MAX_SAMPLE_CELLS = 50_000
+"""Most cells of an evaluation on a sample."""
+
+
 class Reference(Section, frozen=True):
     """Reference of the space."""
 
@@ -235,6 +241,12 @@ class Reference(Section, frozen=True):
     evaluation: Literal["full", "sample"] | msgspec.UnsetType = msgspec.UNSET
     """``full``, the default, for the cross-validation; ``sample`` for one training that leaves out cells and batches of
     at most 50,000 cells."""
+
+    def count_trainings(self, n_batches: int) -> int:
+        """Return the number of trainings that measure a space whose cells come from so many batches."""
+        if self.evaluation == "sample":
+            return 1
+        return self.folds * self.repeats + (min(n_batches, MAX_BATCH_FOLDS) if n_batches > 1 else 0)
 
 
 class Export(Section, frozen=True):
