@@ -25,6 +25,7 @@ from smile_training.evaluation import (
     Evaluation,
     SavedEvaluation,
     count_splits,
+    draw_sample,
     evaluate,
     matched_floor,
     structure_records,
@@ -41,7 +42,7 @@ from smile_training.loop import (
     silent,
     train_encoders,
 )
-from smile_training.model import restore_encoders
+from smile_training.model import restore_encoders, select_features
 from smile_training.plots import draw_fold, draw_loss_curves, draw_stress
 from smile_training.recipe import Recipe
 from smile_training.reference import build_mapped_reference, require_enough_cells, require_map_packages
@@ -59,6 +60,8 @@ class SpaceBuilder:
         Recipe to train.
     dataset
         All cells of the recipe.
+    evaluated
+        Cells of an evaluation: all, or a sample.
     sha256
         The sha256 of each data file, by modality.
     device
@@ -77,6 +80,7 @@ class SpaceBuilder:
 
     recipe: Recipe
     dataset: Dataset
+    evaluated: Dataset
     sha256: Mapping[str, list[str]]
     device: torch.device
     onto: Space | None
@@ -87,15 +91,16 @@ class SpaceBuilder:
 
     def train(self, dataset: Dataset, seed: int, name: str) -> Encoders:
         """Train the recipe's encoders on a dataset, together with all processes; the text names the run."""
-        self.processes.broadcast((dataset.names()[0], seed, name))
+        self.processes.broadcast((dataset is self.dataset, dataset.names()[0], seed, name))
         return self._train(dataset, seed, name)
 
     def assist(self) -> None:
         """Take part in each training that the first process starts, until there are no more."""
         while (training := self.processes.broadcast(None)) is not None:
-            names, seed, name = training
+            every, names, seed, name = training
+            dataset = self.dataset if every else self.evaluated.subset(names)
             with suppress(RecipeError):  # the first process has it, too, and either ends or starts another training
-                self._train(self.dataset.subset(names), seed, name)
+                self._train(dataset, seed, name)
 
     def _train(self, dataset: Dataset, seed: int, name: str) -> Encoders:
         run = Run(
@@ -112,7 +117,7 @@ class SpaceBuilder:
         """Return the number of stages of the training of all cells, of the evaluation, or of both."""
         n_trainings = int(train)
         if measure and self.measurable:
-            n_trainings += count_splits(self.dataset, self.recipe.reference)
+            n_trainings += count_splits(self.evaluated, self.recipe.reference)
         together = self.recipe.variant != "composition"
         return n_trainings * (1 if together else len(self.recipe.modalities) - len(self.given))
 
@@ -126,7 +131,7 @@ class SpaceBuilder:
         if not self.measurable:
             return None
         measured = [name for name in self.recipe.modalities if name not in self.given]
-        measure = partial(evaluate, self.dataset, self.recipe, self.train, measured=measured, kept=list(self.given))
+        measure = partial(evaluate, self.evaluated, self.recipe, self.train, measured=measured, kept=list(self.given))
         saved = self.saved_evaluation
         if saved is None:
             return measure()
@@ -204,9 +209,15 @@ def prepare_builder(
         require_folds(labels, recipe.reference.folds)
     for name, encoder in given.items():
         encoder.align_features(dataset.cells[name])
+    evaluated = dataset
+    if recipe.reference.evaluation == "sample":
+        evaluated = draw_sample(dataset, recipe.seed)
+        if evaluated is not dataset:
+            dataset = _with_selected_features(dataset, recipe, given)
     return SpaceBuilder(
         recipe=recipe,
         dataset=dataset,
+        evaluated=evaluated,
         sha256=sha256,
         device=torch_device,
         onto=onto,
@@ -214,6 +225,18 @@ def prepare_builder(
         checkpoints=checkpoints,
         stage=stage,
         processes=processes,
+    )
+
+
+def _with_selected_features(dataset: Dataset, recipe: Recipe, given: Encoders) -> Dataset:
+    """Return all cells with the features that encoders are trained on, so that memory holds no others."""
+    return Dataset(
+        {
+            name: cells
+            if name in given
+            else select_features(cells, recipe.modalities[name].data, recipe.modalities[name].preprocessing)
+            for name, cells in dataset.cells.items()
+        }
     )
 
 

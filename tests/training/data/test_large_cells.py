@@ -27,6 +27,7 @@ N_TOP = 20
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(large_cells, "MAX_WHOLE_BYTES", 0)
+    monkeypatch.setattr(large_cells, "MAX_JOINED_BYTES", 0)
     monkeypatch.setattr(large_file, "MAX_CHUNK_CELLS", 7)
 
 

@@ -93,7 +93,9 @@ class Cells:
         )
 
     def with_features(self, columns: NDArray[np.intp]) -> "Cells":
-        """Return the cells with the given features, in that order."""
+        """Return the cells with the given features, in that order; these cells if they have the same."""
+        if np.array_equal(columns, np.arange(len(self.features))):
+            return self
         raw = self.raw[:, columns]
         return replace(
             self,

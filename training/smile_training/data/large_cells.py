@@ -32,8 +32,10 @@ from smile_training.recipe import Data, Modality, PreprocessingSettings
 
 logger = logging.getLogger(__name__)
 
-MAX_WHOLE_BYTES = 2**28
-"""Size of the sparse values up to which files are read as a whole: 256 MB, as of 25,000 cells with 20,000 genes."""
+MAX_WHOLE_BYTES = 2**26
+"""Size of the sparse values up to which a file is read as a whole: 64 MB, as of 6,000 cells with 20,000 genes."""
+MAX_JOINED_BYTES = 2**28
+"""The same for several files, of which then also features that some of them lack are used."""
 N_CANDIDATES = 2
 """Number of features read for each one that is selected."""
 _SAMPLE_CELLS = 256
@@ -48,9 +50,10 @@ def are_large(modality: Modality, folder: Path) -> bool:
     if not all(path.suffix in (".h5ad", ".zarr") and path.exists() and not is_foreign(path) for path in paths):
         return False
     try:
-        return sum(_sparse_bytes(path, data) for path in paths) > MAX_WHOLE_BYTES
+        n_bytes = sum(_sparse_bytes(path, data) for path in paths)
     except QueryError:
         return False  # and reading it as a whole says why
+    return n_bytes > (MAX_WHOLE_BYTES if len(paths) == 1 else MAX_JOINED_BYTES)
 
 
 def _sparse_bytes(path: Path, data: Data) -> float:

@@ -3,7 +3,7 @@
 from smile_training.evaluation.added_cells import AddedEvaluation, evaluate_added
 from smile_training.evaluation.cross_validation import Evaluation, evaluate, structure_records
 from smile_training.evaluation.saved_evaluation import SavedEvaluation
-from smile_training.evaluation.splits import count_splits
+from smile_training.evaluation.splits import count_splits, draw_sample
 from smile_training.evaluation.stress import matched_floor
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Evaluation",
     "SavedEvaluation",
     "count_splits",
+    "draw_sample",
     "evaluate",
     "evaluate_added",
     "matched_floor",

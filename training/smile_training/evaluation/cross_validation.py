@@ -32,7 +32,7 @@ from smile_training.evaluation.metric_log import (
     Prediction,
 )
 from smile_training.evaluation.queried_cells import QueriedCells, query_cells
-from smile_training.evaluation.splits import Split, draw_sample, full_splits, sample_split
+from smile_training.evaluation.splits import Split, full_splits, sample_split
 from smile_training.evaluation.stress import (
     BaselineHits,
     StressedCells,
@@ -112,7 +112,7 @@ def evaluate(
     Parameters
     ----------
     dataset
-        All cells.
+        All cells, or a sample of them (`draw_sample`).
     recipe
         Recipe with the numbers of folds and repeats and the settings of the reference.
     train
@@ -129,8 +129,7 @@ def evaluate(
     sources = {name: _label_sources(name, kept) for name in measured}
     splits: Iterable[Split]
     if settings.evaluation == "sample":
-        dataset, n_repeats = draw_sample(dataset, recipe.seed), 1
-        splits = [sample_split(dataset, recipe.seed)]
+        splits, n_repeats = [sample_split(dataset, recipe.seed)], 1
     else:
         splits, n_repeats = full_splits(dataset, settings, recipe.seed), settings.repeats
     log, between = MetricLog(dataset, n_repeats), MetricLog(dataset, 1, of=LEFT_OUT_BATCHES)

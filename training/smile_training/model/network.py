@@ -39,6 +39,7 @@ class SmileNetwork(nn.Module):
         heads_of: "SmileNetwork | None" = None,
     ) -> None:
         super().__init__()
+        self.n_latent = sizes.n_latent
         self.register_buffer("stem", None if stem is None else torch.from_numpy(stem))
         self.register_buffer("feature_weight", _feature_weight(n_features, self.stem))
         first = n_features if stem is None else stem.shape[1]

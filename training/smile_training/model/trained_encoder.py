@@ -58,14 +58,15 @@ class TrainedEncoder:
         self, cells: Cells, batch_size: int | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Return embeddings, and components of the stem, float32, ``(n_cells, n_components)``; None without a stem."""
-        aligned = self.align_features(cells)
+        aligned, stem = self.align_features(cells), self.network.stem
         batch_size = batch_size or dense_chunk_rows(len(self.features))
-        embedding, components = [], []
-        for rows in np.split(np.arange(len(cells)), range(batch_size, len(cells), batch_size)):
+        embedding = np.empty((len(cells), self.network.n_latent), np.float32)
+        components = None if stem is None else np.empty((len(cells), stem.shape[1]), np.float32)
+        for rows in (slice(start, start + batch_size) for start in range(0, len(cells), batch_size)):
             transformed = self.preprocessing.transform(aligned.raw[rows], aligned.size_factor[rows])
             inputs = EncoderInput(transformed, self.preprocessing, self.network, noise=Noise())
-            clean = inputs.clean(np.arange(len(rows)))
-            embedding.append(torch.nn.functional.normalize(self.network.encoder(clean)))  # (n, n_latent)
-            if self.network.stem is not None:
-                components.append(clean)
-        return torch.cat(embedding).numpy(), torch.cat(components).numpy() if components else None
+            clean = inputs.clean(np.arange(len(inputs)))
+            embedding[rows] = torch.nn.functional.normalize(self.network.encoder(clean)).numpy()
+            if components is not None:
+                components[rows] = clean.numpy()
+        return embedding, components

@@ -14,6 +14,8 @@ Method = Literal["umap", "tsne"]
 MIN_MAP_CELLS = 10
 MAX_MAP_CELLS = 20_000
 """Most cells that are laid out; of more, so many are drawn, among which the reference points are placed."""
+_MIN_GIVEN_NEIGHBORS = 4096
+"""Number of cells from which umap would build an approximate index, whose compilation takes half a minute."""
 
 
 def require_enough_cells(n: int) -> None:
@@ -87,11 +89,19 @@ def fit_map(embedding: NDArray[np.float32], method: Method, seed: int) -> NDArra
     require_enough_cells(n)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about numba, and about using one thread, which makes the layout repeatable
-        settings: dict[str, object] = (
-            {"perplexity": min(30.0, (n - 1) / 3)} if method == "tsne" else {"n_neighbors": min(15, n - 1), "n_jobs": 1}
-        )
+        settings: dict[str, object] = {"perplexity": min(30.0, (n - 1) / 3)}
+        if method == "umap":
+            settings = {"n_neighbors": min(15, n - 1), "n_jobs": 1}
+            if n >= _MIN_GIVEN_NEIGHBORS:
+                settings["precomputed_knn"] = _cosine_neighbors(embedding, 15)
         layout = _load(method)(metric="cosine", random_state=seed, **settings)
         return np.asarray(layout.fit_transform(embedding), dtype=np.float32)
+
+
+def _cosine_neighbors(embedding: NDArray[np.float32], k: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return each cell's nearest cells, itself first, and their cosine distances, each of shape ``(n_cells, k)``."""
+    neighbors = find_nearest_neighbors(embedding, embedding, k)
+    return neighbors.indices, neighbors.distances**2 / 2  # of unit vectors
 
 
 def place_on_map(
