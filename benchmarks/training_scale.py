@@ -1,4 +1,4 @@
-"""CPU time and peak memory of training by cells: of its data phases, or of the whole command with ``--train``.
+"""CPU time and peak memory of training: of its data phases, or of the whole command with ``--train``.
 
 The data phases are reading, selection, preprocessing and stem. The whole command is ``smile-zoo train FILE --labels
 cell_type --batch batch``, as it is by default and with ``--no-evaluation``.
@@ -6,6 +6,9 @@ cell_type --batch batch``, as it is by default and with ``--no-evaluation``.
 The data are simulated counts of the density of real ones: 20,000 genes, 50 types, 20 donors, 2,430 counts a cell, 6%
 not zero, compressed with gzip. The file of each size is made once in the given folder; each measurement is a process of
 its own, with one thread. *exponent* is that of the time between two sizes, without what an empty process takes.
+
+With ``--shapes``, the command is measured with ``--no-evaluation`` on as many cells of other shapes: 300 donors, 60,000
+genes, and ten files each of which lacks another twentieth of the genes.
 """
 
 import argparse
@@ -17,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,25 +32,25 @@ import scipy
 
 from machine import cpu_model
 
-N_GENES, N_TYPES, N_DONORS = 20_000, 50, 20
+N_GENES, N_TYPES, N_DONORS, N_FILES = 20_000, 50, 20, 10
 MEAN_COUNTS = 2_430
 _ROWS = 2_000
 
 
-def write_counts(path: Path, n_cells: int) -> None:
+def write_counts(path: Path, n_cells: int, *, n_genes: int = N_GENES, n_donors: int = N_DONORS) -> None:
     """Write simulated counts, a few thousand cells at a time."""
     rng = np.random.default_rng(0)
-    rate = rng.lognormal(0.0, 2.0, N_GENES)
-    by_type = rate * rng.lognormal(0.0, 1.0, (N_TYPES, N_GENES)) ** (rng.random((N_TYPES, N_GENES)) < 0.1)
-    by_donor = rng.lognormal(0.0, 0.2, (N_DONORS, N_GENES))
-    cell_type, donor = rng.integers(N_TYPES, size=n_cells), rng.integers(N_DONORS, size=n_cells)
+    rate = rng.lognormal(0.0, 2.0, n_genes)
+    by_type = rate * rng.lognormal(0.0, 1.0, (N_TYPES, n_genes)) ** (rng.random((N_TYPES, n_genes)) < 0.1)
+    by_donor = rng.lognormal(0.0, 0.2, (n_donors, n_genes))
+    cell_type, donor = rng.integers(N_TYPES, size=n_cells), rng.integers(n_donors, size=n_cells)
     obs = pd.DataFrame(
         {"cell_type": pd.Categorical(cell_type.astype(str)), "batch": pd.Categorical(donor.astype(str))},
         index=[f"cell{row}" for row in range(n_cells)],
     )
-    var = pd.DataFrame(index=[f"gene{number}" for number in range(N_GENES)])
+    var = pd.DataFrame(index=[f"gene{number}" for number in range(n_genes)])
     partial = path.with_suffix(".part")
-    anndata.AnnData(scipy.sparse.csr_matrix((n_cells, N_GENES), dtype=np.float32), obs=obs, var=var).write_h5ad(partial)
+    anndata.AnnData(scipy.sparse.csr_matrix((n_cells, n_genes), dtype=np.float32), obs=obs, var=var).write_h5ad(partial)
     with h5py.File(partial, "r+") as file:
         for name in ("data", "indices", "indptr"):
             del file["X"][name]
@@ -64,6 +68,18 @@ def write_counts(path: Path, n_cells: int) -> None:
             lengths.append(np.diff(counts.indptr).astype(np.int64))
         file["X"]["indptr"] = np.cumsum(np.concatenate(lengths))
     partial.rename(path)
+
+
+def write_parts(path: Path) -> list[Path]:
+    """Write the cells of a file as ten files, each of which lacks another twentieth of the genes."""
+    parts = [path.with_name(f"{path.stem}-part{part}.h5ad") for part in range(N_FILES)]
+    missing = [part for part in parts if not part.exists()]
+    cells = anndata.read_h5ad(path) if missing else None
+    for part in missing:
+        number = parts.index(part)
+        genes = np.arange(cells.n_vars) % (2 * N_FILES) != number
+        cells[number::N_FILES, genes].write_h5ad(part, compression="gzip")
+    return parts
 
 
 def _draw(rate: np.ndarray, rng: np.random.Generator) -> scipy.sparse.csr_matrix:
@@ -115,10 +131,11 @@ def measure(path: Path) -> dict[str, float]:
     return {**seconds, "phases": phases, "values per cell": cells.raw.nnz / len(cells), "peak, MB": _peak_mb()}
 
 
-def measure_command(path: Path, *options: str) -> dict[str, float]:
-    """Return the CPU seconds of ``smile-zoo train`` on a file, and its peak memory in MB."""
+def measure_command(paths: Sequence[Path], *options: str) -> dict[str, float]:
+    """Return the CPU seconds of ``smile-zoo train`` on files, and its peak memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
-        command = ["train", str(path), "--labels", "cell_type", "--batch", "batch", "-o", f"{folder}/space", *options]
+        columns = ["--labels", "cell_type", "--batch", "batch"]
+        command = ["train", *map(str, paths), *columns, "-o", f"{folder}/space", *options]
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", "from smile_zoo.cli.main import main; main()", *command],
             env={**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
@@ -131,6 +148,19 @@ def measure_command(path: Path, *options: str) -> dict[str, float]:
     return {"CPU": used.ru_utime + used.ru_stime, "peak, MB": used.ru_maxrss / 1e3}
 
 
+def measure_shapes(folder: Path, n_cells: int) -> dict[str, dict[str, float]]:
+    """Return what `measure_command` does without evaluation, on cells of the usual and of other shapes."""
+    shapes = {"": {}, "-300-donors": {"n_donors": 300}, "-60000-genes": {"n_genes": 60_000}}
+    results = {}
+    for shape, sizes in shapes.items():
+        path = folder / f"counts-{n_cells}{shape}.h5ad"
+        if not path.exists():
+            write_counts(path, n_cells, **sizes)
+        results[path.stem] = measure_command([path], "--no-evaluation")
+    parts = write_parts(folder / f"counts-{n_cells}.h5ad")
+    return {**results, "ten files": measure_command(parts, "--no-evaluation")}
+
+
 def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
@@ -141,6 +171,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the files are made and kept")
     parser.add_argument("--cells", type=int, nargs="+", default=[20_000, 100_000])
     parser.add_argument("--train", action="store_true", help="measure the whole command")
+    parser.add_argument("--shapes", action="store_true", help="measure the command on cells of other shapes")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -148,13 +179,19 @@ def main() -> None:
         print(json.dumps(measure(arguments.measure)))
         return
     arguments.folder.mkdir(exist_ok=True)
+    if arguments.shapes:
+        shapes = measure_shapes(arguments.folder, max(arguments.cells))
+        print(json.dumps({"processor": cpu_model(), **shapes}) if arguments.json else cpu_model())
+        for name, figures in {} if arguments.json else shapes.items():
+            print(f"{name}: " + ", ".join(f"{each} {value:,.0f}" for each, value in figures.items()))
+        return
     results: dict[int, dict[str, float]] = {}
     for n_cells in arguments.cells:
         path = arguments.folder / f"counts-{n_cells}.h5ad"
         if not path.exists():
             write_counts(path, n_cells)
         if arguments.train:
-            by_default, without = measure_command(path), measure_command(path, "--no-evaluation")
+            by_default, without = measure_command([path]), measure_command([path], "--no-evaluation")
             results[n_cells] = {**by_default, **{f"{name}, no evaluation": value for name, value in without.items()}}
             continue
         command = [sys.executable, __file__, str(arguments.folder), "--measure", str(path)]

@@ -39,8 +39,6 @@ class Learner:
         All cells of the modality, with the features of the network.
     preprocessing
         Preprocessing fitted on the cells.
-    transformed
-        Cells after all steps before centering, shape ``(n_cells, n_features)``.
     network
         Network in training.
     noise
@@ -51,14 +49,13 @@ class Learner:
 
     cells: Cells
     preprocessing: Preprocessing
-    transformed: Matrix
     network: SmileNetwork
     noise: Noise
     frozen: bool = False
 
     def inputs(self, seed: Sequence[int]) -> EncoderInput:
         """Return the network's input, on the network's device; the seed is that of drawn copies of the cells."""
-        inputs = EncoderInput(self.transformed, self.preprocessing, self.network, noise=self.noise)
+        inputs = EncoderInput(self._transformed(), self.preprocessing, self.network, noise=self.noise)
         if self.noise.redraws:
             inputs.keep_copies(self.cells, seed)
         return inputs
@@ -83,16 +80,20 @@ class Learner:
 
     def _components(self, seed: int) -> NDArray[np.float32]:
         """Return the components for finding near cells, shape ``(n_cells, n_components)``; uncentered if sparse."""
-        directions = self.network.stem
+        transformed, directions = self._transformed(), self.network.stem
         if directions is not None:
             stem = directions.cpu().numpy()
-        elif min(self.transformed.shape) > _PAIRING_COMPONENTS:
-            stem = fit_stem(self.transformed, self.preprocessing, Stem(n_components=_PAIRING_COMPONENTS), seed=seed)
+        elif min(transformed.shape) > _PAIRING_COMPONENTS:
+            stem = fit_stem(transformed, self.preprocessing, Stem(n_components=_PAIRING_COMPONENTS), seed=seed)
         else:
             stem = np.eye(len(self.cells.features), dtype=np.float32)
-        if is_sparse(self.transformed):  # shifting all cells alike changes no distance
-            return project_rows(self.transformed, self.preprocessing.scale[:, None] * stem)
-        return np.asarray(np.nan_to_num(self.preprocessing.centered(self.transformed)) @ stem, dtype=np.float32)
+        if is_sparse(transformed):  # shifting all cells alike changes no distance
+            return project_rows(transformed, self.preprocessing.scale[:, None] * stem)
+        return np.asarray(np.nan_to_num(self.preprocessing.centered(transformed)) @ stem, dtype=np.float32)
+
+    def _transformed(self) -> Matrix:
+        """Return the cells after all steps before centering, shape ``(n_cells, n_features)``."""
+        return transform_cells(self.cells, self.preprocessing)
 
     def trained(self, loss_curve: list[float]) -> TrainedEncoder:
         """Return the trained encoder, on the CPU and in evaluation mode."""
@@ -117,11 +118,12 @@ def new_learner(
     """
     cells = select_features(cells, modality.data, modality.preprocessing)
     preprocessing = fit_preprocessing(cells, modality.preprocessing)
-    transformed = transform_cells(cells, preprocessing)
-    stem = None if modality.stem is None else fit_stem(transformed, preprocessing, modality.stem, seed=seed)
+    stem = None
+    if modality.stem is not None:
+        stem = fit_stem(transform_cells(cells, preprocessing), preprocessing, modality.stem, seed=seed)
     network = SmileNetwork(len(cells.features), sizes, stem, heads_of=None if heads_of is None else heads_of.network)
     network.initialize(torch.Generator().manual_seed(seed))
-    return Learner(cells, preprocessing, transformed, network.to(device).train(), modality.noise)
+    return Learner(cells, preprocessing, network.to(device).train(), modality.noise)
 
 
 def teacher(encoder: TrainedEncoder, cells: Cells, *, device: torch.device, noise: Noise) -> Learner:
@@ -136,7 +138,6 @@ def teacher(encoder: TrainedEncoder, cells: Cells, *, device: torch.device, nois
         If the cells lack a feature of the encoder.
     """
     known = encoder.align_features(cells)
-    transformed = transform_cells(known, encoder.preprocessing)
     network = encoder.network.to(device).eval()
     as_measured = msgspec.structs.replace(noise, min_depth=1.0, min_features=1.0, ambient=0.0)
-    return Learner(known, encoder.preprocessing, transformed, network, as_measured, frozen=True)
+    return Learner(known, encoder.preprocessing, network, as_measured, frozen=True)

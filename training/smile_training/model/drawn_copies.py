@@ -13,6 +13,7 @@ from smile_runtime.encoder import MIN_MEASURED_FRACTION, Preprocessing, impute_m
 from smile_training.data import Cells, count_units, thin_counts
 from smile_training.model.device_copy import copy_to
 from smile_training.model.network import SmileNetwork
+from smile_training.model.row_blocks import row_blocks
 from smile_training.recipe import Noise
 
 N_COPIES = 4
@@ -160,5 +161,9 @@ def _row_sums(raw: Matrix) -> NDArray[np.float64]:
 
 def _mean_profile(raw: Matrix, unit: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return each feature's share of all counts, shape ``(n_features,)``."""
-    counts = (1 / unit[:, 0].astype(np.float64)) @ raw if is_sparse(raw) else np.nansum(raw / unit, axis=0)
+    if is_sparse(raw):
+        per_unit = 1 / unit[:, 0].astype(np.float64)
+        counts = np.sum([per_unit[rows] @ raw[rows] for rows in row_blocks(raw)], axis=0)
+    else:
+        counts = np.nansum(raw / unit, axis=0)
     return np.asarray(counts / counts.sum(), np.float64).ravel()

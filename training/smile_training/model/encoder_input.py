@@ -45,7 +45,8 @@ class EncoderInput:
     def __init__(
         self, transformed: Matrix, preprocessing: Preprocessing, network: SmileNetwork, *, noise: Noise
     ) -> None:
-        self._transformed = transformed
+        self._n_cells = int(transformed.shape[0])
+        self._transformed: Matrix | None = transformed
         self._preprocessing = preprocessing
         self._network = network
         self._noise = noise
@@ -55,6 +56,7 @@ class EncoderInput:
             chunk = dense_chunk_rows(transformed.shape[1])
             chunks = np.split(np.arange(len(self)), range(chunk, len(self), chunk))
             self._components = torch.cat([self.clean(rows) for rows in chunks])  # (n_cells, n_components)
+            self._transformed = None  # so that it takes no memory
         self._copies: DrawnCopies | None = None
 
     def keep_copies(self, cells: Cells, seed: Sequence[int]) -> None:
@@ -68,7 +70,7 @@ class EncoderInput:
             self._copies.renew(n_passes)
 
     def __len__(self) -> int:
-        return int(self._transformed.shape[0])
+        return self._n_cells
 
     def clean(self, rows: NDArray[np.intp]) -> Tensor:
         """Return the input without noise, shape ``(n, n_components)``, or ``(n, n_features)`` without a stem."""
@@ -99,5 +101,6 @@ class EncoderInput:
 
     def _features(self, rows: NDArray[np.intp]) -> Tensor:
         """Return centered, scaled features, shape ``(n, n_features)``, NaN if missing."""
+        assert self._transformed is not None  # as there are no components of all cells
         centered = self._preprocessing.centered(dense(self._transformed[rows]))
         return copy_to(self._network.feature_weight.device, torch.from_numpy(centered))

@@ -52,8 +52,12 @@ def select_features(cells: Cells, data: Data, settings: PreprocessingSettings) -
 
 def _n_cells_by_feature(raw: Matrix) -> NDArray[np.int64]:
     """Return the number of cells with each feature, shape ``(n_features,)``."""
-    counts = raw.getnnz(axis=0) if is_sparse(raw) else (~np.isnan(raw)).sum(axis=0)
-    return np.asarray(counts, dtype=np.int64)
+    if not is_sparse(raw):
+        return np.asarray((~np.isnan(raw)).sum(axis=0), dtype=np.int64)
+    counts = np.zeros(raw.shape[1], np.int64)
+    for rows in row_blocks(raw):
+        counts += np.bincount(raw.indices[raw.indptr[rows.start] : raw.indptr[rows.stop]], minlength=len(counts))
+    return counts
 
 
 def _most_variable(cells: Cells, n_top: int, settings: PreprocessingSettings) -> NDArray[np.intp]:
