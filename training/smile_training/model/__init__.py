@@ -1,5 +1,6 @@
 """The SMILE network, its losses, variants and pairings, and fitted preprocessing."""
 
+from smile_training.model.cell_blocks import BLOCK_CELLS, project_rows, row_blocks, transform_cells
 from smile_training.model.cell_encoder import CellEncoder
 from smile_training.model.device_copy import copy_to
 from smile_training.model.encoder_input import EncoderInput, dense_chunk_rows
@@ -8,7 +9,6 @@ from smile_training.model.network import SmileNetwork
 from smile_training.model.pairing import neighbor_partners, paired_rows, self_partners
 from smile_training.model.preprocessing_fit import fit_preprocessing, select_features
 from smile_training.model.restore import restore_encoders
-from smile_training.model.row_blocks import project_rows, transform_cells
 from smile_training.model.stem import fit_stem
 from smile_training.model.trained_encoder import TrainedEncoder
 from smile_training.model.variants import (
@@ -21,6 +21,7 @@ from smile_training.model.variants import (
 )
 
 __all__ = [
+    "BLOCK_CELLS",
     "CellEncoder",
     "EncodedView",
     "EncoderInput",
@@ -39,6 +40,7 @@ __all__ = [
     "psmile_phases",
     "reference_phases",
     "restore_encoders",
+    "row_blocks",
     "select_features",
     "self_partners",
     "smile_phases",

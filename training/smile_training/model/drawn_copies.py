@@ -11,9 +11,9 @@ from torch import Tensor
 from smile_runtime.arrays import Matrix, dense, is_sparse
 from smile_runtime.encoder import MIN_MEASURED_FRACTION, Preprocessing, impute_missing
 from smile_training.data import Cells, count_units, thin_counts
+from smile_training.model.cell_blocks import row_blocks
 from smile_training.model.device_copy import copy_to
 from smile_training.model.network import SmileNetwork
-from smile_training.model.row_blocks import row_blocks
 from smile_training.recipe import Noise
 
 N_COPIES = 4

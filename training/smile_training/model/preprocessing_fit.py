@@ -20,7 +20,7 @@ from smile_training.data import (
     rank_features,
     ranked_values,
 )
-from smile_training.model.row_blocks import row_blocks
+from smile_training.model.cell_blocks import row_blocks
 from smile_training.recipe import Data, PreprocessingSettings
 
 SUMMED_CELLS = 1024

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from smile_runtime.arrays import Matrix, dense, is_sparse
 from smile_runtime.encoder import Preprocessing
 from smile_runtime.errors import RecipeError
-from smile_training.model.row_blocks import BLOCK_CELLS
+from smile_training.model.cell_blocks import BLOCK_CELLS
 from smile_training.recipe import Stem
 
 GRAM_CELLS = 4096

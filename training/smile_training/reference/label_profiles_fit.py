@@ -1,16 +1,17 @@
 """Profiles of the labels, fitted to the cells of one modality."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix, is_sparse
+from smile_runtime.arrays import is_sparse
 from smile_runtime.manifest import AcceptedValues
 from smile_runtime.mapping import LabelProfiles
 from smile_training.data import Cells, count_units
-from smile_training.model import CellEncoder
+from smile_training.model import BLOCK_CELLS, CellEncoder, row_blocks
 
 SMOOTHING_COUNTS = 2000.0
 """Counts of the average profile that are added to those of each label, so that no feature is impossible."""
@@ -100,37 +101,49 @@ def add_empty_profiles(profiles: LabelProfiles, n_labels: int) -> LabelProfiles:
 
 def _sums(cells: Cells, *, binary: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return each label's sum of counts, and the total of the cells that measured each feature."""
-    labels = cells.labels
-    member = scipy.sparse.csr_matrix(
-        (np.ones((labels >= 0).sum()), (labels[labels >= 0], np.flatnonzero(labels >= 0))),
-        shape=(len(cells.label_names), len(cells)),
-    )
-    raw: Matrix = cells.raw
-    values = raw if is_sparse(raw) else np.nan_to_num(raw)
-    if binary:
-        values = scipy.sparse.csr_matrix(values > 0, dtype=np.float64)
-    else:
-        values = scipy.sparse.csr_matrix(values).multiply(1.0 / count_units(raw)).tocsr()
-    total = np.asarray(values.sum(axis=1)).reshape(-1, 1)  # (n_cells, 1)
-    counts = np.asarray((member @ values).todense(), dtype=np.float64)
-    if is_sparse(raw):
-        return counts, np.repeat(member @ total, counts.shape[1], axis=1)
-    return counts, np.asarray(member @ (total * ~np.isnan(raw)))
+    raw, unit = cells.raw, None if binary else count_units(cells.raw)
+    counts, totals = np.zeros((2, len(cells.label_names), len(cells.features)))
+    for rows in row_blocks(raw):
+        block = raw[rows]
+        values = scipy.sparse.csr_matrix(block if is_sparse(block) else np.nan_to_num(block))
+        values = (values > 0).astype(np.float64) if unit is None else values.multiply(1.0 / unit[rows]).tocsr()
+        member = _membership(cells.labels[rows], len(counts))
+        total = np.asarray(values.sum(axis=1)).reshape(-1, 1)  # (n, 1)
+        counts += (member @ values).toarray()
+        totals += member @ (total if is_sparse(block) else total * ~np.isnan(block))
+    return counts, totals
+
+
+def _membership(labels: NDArray[np.int64], n_labels: int) -> scipy.sparse.csr_matrix:
+    """Return 1 where a cell has a label, shape ``(n_labels, n_cells)``."""
+    known = np.flatnonzero(labels >= 0)
+    return scipy.sparse.csr_matrix((np.ones(len(known)), (labels[known], known)), shape=(n_labels, len(labels)))
 
 
 def _centers(
     components: NDArray[np.float32], labels: NDArray[np.int64], n_labels: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the whitened center of each label, and the map to whitened components."""
-    known = np.flatnonzero(labels >= 0)
-    ids, x = labels[known], components[known].astype(np.float64)
-    n_cells = np.bincount(ids, minlength=n_labels)
-    mean = np.zeros((n_labels, x.shape[1]))
-    np.add.at(mean, ids, x)
+    n_cells = np.bincount(labels[labels >= 0], minlength=n_labels)
+    mean = np.zeros((n_labels, components.shape[1]))
+    scatter = np.zeros((components.shape[1], components.shape[1]))
+    for ids, x in _labeled_blocks(components, labels):
+        np.add.at(mean, ids, x)
     mean /= np.maximum(n_cells, 1)[:, None]
-    within = x - mean[ids]
-    variance, axes = np.linalg.eigh(within.T @ within / len(x))
+    for ids, x in _labeled_blocks(components, labels):
+        within = x - mean[ids]
+        scatter += within.T @ within
+    variance, axes = np.linalg.eigh(scatter / n_cells.sum())
     whitening = axes / np.sqrt(np.maximum(variance, max(_MIN_VARIANCE_RATIO * variance.max(), 1e-12)))
     center = mean @ whitening
     center[n_cells == 0] = _FAR
     return center, whitening
+
+
+def _labeled_blocks(
+    components: NDArray[np.float32], labels: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield the label ids and components of some labeled cells at a time."""
+    known = np.flatnonzero(labels >= 0)
+    for rows in np.split(known, range(BLOCK_CELLS, len(known), BLOCK_CELLS)):
+        yield labels[rows], components[rows].astype(np.float64)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from smile_training.data.cells import Cells
-from smile_training.model import row_blocks
+from smile_training.model import cell_blocks
+from smile_training.model.cell_blocks import transform_cells
 from smile_training.model.preprocessing_fit import fit_preprocessing
-from smile_training.model.row_blocks import transform_cells
 from smile_training.recipe.records import PreprocessingSettings
 
 SETTINGS = [
@@ -22,7 +22,7 @@ SETTINGS = [
 def test_blocks_change_no_value(cells: Cells, settings: PreprocessingSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fit_preprocessing(cells, settings)
     expected = whole.transform(cells.raw, cells.size_factor)
-    monkeypatch.setattr(row_blocks, "BLOCK_CELLS", 50)
+    monkeypatch.setattr(cell_blocks, "BLOCK_CELLS", 50)
     transformed = transform_cells(cells, whole)
     np.testing.assert_array_equal(transformed.toarray(), expected.toarray())
     fitted = fit_preprocessing(cells, settings)
