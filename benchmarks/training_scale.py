@@ -11,9 +11,7 @@ its own, with one thread. *exponent* is that of the time between two sizes, with
 import argparse
 import json
 import math
-import os
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +25,7 @@ import pandas as pd
 import scipy
 
 from machine import cpu_model
+from peer_process import measure_process
 
 N_GENES, N_TYPES, N_DONORS = 20_000, 50, 20
 MEAN_COUNTS = 2_430
@@ -118,17 +117,9 @@ def measure(path: Path) -> dict[str, float]:
 def measure_command(path: Path, *options: str) -> dict[str, float]:
     """Return the CPU seconds of ``smile-zoo train`` on a file, and its peak memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
-        command = ["train", str(path), "--labels", "cell_type", "--batch", "batch", "-o", f"{folder}/space", *options]
-        process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", "from smile_zoo.cli.main import main; main()", *command],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
-            stdout=subprocess.DEVNULL,
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"smile-zoo train ended with exit code {process.returncode}")
-    return {"CPU": used.ru_utime + used.ru_stime, "peak, MB": used.ru_maxrss / 1e3}
+        train = ["train", str(path), "--labels", "cell_type", "--batch", "batch", "-o", f"{folder}/space", *options]
+        program = "from smile_zoo.cli.main import main; main()"
+        return measure_process([sys.executable, "-W", "ignore", "-c", program, *train])[0]
 
 
 def _peak_mb() -> float:
@@ -158,9 +149,7 @@ def main() -> None:
             results[n_cells] = {**by_default, **{f"{name}, no evaluation": value for name, value in without.items()}}
             continue
         command = [sys.executable, __file__, str(arguments.folder), "--measure", str(path)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-        results[n_cells] = json.loads(done.stdout)
+        results[n_cells] = json.loads(measure_process(command)[1])
     report(results, "CPU" if arguments.train else "phases", as_json=arguments.json)
 
 

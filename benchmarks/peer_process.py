@@ -1,0 +1,69 @@
+"""Processes measured on one thread, in virtual environments of their own: peers need packages that conflict."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+ONE_THREAD = {
+    **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "RAYON")},
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+
+
+class PeerError(Exception):
+    """A peer that could not be installed, failed or ran out of its time."""
+
+
+def make_environment(folder: Path, packages: list[str], python: str = sys.executable) -> str:
+    """Return the Python of the virtual environment in a folder, which has these packages afterwards.
+
+    Raises
+    ------
+    PeerError
+        If it cannot be made.
+    """
+    installed = str(folder / "bin/python")
+    made = subprocess.run([python, "-m", "venv", folder], capture_output=True, text=True)
+    if not made.returncode:
+        install = [installed, "-m", "pip", "install", "--quiet", *packages]
+        made = subprocess.run(install, capture_output=True, text=True)
+    if made.returncode:
+        raise PeerError(f"not installed: {_last_line(made.stderr)}")
+    return installed
+
+
+def measure_process(command: list[str], limit: int | None = None) -> tuple[dict[str, float], str]:
+    """Return the CPU seconds and the peak memory in MB of a process on one thread, and what it printed.
+
+    Raises
+    ------
+    PeerError
+        If it fails or takes more CPU seconds than the limit.
+    """
+
+    def set_limit() -> None:
+        if limit is not None:
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
+
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **ONE_THREAD},
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=set_limit,
+    )
+    assert process.stdout is not None
+    printed = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = used.ru_utime + used.ru_stime
+    if process.returncode:
+        late = limit is not None and seconds >= limit
+        raise PeerError(f"stopped after {limit:,} s of CPU time" if late else f"exit code {process.returncode}")
+    return {"CPU": seconds, "peak, MB": used.ru_maxrss / 1e3}, printed
+
+
+def _last_line(text: str) -> str:
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "no message")
