@@ -1,10 +1,12 @@
 """Processes measured on one thread, in virtual environments of their own: peers need packages that conflict."""
 
+import json
 import os
 import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ONE_THREAD = {
     **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "RAYON")},
@@ -16,7 +18,38 @@ class PeerError(Exception):
     """A peer that could not be installed, failed or ran out of its time."""
 
 
-def make_environment(folder: Path, packages: list[str], python: str = sys.executable) -> str:
+def measure_apart(
+    command: list[str],
+    environment: Path,
+    packages: list[str],
+    *,
+    python: str = sys.executable,
+    limit: int | None = None,
+) -> dict[str, Any]:
+    """Return the figures that a script prints as JSON in an environment, and what it took; or the reason for none.
+
+    Parameters
+    ----------
+    command
+        Path of the script, and its arguments.
+    environment
+        Folder of the virtual environment; made if it does not exist.
+    packages
+        Packages that are installed; with none, the Python at hand runs the script.
+    python
+        Python of the environment.
+    limit
+        CPU seconds that the script may take.
+    """
+    try:
+        python = make_environment(environment, packages, python) if packages else python
+        used, printed = measure_process([python, "-E", "-W", "ignore", *command], limit)
+    except PeerError as error:
+        return {"reason": str(error)}
+    return {**used, **json.loads(printed.splitlines()[-1])}
+
+
+def make_environment(folder: Path, packages: list[str], python: str) -> str:
     """Return the Python of the virtual environment in a folder, which has these packages afterwards.
 
     Raises

@@ -25,10 +25,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from machine import cpu_model
-from peer_process import PeerError, make_environment, measure_process
-from training_scale import measure_command, write_counts
+from peer_process import measure_apart
+from training_scale import measure_command, simulated_file
 
 N_GENES = 2_000
 SCANPY = ["scanpy==1.11.5", "anndata==0.12.19", "numpy==2.4.6", "pandas==2.3.3", "scipy==1.17.1"]
@@ -119,20 +120,15 @@ PEERS = {
 }
 
 
-def measure(peer: str, path: Path, arguments: argparse.Namespace) -> dict[str, object]:
+def measure(name: str, path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of a peer, or why there are none."""
-    packages = PEERS[peer].packages
-    row: dict[str, object] = {"packages": packages}
-    try:
-        python = make_environment(arguments.folder / PEERS[peer].environment, packages)
-        command = [python, "-E", "-W", "ignore", __file__, str(arguments.folder), "--build", peer, "--file", str(path)]
-        used, printed = measure_process([*command, "--scvi-epochs", str(arguments.scvi_epochs)], arguments.limit)
-    except PeerError as error:
-        return {**row, "reason": str(error)}
-    detail = json.loads(printed.splitlines()[-1])
-    row |= used | detail
-    if detail.get("not run"):
-        row |= {"CPU": used["CPU"] + detail["not run"], "measured CPU": used["CPU"], "extrapolated": True}
+    peer = PEERS[name]
+    command = [__file__, str(arguments.folder), "--build", name, "--file", str(path)]
+    command += ["--scvi-epochs", str(arguments.scvi_epochs)]
+    environment = arguments.folder / peer.environment
+    row = {"packages": peer.packages, **measure_apart(command, environment, peer.packages, limit=arguments.limit)}
+    if row.get("not run"):
+        row |= {"measured CPU": row["CPU"], "CPU": row["CPU"] + row["not run"]}
     return row
 
 
@@ -151,10 +147,7 @@ def main() -> None:
     if arguments.build:
         print(json.dumps(PEERS[arguments.build].build(arguments.file, arguments.scvi_epochs)))
         return
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    path = arguments.file or arguments.folder / f"counts-{arguments.cells}.h5ad"
-    if not path.exists():
-        write_counts(path, arguments.cells)
+    path = arguments.file or simulated_file(arguments.folder, arguments.cells)
     ours = {"packages": [f"smile-zoo=={importlib.metadata.version('smile-zoo')}"]}
     rows = {"smile-zoo": {**ours, **measure_command(path, "--no-evaluation")}}
     for peer in arguments.peers:
@@ -163,7 +156,7 @@ def main() -> None:
     report(rows, as_json=arguments.json)
 
 
-def report(rows: dict[str, dict[str, object]], *, as_json: bool) -> None:
+def report(rows: dict[str, dict[str, Any]], *, as_json: bool) -> None:
     """Print a table, or JSON."""
     if as_json:
         print(json.dumps({"processor": cpu_model(), "rows": rows}))
@@ -171,7 +164,7 @@ def report(rows: dict[str, dict[str, object]], *, as_json: bool) -> None:
     print(cpu_model(), "\n\n| reference by | version | CPU time | peak memory |\n|---|---|---|---|")
     for name, row in rows.items():
         figures = f"{row['reason']} | " if "reason" in row else f"{row['CPU']:,.0f} s | {row['peak, MB'] / 1e3:.2f} GB"
-        if row.get("extrapolated"):
+        if row.get("not run"):
             epochs = f"{row['epochs']} of {row['all epochs']} epochs of scVI"
             figures = f"about {row['CPU']:,.0f} s, extrapolated: {epochs} were run | {row['peak, MB'] / 1e3:.2f} GB"
         print(f"| {name} | {row['packages'][0].partition('==')[2]} | {figures} |")

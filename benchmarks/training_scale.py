@@ -17,6 +17,7 @@ import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anndata
 import h5py
@@ -27,9 +28,21 @@ import scipy
 from machine import cpu_model
 from peer_process import measure_process
 
+if TYPE_CHECKING:
+    from smile_training.recipe import Recipe
+
 N_GENES, N_TYPES, N_DONORS = 20_000, 50, 20
 MEAN_COUNTS = 2_430
 _ROWS = 2_000
+
+
+def simulated_file(folder: Path, n_cells: int) -> Path:
+    """Return the file of simulated counts of a size in a folder; make it once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"counts-{n_cells}.h5ad"
+    if not path.exists():
+        write_counts(path, n_cells)
+    return path
 
 
 def write_counts(path: Path, n_cells: int) -> None:
@@ -80,10 +93,8 @@ def _draw(rate: np.ndarray, rng: np.random.Generator) -> scipy.sparse.csr_matrix
     return counts
 
 
-def measure(path: Path) -> dict[str, float]:
-    """Return the CPU seconds of each phase, and the peak memory of this process in MB."""
-    from smile_training.data import read_dataset
-    from smile_training.model import fit_preprocessing, fit_stem, select_features, transform_cells
+def make_recipe(path: Path, preset: str) -> "Recipe":
+    """Return a recipe with the defaults of a preset for a simulated file."""
     from smile_training.recipe.read import resolve_recipe
 
     about = dict.fromkeys(("title", "description", "organism", "tissue", "licence"), "none")
@@ -93,9 +104,17 @@ def measure(path: Path) -> dict[str, float]:
         "batch_key": "batch",
         "label_key": "cell_type",
     }
-    recipe = resolve_recipe(
-        {"name": "scale", **about, "preset": "stem", "modalities": {"rna": {"data": data}}}, "scale.toml"
+    return resolve_recipe(
+        {"name": "scale", **about, "preset": preset, "modalities": {"rna": {"data": data}}}, "scale.toml"
     )
+
+
+def measure(path: Path) -> dict[str, float]:
+    """Return the CPU seconds of each phase, and the peak memory of this process in MB."""
+    from smile_training.data import read_dataset
+    from smile_training.model import fit_preprocessing, fit_stem, select_features, transform_cells
+
+    recipe = make_recipe(path, "stem")
     modality = recipe.modalities["rna"]
     seconds = {"imports": time.process_time(), "memory of imports, MB": _peak_mb()}
 
@@ -138,12 +157,9 @@ def main() -> None:
     if arguments.measure:
         print(json.dumps(measure(arguments.measure)))
         return
-    arguments.folder.mkdir(exist_ok=True)
     results: dict[int, dict[str, float]] = {}
     for n_cells in arguments.cells:
-        path = arguments.folder / f"counts-{n_cells}.h5ad"
-        if not path.exists():
-            write_counts(path, n_cells)
+        path = simulated_file(arguments.folder, n_cells)
         if arguments.train:
             by_default, without = measure_command(path), measure_command(path, "--no-evaluation")
             results[n_cells] = {**by_default, **{f"{name}, no evaluation": value for name, value in without.items()}}
