@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def measure_apart(
     """
     try:
         python = make_environment(environment, packages, python) if packages else python
-        used, printed = measure_process([python, "-E", "-W", "ignore", *command], limit)
+        used, printed = measure_process([python, "-E", "-W", "ignore", *command], limit)  # -E: no PYTHONPATH
     except PeerError as error:
         return {"reason": str(error)}
     return {**used, **json.loads(printed.splitlines()[-1])}
@@ -80,21 +81,18 @@ def measure_process(command: list[str], limit: int | None = None) -> tuple[dict[
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
 
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, **ONE_THREAD},
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=set_limit,
-    )
-    assert process.stdout is not None
-    printed = process.stdout.read()
-    _, status, used = os.wait4(process.pid, 0)
+    environment = {**os.environ, **ONE_THREAD}
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=errors, preexec_fn=set_limit)
+        _, status, used = os.wait4(process.pid, 0)
+        for file in (output, errors):
+            file.seek(0)
+        printed, complaints = output.read(), errors.read()
     process.returncode = os.waitstatus_to_exitcode(status)
     seconds = used.ru_utime + used.ru_stime
     if process.returncode:
         late = limit is not None and seconds >= limit
-        raise PeerError(f"stopped after {limit:,} s of CPU time" if late else f"exit code {process.returncode}")
+        raise PeerError(f"stopped after {limit:,} s of CPU time" if late else f"failed: {_last_line(complaints)}")
     return {"CPU": seconds, "peak, MB": used.ru_maxrss / 1e3}, printed
 
 

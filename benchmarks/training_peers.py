@@ -14,7 +14,7 @@ trained reference; imports count. Every peer follows its documented workflow at 
 Peers need packages that conflict, so each gets a virtual environment in FOLDER, of the Python at hand; with torch, an
 installation takes 2 GB. What cannot be installed, fails, or takes too long gives a row with the reason. Runs on Linux.
 
-    python benchmarks/training_peers.py FOLDER      (about 20 minutes)
+    python benchmarks/training_peers.py FOLDER      (about 40 minutes)
 """
 
 import argparse
@@ -73,7 +73,7 @@ def scvi(path: Path, scvi_epochs: int) -> dict[str, float]:
     """Train a reference as in the tutorial "Reference mapping with scvi-tools"."""
     import scanpy as sc
     import scvi
-    from scvi.model import get_max_epochs_heuristic
+    from scvi.model._utils import get_max_epochs_heuristic
 
     scvi.settings.seed = 0
     adata = sc.read_h5ad(path)
@@ -115,8 +115,8 @@ CELLTYPIST = ["celltypist==1.7.1", "scikit-learn==1.7.2", *SCANPY]  # later scik
 PEERS = {
     "symphony": Peer("Symphony", symphony, "symphony", ["symphonypy==0.2.4", "harmonypy==2.1.0", *SCANPY]),
     "celltypist": Peer("CellTypist", celltypist, "celltypist", CELLTYPIST),
-    "celltypist-two-pass": Peer("CellTypist, two passes", celltypist_two_pass, "celltypist", CELLTYPIST),
     "scvi": Peer("scVI + scANVI", scvi, "scvi", ["scvi-tools==1.4.2", "torch==2.13.0", *SCANPY]),
+    "celltypist-two-pass": Peer("CellTypist, two passes", celltypist_two_pass, "celltypist", CELLTYPIST),
 }
 
 
