@@ -14,15 +14,14 @@ genes, and ten files each of which lacks another twentieth of the genes.
 import argparse
 import json
 import math
-import os
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anndata
 import h5py
@@ -31,10 +30,23 @@ import pandas as pd
 import scipy
 
 from machine import cpu_model
+from peer_process import measure_process
+
+if TYPE_CHECKING:
+    from smile_training.recipe import Recipe
 
 N_GENES, N_TYPES, N_DONORS, N_FILES = 20_000, 50, 20, 10
 MEAN_COUNTS = 2_430
 _ROWS = 2_000
+
+
+def simulated_file(folder: Path, n_cells: int, *, shape: str = "", **sizes: int) -> Path:
+    """Return the file of simulated counts of a size and shape in a folder; make it once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"counts-{n_cells}{shape}.h5ad"
+    if not path.exists():
+        write_counts(path, n_cells, **sizes)
+    return path
 
 
 def write_counts(path: Path, n_cells: int, *, n_genes: int = N_GENES, n_donors: int = N_DONORS) -> None:
@@ -97,10 +109,8 @@ def _draw(rate: np.ndarray, rng: np.random.Generator) -> scipy.sparse.csr_matrix
     return counts
 
 
-def measure(path: Path) -> dict[str, float]:
-    """Return the CPU seconds of each phase, and the peak memory of this process in MB."""
-    from smile_training.data import read_dataset
-    from smile_training.model import fit_preprocessing, fit_stem, select_features, transform_cells
+def make_recipe(path: Path, preset: str) -> "Recipe":
+    """Return a recipe with the defaults of a preset for a simulated file."""
     from smile_training.recipe.read import resolve_recipe
 
     about = dict.fromkeys(("title", "description", "organism", "tissue", "licence"), "none")
@@ -110,9 +120,17 @@ def measure(path: Path) -> dict[str, float]:
         "batch_key": "batch",
         "label_key": "cell_type",
     }
-    recipe = resolve_recipe(
-        {"name": "scale", **about, "preset": "stem", "modalities": {"rna": {"data": data}}}, "scale.toml"
+    return resolve_recipe(
+        {"name": "scale", **about, "preset": preset, "modalities": {"rna": {"data": data}}}, "scale.toml"
     )
+
+
+def measure(path: Path) -> dict[str, float]:
+    """Return the CPU seconds of each phase, and the peak memory of this process in MB."""
+    from smile_training.data import read_dataset
+    from smile_training.model import fit_preprocessing, fit_stem, select_features, transform_cells
+
+    recipe = make_recipe(path, "stem")
     modality = recipe.modalities["rna"]
     seconds = {"imports": time.process_time(), "memory of imports, MB": _peak_mb()}
 
@@ -135,17 +153,9 @@ def measure_command(paths: Sequence[Path], *options: str) -> dict[str, float]:
     """Return the CPU seconds of ``smile-zoo train`` on files, and its peak memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
         columns = ["--labels", "cell_type", "--batch", "batch"]
-        command = ["train", *map(str, paths), *columns, "-o", f"{folder}/space", *options]
-        process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", "from smile_zoo.cli.main import main; main()", *command],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
-            stdout=subprocess.DEVNULL,
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"smile-zoo train ended with exit code {process.returncode}")
-    return {"CPU": used.ru_utime + used.ru_stime, "peak, MB": used.ru_maxrss / 1e3}
+        train = ["train", *map(str, paths), *columns, "-o", f"{folder}/space", *options]
+        program = "from smile_zoo.cli.main import main; main()"
+        return measure_process([sys.executable, "-W", "ignore", "-c", program, *train])[0]
 
 
 def measure_shapes(folder: Path, n_cells: int) -> dict[str, dict[str, float]]:
@@ -153,11 +163,9 @@ def measure_shapes(folder: Path, n_cells: int) -> dict[str, dict[str, float]]:
     shapes = {"": {}, "-300-donors": {"n_donors": 300}, "-60000-genes": {"n_genes": 60_000}}
     results = {}
     for shape, sizes in shapes.items():
-        path = folder / f"counts-{n_cells}{shape}.h5ad"
-        if not path.exists():
-            write_counts(path, n_cells, **sizes)
+        path = simulated_file(folder, n_cells, shape=shape, **sizes)
         results[path.stem] = measure_command([path], "--no-evaluation")
-    parts = write_parts(folder / f"counts-{n_cells}.h5ad")
+    parts = write_parts(simulated_file(folder, n_cells))
     return {**results, "ten files": measure_command(parts, "--no-evaluation")}
 
 
@@ -178,7 +186,6 @@ def main() -> None:
     if arguments.measure:
         print(json.dumps(measure(arguments.measure)))
         return
-    arguments.folder.mkdir(exist_ok=True)
     if arguments.shapes:
         shapes = measure_shapes(arguments.folder, max(arguments.cells))
         print(json.dumps({"processor": cpu_model(), **shapes}) if arguments.json else cpu_model())
@@ -187,17 +194,13 @@ def main() -> None:
         return
     results: dict[int, dict[str, float]] = {}
     for n_cells in arguments.cells:
-        path = arguments.folder / f"counts-{n_cells}.h5ad"
-        if not path.exists():
-            write_counts(path, n_cells)
+        path = simulated_file(arguments.folder, n_cells)
         if arguments.train:
             by_default, without = measure_command([path]), measure_command([path], "--no-evaluation")
             results[n_cells] = {**by_default, **{f"{name}, no evaluation": value for name, value in without.items()}}
             continue
         command = [sys.executable, __file__, str(arguments.folder), "--measure", str(path)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-        results[n_cells] = json.loads(done.stdout)
+        results[n_cells] = json.loads(measure_process(command)[1])
     report(results, "CPU" if arguments.train else "phases", as_json=arguments.json)
 
 
