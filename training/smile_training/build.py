@@ -169,6 +169,7 @@ def prepare_builder(
     checkpoints: Path | None = None,
     stage: Stage = silent,
     onto: Space | None = None,
+    measure: bool = True,
     processes: ProcessGroup = ProcessGroup(),  # noqa: B008 (frozen)
 ) -> SpaceBuilder:
     """Read and check the data of a recipe.
@@ -187,6 +188,8 @@ def prepare_builder(
         Called at each stage of the training.
     onto
         Space whose encoders are kept; None to train all encoders.
+    measure
+        Whether the recipe will be measured on left-out cells.
     processes
         Processes that train together; each of them needs a builder.
 
@@ -212,12 +215,12 @@ def prepare_builder(
     evaluated = dataset
     if recipe.reference.evaluation == "sample":
         evaluated = draw_sample(dataset, recipe.seed)
-        if evaluated is not dataset:
-            dataset = _with_selected_features(dataset, recipe, given)
+    if not measure or evaluated is not dataset:
+        dataset = _with_selected_features(dataset, recipe, given)
     return SpaceBuilder(
         recipe=recipe,
         dataset=dataset,
-        evaluated=evaluated,
+        evaluated=evaluated if measure else dataset,
         sha256=sha256,
         device=torch_device,
         onto=onto,
@@ -332,7 +335,14 @@ def build_space(
     checkpoints.require_own()
     logger.info("reading the data")
     builder = prepare_builder(
-        recipe, data_folder, device=device, checkpoints=checkpoints.path, stage=stage, onto=onto, processes=processes
+        recipe,
+        data_folder,
+        device=device,
+        checkpoints=checkpoints.path,
+        stage=stage,
+        onto=onto,
+        measure=measure,
+        processes=processes,
     )
     read = (f"{len(cells):,} cells of {name}" for name, cells in builder.dataset.cells.items())
     logger.info("read %s; training starts", ", ".join(read))

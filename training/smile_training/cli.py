@@ -125,8 +125,11 @@ def train(
             _settings(paths, output, data_folder, of_data, evaluation) if processes.leads else None
         )
         onto_space = None if onto is None else open_space(onto, device="cpu")
+        measure = evaluation != "none"
         if not processes.leads:
-            prepare_builder(settings, folder, device=device, onto=onto_space, processes=processes).assist()
+            prepare_builder(
+                settings, folder, device=device, onto=onto_space, measure=measure, processes=processes
+            ).assist()
             return
         output, progress = output or Path(settings.name), TrainingProgress()
         try:
@@ -138,7 +141,7 @@ def train(
                 resume=resume,
                 force=force,
                 onto=onto_space,
-                measure=evaluation != "none",
+                measure=measure,
                 stage=progress.stage,
                 expect=progress.expect,
                 processes=processes,
