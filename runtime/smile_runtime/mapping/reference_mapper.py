@@ -1,12 +1,13 @@
 """Map embedded cells onto a reference: labels, confidence, similarity, and coordinates on the map."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.manifest import EncoderRecord, LabelColumn
+from smile_runtime.manifest import EncoderRecord, LabelColumn, is_finer_level, order_by_level, undetermined_labels
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
 from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, measure
 from smile_runtime.mapping.label_profiles import LabelProfiles
@@ -90,9 +91,12 @@ class ReferenceMapper:
         if transfers:
             weights = weights * (self.reference.label[neighbors.indices, 0] == transfers[0].label[:, None])
         records["map"] = map_positions(self.reference.map[neighbors.indices], weights, self._kernel_width)
-        for index, transfer in enumerate(transfers):
-            records["label"][:, index] = records["nearest"][:, index] = transfer.label
-            records["confidence"][:, index] = self._confidence(transfer.share, self.columns[index].name, measures)
+        for index in order_by_level(self.columns):
+            label, share = transfers[index].label, transfers[index].share
+            records["label"][:, index] = records["nearest"][:, index] = label
+            records["confidence"][:, index] = self._confidence(share, self.columns[index].name, measures)
+            if is_finer_level(self.columns[index], self.columns):
+                _inherit_confidence(records["confidence"], self.columns, index, label)
         records["similarity"] = self._similarity(distance, measures)
         if self.record.similarity is not None:
             mark_unknown(records["label"], records["similarity"], self.unknown_rate)
@@ -114,3 +118,12 @@ class ReferenceMapper:
         if record.dissimilarity is None or measures is None:
             return similarity_of(distance, record)
         return similarity_of(dissimilarity_of(measures, record.dissimilarity), record)
+
+
+def _inherit_confidence(
+    confidence: NDArray[np.float32], columns: Sequence[LabelColumn], index: int, label: NDArray[np.int64]
+) -> None:
+    """Give labels that say nothing about a level the confidence of their parents, with which they are right or wrong."""
+    names = [column.name for column in columns]
+    undetermined = np.array([*undetermined_labels(columns)[index], False])[label]
+    confidence[undetermined, index] = confidence[undetermined, names.index(columns[index].within)]
