@@ -1,11 +1,12 @@
 """Label transfer: a weighted vote of a cell's nearest neighbors in the reference."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.manifest import is_finer_level, order_by_level, undetermined_labels
+from smile_runtime.manifest import LabelColumn, is_finer_level, order_by_level, undetermined_labels
 from smile_runtime.mapping.nearest_neighbors import NearestNeighbors
 from smile_runtime.mapping.reference import Reference
 
@@ -78,6 +79,26 @@ def transfer_labels(neighbors: NearestNeighbors, reference: Reference) -> list[L
             else _winners(votes)
         )
     return [won[column.name] for column in columns]
+
+
+def are_undetermined(label: NDArray[np.integer], columns: Sequence[LabelColumn]) -> NDArray[np.bool_]:
+    """Return whether labels say nothing about their level, because only that of the parent is known.
+
+    Parameters
+    ----------
+    label
+        Label ids in each column, -1 for none, shape ``(n, n_columns)``.
+    columns
+        Label columns.
+
+    Returns
+    -------
+        Shape ``(n, n_columns)``; False for no label.
+    """
+    result = np.zeros(label.shape, bool)
+    for index, undetermined in enumerate(undetermined_labels(columns)):
+        result[:, index] = np.array([*undetermined, False])[label[:, index]]
+    return result
 
 
 def _winners(votes: NDArray[np.float32]) -> LabelTransfer:

@@ -1,17 +1,16 @@
 """Map embedded cells onto a reference: labels, confidence, similarity, and coordinates on the map."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.manifest import EncoderRecord, LabelColumn, is_finer_level, order_by_level, undetermined_labels
+from smile_runtime.manifest import EncoderRecord, LabelColumn, order_by_level
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
 from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, measure
 from smile_runtime.mapping.label_profiles import LabelProfiles
-from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
+from smile_runtime.mapping.label_transfer import are_undetermined, neighbor_weights, transfer_labels
 from smile_runtime.mapping.map_position import kernel_width, map_positions
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_runtime.mapping.records import Records, record_dtype
@@ -91,12 +90,10 @@ class ReferenceMapper:
         if transfers:
             weights = weights * (self.reference.label[neighbors.indices, 0] == transfers[0].label[:, None])
         records["map"] = map_positions(self.reference.map[neighbors.indices], weights, self._kernel_width)
-        for index in order_by_level(self.columns):
-            label, share = transfers[index].label, transfers[index].share
-            records["label"][:, index] = records["nearest"][:, index] = label
-            records["confidence"][:, index] = self._confidence(share, self.columns[index].name, measures)
-            if is_finer_level(self.columns[index], self.columns):
-                _inherit_confidence(records["confidence"], self.columns, index, label)
+        for index, transfer in enumerate(transfers):
+            records["label"][:, index] = records["nearest"][:, index] = transfer.label
+            records["confidence"][:, index] = self._confidence(transfer.share, self.columns[index].name, measures)
+        self._inherit_confidence(records)
         records["similarity"] = self._similarity(distance, measures)
         if self.record.similarity is not None:
             mark_unknown(records["label"], records["similarity"], self.unknown_rate)
@@ -111,6 +108,16 @@ class ReferenceMapper:
         terms = evidence_terms(share, measures, self.record.similarity.dissimilarity)
         return calibrate_confidence(weigh_evidence(terms, calibration.weights), calibration)
 
+    def _inherit_confidence(self, records: Records) -> None:
+        """Give labels that say nothing about their level the confidence of their parents, which mean the same."""
+        undetermined = are_undetermined(records["nearest"], self.columns)
+        names = [column.name for column in self.columns]
+        for index in order_by_level(self.columns):
+            within = self.columns[index].within
+            if within is not None:
+                rows = undetermined[:, index]
+                records["confidence"][rows, index] = records["confidence"][rows, names.index(within)]
+
     def _similarity(self, distance: NDArray[np.float32], measures: Measures | None) -> NDArray[np.float32]:
         record = self.record.similarity
         if record is None:
@@ -118,12 +125,3 @@ class ReferenceMapper:
         if record.dissimilarity is None or measures is None:
             return similarity_of(distance, record)
         return similarity_of(dissimilarity_of(measures, record.dissimilarity), record)
-
-
-def _inherit_confidence(
-    confidence: NDArray[np.float32], columns: Sequence[LabelColumn], index: int, label: NDArray[np.int64]
-) -> None:
-    """Give labels that say nothing about a level the confidence of their parents, with which they are right or wrong."""
-    names = [column.name for column in columns]
-    undetermined = np.array([*undetermined_labels(columns)[index], False])[label]
-    confidence[undetermined, index] = confidence[undetermined, names.index(columns[index].within)]

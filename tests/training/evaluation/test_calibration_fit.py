@@ -37,6 +37,7 @@ def queried(
         share=share[:, None],
         right=right[:, None],
         labeled=np.ones((n, 1), bool),
+        determined=np.ones((n, 1), bool),
         known=np.ones(n, bool),
         distance=np.zeros(n, np.float32),
         measures=measures,
