@@ -18,8 +18,8 @@ def extend_labels(points: Reference, stated: Sequence[NDArray[np.object_]]) -> t
 
     New labels come after those of the reference. In a coarser level, a label of the reference keeps its parent, and a
     new one gets the parent that the cells state. In an independent column, a cell without a label of its own gets the
-    one that all points of its primary label have. Other cells have no label there (-1). In a finer level, a cell without
-    a label of its own gets the one with the name of its coarser label, which says nothing about that level.
+    one that all points of its primary label have. Other cells have no label there (-1). In a level finer than the
+    primary column, a cell without a label of its own gets the one with the name of its coarser label.
 
     Parameters
     ----------
