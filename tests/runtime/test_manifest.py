@@ -192,6 +192,11 @@ def test_a_column_may_be_finer_than_the_primary_one(document):
     assert [is_finer_level(column, read) for column in read] == [False, False, True]
     assert undetermined_labels(read)[2] == [True] + [False] * len(names)  # no other type has finer labels
     assert not any(undetermined_labels(read)[0] + undetermined_labels(read)[1])
+    columns.append({**finer, "name": "finest", "parents": [*range(len(names)), 0], "within": "finer"})
+    assert len(parse(document).reference.label_columns) == 4
+    columns[2:] = columns[:1:-1]  # finer levels are listed from coarse to fine
+    with pytest.raises(SpaceError, match="'finest' that is repeated or does not nest within 'finer'"):
+        parse(document)
 
 
 @pytest.mark.parametrize(

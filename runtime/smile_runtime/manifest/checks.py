@@ -41,30 +41,33 @@ def _require_safe_name(name: str, origin: str) -> None:
 
 
 def _require_nested_columns(columns: list[LabelColumn], origin: str) -> None:
-    by_name = {column.name: column for column in columns}
-    repeated = _repeated([column.name for column in columns])
-    for column in columns:
-        if column.name == repeated or not _is_nested(column, by_name):
+    finer = _finer_levels(columns)
+    others = [column for column in columns if column not in finer]
+    coarser: dict[str, LabelColumn] = {}
+    for column in [*reversed(others), *finer]:
+        if column.name in coarser or not _is_nested(column, coarser):
             raise SpaceError(
                 f"{origin} has a label column {column.name!r} that is repeated or does not nest within "
                 f"{column.within!r}; pull or build the space again"
             )
+        coarser[column.name] = column
 
 
-def _is_nested(column: LabelColumn, by_name: dict[str, LabelColumn]) -> bool:
+def _finer_levels(columns: list[LabelColumn]) -> list[LabelColumn]:
+    """Return the columns within the primary one, directly or through columns that come before them."""
+    names, finer = {column.name for column in columns[:1]}, []
+    for column in columns[1:]:
+        if column.within in names:
+            names.add(column.name)
+            finer.append(column)
+    return finer
+
+
+def _is_nested(column: LabelColumn, coarser: dict[str, LabelColumn]) -> bool:
     if column.within is None:
         return not column.parents
-    n = len(by_name[column.within].labels) if column.within in by_name else 0
-    valid = len(column.parents) == len(column.labels) and all(-1 <= parent < n for parent in column.parents)
-    return valid and not _is_circular(column, by_name)
-
-
-def _is_circular(column: LabelColumn, by_name: dict[str, LabelColumn]) -> bool:
-    """Return whether a column nests in itself, or in columns that do."""
-    level: LabelColumn | None = column
-    for _ in by_name:
-        level = by_name.get(level.within) if level is not None and level.within is not None else None
-    return level is not None
+    n = len(coarser[column.within].labels) if column.within in coarser else 0
+    return len(column.parents) == len(column.labels) and all(-1 <= parent < n for parent in column.parents)
 
 
 def _problems(manifest: Manifest) -> Iterator[str]:

@@ -269,7 +269,8 @@ class LabelColumn(Record, frozen=True):
     labels: Annotated[list[Label], msgspec.Meta(min_length=1)]
     """Label names; a label id is an index into this list."""
     within: str | None = None
-    """Name of the next coarser column; None if there is none."""
+    """Name of the next coarser column, which comes later unless it is the primary one or finer; None if there is
+    none."""
     parents: list[int] = []
     """Label id in the coarser column for each label, -1 for none; empty if there is no coarser column."""
 

@@ -1,12 +1,14 @@
 """Label transfer and confidence, against hand-computed numbers."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from smile_runtime import Reference
 from smile_runtime.manifest import CalibrationRecord, LabelColumn
+from smile_runtime.mapping import ReferenceMapper
 from smile_runtime.mapping.confidence import calibrate_confidence
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
 from smile_runtime.mapping.nearest_neighbors import NearestNeighbors, find_nearest_neighbors
@@ -222,3 +224,20 @@ def test_a_primary_label_named_like_its_parent_is_a_type_like_any_other():
     )
     reference = replace(finer([[0, 0, 0], [1, 0, 0]], [3, 2]), label=np.array([[0, 0], [1, 0]]), label_columns=columns)
     assert int(transfer_labels(neighbors([[0, 1]], [[1.0, 1.0]]), reference)[0].label[0]) == 0
+
+
+def test_a_label_that_tells_nothing_finer_has_the_confidence_of_its_parent():
+    def calibration(probability: float) -> CalibrationRecord:
+        return CalibrationRecord(evidence=[0.0], probability=[probability], expected_calibration_error=0.0, n_cells=10)
+
+    calibrations = {"type": calibration(0.9), "lineage": calibration(1.0), "subtype": calibration(0.6)}
+    reference = finer([CELLS_OF_B, SOME_T, NAIVE], [1, 1, 1])
+    mapper = ReferenceMapper(
+        reference=reference,
+        record=SimpleNamespace(calibrations=calibrations, similarity=None),
+        n_neighbors=1,
+        unknown_rate=0.05,
+    )
+    records = mapper.map(reference.embedding)
+    np.testing.assert_array_equal(records["label"][:, 2], [0, 1, 3])
+    np.testing.assert_allclose(records["confidence"], [[0.9, 1, 0.6], [0.9, 1, 0.9], [0.9, 1, 0.6]], rtol=1e-6)

@@ -261,13 +261,14 @@ def _join_all(
 def _join_shared(by_file: Sequence[Cells], titles: Sequence[str]) -> tuple[Matrix, tuple[str, ...]]:
     """Return the values of the features that all files measured, in the first file with each cell, and the features."""
     features = common_features({title: cells.features for title, cells in zip(titles, by_file, strict=True)})
-    parts, known = [], pd.Index([])
-    for cells in by_file:
-        new = np.flatnonzero(~pd.Index(cells.names).isin(known))
-        known = known.append(pd.Index(cells.names[new]))
-        parts.append(cells.with_features(pd.Index(cells.features).get_indexer(pd.Index(features))).raw[new])
-    if all(is_sparse(part) for part in parts):
-        return scipy.sparse.csr_matrix(scipy.sparse.vstack(parts, format="csr")), features
+    index = pd.Index(features)
+    is_new = ~pd.Index(np.concatenate([cells.names for cells in by_file])).duplicated()
+    parts = [
+        cells.with_features(pd.Index(cells.features).get_indexer(index)).raw[new]
+        for cells, new in zip(by_file, np.split(is_new, np.cumsum([len(cells) for cells in by_file])[:-1]), strict=True)
+    ]
+    if all(map(is_sparse, parts)):
+        return scipy.sparse.csr_matrix(scipy.sparse.vstack(list(map(scipy.sparse.csr_matrix, parts)))), features
     return np.concatenate([dense(part) for part in parts]), features
 
 

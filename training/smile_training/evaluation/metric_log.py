@@ -155,6 +155,8 @@ class MetricLog:
             cells, column = self._dataset.cells[source.modality], self._dataset.label_columns[index]
             telling = ~are_undetermined(cells.label_ids, self._dataset.label_columns)[:, index]
             known = [np.where((row >= 0) & telling, cells.label_ids[:, index], -1) for row in predicted]
+            if not all((row >= 0).any() for row in known):
+                continue
             for name, metric in ((ACCURACY, metrics.accuracy), (MACRO_F1, metrics.macro_f1)):
                 title = self._title(f"{name}, {column.name}" if index else name)
                 records.append(metric_record(title, str(source), method, _by_repeat(metric, known, predicted)))
