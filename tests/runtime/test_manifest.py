@@ -11,7 +11,10 @@ from smile_runtime.manifest import (
     MAX_MANIFEST_BYTES,
     encode_manifest,
     file_name_problem,
+    is_finer_level,
+    order_by_level,
     parse_manifest,
+    undetermined_labels,
 )
 
 
@@ -176,6 +179,23 @@ def test_error_names_the_file(pbmc_copy):
 def test_label_columns_that_do_not_nest_are_rejected(document, change):
     change(*document["reference"]["label_columns"])
     with pytest.raises(SpaceError, match=r"label column '.*' that is repeated or does not nest within"):
+        parse(document)
+
+
+def test_a_column_may_be_finer_than_the_primary_one(document):
+    columns = document["reference"]["label_columns"]
+    names = columns[0]["labels"]
+    finer = {"name": "finer", "labels": [*names, "naive"], "within": "cell_type"}
+    columns.append({**finer, "parents": [*range(len(names)), 0]})
+    read = parse(document).reference.label_columns
+    assert order_by_level(read) == [1, 0, 2]
+    assert [is_finer_level(column, read) for column in read] == [False, False, True]
+    assert undetermined_labels(read)[2] == [True] + [False] * len(names)  # no other type has finer labels
+    assert not any(undetermined_labels(read)[0] + undetermined_labels(read)[1])
+    columns.append({**finer, "name": "finest", "parents": [*range(len(names)), 0], "within": "finer"})
+    assert len(parse(document).reference.label_columns) == 4
+    columns[2:] = columns[:1:-1]  # finer levels are listed from coarse to fine
+    with pytest.raises(SpaceError, match="'finest' that is repeated or does not nest within 'finer'"):
         parse(document)
 
 

@@ -1,6 +1,6 @@
 """Sections of a card, each rendered from one part of the manifest."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from smile_runtime.cards.comparison import behind_baselines
@@ -14,6 +14,7 @@ from smile_runtime.manifest import (
     PreprocessingRecord,
     ReferenceRecord,
     SourceRecord,
+    is_finer_level,
 )
 from smile_runtime.results import label_keys
 
@@ -88,15 +89,18 @@ def _labels(reference: ReferenceRecord) -> str:
     columns = reference.label_columns
     keys = label_keys("smile", [column.name for column in columns])
     lines = [
-        f"- Labels, {escaped(column.name)}{_within(column)}, in {code(_OBS.format(names.label))}: "
+        f"- Labels, {escaped(column.name)}{_within(column, columns)}, in {code(_OBS.format(names.label))}: "
         f"{', '.join(map(escaped, column.labels))}\n"
         for column, names in zip(columns, keys, strict=False)
     ]
     return "".join(lines) or "- Labels: none\n"
 
 
-def _within(column: LabelColumn) -> str:
-    return f" (each within one of {escaped(column.within)})" if column.within else ""
+def _within(column: LabelColumn, columns: Sequence[LabelColumn]) -> str:
+    if column.within is None:
+        return ""
+    finer = "; one named like it says nothing finer" if is_finer_level(column, columns) else ""
+    return f" (each within one of {escaped(column.within)}{finer})"
 
 
 def is_simulated(manifest: Manifest) -> bool:

@@ -1,5 +1,6 @@
 """An encoder's features, and the matching of a query's features to them."""
 
+from smile_runtime.features.ensembl_ids import strip_version
 from smile_runtime.features.feature_kinds import (
     FeatureKind,
     KindSelection,
@@ -11,6 +12,7 @@ from smile_runtime.features.feature_kinds import (
 from smile_runtime.features.feature_match import FeatureMatch, require_summable
 from smile_runtime.features.feature_names import fraction_of_features
 from smile_runtime.features.feature_table import FeatureTable
+from smile_runtime.features.gene_aliases import latin_name, load_gene_aliases, organisms_with_aliases
 from smile_runtime.features.matching import log_match, match_features
 from smile_runtime.features.species_mismatch import recognize_organism
 
@@ -21,11 +23,15 @@ __all__ = [
     "KindSelection",
     "fraction_of_features",
     "kind_of_features",
+    "latin_name",
+    "load_gene_aliases",
     "log_match",
     "match_features",
+    "organisms_with_aliases",
     "recognize_kind",
     "recognize_organism",
     "require_summable",
     "select_kind",
+    "strip_version",
     "words_of_kind",
 ]

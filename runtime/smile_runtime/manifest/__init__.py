@@ -1,6 +1,12 @@
 """The manifest of a space: its records, read and checked."""
 
 from smile_runtime.manifest.checks import file_name_problem
+from smile_runtime.manifest.label_levels import (
+    coarser_columns,
+    is_finer_level,
+    order_by_level,
+    undetermined_labels,
+)
 from smile_runtime.manifest.reading import encode_manifest, parse_manifest, read_manifest, read_manifest_bytes
 from smile_runtime.manifest.records import (
     CARD_NAME,
@@ -67,10 +73,14 @@ __all__ = [
     "StressRecord",
     "TrendRecord",
     "ValueKind",
+    "coarser_columns",
     "encode_manifest",
     "file_name_problem",
+    "is_finer_level",
+    "order_by_level",
     "parse_manifest",
     "read_manifest",
     "read_manifest_bytes",
+    "undetermined_labels",
     "weights_name",
 ]

@@ -41,14 +41,26 @@ def _require_safe_name(name: str, origin: str) -> None:
 
 
 def _require_nested_columns(columns: list[LabelColumn], origin: str) -> None:
+    finer = _finer_levels(columns)
+    others = [column for column in columns if column not in finer]
     coarser: dict[str, LabelColumn] = {}
-    for column in reversed(columns):
+    for column in [*reversed(others), *finer]:
         if column.name in coarser or not _is_nested(column, coarser):
             raise SpaceError(
                 f"{origin} has a label column {column.name!r} that is repeated or does not nest within "
                 f"{column.within!r}; pull or build the space again"
             )
         coarser[column.name] = column
+
+
+def _finer_levels(columns: list[LabelColumn]) -> list[LabelColumn]:
+    """Return the columns within the primary one, directly or through columns that come before them."""
+    names, finer = {column.name for column in columns[:1]}, []
+    for column in columns[1:]:
+        if column.within in names:
+            names.add(column.name)
+            finer.append(column)
+    return finer
 
 
 def _is_nested(column: LabelColumn, coarser: dict[str, LabelColumn]) -> bool:

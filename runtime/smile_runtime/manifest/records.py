@@ -269,7 +269,8 @@ class LabelColumn(Record, frozen=True):
     labels: Annotated[list[Label], msgspec.Meta(min_length=1)]
     """Label names; a label id is an index into this list."""
     within: str | None = None
-    """Name of the next coarser column, which comes later; None if there is none."""
+    """Name of the next coarser column, which comes later unless it is the primary one or finer; None if there is
+    none."""
     parents: list[int] = []
     """Label id in the coarser column for each label, -1 for none; empty if there is no coarser column."""
 
@@ -282,7 +283,8 @@ class ReferenceRecord(Record, frozen=True):
     points: str
     """File with ``embedding``, ``weight``, ``map``, ``label`` and ``modality`` of the points."""
     label_columns: list[LabelColumn]
-    """Columns of ``label``: the primary one, its coarser levels from fine to coarse, then independent ones."""
+    """Columns of ``label``: the primary one, its coarser levels from fine to coarse, its finer ones from coarse to
+    fine, then independent ones. In a finer one, a label named like its parent says nothing about that level."""
     modalities: Annotated[list[Name], msgspec.Meta(min_length=1)]
     """Modalities of the points; a modality id is an index into this list."""
     n_points: Count

@@ -3,7 +3,7 @@
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
 from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, in_units, measure
 from smile_runtime.mapping.label_profiles import LabelProfiles, read_profiles, write_profiles
-from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
+from smile_runtime.mapping.label_transfer import are_undetermined, neighbor_weights, transfer_labels
 from smile_runtime.mapping.mixing import MAX_MIXING_CELLS, batch_mixing
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_runtime.mapping.records import Records, record_dtype
@@ -22,6 +22,7 @@ __all__ = [
     "Records",
     "Reference",
     "ReferenceMapper",
+    "are_undetermined",
     "batch_mixing",
     "calibrate_confidence",
     "dissimilarity_of",

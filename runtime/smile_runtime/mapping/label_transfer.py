@@ -1,10 +1,12 @@
 """Label transfer: a weighted vote of a cell's nearest neighbors in the reference."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_runtime.manifest import LabelColumn, is_finer_level, order_by_level, undetermined_labels
 from smile_runtime.mapping.nearest_neighbors import NearestNeighbors
 from smile_runtime.mapping.reference import Reference
 
@@ -20,7 +22,8 @@ class LabelTransfer:
     label
         Label ids, indices into the column's list of labels, shape ``(n,)``; -1 if points without a label won.
     share
-        Fraction of the votes for that label, 0 to 1, shape ``(n,)``.
+        Fraction of the votes for that label, 0 to 1, shape ``(n,)``. Where some of the votes for the coarser label say
+        nothing about this level, its share times the fraction of the others.
     """
 
     label: NDArray[np.int64]
@@ -43,7 +46,8 @@ def transfer_labels(neighbors: NearestNeighbors, reference: Reference) -> list[L
     """Label cells by a vote of their neighbors in every label column.
 
     Levels of a hierarchy are decided from coarse to fine: only labels within the coarser winner can win, so the levels
-    never contradict one another. Points without a label in a column vote there for none.
+    never contradict one another. Points without a label in a column vote there for none. In a column finer than the
+    primary one, points of which nothing finer is known do not compete with those that have finer labels.
 
     Parameters
     ----------
@@ -57,18 +61,66 @@ def transfer_labels(neighbors: NearestNeighbors, reference: Reference) -> list[L
         One result for each label column of the reference, in their order; empty for a reference without labels.
     """
     weights = neighbor_weights(neighbors, reference)
+    columns = reference.label_columns
+    undetermined = undetermined_labels(columns)
     won: dict[str, LabelTransfer] = {}
-    for index in reversed(range(len(reference.label_columns))):  # coarser columns follow finer ones
-        column = reference.label_columns[index]
+    for index in order_by_level(columns):
+        column = columns[index]
         votes = _votes(weights, reference.label[neighbors.indices, index], len(column.labels))
-        allowed = votes
-        if column.within is not None:
-            outside = np.array([*column.parents, -1]) != won[column.within].label[:, None]  # (n, n_labels + 1)
-            allowed = np.where(outside, -1, votes)
-        winner = allowed.argmax(axis=1)
-        label = np.where(winner < len(column.labels), winner, -1)
-        won[column.name] = LabelTransfer(label, votes[np.arange(len(votes)), winner])
-    return [won[column.name] for column in reference.label_columns]
+        if column.within is None:
+            won[column.name] = _winners(votes)
+            continue
+        coarser = won[column.within]
+        inside = np.array([*column.parents, -1]) == coarser.label[:, None]  # (n, n_labels + 1)
+        votes = np.where(inside, votes, 0)
+        won[column.name] = (
+            _finer_winners(votes, np.array([*undetermined[index], False]), coarser)
+            if is_finer_level(column, columns)
+            else _winners(votes)
+        )
+    return [won[column.name] for column in columns]
+
+
+def are_undetermined(label: NDArray[np.integer], columns: Sequence[LabelColumn]) -> NDArray[np.bool_]:
+    """Return whether labels say nothing about their level, because only that of the parent is known.
+
+    Parameters
+    ----------
+    label
+        Label ids in each column, -1 for none, shape ``(n, n_columns)``.
+    columns
+        Label columns.
+
+    Returns
+    -------
+        Shape ``(n, n_columns)``; False for no label.
+    """
+    result = np.zeros(label.shape, bool)
+    for index, undetermined in enumerate(undetermined_labels(columns)):
+        result[:, index] = np.array([*undetermined, False])[label[:, index]]
+    return result
+
+
+def _winners(votes: NDArray[np.float32]) -> LabelTransfer:
+    """Return the labels with the most votes; the last column of ``votes`` is for none."""
+    winner = votes.argmax(axis=1)
+    label = np.where(winner < votes.shape[1] - 1, winner, -1)
+    return LabelTransfer(label, votes[np.arange(len(votes)), winner])
+
+
+def _finer_winners(
+    votes: NDArray[np.float32], undetermined: NDArray[np.bool_], coarser: LabelTransfer
+) -> LabelTransfer:
+    """Return the labels with the most votes among those that say something about this level, if there are any.
+
+    The share is that of the coarser label, divided among the votes that say something.
+    """
+    telling = np.where(undetermined, 0, votes)
+    total = telling.sum(axis=1)
+    told = total > 0
+    won = _winners(np.where(told[:, None], telling, votes))
+    share = np.where(told, coarser.share * (won.share / np.where(told, total, 1)), coarser.share)
+    return LabelTransfer(won.label, share.astype(np.float32))
 
 
 def _votes(weights: NDArray[np.float32], labels: NDArray[np.int64], n_labels: int) -> NDArray[np.float32]:

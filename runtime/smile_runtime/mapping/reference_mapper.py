@@ -6,11 +6,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.manifest import EncoderRecord, LabelColumn
+from smile_runtime.manifest import EncoderRecord, LabelColumn, order_by_level
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
 from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, measure
 from smile_runtime.mapping.label_profiles import LabelProfiles
-from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
+from smile_runtime.mapping.label_transfer import are_undetermined, neighbor_weights, transfer_labels
 from smile_runtime.mapping.map_position import kernel_width, map_positions
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_runtime.mapping.records import Records, record_dtype
@@ -93,6 +93,7 @@ class ReferenceMapper:
         for index, transfer in enumerate(transfers):
             records["label"][:, index] = records["nearest"][:, index] = transfer.label
             records["confidence"][:, index] = self._confidence(transfer.share, self.columns[index].name, measures)
+        self._inherit_confidence(records)
         records["similarity"] = self._similarity(distance, measures)
         if self.record.similarity is not None:
             mark_unknown(records["label"], records["similarity"], self.unknown_rate)
@@ -106,6 +107,16 @@ class ReferenceMapper:
         assert self.record.similarity.dissimilarity is not None
         terms = evidence_terms(share, measures, self.record.similarity.dissimilarity)
         return calibrate_confidence(weigh_evidence(terms, calibration.weights), calibration)
+
+    def _inherit_confidence(self, records: Records) -> None:
+        """Give labels that say nothing about their level the confidence of their parents, which mean the same."""
+        undetermined = are_undetermined(records["nearest"], self.columns)
+        names = [column.name for column in self.columns]
+        for index in order_by_level(self.columns):
+            within = self.columns[index].within
+            if within is not None:
+                rows = undetermined[:, index]
+                records["confidence"][rows, index] = records["confidence"][rows, names.index(within)]
 
     def _similarity(self, distance: NDArray[np.float32], measures: Measures | None) -> NDArray[np.float32]:
         record = self.record.similarity

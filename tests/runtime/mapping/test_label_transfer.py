@@ -1,12 +1,14 @@
 """Label transfer and confidence, against hand-computed numbers."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from smile_runtime import Reference
 from smile_runtime.manifest import CalibrationRecord, LabelColumn
+from smile_runtime.mapping import ReferenceMapper
 from smile_runtime.mapping.confidence import calibrate_confidence
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
 from smile_runtime.mapping.nearest_neighbors import NearestNeighbors, find_nearest_neighbors
@@ -170,3 +172,72 @@ def test_points_without_a_label_vote_for_none():
     few = replace(reference, weight=np.array([2, 2, 3], np.float32))
     won = transfer_labels(neighbors([[0, 1, 2]], [[1.0] * 3]), few)
     assert [int(column.label[0]) for column in won] == [0, 0, 0, -1]
+
+
+def finer(label: list[list[int]], weight: list[float]) -> Reference:
+    """Return points of T cells and B cells, of some of which the subtype is known."""
+    n = len(label)
+    return Reference(
+        embedding=np.eye(n, dtype=np.float32),
+        weight=np.array(weight, np.float32),
+        map=np.zeros((n, 2), np.float32),
+        label=np.array(label),
+        modality=np.zeros(n, np.int64),
+        label_columns=(
+            LabelColumn(name="type", labels=["B", "T"], within="lineage", parents=[0, 0]),
+            LabelColumn(name="lineage", labels=["lymphoid"]),
+            LabelColumn(name="subtype", labels=["B", "T", "memory", "naive"], within="type", parents=[0, 1, 1, 1]),
+        ),
+        modalities=("rna",),
+    )
+
+
+CELLS_OF_B, SOME_T, MEMORY, NAIVE = [0, 0, 0], [1, 0, 1], [1, 0, 2], [1, 0, 3]
+
+
+def test_a_level_finer_than_the_primary_one_is_decided_after_it():
+    # B has most votes of all subtypes, T of the types
+    won = transfer_labels(neighbors([[0, 1, 2]], [[1.0] * 3]), finer([CELLS_OF_B, MEMORY, NAIVE], [4, 2, 3]))
+    assert [int(column.label[0]) for column in won] == [1, 0, 3]
+    assert [float(column.share[0]) for column in won] == pytest.approx([5 / 9, 1, 3 / 9])
+
+
+def test_points_without_a_finer_label_do_not_compete_with_those_that_have_one():
+    reference = finer([CELLS_OF_B, SOME_T, MEMORY, NAIVE], [2, 5, 1, 2])
+    won = transfer_labels(neighbors([[0, 1, 2, 3]], [[1.0] * 4]), reference)
+    assert [int(column.label[0]) for column in won] == [1, 0, 3]
+    # naive has two of the three votes that tell subtypes of T, which has 8 of 10 votes
+    assert [float(column.share[0]) for column in won] == pytest.approx([8 / 10, 1, 8 / 10 * 2 / 3])
+
+
+def test_where_nothing_finer_is_known_the_label_is_that_of_the_parent():
+    reference = finer([CELLS_OF_B, SOME_T, NAIVE], [2, 5, 9])
+    won = transfer_labels(neighbors([[0, 1], [0, 0]], [[1.0, 1.0], [1.0, 1.0]]), reference)
+    np.testing.assert_array_equal([column.label for column in won], [[1, 0], [0, 0], [1, 0]])
+    np.testing.assert_allclose(won[2].share, won[0].share)
+
+
+def test_a_primary_label_named_like_its_parent_is_a_type_like_any_other():
+    columns = (
+        LabelColumn(name="type", labels=["DC", "pDC"], within="broad", parents=[0, 0]),
+        LabelColumn(name="broad", labels=["DC"]),
+    )
+    reference = replace(finer([[0, 0, 0], [1, 0, 0]], [3, 2]), label=np.array([[0, 0], [1, 0]]), label_columns=columns)
+    assert int(transfer_labels(neighbors([[0, 1]], [[1.0, 1.0]]), reference)[0].label[0]) == 0
+
+
+def test_a_label_that_tells_nothing_finer_has_the_confidence_of_its_parent():
+    def calibration(probability: float) -> CalibrationRecord:
+        return CalibrationRecord(evidence=[0.0], probability=[probability], expected_calibration_error=0.0, n_cells=10)
+
+    calibrations = {"type": calibration(0.9), "lineage": calibration(1.0), "subtype": calibration(0.6)}
+    reference = finer([CELLS_OF_B, SOME_T, NAIVE], [1, 1, 1])
+    mapper = ReferenceMapper(
+        reference=reference,
+        record=SimpleNamespace(calibrations=calibrations, similarity=None),
+        n_neighbors=1,
+        unknown_rate=0.05,
+    )
+    records = mapper.map(reference.embedding)
+    np.testing.assert_array_equal(records["label"][:, 2], [0, 1, 3])
+    np.testing.assert_allclose(records["confidence"], [[0.9, 1, 0.6], [0.9, 1, 0.9], [0.9, 1, 0.6]], rtol=1e-6)

@@ -9,6 +9,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 
 from smile_runtime.errors import RecipeError
 from smile_runtime.manifest import LabelColumn
@@ -192,6 +193,20 @@ def test_the_files_of_one_modality_are_joined(tmp_path: Path) -> None:
     assert np.isnan(cells.raw[:2, 6:]).all()
     assert [cells.batch_names[each] for each in cells.batches] == ["rna, 1", "rna, 1", "rna, 2", "two, 1"]
     assert [cells.label_names[each] for each in cells.labels] == ["T", "B", "T", "NK"]
+    np.testing.assert_allclose(cells.size_factor[:, 0], 1e4 / np.r_[first.X.sum(axis=1), second.X[1].sum()], rtol=1e-6)
+
+
+def test_shared_features_of_files_that_share_a_cell_are_those_of_the_first(tmp_path: Path) -> None:
+    first = write(tmp_path, "rna", ["a", "b", "c"])
+    second = write(tmp_path, "two", ["c", "d"])
+    second.var_names = ["rna5", "x", "y", "z", "rna0", "w"]
+    second.write_h5ad(tmp_path / "two.h5ad")
+    paths = {"path": ["rna.h5ad", "two.h5ad"], "values": "counts", "shared_features": True}
+    cells = read_dataset(recipe("smile", rna=paths), tmp_path).cells["rna"]
+
+    assert (cells.names.tolist(), cells.features) == (["a", "b", "c", "d"], ("rna0", "rna5"))
+    assert scipy.sparse.issparse(cells.raw)
+    np.testing.assert_array_equal(cells.raw.toarray(), [*first.X[:, [0, 5]], second.X[1, [4, 0]]])
     np.testing.assert_allclose(cells.size_factor[:, 0], 1e4 / np.r_[first.X.sum(axis=1), second.X[1].sum()], rtol=1e-6)
 
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import anndata
-import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 
 from smile_runtime.errors import RecipeError
-from smile_training.data.label_columns import Labels, merge_labels, nest_labels, read_labels
+from smile_runtime.manifest import LabelColumn
+from smile_training.data.label_columns import Labels, merge_labels, nest_labels, nest_levels, read_labels
 from smile_training.recipe.records import Data, Source
 
 DATA = Data(
@@ -49,32 +49,6 @@ def test_an_error_names_a_missing_level() -> None:
         read_labels(adata, DATA, Path("x.h5ad"))
 
 
-def _typed(*labels: str | None) -> anndata.AnnData:
-    obs = pd.DataFrame({"type": pd.Categorical(labels)}, index=[f"c{row}" for row in range(len(labels))])
-    return anndata.AnnData(np.ones((len(labels), 1)), obs=obs)
-
-
-TYPES = Data(path="x.h5ad", source=Source(name="x", license="x"), label_key="type")
-
-
-@pytest.mark.parametrize("word", ["unknown", "Unknown", "nan", "NaN", "NA", "None", "", " "])
-def test_a_word_for_no_label_is_no_type(word: str) -> None:
-    with pytest.raises(RecipeError, match=r"count these cells as unlabeled with data\.unlabeled = \["):
-        read_labels(_typed("B", word), TYPES, Path("x.h5ad"))
-
-
-def test_cells_with_an_unlabeled_word_have_no_label() -> None:
-    data = msgspec.structs.replace(TYPES, unlabeled=["unknown", "Unassigned"])
-    (labels,) = read_labels(_typed("B", "unknown", None, "Unassigned", "T"), data, Path("x.h5ad"))
-    assert labels.column.labels == ["B", "T"]
-    assert labels.ids.tolist() == [0, -1, -1, -1, 1]
-
-
-def test_a_doubtful_label_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    read_labels(_typed("B", "Doublet"), TYPES, Path("x.h5ad"))
-    assert "has the label 'Doublet' in 'type', which is trained as a type" in caplog.text
-
-
 def test_on_conflict_the_first_set_of_labels_wins() -> None:
     first = Labels.from_ids("type", "TX", np.array([0, -1]))
     second = Labels.from_ids("kind", "BT", np.array([0, 0, 1]))
@@ -109,3 +83,50 @@ def test_a_label_without_a_coarser_one_is_rejected() -> None:
         RecipeError, match="no cell with the label 'CD4' of 'type' has a label in the coarser 'lineage'"
     ):
         nest_labels(FINE, coarse)
+
+
+def labels(name: str, *values: str | None) -> Labels:
+    present = sorted({value for value in values if value is not None})
+    ids = [-1 if value is None else present.index(value) for value in values]
+    return Labels.from_ids(name, present, np.array(ids))
+
+
+PRIMARY = labels("type", "T", "T", "T", "T", "B", "B")
+
+
+def test_a_file_may_lack_a_finer_level() -> None:
+    obs = pd.DataFrame({"type": ["T", "B"]}, index=["a", "b"])
+    data = Data(path="x.h5ad", label_key="type", finer_levels=["subtype"])
+    read = read_labels(anndata.AnnData(np.ones((2, 1)), obs=obs), data, Path("x.h5ad"))
+    assert [(each.column.name, each.names().tolist()) for each in read] == [
+        ("type", ["T", "B"]),
+        ("subtype", [None, None]),
+    ]
+
+
+def test_a_missing_or_repeated_finer_label_becomes_that_of_the_type() -> None:
+    fine = labels("subtype", "naive", "memory", None, "T", None, "B")
+    broad = labels("broad", *["lymphoid"] * 6)
+    primary, coarse, finer = nest_levels([fine], PRIMARY, [broad])
+    assert finer.names().tolist() == ["naive", "memory", "T", "T", "B", "B"]
+    assert finer.column == LabelColumn(
+        name="subtype", labels=["B", "T", "memory", "naive"], within="type", parents=[0, 1, 1, 1]
+    )
+    assert (primary.column.within, coarse.column.within) == ("broad", None)
+    assert (primary.ids >= 0).all()
+
+
+def test_several_finer_levels_are_completed_from_both_sides() -> None:
+    """The first cell has no label in the middle level but in the finest; the second the other way around."""
+    middle = labels("middle", None, "naive", "naive", None, None, None)
+    finest = labels("finest", "recent", None, "recent", "T", None, None)
+    _, middle, finest = nest_levels([middle, finest], PRIMARY, [])
+    assert middle.names().tolist() == ["naive", "naive", "naive", "T", "B", "B"]
+    assert finest.names().tolist() == ["recent", "naive", "recent", "T", "B", "B"]
+    assert (middle.column.within, finest.column.within) == ("type", "middle")
+
+
+def test_a_finer_label_of_two_types_is_rejected() -> None:
+    fine = labels("subtype", "naive", None, None, None, "naive", None)
+    with pytest.raises(RecipeError, match="label 'naive' of 'subtype' belongs to 'B' and 'T' of the coarser 'type'"):
+        nest_levels([fine], PRIMARY, [])

@@ -182,6 +182,57 @@ def test_several_files_are_joined_in_the_features_that_all_measured(
     assert cells.names.tolist() == whole.names.tolist()
 
 
+def test_shared_features_of_files_read_as_a_whole_are_the_same(
+    counts: anndata.AnnData, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    counts[:100, 10:].copy().write_h5ad(tmp_path / "one.h5ad")
+    counts[100:, np.arange(79, -1, -1)].copy().write_h5ad(tmp_path / "two.h5ad")
+    how = modality(path=["one.h5ad", "two.h5ad"], n_top_features=40, shared_features=True)
+    with caplog.at_level(logging.WARNING):
+        whole = read_cells("rna", how, tmp_path)
+    assert "20 features are left out, because not all of the 2 files measured them; 70 are shared" in caplog.text
+    assert_same(read_large_cells(how, tmp_path), whole)
+
+
+def test_labels_and_genes_of_several_studies_are_named_alike_in_both_ways(
+    counts: anndata.AnnData, tmp_path: Path
+) -> None:
+    """Of 90 genes, four have a former symbol or an Ensembl id in one file, and one of these is there twice."""
+    symbols = [f"feature {column}" for column in range(90)]
+    one, two = counts[:100].copy(), counts[100:].copy()
+    one.var_names = ["RACK1", "CD4", "CD19", "MS4A1", *symbols[4:]]
+    two.var_names = ["GNB2L1", "ENSG00000010610", "ENSG00000177455.3", "MS4A1", "ENSG00000204628", *symbols[5:]]
+    one.obs["fine"] = one.obs["cell_type"].astype(str) + "a"
+    two.obs["cell_type"] = two.obs["cell_type"].astype(str).str.replace("type0", "first")
+    for name, adata in (("one", one), ("two", two)):
+        adata.write_h5ad(tmp_path / f"{name}.h5ad")
+    how = modality(
+        path=["one.h5ad", "two.h5ad"],
+        n_top_features=45,
+        levels=["broad"],
+        finer_levels=["fine"],
+        renamed_labels={"first": "type0"},
+        groups={"broad": {"low": ["type0", "type1"]}},
+        gene_symbols=True,
+        shared_features=True,
+    )
+    whole, large = (
+        read_cells("rna", how, tmp_path, organism="Homo sapiens"),
+        read_large_cells(how, tmp_path, organism="Homo sapiens"),
+    )
+    assert_same(large, whole)
+    assert whole.features == ("RACK1", "CD4", "CD19", "MS4A1", *symbols[5:])
+    # of RACK1 and of its id, the first that is named by a current name
+    np.testing.assert_array_equal(whole.raw.toarray()[100:, 0], counts.X.toarray()[100:, 4])
+    np.testing.assert_allclose(whole.size_factor[100:, 0], 1e4 / counts.X[100:].sum(axis=1).A1, rtol=1e-6)
+    assert whole.label_names == ("type0", "type1", "type2")
+    for labels, others in zip(whole.columns, large.columns, strict=True):
+        assert labels.names().tolist() == others.names().tolist()
+    assert [labels.column.name for labels in whole.columns] == ["cell_type", "broad", "fine"]
+    assert set(whole.columns[1].names()) == {"low", "type2"}
+    assert set(whole.columns[2].names()[100:]) == {None}
+
+
 def test_several_files_select_by_their_own_batches(counts: anndata.AnnData, tmp_path: Path) -> None:
     counts[counts.obs["batch"] == "batch1"].copy().write_h5ad(tmp_path / "b.h5ad")
     counts[counts.obs["batch"] == "batch0"].copy().write_h5ad(tmp_path / "a.h5ad")

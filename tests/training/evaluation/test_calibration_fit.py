@@ -1,6 +1,7 @@
 """Calibration: a confidence is a probability."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ def queried(
         share=share[:, None],
         right=right[:, None],
         labeled=np.ones((n, 1), bool),
+        determined=np.ones((n, 1), bool),
         known=np.ones(n, bool),
         distance=np.zeros(n, np.float32),
         measures=measures,
@@ -143,3 +145,17 @@ def test_given_weights_are_kept() -> None:
     cells = queried(rng.random(500) < share, share, rng.normal(0, 1, 500))
     weights = EvidenceWeights(vote=1.0, distance=-0.5, detected=0.1, measured=0.0, distance_detected=0.0)
     assert calibrate([cells], [], [], 0, RECORD, weights).weights == weights
+
+
+def test_labels_that_leave_the_level_open_are_not_counted() -> None:
+    """Every second cell has no finer label of its own or gets none, and would be wrong."""
+    right = np.ones(400, bool)
+    right[::2] = False
+    share = np.linspace(0.3, 0.9, 400).astype(np.float32)
+    cells = queried(right, share)
+    labeled, determined = np.ones((2, 400, 1), bool)
+    labeled[::4], determined[2::4] = False, False
+    open_cells = replace(cells, labeled=labeled, determined=determined)
+    record = calibrate([open_cells], [], [], 0, None)
+    assert set(record.probability) == {1.0}
+    assert record.n_cells == 200

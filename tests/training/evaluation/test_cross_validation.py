@@ -16,7 +16,7 @@ from smile_training.data.folds import Fold
 from smile_training.data.label_columns import Labels
 from smile_training.evaluation import structure
 from smile_training.evaluation.cross_validation import evaluate, structure_records
-from smile_training.evaluation.metric_log import metric_record
+from smile_training.evaluation.metric_log import LabelSource, MetricLog, Prediction, metric_record
 from smile_training.recipe.records import Recipe
 
 MakeRecipe = Callable[..., Recipe]
@@ -203,6 +203,28 @@ def test_peers_are_measured_on_the_same_cells(labeled: Cells, make_recipe: MakeR
     methods = {record.method for record in metrics if record.name == "label transfer accuracy"}
     assert {"smile", "pca", "logistic regression"} <= methods
     assert all(record.n_repeats == 1 for record in metrics)
+
+
+def test_a_finer_level_is_measured_on_cells_that_tell_it(labeled: Cells) -> None:
+    """Of six cells two are only known as T; one of the other four gets that label, and one a wrong one."""
+    kind = LabelColumn(name="kind", labels=["B", "T"])
+    finer = LabelColumn(name="finer", labels=["B", "T", "memory", "naive"], within="kind", parents=[0, 1, 1, 1])
+    primary, fine = np.array([0, 1, 1, 1, 1, 1]), np.array([0, 1, 1, 2, 3, 3])
+    cells = replace(labeled.subset(np.arange(6)), columns=(Labels(kind, primary), Labels(finer, fine)))
+    log = MetricLog(Dataset({"rna": cells}), 1)
+    predicted = [(primary, 0), (np.array([0, 2, 3, 1, 2, 3]), 1)]
+    log.add(0, [], [Prediction(LabelSource("rna"), "smile", cells.names, ids, column) for ids, column in predicted])
+    figures = {record.name: record.mean for record in log.records()}
+    assert figures["label transfer accuracy"] == 1
+    assert figures["label transfer accuracy, finer"] == 2 / 4
+
+    of_t = MetricLog(Dataset({"rna": cells.subset(np.array([1, 2]))}), 1)
+    of_t.add(
+        0,
+        [],
+        [Prediction(LabelSource("rna"), "smile", cells.names[1:3], ids[1:3], column) for ids, column in predicted],
+    )
+    assert {record.name for record in of_t.records()} == {"label transfer accuracy", "label transfer macro-F1"}
 
 
 def test_a_metric_is_mean_and_standard_deviation_over_repeats() -> None:

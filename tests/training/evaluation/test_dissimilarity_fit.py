@@ -32,6 +32,7 @@ def simulated(n: int, seed: int, shift: float = 0.0) -> QueriedCells:
         share=np.ones((n, 1), np.float32),
         right=column,
         labeled=column,
+        determined=column,
         known=ones,
         distance=np.full(n, 0.5, np.float32),
         measures=measures,

@@ -75,6 +75,7 @@ def stressed(fraction: float, right: list[bool], known: list[bool], distance: fl
             share=np.full((n, 1), 0.5, np.float32),
             right=np.array(right)[:, None],
             labeled=np.ones((n, 1), bool),
+            determined=np.ones((n, 1), bool),
             known=np.array(known),
             distance=np.full(n, distance, np.float32),
             measures=None,

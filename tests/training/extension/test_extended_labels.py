@@ -68,3 +68,29 @@ def test_a_new_label_has_one_parent() -> None:
     stated = [cells("Mono", "Mono", "B", "B"), cells("M", "T", None, None), NOTHING, NOTHING]
     with pytest.raises(RecipeError, match="new label 'Mono' have both 'T' and 'M' in the column 'lineage'"):
         extend_labels(points(), stated)
+
+
+FINER = (
+    LabelColumn(name="type", labels=["B", "T"], within="lineage", parents=[0, 0]),
+    LabelColumn(name="lineage", labels=["lymphoid"]),
+    LabelColumn(name="subtype", labels=["B", "T", "naive"], within="type", parents=[0, 1, 1]),
+)
+FINER_POINTS = points(np.array([[0, 0, 0], [1, 0, 1], [1, 0, 2]]), FINER)
+
+
+def test_finer_labels_are_within_the_primary_ones_and_may_be_missing() -> None:
+    stated = [cells("T", "T", "B", "Mono", "T"), cells(*[None] * 5), cells("naive", None, "plasma", None, "memory")]
+    primary, lineage, subtype = extend_labels(FINER_POINTS, stated)
+    assert subtype.column.labels == ["B", "T", "naive", "Mono", "memory", "plasma"]
+    assert subtype.column.parents == [0, 1, 1, 2, 1, 0]
+    assert subtype.names().tolist() == ["naive", "T", "plasma", "Mono", "memory"]
+    assert primary.names().tolist() == ["T", "T", "B", "Mono", "T"]
+    np.testing.assert_array_equal(lineage.ids, [0, 0, 0, -1, 0])
+
+
+def test_a_finer_label_of_another_type_is_rejected() -> None:
+    stated = [cells("B", "T"), cells(None, None), cells("naive", None)]
+    with pytest.raises(
+        RecipeError, match="the label 'naive' of 'subtype' belongs to 'B' and 'T' of the coarser 'type'"
+    ):
+        extend_labels(FINER_POINTS, stated)

@@ -270,7 +270,7 @@ def test_further_label_columns_of_all_modalities_are_combined(path: Path) -> Non
     more = "levels = ['broad', 'middle']\nmore_labels = ['tissue']\n"
     data = two_modalities(LABELS + more, "label_key = 'kind'\nmore_labels = ['donor', 'tissue']\n")
     recipe = read_recipe(write(path, "variant = 'psmile'", data=data))
-    assert recipe.further_label_columns == (["broad", "middle"], ["tissue", "donor"])
+    assert recipe.further_label_columns == (["broad", "middle"], [], ["tissue", "donor"])
 
 
 @pytest.mark.parametrize(
@@ -283,9 +283,38 @@ def test_further_label_columns_of_all_modalities_are_combined(path: Path) -> Non
         (LABELS + "levels = ['a']\n", "label_key = 'a'\n", "names the label column 'a' of adt twice"),
         (LABELS + "levels = ['a']\n", LABELS + "levels = ['b']\n", "the levels b for adt and a for another modality"),
         (LABELS + "levels = ['a/b']\n", "", "data.levels"),
+        ("finer_levels = ['fine']\n", "", "has levels or more_labels for rna and no data.label_key"),
+        (LABELS + "levels = ['a']\nfiner_levels = ['a']\n", "", "names the label column 'a' of rna twice"),
+        (
+            LABELS + "finer_levels = ['a']\n",
+            LABELS + "finer_levels = ['b']\n",
+            "the finer_levels b for adt and a for another modality",
+        ),
+        (LABELS + "groups.broad.T = ['CD4']\n", "", "groups the labels of rna as 'broad', which is no label column"),
+        (
+            LABELS + "levels = ['broad']\ngroups.broad = {T = ['CD4', 'CD8'], B = ['CD8']}\n",
+            "",
+            "puts the label 'CD8' of rna into 'T' and 'B' of 'broad'",
+        ),
+        ("", "gene_symbols = true\n", "sets data.gene_symbols for adt, which is of the kind adt"),
     ],
 )
 def test_contradictory_label_columns_are_rejected(path: Path, rna: str, adt: str, message: str) -> None:
     with pytest.raises(RecipeError) as caught:
         read_recipe(write(path, "variant = 'psmile'", data=two_modalities(rna, adt)))
     assert message in str(caught.value)
+
+
+def test_gene_symbols_need_an_organism_whose_genes_are_known(path: Path) -> None:
+    read_recipe(write(path, data=DATA.replace("path", "gene_symbols = true\npath", 1)))
+    path.write_text(path.read_text("utf-8").replace("Homo sapiens", "Danio rerio"), "utf-8")
+    with pytest.raises(RecipeError, match="gene names of the organism 'Danio rerio' are not known; set organism to "):
+        read_recipe(path)
+
+
+def test_renamed_and_grouped_labels_survive_writing(path: Path, tmp_path: Path) -> None:
+    fields = "label_key = 'type'\nlevels = ['broad']\nfiner_levels = ['fine']\ngroups.broad = {'T cell' = ['CD4 T']}\n"
+    recipe = read_recipe(write(path, data=DATA.replace("path", fields + "renamed_labels = {'B cells' = 'B'}\npath", 1)))
+    write_recipe(tmp_path / "written.toml", msgspec.to_builtins(recipe))
+    assert read_recipe(tmp_path / "written.toml") == recipe
+    assert recipe.modalities["rna"].data.groups == {"broad": {"T cell": ["CD4 T"]}}

@@ -9,7 +9,8 @@ from smile_training.data.degradation import StressLevel, count_units, degrade_ce
 from smile_training.data.doublets import mix_pairs
 from smile_training.data.feature_sums import FeatureSums
 from smile_training.data.folds import Fold, batch_folds, require_folds, split_folds
-from smile_training.data.label_columns import NO_LABELS, Labels
+from smile_training.data.label_columns import Labels
+from smile_training.data.label_names import NO_LABELS
 from smile_training.data.shared_features import count_files, require_shared_features
 from smile_training.data.survey import Survey, survey_file
 from smile_training.data.variable_features import plain_preprocessing, rank_features, ranked_values

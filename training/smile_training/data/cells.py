@@ -33,10 +33,12 @@ from smile_training.data.cell_table import (
 )
 from smile_training.data.cell_values import measured_columns, raw_values, recipe_error, value_interpreter
 from smile_training.data.contacts import parse_pairs, within_distance
-from smile_training.data.data_files import open_data_files
+from smile_training.data.data_files import data_file_paths, open_data_files
 from smile_training.data.feature_sums import FeatureSums
+from smile_training.data.gene_symbols import gene_symbols
 from smile_training.data.label_columns import Labels, merge_labels, read_labels
-from smile_training.data.shared_features import require_shared_features
+from smile_training.data.label_names import name_labels
+from smile_training.data.shared_features import common_features, require_shared_features
 from smile_training.recipe import Data, Kind, Modality, PreprocessingSettings
 
 logger = logging.getLogger(__name__)
@@ -134,10 +136,12 @@ def read_cells(name: str, modality: Modality, folder: Path, *, organism: str = "
         _from_adata(adata, folder / path, data, modality.preprocessing, kind=modality.kind, organism=organism)
         for path, adata in zip(data.paths, open_data_files(name, data, folder, synonyms=synonyms), strict=True)
     ]
+    labels = name_labels([cells.columns for cells in by_file], data, data_file_paths(data, folder))
+    by_file = [replace(cells, columns=columns) for cells, columns in zip(by_file, labels, strict=True)]
     if data.distinct_cells is True:
         named = [named_after(title, cells.names) for title, cells in zip(titles, by_file, strict=True)]
         by_file = [replace(cells, names=names) for cells, names in zip(by_file, named, strict=True)]
-    cells = by_file[0] if len(by_file) == 1 else _join(by_file, titles)
+    cells = by_file[0] if len(by_file) == 1 else _join(by_file, titles, shared=data.shared_features is True)
     cells = drop_empty(cells, _filled(cells.raw))
     if is_sparse(cells.raw):
         warn_of_empty_features(int((cells.raw.getnnz(axis=0) == 0).sum()), len(cells.features))
@@ -147,8 +151,8 @@ def read_cells(name: str, modality: Modality, folder: Path, *, organism: str = "
 def _from_adata(
     adata: anndata.AnnData, path: Path, data: Data, settings: PreprocessingSettings, *, kind: Kind, organism: str
 ) -> Cells:
-    columns = columns_of_kind(adata, path, kind=kind, organism=organism)
-    adata = _without_unmeasured(adata if columns is None else adata[:, columns], path, data, settings)
+    of_kind = columns_of_kind(adata, path, kind=kind, organism=organism)
+    adata = _without_unmeasured(adata if of_kind is None else adata[:, of_kind], path, data, settings)
     require_names(adata, path)
     try:
         matrix, values = _read_values(adata, data, settings)
@@ -164,6 +168,9 @@ def _from_adata(
         batch_names=batch_names,
         columns=read_labels(adata, data, path),
     )
+    if data.gene_symbols:
+        columns, symbols = gene_symbols(cells.features, organism, path)
+        cells = replace(cells.with_features(columns), features=symbols)
     if data.contacts.max_distance is not None:
         kept = within_distance(parse_pairs(cells.features), data.contacts.max_distance)
         cells = cells.with_features(np.flatnonzero(kept))
@@ -192,37 +199,44 @@ def _read_values(adata: anndata.AnnData, data: Data, settings: PreprocessingSett
     return matrix, read_values(matrix, interpreter, interpret_query(query, interpreter, location, matrix))
 
 
-def _join(by_file: Sequence[Cells], titles: Sequence[str]) -> Cells:
-    """Join the cells of several files: the union of their features, with NaN for those that a file lacks.
+def _join(by_file: Sequence[Cells], titles: Sequence[str], *, shared: bool) -> Cells:
+    """Join the cells of several files.
 
     Cells with the same name are one cell with the measurements of each file; on conflict the first file wins. Batches
     are named after their file.
+
+    Parameters
+    ----------
+    by_file
+        Cells of each file.
+    titles
+        Titles of the files.
+    shared
+        Whether to keep only the features that all files measured; otherwise all, with NaN for those that a file lacks.
 
     Raises
     ------
     RecipeError
         If files of different cells have next to no features in common.
     """
-    features = tuple(dict.fromkeys(feature for cells in by_file for feature in cells.features))
     names = np.array(list(dict.fromkeys(name for cells in by_file for name in cells.names)), dtype=object)
     if len(names) == sum(map(len, by_file)):  # files that share cells may hold different features of them
         require_shared_features({title: pd.Index(each.features) for title, each in zip(titles, by_file, strict=True)})
     batch_of, batch_names = join_batches([cells.batch_names for cells in by_file], titles)
-    feature_index, name_index = pd.Index(features), pd.Index(names)
+    name_index = pd.Index(names)
     rows = [name_index.get_indexer(cells.names) for cells in by_file]
-    raw = np.full((len(names), len(features)), np.nan, np.float32)
     size_factor = np.ones((len(names), 1), np.float32)
     batches = np.zeros(len(names), np.int64)
     for cells, row, batch in reversed(list(zip(by_file, rows, batch_of, strict=True))):  # the first file wins
-        raw[np.ix_(row, feature_index.get_indexer(pd.Index(cells.features)))] = dense(cells.raw)
         batches[row] = batch[cells.batches]
         size_factor[row] = cells.size_factor
+    raw, features = _join_shared(by_file, titles) if shared else _join_all(by_file, rows, len(names))
     columns = tuple(
         merge_labels(list(zip(same, rows, strict=True)), len(names))
         for same in zip(*(cells.columns for cells in by_file), strict=True)
     )
     return Cells(
-        raw=raw if np.isnan(raw).any() else scipy.sparse.csr_matrix(raw),
+        raw=raw,
         size_factor=size_factor,
         features=features,
         names=names,
@@ -230,6 +244,32 @@ def _join(by_file: Sequence[Cells], titles: Sequence[str]) -> Cells:
         batch_names=batch_names,
         columns=columns,
     )
+
+
+def _join_all(
+    by_file: Sequence[Cells], rows: Sequence[NDArray[np.intp]], n_cells: int
+) -> tuple[Matrix, tuple[str, ...]]:
+    """Return the values of all features, with NaN for those that a file lacks, and the features."""
+    features = tuple(dict.fromkeys(feature for cells in by_file for feature in cells.features))
+    index = pd.Index(features)
+    raw = np.full((n_cells, len(features)), np.nan, np.float32)
+    for cells, row in reversed(list(zip(by_file, rows, strict=True))):
+        raw[np.ix_(row, index.get_indexer(pd.Index(cells.features)))] = dense(cells.raw)
+    return raw if np.isnan(raw).any() else scipy.sparse.csr_matrix(raw), features
+
+
+def _join_shared(by_file: Sequence[Cells], titles: Sequence[str]) -> tuple[Matrix, tuple[str, ...]]:
+    """Return the values of the features that all files measured, in the first file with each cell, and the features."""
+    features = common_features({title: cells.features for title, cells in zip(titles, by_file, strict=True)})
+    index = pd.Index(features)
+    is_new = ~pd.Index(np.concatenate([cells.names for cells in by_file])).duplicated()
+    parts = [
+        cells.with_features(pd.Index(cells.features).get_indexer(index)).raw[new]
+        for cells, new in zip(by_file, np.split(is_new, np.cumsum([len(cells) for cells in by_file])[:-1]), strict=True)
+    ]
+    if all(map(is_sparse, parts)):
+        return scipy.sparse.csr_matrix(scipy.sparse.vstack(list(map(scipy.sparse.csr_matrix, parts)))), features
+    return np.concatenate([dense(part) for part in parts]), features
 
 
 def _filled(raw: Matrix) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from smile_runtime.errors import RecipeError
 from smile_runtime.manifest import LabelColumn
 from smile_training.data.cells import Cells, read_cells
-from smile_training.data.label_columns import Labels, merge_labels, nest_labels
+from smile_training.data.label_columns import Labels, merge_labels, nest_levels
 from smile_training.data.large_cells import are_large, read_large_cells
 from smile_training.recipe import Recipe
 
@@ -145,17 +145,16 @@ def _unify_labels(read: dict[str, Cells], recipe: Recipe) -> dict[str, Cells]:
     rows = {name: index.get_indexer(pd.Index(cells.names)) for name, cells in read.items()}
     if not any(cells.label_names for cells in read.values()):
         return {name: replace(cells, columns=()) for name, cells in read.items()}
-    levels, others = recipe.further_label_columns
-    unified = [
-        merge_labels(
-            [(labels, rows[name]) for name, cells in read.items() for labels in _column(cells, key)], len(index)
-        )
-        for key in (None, *reversed(levels), *others)
-    ]
-    for level in range(len(levels)):
-        unified[level], unified[level + 1] = nest_labels(unified[level], unified[level + 1])
+
+    def unified(key: str | None) -> Labels:
+        subsets = [(labels, rows[name]) for name, cells in read.items() for labels in _column(cells, key)]
+        return merge_labels(subsets, len(index))
+
+    levels, finer, others = recipe.further_label_columns
+    nested = nest_levels(list(map(unified, finer)), unified(None), list(map(unified, reversed(levels))))
+    columns = [*nested, *map(unified, others)]
     for name, cells in read.items():
-        read[name] = replace(cells, columns=tuple(labels.subset(rows[name]) for labels in unified))
+        read[name] = replace(cells, columns=tuple(labels.subset(rows[name]) for labels in columns))
         _require_every_column(name, read[name])
     return read
 

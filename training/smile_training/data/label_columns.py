@@ -1,8 +1,6 @@
 """Label columns of cells: reading, merging over files and modalities, and nesting of levels."""
 
-import json
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,16 +13,6 @@ from numpy.typing import NDArray
 from smile_runtime.errors import RecipeError
 from smile_runtime.manifest import LabelColumn
 from smile_training.recipe import Data
-
-logger = logging.getLogger(__name__)
-
-NO_LABELS = frozenset({"", "unknown", "nan", "na", "n/a", "none", "null"})
-"""Words, in lower case, for a cell without a label; ``unknown`` is also what a projection calls an unfamiliar cell."""
-DOUBTFUL_LABELS = frozenset(
-    {"unassigned", "unclassified", "unlabeled", "unlabelled", "undetermined", "ambiguous", "doublet", "doublets"}
-    | {"multiplet", "multiplets", "low quality", "low-quality", "other", "tbd"}
-)
-"""Words, in lower case, that rarely name a cell type."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,45 +39,30 @@ class Labels:
 
 
 def label_keys(data: Data) -> list[str]:
-    """Return the label columns in a recipe: the primary one, its levels from fine to coarse, then others."""
-    return [] if data.label_key is None else [data.label_key, *reversed(data.levels), *data.more_labels]
+    """Return the label columns in a recipe: primary, coarser from fine to coarse, finer from coarse to fine, others."""
+    if data.label_key is None:
+        return []
+    return [data.label_key, *reversed(data.levels), *(data.finer_levels or []), *data.more_labels]
 
 
 def read_labels(adata: anndata.AnnData, data: Data, path: Path) -> tuple[Labels, ...]:
-    """Read the label columns of a file.
+    """Read the label columns of a file, as it names them, without those that are groups of labels.
+
+    A file may lack columns that are finer than the primary one; its cells then have no label there.
 
     Raises
     ------
     RecipeError
-        If a column is missing, or a label is a word for no label that the recipe does not list as ``unlabeled``.
+        If another column is missing.
     """
-    unlabeled = list(data.unlabeled or [])
-    columns = tuple(_labels(key, _without(obs_column(adata, key, path), unlabeled)) for key in label_keys(data))
-    for labels in columns:
-        _require_types(labels.column, path)
-    return columns
-
-
-def _without(values: NDArray[np.object_], unlabeled: Sequence[str]) -> NDArray[np.object_]:
-    """Return a column with None for the labels that stand for no label, shape ``(n_cells,)``."""
-    kept = values.copy()
-    kept[np.isin(values.astype(str), unlabeled)] = None
-    return kept
-
-
-def _require_types(column: LabelColumn, path: Path) -> None:
-    """Raise if a label is a word for no label, and warn of those that rarely name a type."""
-    words = {label: label.strip().lower() for label in column.labels}
-    if none := [label for label, word in words.items() if word in NO_LABELS]:
-        raise RecipeError(
-            f"{path} has the label {none[0]!r} in {column.name!r}, which would be trained and transferred as a type; "
-            f"rename it, or count these cells as unlabeled with data.unlabeled = {json.dumps(none)} in the recipe"
-        )
-    if doubtful := [label for label, word in words.items() if word in DOUBTFUL_LABELS]:
-        logger.warning(
-            "%s has the label %r in %r, which is trained as a type; if it is none, add it to data.unlabeled",
-            *(path, doubtful[0], column.name),
-        )
+    finer = data.finer_levels or []
+    return tuple(
+        _labels(key, np.full(adata.n_obs, None, object))
+        if key in finer and key not in adata.obs
+        else _labels(key, obs_column(adata, key, path))
+        for key in label_keys(data)
+        if key not in (data.groups or {})
+    )
 
 
 def obs_column(adata: anndata.AnnData, key: str, path: Path) -> NDArray[np.object_]:
@@ -104,6 +77,24 @@ def obs_column(adata: anndata.AnnData, key: str, path: Path) -> NDArray[np.objec
         raise RecipeError(f"{path} has no obs column {key!r}; its columns are: {', '.join(adata.obs) or 'none'}")
     values: NDArray[np.object_] = adata.obs[key].to_numpy(dtype=object)
     return values
+
+
+def relabeled(labels: Labels, names: Mapping[str, str | None], column: str | None = None) -> Labels:
+    """Return labels under other names, None for none; those that ``names`` lacks keep theirs.
+
+    Parameters
+    ----------
+    labels
+        Labels of a column that is not nested.
+    names
+        New names by label.
+    column
+        Name of the new column; None for that of the labels.
+    """
+    if column is None and not any(label in names for label in labels.column.labels):
+        return labels
+    new = np.array([*(names.get(label, label) for label in labels.column.labels), None], dtype=object)
+    return _labels(column or labels.column.name, new[labels.ids])
 
 
 def factorize(values: NDArray[np.object_]) -> tuple[NDArray[np.int64], list[str]]:
@@ -166,3 +157,49 @@ def nest_labels(fine: Labels, coarse: Labels) -> tuple[Labels, Labels]:
     ids = coarse.ids.copy()
     ids[known] = np.array(parents)[fine.ids[known]]
     return replace(fine, column=column), replace(coarse, ids=ids)
+
+
+def nest_levels(finer: Sequence[Labels], primary: Labels, coarser: Sequence[Labels]) -> list[Labels]:
+    """Nest the levels of labels, each in the next coarser one, and complete them.
+
+    A missing coarser label follows from a finer one. A finer label that is missing, or has the name of a coarser label
+    of its cell, becomes the label with the name of the next coarser one, which says nothing about that level.
+
+    Parameters
+    ----------
+    finer
+        Columns finer than the primary one, from coarse to fine.
+    primary
+        Primary column.
+    coarser
+        Coarser columns, from fine to coarse.
+
+    Returns
+    -------
+        Primary, coarser and finer columns, in these orders.
+
+    Raises
+    ------
+    RecipeError
+        If a label belongs to two labels of the next coarser column, or to none.
+    """
+    telling = [_telling(labels, [primary, *finer[:index]]) for index, labels in enumerate(finer)]
+    chain, n = [*reversed(telling), primary, *coarser], len(finer)
+    for level in range(len(chain) - 1):
+        chain[level], chain[level + 1] = nest_labels(chain[level], chain[level + 1])
+    for level in reversed(range(n)):
+        chain[level], _ = nest_labels(_filled(chain[level], chain[level + 1]), chain[level + 1])
+    return [*chain[n:], *reversed(chain[:n])]
+
+
+def _telling(labels: Labels, coarser: Sequence[Labels]) -> Labels:
+    """Return labels without those that have the name of a coarser label of their cell."""
+    names = labels.names()
+    for each in coarser:
+        names[names == each.names()] = None
+    return _labels(labels.column.name, names)
+
+
+def _filled(fine: Labels, coarse: Labels) -> Labels:
+    """Return labels with the name of the coarser one where they are missing."""
+    return _labels(fine.column.name, np.where(fine.ids < 0, coarse.names(), fine.names()))

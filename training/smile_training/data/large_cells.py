@@ -26,7 +26,9 @@ from smile_training.data.contacts import parse_pairs, within_distance
 from smile_training.data.data_files import data_file_paths
 from smile_training.data.feature_sums import FeatureSums, stack_batches
 from smile_training.data.label_columns import Labels, merge_labels
+from smile_training.data.label_names import name_labels
 from smile_training.data.large_file import LargeFile, open_large_file
+from smile_training.data.shared_features import common_features
 from smile_training.data.variable_features import rank_features
 from smile_training.recipe import Data, Modality, PreprocessingSettings
 
@@ -97,6 +99,7 @@ def read_large_cells(modality: Modality, folder: Path, *, organism: str = "") ->
             open_large_file(stack.enter_context(open_query(path, "")), path, modality, folder, organism=organism)
             for path in data_file_paths(data, folder)
         ]
+        labels = name_labels([file.columns for file in files], data, [file.path for file in files])
         features = _shared_features(files, data)
         values, sums = zip(*(file.first_pass(features, settings) for file in files), strict=True)
         titles = file_titles(data.paths)
@@ -114,7 +117,7 @@ def read_large_cells(modality: Modality, folder: Path, *, organism: str = "") ->
         names=_names(files, titles if data.distinct_cells is True else None),
         batches=np.concatenate([batch[file.batches] for file, batch in zip(files, batch_of, strict=True)]),
         batch_names=batch_names,
-        columns=_join_labels(files),
+        columns=_join_labels(labels),
         left_out=joined.with_features(others),
     )
     return drop_empty(cells, totals > 0)
@@ -122,18 +125,7 @@ def read_large_cells(modality: Modality, folder: Path, *, organism: str = "") ->
 
 def _shared_features(files: Sequence[LargeFile], data: Data) -> tuple[str, ...]:
     """Return the features that all files measured, in the order of the first, near enough if contacts of pairs."""
-    shared = set(files[0].features).intersection(*(file.features for file in files[1:]))
-    features = tuple(name for name in files[0].features if name in shared)
-    if not features:
-        raise RecipeError(
-            f"the {len(files)} data files share no features, such as {files[0].features[0]!r} in {files[0].path} and "
-            f"{files[-1].features[0]!r} in {files[-1].path}; give all of them the same kind of feature ids"
-        )
-    if n_others := len(set().union(*(file.features for file in files))) - len(features):
-        logger.warning(
-            "%s features are left out, because not all of the %s files measured them; %s are shared",
-            *(f"{n_others:,}", f"{len(files):,}", f"{len(features):,}"),
-        )
+    features = common_features({str(file.path): file.features for file in files})
     if data.contacts.max_distance is None:
         return features
     kept = within_distance(parse_pairs(features), data.contacts.max_distance)
@@ -205,15 +197,12 @@ def _names(files: Sequence[LargeFile], titles: Sequence[str] | None) -> NDArray[
     return names
 
 
-def _join_labels(files: Sequence[LargeFile]) -> tuple[Labels, ...]:
-    ends = np.cumsum([len(file.names) for file in files])
+def _join_labels(by_file: Sequence[tuple[Labels, ...]]) -> tuple[Labels, ...]:
+    if len(by_file) == 1 or not by_file[0]:
+        return by_file[0]
+    ends = np.cumsum([len(columns[0].ids) for columns in by_file])
     rows = np.split(np.arange(ends[-1]), ends[:-1])
-    if len(files) == 1:
-        return files[0].columns
-    return tuple(
-        merge_labels(list(zip(same, rows, strict=True)), int(ends[-1]))
-        for same in zip(*(file.columns for file in files), strict=True)
-    )
+    return tuple(merge_labels(list(zip(same, rows, strict=True)), int(ends[-1])) for same in zip(*by_file, strict=True))
 
 
 def _warn(sums: FeatureSums) -> None:

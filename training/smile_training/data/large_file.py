@@ -31,6 +31,7 @@ from smile_training.data.cell_table import batch_ids, columns_of_kind, require_n
 from smile_training.data.cell_values import measured_columns, raw_values, recipe_error, value_interpreter
 from smile_training.data.data_files import add_table
 from smile_training.data.feature_sums import FeatureSums
+from smile_training.data.gene_symbols import gene_symbols
 from smile_training.data.label_columns import Labels, read_labels
 from smile_training.data.variable_features import plain_preprocessing, ranked_values
 from smile_training.recipe import Modality, PreprocessingSettings
@@ -52,6 +53,8 @@ class LargeFile:
         Path of the file.
     features
         Feature ids, ``n_features`` of them.
+    feature_columns
+        Columns of ``matrix`` that hold the features, ascending, shape ``(n_features,)``.
     names
         Cell names, shape ``(n_cells,)``.
     batches
@@ -59,9 +62,9 @@ class LargeFile:
     batch_names
         Batch names, sorted.
     columns
-        Label columns.
+        Label columns, as the file names their labels.
     matrix
-        Values, shape ``(n_cells, n_features)``.
+        Values, shape ``(n_cells, n_columns)``.
     interpreter
         Interpreter of the values.
     interpretation
@@ -70,6 +73,7 @@ class LargeFile:
 
     path: Path
     features: tuple[str, ...]
+    feature_columns: NDArray[np.intp]
     names: NDArray[np.object_]
     batches: NDArray[np.int64]
     batch_names: tuple[str, ...]
@@ -118,7 +122,7 @@ class LargeFile:
             yield raw
 
     def _columns_of(self, features: tuple[str, ...]) -> NDArray[np.intp]:
-        return pd.Index(self.features).get_indexer(pd.Index(features))
+        return self.feature_columns[pd.Index(self.features).get_indexer(pd.Index(features))]
 
 
 def select_raw(
@@ -168,9 +172,13 @@ def open_large_file(query: FileQuery, path: Path, modality: Modality, folder: Pa
     except QueryError as error:
         raise recipe_error(error, path) from error
     batches, batch_names = batch_ids(adata, data.batch_key, path)
+    feature_columns, features = np.arange(adata.n_vars), tuple(map(str, adata.var_names))
+    if data.gene_symbols:
+        feature_columns, features = gene_symbols(features, organism, path)
     return LargeFile(
         path=path,
-        features=tuple(map(str, adata.var_names)),
+        features=features,
+        feature_columns=feature_columns,
         names=adata.obs_names.to_numpy(dtype=object),
         batches=batches,
         batch_names=batch_names,

@@ -1,11 +1,14 @@
 """Features that data files of different cells have in common."""
 
-from collections.abc import Collection, Mapping
+import logging
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from smile_runtime.errors import RecipeError
+
+logger = logging.getLogger(__name__)
 
 _MIN_SHARED_FRACTION = 0.05
 _N_EXAMPLES = 2
@@ -38,6 +41,35 @@ def require_shared_features(features: Mapping[str, pd.Index]) -> None:
                 f"{_examples(features[other])}: put the same kind of ids into the var_names of all files (for peaks, "
                 "count all files in the same peaks), or train a space on each file"
             )
+
+
+def common_features(features: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return the features that all files measured, in the order of the first, and log how many are left out.
+
+    Parameters
+    ----------
+    features
+        Feature ids of each file, by the name of the file.
+
+    Raises
+    ------
+    RecipeError
+        If there are none.
+    """
+    (first, ids), *others = features.items()
+    shared = set(ids).intersection(*(each for _, each in others))
+    if not shared:
+        last, other = others[-1]
+        raise RecipeError(
+            f"the {len(features)} data files share no features, such as {ids[0]!r} in {first} and {other[0]!r} in "
+            f"{last}; give all of them the same kind of feature ids"
+        )
+    if n_others := len(set().union(*features.values())) - len(shared):
+        logger.warning(
+            "%s features are left out, because not all of the %s files measured them; %s are shared",
+            *(f"{n_others:,}", f"{len(features):,}", f"{len(shared):,}"),
+        )
+    return tuple(name for name in ids if name in shared)
 
 
 def count_files(features: Collection[pd.Index]) -> "pd.Series[int]":

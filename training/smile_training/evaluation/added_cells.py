@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from smile_runtime.manifest import CalibrationRecord, EncoderRecord, MetricRecord
 from smile_runtime.mapping import LabelProfiles, Reference
 from smile_training.data import Cells, Dataset, batch_folds, degrade_cells, mix_pairs, split_folds
-from smile_training.evaluation.calibration_fit import calibrate, pool_calibrations
+from smile_training.evaluation.calibration_fit import MIN_CALIBRATION_CELLS, calibrate, counted_cells, pool_calibrations
 from smile_training.evaluation.dissimilarity_fit import widen_similarity
 from smile_training.evaluation.metric_log import SMILE, LabelSource, MetricLog, Prediction
 from smile_training.evaluation.queried_cells import QueriedCells, query_cells
@@ -23,8 +23,6 @@ logger = logging.getLogger(__name__)
 
 N_FOLDS = 5
 N_DOUBLETS = 400
-MIN_CALIBRATION_CELLS = 20
-"""Minimum number of left-out cells of known types for a curve of their own."""
 
 Extend = Callable[[NDArray[np.intp]], tuple[Reference, LabelProfiles | None]]
 """Returns the reference and the profiles that are extended by some rows of the added cells."""
@@ -164,4 +162,4 @@ def _pooled(record: EncoderRecord, left_out: _LeftOut, index: int, column: str) 
 
 
 def _n_known(cells: Sequence[QueriedCells], column: int) -> int:
-    return sum(int((each.known & each.labeled[:, column]).sum()) for each in cells)
+    return sum(int(counted_cells(each, column).sum()) for each in cells)

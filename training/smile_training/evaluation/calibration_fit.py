@@ -19,6 +19,8 @@ DOUBLET_FRACTION = 0.015
 More would separate doublets better, and make single cells less confident than they should be. On five studies of blood
 cells, 1.25%, 2.5% and 3.75% gave an AUROC of doublets of .81, .84 and .85, and a calibration error of .015, .026, .041.
 """
+MIN_CALIBRATION_CELLS = 20
+"""Minimum number of left-out cells of known types for a curve of their own."""
 _MIN_SPREAD = 1e-6
 _INVERSE_PENALTY = 10.0
 
@@ -64,6 +66,15 @@ def calibrate(
     return _fit(everything, record, error, weights)
 
 
+def counted_cells(cells: QueriedCells, column: int) -> NDArray[np.bool_]:
+    """Return which cells tell how often labels of a column are right, shape ``(n,)``.
+
+    Their own label is known to the reference, and neither it nor the transferred one leaves the level open.
+    """
+    counted: NDArray[np.bool_] = cells.known & cells.labeled[:, column] & cells.determined[:, column]
+    return counted
+
+
 def pool_calibrations(one: CalibrationRecord, other: CalibrationRecord) -> CalibrationRecord:
     """Return the mean of two calibrations of the same evidence, weighted by their numbers of cells, as is the error."""
     n_cells = np.array([one.n_cells, other.n_cells])
@@ -97,18 +108,19 @@ class _Evidence:
         record: DissimilarityRecord | None,
     ) -> "_Evidence":
         """Return the evidence of cells with a known label, and of doublets, whose labels are wrong."""
-        parts = [(each, each.known & each.labeled[:, column], each.right[:, column]) for each in cells]
-        n_cells = sum(int(known.sum()) for _, known, _ in parts)
-        n_doublets = sum(len(each.names) for each in doublets)
-        weights = [np.ones(int(known.sum())) for _, known, _ in parts]
+        parts = [(each, counted_cells(each, column), each.right[:, column]) for each in cells]
+        n_cells = sum(int(counted.sum()) for _, counted, _ in parts)
+        n_doublets = sum(int(each.determined[:, column].sum()) for each in doublets)
+        weights = [np.ones(int(counted.sum())) for _, counted, _ in parts]
         for each in doublets:
-            parts.append((each, np.ones(len(each.names), bool), np.zeros(len(each.names), bool)))
-            weights.append(np.full(len(each.names), DOUBLET_FRACTION * n_cells / n_doublets))
+            determined = each.determined[:, column]
+            parts.append((each, determined, np.zeros(len(each.names), bool)))
+            weights.append(np.full(int(determined.sum()), DOUBLET_FRACTION * n_cells / max(1, n_doublets)))
         return cls(
-            terms=np.concatenate([_terms(each, column, record)[known] for each, known, _ in parts]),
-            right=np.concatenate([right[known] for _, known, right in parts]),
+            terms=np.concatenate([_terms(each, column, record)[counted] for each, counted, _ in parts]),
+            right=np.concatenate([right[counted] for _, counted, right in parts]),
             weight=np.concatenate(weights),
-            names=np.concatenate([each.names[known] for each, known, _ in parts]),
+            names=np.concatenate([each.names[counted] for each, counted, _ in parts]),
         )
 
     def subset(self, rows: NDArray[np.bool_]) -> "_Evidence":

@@ -16,11 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import RecipeError
-from smile_runtime.manifest import CalibrationRecord, DissimilarityRecord, MetricRecord, SimilarityRecord, StressRecord
+from smile_runtime.manifest import (
+    CalibrationRecord,
+    DissimilarityRecord,
+    MetricRecord,
+    SimilarityRecord,
+    StressRecord,
+    is_finer_level,
+)
 from smile_training.data import Cells, Dataset, Fold, degrade_cells, mix_pairs
 from smile_training.evaluation import metrics
 from smile_training.evaluation.baseline_metrics import log_baselines
-from smile_training.evaluation.calibration_fit import calibrate
+from smile_training.evaluation.calibration_fit import MIN_CALIBRATION_CELLS, calibrate, counted_cells
 from smile_training.evaluation.dissimilarity_fit import fit_similarity
 from smile_training.evaluation.fitted_baselines import FittedBaselines
 from smile_training.evaluation.metric_log import (
@@ -221,11 +228,16 @@ def _most_accurate(log: MetricLog, true: NDArray[np.int64], sources: list[LabelS
 def _calibrations(
     queried: _Queried, dataset: Dataset, record: DissimilarityRecord | None
 ) -> dict[str, CalibrationRecord]:
-    """Calibrate the confidence in the labels of each column on the left-out cells."""
+    """Calibrate the confidence in the labels of each column on the left-out cells.
+
+    A level finer than the primary column is left out if too few of them say something about it.
+    """
     degraded, doublets = (queried.degraded, queried.doublets) if record is not None else ([], [])
     return {
         column.name: calibrate(queried.measured, degraded, doublets, index, record)
         for index, column in enumerate(dataset.label_columns)
+        if not is_finer_level(column, dataset.label_columns)
+        or sum(int(counted_cells(each, index).sum()) for each in queried.measured) >= MIN_CALIBRATION_CELLS
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.manifest import MetricRecord
+from smile_runtime.mapping import are_undetermined
 from smile_training.data import Dataset, rows_with_names
 from smile_training.evaluation import metrics
 
@@ -145,13 +146,19 @@ class MetricLog:
                 del self._predicted[source, SMILE, column]
 
     def records(self) -> list[MetricRecord]:
-        """Return all metrics: those of labels pooled over the folds of a repeat, the others averaged over them."""
+        """Return all metrics: those of labels pooled over the folds of a repeat, the others averaged over them.
+
+        In a level finer than the primary column, only cells whose labels say something about it count.
+        """
         records = []
         for (source, method, index), predicted in self._predicted.items():
-            column = self._dataset.cells[source.modality].columns[index]
-            known = [np.where(row >= 0, column.ids, -1) for row in predicted]
+            cells, column = self._dataset.cells[source.modality], self._dataset.label_columns[index]
+            telling = ~are_undetermined(cells.label_ids, self._dataset.label_columns)[:, index]
+            known = [np.where((row >= 0) & telling, cells.label_ids[:, index], -1) for row in predicted]
+            if not all((row >= 0).any() for row in known):
+                continue
             for name, metric in ((ACCURACY, metrics.accuracy), (MACRO_F1, metrics.macro_f1)):
-                title = self._title(f"{name}, {column.column.name}" if index else name)
+                title = self._title(f"{name}, {column.name}" if index else name)
                 records.append(metric_record(title, str(source), method, _by_repeat(metric, known, predicted)))
         for (name, subject, method), by_repeat in self._values.items():
             values = [float(np.mean(each)) for each in by_repeat.values()]

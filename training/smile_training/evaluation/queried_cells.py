@@ -12,6 +12,7 @@ from smile_runtime.mapping import (
     LabelProfiles,
     Measures,
     Reference,
+    are_undetermined,
     find_nearest_neighbors,
     mean_distance,
     measure,
@@ -37,7 +38,10 @@ class QueriedCells:
     right
         Whether each label is right, shape ``(n, n_columns)``.
     labeled
-        Whether a cell has a label of its own, shape ``(n, n_columns)``.
+        Whether a cell has a label of its own that says something about the level, shape ``(n, n_columns)``.
+    determined
+        Whether the transferred label says something about the level, shape ``(n, n_columns)``; otherwise its confidence
+        is that of the coarser label.
     known
         Whether a cell's own label is one of the reference, shape ``(n,)``.
     distance
@@ -51,6 +55,7 @@ class QueriedCells:
     share: NDArray[np.float32]
     right: NDArray[np.bool_]
     labeled: NDArray[np.bool_]
+    determined: NDArray[np.bool_]
     known: NDArray[np.bool_]
     distance: NDArray[np.float32]
     measures: Measures | None
@@ -87,7 +92,8 @@ def query_cells(
         label=label,
         share=np.stack([each.share for each in transfers], axis=1) if transfers else empty.astype(np.float32),
         right=label == true,
-        labeled=true >= 0,
+        labeled=(true >= 0) & ~are_undetermined(true, reference.label_columns),
+        determined=~are_undetermined(label, reference.label_columns),
         known=np.isin(true[:, 0], reference.label[:, 0]) if transfers else np.ones(len(cells), bool),
         distance=distance,
         measures=None if profiles is None else _measure(aligned, encoder, components, profiles, distance),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import RecipeError
-from smile_runtime.manifest import LabelColumn
+from smile_runtime.manifest import LabelColumn, is_finer_level, order_by_level
 from smile_runtime.mapping import Reference
 from smile_training.data import Labels
 
@@ -18,7 +18,8 @@ def extend_labels(points: Reference, stated: Sequence[NDArray[np.object_]]) -> t
 
     New labels come after those of the reference. In a coarser level, a label of the reference keeps its parent, and a
     new one gets the parent that the cells state. In an independent column, a cell without a label of its own gets the
-    one that all points of its primary label have. Other cells have no label there (-1).
+    one that all points of its primary label have. Other cells have no label there (-1). In a level finer than the
+    primary column, a cell without a label of its own gets the one with the name of its coarser label.
 
     Parameters
     ----------
@@ -31,22 +32,47 @@ def extend_labels(points: Reference, stated: Sequence[NDArray[np.object_]]) -> t
     Raises
     ------
     RecipeError
-        If cells of a new label state several coarser labels.
+        If cells of a new label state several coarser labels, or a finer label is not within their coarser one.
     """
-    result: list[Labels] = []
-    for index, column in enumerate(points.label_columns):
-        finer = next((each for each, one in enumerate(points.label_columns) if one.within == column.name), None)
-        if finer is not None:
-            result[finer], labels = _nested(
-                result[finer], len(points.label_columns[finer].labels), column, stated[index]
+    columns = points.label_columns
+    index_of = {column.name: index for index, column in enumerate(columns)}
+    finer_of = {column.within: index for index, column in enumerate(columns) if not is_finer_level(column, columns)}
+    result: dict[int, Labels] = {}
+    for index, column in enumerate(columns):
+        if is_finer_level(column, columns):
+            continue
+        if column.name in finer_of:
+            finer = finer_of[column.name]
+            result[finer], result[index] = _nested(result[finer], len(columns[finer].labels), column, stated[index])
+            continue
+        labels = _extended(column, stated[index])
+        if index > 0:
+            inherited = _common_labels(points, index, len(result[0].column.labels))[result[0].ids]
+            labels = replace(labels, ids=np.where(labels.ids >= 0, labels.ids, inherited))
+        result[index] = labels
+    for index in order_by_level(columns):
+        within = columns[index].within
+        if within is not None and index not in result:
+            result[index] = _finer(columns[index], result[index_of[within]], stated[index])
+    return tuple(result[index] for index in range(len(columns)))
+
+
+def _finer(column: LabelColumn, coarse: Labels, stated: NDArray[np.object_]) -> Labels:
+    """Return a level finer than the primary one, in which a cell without a label gets the name of its coarser one."""
+    labels = _extended(column, np.where(stated == None, coarse.names(), stated))  # noqa: E711 (by element)
+    parents = list(labels.column.parents)
+    n_known = len(column.labels)
+    for label, title in enumerate(labels.column.labels):
+        found = set(coarse.ids[labels.ids == label].tolist()) | ({parents[label]} if label < n_known else set())
+        if len(found) > 1:
+            first, second = (coarse.column.labels[each] if each >= 0 else "none" for each in sorted(found)[:2])
+            raise RecipeError(
+                f"the label {title!r} of {column.name!r} belongs to {first!r} and {second!r} of the coarser "
+                f"{coarse.column.name!r} in the space and the added cells; correct the labels of the cells, or remove "
+                f"the column {column.name!r} from the files"
             )
-        else:
-            labels = _extended(column, stated[index])
-            if index > 0:
-                inherited = _common_labels(points, index, len(result[0].column.labels))[result[0].ids]
-                labels = replace(labels, ids=np.where(labels.ids >= 0, labels.ids, inherited))
-        result.append(labels)
-    return tuple(result)
+        parents[label] = found.pop()
+    return replace(labels, column=msgspec.structs.replace(labels.column, parents=parents))
 
 
 def _extended(column: LabelColumn, values: NDArray[np.object_]) -> Labels:

@@ -1,7 +1,8 @@
 """Checks of a recipe across fields, which the types of single fields cannot express."""
 
 from smile_runtime.errors import RecipeError
-from smile_training.recipe.records import Recipe
+from smile_runtime.features import latin_name, organisms_with_aliases
+from smile_training.recipe.records import Data, Recipe
 
 
 def require_valid(recipe: Recipe, origin: str) -> None:
@@ -9,6 +10,7 @@ def require_valid(recipe: Recipe, origin: str) -> None:
     _require_modalities(recipe, origin)
     _require_simulated_names(recipe, origin)
     _require_label_columns(recipe, origin)
+    _require_gene_names(recipe, origin)
     _require_redrawable(recipe, origin)
 
 
@@ -33,23 +35,60 @@ def _require_simulated_names(recipe: Recipe, origin: str) -> None:
 
 
 def _require_label_columns(recipe: Recipe, origin: str) -> None:
-    levels, others = recipe.further_label_columns
+    levels, finer, others = recipe.further_label_columns
     for name, modality in recipe.modalities.items():
         data = modality.data
-        if data.levels not in ([], levels):
-            raise RecipeError(
-                f"the recipe {origin} has the levels {', '.join(data.levels)} for {name} and {', '.join(levels)} for "
-                "another modality; give both the same levels, or leave them out of one"
-            )
-        if data.label_key is None and (data.levels or data.more_labels):
+        for field, own, common in (("levels", data.levels, levels), ("finer_levels", data.finer_levels, finer)):
+            if own and own != common:
+                raise RecipeError(
+                    f"the recipe {origin} has the {field} {', '.join(own)} for {name} and {', '.join(common)} for "
+                    "another modality; give both the same levels, or leave them out of one"
+                )
+        if data.label_key is None and (data.levels or data.finer_levels or data.more_labels):
             raise RecipeError(
                 f"the recipe {origin} has levels or more_labels for {name} and no data.label_key, which is the finest "
                 "level; add it"
             )
-        keys = [data.label_key, *levels, *others]
+        keys = [data.label_key, *levels, *finer, *others]
         if repeated := [key for key in keys if key is not None and keys.count(key) > 1]:
             raise RecipeError(
                 f"the recipe {origin} names the label column {repeated[0]!r} of {name} twice; name it once"
+            )
+        _require_groups(name, data, origin)
+
+
+def _require_groups(name: str, data: Data, origin: str) -> None:
+    for column, groups in (data.groups or {}).items():
+        if column not in (*data.levels, *data.more_labels):
+            raise RecipeError(
+                f"the recipe {origin} groups the labels of {name} as {column!r}, which is no label column; add it to "
+                "data.levels or data.more_labels"
+            )
+        group_of: dict[str, str] = {}
+        for group, labels in groups.items():
+            for label in labels:
+                if label in group_of:
+                    raise RecipeError(
+                        f"the recipe {origin} puts the label {label!r} of {name} into {group_of[label]!r} and "
+                        f"{group!r} of {column!r}; a label belongs to one group"
+                    )
+                group_of[label] = group
+
+
+def _require_gene_names(recipe: Recipe, origin: str) -> None:
+    for name, modality in recipe.modalities.items():
+        if not modality.data.gene_symbols:
+            continue
+        if modality.kind != "rna":
+            raise RecipeError(
+                f"the recipe {origin} sets data.gene_symbols for {name}, which is of the kind {modality.kind}; only "
+                "features of the kind rna are genes"
+            )
+        if latin_name(recipe.organism) not in organisms_with_aliases():
+            raise RecipeError(
+                f"the recipe {origin} sets data.gene_symbols for {name}, but gene names of the organism "
+                f"{recipe.organism!r} are not known; set organism to {' or '.join(organisms_with_aliases())}, or leave "
+                "gene_symbols out"
             )
 
 

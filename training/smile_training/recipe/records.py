@@ -73,13 +73,24 @@ class Data(Section, frozen=True):
     """Whether cells of the same name in different files are different cells, and are named after their file."""
     batch_key: str | None = None
     label_key: str | None = None
-    """Label column for pairing and metrics: the finest level."""
+    """Label column for pairing and metrics: the finest level that all labeled cells have."""
     levels: list[Column] = []
     """Coarser label columns, coarsest first; each label belongs to one label of the next coarser column."""
+    finer_levels: list[Column] | msgspec.UnsetType = msgspec.UNSET
+    """Finer label columns, coarsest first, that some files or cells may lack."""
     more_labels: list[Column] = []
     """Independent label columns that are also transferred to queries."""
     unlabeled: list[str] | msgspec.UnsetType = msgspec.UNSET
     """Labels, in any label column, that stand for no label, such as ``unknown``."""
+    renamed_labels: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    """New names of labels, in any label column, by the names that files hold."""
+    groups: dict[Column, dict[str, list[str]]] | msgspec.UnsetType = msgspec.UNSET
+    """Coarser or independent label columns that are derived from the primary one: its labels in each group. A label
+    that is in none is a group of its own."""
+    gene_symbols: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether features are named by the current symbols of their genes."""
+    shared_features: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether only features that all files measured are kept."""
     select: Literal["variable", "count", "idf"] = "variable"
     """Features to keep: the most variable over batches, or those found in most or fewest cells."""
     n_top_features: Count = 2000
@@ -287,11 +298,15 @@ class Recipe(Section, frozen=True, kw_only=True):
         return tuple(name for name, modality in self.modalities.items() if modality.data.simulate)
 
     @property
-    def further_label_columns(self) -> tuple[list[str], list[str]]:
-        """Label columns of any modality besides the primary one: levels, coarsest first, and independent ones."""
+    def further_label_columns(self) -> tuple[list[str], list[str], list[str]]:
+        """Label columns of any modality besides the primary one: coarser and finer levels, and independent ones.
+
+        Levels are listed from coarse to fine.
+        """
         data = [modality.data for modality in self.modalities.values()]
         levels = next((each.levels for each in data if each.levels), [])
-        return levels, list(dict.fromkeys(name for each in data for name in each.more_labels))
+        finer = next((each.finer_levels for each in data if each.finer_levels), [])
+        return levels, list(finer), list(dict.fromkeys(name for each in data for name in each.more_labels))
 
 
 def with_evaluation(recipe: Recipe, evaluation: Literal["full", "sample"]) -> Recipe:
