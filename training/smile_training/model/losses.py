@@ -99,20 +99,22 @@ class _PairedCrossEntropy(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override] # noqa: ANN401
+    def backward(context: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401
         """Return the gradient of the rows, shape ``(2n, d)``."""
         rows, probability, partner = context.saved_tensors
         both_ways = probability.T.contiguous().add_(probability)  # (2n, 2n); adding the view is 4 times slower
-        product = both_ways @ rows - 2 * rows[partner]  # (2n, d)
+        product: Tensor = both_ways @ rows - 2 * rows[partner]  # (2n, d)
         return product * (gradient / len(rows))
 
 
 def _similarity(view_a: Tensor, view_b: Tensor, temperature: float) -> Tensor:
     """Return the cosine similarities of all rows of both views, divided by the temperature; -inf on the diagonal."""
     rows = _rows(view_a, view_b, temperature)
-    return (rows @ rows.T).fill_diagonal_(-torch.inf)  # (2n, 2n)
+    similarity: Tensor = rows @ rows.T  # (2n, 2n)
+    return similarity.fill_diagonal_(-torch.inf)
 
 
 def _rows(view_a: Tensor, view_b: Tensor, temperature: float) -> Tensor:
     """Return the rows of both views, shape ``(2n, d)``, of a length that makes their products similarities."""
-    return functional.normalize(torch.cat([view_a, view_b]), dim=1) / temperature**0.5
+    scale: float = temperature**0.5
+    return functional.normalize(torch.cat([view_a, view_b]), dim=1) / scale

@@ -101,7 +101,7 @@ def fit_map(embedding: NDArray[np.float32], method: Method, seed: int) -> NDArra
 def _cosine_neighbors(embedding: NDArray[np.float32], k: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Return each cell's nearest cells, itself first, and their cosine distances, each of shape ``(n_cells, k)``."""
     neighbors = find_nearest_neighbors(embedding, embedding, k)
-    return neighbors.indices, neighbors.distances**2 / 2  # of unit vectors
+    return neighbors.indices, np.float32(0.5) * np.square(neighbors.distances)  # of unit vectors
 
 
 def place_on_map(
