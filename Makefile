@@ -13,8 +13,9 @@ NODE_PACKAGES = $(and $(shell command -v npm 2>/dev/null),docs/javascript/node_m
 
 FUZZ = OMP_NUM_THREADS=1 .venv/bin/python -W ignore benchmarks/fuzz
 SEED ?= 0
+DATA ?= ../shared/data
 
-.PHONY: demo test lint test-base test-hub test-wheel test-gpu-wheel test-javascript test-browser fuzz clean
+.PHONY: demo test lint test-base test-hub test-wheel test-gpu-wheel test-javascript test-browser zoo fuzz clean
 
 demo: .venv/demo.stamp  ## project the packaged query into the pbmc space: demo.h5ad, demo.html and demo.png
 	.venv/bin/smile-zoo demo
@@ -57,6 +58,9 @@ test-javascript: .venv-base/base.stamp $(NODE_PACKAGES)  ## the JavaScript examp
 
 test-browser: .venv/dev.stamp  ## the HTML report in Chromium, where there is one
 	.venv/bin/python -m pytest tests/browser
+
+zoo: .venv/dev.stamp  ## the spaces of all recipes from their data, DATA=FOLDER: hours, resumable, skips what is up to date
+	OMP_NUM_THREADS=1 .venv/bin/python -W ignore training/build_zoo.py $(DATA)
 
 fuzz: .venv/dev.stamp  ## damaged queries, stores and spaces, and a hostile Hub; minutes, and not part of CI
 	$(FUZZ)/queries.py -n 1100 --seed $(SEED)

@@ -1,0 +1,92 @@
+"""Build the zoo again: train the committed recipes whose figures are out of date, and package their spaces.
+
+    make zoo DATA=FOLDER        (hours; an interrupted run continues where it stopped)
+
+A recipe is up to date if its figures, ``recipes/NAME.json``, carry its fingerprint, and so does the packaged space if
+there is one. A space is packaged unless a baseline outperforms it on left-out cells, it holds simulated values, or the
+license of its data is not known. Cards and tables of figures are written anew at the end.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from smile_runtime.cards.comparison import behind_baselines
+from smile_runtime.manifest import CARD_NAME, MetricRecord, read_manifest
+from smile_training.recipe import NOT_STATED, Recipe, read_recipe, recipe_sha256
+
+ROOT = Path(__file__).parent.parent
+RECIPES = ROOT / "training/recipes"
+SPACES = ROOT / "zoo/smile_zoo/spaces"
+
+
+def is_current(path: Path) -> bool:
+    """Return whether the figures of a recipe, and its packaged space if there is one, are those of the recipe."""
+    recipe, figures = read_recipe(path), path.with_suffix(".json")
+    if not figures.exists() or json.loads(figures.read_bytes())["recipe_sha256"] != recipe_sha256(recipe):
+        return False
+    packaged = SPACES / recipe.name
+    return not packaged.exists() or msgspec.convert(read_manifest(packaged).recipe, Recipe) == recipe
+
+
+def build(path: Path, data: Path, work: Path) -> str:
+    """Train and measure a recipe, keep its figures, package the space, and return what was done with it."""
+    recipe, space = read_recipe(path), work / path.stem
+    continued = "--resume" if space.with_name(f"{space.name}.checkpoint").exists() else "--force"
+    command = ["train", str(path), "--data", str(data), "-o", str(space), continued, "--json"]
+    program = "from smile_zoo.cli.main import main; main()"
+    printed = subprocess.run([sys.executable, "-c", program, *command], stdout=subprocess.PIPE, check=True).stdout
+    figures = json.loads(printed) | {"space": recipe.name}
+    path.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
+    if reason := reason_against(recipe, msgspec.convert(figures["metrics"], list[MetricRecord])):
+        shutil.rmtree(SPACES / recipe.name, ignore_errors=True)
+        return f"not packaged: {reason}"
+    package(space)
+    return "packaged"
+
+
+def reason_against(recipe: Recipe, metrics: Sequence[MetricRecord]) -> str:
+    """Return why a space is not packaged; empty if it is."""
+    if recipe.simulated:
+        return f"{', '.join(recipe.simulated)} simulated"
+    licenses = {modality.data.source.license for modality in recipe.modalities.values()}
+    if NOT_STATED in licenses or "unspecified" in licenses:
+        return "the license of the data is not known"
+    return behind_baselines(metrics)
+
+
+def package(space: Path) -> None:
+    """Replace a packaged space; the text that people wrote into its card stays."""
+    target = SPACES / space.name
+    card = (target / CARD_NAME).read_bytes() if target.exists() else None
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(space, target)
+    if card is not None:
+        (target / CARD_NAME).write_bytes(card)
+
+
+def main() -> None:
+    """Build what is out of date."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder of the data files")
+    parser.add_argument("--work", type=Path, default=ROOT / "build/zoo", help="folder of spaces in the making")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="recipes to look at [default: all]")
+    arguments = parser.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    for path in sorted(RECIPES.glob("*.toml")):
+        if arguments.only and path.stem not in arguments.only:
+            continue
+        done = "up to date" if is_current(path) else build(path, arguments.data, arguments.work)
+        print(f"{path.stem}: {done}", flush=True)
+    for script in ("figures.py", "cards.py"):
+        subprocess.run([sys.executable, ROOT / "docs" / script], check=True)
+
+
+if __name__ == "__main__":
+    main()
