@@ -61,8 +61,9 @@ class EncoderInput:
 
     def keep_copies(self, cells: Cells, seed: Sequence[int]) -> None:
         """Keep copies of the cells as other measurements would show them, from which views are picked."""
-        clean = self.clean(np.arange(len(self)))
-        self._copies = DrawnCopies(cells, self._preprocessing, self._network, clean, noise=self._noise, seed=seed)
+        assert self._components is not None  # of the stem, which copies need
+        clean, noise = self._components, self._noise
+        self._copies = DrawnCopies(cells, self._preprocessing, self._network, clean, noise=noise, seed=seed)
 
     def renew(self, n_passes: float) -> None:
         """Bring the copies, if any, up to a number of passes over all cells."""
