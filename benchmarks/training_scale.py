@@ -18,7 +18,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,6 +87,8 @@ def write_parts(path: Path) -> list[Path]:
     parts = [path.with_name(f"{path.stem}-part{part}.h5ad") for part in range(N_FILES)]
     missing = [part for part in parts if not part.exists()]
     cells = anndata.read_h5ad(path) if missing else None
+    if cells is not None:
+        cells.X.indptr = cells.X.indptr.astype(cells.X.indices.dtype)  # scipy slices no rows of mixed index types
     for part in missing:
         number = parts.index(part)
         genes = np.arange(cells.n_vars) % (2 * N_FILES) != number
@@ -158,15 +160,13 @@ def measure_command(paths: Sequence[Path], *options: str) -> dict[str, float]:
         return measure_process([sys.executable, "-W", "ignore", "-c", program, *train])[0]
 
 
-def measure_shapes(folder: Path, n_cells: int) -> dict[str, dict[str, float]]:
-    """Return what `measure_command` does without evaluation, on cells of the usual and of other shapes."""
+def measure_shapes(folder: Path, n_cells: int) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield what `measure_command` gives without evaluation, on cells of the usual and of other shapes."""
     shapes = {"": {}, "-300-donors": {"n_donors": 300}, "-60000-genes": {"n_genes": 60_000}}
-    results = {}
     for shape, sizes in shapes.items():
         path = simulated_file(folder, n_cells, shape=shape, **sizes)
-        results[path.stem] = measure_command([path], "--no-evaluation")
-    parts = write_parts(simulated_file(folder, n_cells))
-    return {**results, "ten files": measure_command(parts, "--no-evaluation")}
+        yield path.stem, measure_command([path], "--no-evaluation")
+    yield "ten files", measure_command(write_parts(simulated_file(folder, n_cells)), "--no-evaluation")
 
 
 def _peak_mb() -> float:
@@ -187,10 +187,9 @@ def main() -> None:
         print(json.dumps(measure(arguments.measure)))
         return
     if arguments.shapes:
-        shapes = measure_shapes(arguments.folder, max(arguments.cells))
-        print(json.dumps({"processor": cpu_model(), **shapes}) if arguments.json else cpu_model())
-        for name, figures in {} if arguments.json else shapes.items():
-            print(f"{name}: " + ", ".join(f"{each} {value:,.0f}" for each, value in figures.items()))
+        for name, figures in measure_shapes(arguments.folder, max(arguments.cells)):
+            text = f"{name}: " + ", ".join(f"{each} {value:,.0f}" for each, value in figures.items())
+            print(json.dumps({"cells": name, **figures}) if arguments.json else text, flush=True)
         return
     results: dict[int, dict[str, float]] = {}
     for n_cells in arguments.cells:
