@@ -3,12 +3,14 @@
     make zoo DATA=FOLDER        (hours; an interrupted run continues where it stopped)
 
 A recipe is up to date if its figures, ``recipes/NAME.json``, carry its fingerprint, and so does the packaged space if
-there is one. A space is packaged unless a baseline outperforms it on left-out cells, it holds simulated values, or the
-license of its data is not known. Cards and tables of figures are written anew at the end.
+there is one. A space is packaged unless a baseline outperforms it on left-out cells by more than two standard errors of
+the difference over repeats, it holds simulated values, or the license of its data is not known. Cards and tables of
+figures are written anew at the end.
 """
 
 import argparse
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -17,13 +19,14 @@ from pathlib import Path
 
 import msgspec
 
-from smile_runtime.cards.comparison import behind_baselines
+from smile_runtime.cards.comparison import ahead_of
 from smile_runtime.manifest import CARD_NAME, MetricRecord, read_manifest
 from smile_training.recipe import NOT_STATED, Recipe, read_recipe, recipe_sha256
 
 ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "training/recipes"
 SPACES = ROOT / "zoo/smile_zoo/spaces"
+STANDARD_ERRORS = 2.0
 
 
 def is_current(path: Path) -> bool:
@@ -58,7 +61,12 @@ def reason_against(recipe: Recipe, metrics: Sequence[MetricRecord]) -> str:
     licenses = {modality.data.source.license for modality in recipe.modalities.values()}
     if NOT_STATED in licenses or "unspecified" in licenses:
         return "the license of the data is not known"
-    return behind_baselines(metrics)
+    behind = [
+        f"{own.name}, {own.modality}: {own.mean:.3f}, {best.method} {best.mean:.3f}"
+        for own, best in ahead_of(metrics)
+        if abs(best.mean - own.mean) > STANDARD_ERRORS * math.hypot(own.std, best.std) / math.sqrt(own.n_repeats)
+    ]
+    return "; ".join(behind)
 
 
 def package(space: Path) -> None:

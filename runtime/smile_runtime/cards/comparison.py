@@ -1,6 +1,6 @@
 """Comparison with the baselines: where a space is behind one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from smile_runtime.cards.markdown import escaped
 from smile_runtime.cards.tables import OWN_METHOD
@@ -15,8 +15,16 @@ def behind_baselines(metrics: Sequence[MetricRecord]) -> str:
 
     Compared are accuracy, macro-F1 and FOSCTTM, by their means over repeats in the three digits of the tables.
     """
+    behind = [
+        f"{own.name}, {own.modality} ({own.mean:.3f}; {best.method}: {best.mean:.3f})"
+        for own, best in ahead_of(metrics)
+    ]
+    return f"On held-out cells, a baseline outperforms the space in {escaped('; '.join(behind))}." if behind else ""
+
+
+def ahead_of(metrics: Sequence[MetricRecord]) -> Iterator[tuple[MetricRecord, MetricRecord]]:
+    """Yield each record of a space that a baseline outperforms, and that of the best baseline."""
     own = {(record.name, record.modality): record for record in metrics if record.method == OWN_METHOD}
-    behind = []
     for (name, modality), record in own.items():
         if not name.startswith((_HIGHER_IS_BETTER, _LOWER_IS_BETTER)):
             continue
@@ -24,5 +32,4 @@ def behind_baselines(metrics: Sequence[MetricRecord]) -> str:
         others = [each for each in metrics if (each.name, each.modality) == (name, modality) and each is not record]
         best = max(others, key=lambda each: sign * each.mean, default=record)
         if sign * round(best.mean, 3) > sign * round(record.mean, 3):
-            behind.append(f"{name}, {modality} ({record.mean:.3f}; {best.method}: {best.mean:.3f})")
-    return f"On held-out cells, a baseline outperforms the space in {escaped('; '.join(behind))}." if behind else ""
+            yield record, best
