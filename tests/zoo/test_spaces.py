@@ -16,13 +16,13 @@ from smile_zoo.transfer import pull_space
 
 
 def test_list(run) -> None:
-    (pbmc,) = json.loads(run("list", "--json").stdout)
+    (pbmc,) = (entry for entry in json.loads(run("list", "--json").stdout) if entry["name"] == "pbmc")
     assert pbmc["n_cells"] == 900
     assert pbmc["modalities"] == ["rna"]
     assert (pbmc["repo"], pbmc["local"]) == (None, True)
-    header, row = run("list").stdout.splitlines()
+    header, *rows = run("list").stdout.splitlines()
     assert header.split() == ["NAME", "TITLE", "ORGANISM", "TISSUE", "MODALITIES", "CELLS", "SIZE", "LOCAL"]
-    assert row.split()[0] == "pbmc"
+    (row,) = (row for row in rows if row.split()[0] == "pbmc")
     assert row.split()[-5:] == ["rna", "900", *size_text(pbmc["size"]).split(), "yes"]
 
 
