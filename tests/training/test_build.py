@@ -1,10 +1,12 @@
 """From a recipe to a space directory, end to end on simulated counts."""
 
+import errno
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import anndata
 import numpy as np
@@ -406,6 +408,21 @@ def test_force_replaces_a_space_by_a_whole_one_only(
     build_space(quick, output, data_folder=counts_folder, device="cpu", force=True)
     assert (output / "README.md").read_text() != "an old card"
     assert smile_runtime.open_space(output).manifest.name == "tiny"
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
+def test_a_space_that_cannot_be_written_is_resumed(
+    recipe_of: ReadRecipe, counts_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = partial(build_space, recipe_of(), tmp_path / "tiny", data_folder=counts_folder, device="cpu", measure=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "write_space", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+        with pytest.raises(
+            OutputError, match=r"No space left .*tiny\.checkpoint holds the training so far; .*resume=True"
+        ):
+            go()
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.checkpoint"]
+    go(resume=True)
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
 

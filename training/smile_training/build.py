@@ -4,8 +4,8 @@ import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -353,7 +353,7 @@ def build_space(
     evaluation = builder.measure() if measure else None
     embedding = {name: encoders[name].embed(cells) for name, cells in builder.dataset.cells.items()}
     require_free(output, force=force, replaceable=SPACE_FOLDER)  # again: training may have taken long
-    with atomic_directory(output) as folder:
+    with _resumable(checkpoints.path), atomic_directory(output) as folder:
         curves = {name: encoder.loss_curve for name, encoder in encoders.items() if encoder.loss_curve}
         draw_loss_curves(curves, recipe.title, folder / "loss.png")
         if evaluation is not None:
@@ -364,6 +364,18 @@ def build_space(
         manifest = write_space(folder, recipe, _space_contents(builder, encoders, evaluation, embedding))
     checkpoints.remove()
     return manifest
+
+
+@contextmanager
+def _resumable(checkpoints: Path) -> Iterator[None]:
+    """Say in an error about the output that the training was kept."""
+    try:
+        yield
+    except OutputError as error:
+        raise OutputError(
+            f"{error.message}; {checkpoints} holds the training so far; mend this and continue",
+            options={"resume": True},
+        ) from error
 
 
 def _warn_of_unstated(recipe: Recipe) -> None:

@@ -238,10 +238,10 @@ class ValueInterpreter:
 
 
 def sample_rows(matrix: Rows) -> list[Matrix]:
-    """Return rows at the beginning, in the middle and at the end of a matrix."""
+    """Return rows at the beginning, in the middle and at the end of a matrix, each row once."""
     n = matrix.shape[0]
     starts = sorted({0, max(0, (n - SAMPLE_ROWS) // 2), max(0, n - SAMPLE_ROWS)})
-    return [matrix[start : min(start + SAMPLE_ROWS, n)] for start in starts]
+    return [matrix[start : min(start + SAMPLE_ROWS, end)] for start, end in zip(starts, [*starts[1:], n], strict=True)]
 
 
 def _reject_other_cells(rows: Matrix) -> None:

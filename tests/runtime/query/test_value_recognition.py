@@ -10,6 +10,7 @@ from smile_runtime import ValueKindError
 from smile_runtime.arrays import dense, sliceable
 from smile_runtime.query import ReinterpretationError, Transform, ValueInterpretation, ValueInterpreter
 from smile_runtime.query.value_evidence import TRANSFORMS, features_have_unit_sd, hold_fractional_counts, multiple_share
+from smile_runtime.query.value_interpretation import SAMPLE_ROWS, sample_rows
 
 EXPRESSION = ValueInterpreter(accepted="expression", target_sum=1e4)
 ANTIBODIES = ValueInterpreter(accepted="counts", target_sum=None)
@@ -259,6 +260,13 @@ def test_contacts_may_be_logarithms_because_they_are_scaled():
     interpreter = ValueInterpreter(accepted="counts", target_sum=1e4)
     assert interpret(np.log1p(SCALED), interpreter).kind == "lognorm"
     assert interpret(COUNTS, interpreter).kind == "counts"
+
+
+def test_each_row_is_sampled_once():
+    for n in (1, 300, 600, 900):
+        rows = np.concatenate(sample_rows(np.arange(n)[:, None])).ravel()
+        assert len(rows) == min(n, 3 * SAMPLE_ROWS)
+        assert len(set(rows)) == len(rows)
 
 
 @pytest.mark.parametrize("accepted", ["expression", "counts", "presence"])

@@ -13,7 +13,9 @@ import pytest
 import scipy
 
 from smile_runtime.errors import QueryError, RecipeError, ValueKindError
+from smile_training.data.cell_table import file_titles
 from smile_training.data.cells import read_cells
+from smile_training.data.data_files import data_file_sha256
 from smile_training.data.survey import Survey
 from smile_training.draft import drafting
 from smile_training.draft.column import Role, usable_columns
@@ -262,6 +264,17 @@ def test_cells_of_the_same_name_in_several_files_stay_different_cells(write: Wri
     assert (cells.names[0], cells.names[180]) == ("one/counts, cell0", "two/counts, cell0")
     assert cells.batch_names == tuple(f"{file}/counts, batch{each}" for file in ("one", "two") for each in (0, 1))
     np.testing.assert_array_equal(np.unique(cells.labels, return_counts=True)[1], [180, 60, 60, 60])
+
+
+def test_files_whose_paths_differ_by_their_suffix_are_batches_of_their_own() -> None:
+    assert file_titles(["one.h5ad", "one.h5mu"]) == ["one.h5ad", "one.h5mu"]
+
+
+def test_a_file_whose_cells_would_count_twice_is_refused(write: Write) -> None:
+    path = write()
+    drafted = draft(path, path)
+    with pytest.raises(RecipeError, match=r"atlas\.h5ad is given twice, or has the same content as another file"):
+        data_file_sha256(drafted.recipe.modalities["rna"].data, drafted.folder)
 
 
 def test_different_names_are_kept(write: Write) -> None:

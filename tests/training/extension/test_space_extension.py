@@ -13,6 +13,7 @@ import smile_runtime
 from smile_runtime import FeatureMatchError, OutputError, QueryError, RecipeError, Space
 from smile_runtime.space import FileHashes, check_parity, verify_files
 from smile_training.extension import extend_space
+from smile_training.extension.added_files import read_added_files
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +122,16 @@ def test_whole_batches_are_left_out_where_there_are_several(known: Space, folder
         each.mean for each in manifest.metrics if each.name == "label transfer accuracy of added cells, cells"
     ]
     assert accuracy < (cells.obs["cell_type"] != "type3").mean() + 0.01  # type3 is in one batch: unknown once left out
+
+
+def test_files_of_the_same_name_are_batches_of_their_own(known: Space, folder: Path, tmp_path: Path) -> None:
+    cells = anndata.read_h5ad(folder / "added.h5ad")
+    paths = [tmp_path / name / "counts.h5ad" for name in ("one", "two")]
+    for path, rows in zip(paths, (slice(90), slice(90, None)), strict=True):
+        path.parent.mkdir()
+        cells[rows].copy().write_h5ad(path)
+    added = read_added_files(paths, known, known.encoders["rna"], labels="cell_type", batch=None, layer=None)
+    assert len(added.cells.batch_names) == 2
 
 
 def test_files_with_different_features_are_joined(known: Space, folder: Path, tmp_path: Path) -> None:

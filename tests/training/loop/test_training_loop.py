@@ -422,6 +422,16 @@ def test_a_damaged_checkpoint_is_refused(cells: Cells, make_recipe: MakeRecipe, 
         train(cells, make_recipe(), checkpoint=Checkpoint(path, "one"))
 
 
+def test_a_checkpoint_with_other_values_is_refused(cells: Cells, make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+    train(cells, make_recipe(), checkpoint=Checkpoint(path, "one"))
+    content = bytearray(path.read_bytes())
+    content[-200:-100] = b"\xff" * 100
+    path.write_bytes(content)
+    with pytest.raises(TrainingError, match=r"run\.safetensors is damaged: its values are not those .*; start again"):
+        train(cells, make_recipe(), checkpoint=Checkpoint(path, "one"))
+
+
 # Nothing learned
 
 

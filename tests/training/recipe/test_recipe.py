@@ -292,6 +292,11 @@ def test_further_label_columns_of_all_modalities_are_combined(path: Path) -> Non
         ),
         (LABELS + "groups.broad.T = ['CD4']\n", "", "groups the labels of rna as 'broad', which is no label column"),
         (
+            LABELS + "finer_levels = ['fine']\ngroups.fine.T = ['CD4']\n",
+            "",
+            "groups the labels of rna as 'fine', which is finer than they are; move it from data.finer_levels",
+        ),
+        (
             LABELS + "levels = ['broad']\ngroups.broad = {T = ['CD4', 'CD8'], B = ['CD8']}\n",
             "",
             "puts the label 'CD8' of rna into 'T' and 'B' of 'broad'",

@@ -72,7 +72,8 @@ def join_batches(
 def file_titles(paths: Sequence[str]) -> list[str]:
     """Return what batches and cells of each file are named after: the file's name, or its path if names repeat."""
     stems = [Path(path).stem for path in paths]
-    return stems if len(set(stems)) == len(stems) else [Path(path).with_suffix("").as_posix() for path in paths]
+    without_suffix = [Path(path).with_suffix("").as_posix() for path in paths]
+    return next((titles for titles in (stems, without_suffix) if len(set(titles)) == len(paths)), list(paths))
 
 
 def named_after(title: str, names: NDArray[np.object_]) -> NDArray[np.object_]:

@@ -30,7 +30,8 @@ def data_file_sha256(data: Data, folder: Path) -> list[str]:
     Raises
     ------
     RecipeError
-        If a file is missing, or differs from the sha256 pinned in the recipe.
+        If a file is missing, differs from the sha256 pinned in the recipe, or is one of several with the same content
+        whose cells would count as different ones.
     """
     files = data_file_paths(data, folder)
     pinned = [data.sha256] if isinstance(data.sha256, str) else data.sha256
@@ -46,6 +47,8 @@ def data_file_sha256(data: Data, folder: Path) -> list[str]:
             raise RecipeError(
                 f"{path} has sha256 {actual}, the recipe pins {expected}; use the data that the recipe was made for"
             )
+        if data.distinct_cells and computed.count(actual) > 1:
+            raise RecipeError(f"{path} is given twice, or has the same content as another file; give each only once")
     return computed
 
 

@@ -145,7 +145,7 @@ def nest_labels(fine: Labels, coarse: Labels) -> tuple[Labels, Labels]:
             first, second = (coarse.column.labels[parent] for parent in candidates[:2])
             raise RecipeError(
                 f"the label {title!r} of {name!r} belongs to {first!r} and {second!r} of the coarser {coarser!r}; "
-                "correct the labels, or move that column from levels to more_labels"
+                "correct the labels, or move one of the two columns to more_labels"
             )
         if len(candidates) == 0:
             raise RecipeError(

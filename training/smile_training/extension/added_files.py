@@ -79,7 +79,7 @@ def read_added_files(
     primary = choose_column(surveys, labels, "labels", required=True)
     batches = batches_by_file(
         surveys,
-        file_titles([path.name for path in paths]),
+        file_titles([str(path) for path in paths]),
         None if batch is None else choose_column(surveys, batch, "batch", required=True),
     )
     inputs = [_read_values(path, space, encoder, kind, layer) for path in paths]

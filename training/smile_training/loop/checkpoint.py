@@ -1,5 +1,6 @@
 """Checkpoints: weights, momentum and loss curve, from which training resumes exactly."""
 
+import hashlib
 import re
 import time
 from pathlib import Path
@@ -73,6 +74,11 @@ class Checkpoint:
                 f"{self._n_processes}; start {saved_by} processes, or start again",
                 options={"resume": False},
             )
+        if metadata.get("sha256") != _sha256(tensors):
+            raise TrainingError(
+                f"the checkpoint {self._path} is damaged: its values are not those that were saved; start again",
+                options={"resume": False},
+            )
         try:
             return restore_state(tensors, network, optimizer)
         except (KeyError, RuntimeError) as error:
@@ -85,7 +91,11 @@ class Checkpoint:
         if not last and time.monotonic() - self._saved < self._every:
             return
         tensors = training_state(network, optimizer, loss_curve)
-        metadata = {"fingerprint": self._fingerprint, "processes": str(self._n_processes)}
+        metadata = {
+            "fingerprint": self._fingerprint,
+            "processes": str(self._n_processes),
+            "sha256": _sha256(tensors),
+        }
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with atomic_path(self._path) as partial:
             partial.write_bytes(save(tensors, metadata))
@@ -121,3 +131,11 @@ def restore_state(tensors: dict[str, Tensor], network: nn.Module, optimizer: tor
 
 def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _sha256(tensors: dict[str, Tensor]) -> str:
+    """Return a hash of named tensors in the order of their names."""
+    digest = hashlib.sha256()
+    for _, tensor in sorted(tensors.items()):
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -59,6 +59,11 @@ def _require_label_columns(recipe: Recipe, origin: str) -> None:
 
 def _require_groups(name: str, data: Data, origin: str) -> None:
     for column, groups in (data.groups or {}).items():
+        if column in (data.finer_levels or []):
+            raise RecipeError(
+                f"the recipe {origin} groups the labels of {name} as {column!r}, which is finer than they are; move it "
+                "from data.finer_levels to data.levels"
+            )
         if column not in (*data.levels, *data.more_labels):
             raise RecipeError(
                 f"the recipe {origin} groups the labels of {name} as {column!r}, which is no label column; add it to "

@@ -27,7 +27,7 @@ def require_enough_cells(n: int) -> None:
         If there are fewer than ten cells.
     """
     if n < MIN_MAP_CELLS:
-        raise RecipeError(f"a map needs at least {MIN_MAP_CELLS} cells, the reference has {n}")
+        raise RecipeError(f"a map needs at least {MIN_MAP_CELLS} cells, the reference has {n}; give more cells")
 
 
 def require_map_packages(method: Method) -> None:
