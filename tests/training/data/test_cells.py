@@ -14,6 +14,7 @@ import scipy
 from msgspec.structs import replace
 
 from smile_runtime.errors import QueryError, RecipeError, ValueKindError
+from smile_training.data.cell_table import columns_of_kind
 from smile_training.data.cells import Cells, read_cells, warn_of_empty_features
 from smile_training.model.preprocessing_fit import fit_preprocessing
 from smile_training.recipe.records import Data, Modality, PreprocessingSettings, Source
@@ -374,3 +375,11 @@ def test_antibodies_that_are_no_counts_are_rejected(read: Read) -> None:
     by_cell = np.log1p(X / np.exp(np.log1p(X).mean(axis=1, keepdims=True)))
     cells = read(small(by_cell.astype(np.float32)), settings)
     np.testing.assert_allclose(cells.raw.toarray(), X, atol=0.01)
+
+
+def test_genes_of_another_species_than_the_recipe_are_refused() -> None:
+    var = pd.DataFrame(index=["Cd3e", "Ms4a1", "Nkg7", "Lyz2", "H2-Aa"])
+    adata = anndata.AnnData(np.ones((2, 5), np.float32), var=var)
+    with pytest.raises(RecipeError, match="has genes of Mus musculus, such as 'Cd3e', but the recipe states organism"):
+        columns_of_kind(adata, Path("cells.h5ad"), kind="rna", organism="human")
+    assert columns_of_kind(adata, Path("cells.h5ad"), kind="rna", organism="Mus musculus") is None

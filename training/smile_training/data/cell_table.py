@@ -6,10 +6,17 @@ from pathlib import Path
 
 import anndata
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from smile_runtime.errors import RecipeError
-from smile_runtime.features import kind_of_features, select_kind
+from smile_runtime.features import (
+    kind_of_features,
+    latin_name,
+    organisms_with_aliases,
+    recognize_organism,
+    select_kind,
+)
 from smile_training.data.label_columns import factorize, obs_column
 from smile_training.recipe import Kind
 
@@ -17,12 +24,30 @@ logger = logging.getLogger(__name__)
 
 
 def columns_of_kind(adata: anndata.AnnData, path: Path, *, kind: Kind, organism: str) -> "NDArray[np.intp] | None":
-    """Return the columns that hold the modality's kind of features, as a projection selects them; None for all."""
+    """Return the columns that hold the modality's kind of features, as a projection selects them; None for all.
+
+    Raises
+    ------
+    RecipeError
+        If they are genes of another species than the recipe's.
+    """
     selection = select_kind(adata.var, kind_of_features(kind), organism=organism)
+    selected = adata.var.iloc[selection.columns] if selection.left_out else adata.var
+    if kind == "rna" and latin_name(organism) in organisms_with_aliases():
+        _require_organism(selected, organism, path)
     if not selection.left_out:
         return None
     logger.warning("%s: %s", path, selection)
     return selection.columns
+
+
+def _require_organism(var: pd.DataFrame, organism: str, path: Path) -> None:
+    recognized = recognize_organism(var)
+    if recognized not in (None, latin_name(organism)):
+        raise RecipeError(
+            f"{path} has genes of {recognized}, such as {var.index[0]!r}, but the recipe states organism = "
+            f"{organism!r}; correct the organism or data.path"
+        )
 
 
 def require_names(adata: anndata.AnnData, path: Path) -> None:
