@@ -92,7 +92,8 @@ def write_parts(path: Path) -> list[Path]:
     for part in missing:
         number = parts.index(part)
         genes = np.arange(cells.n_vars) % (2 * N_FILES) != number
-        cells[number::N_FILES, genes].write_h5ad(part, compression="gzip")
+        cells[number::N_FILES, genes].write_h5ad(part.with_suffix(".part"), compression="gzip")
+        part.with_suffix(".part").rename(part)
     return parts
 
 

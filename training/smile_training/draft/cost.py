@@ -4,13 +4,13 @@ import msgspec
 
 from smile_training.recipe import MAX_SAMPLE_CELLS, Recipe
 
-_BASE_SECONDS = 60.0  # imports, map and export
+_BASE_SECONDS = 30.0  # imports, map and export
 _STEP_SECONDS = 0.02
 _CELL_SECONDS = 0.0005  # reading, selection, stem and partners
 _PEERS_SECONDS = 0.003  # a cell of an evaluation: baselines and metrics
 _MAX_PEERS_SECONDS = 80.0
-_BASE_GB = 0.7
-_CELL_KB = 6.0
+_BASE_GB = 0.9
+_CELL_KB = 3.2
 _MEASURED_CELL_KB = 10.0
 
 
