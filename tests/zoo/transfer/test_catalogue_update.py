@@ -12,7 +12,9 @@ import smile_zoo.catalogue
 from smile_zoo.cli.console import size_text
 
 REPO = "smile-zoo/catalogue"
-LINE = json.loads(smile_zoo.catalogue.PACKAGED_CATALOGUE.read_text("utf-8").splitlines()[0])
+PACKAGED = [json.loads(line) for line in smile_zoo.catalogue.PACKAGED_CATALOGUE.read_text("utf-8").splitlines()]
+LINE = PACKAGED[0]
+OTHERS = {line["name"] for line in PACKAGED[1:]}
 BLOOD: dict[str, Any] = {"name": "blood", "repo": "org/blood", "revision": "b" * 40}
 MOUSE = {
     "name": "mouse-skin",
@@ -30,7 +32,17 @@ def lines(*changes: dict[str, Any]) -> bytes:
 
 
 def names(machine, *arguments: str) -> list[str]:
-    return [row["name"] for row in machine.json(*(arguments or ["list"]))]
+    return [row["name"] for row in rows(machine, *arguments)]
+
+
+def rows(machine, *arguments: str) -> list[dict[str, Any]]:
+    """Return the listed spaces without the packaged ones other than pbmc."""
+    return [row for row in machine.json(*(arguments or ["list"])) if row["name"] not in OTHERS]
+
+
+def shown(table: str) -> list[str]:
+    """Return the lines of a printed list without the packaged spaces other than pbmc."""
+    return [line for line in table.splitlines() if line.split()[0] not in OTHERS]
 
 
 def updated(machine) -> bytes:
@@ -50,10 +62,9 @@ def test_update_lists_published_spaces(hub, machine, pbmc) -> None:
         "spaces": ["blood"],
         "new": ["blood"],
     }
-    assert {row["name"]: row["local"] for row in machine.json("list")} == {"blood": False, "pbmc": True}
+    assert {row["name"]: row["local"] for row in rows(machine)} == {"blood": False, "pbmc": True}
     machine.json("pull", "blood")
-    rows = machine.json("list")
-    assert [(row["name"], row["local"], row["repo"], row["revision"]) for row in rows] == [
+    assert [(row["name"], row["local"], row["repo"], row["revision"]) for row in rows(machine)] == [
         ("blood", True, "org/blood", commit),
         ("pbmc", True, None, None),
     ]
@@ -61,7 +72,7 @@ def test_update_lists_published_spaces(hub, machine, pbmc) -> None:
     done = machine.run("catalogue", "update")
     assert (done.returncode, done.stdout) == (0, "")
     assert "2 spaces, 1 of them new: mouse-skin\n" in done.stderr
-    table = machine.run("list").stdout.splitlines()
+    table = shown(machine.run("list").stdout)
     assert [line.split()[0] for line in table] == ["NAME", "blood", "mouse-skin", "pbmc"]
     assert [line.endswith("yes") for line in table] == [False, True, False, True]
     assert machine.leftovers() == []
@@ -152,7 +163,7 @@ def test_damaged_catalogue_is_ignored(hub, machine, catalogue) -> None:
     path.write_bytes(path.read_bytes()[:-50])
     done = machine.run("list")
     assert done.returncode == 0
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["NAME", "pbmc"]
+    assert [line.split()[0] for line in shown(done.stdout)] == ["NAME", "pbmc"]
     assert f"{path}, line 1, is not a catalogue entry" in done.stderr
     assert "using the packaged catalogue instead; repair it with: smile-zoo catalogue update" in done.stderr
     hub.create(REPO, {"catalogue.jsonl": lines(BLOOD)})
