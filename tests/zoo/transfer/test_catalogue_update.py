@@ -187,7 +187,7 @@ def test_list_and_search_filter_the_catalogue(machine, catalogue, arguments: lis
     catalogue(MOUSE, BLOOD)
     done = machine.run(*arguments)
     assert done.returncode == 0
-    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == expected
+    assert [line.split()[0] for line in shown(done.stdout)[1:]] == expected
     assert ("no matching space in the catalogue" in done.stderr) == (not expected)
     assert machine.requests == []
 
