@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from smile_runtime.cards.comparison import ahead_of
+from smile_runtime.cards.comparison import leading_baselines
 from smile_runtime.manifest import CARD_NAME, MetricRecord, read_manifest
 from smile_training.recipe import NOT_STATED, Recipe, read_recipe, recipe_sha256
 
@@ -63,7 +63,7 @@ def reason_against(recipe: Recipe, metrics: Sequence[MetricRecord]) -> str:
         return "the license of the data is not known"
     behind = [
         f"{own.name}, {own.modality}: {own.mean:.3f}, {best.method} {best.mean:.3f}"
-        for own, best in ahead_of(metrics)
+        for own, best in leading_baselines(metrics)
         if abs(best.mean - own.mean) > STANDARD_ERRORS * math.hypot(own.std, best.std) / math.sqrt(own.n_repeats)
     ]
     return "; ".join(behind)

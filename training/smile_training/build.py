@@ -213,14 +213,16 @@ def prepare_builder(
     for name, encoder in given.items():
         encoder.align_features(dataset.cells[name])
     evaluated = dataset
-    if recipe.reference.evaluation == "sample":
+    if not measure:
+        dataset = evaluated = _with_selected_features(dataset, recipe, given)
+    elif recipe.reference.evaluation == "sample":
         evaluated = draw_sample(dataset, recipe.seed)
-    if not measure or evaluated is not dataset:
-        dataset = _with_selected_features(dataset, recipe, given)
+        if evaluated is not dataset:
+            dataset = _with_selected_features(dataset, recipe, given)
     return SpaceBuilder(
         recipe=recipe,
         dataset=dataset,
-        evaluated=evaluated if measure else dataset,
+        evaluated=evaluated,
         sha256=sha256,
         device=torch_device,
         onto=onto,

@@ -17,12 +17,12 @@ def behind_baselines(metrics: Sequence[MetricRecord]) -> str:
     """
     behind = [
         f"{own.name}, {own.modality} ({own.mean:.3f}; {best.method}: {best.mean:.3f})"
-        for own, best in ahead_of(metrics)
+        for own, best in leading_baselines(metrics)
     ]
     return f"On held-out cells, a baseline outperforms the space in {escaped('; '.join(behind))}." if behind else ""
 
 
-def ahead_of(metrics: Sequence[MetricRecord]) -> Iterator[tuple[MetricRecord, MetricRecord]]:
+def leading_baselines(metrics: Sequence[MetricRecord]) -> Iterator[tuple[MetricRecord, MetricRecord]]:
     """Yield each record of a space that a baseline outperforms, and that of the best baseline."""
     own = {(record.name, record.modality): record for record in metrics if record.method == OWN_METHOD}
     for (name, modality), record in own.items():

@@ -100,8 +100,8 @@ def test_confidence_without_calibration_is_at_most_one():
     assert calibrate_confidence(transfer.share, None).max() <= 1
 
 
-def hierarchical(label: list[list[int]], weight: list[float]) -> Reference:
-    """Return points of four types in three lineages in two groups, and of two tissues."""
+def points(label: list[list[int]], weight: list[float], columns: tuple[LabelColumn, ...]) -> Reference:
+    """Return points that are equally far from one another."""
     n = len(label)
     return Reference(
         embedding=np.eye(n, dtype=np.float32),
@@ -109,14 +109,20 @@ def hierarchical(label: list[list[int]], weight: list[float]) -> Reference:
         map=np.zeros((n, 2), np.float32),
         label=np.array(label),
         modality=np.zeros(n, np.int64),
-        label_columns=(
-            LabelColumn(name="type", labels=["CD4", "CD8", "NK", "B"], within="lineage", parents=[0, 0, 1, 2]),
-            LabelColumn(name="lineage", labels=["T", "NK", "B"], within="blood", parents=[0, 0, 1]),
-            LabelColumn(name="blood", labels=["TNK", "other"]),
-            LabelColumn(name="tissue", labels=["gut", "lung"]),
-        ),
+        label_columns=columns,
         modalities=("rna",),
     )
+
+
+def hierarchical(label: list[list[int]], weight: list[float]) -> Reference:
+    """Return points of four types in three lineages in two groups, and of two tissues."""
+    columns = (
+        LabelColumn(name="type", labels=["CD4", "CD8", "NK", "B"], within="lineage", parents=[0, 0, 1, 2]),
+        LabelColumn(name="lineage", labels=["T", "NK", "B"], within="blood", parents=[0, 0, 1]),
+        LabelColumn(name="blood", labels=["TNK", "other"]),
+        LabelColumn(name="tissue", labels=["gut", "lung"]),
+    )
+    return points(label, weight, columns)
 
 
 CD4, CD8, NK, B = [0, 0, 0, 0], [1, 0, 0, 1], [2, 1, 0, 0], [3, 2, 1, 1]
@@ -176,20 +182,12 @@ def test_points_without_a_label_vote_for_none():
 
 def finer(label: list[list[int]], weight: list[float]) -> Reference:
     """Return points of T cells and B cells, of some of which the subtype is known."""
-    n = len(label)
-    return Reference(
-        embedding=np.eye(n, dtype=np.float32),
-        weight=np.array(weight, np.float32),
-        map=np.zeros((n, 2), np.float32),
-        label=np.array(label),
-        modality=np.zeros(n, np.int64),
-        label_columns=(
-            LabelColumn(name="type", labels=["B", "T"], within="lineage", parents=[0, 0]),
-            LabelColumn(name="lineage", labels=["lymphoid"]),
-            LabelColumn(name="subtype", labels=["B", "T", "memory", "naive"], within="type", parents=[0, 1, 1, 1]),
-        ),
-        modalities=("rna",),
+    columns = (
+        LabelColumn(name="type", labels=["B", "T"], within="lineage", parents=[0, 0]),
+        LabelColumn(name="lineage", labels=["lymphoid"]),
+        LabelColumn(name="subtype", labels=["B", "T", "memory", "naive"], within="type", parents=[0, 1, 1, 1]),
     )
+    return points(label, weight, columns)
 
 
 CELLS_OF_B, SOME_T, MEMORY, NAIVE = [0, 0, 0], [1, 0, 1], [1, 0, 2], [1, 0, 3]
