@@ -95,7 +95,7 @@ def zoo_card() -> str:
 
 
 def _row(recipe: Recipe, metrics: list[MetricRecord], manifest: Manifest | None) -> list[str]:
-    licenses = dict.fromkeys(modality.data.source.license for modality in recipe.modalities.values())
+    licenses = dict.fromkeys(source.license for source in _sources(recipe))
     kind = f"[packaged](zoo/smile_zoo/spaces/{recipe.name})" if manifest else "recipe"
     own = {record.modality: record for record in metrics if record.method == OWN_METHOD and record.name == _HEADLINE}
     measured = [name for name in recipe.modalities if name in own and name not in recipe.simulated]
@@ -126,12 +126,13 @@ def _section(recipe: Recipe, metrics: list[MetricRecord], manifest: Manifest | N
 def _sources(recipe: Recipe) -> list[SourceRecord]:
     return [
         SourceRecord(
-            name=modality.data.source.name,
-            license=modality.data.source.license,
-            url=modality.data.source.url,
+            name=source.name,
+            license=source.license,
+            url=source.url,
             simulated=modality.data.simulate is not None,
         )
         for modality in recipe.modalities.values()
+        for source in modality.data.sources
     ]
 
 

@@ -58,7 +58,7 @@ def reason_against(recipe: Recipe, metrics: Sequence[MetricRecord]) -> str:
     """Return why a space is not packaged; empty if it is."""
     if recipe.simulated:
         return f"{', '.join(recipe.simulated)} simulated"
-    licenses = {modality.data.source.license for modality in recipe.modalities.values()}
+    licenses = {source.license for modality in recipe.modalities.values() for source in modality.data.sources}
     if NOT_STATED in licenses or "unspecified" in licenses:
         return "the license of the data is not known"
     behind = [

@@ -203,6 +203,7 @@ def test_the_manifest_lists_every_file_and_only_allowed_ones_are_there(built: Pa
     assert files == {
         "README.md",
         "config.json",
+        "confusion.png",
         "features/rna.tsv",
         "first/rna.safetensors",
         "loss.png",
@@ -470,6 +471,7 @@ def test_without_labels_and_batches(
     assert manifest.metrics == []
     assert not (tmp_path / "tiny/map.png").exists()
     assert not (tmp_path / "tiny/stress.png").exists()
+    assert not (tmp_path / "tiny/confusion.png").exists()
     assert (manifest.reference.n_points, manifest.reference.n_cells) == (20, 180)
     result = project(simulated(), tmp_path / "tiny")
     assert "smile_label" not in result.obs

@@ -43,7 +43,7 @@ from smile_training.loop import (
     train_encoders,
 )
 from smile_training.model import restore_encoders, select_features
-from smile_training.plots import draw_fold, draw_loss_curves, draw_stress
+from smile_training.plots import draw_confusion, draw_fold, draw_loss_curves, draw_stress
 from smile_training.recipe import Recipe
 from smile_training.reference import build_mapped_reference, require_enough_cells, require_map_packages
 
@@ -363,6 +363,8 @@ def build_space(
             shutil.copyfile(builder.saved_evaluation.picture, folder / "map.png")
             if any(evaluation.stress.values()):
                 draw_stress(folder / "stress.png", recipe.title, evaluation.stress)
+            if evaluation.confusions:
+                draw_confusion(folder / "confusion.png", recipe.title, evaluation.confusions)
         manifest = write_space(folder, recipe, _space_contents(builder, encoders, evaluation, embedding))
     checkpoints.remove()
     return manifest
@@ -382,7 +384,7 @@ def _resumable(checkpoints: Path) -> Iterator[None]:
 
 def _warn_of_unstated(recipe: Recipe) -> None:
     """Log what `smile-zoo publish` would miss, so that it is known before hours of training."""
-    sources = {modality.data.source.name: modality.data.source for modality in recipe.modalities.values()}
+    sources = {source.name: source for modality in recipe.modalities.values() for source in modality.data.sources}
     if facts := list(unstated_facts(recipe, sources.values())):
         logger.warning("publishing will also need: %s (smile-zoo describe)", ", ".join(facts))
 

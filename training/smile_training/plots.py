@@ -1,4 +1,4 @@
-"""Plots of a space: its map with left-out cells, its loss curves, and its stress test."""
+"""Plots of a space: its map with left-out cells, its loss curves, its stress test, and the confusion of its types."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.manifest import StressRecord
 from smile_training.data import Dataset
+from smile_training.evaluation import Confusion
 from smile_training.loop import Encoders
 from smile_training.recipe import Recipe
 from smile_training.reference import fit_map, place_on_map
@@ -174,3 +175,45 @@ def _draw_levels(axes: "Axes", levels: Sequence[StressRecord]) -> None:
     axes.set_xscale("log")
     axes.set_xticks(fractions, [f"{each:g}" for each in fractions])
     axes.minorticks_off()
+
+
+MAX_NUMBERED_TYPES = 25
+_MIN_SHOWN_SHARE = 0.005
+
+
+def draw_confusion(path: Path, title: str, confusions: Mapping[str, Confusion]) -> None:
+    """Draw which labels left-out cells of each type received, one heat map per modality.
+
+    Parameters
+    ----------
+    path
+        PNG file to write.
+    title
+        Title of the space.
+    confusions
+        Counts by modality.
+    """
+    from matplotlib.figure import Figure
+
+    most = max(len(each.labels) for each in confusions.values())
+    side = 3 + 0.28 * most
+    figure = Figure(figsize=(side * len(confusions), side), layout="constrained")
+    for (name, confusion), axes in zip(
+        confusions.items(), figure.subplots(1, len(confusions), squeeze=False)[0], strict=True
+    ):
+        counts = np.array(confusion.counts)  # (n_types, n_types)
+        n_cells = counts.sum(axis=1)
+        share = counts / np.maximum(n_cells, 1)[:, None]
+        axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        places = range(len(confusion.labels))
+        axes.set_xticks(places, confusion.labels, rotation=90, fontsize=7)
+        rows = [f"{label} ({n:,})" for label, n in zip(confusion.labels, n_cells, strict=True)]
+        axes.set_yticks(places, rows, fontsize=7)
+        axes.set(title=f"{name}, {confusion.cells}", xlabel="label", ylabel="type (cells, over all repeats)")
+        if len(confusion.labels) <= MAX_NUMBERED_TYPES:
+            for row, column in np.argwhere(share >= _MIN_SHOWN_SHARE):
+                value = share[row, column]
+                color = "white" if value > 0.5 else "black"
+                axes.text(column, row, f"{value:.0%}", ha="center", va="center", fontsize=6, color=color)
+    figure.suptitle(f"{title}: labels of left-out cells by their type")
+    figure.savefig(path, dpi=80)

@@ -24,6 +24,10 @@ _RECIPE_SECTIONS = ("preset", "seed", "network", "training", "reference")
 _OBS = 'obs["{}"]'
 _PICTURES = {
     "map.png": ("map", "Map colored by type, batch and modality, including cells that were held out from training"),
+    "confusion.png": (
+        "labels by type",
+        "Labels that held-out cells of each type received: of whole held-out batches if there are several",
+    ),
     "stress.png": (
         "accuracy by depth and by features",
         "Accuracy, share of unknown cells and calibration error of held-out cells with fewer counts or fewer features",

@@ -33,11 +33,12 @@ class LabelTransfer:
 def neighbor_weights(neighbors: NearestNeighbors, reference: Reference) -> NDArray[np.float32]:
     """Return the weight of each neighbor, shape ``(n, k)``, rows summing to 1.
 
-    The weight is the number of cells that the point stands for times a Gaussian of its distance. The width of the
-    Gaussian is the distance of the nearest neighbor, so weights hardly depend on the local density or on k.
+    The weight is the square root of the number of cells that the point stands for, times a Gaussian of its distance.
+    With the number itself, frequent types would outvote rare ones far beyond their own cells. The width of the Gaussian
+    is the distance of the nearest neighbor, so weights hardly depend on the local density or on k.
     """
     width = np.maximum(neighbors.distances[:, :1], _MIN_KERNEL_WIDTH)
-    weights = reference.weight[neighbors.indices] * np.exp(-np.square(neighbors.distances / width))
+    weights = np.sqrt(reference.weight[neighbors.indices]) * np.exp(-np.square(neighbors.distances / width))
     result: NDArray[np.float32] = weights / weights.sum(axis=1, keepdims=True)
     return result
 

@@ -15,7 +15,7 @@ from smile_runtime.mapping.nearest_neighbors import NearestNeighbors, find_neare
 
 REFERENCE = Reference(
     embedding=np.eye(4, dtype=np.float32),
-    weight=np.array([1, 6, 2, 1], np.float32),
+    weight=np.array([1, 36, 4, 1], np.float32),
     map=np.zeros((4, 2), np.float32),
     label=np.array([[0], [1], [0], [2]]),
     modality=np.zeros(4, np.int64),
@@ -28,7 +28,7 @@ def neighbors(indices, distances) -> NearestNeighbors:
     return NearestNeighbors(np.array(indices), np.array(distances, np.float32))
 
 
-def test_weight_is_number_of_cells_times_gaussian():
+def test_weight_is_root_of_number_of_cells_times_gaussian():
     # distances in units of the nearest: 1, 2, 2 and 1, 2, 4; so 1, 6/e^3, 2/e^3 and 2, 1/e^3, 1/e^15
     weights = neighbor_weights(neighbors([[0, 1, 2], [2, 3, 0]], [[0.5, 1, 1], [0.25, 0.5, 1]]), REFERENCE)
     assert weights.dtype == np.float32
@@ -43,7 +43,7 @@ def test_weight_does_not_depend_on_density():
 
 
 def test_votes_are_summed_by_label():
-    # first cell: two landmarks of B against one of T that stands for six cells; second: B against NK
+    # first cell: two landmarks of B against one of T that stands for 36 cells; second: B against NK
     (transfer,) = transfer_labels(neighbors([[0, 1, 2], [2, 3, 0]], [[0.5, 1, 1], [0.25, 0.5, 1]]), REFERENCE)
     np.testing.assert_array_equal(transfer.label, [0, 0])
     np.testing.assert_allclose(transfer.share, [0.786367, 0.975711], atol=1e-6)
@@ -100,12 +100,12 @@ def test_confidence_without_calibration_is_at_most_one():
     assert calibrate_confidence(transfer.share, None).max() <= 1
 
 
-def points(label: list[list[int]], weight: list[float], columns: tuple[LabelColumn, ...]) -> Reference:
+def points(label: list[list[int]], votes: list[float], columns: tuple[LabelColumn, ...]) -> Reference:
     """Return points that are equally far from one another."""
     n = len(label)
     return Reference(
         embedding=np.eye(n, dtype=np.float32),
-        weight=np.array(weight, np.float32),
+        weight=np.square(votes, dtype=np.float32),
         map=np.zeros((n, 2), np.float32),
         label=np.array(label),
         modality=np.zeros(n, np.int64),
@@ -114,7 +114,7 @@ def points(label: list[list[int]], weight: list[float], columns: tuple[LabelColu
     )
 
 
-def hierarchical(label: list[list[int]], weight: list[float]) -> Reference:
+def hierarchical(label: list[list[int]], votes: list[float]) -> Reference:
     """Return points of four types in three lineages in two groups, and of two tissues."""
     columns = (
         LabelColumn(name="type", labels=["CD4", "CD8", "NK", "B"], within="lineage", parents=[0, 0, 1, 2]),
@@ -122,7 +122,7 @@ def hierarchical(label: list[list[int]], weight: list[float]) -> Reference:
         LabelColumn(name="blood", labels=["TNK", "other"]),
         LabelColumn(name="tissue", labels=["gut", "lung"]),
     )
-    return points(label, weight, columns)
+    return points(label, votes, columns)
 
 
 CD4, CD8, NK, B = [0, 0, 0, 0], [1, 0, 0, 1], [2, 1, 0, 0], [3, 2, 1, 1]
@@ -175,19 +175,19 @@ def test_points_without_a_label_vote_for_none():
     won = transfer_labels(neighbors([[0, 1, 2]], [[1.0] * 3]), reference)
     assert [int(column.label[0]) for column in won] == new
     assert [float(column.share[0]) for column in won] == pytest.approx([5 / 9] * 4)
-    few = replace(reference, weight=np.array([2, 2, 3], np.float32))
+    few = hierarchical([CD4, CD8, new], [2, 2, 3])
     won = transfer_labels(neighbors([[0, 1, 2]], [[1.0] * 3]), few)
     assert [int(column.label[0]) for column in won] == [0, 0, 0, -1]
 
 
-def finer(label: list[list[int]], weight: list[float]) -> Reference:
+def finer(label: list[list[int]], votes: list[float]) -> Reference:
     """Return points of T cells and B cells, of some of which the subtype is known."""
     columns = (
         LabelColumn(name="type", labels=["B", "T"], within="lineage", parents=[0, 0]),
         LabelColumn(name="lineage", labels=["lymphoid"]),
         LabelColumn(name="subtype", labels=["B", "T", "memory", "naive"], within="type", parents=[0, 1, 1, 1]),
     )
-    return points(label, weight, columns)
+    return points(label, votes, columns)
 
 
 CELLS_OF_B, SOME_T, MEMORY, NAIVE = [0, 0, 0], [1, 0, 1], [1, 0, 2], [1, 0, 3]

@@ -323,3 +323,29 @@ def test_renamed_and_grouped_labels_survive_writing(path: Path, tmp_path: Path) 
     write_recipe(tmp_path / "written.toml", msgspec.to_builtins(recipe))
     assert read_recipe(tmp_path / "written.toml") == recipe
     assert recipe.modalities["rna"].data.groups == {"broad": {"T cell": ["CD4 T"]}}
+
+
+def several_sources(n: int) -> str:
+    """Return the data of two files, with so many sources."""
+    source = '[[modalities.rna.data.source]]\nname = "study {}"\nlicence = "CC-BY-4.0"\n'
+    return '\n[modalities.rna.data]\npath = ["one.h5ad", "two.h5ad"]\n' + "".join(map(source.format, range(n)))
+
+
+def test_each_file_may_have_its_own_source(path: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(write(path, data=several_sources(2)))
+    assert [source.name for source in recipe.modalities["rna"].data.sources] == ["study 0", "study 1"]
+    write_recipe(tmp_path / "again.toml", msgspec.to_builtins(recipe))
+    assert read_recipe(tmp_path / "again.toml") == recipe
+
+
+def test_files_share_a_single_source(path: Path) -> None:
+    data = DATA.replace('"cells.h5ad"', '["one.h5ad", "two.h5ad"]')
+    assert [source.name for source in read_recipe(write(path, data=data)).modalities["rna"].data.sources] == [
+        "a study",
+        "a study",
+    ]
+
+
+def test_there_is_a_source_for_each_file_or_one(path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"3 data\.source for the 2 files of rna; give one for each"):
+        read_recipe(write(path, data=several_sources(3)))

@@ -39,12 +39,24 @@ def test_landmarks_stand_for_all_cells(n_landmarks: int) -> None:
     assert points.weight.min() >= 1
     for label, size in enumerate([80, 30, 4]):
         assert points.weight[points.label[:, 0] == label].sum() == size
-        assert abs(np.count_nonzero(points.label == label) - max(1, n_landmarks * size / 114)) < 1
     np.testing.assert_allclose(np.linalg.norm(points.embedding, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(points.weight @ points.map / 114, cells.map.mean(axis=0), atol=1e-4)
     assert (points.label_columns, points.modalities) == (cells.label_columns, cells.modalities)
     np.testing.assert_array_equal(points.modality, 1)
     assert (points.embedding.dtype, points.weight.dtype, points.map.dtype) == (np.float32,) * 3
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_landmarks", "shares"),
+    [
+        ([900, 100], 40, [30, 10]),  # in proportion to the roots, 30 and 10
+        ([900, 100, 4], 88, [63, 21, 4]),  # a rare type keeps its cells, and leaves the rest to the others
+        ([900, 100, 1], 2, [1, 1, 1]),
+    ],
+)
+def test_rare_types_are_told_in_more_detail(sizes: list[int], n_landmarks: int, shares: list[int]) -> None:
+    points = fit_landmarks(reference(sizes), n_landmarks, seed=0)
+    assert np.bincount(points.label[:, 0]).tolist() == shares
 
 
 def test_one_landmark_is_the_direction_of_the_mean() -> None:

@@ -28,6 +28,7 @@ from smile_training.data import Cells, Dataset, Fold, degrade_cells, mix_pairs
 from smile_training.evaluation import metrics
 from smile_training.evaluation.baseline_metrics import log_baselines
 from smile_training.evaluation.calibration_fit import MIN_CALIBRATION_CELLS, calibrate, counted_cells
+from smile_training.evaluation.confusion import Confusion, confuse
 from smile_training.evaluation.dissimilarity_fit import fit_similarity
 from smile_training.evaluation.fitted_baselines import FittedBaselines
 from smile_training.evaluation.metric_log import (
@@ -77,6 +78,8 @@ class Evaluation:
         Dissimilarity of known-type cells to the reference, by modality.
     stress
         Accuracy on degraded cells of the first repeat, by modality; empty without labels.
+    confusions
+        Labels of left-out batches, or of left-out cells if there is one batch, by modality; empty without labels.
     """
 
     metrics: list[MetricRecord]
@@ -84,6 +87,7 @@ class Evaluation:
     calibrations: dict[str, dict[str, CalibrationRecord]]
     similarities: dict[str, SimilarityRecord]
     stress: dict[str, list[StressRecord]]
+    confusions: dict[str, Confusion]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -202,6 +206,9 @@ def evaluate(
             )
             for name, each in calibrations.items()
         },
+        confusions={
+            name: confusion for name in calibrations if (confusion := _confusion(dataset, name, log, between))
+        },
     )
 
 
@@ -239,6 +246,14 @@ def _calibrations(
         if not is_finer_level(column, dataset.label_columns)
         or sum(int(counted_cells(each, index).sum()) for each in queried.measured) >= MIN_CALIBRATION_CELLS
     }
+
+
+def _confusion(dataset: Dataset, name: str, log: MetricLog, between: MetricLog) -> Confusion | None:
+    """Return the confusion of left-out batches, or of left-out cells if no batch was left out."""
+    source, true = LabelSource(name), dataset.cells[name].labels
+    if between.has_predicted(source):
+        return confuse("left-out batches", dataset, true, between.predicted(source))
+    return confuse("left-out cells", dataset, true, log.predicted(source))
 
 
 def _measure_fold(

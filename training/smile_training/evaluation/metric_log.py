@@ -136,6 +136,10 @@ class MetricLog:
         """Return the label ids that our space gave the left-out cells, -1 for others, ``(n_repeats, n_cells)``."""
         return self._predicted[source, SMILE, column]
 
+    def has_predicted(self, source: LabelSource) -> bool:
+        """Return whether our space gave labels to left-out cells from a source."""
+        return (source, SMILE, 0) in self._predicted
+
     def choose(self, source: LabelSource, *, keep_source: bool) -> None:
         """Report the labels of a source under the modality's own name; ``keep_source`` also reports them separately."""
         for column in range(len(self._dataset.label_columns)):

@@ -179,8 +179,8 @@ def _sources(recipe: Recipe, sha256: Mapping[str, list[str]]) -> list[SourceReco
     """Return the data sources of all modalities, each file once."""
     records: dict[str, SourceRecord] = {}
     for name, modality in recipe.modalities.items():
-        source, simulated = modality.data.source, modality.data.simulate is not None
-        for digest in sha256[name]:
+        simulated = modality.data.simulate is not None
+        for source, digest in zip(modality.data.sources, sha256[name], strict=True):
             record = SourceRecord(
                 name=source.name, license=source.license, url=source.url, sha256=digest, simulated=simulated
             )

@@ -10,6 +10,7 @@ def require_valid(recipe: Recipe, origin: str) -> None:
     _require_modalities(recipe, origin)
     _require_simulated_names(recipe, origin)
     _require_label_columns(recipe, origin)
+    _require_sources(recipe, origin)
     _require_gene_names(recipe, origin)
     _require_redrawable(recipe, origin)
 
@@ -78,6 +79,16 @@ def _require_groups(name: str, data: Data, origin: str) -> None:
                         f"{group!r} of {column!r}; a label belongs to one group"
                     )
                 group_of[label] = group
+
+
+def _require_sources(recipe: Recipe, origin: str) -> None:
+    for name, modality in recipe.modalities.items():
+        n_sources, n_files = len(modality.data.sources), len(modality.data.paths)
+        if n_sources != n_files:
+            raise RecipeError(
+                f"the recipe {origin} has {n_sources} data.source for the {n_files} files of {name}; give one for each "
+                "file, in their order, or a single one for all"
+            )
 
 
 def _require_gene_names(recipe: Recipe, origin: str) -> None:

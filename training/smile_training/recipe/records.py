@@ -57,7 +57,8 @@ class Data(Section, frozen=True):
 
     path: str | list[str]
     """Files relative to the data folder: .h5ad, .h5mu, .zarr, .cool, .scool, a folder of .cool; several are joined."""
-    source: Source = Source()
+    source: Source | list[Source] = Source()
+    """Source of all files, or one for each."""
     sha256: str | list[str] = ""
     """The sha256 of each file, verified before it is opened; empty to skip this."""
     obs: str = ""
@@ -105,6 +106,11 @@ class Data(Section, frozen=True):
     def paths(self) -> list[str]:
         """Paths of all files, relative to the data folder."""
         return [self.path] if isinstance(self.path, str) else self.path
+
+    @property
+    def sources(self) -> list[Source]:
+        """Source of each file."""
+        return self.source if isinstance(self.source, list) else [self.source] * len(self.paths)
 
 
 class PreprocessingSettings(Section, frozen=True):

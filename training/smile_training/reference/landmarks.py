@@ -24,8 +24,9 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
     cells
         Cells of one modality, each with weight 1.
     n_landmarks
-        Approximate number of points: each group of equally labeled cells gets its rounded share, at least one and at
-        most one per cell.
+        Approximate number of points. They are shared out in proportion to the square root of the size of each group
+        of equally labeled cells, so that rare types are told in detail; each group gets at least one, and at most one
+        per cell.
     seed
         Seed of k-means.
 
@@ -33,11 +34,10 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
     -------
         L2-normalized centers, with the number of cells and mean map position of each.
     """
-    share = n_landmarks / len(cells)
+    _, group, size = np.unique(cells.label, axis=0, return_inverse=True, return_counts=True)
     parts = []
-    for labels in sorted(set(map(tuple, cells.label))):
-        members = np.flatnonzero((cells.label == labels).all(axis=1))
-        k = min(max(1, round(share * len(members))), len(members))
+    for index, k in enumerate(_shares(size, n_landmarks)):
+        members = np.flatnonzero(group.ravel() == index)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # identical cells share a landmark
             kmeans = KMeans if len(members) <= MAX_KMEANS_CELLS else MiniBatchKMeans
@@ -46,6 +46,19 @@ def fit_landmarks(cells: Reference, n_landmarks: int, seed: int) -> Reference:
     embedding, weight, position, label = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     modality = np.full(len(weight), cells.modality[0], np.int64)
     return replace(cells, embedding=embedding, weight=weight, map=position, label=label, modality=modality)
+
+
+def _shares(size: NDArray[np.intp], n_landmarks: int) -> list[int]:
+    """Return the number of landmarks of each group of cells; what one group is too small for goes to the others."""
+    share = np.sqrt(size)
+    full = np.zeros(len(size), bool)
+    while True:
+        left = max(n_landmarks - size[full].sum(), 0)
+        wanted = np.where(full, size, left * share / max(share[~full].sum(), 1))
+        exceeding = ~full & (wanted >= size)
+        if not exceeding.any():
+            return [int(k) for k in np.clip(wanted.round(), 1, size)]
+        full |= exceeding
 
 
 def _centers(
