@@ -206,9 +206,7 @@ def evaluate(
             )
             for name, each in calibrations.items()
         },
-        confusions={
-            name: confusion for name in calibrations if (confusion := _confusion(dataset, name, log, between))
-        },
+        confusions={name: confusion for name in calibrations if (confusion := _confusion(dataset, name, log, between))},
     )
 
 
