@@ -8,7 +8,7 @@ from smile_zoo.transfer.publish_space import publish
 from smile_zoo.transfer.published_space import PublishedSpace
 from smile_zoo.transfer.pull_space import load, pull, pull_manifest
 from smile_zoo.transfer.pulled_space import PulledFile, PulledSpace
-from smile_zoo.transfer.stored_spaces import StoredSpace, stored_spaces
+from smile_zoo.transfer.stored_space import StoredSpace, stored_spaces
 
 __all__ = [
     "DEFAULT_REPO",
