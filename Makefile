@@ -15,7 +15,7 @@ FUZZ = OMP_NUM_THREADS=1 .venv/bin/python -W ignore benchmarks/fuzz
 SEED ?= 0
 DATA ?= ../shared/data
 
-.PHONY: demo test lint test-base test-hub test-wheel test-gpu-wheel test-javascript test-browser zoo fuzz clean
+.PHONY: demo test lint test-base test-hub test-runtime-oldest test-wheel test-gpu-wheel test-javascript test-browser zoo release fuzz clean
 
 demo: .venv/demo.stamp  ## project the packaged query into the pbmc space: demo.h5ad, demo.html and demo.png
 	.venv/bin/smile-zoo demo
@@ -36,6 +36,12 @@ test-hub: .venv-base/base.stamp  ## the Hub's client in the oldest version that 
 	.venv-base/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target .hub-oldest --requirement tests/zoo/hub/oldest.txt
 	PYTHONPATH=.hub-oldest $(call PYTEST,.venv-base) $(HUB_TESTS)
+
+test-runtime-oldest: .venv-base/base.stamp  ## all packaged spaces with the oldest ONNX Runtime that is allowed
+	.venv-base/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target .runtime-oldest --requirement tests/golden/oldest.txt
+	PYTHONPATH=.runtime-oldest HF_HUB_CACHE=.runtime-oldest/no-cache .venv-base/bin/smile-zoo verify --all
+	PYTHONPATH=.runtime-oldest $(call PYTEST,.venv-base) tests/golden
 
 test-wheel: pyproject.toml  ## the built wheel, in an environment that has nothing else
 	rm -rf dist .venv-wheel
@@ -61,6 +67,9 @@ test-browser: .venv/dev.stamp  ## the HTML report in Chromium, where there is on
 
 zoo: .venv/dev.stamp  ## the spaces of all recipes from their data, DATA=FOLDER: hours, resumable, skips what is up to date
 	OMP_NUM_THREADS=1 .venv/bin/python -W ignore training/build_zoo.py $(DATA)
+
+release: .venv/dev.stamp  ## all packaged spaces to the Hub, ORG=NAME, and the catalogue to git; resumable, skips what is there
+	HF_HUB_DISABLE_XET=1 OMP_NUM_THREADS=1 .venv/bin/python zoo/release_zoo.py $(ORG)
 
 fuzz: .venv/dev.stamp  ## damaged queries, stores and spaces, and a hostile Hub; minutes, and not part of CI
 	$(FUZZ)/queries.py -n 1100 --seed $(SEED)
@@ -90,4 +99,4 @@ docs/javascript/node_modules/.package-lock.json: docs/javascript/package.json do
 	touch $@
 
 clean:
-	rm -rf .venv .venv-base .venv-wheel .hub-oldest docs/javascript/node_modules dist demo.h5ad demo.html demo.png
+	rm -rf .venv .venv-base .venv-wheel .hub-oldest .runtime-oldest docs/javascript/node_modules dist demo.h5ad demo.html demo.png

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 from figures import ROOT, about, committed
 
 from smile_runtime.cards.card import CITATION_TEXT, LIMITS_TEXT, render_card
@@ -66,10 +67,17 @@ def space_card(space: Path) -> str:
 
 
 def catalogued() -> list[CatalogueEntry]:
-    """Return the entries of the packaged catalogue: published spaces, and the packaged ones as they are."""
+    """Return the entries of the packaged catalogue: published spaces, and the packaged ones as they are.
+
+    A packaged space keeps the repo and commit to which it was published until its manifest changes.
+    """
     entries = {entry.name: entry for entry in parse_catalogue(CATALOGUE.read_bytes(), str(CATALOGUE))}
     for space in packaged():
-        entries[space.name] = entry_from_manifest(read_manifest(space), sha256_file(space / MANIFEST_NAME))
+        entry = entry_from_manifest(read_manifest(space), sha256_file(space / MANIFEST_NAME))
+        listed = entries.get(space.name)
+        if listed is not None and listed.manifest_sha256 == entry.manifest_sha256:
+            entry = msgspec.structs.replace(entry, repo=listed.repo, revision=listed.revision)
+        entries[space.name] = entry
     return list(entries.values())
 
 

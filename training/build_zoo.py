@@ -4,8 +4,8 @@
 
 A recipe is up to date if its figures, ``recipes/NAME.json``, carry its fingerprint, and so does the packaged space if
 there is one. A space is packaged unless a baseline outperforms it on left-out cells by more than two standard errors of
-the difference over repeats, it holds simulated values, or the license of its data is not known. Cards and tables of
-figures are written anew at the end.
+the difference over repeats, it holds simulated values, or the license of its data is not known. Its golden labels are
+written with it; cards and tables of figures are written anew at the end.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from smile_training.recipe import NOT_STATED, Recipe, read_recipe, recipe_sha256
 ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "training/recipes"
 SPACES = ROOT / "zoo/smile_zoo/spaces"
+GOLDEN_LABELS = ROOT / "tests/golden/golden_labels.py"
 STANDARD_ERRORS = 2.0
 
 
@@ -49,8 +50,10 @@ def build(path: Path, data: Path, work: Path) -> str:
     path.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
     if reason := reason_against(recipe, msgspec.convert(figures["metrics"], list[MetricRecord])):
         shutil.rmtree(SPACES / recipe.name, ignore_errors=True)
+        keep_labels(recipe.name, data)
         return f"not packaged: {reason}"
     package(space)
+    keep_labels(recipe.name, data)
     return "packaged"
 
 
@@ -77,6 +80,11 @@ def package(space: Path) -> None:
     shutil.copytree(space, target)
     if card is not None:
         (target / CARD_NAME).write_bytes(card)
+
+
+def keep_labels(name: str, data: Path) -> None:
+    """Write the golden labels of a space, which a test compares; remove them if it is not packaged."""
+    subprocess.run([sys.executable, GOLDEN_LABELS, name, "--data", data], check=True)
 
 
 def main() -> None:

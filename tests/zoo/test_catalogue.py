@@ -11,7 +11,7 @@ import pytest
 
 import smile_zoo
 from smile_runtime.io.atomic_files import sha256_file
-from smile_runtime.manifest import read_manifest
+from smile_runtime.manifest import encode_manifest, read_manifest
 from smile_zoo.catalogue import PACKAGED_CATALOGUE, encode_catalogue, entry_from_manifest, parse_catalogue
 from smile_zoo.errors import CatalogueError
 
@@ -43,14 +43,16 @@ def write(home: Path, content: bytes) -> None:
 
 
 def test_packaged_entry_matches_the_packaged_space() -> None:
-    expected = []
     for entry in parse_catalogue(PACKAGED_CATALOGUE.read_bytes(), "catalogue"):
         space = entry.packaged
-        assert space is not None
-        expected.append(entry_from_manifest(read_manifest(space), sha256_file(space / "config.json")))
+        if space is None:
+            assert entry.repo is not None
+            continue
+        manifest, sha256 = read_manifest(space), sha256_file(space / "config.json")
+        assert entry == entry_from_manifest(manifest, sha256, repo=entry.repo, revision=entry.revision)
+        assert encode_manifest(manifest) == (space / "config.json").read_bytes()  # so publishing does not change it
         needed = [path for path in space.rglob("*") if path.is_file() and path.name not in ("config.json", "README.md")]
         assert entry.size == sum(path.stat().st_size for path in needed if path.parent.name != "training")
-    assert encode_catalogue(expected) == PACKAGED_CATALOGUE.read_bytes()
 
 
 def test_packaged_spaces_are_small() -> None:
@@ -92,8 +94,8 @@ def test_encoded_entries_decode_to_the_same() -> None:
         (line(name="a/b"), "$.name"),
         (line(name="x" * 97), "$.name"),
         (b'{"name": "\xff"}\n', "is not a catalogue entry"),
-        (line(repo="org/skin"), "needs both repo and revision"),
-        (line(revision=COMMIT), "needs both repo and revision"),
+        (line(repo="org/skin", revision=None), "needs both repo and revision"),
+        (line(repo=None, revision=COMMIT), "needs both repo and revision"),
         (line(), f"{LINE['name']} is listed twice"),
         (b"\n", "is not a catalogue entry"),
     ],
@@ -137,7 +139,7 @@ def test_list_spaces(home: Path, filters: dict[str, str], names: list[str]) -> N
 def test_packaged_entry_takes_precedence(home: Path) -> None:
     write(home, line(repo="org/evil", revision=COMMIT, title="Another"))
     (pbmc,) = (entry for entry in smile_zoo.list_spaces() if entry.name == LINE["name"])
-    assert (pbmc.title, pbmc.repo) == (LINE["title"], None)
+    assert (pbmc.title, pbmc.repo) == (LINE["title"], LINE["repo"])
 
 
 def test_damaged_catalogue_is_ignored_with_a_warning(home: Path, caplog: pytest.LogCaptureFixture) -> None:

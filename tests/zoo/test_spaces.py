@@ -19,7 +19,7 @@ def test_list(run) -> None:
     (pbmc,) = (entry for entry in json.loads(run("list", "--json").stdout) if entry["name"] == "pbmc")
     assert pbmc["n_cells"] == 900
     assert pbmc["modalities"] == ["rna"]
-    assert (pbmc["repo"], pbmc["local"]) == (None, True)
+    assert pbmc["local"] is True
     header, *rows = run("list").stdout.splitlines()
     assert header.split() == ["NAME", "TITLE", "ORGANISM", "TISSUE", "MODALITIES", "CELLS", "SIZE", "LOCAL"]
     (row,) = (row for row in rows if row.split()[0] == "pbmc")

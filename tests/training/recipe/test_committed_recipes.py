@@ -67,6 +67,22 @@ def test_the_catalogue_matches_the_packaged_spaces() -> None:
     assert {space.name for space in SPACES} <= {entry.name for entry in cards.catalogued()}
 
 
+@pytest.mark.usefixtures("docs")
+def test_a_published_space_stays_listed_until_its_manifest_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = importlib.import_module("cards")
+    published = [
+        msgspec.structs.replace(entry, repo=f"org/{entry.name}", revision="c" * 40) for entry in cards.catalogued()
+    ]
+    outdated = msgspec.structs.replace(published[0], manifest_sha256="0" * 64)
+    monkeypatch.setattr(cards, "CATALOGUE", tmp_path / "catalogue.jsonl")
+    cards.CATALOGUE.write_bytes(cards.encode_catalogue([outdated, *published[1:]]))
+    first, *others = cards.catalogued()
+    assert others == published[1:]
+    assert first == msgspec.structs.replace(published[0], repo=None, revision=None)
+
+
 @pytest.mark.parametrize("space", SPACES, ids=lambda path: path.name)
 def test_a_packaged_card_is_up_to_date_and_not_pinned(space: Path) -> None:
     card = importlib.import_module("cards").space_card(space)

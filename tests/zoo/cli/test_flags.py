@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[3]
 IRREGULAR = {
     "as_json": "--json",
     "batch_keys": "--batch",
+    "check_all": "--all",
     "commit_message": "--message",
     "create_pr": "--pr",
     "data_folder": "--data",

@@ -1,5 +1,6 @@
 """``smile-zoo cache``: spaces in the Hub's cache, beside repos of other kinds."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -192,3 +193,44 @@ def test_unpacked_bundles_can_be_removed(machine, commits: dict[str, str]) -> No
     assert listed() == [("org/two", commits["two"])]
     assert not (machine.cache / "models--org--pbmc").exists()
     assert others_are_kept(machine)
+
+
+def test_every_space_on_this_machine_is_verified_as_it_is(machine, pbmc, commits: dict[str, str]) -> None:
+    packaged = [entry.name for entry in smile_zoo.list_spaces()]
+    cached = sorted(f"{'org/two' if key == 'two' else REPO}@{commit}" for key, commit in commits.items())
+    done = machine.run("verify", "--all")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    assert list(lines) == [*packaged, *cached]
+    n_files = len(json.loads(pbmc.files[MANIFEST_NAME])["files"])
+    assert lines["pbmc"].startswith(f"{n_files} of {n_files} files match, largest difference from torch ")
+
+    snapshots = machine.cache / "models--org--pbmc/snapshots"
+    graph = snapshots / commits["old"] / "onnx/rna.onnx"
+    graph.resolve().write_bytes(graph.read_bytes()[:-1] + b"?")  # of both commits, which share the file
+    manifest = machine.snapshot(commits["two"], "org/two") / MANIFEST_NAME
+    manifest.resolve().write_bytes(manifest.read_bytes()[:-9])
+    done = machine.run("verify", "--all", "--json")
+    assert done.returncode == 1
+    assert done.stderr == f"3 of {len(lines)} spaces failed: {', '.join(cached)}\n"
+    results = {result["space"]: result for result in json.loads(done.stdout)["spaces"]}
+    assert list(results) == list(lines)
+    assert {name for name, result in results.items() if result["status"] == "verified"} == set(packaged)
+    assert results["pbmc"]["parity"][0]["largest_difference"] <= 1e-5
+    for name in cached:
+        text = "was changed after it was downloaded" if "org/two" in name else "rna.onnx was changed: its sha256 is"
+        assert text in results[name]["error"]
+    assert machine.requests == []
+
+
+def test_space_of_which_only_the_manifest_is_here_is_not_verified(hub, machine, pbmc) -> None:
+    hub.create(REPO, pbmc.files)
+    machine.json("show", REPO)
+    assert "org/" not in machine.run("verify", "--all").stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["pbmc", "--all"]])
+def test_one_space_or_all_are_verified(machine, arguments: list[str]) -> None:
+    done = machine.run("verify", *arguments)
+    assert done.returncode == 2
+    assert "give either a SPACE or --all" in done.stderr

@@ -66,7 +66,7 @@ def test_update_lists_published_spaces(hub, machine, pbmc) -> None:
     machine.json("pull", "blood")
     assert [(row["name"], row["local"], row["repo"], row["revision"]) for row in rows(machine)] == [
         ("blood", True, "org/blood", commit),
-        ("pbmc", True, None, None),
+        ("pbmc", True, LINE["repo"], LINE["revision"]),
     ]
     hub.commit(REPO, {"catalogue.jsonl": lines(MOUSE, first)})
     done = machine.run("catalogue", "update")

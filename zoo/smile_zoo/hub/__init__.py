@@ -16,6 +16,7 @@ from smile_zoo.hub.repo_id import (
 )
 from smile_zoo.hub.retry import is_conflict, is_temporary
 from smile_zoo.hub.seen_manifests import SeenManifests
+from smile_zoo.hub.settings import checked_token
 
 __all__ = [
     "DEFAULT_REVISION",
@@ -24,6 +25,7 @@ __all__ = [
     "Progress",
     "RepoCache",
     "SeenManifests",
+    "checked_token",
     "fetch_content",
     "fetch_files",
     "hash_memory",

@@ -8,12 +8,14 @@ from smile_zoo.transfer.publish_space import publish
 from smile_zoo.transfer.published_space import PublishedSpace
 from smile_zoo.transfer.pull_space import load, pull, pull_manifest
 from smile_zoo.transfer.pulled_space import PulledFile, PulledSpace
+from smile_zoo.transfer.stored_space import StoredSpace, stored_spaces
 
 __all__ = [
     "DEFAULT_REPO",
     "PublishedSpace",
     "PulledFile",
     "PulledSpace",
+    "StoredSpace",
     "cache_size",
     "cached_path",
     "describe",
@@ -25,6 +27,7 @@ __all__ = [
     "pull",
     "pull_manifest",
     "remove_cached",
+    "stored_spaces",
     "unpack",
     "update_catalogue",
 ]

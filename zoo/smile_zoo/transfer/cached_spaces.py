@@ -1,5 +1,6 @@
 """Spaces in the Hub's cache, which other programs use, too."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,17 +44,16 @@ class CachedSpace:
 
 def list_cached() -> list[CachedSpace]:
     """Return the spaces in the cache, sorted by repo and commit."""
-    info = _scan()
-    if info is None:
-        return []
-    spaces = [
-        space
-        for repo in info.repos
-        if repo.repo_type == "model"
-        for revision in repo.revisions
-        if (space := _space(repo.repo_id, revision)) is not None
-    ]
+    spaces = [space for repo, revision in cached_revisions() if (space := _space(repo, revision)) is not None]
     return sorted(spaces, key=lambda space: (space.repo, space.commit))
+
+
+def cached_revisions() -> "Iterator[tuple[str, CachedRevisionInfo]]":
+    """Yield the repo and the commit of every model in the cache, whether it is a space or not."""
+    info = _scan()
+    for repo in info.repos if info else ():
+        if repo.repo_type == "model":
+            yield from ((repo.repo_id, revision) for revision in repo.revisions)
 
 
 def remove_cached(name: str) -> tuple[list[CachedSpace], int]:
