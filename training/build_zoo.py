@@ -3,7 +3,8 @@
     make zoo DATA=FOLDER        (hours; an interrupted run continues where it stopped)
 
 A recipe is up to date if its figures, ``recipes/NAME.json``, carry its fingerprint, and so does the packaged space if
-there is one. A space is packaged unless a baseline outperforms it on left-out cells by more than two standard errors of
+there is one. If only its texts changed (title, description, intended use, organism, tissue, license, sources), the packaged
+space states the new ones without training. A space is packaged unless a baseline outperforms it on left-out cells by more than two standard errors of
 the difference over repeats, it holds simulated values, or the license of its data is not known. Cards and tables of
 figures are written anew at the end.
 """
@@ -21,6 +22,7 @@ import msgspec
 
 from smile_runtime.cards.comparison import leading_baselines
 from smile_runtime.manifest import CARD_NAME, MetricRecord, read_manifest
+from smile_training.export import differs_in_texts_alone, rewrite_texts
 from smile_training.recipe import NOT_STATED, Recipe, read_recipe, recipe_sha256
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +38,20 @@ def is_current(path: Path) -> bool:
         return False
     packaged = SPACES / recipe.name
     return not packaged.exists() or msgspec.convert(read_manifest(packaged).recipe, Recipe) == recipe
+
+
+def describe(path: Path) -> bool:
+    """Write the texts of a recipe into its packaged space if nothing else has changed; return whether it was so."""
+    recipe, figures = read_recipe(path), path.with_suffix(".json")
+    packaged = SPACES / recipe.name
+    if not packaged.exists() or not figures.exists():
+        return False
+    built, document = msgspec.convert(read_manifest(packaged).recipe, Recipe), json.loads(figures.read_bytes())
+    if document["recipe_sha256"] != recipe_sha256(built) or not differs_in_texts_alone(recipe, built):
+        return False
+    rewrite_texts(packaged, recipe)
+    figures.write_text(json.dumps(document | {"recipe_sha256": recipe_sha256(recipe)}, indent=2) + "\n")
+    return True
 
 
 def build(path: Path, data: Path, work: Path) -> str:
@@ -90,7 +106,12 @@ def main() -> None:
     for path in sorted(RECIPES.glob("*.toml")):
         if arguments.only and path.stem not in arguments.only:
             continue
-        done = "up to date" if is_current(path) else build(path, arguments.data, arguments.work)
+        if is_current(path):
+            done = "up to date"
+        elif describe(path):
+            done = "described again"
+        else:
+            done = build(path, arguments.data, arguments.work)
         print(f"{path.stem}: {done}", flush=True)
     for script in ("figures.py", "cards.py"):
         subprocess.run([sys.executable, ROOT / "docs" / script], check=True)

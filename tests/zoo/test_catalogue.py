@@ -25,6 +25,7 @@ MOUSE = {
     "title": "Skin, RNA and ATAC",
     "organism": "Mus musculus",
     "tissue": "skin, dermis",
+    "intended_use": "Place keratinocytes",
     "modalities": ["rna", "atac"],
 }
 
@@ -69,6 +70,8 @@ def test_encoded_entries_decode_to_the_same() -> None:
     assert parse_catalogue(encode_catalogue(entries), "again") == entries
     assert {metric.method for metric in entries[0].metrics} == {"smile"}
     assert parse_catalogue(b"", "catalogue") == []
+    without = {key: value for key, value in LINE.items() if key != "intended_use"}  # as earlier releases wrote it
+    assert parse_catalogue(json.dumps(without).encode(), "catalogue")[0].intended_use == ""
 
 
 @pytest.mark.parametrize(
@@ -122,6 +125,7 @@ def test_invalid_line_is_refused(content: bytes, text: str) -> None:
         ({"text": "ATAC"}, ["mouse-skin"]),
         ({"text": "skin  rna"}, ["mouse-skin"]),
         ({"text": "skin blood"}, []),
+        ({"text": "keratinocytes"}, ["mouse-skin"]),
         ({"text": "org/"}, ["blood", "mouse-skin"]),
         ({"text": "cc-by"}, ["blood", "mouse-skin", "pbmc"]),
         ({"text": "three 10x"}, ["blood", "pbmc"]),

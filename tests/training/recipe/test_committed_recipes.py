@@ -2,7 +2,9 @@
 
 import importlib
 import json
+import shutil
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import pytest
@@ -89,3 +91,43 @@ def test_a_packaged_card_is_rewritten_only_if_it_is_outdated(pbmc_copy: Path) ->
     assert "# PBMC" in card.read_text("utf-8")
     assert card.read_text("utf-8").endswith("\nMy own text.\n")
     open_space(pbmc_copy, device="cpu")
+
+
+@pytest.fixture
+def zoo(pbmc_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script that builds the zoo, on copies of the pbmc space, its recipe and its figures."""
+    monkeypatch.syspath_prepend(ROOT / "training")
+    script = importlib.import_module("build_zoo")
+    monkeypatch.setattr(script, "SPACES", pbmc_copy.parent)
+    for suffix in (".toml", ".json"):
+        shutil.copy(ROOT / f"training/recipes/pbmc{suffix}", tmp_path)
+    return script
+
+
+def test_a_recipe_with_new_texts_is_described_again_without_training(zoo: ModuleType, tmp_path: Path) -> None:
+    path, space = tmp_path / "pbmc.toml", tmp_path / "pbmc"
+    before = read_manifest(space)
+    assert zoo.is_current(path)
+    text = path.read_text("utf-8")
+    text = text.replace(f'title = "{before.title}"', 'title = "Blood"').replace(before.sources[0].name, "Some cells")
+    path.write_text('intended_use = "Label blood"\n' + text, "utf-8")
+    assert not zoo.is_current(path)
+    assert zoo.describe(path)
+    assert zoo.is_current(path)
+    manifest = read_manifest(space)
+    assert (manifest.title, manifest.intended_use) == ("Blood", "Label blood")
+    assert {source.name for source in manifest.sources} == {"Some cells"}
+    assert [source.sha256 for source in manifest.sources] == [source.sha256 for source in before.sources]
+    assert (manifest.encoders, manifest.metrics) == (before.encoders, before.metrics)
+    assert read_recipe(space / "recipe.toml") == read_recipe(path)
+    open_space(space, device="cpu")
+
+
+@pytest.mark.parametrize("change", ["seed = 1", "export = {int8 = true}"])
+def test_a_recipe_with_another_setting_is_trained(zoo: ModuleType, tmp_path: Path, change: str) -> None:
+    path = tmp_path / "pbmc.toml"
+    path.write_text(f"{change}\n{path.read_text('utf-8')}", "utf-8")
+    before = (tmp_path / "pbmc/config.json").read_bytes()
+    assert not zoo.is_current(path)
+    assert not zoo.describe(path)
+    assert (tmp_path / "pbmc/config.json").read_bytes() == before

@@ -32,6 +32,7 @@ def _fields(pulled: PulledSpace) -> list[tuple[str, str]]:
     rows = [
         ("name", manifest.name),
         ("title", manifest.title),
+        *([("intended use", manifest.intended_use)] if manifest.intended_use else []),
         ("organism", manifest.organism),
         ("tissue", manifest.tissue),
         ("variant", manifest.variant),
