@@ -3,8 +3,8 @@
     make zoo DATA=FOLDER        (hours; an interrupted run continues where it stopped)
 
 A recipe is up to date if its figures, ``recipes/NAME.json``, carry its fingerprint, and so does the packaged space if
-there is one. If only texts of the recipe changed (title, description, intended use, organism, tissue, license, sources),
-the packaged space states the new ones without training. A space is packaged unless a baseline outperforms it on left-out
+there is one. If only its texts changed (title, description, intended use, organism, tissue, license, sources), the
+packaged space states the new ones without training. A space is packaged unless a baseline outperforms it on left-out
 cells by more than two standard errors of the difference over repeats, it holds simulated values, or the license of its
 data is not known. Cards and tables of figures are written anew at the end.
 """
