@@ -62,6 +62,14 @@ def test_the_card_of_the_zoo_is_up_to_date() -> None:
 
 
 @pytest.mark.usefixtures("docs")
+def test_the_table_of_packaged_spaces_is_up_to_date() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert readme == importlib.import_module("cards").readme(), "run: python docs/cards.py"
+    for space in SPACES:
+        assert f"\n| [{space.name}](zoo/smile_zoo/spaces/{space.name}/README.md) |" in readme
+
+
+@pytest.mark.usefixtures("docs")
 def test_the_catalogue_matches_the_packaged_spaces() -> None:
     catalogue = ROOT / "zoo/smile_zoo/catalogue.jsonl"
     cards = importlib.import_module("cards")
