@@ -175,7 +175,7 @@ sys.exit(", ".join(loaded) or 0)
 def test_list_is_grouped_by_organism_and_tissue(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tissue, use = "skin, dermis", "Place keratinocytes of any stage among those of the epidermis, and find rare types"
     many = ["rna", "atac", *(f"mark{number}" for number in range(9))]
-    other = {"repo": "org/other", "revision": COMMIT, "organism": "Danio rerio", "tissue": "fin"}
+    other = {"repo": "org/other", "revision": COMMIT, "organism": "Danio rerio", "tissue": "fin", "intended_use": ""}
     write(
         home, line(**{**MOUSE, "intended_use": use, "modalities": many}) + line(**other, name="fin", title="word " * 60)
     )
