@@ -25,10 +25,10 @@ _QUERIES = {"pbmc": "query.h5ad"}
 @options.as_json
 @click.pass_context
 def command(ctx: click.Context, space: str, folder: Path, *, as_json: bool) -> None:
-    """Project packaged example cells into a SPACE [default: pbmc].
+    """Project packaged example cells into a SPACE.
 
-    Embeds, labels and draws cells that no space was trained on; for pbmc, 200 human immune cells. Writes demo.h5ad, the
-    report demo.html and the picture demo.png, replacing them if they exist. Needs no network.
+    Embeds, labels and draws cells that no space was trained on: for pbmc, the default, 200 human immune cells. Writes
+    demo.h5ad, the report demo.html and the picture demo.png, replacing them if they exist. Needs no network.
 
     \b
     Example:

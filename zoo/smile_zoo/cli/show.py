@@ -17,7 +17,7 @@ from smile_zoo.transfer import PulledSpace, pull_manifest
 @click.argument("space")
 @options.as_json
 def command(space: str, *, as_json: bool) -> None:
-    """Describe a SPACE, and draw how well it labels cells that were left out of training.
+    """Describe a SPACE and draw how well it labels cells.
 
     \b
     Example:
