@@ -1,4 +1,4 @@
-"""Generate MODEL_CARD.md, and the card and the catalogue entry of every packaged space, from the manifests."""
+"""Generate MODEL_CARD.md, README's table, and card and catalogue entry of every packaged space from the manifests."""
 
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from smile_zoo.transfer.card_merge import merge_card, require_complete
 
 SPACES = ROOT / "zoo/smile_zoo/spaces"
 ZOO_CARD = ROOT / "MODEL_CARD.md"
+README = ROOT / "README.md"
 
 _HEADLINE = "label transfer accuracy"
 _SHOWN = (_HEADLINE, "label transfer macro-F1", "FOSCTTM")
@@ -52,6 +53,9 @@ _TABLE = (
     "kind",
     f"{_HEADLINE} on held-out cells",
 )
+_SHELF_START = "<!-- packaged spaces: made by python docs/cards.py -->\n"
+_SHELF_END = "<!-- packaged spaces: end -->\n"
+_SHELF = ("space", "organism", "tissue", "modalities", "intended use", "accuracy on left-out cells")
 
 
 def packaged() -> list[Path]:
@@ -102,11 +106,36 @@ def zoo_card() -> str:
     )
 
 
+def readme() -> str:
+    """Return README with a new table of the packaged spaces between its two marks."""
+    before, rest = README.read_text("utf-8").split(_SHELF_START)
+    _, after = rest.split(_SHELF_END)
+    rows = [_shelf_row(space) for space in packaged()]
+    return f"{before}{_SHELF_START}\n{markdown_table(_SHELF, rows)}\n{_SHELF_END}{after}"
+
+
+def _shelf_row(space: Path) -> list[str]:
+    manifest = read_manifest(space)
+    return [
+        f"[{manifest.name}]({space.relative_to(ROOT).as_posix()}/README.md)",
+        escaped(manifest.organism),
+        escaped(manifest.tissue),
+        ", ".join(map(escaped, manifest.encoders)),
+        escaped(manifest.intended_use or manifest.title),
+        _headline(manifest.metrics, list(manifest.encoders)),
+    ]
+
+
+def _headline(metrics: list[MetricRecord], modalities: list[str]) -> str:
+    """Return the accuracy of label transfer of each modality."""
+    own = {record.modality: record for record in metrics if record.method == OWN_METHOD and record.name == _HEADLINE}
+    return "; ".join(f"{escaped(name)} {with_spread(own[name])}" for name in modalities if name in own)
+
+
 def _row(recipe: Recipe, metrics: list[MetricRecord], manifest: Manifest | None) -> list[str]:
     licenses = dict.fromkeys(source.license for source in _sources(recipe))
     kind = f"[packaged](zoo/smile_zoo/spaces/{recipe.name})" if manifest else "recipe"
-    own = {record.modality: record for record in metrics if record.method == OWN_METHOD and record.name == _HEADLINE}
-    measured = [name for name in recipe.modalities if name in own and name not in recipe.simulated]
+    measured = [name for name in recipe.modalities if name not in recipe.simulated]
     return [
         f"[{recipe.name}](#{recipe.name})",
         escaped(recipe.title),
@@ -117,7 +146,7 @@ def _row(recipe: Recipe, metrics: list[MetricRecord], manifest: Manifest | None)
         recipe.variant,
         "; ".join(map(escaped, licenses)),
         f"{kind}, simulated" if recipe.simulated else kind,
-        "; ".join(f"{escaped(name)} {with_spread(own[name])}" for name in measured),
+        _headline(metrics, measured),
     ]
 
 
@@ -148,4 +177,5 @@ if __name__ == "__main__":
     for folder in packaged():
         renew(folder)
     ZOO_CARD.write_text(zoo_card(), "utf-8")
+    README.write_text(readme(), "utf-8")
     CATALOGUE.write_bytes(encode_catalogue(catalogued()))

@@ -3,9 +3,11 @@
     make zoo DATA=FOLDER        (hours; an interrupted run continues where it stopped)
 
 A recipe is up to date if its figures, ``recipes/NAME.json``, carry its fingerprint, and so does the packaged space if
-there is one. A space is packaged unless a baseline outperforms it on left-out cells by more than two standard errors of
-the difference over repeats, it holds simulated values, or the license of its data is not known. Its golden labels are
-written with it; cards and tables of figures are written anew at the end.
+there is one. If only its texts changed (title, description, intended use, organism, tissue, license, sources), the
+packaged space states the new ones without training. A space is packaged unless a baseline outperforms it on left-out
+cells by more than two standard errors of the difference over repeats, it holds simulated values, or a fact that
+publishing needs, such as the license of its data, is not stated. Its golden labels are written with it; cards and tables
+of figures are written anew at the end.
 """
 
 import argparse
@@ -19,9 +21,11 @@ from pathlib import Path
 
 import msgspec
 
+from smile_runtime.cards import unstated_facts
 from smile_runtime.cards.comparison import leading_baselines
 from smile_runtime.manifest import CARD_NAME, MetricRecord, read_manifest
-from smile_training.recipe import NOT_STATED, Recipe, read_recipe, recipe_sha256
+from smile_training.export import differs_in_texts_alone, rewrite_texts
+from smile_training.recipe import Recipe, read_recipe, recipe_sha256
 
 ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "training/recipes"
@@ -37,6 +41,20 @@ def is_current(path: Path) -> bool:
         return False
     packaged = SPACES / recipe.name
     return not packaged.exists() or msgspec.convert(read_manifest(packaged).recipe, Recipe) == recipe
+
+
+def describe(path: Path) -> bool:
+    """Write the texts of a recipe into its packaged space if nothing else has changed; return whether it was so."""
+    recipe, figures = read_recipe(path), path.with_suffix(".json")
+    packaged = SPACES / recipe.name
+    if not packaged.exists() or not figures.exists():
+        return False
+    built, document = msgspec.convert(read_manifest(packaged).recipe, Recipe), json.loads(figures.read_bytes())
+    if document["recipe_sha256"] != recipe_sha256(built) or not differs_in_texts_alone(recipe, built):
+        return False
+    rewrite_texts(packaged, recipe)
+    figures.write_text(json.dumps(document | {"recipe_sha256": recipe_sha256(recipe)}, indent=2) + "\n")
+    return True
 
 
 def build(path: Path, data: Path, work: Path) -> str:
@@ -61,9 +79,9 @@ def reason_against(recipe: Recipe, metrics: Sequence[MetricRecord]) -> str:
     """Return why a space is not packaged; empty if it is."""
     if recipe.simulated:
         return f"{', '.join(recipe.simulated)} simulated"
-    licenses = {source.license for modality in recipe.modalities.values() for source in modality.data.sources}
-    if NOT_STATED in licenses or "unspecified" in licenses:
-        return "the license of the data is not known"
+    sources = [source for modality in recipe.modalities.values() for source in modality.data.sources]
+    if facts := list(unstated_facts(recipe, sources)):
+        return f"not stated: {', '.join(facts)}"
     behind = [
         f"{own.name}, {own.modality}: {own.mean:.3f}, {best.method} {best.mean:.3f}"
         for own, best in leading_baselines(metrics)
@@ -98,7 +116,12 @@ def main() -> None:
     for path in sorted(RECIPES.glob("*.toml")):
         if arguments.only and path.stem not in arguments.only:
             continue
-        done = "up to date" if is_current(path) else build(path, arguments.data, arguments.work)
+        if is_current(path):
+            done = "up to date"
+        elif describe(path):
+            done = "described again"
+        else:
+            done = build(path, arguments.data, arguments.work)
         print(f"{path.stem}: {done}", flush=True)
     for script in ("figures.py", "cards.py"):
         subprocess.run([sys.executable, ROOT / "docs" / script], check=True)

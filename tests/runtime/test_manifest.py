@@ -247,6 +247,13 @@ def test_impossible_values_are_rejected_by_name(document, field, value, message)
     assert str(caught.value).isprintable()
 
 
+def test_intended_use_may_be_absent(document):
+    document.pop("intended_use", None)
+    assert not parse(document).intended_use
+    document["intended_use"] = "Label immune cells"
+    assert parse(document).intended_use == "Label immune cells"
+
+
 def test_description_may_have_several_lines(document):
     assert parse({**document, "description": "Two\nlines."}).description == "Two\nlines."
 

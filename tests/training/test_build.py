@@ -29,6 +29,7 @@ RECIPE = """\
 name = "tiny"
 title = "Tiny: a space"
 description = "Simulated cells."
+intended_use = "Label simulated cells"
 organism = "none"
 tissue = "none"
 licence = "BSD-3-Clause"
@@ -149,6 +150,7 @@ def test_cells_measured_less_deeply_get_their_label_too(built: Path, simulated: 
 
 def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, recipe_of: ReadRecipe) -> None:
     manifest = smile_runtime.read_manifest(built)
+    assert manifest.intended_use == "Label simulated cells"
     (column,) = manifest.reference.label_columns
     assert (column.name, column.labels) == ("cell_type", ["type0", "type1", "type2"])
     assert manifest.reference.n_points == pytest.approx(20, abs=2)  # each of three labels rounds its share

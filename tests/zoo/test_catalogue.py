@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import smile_zoo
 from smile_runtime.io.atomic_files import sha256_file
 from smile_runtime.manifest import encode_manifest, read_manifest
 from smile_zoo.catalogue import PACKAGED_CATALOGUE, encode_catalogue, entry_from_manifest, parse_catalogue
+from smile_zoo.cli.list import print_entries
 from smile_zoo.errors import CatalogueError
 
 LINE: dict[str, Any] = json.loads(PACKAGED_CATALOGUE.read_text("utf-8").splitlines()[0])
@@ -25,6 +27,7 @@ MOUSE = {
     "title": "Skin, RNA and ATAC",
     "organism": "Mus musculus",
     "tissue": "skin, dermis",
+    "intended_use": "Place keratinocytes",
     "modalities": ["rna", "atac"],
 }
 
@@ -71,6 +74,8 @@ def test_encoded_entries_decode_to_the_same() -> None:
     assert parse_catalogue(encode_catalogue(entries), "again") == entries
     assert {metric.method for metric in entries[0].metrics} == {"smile"}
     assert parse_catalogue(b"", "catalogue") == []
+    without = {key: value for key, value in LINE.items() if key != "intended_use"}  # as earlier releases wrote it
+    assert parse_catalogue(json.dumps(without).encode(), "catalogue")[0].intended_use == ""
 
 
 @pytest.mark.parametrize(
@@ -124,6 +129,7 @@ def test_invalid_line_is_refused(content: bytes, text: str) -> None:
         ({"text": "ATAC"}, ["mouse-skin"]),
         ({"text": "skin  rna"}, ["mouse-skin"]),
         ({"text": "skin blood"}, []),
+        ({"text": "keratinocytes"}, ["mouse-skin"]),
         ({"text": "org/"}, ["blood", "mouse-skin"]),
         ({"text": "cc-by"}, ["blood", "mouse-skin", "pbmc"]),
         ({"text": "three 10x"}, ["blood", "pbmc"]),
@@ -164,7 +170,30 @@ sys.exit(", ".join(loaded) or 0)
     env = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stderr
-    assert [text.split()[0] for text in done.stdout.splitlines()] == ["NAME", *sorted([*PACKAGED, "mouse-skin"])]
+    listed = [text.split()[0] for text in done.stdout.splitlines() if re.match(r"  \S", text)]
+    assert sorted(set(listed)) == ["NAME", *sorted([*PACKAGED, "mouse-skin"])]
+
+
+def test_list_is_grouped_by_organism_and_tissue(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tissue, use = "skin, dermis", "Place keratinocytes of any stage among those of the epidermis, and find rare types"
+    many = ["rna", "atac", *(f"mark{number}" for number in range(9))]
+    other = {"repo": "org/other", "revision": COMMIT, "organism": "Danio rerio", "tissue": "fin", "intended_use": ""}
+    write(
+        home, line(**{**MOUSE, "intended_use": use, "modalities": many}) + line(**other, name="fin", title="word " * 60)
+    )
+    print_entries(smile_zoo.list_spaces(), as_json=False)
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    blocks = {block.splitlines()[0]: block.splitlines()[1:] for block in text.split("\n\n")}
+    assert next(iter(blocks)) == "Danio rerio: fin"
+    assert list(blocks) == sorted(blocks)
+    header, row, *uses = blocks[f"Mus musculus: {tissue}"]
+    assert header.split() == ["NAME", "MODALITIES", "CELLS", "SIZE", "LOCAL"]
+    assert row.startswith("  mouse-skin  ")
+    assert "  rna, atac, mark0, mark1, ma...  " in row
+    assert " ".join(each.strip() for each in uses) == use
+    assert blocks["Danio rerio: fin"][-1].endswith("word ...")  # the title, where no use is stated
+    assert len(blocks["Danio rerio: fin"]) == 4
 
 
 # Cache

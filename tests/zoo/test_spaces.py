@@ -1,7 +1,11 @@
 """The list, show, verify and doctor commands, and ``smile_zoo.load``."""
 
+import io
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anndata
 import numpy as np
@@ -12,7 +16,15 @@ import smile_zoo
 from smile_runtime import IntegrityError, PrecisionError
 from smile_runtime.space import file_hashes
 from smile_zoo.cli.console import size_text
+from smile_zoo.cli.show import command
 from smile_zoo.transfer import pull_space
+
+
+def edit_manifest(space: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    """Change the manifest of a space."""
+    document = json.loads((space / "config.json").read_text("utf-8"))
+    edit(document)
+    (space / "config.json").write_text(json.dumps(document), "utf-8")
 
 
 def test_list(run) -> None:
@@ -20,10 +32,11 @@ def test_list(run) -> None:
     assert pbmc["n_cells"] == 900
     assert pbmc["modalities"] == ["rna"]
     assert pbmc["local"] is True
-    header, *rows = run("list").stdout.splitlines()
-    assert header.split() == ["NAME", "TITLE", "ORGANISM", "TISSUE", "MODALITIES", "CELLS", "SIZE", "LOCAL"]
-    (row,) = (row for row in rows if row.split()[0] == "pbmc")
-    assert row.split()[-5:] == ["rna", "900", *size_text(pbmc["size"]).split(), "yes"]
+    assert "intended_use" in pbmc
+    lines = run("list").stdout.splitlines()
+    assert "Homo sapiens: blood" in lines
+    (row,) = (line.split() for line in lines if line.startswith("  pbmc "))
+    assert row == ["pbmc", "rna", "900", *size_text(pbmc["size"]).split(), "yes"]
 
 
 def test_list_without_matches(run) -> None:
@@ -41,6 +54,40 @@ def test_show(run) -> None:
     assert "Mono_CD14, Mono_CD16" in labels["labels, cell_type"]
     assert "MK, Mono, NK" in labels["labels, cell_type_broad"]
     assert "label transfer accuracy" in text
+
+
+@pytest.mark.parametrize(("encoding", "block"), [("utf-8", "█"), ("latin-1", "#")])
+def test_show_draws_the_figures(pbmc_copy: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, block: str) -> None:
+    edit_manifest(pbmc_copy, lambda document: document["encoders"]["rna"]["stress"][0].update(unknown=0.25))
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace"))
+    command.main([str(pbmc_copy)], standalone_mode=False)
+    sys.stdout.flush()
+    tables = sys.stdout.buffer.getvalue().decode(encoding).split("\n\n")[1:]
+    left_out, batches, stress = (table.splitlines() for table in tables)
+    assert [left_out[0], batches[0], stress[0]] == [
+        "label transfer of left-out cells, rna",
+        "label transfer of left-out batches, rna",
+        "stress test of left-out cells of known types, rna",
+    ]
+    assert left_out[2].split() == ["accuracy", "smile", "0.945", block * 28]
+    assert batches[-1].split() == ["macro-F1", "logistic", "regression", "0.789", block * 24]
+    assert stress[2].split() == ["100%", "of", "counts", "0.939", block * 19, "0.250", block * 5]
+    assert stress[-1].split()[:3] == ["5%", "of", "features"]
+    assert max(len(line) for table in tables for line in table.splitlines()) <= 80
+
+
+def test_show_explains_undetermined_labels(run, pbmc_copy: Path) -> None:
+    assert "undetermined" not in run("show", pbmc_copy).stdout
+
+    def add_finer(document: dict[str, Any]) -> None:
+        columns = document["reference"]["label_columns"]
+        labels = columns[0]["labels"]
+        finer = {"labels": [*labels, "NK_CD56", "B_naive"], "parents": [*range(len(labels)), labels.index("NK"), 0]}
+        columns.append({"name": "fine", "within": "cell_type", **finer})
+
+    edit_manifest(pbmc_copy, add_finer)
+    (line,) = (line for line in run("show", pbmc_copy).stdout.splitlines() if line.startswith("undetermined, fine "))
+    assert line.endswith("  B, NK (named like their cell_type: the reference tells nothing finer of these cells)")
 
 
 def test_show_of_an_extended_space(run, pbmc_copy: Path) -> None:

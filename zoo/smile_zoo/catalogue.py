@@ -39,8 +39,8 @@ class CatalogueEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         Hub repo and commit; None for a space that is only packaged.
     manifest_sha256
         sha256 of the manifest.
-    title, organism, tissue, license
-        Description of the space, from the manifest.
+    title, intended_use, organism, tissue, license
+        Description of the space, from the manifest; the intended use is empty if it is not stated.
     modalities
         Modalities of the encoders.
     n_cells
@@ -56,6 +56,7 @@ class CatalogueEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     revision: Commit | None
     manifest_sha256: Sha256
     title: str
+    intended_use: str = ""
     organism: str
     tissue: str
     modalities: list[str]
@@ -81,6 +82,7 @@ def entry_from_manifest(
         revision=revision,
         manifest_sha256=manifest_sha256,
         title=manifest.title,
+        intended_use=manifest.intended_use or "",
         organism=manifest.organism,
         tissue=manifest.tissue,
         modalities=list(manifest.encoders),
@@ -125,8 +127,8 @@ def list_spaces(
 
 
 def _searchable(entry: CatalogueEntry) -> str:
-    fields = (entry.name, entry.repo or "", entry.title, entry.organism, entry.tissue, *entry.modalities, entry.license)
-    return " ".join(fields).lower()
+    texts = (entry.title, entry.intended_use, entry.organism, entry.tissue, entry.license)
+    return " ".join((entry.name, entry.repo or "", *texts, *entry.modalities)).lower()
 
 
 def _updated_entries() -> list[CatalogueEntry]:

@@ -74,6 +74,7 @@ def about(manifest: Manifest) -> str:
     return (
         f"# {escaped(manifest.title)}\n\n"
         f"{escaped(manifest.description)}{_behind(manifest)}{_SIMULATED if is_simulated(manifest) else ''}\n\n"
+        f"{_intended_use(manifest)}"
         f"- Organism: {escaped(manifest.organism)}; tissue: {escaped(manifest.tissue)}\n"
         f"- Encoders: {encoders}\n"
         f"- Reference: {reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells"
@@ -81,6 +82,10 @@ def about(manifest: Manifest) -> str:
         f"{_labels(reference)}"
         f"- License: {escaped(manifest.license)}\n"
     )
+
+
+def _intended_use(manifest: Manifest) -> str:
+    return f"- Intended use: {escaped(manifest.intended_use)}\n" if manifest.intended_use else ""
 
 
 def _behind(manifest: Manifest) -> str:

@@ -43,6 +43,8 @@ Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=100)]
 Text = Annotated[str, msgspec.Meta(pattern=TEXT_PATTERN, max_length=2000)]
 Paragraph = Annotated[str, msgspec.Meta(pattern=TEXT_PATTERN.replace("[", r"[\n\t"), max_length=20_000)]
+IntendedUse = Annotated[str, msgspec.Meta(pattern=r"^(?=.*\S)" + TEXT_PATTERN[1:], max_length=100)]
+"""What a space is good for, in about ten words."""
 Label = Annotated[str, msgspec.Meta(pattern=r"^(?=.*\S)" + TEXT_PATTERN[1:], max_length=1000)]
 Column = Annotated[str, msgspec.Meta(pattern=r"^(?=.*\S)(?!.*/)" + TEXT_PATTERN[1:], max_length=100)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -385,6 +387,8 @@ class Manifest(Record, frozen=True):
     """Digest and size of every file except the manifest and the card."""
     extensions: list[ExtensionRecord] | msgspec.UnsetType = msgspec.UNSET
     """Cells that were added to the reference after training, in this order; unset if there are none."""
+    intended_use: IntendedUse | msgspec.UnsetType = msgspec.UNSET
+    """What the space is good for; unset if it is not stated."""
 
     def select(
         self, modalities: Collection[str] | None = None, *, with_training: bool = False

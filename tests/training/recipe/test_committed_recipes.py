@@ -2,7 +2,10 @@
 
 import importlib
 import json
+import re
+import shutil
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import pytest
@@ -60,6 +63,14 @@ def test_the_card_of_the_zoo_is_up_to_date() -> None:
 
 
 @pytest.mark.usefixtures("docs")
+def test_the_table_of_packaged_spaces_is_up_to_date() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert readme == importlib.import_module("cards").readme(), "run: python docs/cards.py"
+    for space in SPACES:
+        assert f"\n| [{space.name}](zoo/smile_zoo/spaces/{space.name}/README.md) |" in readme
+
+
+@pytest.mark.usefixtures("docs")
 def test_the_catalogue_matches_the_packaged_spaces() -> None:
     catalogue = ROOT / "zoo/smile_zoo/catalogue.jsonl"
     cards = importlib.import_module("cards")
@@ -105,3 +116,44 @@ def test_a_packaged_card_is_rewritten_only_if_it_is_outdated(pbmc_copy: Path) ->
     assert "# PBMC" in card.read_text("utf-8")
     assert card.read_text("utf-8").endswith("\nMy own text.\n")
     open_space(pbmc_copy, device="cpu")
+
+
+@pytest.fixture
+def zoo(pbmc_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script that builds the zoo, on copies of the pbmc space, its recipe and its figures."""
+    monkeypatch.syspath_prepend(ROOT / "training")
+    script = importlib.import_module("build_zoo")
+    monkeypatch.setattr(script, "SPACES", pbmc_copy.parent)
+    for suffix in (".toml", ".json"):
+        shutil.copy(ROOT / f"training/recipes/pbmc{suffix}", tmp_path)
+    return script
+
+
+def test_a_recipe_with_new_texts_is_described_again_without_training(zoo: ModuleType, tmp_path: Path) -> None:
+    path, space = tmp_path / "pbmc.toml", tmp_path / "pbmc"
+    before = read_manifest(space)
+    assert zoo.is_current(path)
+    text = path.read_text("utf-8")
+    text = text.replace(f'title = "{before.title}"', 'title = "Blood"').replace(before.sources[0].name, "Some cells")
+    text = re.sub('intended_use = ".*"', 'intended_use = "Label any blood"', text)
+    path.write_text(text, "utf-8")
+    assert not zoo.is_current(path)
+    assert zoo.describe(path)
+    assert zoo.is_current(path)
+    manifest = read_manifest(space)
+    assert (manifest.title, manifest.intended_use) == ("Blood", "Label any blood")
+    assert {source.name for source in manifest.sources} == {"Some cells"}
+    assert [source.sha256 for source in manifest.sources] == [source.sha256 for source in before.sources]
+    assert (manifest.encoders, manifest.metrics) == (before.encoders, before.metrics)
+    assert read_recipe(space / "recipe.toml") == read_recipe(path)
+    open_space(space, device="cpu")
+
+
+@pytest.mark.parametrize("change", ["seed = 1", "export = {int8 = true}"])
+def test_a_recipe_with_another_setting_is_trained(zoo: ModuleType, tmp_path: Path, change: str) -> None:
+    path = tmp_path / "pbmc.toml"
+    path.write_text(f"{change}\n{path.read_text('utf-8')}", "utf-8")
+    before = (tmp_path / "pbmc/config.json").read_bytes()
+    assert not zoo.is_current(path)
+    assert not zoo.describe(path)
+    assert (tmp_path / "pbmc/config.json").read_bytes() == before

@@ -9,6 +9,7 @@ from smile_runtime.cards import unstated_facts
 from smile_runtime.errors import RecipeError
 from smile_training import read_recipe
 from smile_training.export.recipe_writer import write_recipe
+from smile_training.recipe.fingerprint import recipe_sha256
 from smile_training.recipe.presets import KINDS, PRESETS
 from smile_training.recipe.read import resolve_recipe
 
@@ -220,6 +221,16 @@ def test_an_error_names_a_missing_field(path: Path) -> None:
         read_recipe(write(path, data="[modalities.rna]\n"))
     with pytest.raises(RecipeError, match=r"some\.toml.*`path`"):
         read_recipe(write(path, data="[modalities.rna.data]\n"))
+
+
+def test_intended_use_changes_no_fingerprint(path: Path) -> None:
+    plain = read_recipe(write(path))
+    stated = read_recipe(write(path, 'intended_use = "Label cells of a tiny sample"'))
+    assert "intended_use" not in msgspec.to_builtins(plain)
+    assert (stated.intended_use, recipe_sha256(stated)) == ("Label cells of a tiny sample", recipe_sha256(plain))
+    for text in ("", "x" * 101, "two\\nlines"):
+        with pytest.raises(RecipeError, match=r"\$\.intended_use"):
+            read_recipe(write(path, f'intended_use = "{text}"'))
 
 
 def test_facts_may_be_left_open(path: Path) -> None:

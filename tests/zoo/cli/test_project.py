@@ -170,6 +170,16 @@ def test_demo(run, tmp_path: Path) -> None:
     assert cd3[t_cell].mean() > 2 * cd3[monocyte].mean()
 
 
+def test_demo_of_a_space_without_example_cells(run, tmp_path: Path) -> None:
+    check_refused(
+        run("demo", "mouse-marrow"),
+        "no example cells are packaged for 'mouse-marrow', only for pbmc",
+        "smile-zoo project query.h5ad mouse-marrow -o out.h5ad --report report.html",
+    )
+    assert list(tmp_path.iterdir()) == []
+    assert json.loads(run("demo", "pbmc", "--json").stdout)["space"] == "pbmc"
+
+
 def check_refused(done: subprocess.CompletedProcess[str], *texts: str) -> None:
     """Check for a known error: exit 1, one line on stderr, no traceback, nothing on stdout."""
     assert done.returncode == 1, done

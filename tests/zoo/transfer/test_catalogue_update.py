@@ -41,8 +41,9 @@ def rows(machine, *arguments: str) -> list[dict[str, Any]]:
 
 
 def shown(table: str) -> list[str]:
-    """Return the lines of a printed list without the packaged spaces other than pbmc."""
-    return [line for line in table.splitlines() if line.split()[0] not in OTHERS]
+    """Return the lines of a printed list that name a space, without the packaged ones other than pbmc."""
+    lines = [line for line in table.splitlines() if re.match(r"  \S", line)]
+    return [line for line in lines if line.split()[0] not in {"NAME", *OTHERS}]
 
 
 def updated(machine) -> bytes:
@@ -73,8 +74,8 @@ def test_update_lists_published_spaces(hub, machine, pbmc) -> None:
     assert (done.returncode, done.stdout) == (0, "")
     assert "2 spaces, 1 of them new: mouse-skin\n" in done.stderr
     table = shown(machine.run("list").stdout)
-    assert [line.split()[0] for line in table] == ["NAME", "blood", "mouse-skin", "pbmc"]
-    assert [line.endswith("yes") for line in table] == [False, True, False, True]
+    assert [line.split()[0] for line in table] == ["blood", "pbmc", "mouse-skin"]
+    assert [line.endswith("yes") for line in table] == [True, True, False]
     assert machine.leftovers() == []
 
 
@@ -163,7 +164,7 @@ def test_damaged_catalogue_is_ignored(hub, machine, catalogue) -> None:
     path.write_bytes(path.read_bytes()[:-50])
     done = machine.run("list")
     assert done.returncode == 0
-    assert [line.split()[0] for line in shown(done.stdout)] == ["NAME", "pbmc"]
+    assert [line.split()[0] for line in shown(done.stdout)] == ["pbmc"]
     assert f"{path}, line 1, is not a catalogue entry" in done.stderr
     assert "using the packaged catalogue instead; repair it with: smile-zoo catalogue update" in done.stderr
     hub.create(REPO, {"catalogue.jsonl": lines(BLOOD)})
@@ -187,7 +188,7 @@ def test_list_and_search_filter_the_catalogue(machine, catalogue, arguments: lis
     catalogue(MOUSE, BLOOD)
     done = machine.run(*arguments)
     assert done.returncode == 0
-    assert [line.split()[0] for line in shown(done.stdout)[1:]] == expected
+    assert [line.split()[0] for line in shown(done.stdout)] == expected
     assert ("no matching space in the catalogue" in done.stderr) == (not expected)
     assert machine.requests == []
 

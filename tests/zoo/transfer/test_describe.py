@@ -11,6 +11,7 @@ from smile_runtime.errors import IntegrityError, SpaceError
 from smile_runtime.manifest import read_manifest
 from smile_runtime.space import open_space
 from smile_zoo.cli.describe import command
+from smile_zoo.cli.show import command as show
 from smile_zoo.transfer import describe
 
 
@@ -28,6 +29,19 @@ def test_texts_change_in_manifest_and_card(pbmc_copy: Path) -> None:
     assert "# Blood" in text
     assert text.endswith("My own words.\n")
     open_space(pbmc_copy, device="cpu")
+
+
+def test_the_intended_use_is_stated_shown_and_limited(pbmc_copy: Path) -> None:
+    use = "Label immune cells of human blood"
+    assert CliRunner().invoke(command, [str(pbmc_copy), "--intended-use", use]).exit_code == 0
+    assert read_manifest(pbmc_copy).intended_use == use
+    assert f"\n\n- Intended use: {use}\n- Organism: " in (pbmc_copy / "README.md").read_text("utf-8")
+    rows = [line.split("  ", 1) for line in CliRunner().invoke(show, [str(pbmc_copy)]).stdout.splitlines()]
+    assert ["intended use", use] in [[name, text.strip()] for name, text in rows[:4]]
+    with pytest.raises(SpaceError, match=r"length <= 100 - at `\$\.intended_use`"):
+        describe(pbmc_copy, intended_use="x" * 101)
+    with pytest.raises(SpaceError, match="the intended use '' states nothing"):
+        describe(pbmc_copy, intended_use=" ")
 
 
 def test_an_unclear_source_is_named(pbmc_copy: Path) -> None:

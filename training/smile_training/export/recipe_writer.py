@@ -5,6 +5,7 @@ from typing import Any
 
 import tomli_w
 
+RECIPE_NAME = "recipe.toml"
 _HEAD = """\
 # The recipe of this space, every setting resolved. To train it again:
 # smile-zoo train recipe.toml --data FOLDER

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -30,7 +29,6 @@ from smile_runtime.manifest import (
     MetricRecord,
     ReferenceRecord,
     SimilarityRecord,
-    SourceRecord,
     StressRecord,
     encode_manifest,
     weights_name,
@@ -40,7 +38,8 @@ from smile_runtime.space import Space, require_parity, write_parity
 from smile_training.data import Cells
 from smile_training.export.int8_writer import write_int8
 from smile_training.export.onnx_export import export_onnx, torch_embedding
-from smile_training.export.recipe_writer import write_recipe
+from smile_training.export.recipe_writer import RECIPE_NAME, write_recipe
+from smile_training.export.space_texts import recipe_document, source_records, space_texts
 from smile_training.export.sparse_writer import write_sparse
 from smile_training.model import TrainedEncoder
 from smile_training.recipe import Recipe
@@ -48,7 +47,6 @@ from smile_training.reference import fit_label_profiles
 
 N_PARITY_ROWS = 16
 BUILD_PACKAGES = ("smile-zoo", "torch", "onnx", "scikit-learn", "umap-learn", "numpy", "anndata")
-RECIPE_NAME = "recipe.toml"
 POINTS_NAME = "reference/points.safetensors"
 
 
@@ -132,19 +130,15 @@ def write_space(folder: Path, recipe: Recipe, contents: SpaceContents) -> Manife
         write_points(contents.points, folder / POINTS_NAME)
     else:
         shutil.copyfile(contents.onto.path / contents.onto.manifest.reference.points, folder / POINTS_NAME)
-    document = _recipe_document(recipe)
+    document = recipe_document(recipe)
     write_recipe(folder / RECIPE_NAME, document)
     manifest = Manifest(
         format=FORMAT,
         format_version=FORMAT_VERSION,
         name=recipe.name,
-        title=recipe.title,
-        description=recipe.description,
-        organism=recipe.organism,
-        tissue=recipe.tissue,
-        license=recipe.license,
+        **space_texts(recipe),
         variant=recipe.variant,
-        sources=_sources(recipe, contents.sha256),
+        sources=source_records(recipe, contents.sha256),
         encoders=encoders,
         reference=_reference_record(recipe, contents),
         metrics=contents.metrics,
@@ -173,19 +167,6 @@ def _reference_record(recipe: Recipe, contents: SpaceContents) -> ReferenceRecor
         n_neighbors=min(recipe.reference.n_neighbors, len(contents.points)),
         map_method=recipe.reference.map_method,
     )
-
-
-def _sources(recipe: Recipe, sha256: Mapping[str, list[str]]) -> list[SourceRecord]:
-    """Return the data sources of all modalities, each file once."""
-    records: dict[str, SourceRecord] = {}
-    for name, modality in recipe.modalities.items():
-        simulated = modality.data.simulate is not None
-        for source, digest in zip(modality.data.sources, sha256[name], strict=True):
-            record = SourceRecord(
-                name=source.name, license=source.license, url=source.url, sha256=digest, simulated=simulated
-            )
-            records.setdefault(f"{digest}{simulated}", record)
-    return list(records.values())
 
 
 def _copy_encoder(folder: Path, modality: str, record: EncoderRecord, source: Path) -> EncoderRecord:
@@ -265,21 +246,6 @@ def _parity_rows(
         X = t
     X[rng.random(shape) < 0.05] = np.nan
     return X.astype(np.float32), size_factor.astype(np.float32)
-
-
-def _recipe_document(recipe: Recipe) -> dict[str, Any]:
-    """Return the recipe for the manifest, without local folders."""
-    plain: dict[str, Any] = msgspec.to_builtins(recipe)
-    for modality in plain["modalities"].values():
-        path = modality["data"]["path"]
-        modality["data"]["path"] = (
-            _without_folder(path) if isinstance(path, str) else [_without_folder(each) for each in path]
-        )
-    return plain
-
-
-def _without_folder(path: str) -> str:
-    return Path(path).name if Path(path).is_absolute() else path
 
 
 def file_records(folder: Path) -> dict[str, FileRecord]:

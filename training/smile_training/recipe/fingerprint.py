@@ -9,5 +9,5 @@ from smile_training.recipe.records import Recipe
 
 def recipe_sha256(recipe: Recipe) -> str:
     """Return the sha256 of a resolved recipe, covering every setting that its metrics depend on."""
-    trained = msgspec.structs.replace(recipe, export=msgspec.UNSET)
+    trained = msgspec.structs.replace(recipe, export=msgspec.UNSET, intended_use=msgspec.UNSET)
     return hashlib.sha256(msgspec.json.encode(trained)).hexdigest()

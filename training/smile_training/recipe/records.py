@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from smile_runtime.manifest import AcceptedValues, Scaling
+from smile_runtime.manifest import AcceptedValues, IntendedUse, Scaling
 
 Variant = Literal["smile", "psmile", "mpsmile", "reference", "composition"]
 
@@ -280,6 +280,8 @@ class Recipe(Section, frozen=True, kw_only=True):
     title: str
     """Title on the card and in lists; the name unless stated."""
     description: str = NOT_STATED
+    intended_use: IntendedUse | msgspec.UnsetType = msgspec.UNSET
+    """What the space is good for, in about ten words."""
     organism: str = NOT_STATED
     """Scientific name of the species."""
     tissue: str = NOT_STATED

@@ -18,11 +18,22 @@ _LINE_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+ *")
 def print_json(data: Any) -> None:  # noqa: ANN401 (any JSON value)
     """Print data as JSON on stdout, with escapes for characters that its encoding lacks."""
     text = json_text(json.dumps(data, indent=2, ensure_ascii=False))
+    click.echo(text if _is_printable(text) else json.dumps(data, indent=2))
+
+
+def bar_text(fraction: float, width: int) -> str:
+    """Return a horizontal bar for a fraction of 1, which has this width in characters."""
+    block = "█" if _is_printable("█") else "#"
+    return block * round(min(max(fraction, 0.0), 1.0) * width)
+
+
+def _is_printable(text: str) -> bool:
+    """Return whether the encoding of stdout has all characters of a text."""
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
-        text = json.dumps(data, indent=2)
-    click.echo(text)
+        return False
+    return True
 
 
 def json_text(text: str) -> str:
@@ -55,15 +66,23 @@ def size_text(n_bytes: int) -> str:
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under a header in aligned columns, with numbers on the right."""
+    for line in table_lines(header, rows):
+        print_line(line)
+
+
+def table_lines(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Return the lines of a table, the header first, in aligned columns, with numbers on the right."""
     cells = [list(header), *([terminal_text(_cell_text(value)) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     numeric = [all(isinstance(row[column], int | float) for row in rows) for column in range(len(header))]
-    for row in cells:
-        padded = [
+    padded = [
+        [
             text.rjust(width) if right else text.ljust(width)
             for text, width, right in zip(row, widths, numeric, strict=True)
         ]
-        print_line("  ".join(padded).rstrip())
+        for row in cells
+    ]
+    return ["  ".join(row).rstrip() for row in padded]
 
 
 def print_fields(fields: Sequence[tuple[str, str]]) -> None:

@@ -14,6 +14,7 @@ from smile_zoo.transfer import describe
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--title", help="Title on the card and in lists.")
 @click.option("--description", help="Description in a few sentences.")
+@click.option("--intended-use", help="What the space is good for, in about ten words (at most 100 characters).")
 @click.option("--organism", help="Species of the reference cells, such as Homo sapiens.")
 @click.option("--tissue", help="Tissue of the reference cells.")
 @click.option("--license", help="License of the space, such as CC-BY-4.0.")

@@ -26,15 +26,15 @@ BUILT_IN = {
     "bundle": "Pack a SPACE into one file for a machine without a network.",
     "cache": "List and remove downloaded spaces.",
     "catalogue": "Update the catalogue.",
-    "demo": "Project the packaged example cells into the pbmc space.",
+    "demo": "Project packaged example cells into a SPACE.",
     "describe": "Change what a space DIRECTORY states about itself, without training it again.",
     "doctor": "Show what is installed and which devices work.",
-    "list": "List the spaces in the catalogue.",
+    "list": "List the spaces in the catalogue, by organism and tissue.",
     "project": "Project the cells of QUERY into SPACE and label them.",
     "publish": "Publish a space DIRECTORY on the Hugging Face Hub as REPO.",
     "pull": "Download a SPACE and verify it.",
     "search": "Search the catalogue, or the Hub with --hub.",
-    "show": "Describe a SPACE.",
+    "show": "Describe a SPACE and draw how well it labels cells.",
     "verify": "Check the files of a SPACE and its embedding on this machine.",
 }
 """Subcommands of this package and their lines of help, which stand here so that --help need not load them."""

@@ -1,11 +1,15 @@
 """``smile-zoo show``."""
 
+from collections.abc import Iterator, Sequence
+
 import click
 import msgspec
 
 from smile_runtime.cards import extension_text
+from smile_runtime.manifest import LabelColumn, undetermined_labels
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_fields, print_json, size_text
+from smile_zoo.cli.console import print_fields, print_json, print_line, size_text
+from smile_zoo.cli.figures import figure_tables
 from smile_zoo.transfer import PulledSpace, pull_manifest
 
 
@@ -13,7 +17,7 @@ from smile_zoo.transfer import PulledSpace, pull_manifest
 @click.argument("space")
 @options.as_json
 def command(space: str, *, as_json: bool) -> None:
-    """Describe a SPACE.
+    """Describe a SPACE and draw how well it labels cells.
 
     \b
     Example:
@@ -24,6 +28,11 @@ def command(space: str, *, as_json: bool) -> None:
         print_json(msgspec.to_builtins(pulled.manifest))
         return
     print_fields(_fields(pulled))
+    for title, lines in figure_tables(pulled.manifest):
+        print_line("")
+        print_line(title)
+        for line in lines:
+            print_line(f"  {line}")
 
 
 def _fields(pulled: PulledSpace) -> list[tuple[str, str]]:
@@ -32,6 +41,7 @@ def _fields(pulled: PulledSpace) -> list[tuple[str, str]]:
     rows = [
         ("name", manifest.name),
         ("title", manifest.title),
+        *([("intended use", manifest.intended_use)] if manifest.intended_use else []),
         ("organism", manifest.organism),
         ("tissue", manifest.tissue),
         ("variant", manifest.variant),
@@ -52,6 +62,7 @@ def _fields(pulled: PulledSpace) -> list[tuple[str, str]]:
     rows += [("reference", f"{reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells")]
     rows += [("extension", extension_text(manifest, each)) for each in manifest.extensions or ()]
     rows += [(f"labels, {column.name}", ", ".join(column.labels)) for column in reference.label_columns]
+    rows += _undetermined(reference.label_columns)
     rows += [] if reference.label_columns else [("labels", "none")]
     rows += [("source", f"{source.name} ({source.license})") for source in manifest.sources]
     rows += [
@@ -61,3 +72,12 @@ def _fields(pulled: PulledSpace) -> list[tuple[str, str]]:
     ]
     files = manifest.select()  # as in lists: without those for training
     return [*rows, ("files", f"{len(files)}, {size_text(sum(file.size for file in files.values()))}")]
+
+
+def _undetermined(columns: Sequence[LabelColumn]) -> Iterator[tuple[str, str]]:
+    """Yield the labels of each finer column that say nothing about it."""
+    for column, undetermined in zip(columns, undetermined_labels(columns), strict=True):
+        if any(undetermined):
+            names = [label for label, is_so in zip(column.labels, undetermined, strict=True) if is_so]
+            meaning = f"named like their {column.within}: the reference tells nothing finer of these cells"
+            yield f"undetermined, {column.name}", f"{', '.join(names)} ({meaning})"

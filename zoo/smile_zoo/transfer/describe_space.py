@@ -27,6 +27,7 @@ def describe(
     *,
     title: str | None = None,
     description: str | None = None,
+    intended_use: str | None = None,
     organism: str | None = None,
     tissue: str | None = None,
     license: str | None = None,  # noqa: A002 (the name in the manifest)
@@ -43,7 +44,7 @@ def describe(
     ----------
     folder_path
         Space directory.
-    title, description, organism, tissue, license
+    title, description, intended_use, organism, tissue, license
         New texts; None to keep the present ones. Genes of a query are matched by the names of the organism.
     source
         Name of the data source to change, which several files may share; None if there is only one.
@@ -71,6 +72,7 @@ def describe(
     texts = {
         "title": title,
         "description": description,
+        "intended_use": intended_use,
         "organism": organism,
         "tissue": tissue,
         "license": license,
@@ -106,7 +108,7 @@ def _stated(texts: dict[str, str | None]) -> dict[str, str]:
     given = {name: text.strip() for name, text in texts.items() if text is not None}
     for name, text in given.items():
         if is_unstated(text):
-            raise SpaceError(f"the {name} {text!r} states nothing; give the actual one")
+            raise SpaceError(f"the {name.replace('_', ' ')} {text!r} states nothing; give the actual one")
     return given
 
 
