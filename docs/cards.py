@@ -65,7 +65,7 @@ def packaged() -> list[Path]:
 
 def space_card(space: Path) -> str:
     """Return the card of a packaged space: generated from its manifest, with the author's text of the existing one."""
-    card = merge_card((space / CARD_NAME).read_text("utf-8"), render_card(read_manifest(space)))
+    card = merge_card((space / CARD_NAME).read_text("utf-8"), render_card(read_manifest(space), packaged=True))
     require_complete(card)
     return card
 

@@ -63,7 +63,7 @@ Bioinformatics 38(2):476-486. [10.1093/bioinformatics/btab706](https://doi.org/1
 """
 
 
-def render_card(manifest: Manifest, *, repo: str | None = None) -> str:
+def render_card(manifest: Manifest, *, repo: str | None = None, packaged: bool = False) -> str:
     """Render the card of a space as Markdown with YAML front matter.
 
     Parameters
@@ -71,10 +71,12 @@ def render_card(manifest: Manifest, *, repo: str | None = None) -> str:
     manifest
         Manifest of the space. Pictures are shown if they are among its files.
     repo
-        Hub repo, ``org/name``, from which the examples load the space; None to load it from the folder ``./NAME``.
+        Hub repo, ``org/name``, from which the examples load the space; None for a space that is on this machine.
+    packaged
+        Whether such a space is installed with smile-zoo, and loaded by its name; otherwise from the folder ``./NAME``.
     """
     section_texts = {
-        USE: usage(manifest, repo),
+        USE: usage(manifest, repo, packaged=packaged),
         TRAINING_DATA: sections.source_list(split_sources(manifest)[0]),
         ADDED_CELLS: sections.added_cells(manifest),
         "Preprocessing": sections.preprocessing(manifest),

@@ -57,11 +57,11 @@ ACCEPTED_VALUES = {
 """Descriptions of the values that an encoder accepts."""
 
 
-def usage(manifest: Manifest, repo: str | None) -> str:
-    """Return the examples for a space in a Hub repo, or in the folder ``./NAME`` if there is none."""
+def usage(manifest: Manifest, repo: str | None, *, packaged: bool) -> str:
+    """Return the examples for a space in a Hub repo, for a packaged one, or for the folder ``./NAME``."""
     modality, record = next(iter(manifest.encoders.items()))
     several = len(manifest.encoders) > 1
-    source = one_line(repo or f"./{manifest.name}")
+    source = one_line(repo or (manifest.name if packaged else f"./{manifest.name}"))
     shell = _SHELL.format(
         pull=f"smile-zoo pull {shlex.quote(source)}\n" if repo else "",
         source=shlex.quote(source),
@@ -73,7 +73,9 @@ def usage(manifest: Manifest, repo: str | None) -> str:
         written=", ".join(_written(manifest)),
     )
     modalities = f"`--modality` is one of: {', '.join(map(code, manifest.encoders))}.\n" if several else ""
-    return "\n".join(part for part in (shell, modalities, python, _onnx(manifest, record, repo)) if part)
+    return "\n".join(
+        part for part in (shell, modalities, python, _onnx(manifest, record, repo, packaged=packaged)) if part
+    )
 
 
 def _written(manifest: Manifest) -> list[str]:
@@ -81,17 +83,26 @@ def _written(manifest: Manifest) -> list[str]:
     return ['obsm["X_smile"]', *labels, 'obsm["X_smile_map"]']
 
 
-def _onnx(manifest: Manifest, record: EncoderRecord, repo: str | None) -> str:
-    download = f"hf download {shlex.quote(one_line(repo))} --local-dir {shlex.quote(one_line(manifest.name))}"
+def _onnx(manifest: Manifest, record: EncoderRecord, repo: str | None, *, packaged: bool) -> str:
     target = record.preprocessing.target_sum
     values = record.preprocessing.values
     return _ONNX.format(
-        folder=f"{code(download)} downloads it" if repo else code(f"./{manifest.name}"),
+        folder=_folder(manifest, repo, packaged=packaged),
         accepted="raw counts" if values == "expression" else ACCEPTED_VALUES[values],
         features=_quoted(record.features),
         size_factor=_UNIT_SIZE_FACTOR if target is None else _SIZE_FACTOR.format(target=target),
         graph=_quoted(record.graph),
     )
+
+
+def _folder(manifest: Manifest, repo: str | None, *, packaged: bool) -> str:
+    """Return the folder of the space, or the command that gets it."""
+    name = one_line(manifest.name)
+    if repo:
+        return f"{code(f'hf download {shlex.quote(one_line(repo))} --local-dir {shlex.quote(name)}')} downloads it"
+    if packaged:
+        return f"{code(f'smile-zoo pull {shlex.quote(name)} --to {shlex.quote(name)}')} copies it"
+    return code(f"./{name}")
 
 
 def _quoted(text: str) -> str:

@@ -304,6 +304,10 @@ def test_examples_name_the_folder_or_the_repository(pbmc, several):
     assert "pull" not in shell
     assert "smile-zoo project query.h5ad ./pbmc -o out.h5ad --report report.html\n" in shell
     assert 'space = smile_zoo.load("./pbmc")\n' in python
+    packaged = render_card(pbmc, packaged=True)
+    assert "smile-zoo project query.h5ad pbmc -o out.h5ad --report report.html\n" in examples(packaged, "bash")[0]
+    assert 'space = smile_zoo.load("pbmc")\n' in examples(packaged, "python")[0]
+    assert "`smile-zoo pull pbmc --to pbmc` copies it" in packaged
     published = render_card(several, repo="lab/several")
     (shell,), (python, _) = examples(published, "bash"), examples(published, "python")
     assert shell.splitlines()[1:] == [
