@@ -5,9 +5,9 @@
 A recipe is up to date if its figures, ``recipes/NAME.json``, carry its fingerprint, and so does the packaged space if
 there is one. If only its texts changed (title, description, intended use, organism, tissue, license, sources), the
 packaged space states the new ones without training. A space is packaged unless a baseline outperforms it on left-out
-cells by more than two standard errors of the difference over repeats, it holds simulated values, or a fact that
-publishing needs, such as the license of its data, is not stated. Its golden labels are written with it. At the end
-cards and tables of figures are written anew.
+cells by more than two standard errors of the difference over repeats, it holds simulated values, a fact that publishing
+needs, such as the license of its data, is not stated, or it takes more than 3 MB. Its golden labels are written with
+it. At the end cards and tables of figures are written anew.
 """
 
 import argparse
@@ -16,14 +16,13 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from smile_runtime.cards import unstated_facts
 from smile_runtime.cards.comparison import leading_baselines
-from smile_runtime.manifest import CARD_NAME, MetricRecord, read_manifest
+from smile_runtime.manifest import CARD_NAME, Manifest, read_manifest
 from smile_training.export import differs_in_texts_alone, rewrite_texts
 from smile_training.recipe import Recipe, read_recipe, recipe_sha256
 
@@ -32,6 +31,8 @@ RECIPES = ROOT / "training/recipes"
 SPACES = ROOT / "zoo/smile_zoo/spaces"
 GOLDEN_LABELS = ROOT / "tests/golden/golden_labels.py"
 STANDARD_ERRORS = 2.0
+MAX_PACKAGED_BYTES = 3_000_000
+"""Most bytes of a packaged space, without its weights for training."""
 
 
 def is_current(path: Path) -> bool:
@@ -66,7 +67,7 @@ def build(path: Path, data: Path, work: Path) -> str:
     printed = subprocess.run([sys.executable, "-c", program, *command], stdout=subprocess.PIPE, check=True).stdout
     figures = json.loads(printed) | {"space": recipe.name}
     path.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
-    if reason := reason_against(recipe, msgspec.convert(figures["metrics"], list[MetricRecord])):
+    if reason := reason_against(recipe, read_manifest(space)):
         shutil.rmtree(SPACES / recipe.name, ignore_errors=True)
         keep_labels(recipe.name, data)
         return f"not packaged: {reason}"
@@ -75,16 +76,19 @@ def build(path: Path, data: Path, work: Path) -> str:
     return "packaged"
 
 
-def reason_against(recipe: Recipe, metrics: Sequence[MetricRecord]) -> str:
+def reason_against(recipe: Recipe, manifest: Manifest) -> str:
     """Return why a space is not packaged; empty if it is."""
     if recipe.simulated:
         return f"{', '.join(recipe.simulated)} simulated"
     sources = [source for modality in recipe.modalities.values() for source in modality.data.sources]
     if facts := list(unstated_facts(recipe, sources)):
         return f"not stated: {', '.join(facts)}"
+    size = sum(file.size for file in manifest.select().values())
+    if size > MAX_PACKAGED_BYTES:
+        return f"{size / 1e6:.1f} MB, more than {MAX_PACKAGED_BYTES / 1e6:g}"
     behind = [
         f"{own.name}, {own.modality}: {own.mean:.3f}, {best.method} {best.mean:.3f}"
-        for own, best in leading_baselines(metrics)
+        for own, best in leading_baselines(manifest.metrics)
         if abs(best.mean - own.mean) > STANDARD_ERRORS * math.hypot(own.std, best.std) / math.sqrt(own.n_repeats)
     ]
     return "; ".join(behind)

@@ -42,6 +42,13 @@ def test_packaged_spaces_hold_the_figures_of_their_recipe() -> None:
         assert msgspec.to_builtins(read_manifest(space).metrics) == figures["metrics"]
 
 
+def test_packaged_spaces_are_small() -> None:
+    for space in SPACES:
+        assert sum(file.size for file in read_manifest(space).select().values()) <= 3_000_000, space.name
+    whole = sum(path.stat().st_size for space in SPACES for path in space.rglob("*") if path.is_file())
+    assert whole <= 25_000_000
+
+
 @pytest.fixture
 def docs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the scripts that write the documents importable."""
