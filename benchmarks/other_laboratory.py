@@ -7,6 +7,7 @@ wrong among the called labels. Baselines are trained on the cells of the space w
 """
 
 import argparse
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder of the data files")
-    folder = parser.parse_args().data
+    parser.add_argument("--json", action="store_true", help="print figures as JSON")
+    arguments = parser.parse_args()
+    folder = arguments.data
     space, recipe = smile_zoo.load("pbmc"), read_recipe(RECIPE)
     trained, _ = read_studies(folder)
     lupus = read_other_laboratory(folder, trained.features)["lupus"]
@@ -76,7 +79,11 @@ def main() -> None:
             )
         rows.append([f"{fraction:.0%}", *(f"{mean:.3f}" for mean in np.mean(figures, axis=0))])
     methods = [*peers, *(f"{name}, broad" for name in peers)]
-    print(markdown_table(["counts", "nearest", "called", "nearest, broad", "called, broad", "unknown", *methods], rows))
+    header = ["counts", "nearest", "called", "nearest, broad", "called, broad", "unknown", *methods]
+    if arguments.json:
+        print(json.dumps([dict(zip(header, row, strict=True)) for row in rows]))
+    else:
+        print(markdown_table(header, rows))
 
 
 def _share(right: NDArray[np.bool_], among: NDArray[np.bool_]) -> float:
