@@ -83,7 +83,8 @@ def render_card(manifest: Manifest, *, repo: str | None = None, packaged: bool =
         "Settings": sections.settings(manifest),
         "Figures": sections.figures(manifest),
         "Pictures": sections.pictures(manifest),
-        LIMITS: LIMITS_TEXT if sections.is_measured(manifest) else _UNMEASURED_LIMITS + _GENERAL_LIMITS,
+        LIMITS: sections.scope(manifest)
+        + (LIMITS_TEXT if sections.is_measured(manifest) else _UNMEASURED_LIMITS + _GENERAL_LIMITS),
         CITATION: CITATION_TEXT,
     }
     body = [sections.about(manifest), *(f"## {title}\n\n{text}" for title, text in section_texts.items() if text)]

@@ -6,6 +6,7 @@ from typing import Any
 from smile_runtime.cards.comparison import behind_baselines
 from smile_runtime.cards.extensions import extension_text, split_sources
 from smile_runtime.cards.markdown import code, escaped
+from smile_runtime.cards.statements import is_unstated
 from smile_runtime.cards.tables import markdown_table, metric_table
 from smile_runtime.cards.usage import ACCEPTED_VALUES
 from smile_runtime.manifest import (
@@ -110,6 +111,16 @@ def _within(column: LabelColumn, columns: Sequence[LabelColumn]) -> str:
         return ""
     finer = "; one named like it says nothing finer" if is_finer_level(column, columns) else ""
     return f" (each within one of {escaped(column.within)}{finer})"
+
+
+def scope(manifest: Manifest) -> str:
+    """Return the cells that a space is not for; empty unless it states its organism and tissue."""
+    if is_unstated(manifest.organism) or is_unstated(manifest.tissue):
+        return ""
+    return (
+        f"- Not for cells other than those of {escaped(manifest.tissue)} of {escaped(manifest.organism)}: they get the "
+        "nearest of its labels, and not all of them become `unknown`.\n"
+    )
 
 
 def is_simulated(manifest: Manifest) -> bool:
