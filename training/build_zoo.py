@@ -5,14 +5,13 @@
 A recipe is up to date if its figures, ``recipes/NAME.json``, carry its fingerprint, and so does the packaged space if
 there is one. If only its texts changed (title, description, intended use, organism, tissue, license, sources), the
 packaged space states the new ones without training. A space is packaged unless a baseline outperforms it on left-out
-cells by more than two standard errors of the difference over repeats, it holds simulated values, a fact that publishing
-needs, such as the license of its data, is not stated, or it takes more than 3 MB. Its golden labels are written with
-it. At the end cards and tables of figures are written anew.
+cells by more than chance (a paired test), it holds simulated values, a fact that publishing needs, such as the license
+of its data, is not stated, or it takes more than 3 MB. Its golden labels are written with it. At the end cards and
+tables of figures are written anew.
 """
 
 import argparse
 import json
-import math
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from smile_runtime.cards import unstated_facts
-from smile_runtime.cards.comparison import leading_baselines
+from smile_runtime.cards.comparison import is_behind, leading_baselines
 from smile_runtime.manifest import CARD_NAME, Manifest, read_manifest
 from smile_training.export import differs_in_texts_alone, rewrite_texts
 from smile_training.recipe import Recipe, read_recipe, recipe_sha256
@@ -30,7 +29,6 @@ ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "training/recipes"
 SPACES = ROOT / "zoo/smile_zoo/spaces"
 GOLDEN_LABELS = ROOT / "tests/golden/golden_labels.py"
-STANDARD_ERRORS = 2.0
 MAX_PACKAGED_BYTES = 3_000_000
 """Most bytes of a packaged space, without its weights for training."""
 
@@ -89,7 +87,7 @@ def reason_against(recipe: Recipe, manifest: Manifest) -> str:
     behind = [
         f"{own.name}, {own.modality}: {own.mean:.3f}, {best.method} {best.mean:.3f}"
         for own, best in leading_baselines(manifest.metrics)
-        if abs(best.mean - own.mean) > STANDARD_ERRORS * math.hypot(own.std, best.std) / math.sqrt(own.n_repeats)
+        if is_behind(own, best)
     ]
     return "; ".join(behind)
 

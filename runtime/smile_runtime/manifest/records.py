@@ -329,6 +329,8 @@ class MetricRecord(Record, frozen=True):
     """Standard deviation over repeats."""
     n_repeats: Count
     """Number of repeats."""
+    lead: Range | msgspec.UnsetType = msgspec.UNSET
+    """For labels of a baseline: 95% interval of how far the space leads it on the same cells, by a paired bootstrap."""
 
 
 class ExtensionRecord(Record, frozen=True):

@@ -15,6 +15,7 @@ from huggingface_hub.repocard_data import eval_results_to_model_index, model_ind
 from smile_runtime import Manifest, Space, SpaceError, project, read_manifest
 from smile_runtime.cards import metric_table
 from smile_runtime.cards.card import END, START, render_card
+from smile_runtime.cards.comparison import behind_baselines, is_behind
 from smile_runtime.cards.markdown import escaped
 from smile_runtime.manifest import ExtensionRecord, MetricRecord, SourceRecord, StressRecord
 from smile_zoo.transfer.card_merge import merge_card, require_complete
@@ -609,3 +610,30 @@ def test_added_cells_are_no_training_data(pbmc):
     assert f"cells; among them {text}\n" in card
     assert "Own" not in card.partition("\n---\n")[0]
     assert "## Added cells" not in render_card(pbmc)
+
+
+def metric(method: str, mean: float, std: float = 0.0, lead=msgspec.UNSET) -> MetricRecord:
+    return MetricRecord(
+        name="label transfer accuracy", modality="rna", method=method, mean=mean, std=std, n_repeats=4, lead=lead
+    )
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "behind"),
+    [
+        (metric("smile", 0.90), metric("pca", 0.91, lead=(-0.02, 0.001)), False),
+        (metric("smile", 0.90), metric("pca", 0.91, lead=(-0.02, -0.001)), True),
+        (metric("smile", 0.90, 0.01), metric("pca", 0.91, 0.01), False),  # without an interval: 2 standard errors
+        (metric("smile", 0.90, 0.01), metric("pca", 0.92, 0.01), True),
+    ],
+)
+def test_a_baseline_is_ahead_by_more_than_chance(own, other, behind):
+    assert is_behind(own, other) is behind
+
+
+def test_the_interval_of_a_lead_is_stated():
+    metrics = [metric("smile", 0.90), metric("pca", 0.91, lead=(-0.02, 0.001))]
+    assert behind_baselines(metrics) == (
+        "On held-out cells, a baseline outperforms the space in label transfer accuracy, rna "
+        "(0.900; pca: 0.910, difference -0.020 to +0.001)."
+    )

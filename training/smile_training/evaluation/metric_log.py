@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +13,7 @@ from smile_runtime.manifest import MetricRecord
 from smile_runtime.mapping import are_undetermined
 from smile_training.data import Dataset, rows_with_names
 from smile_training.evaluation import metrics
+from smile_training.evaluation.paired_interval import accuracy_of, lead_interval, macro_f1_of
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +23,7 @@ LABEL, BATCH, MODALITY = "silhouette by label", "silhouette by batch", "silhouet
 ARI, FOSCTTM = "ARI of clusters", "FOSCTTM"
 BATCH_LISI, LABEL_LISI = "iLISI of batches", "cLISI of labels"
 ALL_MODALITIES = "all"
+_LABEL_METRICS = {ACCURACY: (metrics.accuracy, accuracy_of), MACRO_F1: (metrics.macro_f1, macro_f1_of)}
 
 Embeddings = Mapping[str, metrics.Floats]
 """Embeddings of cells by modality, each of shape ``(n, n_latent)``."""
@@ -161,9 +164,12 @@ class MetricLog:
             known = [np.where((row >= 0) & telling, cells.label_ids[:, index], -1) for row in predicted]
             if not all((row >= 0).any() for row in known):
                 continue
-            for name, metric in ((ACCURACY, metrics.accuracy), (MACRO_F1, metrics.macro_f1)):
+            own = None if method == SMILE else self._predicted.get((source, SMILE, index))
+            for name, (metric, score) in _LABEL_METRICS.items():
                 title = self._title(f"{name}, {column.name}" if index else name)
-                records.append(metric_record(title, str(source), method, _by_repeat(metric, known, predicted)))
+                lead = None if own is None else lead_interval(score, known, own, predicted)
+                values = _by_repeat(metric, known, predicted)
+                records.append(metric_record(title, str(source), method, values, lead=lead))
         for (name, subject, method), by_repeat in self._values.items():
             values = [float(np.mean(each)) for each in by_repeat.values()]
             records.append(metric_record(self._title(name), subject, method, values))
@@ -179,7 +185,9 @@ def _by_repeat(
     return [metric(true, row) for true, row in zip(known, predicted, strict=True)]
 
 
-def metric_record(name: str, subject: str, method: str, values: Iterable[float]) -> MetricRecord:
+def metric_record(
+    name: str, subject: str, method: str, values: Iterable[float], *, lead: tuple[float, float] | None = None
+) -> MetricRecord:
     """Return the record of a metric measured in several repeats."""
     each = np.array(list(values), float)
     return MetricRecord(
@@ -189,4 +197,5 @@ def metric_record(name: str, subject: str, method: str, values: Iterable[float])
         mean=float(each.mean()),
         std=float(each.std()),
         n_repeats=len(each),
+        lead=msgspec.UNSET if lead is None else lead,
     )
