@@ -12,6 +12,8 @@ from smile_zoo.cli.project import command as project
 
 _QUERIES = {"pbmc": "query.h5ad"}
 """Packaged queries by the space that they are projected into."""
+_TARGET_SUM = "10000"
+"""Total that the cells of these queries were normalized to, of which they keep a part of the genes."""
 
 
 @click.command("demo")
@@ -27,7 +29,7 @@ _QUERIES = {"pbmc": "query.h5ad"}
 def command(ctx: click.Context, space: str, folder: Path, *, as_json: bool) -> None:
     """Project packaged example cells into a SPACE.
 
-    Embeds, labels and draws cells that no space was trained on: for pbmc, the default, 200 human immune cells. Writes
+    Embeds, labels and draws cells that no space was trained on: for pbmc, the default, 200 human blood cells. Writes
     demo.h5ad, the report demo.html and the picture demo.png, replacing them if they exist. Needs no network.
 
     \b
@@ -41,7 +43,7 @@ def command(ctx: click.Context, space: str, folder: Path, *, as_json: bool) -> N
             f"with: smile-zoo project query.h5ad {shlex.quote(space)} -o out.h5ad --report report.html"
         )
     query = Path(smile_zoo.__file__).parent / "demo" / _QUERIES[space]
-    arguments = [str(query), space, "-o", str(folder / "demo.h5ad"), "--force"]
+    arguments = [str(query), space, "-o", str(folder / "demo.h5ad"), "--force", "--target-sum", _TARGET_SUM]
     for name in ("demo.html", "demo.png"):
         arguments += ["--report", str(folder / name)]
     if as_json:
