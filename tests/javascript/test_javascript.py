@@ -152,8 +152,8 @@ def test_no_cells_give_no_embeddings(embed):
 
 
 TOO_FEW = (
-    "cell 0 has {} of the space's 1767 features, {}% of the encoder's feature weight (4.4% is needed); they are named "
-    "like LYZ, FTL, HLA-DRA; where cells leave out their zeros, give names\n"
+    "cell 0 has {} of the space's 2000 features, {}% of the encoder's feature weight (6.6% is needed); they are named "
+    "like HES4, ISG15, AGRN; where cells leave out their zeros, give names\n"
 )
 
 
@@ -163,7 +163,7 @@ TOO_FEW = (
         ([], ["atac"], "pbmc has no modality atac; choose one of: rna\n"),
         ([], ["toString"], "pbmc has no modality toString; choose one of: rna\n"),
         ([{"ENSG00000090382": 3}], [], TOO_FEW.format(0, "0.0")),
-        ([{"LYZ": 3}], [], TOO_FEW.format(1, "0.1")),
+        ([{"LYZ": 3}], [], TOO_FEW.format(1, "0.2")),
         ([{"LYZ": -1}], [], "cell 0 has LYZ = -1; numbers of at least 0 are needed\n"),
         ([{"LYZ": "3"}], [], "cell 0 has LYZ = 3, a string; numbers of at least 0 are needed\n"),
         ("id\tLYZ\na\t\n", [], "cell 0 has LYZ = NaN; numbers of at least 0 are needed\n"),

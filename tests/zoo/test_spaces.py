@@ -29,14 +29,14 @@ def edit_manifest(space: Path, edit: Callable[[dict[str, Any]], object]) -> None
 
 def test_list(run) -> None:
     (pbmc,) = (entry for entry in json.loads(run("list", "--json").stdout) if entry["name"] == "pbmc")
-    assert pbmc["n_cells"] == 900
+    assert pbmc["n_cells"] == 8397
     assert pbmc["modalities"] == ["rna"]
     assert pbmc["local"] is True
     assert "intended_use" in pbmc
     lines = run("list").stdout.splitlines()
     assert "Homo sapiens: blood" in lines
     (row,) = (line.split() for line in lines if line.startswith("  pbmc "))
-    assert row == ["pbmc", "rna", "900", *size_text(pbmc["size"]).split(), "yes"]
+    assert row == ["pbmc", "rna", "8,397", *size_text(pbmc["size"]).split(), "yes"]
 
 
 def test_list_without_matches(run) -> None:
@@ -47,12 +47,12 @@ def test_list_without_matches(run) -> None:
 
 def test_show(run) -> None:
     shown = json.loads(run("show", "pbmc", "--json").stdout)
-    assert shown["encoders"]["rna"]["n_features"] == 1767
+    assert shown["encoders"]["rna"]["n_features"] == 2000
     text = run("show", "pbmc").stdout
     labels = {line.split("  ")[0]: line for line in text.splitlines() if line.startswith("labels, ")}
-    assert list(labels) == ["labels, cell_type", "labels, cell_type_broad"]
-    assert "Mono_CD14, Mono_CD16" in labels["labels, cell_type"]
-    assert "MK, Mono, NK" in labels["labels, cell_type_broad"]
+    assert list(labels) == ["labels, cell_type", "labels, cell_type_broad", "labels, cell_type_fine"]
+    assert "CD14 Mono, CD16 Mono" in labels["labels, cell_type"]
+    assert "Megakaryocyte, Mono, NK" in labels["labels, cell_type_broad"]
     assert "label transfer accuracy" in text
 
 
@@ -69,25 +69,20 @@ def test_show_draws_the_figures(pbmc_copy: Path, monkeypatch: pytest.MonkeyPatch
         "label transfer of left-out batches, rna",
         "stress test of left-out cells of known types, rna",
     ]
-    assert left_out[2].split() == ["accuracy", "smile", "0.945", block * 28]
-    assert batches[-1].split() == ["macro-F1", "logistic", "regression", "0.789", block * 24]
-    assert stress[2].split() == ["100%", "of", "counts", "0.939", block * 19, "0.250", block * 5]
+    assert left_out[2].split() == ["accuracy", "smile", "0.959", block * 29]
+    assert batches[-1].split() == ["macro-F1", "logistic", "regression", "0.611", block * 18]
+    assert stress[2].split() == ["100%", "of", "counts", "0.960", block * 19, "0.250", block * 5]
     assert stress[-1].split()[:3] == ["5%", "of", "features"]
     assert max(len(line) for table in tables for line in table.splitlines()) <= 80
 
 
-def test_show_explains_undetermined_labels(run, pbmc_copy: Path) -> None:
-    assert "undetermined" not in run("show", pbmc_copy).stdout
-
-    def add_finer(document: dict[str, Any]) -> None:
-        columns = document["reference"]["label_columns"]
-        labels = columns[0]["labels"]
-        finer = {"labels": [*labels, "NK_CD56", "B_naive"], "parents": [*range(len(labels)), labels.index("NK"), 0]}
-        columns.append({"name": "fine", "within": "cell_type", **finer})
-
-    edit_manifest(pbmc_copy, add_finer)
-    (line,) = (line for line in run("show", pbmc_copy).stdout.splitlines() if line.startswith("undetermined, fine "))
-    assert line.endswith("  B, NK (named like their cell_type: the reference tells nothing finer of these cells)")
+def test_show_explains_undetermined_labels(run) -> None:
+    assert "undetermined" not in run("show", "mouse-marrow").stdout
+    lines = run("show", "pbmc").stdout.splitlines()
+    (line,) = (line for line in lines if line.startswith("undetermined, cell_type_fine "))
+    assert line.endswith(
+        "  B, CD4 T, CD8 T (named like their cell_type: the reference tells nothing finer of these cells)"
+    )
 
 
 def test_show_of_an_extended_space(run, pbmc_copy: Path) -> None:

@@ -97,7 +97,7 @@ def test_front_matter_of_pbmc(card):
     fields = front(card)
     assert list(fields) == ["library_name", "license", "tags", "model-index"]
     assert fields["library_name"] == "smile-zoo"
-    assert fields["license"] == "cc-by-4.0"
+    assert fields["license"] == "cc-by-sa-4.0"
     assert fields["tags"] == [
         *("single-cell", "biology", "genomics", "onnx", "contrastive-learning"),
         *("homo-sapiens", "blood", "rna"),
@@ -169,14 +169,16 @@ def test_no_figures(pbmc):
 
 def test_what_it_is(several):
     content = render_card(several)
-    assert "- Encoders: rna, 1,767 features; adt, 134 features; atac_simulated, 20,000 features; hic, 1,767" in content
+    rna, reference = f"{several.encoders['rna'].n_features:,}", several.reference
+    primary, broad, fine = (", ".join(column.labels) for column in reference.label_columns)
+    assert f"- Encoders: rna, {rna} features; adt, 134 features; atac_simulated, 20,000 features; hic, {rna}" in content
     assert "- Organism: Mus musculus; tissue: frontal cortex, hippocampus\n" in content
-    assert "- Reference: 299 landmarks for 900 cells\n" in content
+    assert f"- Reference: {reference.n_points:,} landmarks for {reference.n_cells:,} cells\n" in content
     within = "cell_type (each within one of cell_type_broad)"
-    assert f'- Labels, {within}, in `obs["smile_label"]`: B, DC, HSC, MK, Mono_CD14, Mono_CD16, NK, T_CD4' in content
-    assert (
-        '- Labels, cell_type_broad, in `obs["smile_label_cell_type_broad"]`: B, DC, HSC, MK, Mono, NK, T\n' in content
-    )
+    assert f'- Labels, {within}, in `obs["smile_label"]`: {primary}\n' in content
+    assert f'- Labels, cell_type_broad, in `obs["smile_label_cell_type_broad"]`: {broad}\n' in content
+    within = "cell_type_fine (each within one of cell_type; one named like it says nothing finer)"
+    assert f'- Labels, {within}, in `obs["smile_label_cell_type_fine"]`: {fine}\n' in content
     assert "must not be published" in content
 
 
@@ -239,14 +241,16 @@ def test_figures_and_calibration(several):
     assert "| label transfer accuracy | rna | 0.951 ± 0.250 | 0.900 ± 0.250 |" in text
     assert "| label transfer accuracy, cell_type_broad | rna | 0.989 ± 0.250 |  |" in text
     assert "| FOSCTTM | adt and rna | 0.125 ± 0.250 |  |" in text
-    errors = {
-        name: f"{each.expected_calibration_error:.3f}" for name, each in several.encoders["rna"].calibrations.items()
-    }
-    assert list(errors) == ["cell_type", "cell_type_broad"]
-    assert text.rstrip().split("\n")[-6:] == [
-        f"| {modality} | {name} | {error} | 900 |"
-        for modality in ("rna", "adt", "atac_simulated")
-        for name, error in errors.items()
+    calibrations = several.encoders["rna"].calibrations
+    assert list(calibrations) == ["cell_type", "cell_type_broad", "cell_type_fine"]
+    assert calibrations["cell_type"].n_cells == several.reference.n_cells
+    assert text.rstrip().split("\n")[-10:] == [
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {modality} | {name} | {each.expected_calibration_error:.3f} | {each.n_cells:,} |"
+            for modality in ("rna", "adt", "atac_simulated")
+            for name, each in calibrations.items()
+        ),
     ]
 
 
@@ -416,23 +420,26 @@ Words before.
 
 
 def test_own_text_is_kept_and_the_rest_made_anew(pbmc, card):
-    old = MINE + card.split("---\n\n", 1)[1].replace("# PBMC", "# Changed by hand") + "\n## My notes\n\nWords after.\n"
+    heading = f"# {pbmc.title}\n"
+    assert heading in card
+    old = MINE + card.split("---\n\n", 1)[1].replace(heading, "# Changed by hand\n")
+    old += "\n## My notes\n\nWords after.\n"
     merged = merge_card(old, card)
     fields = front(merged)
     assert {key: fields[key] for key in ("license", "language", "base_model")} == {
-        "license": "cc-by-4.0",
+        "license": pbmc.license.lower(),
         "language": "en",
         "base_model": "lab/other",
     }
     assert "license_name" not in fields
     assert fields["tags"] == [*front(card)["tags"], "mine"]
     assert fields["model-index"] == front(card)["model-index"]
-    assert f"---\n\nWords before.\n\n{START}\n\n# PBMC," in merged
+    assert f"---\n\nWords before.\n\n{START}\n\n{heading}" in merged
     assert merged.endswith(f"{END}\n\n## My notes\n\nWords after.\n")
     assert "Changed by hand" not in merged
     newer = render_card(replace(pbmc, title="Another title"))
     assert "# Another title" in merge_card(merged, newer)
-    assert "# PBMC" not in merge_card(merged, newer)
+    assert heading not in merge_card(merged, newer)
 
 
 def test_a_card_without_marks_comes_after_the_generated_part(card):
@@ -505,16 +512,17 @@ def test_every_card_is_complete(card, several):
     ("old", "new", "missing"),
     [
         ("library_name: smile-zoo\n", "", "library_name"),
-        ("license: cc-by-4.0\n", "license:\n", "license"),
-        ("# PBMC, three 10x chemistries", "# ", "a title"),
-        ("# PBMC, three 10x chemistries", "```bash\n# no title\n```", "a title"),
+        ("license: {license}\n", "license:\n", "license"),
+        ("# {title}", "# ", "a title"),
+        ("# {title}", "```bash\n# no title\n```", "a title"),
         ("## How to use it", "## Something", "the section 'How to use it'"),
         ("## Training data", "### Training data", "the section 'Training data'"),
         ("## Limits and misuse", "", "the section 'Limits and misuse'"),
         ("## Citation", "Citation", "the section 'Citation'"),
     ],
 )
-def test_an_incomplete_card_is_refused(card, old, new, missing):
+def test_an_incomplete_card_is_refused(pbmc, card, old, new, missing):
+    old = old.format(license=pbmc.license.lower(), title=pbmc.title)
     assert old in card
     with pytest.raises(SpaceError, match=rf"^the card lacks {missing};"):
         require_complete(card.replace(old, new))

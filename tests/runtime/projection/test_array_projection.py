@@ -27,10 +27,11 @@ def test_results_are_those_of_project(counts, space, form):
     np.testing.assert_array_equal(result.nearest_labels, counts.obs["smile_nearest_label"].astype(str))
     np.testing.assert_array_equal(result.confidence, counts.obs["smile_confidence"])
     np.testing.assert_array_equal(result.similarity, counts.obs["smile_similarity"])
-    broad = result.columns["cell_type_broad"]
-    np.testing.assert_array_equal(broad.labels, counts.obs["smile_label_cell_type_broad"].astype(str))
-    np.testing.assert_array_equal(broad.confidence, counts.obs["smile_confidence_cell_type_broad"])
-    assert list(result.columns) == ["cell_type", "cell_type_broad"]
+    assert list(result.columns) == ["cell_type", "cell_type_broad", "cell_type_fine"]
+    for name in ("cell_type_broad", "cell_type_fine"):
+        level = result.columns[name]
+        np.testing.assert_array_equal(level.labels, counts.obs[f"smile_label_{name}"].astype(str))
+        np.testing.assert_array_equal(level.confidence, counts.obs[f"smile_confidence_{name}"])
     assert result.provenance["manifest_sha256"] == space.manifest_sha256
 
 

@@ -75,7 +75,7 @@ def odd(value: float) -> Callable[[np.ndarray], np.ndarray]:
         ("weight", odd(np.inf), "1 values of 'weight' that are infinite"),
         ("weight", odd(-1), "points without cells"),
         ("map", odd(np.nan), "2 values of 'map' that are infinite"),
-        ("label", odd(9), "points without a label"),
+        ("label", lambda array: odd(array[:, 0].max() + 1)(array), "points without a label of 'cell_type'"),
         ("label", lambda array: array.astype(np.int32), "'label' of type int32"),
         ("modality", odd(1), "points of an unknown modality"),
     ],
@@ -128,14 +128,16 @@ def test_encoder_is_compared_with_torch_once(pbmc_path, counts, monkeypatch):
 
 def test_other_width_of_the_sparse_files_is_rejected(edit_manifest, counts):
     space = open_space(edit_manifest(lambda document: document["encoders"]["rna"]["sparse"].update(width=49)))
-    with pytest.raises(SpaceError, match=r"arrays of shapes .*\(9, 50\).*, not .*\(9, 49\)"):
+    n = len(space.manifest.reference.label_columns[0].labels)
+    with pytest.raises(SpaceError, match=rf"arrays of shapes .*\({n}, 50\).*, not .*\({n}, 49\)"):
         project(counts, space)
 
 
 def test_text_of_an_encoder_has_five_lines(pbmc_path):
-    lines = repr(open_space(pbmc_path, device="cpu").encoder()).splitlines()
+    encoder = open_space(pbmc_path, device="cpu").encoder()
+    lines = repr(encoder).splitlines()
     assert lines[0] == "Encoder rna"
-    assert lines[1].startswith("  features: 1,767, such as ")
+    assert lines[1].startswith(f"  features: {encoder.record.n_features:,}, such as ")
     assert lines[2] == "  embedding: 128 dimensions"
     assert lines[3].startswith("  values: expression, scaled to ")
     assert lines[4].endswith("(float32), device cpu")
@@ -143,12 +145,15 @@ def test_text_of_an_encoder_has_five_lines(pbmc_path):
 
 
 def test_text_of_a_space_has_five_lines(pbmc_path):
-    lines = repr(open_space(pbmc_path, revision="packaged")).splitlines()
-    assert lines[0] == "Space pbmc: PBMC, three 10x chemistries"
+    space = open_space(pbmc_path, revision="packaged")
+    lines, reference = repr(space).splitlines(), space.manifest.reference
+    cells = f"{reference.n_cells:,} cells as {reference.n_points:,} landmarks"
+    primary, broad, fine = (len(column.labels) for column in reference.label_columns)
+    assert lines[0] == f"Space pbmc: {space.manifest.title}"
     assert lines[1:4] == [
         "  cells of: Homo sapiens, blood",
         "  encoders: rna (float32)",
-        "  reference: 900 cells as 299 landmarks; labels: 9 of cell_type, 7 of cell_type_broad",
+        f"  reference: {cells}; labels: {primary} of cell_type, {broad} of cell_type_broad, {fine} of cell_type_fine",
     ]
     assert lines[4].startswith(f"  source: packaged, {pbmc_path}, manifest sha256 ")
     assert len(lines) == 5

@@ -159,3 +159,10 @@ def test_labels_that_leave_the_level_open_are_not_counted() -> None:
     record = calibrate([open_cells], [], [], 0, None)
     assert set(record.probability) == {1.0}
     assert record.n_cells == 200
+
+
+def test_only_cells_that_count_are_counted() -> None:
+    """A doublet has the name of one of its cells, which may be one whose level is open."""
+    cells = queried(np.arange(100) % 5 > 0, np.linspace(0.3, 1, 100, dtype=np.float32), np.zeros(100))
+    open_level = replace(cells, determined=np.arange(100)[:, None] < 60)
+    assert calibrate([open_level], [], [cells], 0, RECORD).n_cells == 60

@@ -39,14 +39,7 @@ def test_figures_were_measured_with_the_current_recipe(path: Path) -> None:
 def test_packaged_spaces_hold_the_figures_of_their_recipe() -> None:
     for space in SPACES:
         figures = json.loads((ROOT / f"training/recipes/{space.name}.json").read_text("utf-8"))
-        assert msgspec.to_builtins(read_manifest(space).metrics) == figures["metrics"]
-
-
-def test_packaged_spaces_are_small() -> None:
-    for space in SPACES:
-        assert sum(file.size for file in read_manifest(space).select().values()) <= 3_000_000, space.name
-    whole = sum(path.stat().st_size for space in SPACES for path in space.rglob("*") if path.is_file())
-    assert whole <= 25_000_000
+        assert json.loads(msgspec.json.encode(read_manifest(space).metrics)) == figures["metrics"]
 
 
 @pytest.fixture
@@ -118,9 +111,9 @@ def test_a_packaged_card_is_rewritten_only_if_it_is_outdated(pbmc_copy: Path) ->
     cards.renew(pbmc_copy)
     assert (config.stat().st_mtime_ns, config.read_bytes()) == (touched, before)
 
-    card.write_text(card.read_text("utf-8").replace("# PBMC", "# Something else") + "\nMy own text.\n", "utf-8")
+    card.write_text(card.read_text("utf-8").replace("# Human PBMC", "# Something else") + "\nMy own text.\n", "utf-8")
     cards.renew(pbmc_copy)
-    assert "# PBMC" in card.read_text("utf-8")
+    assert "# Human PBMC" in card.read_text("utf-8")
     assert card.read_text("utf-8").endswith("\nMy own text.\n")
     open_space(pbmc_copy, device="cpu")
 
@@ -149,7 +142,8 @@ def test_a_recipe_with_new_texts_is_described_again_without_training(zoo: Module
     assert zoo.is_current(path)
     manifest = read_manifest(space)
     assert (manifest.title, manifest.intended_use) == ("Blood", "Label any blood")
-    assert {source.name for source in manifest.sources} == {"Some cells"}
+    names = [source.name for source in before.sources]
+    assert [source.name for source in manifest.sources] == ["Some cells", *names[1:]]
     assert [source.sha256 for source in manifest.sources] == [source.sha256 for source in before.sources]
     assert (manifest.encoders, manifest.metrics) == (before.encoders, before.metrics)
     assert read_recipe(space / "recipe.toml") == read_recipe(path)

@@ -27,19 +27,19 @@ def test_project_writes_fields_reports_and_table(run, query: Path, tmp_path: Pat
     assert sum(int(line.split()[1]) for line in done.stdout.splitlines()[1:]) == 30
     assert (tmp_path / "map.png").read_bytes().startswith(PNG)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["map.png", "out.h5ad", "query.h5ad", "report.html"]
-    assert re.search(r"30 cells \(counts\) into pbmc: [\d.]+% unknown; 1,767 of 1,767 features", done.stderr)
+    assert re.search(r"30 cells \(counts\) into pbmc: [\d.]+% unknown; 2,000 of 2,000 features", done.stderr)
 
 
 def test_stdout_is_the_json_summary_alone(run, query: Path) -> None:
     done = run("project", query, "pbmc", "-o", "out.h5ad", "--key-added", "mine", "--json")
     summary = json.loads(done.stdout)
     assert summary["n_cells"] == 30
-    assert summary["n_features_matched"] == 1767
+    assert summary["n_features_matched"] == 2000
     assert summary["n_features_missing"] == 0
     assert summary["values"] == "counts"
     assert sum(row["n_cells"] for row in summary["labels"]["cell_type"]) == 30
     assert sum(row["fraction"] for row in summary["labels"]["cell_type"]) == pytest.approx(1)
-    assert list(summary["labels"]) == ["cell_type", "cell_type_broad"]
+    assert list(summary["labels"]) == ["cell_type", "cell_type_broad", "cell_type_fine"]
     assert summary["batches"] == {}
     n_cells = {row["label"]: row["n_cells"] for row in summary["labels"]["cell_type"]}
     assert summary["fraction_unknown"] == pytest.approx(n_cells.get("unknown", 0) / 30)
@@ -164,8 +164,8 @@ def test_demo(run, tmp_path: Path) -> None:
     assert "200 query cells" in (tmp_path / "demo.html").read_text("utf-8")
     demo = anndata.read_h5ad(tmp_path / "demo.h5ad")
     lyz, cd3 = (np.asarray(demo[:, gene].X.todense()).ravel() for gene in ("LYZ", "CD3D"))
-    monocyte = demo.obs["smile_label"].str.startswith("Mono").to_numpy()
-    t_cell = demo.obs["smile_label"].str.startswith("T_").to_numpy()
+    monocyte = demo.obs["smile_label"].str.endswith("Mono").to_numpy()
+    t_cell = demo.obs["smile_label"].str.endswith(" T").to_numpy()
     assert lyz[monocyte].mean() > 2 * lyz[t_cell].mean()
     assert cd3[t_cell].mean() > 2 * cd3[monocyte].mean()
 
@@ -228,7 +228,7 @@ def rename_features(path: Path) -> None:
         (None, ["--modality", "atac"], ["no 'atac' encoder", "it has: rna"]),
         (change_values(lambda data: data.__setitem__(0, -1)), [], ["1 values are negative", "(--layer)"]),
         (change_values(lambda data: data.__setitem__(0, np.nan)), [], ["2 different sets of features", "cell 0"]),
-        (rename_features, [], ["none of the space's 1,767 features is in the query", "'NM_000000'", "adata.var_names"]),
+        (rename_features, [], ["none of the space's 2,000 features is in the query", "'NM_000000'", "adata.var_names"]),
         (None, ["--device", "cuda"], ["CUDA does not work", "--device cpu"]),
         (None, ["--precision", "int8"], ["the space pbmc has no int8 graph", "--precision float32"]),
     ],

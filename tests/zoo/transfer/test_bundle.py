@@ -263,7 +263,7 @@ NO_BUNDLE = "is not a bundle"
         (lambda it: it[1:], "bundle.json is missing or misplaced; make it with: smile-zoo bundle"),
         (lambda it: [it[1], it[0], *it[2:]], "bundle.json is missing or misplaced"),
         (lambda it: [it[0], *it[2:]], "config.json is missing or misplaced"),
-        (lambda it: it[:2], "lacks features/rna.tsv"),
+        (lambda it: it[:2], "lacks confusion.png"),
         (lambda it: [], NO_BUNDLE),
         (lambda it: changed(it, "bundle.json", b"{}"), NO_BUNDLE),
         (lambda it: changed(it, "bundle.json", b"\xff"), NO_BUNDLE),

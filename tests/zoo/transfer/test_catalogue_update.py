@@ -17,7 +17,7 @@ LINE = PACKAGED[0]
 OTHERS = {line["name"] for line in PACKAGED[1:]}
 BLOOD: dict[str, Any] = {"name": "blood", "repo": "org/blood", "revision": "b" * 40}
 MOUSE = {
-    "name": "mouse-skin",
+    "name": "wild-mouse",
     "repo": "org/skin",
     "revision": "a" * 40,
     "title": "Skin, RNA and ATAC",
@@ -72,9 +72,9 @@ def test_update_lists_published_spaces(hub, machine, pbmc) -> None:
     hub.commit(REPO, {"catalogue.jsonl": lines(MOUSE, first)})
     done = machine.run("catalogue", "update")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "2 spaces, 1 of them new: mouse-skin\n" in done.stderr
+    assert "2 spaces, 1 of them new: wild-mouse\n" in done.stderr
     table = shown(machine.run("list").stdout)
-    assert [line.split()[0] for line in table] == ["blood", "pbmc", "mouse-skin"]
+    assert [line.split()[0] for line in table] == ["blood", "pbmc", "wild-mouse"]
     assert [line.endswith("yes") for line in table] == [True, True, False]
     assert machine.leftovers() == []
 
@@ -84,7 +84,7 @@ def test_update_from_another_repo_and_revision(hub, machine) -> None:
     hub.tag("org/mine", "v1")
     hub.commit("org/mine", {"catalogue.jsonl": lines(BLOOD, MOUSE)})
     assert machine.json("catalogue", "update", "--repo", "org/mine", "--revision", "v1")["spaces"] == ["blood"]
-    assert machine.json("catalogue", "update", "--repo", "org/mine")["new"] == ["mouse-skin"]
+    assert machine.json("catalogue", "update", "--repo", "org/mine")["new"] == ["wild-mouse"]
     assert updated(machine) == lines(BLOOD, MOUSE)
 
 
@@ -126,7 +126,7 @@ def test_failed_update_keeps_the_earlier_catalogue(
         return
     hub.faults.clear()
     hub.commit(REPO, {"catalogue.jsonl": lines(MOUSE)})
-    assert machine.json("catalogue", "update")["new"] == ["mouse-skin"]
+    assert machine.json("catalogue", "update")["new"] == ["wild-mouse"]
     assert updated(machine) == lines(MOUSE)
 
 
@@ -178,10 +178,10 @@ def test_damaged_catalogue_is_ignored(hub, machine, catalogue) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["list", "--organism", "mus MUSCULUS"], ["mouse-skin"]),
+        (["list", "--organism", "mus MUSCULUS"], ["wild-mouse"]),
         (["list", "--modality", "rna", "--tissue", "blood"], ["blood", "pbmc"]),
         (["list", "--modality", "at"], []),
-        (["search", "skin rna"], ["mouse-skin"]),
+        (["search", "skin rna"], ["wild-mouse"]),
     ],
 )
 def test_list_and_search_filter_the_catalogue(machine, catalogue, arguments: list[str], expected: list[str]) -> None:

@@ -258,10 +258,11 @@ def test_dry_run_writes_nothing(hub, machine, pbmc, published_commit) -> None:
 
 
 def test_author_text_of_the_card_on_the_hub_is_kept(hub, machine, pbmc, published_commit) -> None:
-    card = hub.files(REPO)["README.md"].decode()
+    card, heading = hub.files(REPO)["README.md"].decode(), f"# {read_manifest(pbmc.path).title}\n"
+    assert card.count(heading) == 1
     card = card.replace("library_name: smile-zoo\n", "library_name: smile-zoo\nco2_eq_emissions: 7\n")
     card = card.replace("- single-cell\n", "- single-cell\n- mine\n").replace(START, f"Of the author.\n\n{START}")
-    card = card.partition(END)[0].replace("PBMC, three", "PBMC, four") + f"{END}\n\nAsk me.\n"
+    card = card.partition(END)[0].replace(heading, "# Another title\n") + f"{END}\n\nAsk me.\n"
     parent = hub.commit(REPO, {"README.md": card.encode()})
     done = machine.run("publish", pbmc.path, REPO)
     assert done.returncode == 0, done.stderr
@@ -271,7 +272,7 @@ def test_author_text_of_the_card_on_the_hub_is_kept(hub, machine, pbmc, publishe
     fields, _, body = content.decode().removeprefix("---\n").partition("---\n")
     assert "co2_eq_emissions: 7\n" in fields
     assert "- rna\n- mine\n" in fields
-    assert body.startswith(f"\nOf the author.\n\n{START}\n\n# PBMC, three 10x")
+    assert body.startswith(f"\nOf the author.\n\n{START}\n\n{heading}")
     assert body.partition(END)[2] == "\n\nAsk me.\n"
     assert hub.files(REPO)["config.json"] == pbmc.files["config.json"]
     assert hub.repos[REPO].main.parent == parent

@@ -92,12 +92,13 @@ def pool_calibrations(one: CalibrationRecord, other: CalibrationRecord) -> Calib
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Evidence:
-    """Terms of the evidence for labels, whether these are right, and weights and names of the cells."""
+    """Terms of the evidence for labels, whether these are right, weights and names of the cells; which are single."""
 
     terms: NDArray[np.float64]
     right: NDArray[np.bool_]
     weight: NDArray[np.float64]
     names: NDArray[np.object_]
+    single: NDArray[np.bool_]
 
     @classmethod
     def of(
@@ -121,6 +122,7 @@ class _Evidence:
             right=np.concatenate([right[counted] for _, counted, right in parts]),
             weight=np.concatenate(weights),
             names=np.concatenate([each.names[counted] for each, counted, _ in parts]),
+            single=np.arange(sum(map(len, weights))) < n_cells,
         )
 
     def subset(self, rows: NDArray[np.bool_]) -> "_Evidence":
@@ -130,6 +132,7 @@ class _Evidence:
             right=self.right[rows],
             weight=self.weight[rows],
             names=self.names[rows],
+            single=self.single[rows],
         )
 
 
@@ -157,7 +160,7 @@ def _fit(
         evidence=[float(each) for each in fit.X_thresholds_],
         probability=[float(each) for each in fit.y_thresholds_],
         expected_calibration_error=error,
-        n_cells=len(np.unique(evidence.names)),
+        n_cells=len(np.unique(evidence.names[evidence.single])),
         weights=weights,
     )
 
