@@ -56,7 +56,7 @@ def main() -> None:
         figures = []
         for seed in SEEDS if fraction < 1 else [0]:
             query.X = thinned(counts, fraction, seed)
-            smile_runtime.project(query, space)
+            smile_runtime.project(query, space, overwrite=True)
             obs = query.obs
             cells = dense(
                 replace(lupus, raw=thinned(scipy.sparse.csr_matrix(np.nan_to_num(lupus.raw)), fraction, seed))
