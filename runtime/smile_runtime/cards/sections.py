@@ -118,7 +118,7 @@ def scope(manifest: Manifest) -> str:
     if is_unstated(manifest.organism) or is_unstated(manifest.tissue):
         return ""
     return (
-        f"- Not for cells other than those of {escaped(manifest.tissue)} of {escaped(manifest.organism)}: they get the "
+        f"- Only for cells of {escaped(manifest.organism)}, from: {escaped(manifest.tissue)}. Other cells get the "
         "nearest of its labels, and not all of them become `unknown`.\n"
     )
 

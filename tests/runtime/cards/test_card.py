@@ -299,11 +299,11 @@ def test_only_pictures_that_are_there(pbmc, card):
 
 
 def test_a_space_without_a_tissue_has_no_scope(pbmc):
-    assert "Not for cells other than" not in render_card(replace(pbmc, tissue="not stated"))
+    assert "Only for cells of" not in render_card(replace(pbmc, tissue="not stated"))
 
 
 def test_limits_and_citation(card):
-    assert "Not for cells other than those of blood of Homo sapiens: " in section(card, "Limits and misuse")
+    assert "- Only for cells of Homo sapiens, from: blood. Other cells get" in section(card, "Limits and misuse")
     assert "Not for diagnosis" in section(card, "Limits and misuse")
     assert "10.1093/bioinformatics/btab706" in section(card, "Citation")
     assert "```bibtex\n@article{xu2022smile,\n" in section(card, "Citation")

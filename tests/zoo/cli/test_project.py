@@ -99,14 +99,14 @@ def test_min_matched_projects_a_query_below_the_minimum_of_the_space(
 
 
 def test_accuracy_to_expect_is_told_if_the_space_measured_it(run, query: Path, strict_space: Path, tmp_path) -> None:
-    done = run("project", query, strict_space, "-o", "out.h5ad")
+    done = run("project", query, strict_space, "-o", "out.h5ad", "--unknown-rate", "0")
     assert "expect an accuracy of about 0.75 on cells of known types" in done.stderr
     assert "requires" not in done.stderr
     stored = anndata.read_h5ad(tmp_path / "out.h5ad").uns["smile"]
     assert (stored["expected_accuracy"], stored["median_detected"] > 0) == (0.75, True)
     summary = json.loads(run("project", query, strict_space, "-o", "again.h5ad", "--json").stdout)
     assert summary["expected_accuracy"] == 0.75
-    packaged = run("project", query, "pbmc", "-o", "packaged.h5ad")
+    packaged = run("project", query, "pbmc", "-o", "packaged.h5ad", "--unknown-rate", "0")
     assert "expect an accuracy of about 0.9" in packaged.stderr
 
 
@@ -168,6 +168,15 @@ def test_demo(run, tmp_path: Path) -> None:
     t_cell = demo.obs["smile_label"].str.endswith(" T").to_numpy()
     assert lyz[monocyte].mean() > 2 * lyz[t_cell].mean()
     assert cd3[t_cell].mean() > 2 * cd3[monocyte].mean()
+
+
+def test_cells_of_another_tissue_promise_no_accuracy(run, data_folder: Path, tmp_path: Path) -> None:
+    done = run("project", data_folder / "cell_lines_rna.h5ad", "pbmc", "-o", "out.h5ad", "--report", "report.html")
+    assert "most cells resemble nothing in the reference; smile-zoo show pbmc states which cells" in done.stderr
+    assert "expect an accuracy" not in done.stderr
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "Most cells resemble nothing in the reference" in page
+    assert "expect an accuracy" not in page
 
 
 def test_demo_of_a_space_without_example_cells(run, tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from smile_runtime import Space
-from smile_runtime.projection import expectation_text
 from smile_zoo.cli.console import print_json, print_line, print_table
 from smile_zoo.cli.samples import Outcome
 from smile_zoo.report import (
     ProjectionTables,
     SampleResult,
     draw_map,
+    expectation,
     pool_cells,
     sampled_cells,
     tables_json,
@@ -76,8 +76,8 @@ def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str
         f"({provenance['weight_matched']:.0%} of the encoder's feature weight), {provenance['provider']}",
         err=True,
     )
-    if expectation := expectation_text(provenance):
-        print_line(expectation, err=True)
+    if expected := expectation(tables, provenance):
+        print_line(expected, err=True)
     if "n_feature_sets" in provenance:
         print_line(
             f"cells measured {provenance['n_feature_sets']:,} different sets of features; the lowest measured fraction "

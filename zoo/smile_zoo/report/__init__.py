@@ -4,7 +4,7 @@ from smile_zoo.report.drawing_packages import DRAWING_PACKAGES, require_drawing_
 from smile_zoo.report.earlier_report import is_report
 from smile_zoo.report.page import SampleResult, write_page, write_samples_page
 from smile_zoo.report.picture import draw_map
-from smile_zoo.report.projection_tables import ProjectionTables, tables_json, tabulate_projection
+from smile_zoo.report.projection_tables import ProjectionTables, expectation, tables_json, tabulate_projection
 from smile_zoo.report.report_cells import MAX_DRAWN_CELLS, pool_cells, sampled_cells
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "ProjectionTables",
     "SampleResult",
     "draw_map",
+    "expectation",
     "is_report",
     "pool_cells",
     "require_drawing_packages",

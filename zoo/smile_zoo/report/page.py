@@ -10,10 +10,9 @@ from typing import Any
 from smile_runtime import Space
 from smile_runtime.io import atomic_path, visible_text
 from smile_runtime.mapping import MAX_MIXING_CELLS, UNKNOWN
-from smile_runtime.projection import expectation_text
 from smile_zoo.report.earlier_report import GENERATOR
 from smile_zoo.report.plot_data import make_plot_data
-from smile_zoo.report.projection_tables import ProjectionTables
+from smile_zoo.report.projection_tables import ProjectionTables, expectation
 from smile_zoo.report.report_cells import ReportCells, pool_cells
 from smile_zoo.report.table_rows import feature_rows, provenance_rows
 
@@ -119,7 +118,7 @@ def _section(sample: SampleResult) -> dict[str, Any]:
         "tables": sample.tables,
         "labels": _batch_labels(sample.tables),
         "features": feature_rows(sample.provenance),
-        "expectation": expectation_text(sample.provenance),
+        "expectation": expectation(sample.tables, sample.provenance),
         "provenance": provenance_rows(sample.provenance),
     }
 

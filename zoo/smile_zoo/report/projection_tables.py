@@ -8,8 +8,10 @@ import numpy as np
 
 from smile_runtime import ProjectionSummary
 from smile_runtime.mapping import batch_mixing
+from smile_runtime.projection import expectation_text
 from smile_runtime.results import BatchCount, LabelCount
 
+_MOST = 0.5  # of the cells
 _OPTIONAL_FACTS = ("n_feature_sets", "lowest_weight_matched", "median_detected", "expected_accuracy")
 
 
@@ -59,6 +61,14 @@ def tabulate_projection(summary: ProjectionSummary) -> ProjectionTables:
         labels={name: counts.labels() for name, counts in summary.labels.items()},
         batches={name: BatchTable(mixing[name], counts.batches()) for name, counts in summary.batches.items()},
     )
+
+
+def expectation(tables: ProjectionTables, provenance: Mapping[str, Any]) -> str:
+    """Return one line on the accuracy to expect, or that most cells are of no known type; empty if nothing is known."""
+    if tables.fraction_unknown is not None and tables.fraction_unknown > _MOST:
+        space = provenance["space"]
+        return f"most cells resemble nothing in the reference; smile-zoo show {space} states which cells {space} is for"
+    return expectation_text(provenance)
 
 
 def tables_json(tables: ProjectionTables, provenance: Mapping[str, Any]) -> dict[str, Any]:
