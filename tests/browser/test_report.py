@@ -16,6 +16,7 @@ from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
 SKY, DARK, ROSE = "#88ccee", "#332288", "#cc6677"
+LEVELS = ("cell_type_broad", "cell_type_fine")
 
 
 def traces(page: Chrome) -> dict[str, dict[str, Any]]:
@@ -144,8 +145,14 @@ def test_hover_shows_the_cell(page: Chrome, projected: anndata.AnnData) -> None:
         projected.obs_names[row],
         f"cell_type: {cell['smile_label']}",
         f"confidence: {cell['smile_confidence']:.3f}",
-        f"cell_type_broad: {cell['smile_label_cell_type_broad']}",
-        f"confidence of cell_type_broad: {cell['smile_confidence_cell_type_broad']:.3f}",
+        *(
+            line
+            for name in LEVELS
+            for line in (
+                f"{name}: {cell[f'smile_label_{name}']}",
+                f"confidence of {name}: {cell[f'smile_confidence_{name}']:.3f}",
+            )
+        ),
         f"similarity: {cell['smile_similarity']:.3f}",
         f"donor: {cell['donor']}",
     ]
@@ -224,7 +231,9 @@ def test_the_page_fits_a_phone(phone: Chrome) -> None:
 
 
 def test_tables_match_the_results(page: Chrome, projected: anndata.AnnData) -> None:
-    for rows, column in zip(tables(page, "labels"), ["smile_label", "smile_label_cell_type_broad"], strict=True):
+    for rows, column in zip(
+        tables(page, "labels"), ["smile_label", *(f"smile_label_{name}" for name in LEVELS)], strict=True
+    ):
         assert {row[0]: int(row[1]) for row in rows} == projected.obs[column].value_counts().to_dict()
         assert sum(float(row[2].rstrip("%")) for row in rows) == pytest.approx(100, abs=0.5)
     donors = {row[0]: row[1:] for row in table(page, "batches")}
