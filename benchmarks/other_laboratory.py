@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 import smile_runtime
 import smile_zoo
 from blood_studies import BROAD, dense, read_other_laboratory, read_studies
+from smile_runtime.arrays import Matrix
 from smile_runtime.cards.tables import markdown_table
+from smile_training.data.degradation import count_units, thin_counts
 from smile_training.evaluation.fitted_baselines import FittedBaselines
 from smile_training.recipe import read_recipe
 
@@ -28,10 +30,10 @@ SEEDS = range(3)
 RECIPE = Path(__file__).parents[1] / "training/recipes/pbmc.toml"
 
 
-def thinned(counts: scipy.sparse.csr_matrix, fraction: float, seed: int) -> scipy.sparse.csr_matrix:
+def thinned(counts: scipy.sparse.csr_matrix, fraction: float, seed: int) -> Matrix:
     """Return each count with a part of its molecules, drawn at random."""
-    kept = np.random.default_rng(seed).binomial(counts.data.astype(np.int64), fraction)
-    return scipy.sparse.csr_matrix((kept.astype(np.float32), counts.indices, counts.indptr), counts.shape)
+    depth = np.full(counts.shape[0], fraction)
+    return thin_counts(counts, count_units(counts), depth, np.random.default_rng(seed))
 
 
 def main() -> None:
@@ -51,6 +53,7 @@ def main() -> None:
     query = anndata.read_h5ad(folder / "pbmc_lupus_rna.h5ad")
     counts = scipy.sparse.csr_matrix(query.X)
     measured = ~np.isnan(lupus.raw).all(axis=0)
+    shared = scipy.sparse.csr_matrix(np.nan_to_num(lupus.raw))
     rows = []
     for fraction in FRACTIONS:
         figures = []
@@ -58,10 +61,8 @@ def main() -> None:
             query.X = thinned(counts, fraction, seed)
             smile_runtime.project(query, space, overwrite=True)
             obs = query.obs
-            cells = dense(
-                replace(lupus, raw=thinned(scipy.sparse.csr_matrix(np.nan_to_num(lupus.raw)), fraction, seed))
-            )
-            cells.raw[:, ~measured] = np.nan
+            size_factor = (lupus.size_factor / fraction).astype(np.float32)
+            cells = dense(replace(lupus, raw=thinned(shared, fraction, seed), size_factor=size_factor), measured)
             peers = fitted.on_features_of(cells).predict(cells)
             figures.append(
                 [
