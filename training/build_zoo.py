@@ -78,8 +78,7 @@ def reason_against(recipe: Recipe, manifest: Manifest) -> str:
     """Return why a space is not packaged; empty if it is."""
     if recipe.simulated:
         return f"{', '.join(recipe.simulated)} simulated"
-    sources = [source for modality in recipe.modalities.values() for source in modality.data.sources]
-    if facts := list(unstated_facts(recipe, sources)):
+    if facts := list(unstated_facts(recipe, recipe.sources)):
         return f"not stated: {', '.join(facts)}"
     size = sum(file.size for file in manifest.select().values())
     if size > MAX_PACKAGED_BYTES:

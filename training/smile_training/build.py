@@ -384,7 +384,7 @@ def _resumable(checkpoints: Path) -> Iterator[None]:
 
 def _warn_of_unstated(recipe: Recipe) -> None:
     """Log what `smile-zoo publish` would miss, so that it is known before hours of training."""
-    sources = {source.name: source for modality in recipe.modalities.values() for source in modality.data.sources}
+    sources = {source.name: source for source in recipe.sources}
     if facts := list(unstated_facts(recipe, sources.values())):
         logger.warning("publishing will also need: %s (smile-zoo describe)", ", ".join(facts))
 

@@ -306,6 +306,11 @@ class Recipe(Section, frozen=True, kw_only=True):
         return tuple(name for name, modality in self.modalities.items() if modality.data.simulate)
 
     @property
+    def sources(self) -> list[Source]:
+        """Source of each data file of all modalities."""
+        return [source for modality in self.modalities.values() for source in modality.data.sources]
+
+    @property
     def further_label_columns(self) -> tuple[list[str], list[str], list[str]]:
         """Label columns of any modality besides the primary one: coarser and finer levels, and independent ones.
 
