@@ -87,7 +87,7 @@ def _require_sources(recipe: Recipe, origin: str) -> None:
         if n_sources != n_files:
             raise RecipeError(
                 f"the recipe {origin} has {n_sources} data.source for the {n_files} files of {name}; give one for each "
-                "file, in their order, or a single one for all"
+                f"file, in their order, or a single table [modalities.{name}.data.source] for all"
             )
 
 
