@@ -33,13 +33,29 @@ MAX_PACKAGED_BYTES = 3_000_000
 """Most bytes of a packaged space, without its weights for training."""
 
 
-def is_current(path: Path) -> bool:
+def is_current(path: Path, work: Path) -> bool:
     """Return whether the figures of a recipe, and its packaged space if there is one, are those of the recipe."""
     recipe, figures = read_recipe(path), path.with_suffix(".json")
-    if not figures.exists() or json.loads(figures.read_bytes())["recipe_sha256"] != recipe_sha256(recipe):
+    if not figures.exists():
+        return False
+    document = json.loads(figures.read_bytes())
+    if document["recipe_sha256"] != recipe_sha256(recipe) or document.get("onto_sha256") != onto_sha256(recipe, work):
         return False
     packaged = SPACES / recipe.name
     return not packaged.exists() or msgspec.convert(read_manifest(packaged).recipe, Recipe) == recipe
+
+
+def space_of(name: str, work: Path) -> Path:
+    """Return the directory of a space that another is trained onto: packaged, or in the making."""
+    return SPACES / name if (SPACES / name).exists() else work / name
+
+
+def onto_sha256(recipe: Recipe, work: Path) -> str | None:
+    """Return the sha256 of the reference that a recipe's space keeps; None for a space of its own."""
+    if not recipe.onto or not (space := space_of(recipe.onto, work)).exists():
+        return None
+    manifest = read_manifest(space)
+    return manifest.files[manifest.reference.points].sha256
 
 
 def describe(path: Path) -> bool:
@@ -61,9 +77,12 @@ def build(path: Path, data: Path, work: Path) -> str:
     recipe, space = read_recipe(path), work / path.stem
     continued = "--resume" if space.with_name(f"{space.name}.checkpoint").exists() else "--force"
     command = ["train", str(path), "--data", str(data), "-o", str(space), continued, "--json"]
+    if recipe.onto:
+        command += ["--onto", str(space_of(recipe.onto, work))]
     program = "from smile_zoo.cli.main import main; main()"
     printed = subprocess.run([sys.executable, "-c", program, *command], stdout=subprocess.PIPE, check=True).stdout
-    figures = json.loads(printed) | {"space": recipe.name}
+    onto = {"onto_sha256": onto_sha256(recipe, work)} if recipe.onto else {}
+    figures = json.loads(printed) | {"space": recipe.name} | onto
     path.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
     if reason := reason_against(recipe, read_manifest(space)):
         shutil.rmtree(SPACES / recipe.name, ignore_errors=True)
@@ -114,10 +133,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="recipes to look at [default: all]")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
-    for path in sorted(RECIPES.glob("*.toml")):
+    for path in sorted(RECIPES.glob("*.toml"), key=lambda path: (bool(read_recipe(path).onto), path)):
         if arguments.only and path.stem not in arguments.only:
             continue
-        if is_current(path):
+        if is_current(path, arguments.work):
             done = "up to date"
         elif describe(path):
             done = "described again"

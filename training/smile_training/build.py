@@ -42,10 +42,15 @@ from smile_training.loop import (
     silent,
     train_encoders,
 )
-from smile_training.model import restore_encoders, select_features
+from smile_training.model import require_matched, restore_encoders, select_features
 from smile_training.plots import draw_confusion, draw_fold, draw_loss_curves, draw_stress
 from smile_training.recipe import Recipe
-from smile_training.reference import build_mapped_reference, require_enough_cells, require_map_packages
+from smile_training.reference import (
+    build_mapped_reference,
+    label_by_space,
+    require_enough_cells,
+    require_map_packages,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -203,15 +208,18 @@ def prepare_builder(
     given = {} if onto is None else restore_encoders(onto, recipe)
     torch_device = choose_device(device)
     sha256 = {name: data_file_sha256(modality.data, data_folder) for name, modality in recipe.modalities.items()}
-    dataset = read_dataset(recipe, data_folder)
-    if onto is not None:
+    if onto is None:
+        dataset = read_dataset(recipe, data_folder)
+    else:
+        first = next(iter(recipe.modalities))
+        dataset = read_dataset(recipe, data_folder, label=partial(label_by_space, space=onto, encoder=given[first]))
         _require_same_columns(dataset, onto)
+        for name in given:
+            require_matched(onto, name, dataset.cells[name])
     names, labels = dataset.names()
     require_enough_cells(len(names))
     if dataset.label_names:
         require_folds(labels, recipe.reference.folds)
-    for name, encoder in given.items():
-        encoder.align_features(dataset.cells[name])
     evaluated = dataset
     if not measure:
         dataset = evaluated = _with_selected_features(dataset, recipe, given)

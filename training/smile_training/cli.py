@@ -68,8 +68,9 @@ class _GroupedCommand(click.Command):
 @_device
 @click.option(
     "--onto",
-    type=click.Path(path_type=Path),
-    help="Space whose encoders are kept, and to which further modalities are added.",
+    metavar="SPACE",
+    help="Space whose encoders are kept, and to which further modalities are added: a name, a Hub repo or a directory "
+    "[default: that of the RECIPE].",
 )
 @click.option(
     "--evaluation",
@@ -94,7 +95,7 @@ def train(
     output: Path | None,
     data_folder: Path | None,
     device: str,
-    onto: Path | None,
+    onto: str | None,
     evaluation: _Evaluation | None,
     no_evaluation: bool,
     threads: int | None,
@@ -124,7 +125,7 @@ def train(
         settings, folder = processes.broadcast(
             _settings(paths, output, data_folder, of_data, evaluation) if processes.leads else None
         )
-        onto_space = None if onto is None else open_space(onto, device="cpu")
+        onto_space = _teacher(context, onto or settings.onto or None)
         measure = evaluation != "none"
         if not processes.leads:
             prepare_builder(
@@ -213,7 +214,8 @@ def _require_fitting_options(context: click.Context, *, from_recipe: bool) -> No
 @_data
 @_device
 @_json
-def evaluate(recipe: Path, data_folder: Path | None, device: str, as_json: bool) -> None:
+@click.pass_context
+def evaluate(context: click.Context, /, recipe: Path, data_folder: Path | None, device: str, as_json: bool) -> None:
     """Measure a RECIPE, or the recipe of a space directory, on left-out cells, compared with baselines.
 
     \b
@@ -225,7 +227,8 @@ def evaluate(recipe: Path, data_folder: Path | None, device: str, as_json: bool)
         from smile_training.build import prepare_builder
     settings = _recipe_of(recipe)
     progress = TrainingProgress()
-    builder = prepare_builder(settings, data_folder or recipe.parent, device=device, stage=progress.stage)
+    onto = _teacher(context, settings.onto or None)
+    builder = prepare_builder(settings, data_folder or recipe.parent, device=device, stage=progress.stage, onto=onto)
     progress.expect(builder.count_stages(train=False, measure=True))
     evaluation = builder.measure()
     if evaluation is None:
@@ -275,8 +278,7 @@ def extend(
     """
     with _training_packages():
         from smile_training.extension import extend_space
-    load: Callable[[str], Space] = context.obj or partial(open_space, device="cpu")
-    opened = load(space)
+    opened = _load(context, space)
     settings["name"] = settings["name"] or (f"{opened.name}-extended" if output is None else None)
     output = output or Path(settings["name"])
     manifest = extend_space(opened, paths, output, **settings)
@@ -288,6 +290,17 @@ def extend(
     else:
         click.echo(metric_table(metrics), nl=False)
     click.echo(f"wrote {output}: {made.n_cells:,} cells added to {made.space} as {made.n_points:,} points", err=True)
+
+
+def _load(context: click.Context, space: str) -> Space:
+    """Open a space by any name, or as a directory if `smile-zoo` does not run this."""
+    load: Callable[[str], Space] = context.obj or partial(open_space, device="cpu")
+    return load(space)
+
+
+def _teacher(context: click.Context, space: str | None) -> Space | None:
+    """Open the space that a recipe is trained onto, if there is one."""
+    return None if space is None else _load(context, space)
 
 
 @contextmanager

@@ -84,6 +84,7 @@ def render_card(manifest: Manifest, *, repo: str | None = None, packaged: bool =
         "Figures": sections.figures(manifest),
         "Pictures": sections.pictures(manifest),
         LIMITS: sections.scope(manifest)
+        + sections.labels_of_students(manifest)
         + (LIMITS_TEXT if sections.is_measured(manifest) else _UNMEASURED_LIMITS + _GENERAL_LIMITS),
         CITATION: CITATION_TEXT,
     }

@@ -123,6 +123,20 @@ def scope(manifest: Manifest) -> str:
     )
 
 
+def labels_of_students(manifest: Manifest) -> str:
+    """Return what the labels of a composition's students are worth if their cells stated none; empty otherwise."""
+    modalities: dict[str, Any] = manifest.recipe.get("modalities", {})
+    stated = any(each.get("data", {}).get("label_key") for each in modalities.values())
+    if stated or len(modalities) < 2 or not manifest.reference.label_columns:
+        return ""
+    first, *students = map(escaped, modalities)
+    names = ", ".join(students)
+    return (
+        f"- The cells that {names} was trained and measured on state no labels: each got those that the space gives to "
+        f"its {first}. Accuracy and confidence of {names} are agreement with these labels.\n"
+    )
+
+
 def is_simulated(manifest: Manifest) -> bool:
     """Return whether a space was trained on simulated values."""
     return any(source.simulated for source in manifest.sources)

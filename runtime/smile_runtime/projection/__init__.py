@@ -5,7 +5,7 @@ from smile_runtime.projection.array_projection import ArrayProjection, project_a
 from smile_runtime.projection.encoder_input import EncoderInput, read_encoder_input
 from smile_runtime.projection.expected_accuracy import expectation_text
 from smile_runtime.projection.file_projection import is_projected, project_file
-from smile_runtime.projection.preparation import ProjectionOptions
+from smile_runtime.projection.preparation import ProjectionOptions, reference_mapper
 
 __all__ = [
     "ArrayProjection",
@@ -17,4 +17,5 @@ __all__ = [
     "project_arrays",
     "project_file",
     "read_encoder_input",
+    "reference_mapper",
 ]

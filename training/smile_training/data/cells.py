@@ -105,6 +105,16 @@ class Cells:
             features=tuple(self.features[column] for column in columns),
         )
 
+    def align_features(self, features: tuple[str, ...]) -> "Cells":
+        """Return the cells with features of these ids, in that order; those that they lack are NaN."""
+        columns = pd.Index(self.features).get_indexer(pd.Index(features))
+        found = columns >= 0
+        if found.all():
+            return self.with_features(columns)
+        raw = np.full((len(self), len(features)), np.nan, np.float32)
+        raw[:, found] = dense(self.raw[:, columns[found]])
+        return replace(self, raw=raw, features=features)
+
 
 def read_cells(name: str, modality: Modality, folder: Path, *, organism: str = "") -> Cells:
     """Read the cells of one modality of a recipe.

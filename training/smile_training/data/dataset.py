@@ -1,7 +1,7 @@
 """Dataset: cells of one or more modalities, linked by their names."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,8 +69,19 @@ def rows_with_names(cells: Cells, names: NDArray[np.object_]) -> NDArray[np.intp
     return np.flatnonzero(pd.Index(cells.names).isin(names))
 
 
-def read_dataset(recipe: Recipe, folder: Path) -> Dataset:
+def read_dataset(
+    recipe: Recipe, folder: Path, *, label: Callable[[Dataset], Dataset] = lambda dataset: dataset
+) -> Dataset:
     """Read the cells of every modality of a recipe.
+
+    Parameters
+    ----------
+    recipe
+        Recipe that names the files.
+    folder
+        Folder that their paths are relative to.
+    label
+        Labels cells if none of them states a label.
 
     Raises
     ------
@@ -86,6 +97,8 @@ def read_dataset(recipe: Recipe, folder: Path) -> Dataset:
         for name, modality in recipe.modalities.items()
     }
     dataset = Dataset(_unify_labels(read, recipe))
+    if not dataset.label_names:
+        dataset = label(dataset)
     _require_labels(dataset, recipe)
     for name in list(read)[1:]:
         _require_pairs(dataset, dataset.first, name, recipe)

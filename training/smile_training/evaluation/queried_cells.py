@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import measured_sparse
 from smile_runtime.mapping import (
-    CellValues,
     LabelProfiles,
     Measures,
     Reference,
@@ -18,9 +16,9 @@ from smile_runtime.mapping import (
     measure,
     transfer_labels,
 )
-from smile_runtime.query import measured_features, split_by_features
 from smile_training.data import Cells
 from smile_training.model import CellEncoder
+from smile_training.reference import measured_sets
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -109,16 +107,9 @@ def _measure(
 ) -> Measures:
     """Measure cells, those with the same measured features together."""
     parts, order = [], []
-    for key, rows in split_by_features(cells.raw).items():
-        measured = measured_features(key, len(cells.features))
-        raw = measured_sparse(cells.raw[rows])
-        values = CellValues(
-            (raw > 0).astype(np.float32) if encoder.preprocessing.binarize else raw,
-            None if components is None else components[rows],
-        )
-        weight = float(encoder.feature_weight[measured].sum())
-        parts.append(measure(distance[rows], values, profiles.select_features(measured), weight))
-        order.append(rows)
+    for each in measured_sets(cells, encoder, components):
+        parts.append(measure(distance[each.rows], each.values, profiles.select_features(each.measured), each.weight))
+        order.append(each.rows)
     return joined(parts).subset(np.argsort(np.concatenate(order)))
 
 

@@ -29,6 +29,7 @@ from smile_runtime.manifest import (
     MetricRecord,
     ReferenceRecord,
     SimilarityRecord,
+    SourceRecord,
     StressRecord,
     encode_manifest,
     weights_name,
@@ -138,7 +139,7 @@ def write_space(folder: Path, recipe: Recipe, contents: SpaceContents) -> Manife
         name=recipe.name,
         **space_texts(recipe),
         variant=recipe.variant,
-        sources=source_records(recipe, contents.sha256),
+        sources=_sources(recipe, contents),
         encoders=encoders,
         reference=_reference_record(recipe, contents),
         metrics=contents.metrics,
@@ -152,6 +153,14 @@ def write_space(folder: Path, recipe: Recipe, contents: SpaceContents) -> Manife
     (folder / CARD_NAME).write_text(render_card(manifest), "utf-8", newline="\n")
     (folder / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
     return manifest
+
+
+def _sources(recipe: Recipe, contents: SpaceContents) -> list[SourceRecord]:
+    """Return the data sources of the space, each file once, those of a space that it goes on from first."""
+    former = [] if contents.onto is None else contents.onto.manifest.sources
+    known = {(source.sha256, source.simulated) for source in former}
+    own = source_records(recipe, contents.sha256)
+    return [*former, *(source for source in own if (source.sha256, source.simulated) not in known)]
 
 
 def _reference_record(recipe: Recipe, contents: SpaceContents) -> ReferenceRecord:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from smile_runtime.encoder import Encoder
 from smile_runtime.manifest import ReferenceRecord
-from smile_runtime.mapping import LabelProfiles, Reference, ReferenceMapper
+from smile_runtime.mapping import LabelProfiles, Reference
+from smile_runtime.projection import reference_mapper
 from smile_runtime.space import Space
 from smile_training.data import Cells, Dataset
 from smile_training.model import FrozenEncoder
@@ -51,15 +52,10 @@ class ReferenceExtension:
     @classmethod
     def of(cls, space: Space, cells: Cells, encoder: Encoder) -> "ReferenceExtension":
         """Embed cells with an encoder of the space, and place them as a projection does."""
-        record, profiles = encoder.record, space.profiles(encoder.modality)
+        profiles = space.profiles(encoder.modality)
         frozen = FrozenEncoder(encoder, has_components=profiles is not None and profiles.has_components)
         embedding, _ = frozen.embed_with_components(cells)
-        mapper = ReferenceMapper(
-            reference=space.reference.select_modalities(record.label_modalities),
-            record=record,
-            n_neighbors=space.manifest.reference.n_neighbors,
-            unknown_rate=0.0,
-        )
+        mapper = replace(reference_mapper(space, encoder.modality, 0.0), profiles=None)
         records = mapper.map(embedding)
         return cls(
             space=space,

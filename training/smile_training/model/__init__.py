@@ -8,7 +8,7 @@ from smile_training.model.frozen_encoder import FrozenEncoder
 from smile_training.model.network import SmileNetwork
 from smile_training.model.pairing import neighbor_partners, paired_rows, self_partners
 from smile_training.model.preprocessing_fit import fit_preprocessing, select_features
-from smile_training.model.restore import restore_encoders
+from smile_training.model.restore import require_matched, restore_encoders
 from smile_training.model.stem import fit_stem
 from smile_training.model.trained_encoder import TrainedEncoder
 from smile_training.model.variants import (
@@ -39,6 +39,7 @@ __all__ = [
     "project_rows",
     "psmile_phases",
     "reference_phases",
+    "require_matched",
     "restore_encoders",
     "row_blocks",
     "select_features",

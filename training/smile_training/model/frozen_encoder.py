@@ -1,12 +1,10 @@
 """The encoder of a finished space, which embeds cells with ONNX Runtime and whatever features they measured."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import dense
 from smile_runtime.encoder import Encoder, Preprocessing
 from smile_runtime.query import measured_features, split_by_features
 from smile_training.data import Cells
@@ -39,13 +37,7 @@ class FrozenEncoder:
 
     def align_features(self, cells: Cells) -> Cells:
         """Return the cells with the encoder's features, in its order; those that they lack are NaN."""
-        ids = self.encoder.features.ids
-        columns = pd.Index(cells.features).get_indexer(pd.Index(ids))
-        if (columns >= 0).all():
-            return cells.with_features(columns)
-        raw = np.full((len(cells), len(ids)), np.nan, np.float32)
-        raw[:, columns >= 0] = dense(cells.raw[:, columns[columns >= 0]])
-        return replace(cells, raw=raw, features=ids)
+        return cells.align_features(self.encoder.features.ids)
 
     def embed_with_components(self, cells: Cells) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Return embeddings ``(n_cells, n_latent)``, and components of the stem ``(n_cells, n_components)`` or None."""

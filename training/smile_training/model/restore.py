@@ -1,11 +1,13 @@
 """Restoring of trained encoders from a space directory, as teachers of further modalities."""
 
 import msgspec
+import numpy as np
 from safetensors.torch import load_file
 
 from smile_runtime.errors import RecipeError
 from smile_runtime.manifest import weights_name
 from smile_runtime.space import Space
+from smile_training.data import Cells
 from smile_training.model.network import SmileNetwork
 from smile_training.model.trained_encoder import TrainedEncoder
 from smile_training.recipe import Network, Recipe
@@ -41,6 +43,18 @@ def restore_encoders(space: Space, recipe: Recipe) -> dict[str, TrainedEncoder]:
             f"the space {space.name} already has all modalities of the recipe; add a table [modalities.NAME]"
         )
     return {name: _restore(space, name) for name in recipe.modalities if name in space.encoders}
+
+
+def require_matched(space: Space, modality: str, cells: Cells) -> None:
+    """Raise RecipeError unless cells have as many features of an encoder of the space as a query needs."""
+    features, needed = space.encoders[modality].features, space.encoder(modality).record.min_matched
+    found = np.isin(features.ids, cells.features)
+    if (share := float(features.weight[found].sum())) < needed:
+        raise RecipeError(
+            f"the encoder {modality!r} of the space {space.name} needs {needed:.0%} of its feature weight, the data "
+            f"have {share:.0%}: {int(found.sum()):,} of {len(found):,} features; it was trained on features such as "
+            f"{features.ids[0]!r}, give data that have them"
+        )
 
 
 def _restore(space: Space, modality: str) -> TrainedEncoder:

@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 
 from smile_runtime.encoder import Preprocessing
-from smile_runtime.errors import RecipeError
 from smile_training.data import Cells
 from smile_training.model.encoder_input import EncoderInput, dense_chunk_rows
 from smile_training.model.network import SmileNetwork
@@ -34,20 +33,8 @@ class TrainedEncoder:
         return weight
 
     def align_features(self, cells: Cells) -> Cells:
-        """Return the cells with the encoder's features, in its order.
-
-        Raises
-        ------
-        RecipeError
-            If the cells lack a feature.
-        """
-        index = {name: column for column, name in enumerate(cells.features)}
-        if missing := [name for name in self.features if name not in index]:
-            raise RecipeError(
-                f"the encoder needs {len(self.features):,} features, the data lacks {len(missing):,} of them, such as "
-                f"{missing[0]!r}; give data with the features that the encoder was trained on"
-            )
-        return cells.with_features(np.array([index[name] for name in self.features]))
+        """Return the cells with the encoder's features, in its order; those that they lack are NaN."""
+        return cells.align_features(self.features)
 
     def embed(self, cells: Cells, batch_size: int | None = None) -> NDArray[np.float32]:
         """Return L2-normalized embeddings of cells with the encoder's features, float32, ``(n_cells, n_latent)``."""

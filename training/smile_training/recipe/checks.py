@@ -13,6 +13,7 @@ def require_valid(recipe: Recipe, origin: str) -> None:
     _require_sources(recipe, origin)
     _require_gene_names(recipe, origin)
     _require_redrawable(recipe, origin)
+    _require_students(recipe, origin)
 
 
 def _require_modalities(recipe: Recipe, origin: str) -> None:
@@ -122,3 +123,11 @@ def _require_redrawable(recipe: Recipe, origin: str) -> None:
                 f"the recipe {origin} sets noise.min_depth, noise.min_features or noise.ambient for {name}, which "
                 f"need a stem; add [modalities.{name}.stem], or use noise.masking"
             )
+
+
+def _require_students(recipe: Recipe, origin: str) -> None:
+    if recipe.onto and recipe.variant != "composition":
+        raise RecipeError(
+            f"the recipe {origin} is trained onto the space {recipe.onto}, which needs variant = 'composition', not "
+            f"{recipe.variant!r}; change it, or leave onto out"
+        )

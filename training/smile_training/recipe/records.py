@@ -297,6 +297,8 @@ class Recipe(Section, frozen=True, kw_only=True):
     students: Training = Training()
     """Training of each further modality in a composition."""
     reference: Reference = Reference()
+    onto: str | msgspec.UnsetType = msgspec.UNSET
+    """Space whose encoders and reference a composition keeps: a name, a Hub repo or a directory."""
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
     export: Export | msgspec.UnsetType = msgspec.UNSET
 
