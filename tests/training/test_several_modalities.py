@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def recipe(
-    *modalities: str, name: str = "several", variant: str = "composition", label_key: str = "type", **fields: Any
+    *modalities: str, name: str = "several", variant: str = "composition", label_key: str | None = "type", **fields: Any
 ) -> Recipe:
     tables = {
         each: {"data": {"path": f"{each}.h5ad", "source": SOURCE, "label_key": label_key}, "stem": {"n_components": 6}}
@@ -177,6 +177,40 @@ def test_label_columns_that_are_not_those_of_the_space_are_refused(two: Path, fo
     space = smile_runtime.open_space(two, device="cpu")
     with pytest.raises(RecipeError, match="space several has the label columns type, but the recipe has copy; set "):
         build_space(grown, tmp_path / "x", data_folder=folder, device="cpu", onto=space)
+
+
+def unlabeled(folder: Path, target: Path, *, n_genes: int) -> Path:
+    """Write the same cells without labels, their RNA with some of the genes alone."""
+    target.mkdir()
+    for name in ("rna", "adt", "atac"):
+        adata = anndata.read_h5ad(folder / f"{name}.h5ad")
+        adata = adata[:, : n_genes if name == "rna" else None].copy()
+        adata.obs = adata.obs[[]]
+        adata.write_h5ad(target / f"{name}.h5ad")
+    return target
+
+
+def test_cells_without_labels_get_those_of_the_space(two: Path, folder: Path, tmp_path: Path) -> None:
+    space, settings = smile_runtime.open_space(two, device="cpu"), recipe("rna", "adt", "atac", label_key=None)
+    data = unlabeled(folder, tmp_path / "data", n_genes=40)
+    build_space(settings, tmp_path / "three", data_folder=data, device="cpu", onto=space)
+
+    three = smile_runtime.open_space(tmp_path / "three", device="cpu")
+    assert three.manifest.sources[:2] == space.manifest.sources
+    assert len(three.manifest.sources) == 5
+    assert three.manifest.encoders["atac"].calibrations
+    card = (tmp_path / "three/README.md").read_text("utf-8")
+    assert "The cells that adt, atac was trained and measured on state no labels: each got those that the space" in card
+    adata = anndata.read_h5ad(folder / "atac.h5ad")
+    smile_runtime.project(adata, three, modality="atac", unknown_rate=0)
+    assert (adata.obs["smile_label"].astype(str) == adata.obs["type"].astype(str)).mean() > 0.7
+
+
+def test_cells_with_too_few_features_of_the_space_are_refused(two: Path, folder: Path, tmp_path: Path) -> None:
+    space, settings = smile_runtime.open_space(two, device="cpu"), recipe("rna", "adt", "atac", label_key=None)
+    data = unlabeled(folder, tmp_path / "data", n_genes=2)
+    with pytest.raises(RecipeError, match=r"the encoder 'rna' of the space several needs .* 2 of 50 features"):
+        build_space(settings, tmp_path / "three", data_folder=data, device="cpu", onto=space)
 
 
 def test_a_space_without_its_weights_teaches_nobody(two: Path, folder: Path, tmp_path: Path) -> None:
