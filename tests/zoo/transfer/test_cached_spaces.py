@@ -223,6 +223,38 @@ def test_every_space_on_this_machine_is_verified_as_it_is(machine, pbmc, commits
     assert machine.requests == []
 
 
+@pytest.mark.parametrize("damage", ["manifest", "unreadable", "graph", "encoder", "cut"])
+def test_a_damaged_space_in_the_cache_fails_and_the_others_are_checked(hub, machine, pbmc, damage: str) -> None:
+    commit = hub.create(REPO, pbmc.files)
+    machine.json("pull", REPO)
+    snapshot = machine.snapshot(commit)
+    manifest, graph = snapshot / MANIFEST_NAME, snapshot / "onnx/rna.onnx"
+    message = "is missing; download it again with: smile-zoo pull org/pbmc@"
+    match damage:
+        case "manifest":
+            manifest.unlink()
+        case "unreadable":
+            manifest.unlink()
+            manifest.mkdir()
+        case "graph":
+            graph.resolve().unlink()
+            message = "rna.onnx is missing"
+        case "encoder":
+            for folder in ("onnx", "first", "features", "parity", "profiles"):
+                shutil.rmtree(snapshot / folder, ignore_errors=True)
+            message = "features/rna.tsv is missing"
+        case "cut":
+            manifest.resolve().write_bytes(manifest.read_bytes()[:-9])
+            shutil.rmtree(machine.folder / "home/smile-zoo/manifests")
+            message = "was changed after it was downloaded"
+    done = machine.run("verify", "--all", "--json")
+    assert done.returncode == 1, done.stderr
+    results = {result["space"]: result for result in json.loads(done.stdout)["spaces"]}
+    failed = results.pop(f"{REPO}@{commit}")
+    assert message in failed["error"]
+    assert {result["status"] for result in results.values()} == {"verified"}
+
+
 def test_space_of_which_only_the_manifest_is_here_is_not_verified(hub, machine, pbmc) -> None:
     hub.create(REPO, pbmc.files)
     machine.json("show", REPO)

@@ -27,6 +27,11 @@ def bar_text(fraction: float, width: int) -> str:
     return block * round(min(max(fraction, 0.0), 1.0) * width)
 
 
+def plus_minus() -> str:
+    """Return the sign before a standard deviation."""
+    return "±" if _is_printable("±") else "+/-"
+
+
 def _is_printable(text: str) -> bool:
     """Return whether the encoding of stdout has all characters of a text."""
     try:

@@ -8,7 +8,7 @@ import msgspec
 from smile_runtime.cards import extension_text
 from smile_runtime.manifest import LabelColumn, undetermined_labels
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_fields, print_json, print_line, size_text
+from smile_zoo.cli.console import plus_minus, print_fields, print_json, print_line, size_text
 from smile_zoo.cli.figures import figure_tables
 from smile_zoo.transfer import PulledSpace, pull_manifest
 
@@ -66,7 +66,7 @@ def _fields(pulled: PulledSpace) -> list[tuple[str, str]]:
     rows += [] if reference.label_columns else [("labels", "none")]
     rows += [("source", f"{source.name} ({source.license})") for source in manifest.sources]
     rows += [
-        (f"{metric.name}, {metric.modality}", f"{metric.mean:.3f} ± {metric.std:.3f}")
+        (f"{metric.name}, {metric.modality}", f"{metric.mean:.3f} {plus_minus()} {metric.std:.3f}")
         for metric in manifest.metrics
         if metric.method == "smile"
     ]

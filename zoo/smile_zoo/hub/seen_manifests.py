@@ -29,6 +29,10 @@ class SeenManifests:
         except OSError:
             return True
 
+    def has(self, repo: str, commit: str) -> bool:
+        """Return whether a manifest was seen at this commit."""
+        return self._file(repo, commit).is_file()
+
     def record(self, repo: str, commit: str, sha256: str) -> None:
         """Record the manifest of a commit; if that fails, it is not compared next time."""
         file = self._file(repo, commit)

@@ -1,6 +1,5 @@
 """Spaces in the Hub's cache, which other programs use, too."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,16 +43,11 @@ class CachedSpace:
 
 def list_cached() -> list[CachedSpace]:
     """Return the spaces in the cache, sorted by repo and commit."""
-    spaces = [space for repo, revision in cached_revisions() if (space := _space(repo, revision)) is not None]
-    return sorted(spaces, key=lambda space: (space.repo, space.commit))
-
-
-def cached_revisions() -> "Iterator[tuple[str, CachedRevisionInfo]]":
-    """Yield the repo and the commit of every model in the cache, whether it is a space or not."""
     info = _scan()
-    for repo in info.repos if info else ():
-        if repo.repo_type == "model":
-            yield from ((repo.repo_id, revision) for revision in repo.revisions)
+    revisions = ((repo, revision) for repo in (info.repos if info else ()) for revision in repo.revisions)
+    found = (_space(repo.repo_id, revision) for repo, revision in revisions if repo.repo_type == "model")
+    spaces = [space for space in found if space is not None]
+    return sorted(spaces, key=lambda space: (space.repo, space.commit))
 
 
 def remove_cached(name: str) -> tuple[list[CachedSpace], int]:

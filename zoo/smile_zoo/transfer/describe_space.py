@@ -78,8 +78,8 @@ def describe(
         "license": license,
     }
     source_texts = {"name": source_name, "license": source_license, "url": source_url}
-    changed = msgspec.structs.replace(manifest, **_stated(texts))
-    if new := _stated(source_texts):
+    changed = msgspec.structs.replace(manifest, **_stated(texts, Manifest))
+    if new := _stated(source_texts, SourceRecord):
         name = _source_name(manifest.sources, source)
         sources = [msgspec.structs.replace(each, **new) if each.name == name else each for each in manifest.sources]
         changed = msgspec.structs.replace(changed, sources=sources)
@@ -103,12 +103,19 @@ def _require_own(path: Path) -> None:
         )
 
 
-def _stated(texts: dict[str, str | None]) -> dict[str, str]:
-    """Return the texts that are given, or raise if one of them states nothing."""
+def _stated(texts: dict[str, str | None], record: type[Manifest | SourceRecord]) -> dict[str, str]:
+    """Return the texts that are given, or raise if one of them states nothing or cannot stand in the record."""
     given = {name: text.strip() for name, text in texts.items() if text is not None}
+    types = {field.name: field.type for field in msgspec.structs.fields(record)}
     for name, text in given.items():
+        title = name.replace("_", " ")
         if is_unstated(text):
-            raise SpaceError(f"the {name.replace('_', ' ')} {text!r} states nothing; give the actual one")
+            raise SpaceError(f"the {title} {text!r} states nothing; give the actual one")
+        try:
+            msgspec.convert(text.encode().decode(), types[name])
+        except (UnicodeEncodeError, msgspec.ValidationError) as error:
+            reason = "it is not valid Unicode" if isinstance(error, UnicodeEncodeError) else str(error)
+            raise SpaceError(f"the {title} {text[:80]!a} cannot be used: {reason}; give another text") from error
     return given
 
 

@@ -10,7 +10,6 @@ from smile_runtime.errors import IntegrityError
 from smile_runtime.manifest import MANIFEST_NAME, Device
 from smile_zoo.catalogue import list_spaces
 from smile_zoo.hub import RepoCache, SeenManifests, hub_cache, manifest_memory
-from smile_zoo.transfer.cached_spaces import cached_revisions, list_cached
 
 
 @dataclass(frozen=True)
@@ -42,36 +41,44 @@ class StoredSpace:
         SmileError
             As `smile_runtime.open_space`.
         """
-        if self.repo:
-            self._require_downloaded_manifest()
-        return open_space(self.path, device=device, revision=self.name if self.repo else "packaged")
+        if not self.repo:
+            return open_space(self.path, device=device, revision="packaged")
+        self._require_downloaded_manifest()
+        space = open_space(self.path, device=device, revision=self.name)
+        lost = [path for path in sorted(self.path.rglob("*")) if path.is_symlink() and not path.exists()]
+        if lost:
+            raise IntegrityError(f"the content of {lost[0]} is missing; {self._download_again}")
+        return space
+
+    @property
+    def _download_again(self) -> str:
+        return f"download it again with: smile-zoo pull {self.name}"
 
     def _require_downloaded_manifest(self) -> None:
         file = self.path / MANIFEST_NAME
+        if not file.is_file():
+            raise IntegrityError(f"{file} is missing; {self._download_again}")
         content, cache = file.read_bytes(), RepoCache(hub_cache(), self.repo)
         is_remembered = SeenManifests(manifest_memory()).agrees(self.repo, self.commit, sha256(content).hexdigest())
         if not is_remembered or not cache.matches_blob_name(file, content):
-            raise IntegrityError(
-                f"{file} was changed after it was downloaded; download it again with: smile-zoo pull {self.name}"
-            )
+            raise IntegrityError(f"{file} was changed after it was downloaded; {self._download_again}")
 
 
 def stored_spaces() -> list[StoredSpace]:
-    """Return the packaged spaces, and the spaces in the cache of which an encoder was pulled, sorted by name."""
+    """Return the packaged spaces, and the spaces in the cache of which more than the manifest was pulled, by name."""
     packaged = [StoredSpace(entry.name, entry.packaged) for entry in list_spaces() if entry.packaged]
     return [*packaged, *sorted(_cached(), key=lambda space: space.name)]
 
 
 def _cached() -> Iterator[StoredSpace]:
-    spaces, memory = list_cached(), SeenManifests(manifest_memory())
-    for space in spaces:
-        if space.modalities:  # `show` downloads the manifest alone
-            yield StoredSpace(f"{space.repo}@{space.commit}", space.path, space.repo, space.commit)
-    readable = {space.path for space in spaces}
-    for repo, revision in cached_revisions():
-        path, commit = revision.snapshot_path, revision.commit_hash
-        manifest = path / MANIFEST_NAME
-        if path in readable or not manifest.is_file():
-            continue
-        if not memory.agrees(repo, commit, sha256(manifest.read_bytes()).hexdigest()):  # it was a space
-            yield StoredSpace(f"{repo}@{commit}", path, repo, commit)
+    """Yield the spaces in the cache, whatever is left of them.
+
+    The folders themselves are looked at, because the Hub's client passes over a repo that has lost a file.
+    """
+    memory = SeenManifests(manifest_memory())
+    for snapshot in hub_cache().glob("models--*--*/snapshots/*"):
+        _, *owner_and_name = snapshot.parents[1].name.split("--")
+        repo, commit = "/".join([owner_and_name[0], "--".join(owner_and_name[1:])]), snapshot.name
+        names = {path.name for path in snapshot.iterdir()} - {MANIFEST_NAME}  # `show` downloads the manifest alone
+        if "reference" in names or (names and memory.has(repo, commit)):
+            yield StoredSpace(f"{repo}@{commit}", snapshot, repo, commit)
