@@ -8,6 +8,8 @@ PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest --numprocesses logical --ma
 export OMP_WAIT_POLICY ?= PASSIVE
 # Run by `test-hub`, and therefore not by `test-base`.
 HUB_TESTS = tests/zoo/hub tests/zoo/transfer
+# Run by `test` alone: what reads and writes files and arrays, for which it does not matter what else is installed.
+FILE_TESTS = $(addprefix tests/runtime/,arrays features formats io query results)
 # Nothing where there is no npm: the test then says so. The file is the last that npm writes.
 NODE_PACKAGES = $(and $(shell command -v npm 2>/dev/null),docs/javascript/node_modules/.package-lock.json)
 
@@ -30,7 +32,7 @@ lint: .venv/dev.stamp  ## style, types, import contracts
 	.venv/bin/lint-imports
 
 test-base: .venv-base/base.stamp  ## what must work without torch
-	$(call PYTEST,.venv-base) tests/runtime tests/zoo $(addprefix --ignore ,$(HUB_TESTS))
+	$(call PYTEST,.venv-base) tests/runtime tests/zoo $(addprefix --ignore ,$(HUB_TESTS) $(FILE_TESTS))
 
 test-hub: .venv-base/base.stamp  ## the Hub's client in the oldest version that is allowed
 	.venv-base/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \

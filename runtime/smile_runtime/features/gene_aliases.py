@@ -34,6 +34,10 @@ class GeneAliases:
     by_current_name: dict[str, Gene]
     by_alias: dict[str, Gene]
 
+    def has(self, name: str) -> bool:
+        """Return whether a name is that of a gene, now or formerly."""
+        return name in self.by_current_name or name in self.by_alias
+
     def find_current(self, names: Sequence[str]) -> Gene | None:
         """Return the gene that the first known Ensembl id or symbol stands for; None if all are unknown."""
         return next((self.by_current_name[name] for name in names if name in self.by_current_name), None)

@@ -33,7 +33,7 @@ def find_species_mismatch(candidates: Sequence[Sequence[str]], organism: str) ->
         Expected organism. Symbols are looked up only if its gene names ship with the package; an organism outside
         `KNOWN_SPECIES` never mismatches.
     """
-    if organism not in KNOWN_SPECIES:
+    if organism not in KNOWN_SPECIES or all(_are_mostly_of(organism, names) for names in candidates):
         return None
     species_of = _species_of_name if organism in organisms_with_aliases() else ensembl_species
     species_lists = [[species_of(name) for name in names] for names in candidates]
@@ -44,6 +44,13 @@ def find_species_mismatch(candidates: Sequence[Sequence[str]], organism: str) ->
             other = others[0][0]
             return _describe([name for name, each in zip(names, species, strict=True) if each == other], str(other))
     return None
+
+
+def _are_mostly_of(organism: str, names: Sequence[str]) -> bool:
+    """Return whether too few names are left for another species, whose table then need not be read."""
+    genes = load_gene_aliases(organism)
+    known = sum(ensembl_species(name) == organism or (genes is not None and genes.has(name)) for name in names)
+    return known > (1 - _MIN_OTHER_FRACTION) * len(names)
 
 
 def recognize_organism(var: "pd.DataFrame") -> str | None:
