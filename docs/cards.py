@@ -51,7 +51,7 @@ _TABLE = (
     "variant",
     "data license",
     "kind",
-    f"{_HEADLINE} on held-out cells",
+    f"{_HEADLINE} on left-out cells",
 )
 _SHELF_START = "<!-- packaged spaces: made by python docs/cards.py -->\n"
 _SHELF_END = "<!-- packaged spaces: end -->\n"

@@ -63,7 +63,7 @@ def test_json_on_stdout_and_progress_on_stderr(recipe: Path, counts_folder: Path
         metric.name for metric in smile_runtime.open_space("out").manifest.metrics
     ]
     assert all(metric["n_repeats"] == 1 for metric in report["metrics"])
-    assert "%" not in result.stderr  # no bar, because it is not a terminal
+    assert "\r" not in result.stderr  # no bar, because it is not a terminal
     assert result.stderr.splitlines()[-1] == "wrote out"
 
 

@@ -23,7 +23,7 @@ _MEASURED_LIMITS = """\
   cells of known types do, judged by its position and by its own counts (`smile_similarity`). The threshold allows for
   differences between laboratories, so a cell of a new type that resembles a known one can get that label, sometimes
   with high confidence. A higher `--unknown-rate` finds more of these cells, but also marks more cells of known types.
-- Confidence is calibrated on held-out cells of the same studies, both unchanged and with fewer counts and features. It
+- Confidence is calibrated on left-out cells of the same studies, both unchanged and with fewer counts and features. It
   is the probability that the nearest label is right for a cell of a known type, not a confidence in `unknown`. For
   other species, tissues, conditions or protocols it can be less well calibrated, by an unknown amount.
 """

@@ -15,7 +15,7 @@ _STANDARD_ERRORS = 2.0
 
 
 def behind_baselines(metrics: Sequence[MetricRecord]) -> str:
-    """Return one sentence that says where the best baseline outperforms a space on held-out cells; empty if nowhere.
+    """Return one sentence that says where the best baseline outperforms a space on left-out cells; empty if nowhere.
 
     Compared are accuracy, macro-F1 and FOSCTTM, by their means over repeats in the three digits of the tables. Where it
     is known, the 95% interval of the difference follows.
@@ -24,7 +24,7 @@ def behind_baselines(metrics: Sequence[MetricRecord]) -> str:
         f"{own.name}, {own.modality} ({own.mean:.3f}; {best.method}: {best.mean:.3f}{_difference(best)})"
         for own, best in leading_baselines(metrics)
     ]
-    return f"On held-out cells, a baseline outperforms the space in {escaped('; '.join(behind))}." if behind else ""
+    return f"On left-out cells, a baseline outperforms the space in {escaped('; '.join(behind))}." if behind else ""
 
 
 def leading_baselines(metrics: Sequence[MetricRecord]) -> Iterator[tuple[MetricRecord, MetricRecord]]:

@@ -33,8 +33,8 @@ _METRIC_TYPES = {
     "label transfer macro-F1": "f1",
     "ARI of clusters": "adjusted_rand_index",
 }
-_LABEL_TASK = ("tabular-classification", "Label transfer to held-out cells")
-_PAIR_TASK = ("feature-extraction", "Embedding of held-out cells")
+_LABEL_TASK = ("tabular-classification", "Label transfer to left-out cells")
+_PAIR_TASK = ("feature-extraction", "Embedding of left-out cells")
 _STRUCTURE_TASK = ("feature-extraction", "Embedding of the training cells")
 
 

@@ -24,19 +24,19 @@ _SIMULATED_FROM = "simulated from: "
 _RECIPE_SECTIONS = ("preset", "seed", "network", "training", "reference")
 _OBS = 'obs["{}"]'
 _PICTURES = {
-    "map.png": ("map", "Map colored by type, batch and modality, including cells that were held out from training"),
+    "map.png": ("map", "Map colored by type, batch and modality, including cells that were left out of training"),
     "confusion.png": (
         "labels by type",
-        "Labels that held-out cells of each type received: of whole held-out batches if there are several",
+        "Labels that left-out cells of each type received: of whole left-out batches if there are several",
     ),
     "stress.png": (
         "accuracy by depth and by features",
-        "Accuracy, share of unknown cells and calibration error of held-out cells with fewer counts or fewer features",
+        "Accuracy, share of unknown cells and calibration error of left-out cells with fewer counts or fewer features",
     ),
     "loss.png": ("loss", "Training loss"),
 }
 MEASURED = """\
-Label transfer and FOSCTTM (fraction of samples closer than the true match; 0.5 is chance) are measured on held-out
+Label transfer and FOSCTTM (fraction of samples closer than the true match; 0.5 is chance) are measured on left-out
 cells; silhouettes and ARI (k-means with as many clusters as labels) are measured on the training cells. The baselines
 were given the same cells. Values are the mean ± standard deviation over repeats. If cells were paired by label, the
 space's silhouettes and ARI benefit from the labels, which the baselines did not see.
@@ -50,12 +50,12 @@ part of the calibration, are measured on cells that were left out of the referen
 """
 
 _CALIBRATED = """\
-The confidence of labels is calibrated on held-out cells. The table gives the expected calibration error (ten bins) of a
+The confidence of labels is calibrated on left-out cells. The table gives the expected calibration error (ten bins) of a
 calibration fitted on one half of these cells and measured on the other half:
 """
 
 _STRESSED = """\
-Stress test: held-out cells of known types, from the first repeat, that keep only a fraction of their counts or of the
+Stress test: left-out cells of known types, from the first repeat, that keep only a fraction of their counts or of the
 features. Accuracy is that of the nearest label, even for cells labeled `unknown`. Baselines are trained on cells with
 all of their counts, using only the features that remain:
 """

@@ -16,8 +16,8 @@ def mean_distance(neighbors: NearestNeighbors) -> NDArray[np.float32]:
 def similarity_of(dissimilarity: NDArray[np.floating], record: SimilarityRecord) -> NDArray[np.float32]:
     """Return the fraction of cells of known types that are more dissimilar, 0 to 1, shape ``(n,)``.
 
-    These cells were held out of training, and measured both unchanged and degraded like queries. If there are several
-    batches, whole batches were also held out, and the cells of the least similar batch count.
+    These cells were left out of training, and measured both unchanged and degraded like queries. If there are several
+    batches, whole batches were also left out, and the cells of the least similar batch count.
     """
     quantiles = np.linspace(1.0, 0.0, len(record.quantiles))
     similarity: NDArray[np.float32] = np.interp(dissimilarity, record.quantiles, quantiles).astype(np.float32)

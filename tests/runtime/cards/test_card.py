@@ -586,7 +586,7 @@ def test_first_paragraph_says_where_a_space_is_behind_a_baseline(pbmc: Manifest)
     title, first = render_card(replace(pbmc, metrics=metrics)).split(START)[1].strip().split("\n\n")[:2]
     assert title == f"# {pbmc.title}"
     assert first == (
-        f"{pbmc.description} **On held-out cells, a baseline outperforms the space in label transfer accuracy, rna "
+        f"{pbmc.description} **On left-out cells, a baseline outperforms the space in label transfer accuracy, rna "
         "(0.900; pca: 0.950); FOSCTTM, adt and rna (0.200; pca: 0.100).**"
     )
 
@@ -642,6 +642,6 @@ def test_a_baseline_is_ahead_by_more_than_chance(own, other, behind):
 def test_the_interval_of_a_lead_is_stated():
     metrics = [metric("smile", 0.90), metric("pca", 0.91, lead=(-0.02, 0.001))]
     assert behind_baselines(metrics) == (
-        "On held-out cells, a baseline outperforms the space in label transfer accuracy, rna "
+        "On left-out cells, a baseline outperforms the space in label transfer accuracy, rna "
         "(0.900; pca: 0.910, difference -0.020 to +0.001)."
     )

@@ -40,7 +40,7 @@ BUILT_IN = {
 """Subcommands of this package and their lines of help, which stand here so that --help need not load them."""
 
 TRAINING = {
-    "evaluate": "Measure a RECIPE on held-out cells, next to its baselines.",
+    "evaluate": "Measure a RECIPE on left-out cells, next to its baselines.",
     "extend": "Extend the reference of a SPACE by labeled cells in DATA files, without training.",
     "train": "Train a space from a RECIPE or from DATA files, measure it, and write its directory.",
 }
