@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PIP = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # As many tests at a time as there are processors, one thread each; those of one file share what they train.
-PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --durations 20
 # Threads that spin while they wait stall one another on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 # Run by `test-hub`, and therefore not by `test-base`.

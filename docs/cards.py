@@ -133,7 +133,7 @@ def _headline(metrics: list[MetricRecord], modalities: list[str]) -> str:
 
 
 def _row(recipe: Recipe, metrics: list[MetricRecord], manifest: Manifest | None) -> list[str]:
-    licenses = dict.fromkeys(source.license for source in _sources(recipe))
+    licenses = dict.fromkeys(part for source in _sources(recipe) for part in source.license.split("; "))
     kind = f"[packaged](zoo/smile_zoo/spaces/{recipe.name})" if manifest else "recipe"
     measured = [name for name in recipe.modalities if name not in recipe.simulated]
     return [
