@@ -94,7 +94,7 @@ def test_page_loads_nothing_from_elsewhere(write, make_cells: CellsMaker) -> Non
 def test_tables_and_key_figures(write, make_cells: CellsMaker) -> None:
     text = visible_text(write(make_cells()))
     for expected in (
-        "unknown: resembles nothing in the reference 40.0%",
+        "unknown: unlike the cells of the reference 40.0%",
         "1,320 of the encoder’s 1,767 features were found",
         "carry 75.0% of its feature weight",
         "ids in the query Ensembl ids in var[&#39;gene_ids&#39;]",
