@@ -135,7 +135,8 @@ class FirstLayer:
         _, factor = self._constants(measured)
         removed = self._weight[features]  # (n, width)
         removed *= (values * np.float32(factor))[:, None]
-        return first - removed
+        result: NDArray[np.float32] = first - removed
+        return result
 
     def _constants(self, measured: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
         """Return the constants of all rows; they are recomputed only if other features were measured than before."""

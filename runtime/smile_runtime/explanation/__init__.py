@@ -2,6 +2,6 @@
 
 from smile_runtime.explanation.explanation import Explanation
 from smile_runtime.explanation.label_explanation import MAX_CELLS, explain
-from smile_runtime.explanation.tables import write_tables
+from smile_runtime.explanation.tables import require_free_tables, write_tables
 
-__all__ = ["MAX_CELLS", "Explanation", "explain", "write_tables"]
+__all__ = ["MAX_CELLS", "Explanation", "explain", "require_free_tables", "write_tables"]

@@ -51,7 +51,7 @@ class CellDrivers:
                 "runner_up": [self._runner_up.get(cell, "") for cell in n],
                 "drivers": [self._drivers.get(cell, "") for cell in n],
             },
-            index=pd.Index(obs_names, dtype=object),
+            index=pd.Index(np.array(obs_names, dtype=object)),
         )
 
 

@@ -34,7 +34,7 @@ class LabelCenters:
     @property
     def known(self) -> NDArray[np.bool_]:
         """Whether each label has points, shape ``(n_labels,)``."""
-        return self.embedding.any(axis=1)
+        return np.linalg.norm(self.embedding, axis=1) > 0
 
     def similarity(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the cosine similarity of embeddings, shape ``(n, n_latent)``, to each center, ``(n, n_labels)``."""
@@ -52,7 +52,8 @@ def margin_of(similarity: NDArray[np.float32], labels: NDArray[np.int64]) -> NDA
         Label of each cell, shape ``(n,)``.
     """
     own = similarity[np.arange(len(labels)), labels]
-    return own - _others(similarity, labels).max(axis=1)
+    result: NDArray[np.float32] = own - _others(similarity, labels).max(axis=1)
+    return result
 
 
 def runner_up_of(similarity: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -57,7 +57,8 @@ class LabelEffects:
         """Effect of each feature over the sum of the label's positive effects, shape ``(n_labels, n_features)``."""
         effect = self.effect
         total = np.maximum(effect, 0).sum(axis=1, keepdims=True)
-        return np.divide(effect, total, out=np.zeros_like(effect), where=total > 0)
+        result: NDArray[np.float64] = np.divide(effect, total, out=np.zeros_like(effect), where=total > 0)
+        return result
 
     def specific_effect(self, min_cells: int = MIN_COMPARED_CELLS) -> NDArray[np.float64]:
         """Return the effect on each label minus the largest one on another label, shape ``(n_labels, n_features)``.

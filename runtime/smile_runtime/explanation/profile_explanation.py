@@ -1,14 +1,43 @@
-"""The average cell of each label, from the profiles of a space."""
+"""Explanation of labels by their average cells, from the profiles of a space."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import QueryError
+from smile_runtime.explanation.explanation import Explanation, label_table
+from smile_runtime.explanation.feature_effects import CellValues, measure_effects
+from smile_runtime.explanation.label_centers import LabelCenters
+from smile_runtime.explanation.label_effects import LabelEffects
+from smile_runtime.io import single_threaded_blas
 from smile_runtime.space import Space
 
 
-def average_cells(space: Space, encoder: Encoder, n_cells: NDArray[np.int64]) -> NDArray[np.float32]:
+def explain_profiles(space: Space, encoder: Encoder) -> Explanation:
+    """Explain the average cell of each label that has reference points and a profile."""
+    reference = space.reference.select_modalities(encoder.record.label_modalities)
+    names, centers = reference.label_columns[0].labels, LabelCenters.of(reference, 0)
+    n_cells = np.bincount(reference.label[:, 0], reference.weight, len(names)).round().astype(np.int64)
+    labels = np.flatnonzero(centers.known)
+    raw = _average_cells(space, encoder, n_cells)[labels]
+    effects = LabelEffects(len(names), len(encoder.features))
+    cell_values = CellValues(raw, np.ones((len(raw), 1), np.float32), None)
+    with single_threaded_blas():
+        effects.add(labels, measure_effects(encoder, centers, labels, cell_values))
+    return Explanation(
+        labels=label_table(effects, names, encoder.features.ids, n_labeled=n_cells, average=True),
+        cells=None,
+        provenance={
+            "space": space.name,
+            "revision": space.revision,
+            "manifest_sha256": space.manifest_sha256,
+            "modality": encoder.modality,
+            "label_column": space.manifest.reference.label_columns[0].name,
+        },
+    )
+
+
+def _average_cells(space: Space, encoder: Encoder, n_cells: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the values of each label's average cell, already scaled, shape ``(n_labels, n_features)``.
 
     Profiles state the share of each feature in the counts of the encoder's features, but not how much of a cell's
