@@ -1,12 +1,13 @@
 """Tables of an explanation as tab-separated files."""
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smile_runtime.errors import QueryError
+from smile_runtime.errors import OutputError, QueryError
 from smile_runtime.explanation.explanation import Explanation
-from smile_runtime.io import atomic_path, require_apart, require_free
+from smile_runtime.io import atomic_path, require_free
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,8 +18,8 @@ def require_free_tables(output: Path, cells: Path | None, *, force: bool) -> Non
     for path in (output, cells):
         if path is not None:
             require_free(path, force=force)
-    if cells is not None:
-        require_apart(cells, output)
+    if cells is not None and os.path.realpath(cells) == os.path.realpath(output):
+        raise OutputError(f"both tables cannot be written to {output}; name two files")
 
 
 def write_tables(
@@ -40,7 +41,7 @@ def write_tables(
     Raises
     ------
     OutputError
-        If a file exists or cannot be written.
+        If a file exists or cannot be written, or both are the same.
     QueryError
         If the explanation has no table of cells.
     """
