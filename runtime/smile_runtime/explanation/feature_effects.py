@@ -7,11 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix
-from smile_runtime.encoder import Encoder
+from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
 from smile_runtime.explanation.label_centers import LabelCenters, margin_of, runner_up_of
-
-REMOVALS_PER_BATCH = 1024
-"""Rows that run through the trunk together; the fastest power of two for the packaged spaces."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,7 +49,12 @@ class CellValues(NamedTuple):
 
 
 def measure_effects(
-    encoder: Encoder, centers: LabelCenters, labels: NDArray[np.int64], values: CellValues
+    encoder: Encoder,
+    centers: LabelCenters,
+    labels: NDArray[np.int64],
+    *,
+    values: CellValues,
+    batch_size: int = DEFAULT_BATCH_SIZE,
 ) -> FeatureEffects:
     """Set each nonzero feature of each cell to zero, one at a time, and measure what it does.
 
@@ -66,6 +68,8 @@ def measure_effects(
         Label of each cell, shape ``(n,)``.
     values
         Values of the cells.
+    batch_size
+        Number of rows that run through the trunk together.
 
     Raises
     ------
@@ -73,9 +77,7 @@ def measure_effects(
         As `Encoder.encode_without_each`.
     """
     raw, size_factor, measured = values
-    embedding, removals = encoder.encode_without_each(
-        raw, size_factor, measured=measured, batch_size=REMOVALS_PER_BATCH
-    )
+    embedding, removals = encoder.encode_without_each(raw, size_factor, measured=measured, batch_size=batch_size)
     similarity = centers.similarity(embedding)  # (n, n_labels)
     own, margin = similarity[np.arange(len(labels)), labels], margin_of(similarity, labels)
     parts: list[tuple[NDArray[np.number], ...]] = []

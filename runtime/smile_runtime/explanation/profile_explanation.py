@@ -23,7 +23,7 @@ def explain_profiles(space: Space, encoder: Encoder) -> Explanation:
     effects = LabelEffects(len(names), len(encoder.features))
     cell_values = CellValues(raw, np.ones((len(raw), 1), np.float32), None)
     with single_threaded_blas():
-        effects.add(labels, measure_effects(encoder, centers, labels, cell_values))
+        effects.add(labels, measure_effects(encoder, centers, labels, values=cell_values))
     return Explanation(
         labels=label_table(effects, names, encoder.features.ids, n_labeled=n_cells, average=True),
         cells=None,

@@ -76,28 +76,34 @@ def explain_query(
     labels = results.labels(request.column)
     sample = sample_cells(labels, request.max_cells, request.seed)
     centers = LabelCenters.of(projector.mapper.reference, request.column)
-    effects, drivers = LabelEffects(len(names), len(features)), CellDrivers(names, features)
+    on_labels, on_cells = LabelEffects(len(names), len(features)), CellDrivers(names, features)
 
     def measure(block: tuple[NDArray[np.intp], Matrix]) -> list[tuple[NDArray[np.intp], FeatureEffects]]:
-        cells, rows = block
         found = []
-        for part, values, match in projector.split(rows):
-            raw, size_factor, _ = projector.encoder_input(values, match, results.interpretation)
-            cell_values = CellValues(raw, size_factor, match.measured)
-            found.append((cells[part], measure_effects(projector.encoder, centers, labels[cells[part]], cell_values)))
+        for part, rows, match in projector.split(block[1]):
+            cells = block[0][part]
+            raw, size_factor, _ = projector.encoder_input(rows, match, results.interpretation)
+            effects = measure_effects(
+                projector.encoder,
+                centers,
+                labels[cells],
+                values=CellValues(raw, size_factor, match.measured),
+                batch_size=options.batch_size,
+            )
+            found.append((cells, effects))
         return found
 
     with single_threaded_blas():
         for found in map_in_order(measure, _blocks(matrix, sample), default_threads()):
             for cells, each in found:
-                effects.add(labels[cells], each)
+                on_labels.add(labels[cells], each)
                 if request.cells:
-                    drivers.add(cells, each)
+                    on_cells.add(cells, each)
                 progress(len(cells), n + len(sample))
     n_labeled = np.bincount(labels[labels >= 0], minlength=len(names))
     return Explanation(
-        labels=label_table(effects, names, features, n_labeled=n_labeled, average=False),
-        cells=drivers.table(_obs_names(query), labels) if request.cells else None,
+        labels=label_table(on_labels, names, features, n_labeled=n_labeled, average=False),
+        cells=on_cells.table(_obs_names(query), labels) if request.cells else None,
         provenance={
             **provenance,
             "label_column": projector.mapper.columns[request.column].name,

@@ -7,6 +7,9 @@ import pytest
 import scipy
 
 from smile_runtime import Encoder, QueryError, SpaceError, open_space
+from smile_runtime.encoder import Preprocessing
+from smile_runtime.encoder.first_layer import FirstLayer
+from smile_runtime.encoder.sparse_runner import SparseRunner
 
 SPACES = Path(__file__).parents[3] / "zoo/smile_zoo/spaces"
 
@@ -51,6 +54,26 @@ def test_dense_rows_ignore_features_that_were_not_measured(encoder, raw_values):
     for dense, sparse in zip(of_dense, of_sparse, strict=True):
         np.testing.assert_array_equal(dense.features, sparse.features)
         np.testing.assert_allclose(dense.embedding, sparse.embedding, atol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [{"clr": True}, {"idf": np.linspace(0.5, 3, 30)}, {"binarize": True}])
+def test_factors_of_the_whole_cell_stay(steps):
+    rng = np.random.default_rng(0)
+    preprocessing = Preprocessing(
+        target_sum=None, log1p=True, scaling="sd", mean=rng.random(30), std=np.ones(30), **steps
+    )
+    weight = rng.normal(size=(30, 4)).astype(np.float32)
+    runner = SparseRunner(preprocessing, FirstLayer(weight, preprocessing.mean, np.full(30, 1 / 30)), None, "")
+    runner.run_trunk = lambda _output, first: first.copy()
+    measured = np.arange(30) % 5 > 0
+    X = rng.poisson(1.0, (3, 30)).astype(np.float32) * measured
+    batch = scipy.sparse.csr_matrix(X), np.ones((3, 1), np.float32)
+    transformed = preprocessing.transform(*batch, measured).toarray()
+    for part in runner.run_without_each(batch, measured, 7)[1]:
+        without = transformed[part.cells]
+        without[np.arange(len(without)), part.features] = 0
+        expected = np.where(measured, without - preprocessing.mean, 0) @ weight / (24 / 30)
+        np.testing.assert_allclose(part.embedding, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_values_are_those_before_centering(encoder, raw_values):

@@ -79,7 +79,7 @@ def command(
     as_json: bool,
     **settings: Any,  # noqa: ANN401 (options that have the names of explain's arguments)
 ) -> None:
-    """Show which features carry the labels of SPACE, in the cells of QUERY.
+    """Show which features carry the labels of SPACE in the cells of QUERY.
 
     The cells are projected and labeled. Each feature of each cell is then set to zero, one at a time, to measure how
     much less the cell resembles the reference cells of its label. OUTPUT is a table with a row for each label and
