@@ -34,7 +34,8 @@ class LabelCenters:
     @property
     def known(self) -> NDArray[np.bool_]:
         """Whether each label has points, shape ``(n_labels,)``."""
-        return np.linalg.norm(self.embedding, axis=1) > 0
+        result: NDArray[np.bool_] = self.embedding.any(axis=1)
+        return result
 
     def similarity(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the cosine similarity of embeddings, shape ``(n, n_latent)``, to each center, ``(n, n_labels)``."""

@@ -101,14 +101,14 @@ def command(
     with progress_bar("explaining") as progress:
         found = explain(query, opened, modality=modality, cells=cells is not None, progress=progress, **settings)
     write_tables(found, output, cells=cells, force=force)
-    paths = [str(path) for path in (output, cells) if path is not None]
     if as_json:
         print_json(_json(found, output, cells))
     else:
         shown = [_row(str(label), rows) for label, rows in found.labels.groupby("label", sort=False)]
         print_table(["LABEL", "CELLS", f"{_N_SHOWN} MOST SPECIFIC FEATURES"], shown)
-    for path in paths:
-        print_line(f"wrote {path}", err=True)
+    for written in (output, cells):
+        if written is not None:
+            print_line(f"wrote {written}", err=True)
 
 
 def _row(label: str, rows: "pd.DataFrame") -> tuple[str, int, str]:
