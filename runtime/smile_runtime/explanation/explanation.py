@@ -48,12 +48,29 @@ class Explanation:
             Up to five features that carry the label rather than the other label, each with its effect, as in
             ``CD8B 0.0312, CD8A 0.0254``: the decrease of the margin between the two similarities when the feature is
             set to zero. Empty if the cell was not explained.
+    programmes
+        The strongest features of each dimension of the embedding, the largest ``effect`` first; None unless requested:
+
+        ``dimension``
+            Index of the dimension; the same in all modalities of the space.
+        ``label``, ``activity``
+            Label whose center has the largest coordinate in the dimension, and that coordinate.
+        ``modality``, ``feature``
+            Modality and name of the feature.
+        ``effect``
+            Mean decrease of the coordinate when the feature of a cell is set to zero; every label counts alike.
+        ``share``
+            ``effect`` over the sum of the positive effects of all features on the dimension.
+    tree
+        Hierarchy of the labels by the cosine distance of their centers, in Newick format.
     provenance
         Space, modality, label column, sampling, and for a query that of its projection.
     """
 
     labels: "pd.DataFrame"
     cells: "pd.DataFrame | None"
+    programmes: "pd.DataFrame | None"
+    tree: str
     provenance: dict[str, Any]
 
 

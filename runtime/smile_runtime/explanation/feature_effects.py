@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from smile_runtime.arrays import Matrix
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
 from smile_runtime.explanation.label_centers import LabelCenters, margin_of, runner_up_of
+from smile_runtime.explanation.programmes import dimension_effects
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,6 +31,9 @@ class FeatureEffects:
         the feature, shape ``(n,)``.
     runners_up
         Most similar other label of each cell, shape ``(n_cells,)``.
+    on_dimensions
+        Weighted sum over cells of the decrease of each dimension without a feature, shape ``(n_features, n_latent)``;
+        None unless requested.
     """
 
     cells: NDArray[np.int64]
@@ -38,6 +42,7 @@ class FeatureEffects:
     effects: NDArray[np.float32]
     margin_effects: NDArray[np.float32]
     runners_up: NDArray[np.int64]
+    on_dimensions: NDArray[np.float64] | None
 
 
 class CellValues(NamedTuple):
@@ -55,6 +60,7 @@ def measure_effects(
     *,
     values: CellValues,
     batch_size: int = DEFAULT_BATCH_SIZE,
+    weights: NDArray[np.float64] | None = None,
 ) -> FeatureEffects:
     """Set each nonzero feature of each cell to zero, one at a time, and measure what it does.
 
@@ -70,6 +76,8 @@ def measure_effects(
         Values of the cells.
     batch_size
         Number of rows that run through the trunk together.
+    weights
+        Weight of each cell for effects on dimensions, shape ``(n,)``; None to leave them out.
 
     Raises
     ------
@@ -80,11 +88,15 @@ def measure_effects(
     embedding, removals = encoder.encode_without_each(raw, size_factor, measured=measured, batch_size=batch_size)
     similarity = centers.similarity(embedding)  # (n, n_labels)
     own, margin = similarity[np.arange(len(labels)), labels], margin_of(similarity, labels)
+    on_dimensions = None if weights is None else np.zeros((len(encoder.features), embedding.shape[1]))
     parts: list[tuple[NDArray[np.number], ...]] = []
-    for cells, features, removed, without in removals:
-        remaining, label = centers.similarity(without), labels[cells]
-        effects = own[cells] - remaining[np.arange(len(label)), label]
-        parts.append((cells, features, removed, effects, margin[cells] - margin_of(remaining, label)))
+    for removed in removals:
+        remaining, label = centers.similarity(removed.embedding), labels[removed.cells]
+        effects = own[removed.cells] - remaining[np.arange(len(label)), label]
+        margin_effects = margin[removed.cells] - margin_of(remaining, label)
+        parts.append((removed.cells, removed.features, removed.values, effects, margin_effects))
+        if weights is not None and on_dimensions is not None:
+            dimension_effects(removed, embedding, weights, on_dimensions)
     columns = [np.concatenate(each) for each in zip(*parts, strict=True)] or [np.zeros(0)] * 5
     return FeatureEffects(
         cells=columns[0].astype(np.int64),
@@ -93,4 +105,5 @@ def measure_effects(
         effects=columns[3].astype(np.float32),
         margin_effects=columns[4].astype(np.float32),
         runners_up=runner_up_of(similarity, labels),
+        on_dimensions=on_dimensions,
     )

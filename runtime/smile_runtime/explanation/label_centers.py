@@ -34,7 +34,7 @@ class LabelCenters:
     @property
     def known(self) -> NDArray[np.bool_]:
         """Whether each label has points, shape ``(n_labels,)``."""
-        result: NDArray[np.bool_] = self.embedding.any(axis=1)
+        result: NDArray[np.bool_] = np.linalg.norm(self.embedding, axis=1) > 0
         return result
 
     def similarity(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,24 +9,33 @@ from smile_runtime.explanation.explanation import Explanation, label_table
 from smile_runtime.explanation.feature_effects import CellValues, measure_effects
 from smile_runtime.explanation.label_centers import LabelCenters
 from smile_runtime.explanation.label_effects import LabelEffects
+from smile_runtime.explanation.label_tree import label_tree
+from smile_runtime.explanation.programmes import programme_table
 from smile_runtime.io import single_threaded_blas
 from smile_runtime.space import Space
 
 
-def explain_profiles(space: Space, encoder: Encoder) -> Explanation:
+def explain_profiles(space: Space, encoder: Encoder, *, programmes: bool) -> Explanation:
     """Explain the average cell of each label that has reference points and a profile."""
     reference = space.reference.select_modalities(encoder.record.label_modalities)
     names, centers = reference.label_columns[0].labels, LabelCenters.of(reference, 0)
     n_cells = np.bincount(reference.label[:, 0], reference.weight, len(names)).round().astype(np.int64)
     labels = np.flatnonzero(centers.known)
     raw = _average_cells(space, encoder, n_cells)[labels]
-    effects = LabelEffects(len(names), len(encoder.features))
+    features, effects = encoder.features.ids, LabelEffects(len(names), len(encoder.features))
     cell_values = CellValues(raw, np.ones((len(raw), 1), np.float32), None)
+    weights = np.full(len(raw), 1 / len(raw)) if programmes else None
     with single_threaded_blas():
-        effects.add(labels, measure_effects(encoder, centers, labels, values=cell_values))
+        found = measure_effects(encoder, centers, labels, values=cell_values, weights=weights)
+    effects.add(labels, found)
+    dimensions = found.on_dimensions
     return Explanation(
-        labels=label_table(effects, names, encoder.features.ids, n_labeled=n_cells, average=True),
+        labels=label_table(effects, names, features, n_labeled=n_cells, average=True),
         cells=None,
+        programmes=None
+        if dimensions is None
+        else programme_table(dimensions, centers, names, features, encoder.modality),
+        tree=label_tree(centers, names),
         provenance={
             "space": space.name,
             "revision": space.revision,

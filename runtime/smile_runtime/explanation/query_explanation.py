@@ -15,6 +15,8 @@ from smile_runtime.explanation.explanation import Explanation, label_table
 from smile_runtime.explanation.feature_effects import CellValues, FeatureEffects, measure_effects
 from smile_runtime.explanation.label_centers import LabelCenters
 from smile_runtime.explanation.label_effects import LabelEffects
+from smile_runtime.explanation.label_tree import label_tree
+from smile_runtime.explanation.programmes import programme_table
 from smile_runtime.explanation.query_labels import LabelResults, sample_cells
 from smile_runtime.explanation.request import Request
 from smile_runtime.features import words_of_kind
@@ -77,6 +79,8 @@ def explain_query(
     sample = sample_cells(labels, request.max_cells, request.seed)
     centers = LabelCenters.of(projector.mapper.reference, request.column)
     on_labels, on_cells = LabelEffects(len(names), len(features)), CellDrivers(names, features)
+    weights = _balanced(labels, sample) if request.programmes else None
+    on_dimensions = np.zeros((len(features), projector.encoder.record.n_latent))
 
     def measure(block: tuple[NDArray[np.intp], Matrix]) -> list[tuple[NDArray[np.intp], FeatureEffects]]:
         found = []
@@ -89,6 +93,7 @@ def explain_query(
                 labels[cells],
                 values=CellValues(raw, size_factor, match.measured),
                 batch_size=options.batch_size,
+                weights=None if weights is None else weights[cells],
             )
             found.append((cells, effects))
         return found
@@ -99,11 +104,17 @@ def explain_query(
                 on_labels.add(labels[cells], each)
                 if request.cells:
                     on_cells.add(cells, each)
+                if each.on_dimensions is not None:
+                    on_dimensions += each.on_dimensions
                 progress(len(cells), n + len(sample))
     n_labeled = np.bincount(labels[labels >= 0], minlength=len(names))
     return Explanation(
         labels=label_table(on_labels, names, features, n_labeled=n_labeled, average=False),
         cells=on_cells.table(_obs_names(query), labels) if request.cells else None,
+        programmes=programme_table(on_dimensions, centers, names, features, projector.encoder.modality)
+        if request.programmes
+        else None,
+        tree=label_tree(centers, names),
         provenance={
             **provenance,
             "label_column": projector.mapper.columns[request.column].name,
@@ -111,6 +122,14 @@ def explain_query(
             "seed": request.seed,
         },
     )
+
+
+def _balanced(labels: NDArray[np.int64], sample: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return weights of the sampled cells that sum to 1 and are equal for all labels, zero for others, ``(n,)``."""
+    weights = np.zeros(len(labels))
+    _, index, n_cells = np.unique(labels[sample], return_inverse=True, return_counts=True)
+    weights[sample] = 1 / (n_cells[index] * len(n_cells))
+    return weights
 
 
 def _blocks(matrix: Rows, sample: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], Matrix]]:

@@ -17,9 +17,12 @@ class Request:
         Seed of the choice of cells.
     cells
         Whether single cells are explained, too.
+    programmes
+        Whether dimensions are explained, too.
     """
 
     column: int
     max_cells: int
     seed: int
     cells: bool
+    programmes: bool

@@ -224,7 +224,7 @@ def test_a_matrix_is_no_query(space):
         explain(np.ones((3, 4)), space)
 
 
-def test_tables_are_written_both_or_neither(explanation, space, query, tmp_path):
+def test_tables_are_written_all_or_none(explanation, space, query, tmp_path):
     labels, cells = tmp_path / "drivers.tsv", tmp_path / "cells.tsv"
     write_tables(explanation, labels, cells=cells)
     lines = labels.read_text("utf-8").splitlines()

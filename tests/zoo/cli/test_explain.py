@@ -42,7 +42,8 @@ def test_json_is_alone_on_stdout(run, cells: Path) -> None:
     assert document["space"] == "pbmc"
     assert document["label_column"] == "cell_type_broad"
     assert (document["max_cells"], document["seed"]) == (1000, 0)
-    assert (document["output"], document["cells"]) == ("drivers.tsv", None)
+    assert document["output"] == "drivers.tsv"
+    assert "cells" not in document
     label = next(each for each in document["labels"] if each["label"] == "B")
     assert label["n_cells"] == label["n_labeled"] > 0
     assert len(label["features"]) == 10
@@ -54,6 +55,19 @@ def test_average_cells_of_a_space(run, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1 + 19
     assert pd.read_csv(tmp_path / "drivers.tsv", sep="\t")["fraction"].isna().all()
+
+
+def test_programmes_and_tree(run, cells: Path, tmp_path: Path) -> None:
+    options = ["-o", "drivers.tsv", "--programmes", "programmes.tsv", "--tree", "labels.nwk", "--json"]
+    done = run("explain", "pbmc", cells, *options, "--max-cells", "10")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tree"] == "labels.nwk"
+    programmes = pd.read_csv(tmp_path / "programmes.tsv", sep="\t")
+    assert programmes["dimension"].nunique() > 64
+    assert set(programmes["modality"]) == {"rna"}
+    tree = (tmp_path / "labels.nwk").read_text("utf-8")
+    assert tree.endswith(");\n")
+    assert "'CD14 Mono':" in tree
 
 
 def test_options_of_a_query_without_one(run, tmp_path: Path) -> None:
@@ -88,7 +102,7 @@ def test_both_tables_in_one_file(run, cells: Path) -> None:
     done = run("explain", "pbmc", cells, "-o", "out.tsv", "--cells", "./out.tsv")
     assert done.returncode == 1
     assert "out.tsv is the input" not in done.stderr
-    assert "both tables cannot be written to out.tsv; name two files" in done.stderr
+    assert "two tables cannot be written to out.tsv; give each a file of its own" in done.stderr
 
 
 def test_wrong_usage(run, cells: Path) -> None:

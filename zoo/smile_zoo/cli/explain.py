@@ -31,6 +31,12 @@ _N_SHOWN = 10
     type=click.Path(path_type=Path),
     help="Tab-separated table of cells to write: the five features that carry each cell's label.",
 )
+@click.option(
+    "--programmes",
+    type=click.Path(path_type=Path),
+    help="Tab-separated table of dimensions to write: the features that drive each of them.",
+)
+@click.option("--tree", type=click.Path(path_type=Path), help="Hierarchy of the labels to write, in Newick format.")
 @click.option("--label-column", help="Label column of the space to explain [default: the primary one].")
 @click.option(
     "--max-cells",
@@ -65,7 +71,7 @@ _N_SHOWN = 10
     help="Fraction of cells of known types that may be called unknown, which are not explained.",
 )
 @options.device
-@click.option("--force", is_flag=True, help="Replace OUTPUT and the table of cells if they exist.")
+@click.option("--force", is_flag=True, help="Replace the output files if they exist.")
 @options.as_json
 def command(
     space: str,
@@ -73,6 +79,8 @@ def command(
     *,
     output: Path,
     cells: Path | None,
+    programmes: Path | None,
+    tree: Path | None,
     modality: str | None,
     device: Device,
     force: bool,
@@ -92,30 +100,40 @@ def command(
       smile-zoo explain pbmc query.h5ad -o drivers.tsv --cells cells.tsv
       smile-zoo explain pbmc -o drivers.tsv
     """
-    for path in (output, *([cells] if cells else [])):
-        require_apart(path, *([query] if query else []))
-    require_free_tables(output, cells, force=force)
+    optional = {"cells": cells, "programmes": programmes, "tree": tree}
+    outputs = {"output": output, **{name: path for name, path in optional.items() if path is not None}}
+    if query is not None:
+        for path in outputs.values():
+            require_apart(path, query)
+    require_free_tables([*outputs.values()], force=force)
     with progress_bar("pulling", unit="B") as pulling:
         modalities = None if modality is None else [modality]
         opened = load(space, device=device, modalities=modalities, progress=pulling)
     with progress_bar("explaining") as progress:
-        found = explain(query, opened, modality=modality, cells=cells is not None, progress=progress, **settings)
-    write_tables(found, output, cells=cells, force=force)
+        found = explain(
+            query,
+            opened,
+            modality=modality,
+            cells=cells is not None,
+            programmes=programmes is not None,
+            progress=progress,
+            **settings,
+        )
+    write_tables(found, output, **optional, force=force)
     if as_json:
-        print_json(_json(found, output, cells))
+        print_json({**_json(found), **{name: str(path) for name, path in outputs.items()}})
     else:
         shown = [_row(str(label), rows) for label, rows in found.labels.groupby("label", sort=False)]
         print_table(["LABEL", "CELLS", f"{_N_SHOWN} MOST SPECIFIC FEATURES"], shown)
-    for written in (output, cells):
-        if written is not None:
-            print_line(f"wrote {written}", err=True)
+    for path in outputs.values():
+        print_line(f"wrote {path}", err=True)
 
 
 def _row(label: str, rows: "pd.DataFrame") -> tuple[str, int, str]:
     return label, int(rows["n_cells"].iloc[0]), " ".join(rows["feature"].head(_N_SHOWN))
 
 
-def _json(found: Explanation, output: Path, cells: Path | None) -> dict[str, Any]:
+def _json(found: Explanation) -> dict[str, Any]:
     names = ("space", "revision", "manifest_sha256", "modality", "label_column", "max_cells", "seed", "weight_matched")
     labels = [
         {
@@ -129,6 +147,4 @@ def _json(found: Explanation, output: Path, cells: Path | None) -> dict[str, Any
     return {
         **{name: found.provenance[name] for name in names if name in found.provenance},
         "labels": labels,
-        "output": str(output),
-        "cells": None if cells is None else str(cells),
     }
