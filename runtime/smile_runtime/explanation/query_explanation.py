@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from smile_runtime.io import default_threads, map_in_order, single_threaded_blas
 from smile_runtime.projection import (
     Progress,
     ProjectionOptions,
+    Projector,
     finish_projection,
     kind_of_encoder,
     prepare,
@@ -31,7 +33,7 @@ from smile_runtime.projection import (
     read_chunks,
     rows_per_read,
 )
-from smile_runtime.query import AnnDataQuery, FileQuery, open_query
+from smile_runtime.query import AnnDataQuery, FileQuery, ValueInterpretation, open_query
 from smile_runtime.space import Space
 
 if TYPE_CHECKING:
@@ -69,51 +71,38 @@ def explain_query(
     """Explain the cells of a query and their labels; arguments and errors as in `smile_runtime.explain`."""
     prepared = prepare(query, space, options)
     projector, matrix, n = prepared.projector, prepared.matrix, query.n_obs
-    names = projector.mapper.columns[request.column].labels
-    features = projector.encoder.features.ids
+    names, features = projector.mapper.columns[request.column].labels, projector.encoder.features.ids
     results = LabelResults(prepared.interpretation)
     most = n + min(n, request.max_cells * len(names))
     project_rows(matrix, projector, results, progress=lambda k, _n: progress(k, most), n_read=rows_per_read(matrix))
     provenance = finish_projection(space, projector, results).provenance
     labels = results.labels(request.column)
     sample = sample_cells(labels, request.max_cells, request.seed)
-    centers = LabelCenters.of(projector.mapper.reference, request.column)
+    explainer = _CellExplainer(
+        projector=projector,
+        interpretation=results.interpretation,
+        centers=LabelCenters.of(projector.mapper.reference, request.column),
+        labels=labels,
+        weights=_balanced(labels, sample) if request.programmes else None,
+    )
     on_labels, on_cells = LabelEffects(len(names), len(features)), CellDrivers(names, features)
-    weights = _balanced(labels, sample) if request.programmes else None
     on_dimensions = np.zeros((len(features), projector.encoder.record.n_latent))
-
-    def measure(block: tuple[NDArray[np.intp], Matrix]) -> list[tuple[NDArray[np.intp], FeatureEffects]]:
-        found = []
-        for part, rows, match in projector.split(block[1]):
-            cells = block[0][part]
-            raw, size_factor, _ = projector.encoder_input(rows, match, results.interpretation)
-            effects = measure_effects(
-                projector.encoder,
-                centers,
-                labels[cells],
-                values=CellValues(raw, size_factor, match.measured),
-                batch_size=options.batch_size,
-                weights=None if weights is None else weights[cells],
-            )
-            found.append((cells, effects))
-        return found
-
     with single_threaded_blas():
-        for found in map_in_order(measure, _blocks(matrix, sample), default_threads()):
-            for cells, each in found:
-                on_labels.add(labels[cells], each)
+        for found in map_in_order(explainer, _blocks(matrix, sample), default_threads()):
+            for cells, effects in found:
+                on_labels.add(labels[cells], effects)
                 if request.cells:
-                    on_cells.add(cells, each)
-                if each.on_dimensions is not None:
-                    on_dimensions += each.on_dimensions
+                    on_cells.add(cells, effects)
+                if effects.on_dimensions is not None:
+                    on_dimensions += effects.on_dimensions
                 progress(len(cells), n + len(sample))
+    centers, modality = explainer.centers, projector.encoder.modality
     n_labeled = np.bincount(labels[labels >= 0], minlength=len(names))
+    programmes = programme_table(on_dimensions, centers, names, features, modality) if request.programmes else None
     return Explanation(
         labels=label_table(on_labels, names, features, n_labeled=n_labeled, average=False),
         cells=on_cells.table(_obs_names(query), labels) if request.cells else None,
-        programmes=programme_table(on_dimensions, centers, names, features, projector.encoder.modality)
-        if request.programmes
-        else None,
+        programmes=programmes,
         tree=label_tree(centers, names),
         provenance={
             **provenance,
@@ -122,6 +111,48 @@ def explain_query(
             "seed": request.seed,
         },
     )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _CellExplainer:
+    """Measures the effects of features on the cells of a block, on one thread.
+
+    Attributes
+    ----------
+    projector
+        Projector of the query.
+    interpretation
+        Interpretation of its values.
+    centers
+        Centers of the labels.
+    labels
+        Label of each cell of the query, shape ``(n_obs,)``.
+    weights
+        Weight of each cell for effects on dimensions, shape ``(n_obs,)``; None to leave them out.
+    """
+
+    projector: Projector
+    interpretation: ValueInterpretation
+    centers: LabelCenters
+    labels: NDArray[np.int64]
+    weights: NDArray[np.float64] | None
+
+    def __call__(self, block: tuple[NDArray[np.intp], Matrix]) -> list[tuple[NDArray[np.intp], FeatureEffects]]:
+        """Return the cells that measured the same features, by their indices in the query, and the effects on them."""
+        found = []
+        for part, rows, match in self.projector.split(block[1]):
+            cells = block[0][part]
+            raw, size_factor, _ = self.projector.encoder_input(rows, match, self.interpretation)
+            effects = measure_effects(
+                self.projector.encoder,
+                self.centers,
+                self.labels[cells],
+                values=CellValues(raw, size_factor, match.measured),
+                batch_size=self.projector.batch_size,
+                weights=None if self.weights is None else self.weights[cells],
+            )
+            found.append((cells, effects))
+        return found
 
 
 def _balanced(labels: NDArray[np.int64], sample: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -7,15 +7,16 @@ from smile_runtime.projection.encoder_query import kind_of_encoder
 from smile_runtime.projection.expected_accuracy import expectation_text
 from smile_runtime.projection.file_projection import is_projected, project_file
 from smile_runtime.projection.finish import finish_projection
-from smile_runtime.projection.preparation import PreparedProjection, ProjectionOptions, prepare, reference_mapper
+from smile_runtime.projection.preparation import ProjectionOptions, prepare, reference_mapper
+from smile_runtime.projection.projector import Projector
 from smile_runtime.projection.streaming import Progress, project_rows, read_chunks, rows_per_read
 
 __all__ = [
     "ArrayProjection",
     "EncoderInput",
-    "PreparedProjection",
     "Progress",
     "ProjectionOptions",
+    "Projector",
     "expectation_text",
     "finish_projection",
     "is_projected",

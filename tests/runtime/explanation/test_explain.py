@@ -214,6 +214,15 @@ def test_an_encoder_without_sparse_files_is_refused(edit_manifest, query):
         explain(query, space)
 
 
+def test_int8_spaces_are_explained_in_float32(int8_copy, query, explanation):
+    found = explain(query, open_space(int8_copy, device="cpu", precision="int8"))
+    assert set(found.labels["label"]) == set(explanation.labels["label"])
+    columns = ["label", "feature", "effect"]
+    both = found.labels[columns].merge(explanation.labels[columns], on=columns[:2])
+    assert len(both) == len(explanation.labels)
+    np.testing.assert_allclose(both["effect_x"], both["effect_y"], atol=1e-6)
+
+
 def test_unknown_label_column(query, space):
     with pytest.raises(QueryError, match=r"has no label column 'tissue'; it has: cell_type, cell_type_broad"):
         explain(query, space, label_column="tissue")
