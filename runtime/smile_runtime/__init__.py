@@ -18,6 +18,7 @@ from smile_runtime.errors import (
     UnknownModalityError,
     ValueKindError,
 )
+from smile_runtime.explanation import Explanation, explain
 from smile_runtime.manifest import Manifest, read_manifest
 from smile_runtime.mapping import Reference
 from smile_runtime.projection import ArrayProjection, project, project_arrays, project_file
@@ -29,6 +30,7 @@ __all__ = [
     "DependencyError",
     "DeviceError",
     "Encoder",
+    "Explanation",
     "FeatureMatchError",
     "FormatVersionError",
     "IntegrityError",
@@ -46,6 +48,7 @@ __all__ = [
     "TrainingError",
     "UnknownModalityError",
     "ValueKindError",
+    "explain",
     "open_space",
     "project",
     "project_arrays",

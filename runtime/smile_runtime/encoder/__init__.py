@@ -7,6 +7,7 @@ from smile_runtime.encoder.first_layer import write_first_layer
 from smile_runtime.encoder.imputation import MIN_MEASURED_FRACTION, impute_missing
 from smile_runtime.encoder.preprocessing import Preprocessing, size_factors
 from smile_runtime.encoder.session import import_onnxruntime, installed_packages
+from smile_runtime.encoder.sparse_runner import Removals
 
 __all__ = [
     "CPU",
@@ -14,6 +15,7 @@ __all__ = [
     "MIN_MEASURED_FRACTION",
     "Encoder",
     "Preprocessing",
+    "Removals",
     "SparseFiles",
     "choose_device",
     "import_onnxruntime",

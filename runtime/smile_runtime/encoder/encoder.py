@@ -1,6 +1,7 @@
 """The encoder of one modality: raw values in, embedding out."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from threading import Lock
@@ -9,15 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smile_runtime.arrays import Matrix, as_matrix, is_sparse, measured_sparse
+from smile_runtime.arrays import Matrix, as_matrix, is_sparse, measured_sparse, stored_values
 from smile_runtime.encoder.arguments import require_positive, validate_measured, validate_size_factor
 from smile_runtime.encoder.dense_runner import DenseRunner
 from smile_runtime.encoder.device import may_use_cuda, open_session, uses_cuda
 from smile_runtime.encoder.first_layer import read_first_layer
 from smile_runtime.encoder.preprocessing import Preprocessing
 from smile_runtime.encoder.sparse_density import is_sparse_enough
-from smile_runtime.encoder.sparse_runner import SparseRunner
-from smile_runtime.errors import IntegrityError, QueryError
+from smile_runtime.encoder.sparse_runner import Removals, SparseRunner
+from smile_runtime.errors import IntegrityError, QueryError, SpaceError
 from smile_runtime.features import FeatureTable
 from smile_runtime.io import Readable, default_threads, run_in_threads
 from smile_runtime.manifest import Device, EncoderRecord, Precision
@@ -202,6 +203,73 @@ class Encoder:
         components = np.empty((as_matrix(X).shape[0], self.record.sparse.width), np.float32)
         return self._encode(X, size_factor, measured, batch_size, n_threads, components), components
 
+    def encode_without_each(
+        self,
+        X: Matrix,
+        size_factor: ArrayLike | None = None,
+        *,
+        measured: ArrayLike | None = None,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+    ) -> tuple[NDArray[np.float32], Iterator[Removals]]:
+        """Embed cells on one thread of the CPU, and again without each of their features, one feature at a time.
+
+        A feature is set to zero before centering; factors of the whole cell, such as its size factor or its TF-IDF
+        norm, stay those of the cell with all its features. Features that are zero anyway are left out.
+
+        Parameters
+        ----------
+        X, size_factor, measured
+            As in `encode`, all cells at once; features that were measured may not be NaN.
+        batch_size
+            Maximum number of rows that pass through the trunk at once; affects speed, not results.
+
+        Returns
+        -------
+            The embedding, and an iterator over embeddings without a feature, ordered by cell.
+
+        Raises
+        ------
+        SpaceError
+            If the encoder has no files for sparse rows, from which a feature can be removed.
+        SmileError
+            As `encode`; also if a measured feature is NaN.
+        """
+        matrix, factor, mask = self._validate(X, size_factor, measured)
+        require_positive(batch_size=batch_size)
+        rows = matrix if mask is None or is_sparse(matrix) else np.where(mask, matrix, matrix.dtype.type(0))
+        if np.isnan(stored_values(rows)).any():
+            raise QueryError(
+                f"values are missing (NaN) in features that other cells measured; the {self.modality} encoder can "
+                "leave features out only of cells that measured the same ones: drop these cells or features"
+            )
+        with _opening:
+            runner = self.sparse_runner
+        if runner is None:
+            raise SpaceError(
+                f"the {self.modality} encoder takes {self.record.preprocessing.values} and has no sparse first layer, "
+                "which is needed to leave features out one at a time; use an encoder of another modality"
+            )
+        return runner.run_without_each((measured_sparse(rows), factor), mask, batch_size)
+
+    def _validate(
+        self, X: Matrix, size_factor: ArrayLike | None, measured: ArrayLike | None
+    ) -> tuple[Matrix, NDArray[np.float32], NDArray[np.bool_] | None]:
+        """Return validated rows, their size factors and the mask of measured features, as `encode` documents them."""
+        matrix = as_matrix(X)
+        n, n_features = matrix.shape[0], len(self.features)
+        if matrix.shape != (n, n_features):
+            raise QueryError(
+                f"the {self.modality} encoder takes an array of shape (n, {n_features}), got {matrix.shape}; "
+                "bring the columns into the order of encoder.features.ids, or use smile_runtime.project"
+            )
+        if size_factor is None and (target := self.record.preprocessing.target_sum) is not None:
+            raise QueryError(
+                f"the {self.modality} encoder scales each cell to {target:g}, so it needs size_factor: {target:g} / "
+                "the cell's total over all its features (1 if already scaled), and measured, unless all features "
+                "were; Space.project_arrays computes both"
+            )
+        return matrix, validate_size_factor(size_factor, n), validate_measured(measured, matrix)
+
     def _encode(
         self,
         X: Matrix,
@@ -212,23 +280,10 @@ class Encoder:
         components: NDArray[np.float32] | None,
     ) -> NDArray[np.float32]:
         """Embed cells, as `encode`, and write their components unless None, as `encode_with_components`."""
-        matrix = as_matrix(X)
-        n, n_features = matrix.shape[0], len(self.features)
-        if matrix.shape != (n, n_features):
-            raise QueryError(
-                f"the {self.modality} encoder takes an array of shape (n, {n_features}), got {matrix.shape}; "
-                "bring the columns into the order of encoder.features.ids, or use smile_runtime.project"
-            )
+        matrix, factor, mask = self._validate(X, size_factor, measured)
+        n = matrix.shape[0]
         n_threads = default_threads() if n_threads is None else n_threads
         require_positive(batch_size=batch_size, n_threads=n_threads)
-        if size_factor is None and (target := self.record.preprocessing.target_sum) is not None:
-            raise QueryError(
-                f"the {self.modality} encoder scales each cell to {target:g}, so it needs size_factor: {target:g} / "
-                "the cell's total over all its features (1 if already scaled), and measured, unless all features "
-                "were; Space.project_arrays computes both"
-            )
-        factor = validate_size_factor(size_factor, n)
-        mask = validate_measured(measured, matrix)
         runner = self._runner(matrix)
         n_threads = 1 if uses_cuda(runner.session) else n_threads
         batch = min(batch_size, max(_MIN_ROWS_PER_THREAD, -(-n // n_threads)))

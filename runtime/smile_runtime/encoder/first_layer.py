@@ -111,6 +111,33 @@ class FirstLayer:
         center, factor = self._constants(measured)
         self.product(rows, center, factor, out=out)
 
+    def without(
+        self,
+        first: NDArray[np.float32],
+        features: NDArray[np.integer],
+        values: NDArray[np.float32],
+        *,
+        measured: NDArray[np.bool_],
+    ) -> NDArray[np.float32]:
+        """Return the input of the trunk after one feature of each row has been set to zero.
+
+        Parameters
+        ----------
+        first
+            Input of the trunk with the features, shape ``(n, width)``.
+        features
+            Index of the feature to set to zero in each row, shape ``(n,)``.
+        values
+            Transformed value of that feature, shape ``(n,)``.
+        measured
+            Whether each feature was measured, shape ``(n_features,)``.
+        """
+        _, factor = self._constants(measured)
+        removed = self._weight[features]  # (n, width)
+        removed *= (values * np.float32(factor))[:, None]
+        result: NDArray[np.float32] = first - removed
+        return result
+
     def _constants(self, measured: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
         """Return the constants of all rows; they are recomputed only if other features were measured than before."""
         cached = self._cached_constants

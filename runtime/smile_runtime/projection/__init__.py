@@ -3,19 +3,31 @@
 from smile_runtime.projection.anndata_projection import project
 from smile_runtime.projection.array_projection import ArrayProjection, project_arrays
 from smile_runtime.projection.encoder_input import EncoderInput, read_encoder_input
+from smile_runtime.projection.encoder_query import kind_of_encoder
 from smile_runtime.projection.expected_accuracy import expectation_text
 from smile_runtime.projection.file_projection import is_projected, project_file
-from smile_runtime.projection.preparation import ProjectionOptions, reference_mapper
+from smile_runtime.projection.finish import finish_projection
+from smile_runtime.projection.preparation import ProjectionOptions, prepare, reference_mapper
+from smile_runtime.projection.projector import Projector
+from smile_runtime.projection.streaming import Progress, project_rows, read_chunks, rows_per_read
 
 __all__ = [
     "ArrayProjection",
     "EncoderInput",
+    "Progress",
     "ProjectionOptions",
+    "Projector",
     "expectation_text",
+    "finish_projection",
     "is_projected",
+    "kind_of_encoder",
+    "prepare",
     "project",
     "project_arrays",
     "project_file",
+    "project_rows",
+    "read_chunks",
     "read_encoder_input",
     "reference_mapper",
+    "rows_per_read",
 ]

@@ -1,6 +1,6 @@
 """Projection of one chunk of rows: the single route that all cells take."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -62,13 +62,18 @@ class Projector:
         ReinterpretationError
             If the rows contradict the interpretation, so that all rows must be read again.
         """
-        if not self.matches:
-            return self._project(rows, self.match, interpretation)
         records = np.empty(rows.shape[0], record_dtype(self.encoder.record.n_latent, len(self.mapper.columns)))
-        for key, cells in split_by_features(rows).items():
-            part = rows[cells][:, measured_features(key, rows.shape[1])]
-            records[cells] = self._project(part, self.matches[key], interpretation)
+        for cells, part, match in self.split(rows):
+            records[cells] = self._project(part, match, interpretation)
         return records
+
+    def split(self, rows: Matrix) -> Iterator[tuple[NDArray[np.intp], Matrix, FeatureMatch]]:
+        """Yield the indices of the rows that measured the same features, their values of these, and their match."""
+        if not self.matches:
+            yield np.arange(rows.shape[0]), rows, self.match
+            return
+        for key, cells in split_by_features(rows).items():
+            yield cells, rows[cells][:, measured_features(key, rows.shape[1])], self.matches[key]
 
     def encoder_input(
         self, rows: Matrix, match: FeatureMatch, interpretation: ValueInterpretation

@@ -11,6 +11,7 @@ import pytest
 import smile_runtime
 import smile_zoo
 from smile_runtime import SmileError
+from smile_runtime.explanation import write_tables
 from smile_zoo.cli.flags import error_text
 from smile_zoo.cli.main import BUILT_IN, TRAINING, cli
 from smile_zoo.transfer import pack, unpack
@@ -34,6 +35,7 @@ PYTHON_ONLY = {"copy"}
 """Arguments of functions that no command calls."""
 FUNCTIONS = {
     "bundle": [pack],
+    "explain": [smile_runtime.explain, smile_zoo.load, write_tables],
     "project": [smile_runtime.project_file, smile_zoo.load],
     "publish": [smile_zoo.publish],
     "pull": [smile_zoo.pull, unpack],

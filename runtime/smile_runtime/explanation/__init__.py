@@ -1,0 +1,7 @@
+"""Explanations: which features carry the labels of cells."""
+
+from smile_runtime.explanation.explanation import Explanation
+from smile_runtime.explanation.label_explanation import MAX_CELLS, explain
+from smile_runtime.explanation.tables import require_free_tables, write_tables
+
+__all__ = ["MAX_CELLS", "Explanation", "explain", "require_free_tables", "write_tables"]

@@ -1,0 +1,113 @@
+"""``smile-zoo explain``: tables, JSON, and the errors for bad input."""
+
+import json
+import shutil
+from pathlib import Path
+
+import anndata
+import pandas as pd
+import pytest
+
+DEMO = Path(__file__).parents[3] / "zoo/smile_zoo/demo/query.h5ad"
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """The packaged example cells."""
+    return Path(shutil.copyfile(DEMO, tmp_path / "cells.h5ad"))
+
+
+def test_explain_writes_and_prints_tables(run, cells: Path, tmp_path: Path) -> None:
+    done = run("explain", "pbmc", cells, "-o", "drivers.tsv", "--cells", "cells.tsv", "--max-cells", "20")
+    assert done.returncode == 0, done.stderr
+    header, *lines = done.stdout.splitlines()
+    assert header.split() == ["LABEL", "CELLS", "10", "MOST", "SPECIFIC", "FEATURES"]
+    assert "wrote drivers.tsv" in done.stderr
+    assert "wrote cells.tsv" in done.stderr
+    labels = pd.read_csv(tmp_path / "drivers.tsv", sep="\t")
+    assert labels["n_cells"].max() == 20
+    assert len(lines) == labels["label"].nunique()
+    (b_cells,) = (line for line in lines if line.startswith("B "))
+    assert b_cells.split()[1:] == ["20", *labels[labels["label"] == "B"]["feature"][:10]]
+    explained = pd.read_csv(tmp_path / "cells.tsv", sep="\t", index_col="cell")
+    assert set(explained.index) <= set(anndata.read_h5ad(cells).obs_names)
+    assert dict(explained["label"].value_counts()) == dict(labels.groupby("label")["n_cells"].first())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cells.h5ad", "cells.tsv", "drivers.tsv"]
+
+
+def test_json_is_alone_on_stdout(run, cells: Path) -> None:
+    done = run("explain", "pbmc", cells, "-o", "drivers.tsv", "--json", "--label-column", "cell_type_broad")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["space"] == "pbmc"
+    assert document["label_column"] == "cell_type_broad"
+    assert (document["max_cells"], document["seed"]) == (1000, 0)
+    assert document["output"] == "drivers.tsv"
+    assert "cells" not in document
+    label = next(each for each in document["labels"] if each["label"] == "B")
+    assert label["n_cells"] == label["n_labeled"] > 0
+    assert len(label["features"]) == 10
+    assert set(label["features"][0]) == {"feature", "effect", "specific_effect", "share"}
+
+
+def test_average_cells_of_a_space(run, tmp_path: Path) -> None:
+    done = run("explain", "mouse-marrow", "-o", "drivers.tsv")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1 + 19
+    assert pd.read_csv(tmp_path / "drivers.tsv", sep="\t")["fraction"].isna().all()
+
+
+def test_programmes_and_tree(run, cells: Path, tmp_path: Path) -> None:
+    options = ["-o", "drivers.tsv", "--programmes", "programmes.tsv", "--tree", "labels.nwk", "--json"]
+    done = run("explain", "pbmc", cells, *options, "--max-cells", "10")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tree"] == "labels.nwk"
+    programmes = pd.read_csv(tmp_path / "programmes.tsv", sep="\t")
+    assert programmes["dimension"].nunique() > 64
+    assert set(programmes["modality"]) == {"rna"}
+    tree = (tmp_path / "labels.nwk").read_text("utf-8")
+    assert tree.endswith(");\n")
+    assert "'CD14 Mono':" in tree
+
+
+def test_options_of_a_query_without_one(run, tmp_path: Path) -> None:
+    done = run("explain", "pbmc", "-o", "drivers.tsv", "--layer", "counts", "--cells", "cells.tsv")
+    assert done.returncode == 1
+    assert "pass one, or omit the table of cells (without --cells)" in done.stderr
+    done = run("explain", "pbmc", "-o", "drivers.tsv", "--raw")
+    assert done.returncode == 1
+    assert "but no query; pass one, or omit them (--raw)" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_earlier_tables_are_kept(run, cells: Path, tmp_path: Path) -> None:
+    (tmp_path / "drivers.tsv").write_text("earlier", "utf-8")
+    done = run("explain", "pbmc", cells, "-o", "drivers.tsv")
+    assert done.returncode == 1
+    assert "drivers.tsv exists; choose another name or allow replacing it (--force)" in done.stderr
+    assert (tmp_path / "drivers.tsv").read_text("utf-8") == "earlier"
+    assert run("explain", "pbmc", cells, "-o", "drivers.tsv", "--force").returncode == 0
+    assert (tmp_path / "drivers.tsv").read_text("utf-8").startswith("label\tfeature\t")
+
+
+@pytest.mark.parametrize("options", [["-o", "cells.h5ad"], ["-o", "out.tsv", "--cells", "cells.h5ad"]])
+def test_the_query_is_no_output(run, cells: Path, options: list[str]) -> None:
+    done = run("explain", "pbmc", cells, *options, "--force")
+    assert done.returncode == 1
+    assert "cells.h5ad is the input" in done.stderr
+    assert cells.read_bytes() == DEMO.read_bytes()
+
+
+def test_both_tables_in_one_file(run, cells: Path) -> None:
+    done = run("explain", "pbmc", cells, "-o", "out.tsv", "--cells", "./out.tsv")
+    assert done.returncode == 1
+    assert "out.tsv is the input" not in done.stderr
+    assert "two tables cannot be written to out.tsv; give each a file of its own" in done.stderr
+
+
+def test_wrong_usage(run, cells: Path) -> None:
+    assert run("explain", "pbmc", cells).returncode == 2
+    assert run("explain", "pbmc", cells, "-o", "x.tsv", "--max-cells", "0").returncode == 2
+    done = run("explain", "pbmc", cells, "-o", "x.tsv", "--label-column", "colour")
+    assert done.returncode == 1
+    assert "it has: cell_type, cell_type_broad, cell_type_fine (--label-column)" in done.stderr

@@ -1,0 +1,150 @@
+"""``smile-zoo explain``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from smile_runtime import Explanation, explain
+from smile_runtime.explanation import MAX_CELLS, require_free_tables, write_tables
+from smile_runtime.io import require_apart
+from smile_runtime.manifest import Device, ValueKind
+from smile_runtime.mapping import UNKNOWN_RATE
+from smile_zoo.cli import options
+from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar
+from smile_zoo.transfer import load
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_N_SHOWN = 10
+
+
+@click.command("explain")
+@click.argument("space")
+@click.argument("query", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="Tab-separated table of labels to write."
+)
+@click.option(
+    "--cells",
+    type=click.Path(path_type=Path),
+    help="Tab-separated table of cells to write: the five features that carry each cell's label.",
+)
+@click.option(
+    "--programmes",
+    type=click.Path(path_type=Path),
+    help="Tab-separated table of dimensions to write: the features that drive each of them.",
+)
+@click.option("--tree", type=click.Path(path_type=Path), help="Hierarchy of the labels to write, in Newick format.")
+@click.option("--label-column", help="Label column of the space to explain [default: the primary one].")
+@click.option(
+    "--max-cells",
+    type=click.IntRange(min=1),
+    default=MAX_CELLS,
+    show_default=True,
+    help="Number of cells per label to explain, chosen at random if there are more.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of that choice.")
+@click.option("--modality", help="Encoder to use; needed only if the space has several.")
+@click.option("--table", help="Table of an .h5mu file [default: named like the modality, or gex, prot, ...].")
+@click.option("--layer", help="Layer that holds the values [default: X].")
+@click.option("--raw", "use_raw", is_flag=True, help="Take values and features from raw.")
+@click.option("--values", type=click.Choice(get_args(ValueKind)), help="Kind of values [default: detected].")
+@click.option(
+    "--target-sum",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Total that log-normalized cells were scaled to before the logarithm [default: inferred].",
+)
+@click.option("--features", help="Where the feature ids are: var_names or a column of var [default: the best match].")
+@click.option("--overlap", is_flag=True, help="Match each peak or bin to the one of the space that it overlaps most.")
+@click.option(
+    "--min-matched",
+    type=click.FloatRange(0, 1),
+    help="Fraction of the encoder's feature weight that a query must have measured [default: the space's minimum].",
+)
+@click.option(
+    "--unknown-rate",
+    type=click.FloatRange(0, 1),
+    default=UNKNOWN_RATE,
+    show_default=True,
+    help="Fraction of cells of known types that may be called unknown, which are not explained.",
+)
+@options.device
+@click.option("--force", is_flag=True, help="Replace the output files if they exist.")
+@options.as_json
+def command(
+    space: str,
+    query: Path | None,
+    *,
+    output: Path,
+    cells: Path | None,
+    programmes: Path | None,
+    tree: Path | None,
+    modality: str | None,
+    device: Device,
+    force: bool,
+    as_json: bool,
+    **settings: Any,  # noqa: ANN401 (options that have the names of explain's arguments)
+) -> None:
+    """Show which features carry the labels of SPACE in the cells of QUERY.
+
+    The cells are projected and labeled. Each feature of each cell is then set to zero, one at a time, to measure how
+    much less the cell resembles the reference cells of its label. OUTPUT is a table with a row for each label and
+    feature, the most specific features first. Without QUERY, the average cell of each label is explained, from the
+    profiles of SPACE.
+
+    \b
+    Example:
+      smile-zoo explain pbmc query.h5ad -o drivers.tsv
+      smile-zoo explain pbmc query.h5ad -o drivers.tsv --cells cells.tsv
+      smile-zoo explain pbmc -o drivers.tsv
+    """
+    optional = {"cells": cells, "programmes": programmes, "tree": tree}
+    outputs = {"output": output, **{name: path for name, path in optional.items() if path is not None}}
+    if query is not None:
+        for path in outputs.values():
+            require_apart(path, query)
+    require_free_tables([*outputs.values()], force=force)
+    with progress_bar("pulling", unit="B") as pulling:
+        modalities = None if modality is None else [modality]
+        opened = load(space, device=device, modalities=modalities, progress=pulling)
+    with progress_bar("explaining") as progress:
+        found = explain(
+            query,
+            opened,
+            modality=modality,
+            cells=cells is not None,
+            programmes=programmes is not None,
+            progress=progress,
+            **settings,
+        )
+    write_tables(found, output, **optional, force=force)
+    if as_json:
+        print_json({**_json(found), **{name: str(path) for name, path in outputs.items()}})
+    else:
+        shown = [_row(str(label), rows) for label, rows in found.labels.groupby("label", sort=False)]
+        print_table(["LABEL", "CELLS", f"{_N_SHOWN} MOST SPECIFIC FEATURES"], shown)
+    for path in outputs.values():
+        print_line(f"wrote {path}", err=True)
+
+
+def _row(label: str, rows: "pd.DataFrame") -> tuple[str, int, str]:
+    return label, int(rows["n_cells"].iloc[0]), " ".join(rows["feature"].head(_N_SHOWN))
+
+
+def _json(found: Explanation) -> dict[str, Any]:
+    names = ("space", "revision", "manifest_sha256", "modality", "label_column", "max_cells", "seed", "weight_matched")
+    labels = [
+        {
+            "label": str(label),
+            "n_cells": int(rows["n_cells"].iloc[0]),
+            "n_labeled": int(rows["n_labeled"].iloc[0]),
+            "features": rows[["feature", "effect", "specific_effect", "share"]].head(_N_SHOWN).to_dict("records"),
+        }
+        for label, rows in found.labels.groupby("label", sort=False)
+    ]
+    return {
+        **{name: found.provenance[name] for name in names if name in found.provenance},
+        "labels": labels,
+    }
