@@ -242,6 +242,19 @@ def test_the_card(built: Path) -> None:
     assert body.count("| label transfer accuracy |") == 1
 
 
+def test_the_drivers_of_a_label_are_the_genes_that_its_cells_have_more_of(
+    built: Path, simulated: Callable[..., anndata.AnnData]
+) -> None:
+    encoder = smile_runtime.read_manifest(built).encoders["rna"]
+    cells = simulated()
+    assert encoder.drivers
+    assert set(encoder.drivers) == set(cells.obs["cell_type"])
+    for label, genes in encoder.drivers.items():
+        means = cells[:, genes].to_df().groupby(cells.obs["cell_type"].to_numpy()).mean()
+        assert len(genes) == 10
+        assert (means.idxmax() == label).sum() >= 8
+
+
 def test_parity_rows_are_nobodys_cells(built: Path, simulated: Callable[..., anndata.AnnData]) -> None:
     rows = load_file(built / "parity/rna.safetensors")
     encoder = smile_runtime.open_space(built, device="cpu").encoder()

@@ -82,6 +82,7 @@ def render_card(manifest: Manifest, *, repo: str | None = None, packaged: bool =
         "Preprocessing": sections.preprocessing(manifest),
         "Settings": sections.settings(manifest),
         "Figures": sections.figures(manifest),
+        "Drivers": sections.drivers(manifest),
         "Pictures": sections.pictures(manifest),
         LIMITS: sections.scope(manifest)
         + sections.labels_of_students(manifest)

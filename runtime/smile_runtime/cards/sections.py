@@ -66,6 +66,13 @@ to set the integer scales:
 """
 
 
+_DRIVERS = """\
+Features that carry each label: what setting one of them to zero in a training cell takes from its similarity to the
+label, less what it takes from that of cells of any other label; strongest first. `smile-zoo explain` computes them for
+the cells of a query.
+"""
+
+
 def about(manifest: Manifest) -> str:
     """Return title, description and key facts."""
     reference = manifest.reference
@@ -284,6 +291,19 @@ def _int8(manifest: Manifest) -> str:
             rows.append([escaped(name), *cosines, same, f"{record.int8.n_cells:,}"])
     header = ["modality", "mean cosine", "lowest cosine", "same label", "cells"]
     return f"\n{_INT8}\n{markdown_table(header, rows)}" if rows else ""
+
+
+def drivers(manifest: Manifest) -> str:
+    """Return the features that carry each label, by modality; empty if they were not determined."""
+    tables = [
+        f"{escaped(name)}:\n\n"
+        + markdown_table(
+            ["label", "features"], [[escaped(label), ", ".join(map(escaped, found))] for label, found in each]
+        )
+        for name, record in manifest.encoders.items()
+        if record.drivers and (each := record.drivers.items())
+    ]
+    return f"{_DRIVERS}\n" + "\n".join(tables) if tables else ""
 
 
 def pictures(manifest: Manifest) -> str:

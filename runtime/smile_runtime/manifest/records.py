@@ -246,6 +246,8 @@ class EncoderRecord(Record, frozen=True):
     """Files for sparse rows; unset if all rows use the whole graph."""
     stress: list[StressRecord] | msgspec.UnsetType = msgspec.UNSET
     """Accuracy on degraded cells, each kind by falling fraction; unset if it was not measured."""
+    drivers: dict[str, list[str]] | msgspec.UnsetType = msgspec.UNSET
+    """Features that carry each primary label most specifically, strongest first; unset if they were not determined."""
 
     @property
     def files(self) -> tuple[str, ...]:

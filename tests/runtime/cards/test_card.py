@@ -254,6 +254,14 @@ def test_figures_and_calibration(several):
     ]
 
 
+def test_drivers_of_labels(pbmc: Manifest) -> None:
+    bare = {"rna": replace(pbmc.encoders["rna"], drivers=msgspec.UNSET)}
+    assert "## Drivers" not in render_card(replace(pbmc, encoders=bare))
+    found = {"rna": replace(pbmc.encoders["rna"], drivers={"B": ["MS4A1", "CD79A"], "a|b": ["x_y"]})}
+    card = render_card(replace(pbmc, encoders=found))
+    assert "rna:\n\n| label | features |\n| --- | --- |\n| B | MS4A1, CD79A |\n| a\\|b | x_y |\n" in card
+
+
 def test_stress_test(pbmc):
     level = StressRecord(
         kind="depth",

@@ -37,6 +37,7 @@ from smile_runtime.manifest import (
 from smile_runtime.mapping import Reference, write_points, write_profiles
 from smile_runtime.space import Space, require_parity, write_parity
 from smile_training.data import Cells
+from smile_training.export.drivers import drivers_of
 from smile_training.export.int8_writer import write_int8
 from smile_training.export.onnx_export import export_onnx, torch_embedding
 from smile_training.export.recipe_writer import RECIPE_NAME, write_recipe
@@ -226,8 +227,12 @@ def _write_encoder(
     difference = require_parity(exported, folder / record.parity)
     sparse = None if settings.values == "levels" else write_sparse(folder, exported, graph, about)
     record = msgspec.structs.replace(record, parity_difference=difference, sparse=sparse or msgspec.UNSET)
+    points = contents.points.select_modalities(record.label_modalities)
+    if sparse and points.label_columns:
+        cells = encoder.align_features(contents.cells[modality])
+        drivers = drivers_of(folder, exported, sparse, cells, points, recipe.seed)
+        record = msgspec.structs.replace(record, drivers=drivers or msgspec.UNSET)
     if recipe.export and recipe.export.int8:
-        points = contents.points.select_modalities(record.label_modalities)
         int8 = write_int8(folder, exported, encoder, contents.cells[modality], points, recipe, about)
         record = msgspec.structs.replace(record, int8=int8 or msgspec.UNSET)
     return record
