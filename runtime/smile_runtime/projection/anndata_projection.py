@@ -33,6 +33,8 @@ def project(
     overlap: bool = False,
     min_matched: float | None = None,
     unknown_rate: float = UNKNOWN_RATE,
+    probabilities: bool = False,
+    coverage: float | None = None,
     batch_size: int = DEFAULT_BATCH_SIZE,
     key_added: str = "smile",
     overwrite: bool = False,
@@ -68,6 +70,10 @@ def project(
         A lower one projects queries that the space would reject, with a warning.
     unknown_rate
         Cells with a similarity below this are labeled ``unknown``; about this share of known-type cells is.
+    probabilities
+        Whether to write the probabilities of all labels of the primary column.
+    coverage
+        Fraction of cells of known types whose set of labels holds their own, such as 0.9; None to write no sets.
     batch_size
         Number of cells that run through the encoder together; affects speed, not results.
     key_added
@@ -101,6 +107,15 @@ def project(
         ``obs["smile_similarity"]``
             Share of known-type cells that are less like the reference, float32, 0 to 1. Only if the space has
             measured it.
+        ``obsm["smile_probabilities"]``, ``obs["smile_runner_up"]``, ``obs["smile_margin"]``
+            Only with ``probabilities``: the probability of each label, float32, shape ``(n_obs, n_labels)``, rows
+            summing to 1, with the names of the labels in ``uns["smile"]["probability_labels"]``; the label with the
+            second highest one, categorical; and the difference of the two highest, float32. The highest is that of the
+            nearest label: its confidence, unless that is below chance, ``1 / n_labels``, when all are equal.
+        ``obs["smile_set"]``, ``obs["smile_label_guaranteed"]``
+            Only with ``coverage``: the labels that the cell has with this probability if it is of a known type,
+            categorical, joined by ``|`` in the order of the space; and the finest label of the primary column or a
+            coarser level that they share, categorical, empty if there is none. An ``unknown`` cell has an empty set.
         ``obsm["X_smile_map"]``
             Position on the reference map, float32, shape ``(n_obs, 2)``.
         ``uns["smile"]``
@@ -116,7 +131,8 @@ def project(
     DependencyError, DeviceError
         If ONNX Runtime or the device does not work.
     SpaceError
-        If this ONNX Runtime cannot run the encoder.
+        If this ONNX Runtime cannot run the encoder, or the space has no labels or no calibrated sets of them and
+        ``probabilities`` or ``coverage`` needs them.
     """
     options = ProjectionOptions(
         modality=modality,
@@ -127,6 +143,8 @@ def project(
         overlap=overlap,
         min_matched=min_matched,
         unknown_rate=unknown_rate,
+        probabilities=probabilities,
+        coverage=coverage,
         batch_size=batch_size,
         key_added=key_added,
         overwrite=overwrite,
@@ -140,7 +158,8 @@ def project(
     else:
         project_rows(matrix, projector, results, progress=progress, n_read=rows_per_read(matrix))
     target = adata.copy() if copy else adata
-    write_fields(target, finish_projection(space, projector, results), key_added)
+    projection = finish_projection(space, prepared, results, probabilities=probabilities)
+    write_fields(target, projection, key_added)
     return target if copy else None
 
 

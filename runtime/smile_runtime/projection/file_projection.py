@@ -15,7 +15,7 @@ from smile_runtime.features import words_of_kind
 from smile_runtime.formats import files_of
 from smile_runtime.io import ZARR_STORE, file_states, require_apart, require_free
 from smile_runtime.manifest import ValueKind
-from smile_runtime.mapping import UNKNOWN_RATE, record_dtype
+from smile_runtime.mapping import UNKNOWN_RATE
 from smile_runtime.projection.encoder_query import kind_of_encoder
 from smile_runtime.projection.finish import finish_projection
 from smile_runtime.projection.preparation import PreparedProjection, ProjectionOptions, prepare
@@ -50,6 +50,8 @@ def project_file(
     overlap: bool = False,
     min_matched: float | None = None,
     unknown_rate: float = UNKNOWN_RATE,
+    probabilities: bool = False,
+    coverage: float | None = None,
     batch_size: int = DEFAULT_BATCH_SIZE,
     key_added: str = "smile",
     overwrite: bool = False,
@@ -81,7 +83,7 @@ def project_file(
         such as ``gex`` or ``prot``.
     modality, layer, use_raw, values, target_sum, features, overlap, min_matched
         As in `project`.
-    unknown_rate, batch_size, key_added, overwrite
+    unknown_rate, probabilities, coverage, batch_size, key_added, overwrite
         As in `project`.
     only_embedding
         Whether to write only the results, as ``.h5ad`` or ``.parquet``.
@@ -122,6 +124,8 @@ def project_file(
         overlap=overlap,
         min_matched=min_matched,
         unknown_rate=unknown_rate,
+        probabilities=probabilities,
+        coverage=coverage,
         batch_size=batch_size,
         key_added=key_added,
         overwrite=overwrite,
@@ -158,7 +162,7 @@ def project_file(
             if len(results):
                 progress(len(results), matrix.shape[0])
             project_rows(matrix, prepared.projector, results, progress=progress, n_read=rows_per_read(matrix))
-            projection = finish_projection(space, prepared.projector, results)
+            projection = finish_projection(space, prepared, results, probabilities=probabilities)
             stated = _options_text(space, options, table, only_embedding=only_embedding)
             projection = replace(projection, provenance={**projection.provenance, "options": stated})
             summary = summarize_projection(projection, stored.obs_names, batches, n_sample)
@@ -198,6 +202,8 @@ def _options_text(space: Space, options: ProjectionOptions, table: str | None, *
         "features": options.features,
         "overlap": options.overlap,
         "unknown_rate": options.unknown_rate,
+        "probabilities": options.probabilities,
+        "coverage": options.coverage,
         "precision": space.precision,
         "only_embedding": only_embedding,
     }
@@ -208,8 +214,7 @@ def _resumable_results(
     folder: Path, query: Path, table: str, space: Space, options: ProjectionOptions, prepared: PreparedProjection
 ) -> ResumableResults:
     """Return the saved results of this very projection, or empty ones."""
-    projector = prepared.projector
-    dtype = record_dtype(projector.encoder.record.n_latent, len(projector.mapper.columns))
+    dtype = prepared.projector.mapper.record_dtype
     depends_on = [
         sorted(state for path in files_of(query.resolve()) for state in file_states(path)),
         table,

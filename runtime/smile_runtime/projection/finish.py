@@ -11,6 +11,7 @@ import numpy as np
 from smile_runtime.encoder import installed_packages
 from smile_runtime.features import FeatureMatch
 from smile_runtime.projection.expected_accuracy import expectation_text, expected_accuracy
+from smile_runtime.projection.preparation import PreparedProjection
 from smile_runtime.projection.projector import Projector
 from smile_runtime.query import ValueInterpretation, warn_of_empty_cells
 from smile_runtime.results import Projection, Results
@@ -19,19 +20,42 @@ from smile_runtime.space import Space
 logger = logging.getLogger(__name__)
 
 
-def finish_projection(space: Space, projector: Projector, results: Results) -> Projection:
-    """Return a completed projection with its provenance, and warn of empty cells and assumptions."""
+def finish_projection(
+    space: Space, prepared: PreparedProjection, results: Results, *, probabilities: bool
+) -> Projection:
+    """Return a completed projection with its provenance, and warn of empty cells and assumptions.
+
+    Parameters
+    ----------
+    space
+        Space that was projected into.
+    prepared
+        What was decided before the first cell.
+    results
+        Records of all cells.
+    probabilities
+        Whether the probabilities of all primary labels are written.
+    """
+    projector, sets = prepared.projector, prepared.label_sets
     n_empty = sum(int(np.count_nonzero(records["total"] == 0)) for records in results.blocks())
     warn_of_empty_cells(n_empty, len(results), results.interpretation.kind)
     projector.interpreter.log_remarks(results.interpretation)
     made, expectation = provenance(space, projector, results.interpretation), _expectation(projector, results)
     if expectation:
         logger.info("%s", expectation_text({**made, **expectation}))
+    labels = projector.mapper.columns[0].labels if probabilities else []
     return Projection(
         results=results,
         columns=projector.mapper.columns,
         has_similarity=projector.mapper.record.similarity is not None,
-        provenance={**made, **expectation},
+        provenance={
+            **made,
+            **expectation,
+            **({"probability_labels": np.array(labels, dtype=object)} if probabilities else {}),
+            **({} if sets is None else {"coverage": sets.coverage}),
+        },
+        probabilities=probabilities,
+        sets=sets,
     )
 
 

@@ -11,7 +11,7 @@ from smile_runtime.arrays import Matrix, measured_sparse
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import SpaceError, ValueKindError
 from smile_runtime.features import FeatureMatch
-from smile_runtime.mapping import CellValues, Records, ReferenceMapper, record_dtype
+from smile_runtime.mapping import CellValues, Records, ReferenceMapper
 from smile_runtime.query import ValueInterpretation, ValueInterpreter, measured_features, split_by_features
 
 _MAX_NORM_ERROR = 1e-3
@@ -64,7 +64,7 @@ class Projector:
         """
         if not self.matches:
             return self._project(rows, self.match, interpretation)
-        records = np.empty(rows.shape[0], record_dtype(self.encoder.record.n_latent, len(self.mapper.columns)))
+        records = np.empty(rows.shape[0], self.mapper.record_dtype)
         for key, cells in split_by_features(rows).items():
             part = rows[cells][:, measured_features(key, rows.shape[1])]
             records[cells] = self._project(part, self.matches[key], interpretation)

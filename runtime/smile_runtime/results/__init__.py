@@ -1,7 +1,15 @@
 """Projection results: records, summaries, and the fields and files they are written to."""
 
-from smile_runtime.results.anndata_fields import label_keys, label_names, require_free_fields, require_key, write_fields
+from smile_runtime.results.anndata_fields import (
+    field_names,
+    label_keys,
+    label_names,
+    require_free_fields,
+    require_key,
+    write_fields,
+)
 from smile_runtime.results.earlier_output import is_finished
+from smile_runtime.results.further_fields import further_fields, members_of
 from smile_runtime.results.label_counts import BatchCount, LabelCount, LabelCounts
 from smile_runtime.results.output_file import OUTPUTS, require_kind, write_output
 from smile_runtime.results.projection_summary import ProjectionSummary, make_batches, summarize_projection
@@ -18,10 +26,13 @@ __all__ = [
     "ProjectionSummary",
     "Results",
     "ResumableResults",
+    "field_names",
+    "further_fields",
     "is_finished",
     "label_keys",
     "label_names",
     "make_batches",
+    "members_of",
     "require_free_fields",
     "require_key",
     "require_kind",
