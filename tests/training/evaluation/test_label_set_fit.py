@@ -43,7 +43,7 @@ def coverage_and_size(record, cells: ScoredCells, coverage: float) -> tuple[floa
 
 @pytest.mark.parametrize("coverage", [0.8, 0.9, 0.97])
 def test_sets_hold_their_labels_as_often_as_promised_at_any_depth(coverage: float) -> None:
-    record = fit_label_sets([scored(4000, 0), scored(4000, 1, shallow=True)], left_out="cells")
+    record = fit_label_sets([[scored(4000, 0), scored(4000, 1, shallow=True)]], left_out="cells")
     assert record is not None
     assert (record.n_cells, len(record.limits), record.left_out) == (8000, 4, "cells")
     sizes = []
@@ -55,26 +55,36 @@ def test_sets_hold_their_labels_as_often_as_promised_at_any_depth(coverage: floa
 
 
 def test_limits_increase_with_the_coverage_and_allow_all_labels_if_cells_are_too_few() -> None:
-    record = fit_label_sets([scored(40, 0, shallow=True)], left_out="cells")
+    record = fit_label_sets([[scored(40, 0, shallow=True)]], left_out="cells")
     assert record is not None
     assert (record.coverage, record.detected) == (list(COVERAGES), [])
     (limits,) = record.limits
     assert (np.diff(limits) >= 0).all()
     assert limits[-1] == 1.0
-    assert fit_label_sets([scored(0, 0)], left_out="cells") is None
+    assert fit_label_sets([[scored(0, 0)]], left_out="cells") is None
 
 
 def test_a_limit_is_the_quantile_with_one_more_cell() -> None:
     cells = scored(99, 0)
-    record = fit_label_sets([cells], left_out="cells")
+    record = fit_label_sets([[cells]], left_out="cells")
     assert record is not None
     score = np.sort(cells.own_score)
     assert record.limits[0][40] == pytest.approx(score[89], abs=2e-6)  # 90% of 100 is the 90th of 99
     assert record.limits[0][40] >= score[89]
 
 
+def test_groups_have_equal_weight() -> None:
+    """Labels of the large batch are those that they seem; a mean over batches of 90% needs larger sets."""
+    groups = [[scored(8000, 0)], [scored(1000, 1, accuracy=0.7)]]
+    record = fit_label_sets(groups, left_out="batches")
+    assert record is not None
+    held = [coverage_and_size(record, scored(8000, 2, accuracy=accuracy), 0.9)[0] for accuracy in (1.0, 0.7)]
+    assert held[0] > 0.92
+    assert np.mean(held) == pytest.approx(0.9, abs=0.015)
+
+
 def test_widened_sets_hold_the_labels_of_the_added_cells_too() -> None:
-    former = fit_label_sets([scored(4000, 0)], left_out="cells")
+    former = fit_label_sets([[scored(4000, 0)]], left_out="cells")
     assert former is not None
     added = scored(4000, 1, accuracy=0.7)
     assert coverage_and_size(former, scored(4000, 2, accuracy=0.7), 0.9)[0] < 0.85

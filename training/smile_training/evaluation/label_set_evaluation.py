@@ -17,8 +17,8 @@ from smile_training.evaluation.queried_cells import QueriedCells
 COVERAGE = 0.9
 SET_COVERAGE, SET_SIZE = "coverage of 90% sets", "mean size of 90% sets"
 
-Split = tuple[Sequence[ScoredCells], Sequence[ScoredCells]]
-"""Cells to fit the limits to, and cells to measure the sets of."""
+Split = tuple[Sequence[Sequence[ScoredCells]], Sequence[ScoredCells]]
+"""Groups of cells to fit the limits to, and cells to measure the sets of."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,10 +62,14 @@ def fit_sets(
     record
         Computation of the dissimilarity; None to use vote shares alone.
     """
-    batches = [ScoredCells.of(each, calibration, record) for fold in between for each in fold]
-    if any(len(each.own) for each in batches):
-        return fit_label_sets(batches, left_out="batches")
-    return fit_label_sets([ScoredCells.of(each, calibration, record) for each in within], left_out="cells")
+    batches = fit_label_sets(_scored(between, calibration, record), left_out="batches")
+    return batches or fit_label_sets(_scored([within], calibration, record), left_out="cells")
+
+
+def _scored(
+    folds: Sequence[Sequence[QueriedCells]], calibration: CalibrationRecord, record: DissimilarityRecord | None
+) -> list[list[ScoredCells]]:
+    return [[ScoredCells.of(each, calibration, record) for each in fold] for fold in folds]
 
 
 def measure_sets_of_cells(
@@ -78,11 +82,12 @@ def measure_sets_of_cells(
 ) -> Iterator[MetricRecord]:
     """Measure 90% sets of left-out cells, as measured; each half of the cells with fits to the other half.
 
+    Mean and standard deviation are those over the halves.
     Logistic regression has limits fitted in the same way to the same cells, all as measured.
     """
     splits, of_peers = [], []
     for part, calibration in half_calibrations(measured, degraded, doublets, 0, record):
-        own = [[ScoredCells.of(each, calibration, record) for each in some] for some in (measured, degraded)]
+        own = _scored([measured, degraded], calibration, record)
         splits.append(_halved([*own[0], *own[1]], own[0], part))
         of_peers.append(_halved(peers.within, peers.within, part))
     yield from _records(modality, SMILE, "", splits)
@@ -99,9 +104,10 @@ def measure_sets_of_batches(
 ) -> Iterator[MetricRecord]:
     """Measure 90% sets of left-out batches, as measured, each fold of them with limits fitted to the others.
 
-    If there is one fold, each half of its cells is measured with limits fitted to the other half.
+    Mean and standard deviation are those over folds. If there is only one, each half of its cells is measured with
+    limits fitted to the other half.
     """
-    own = [[ScoredCells.of(each, calibration, record) for each in fold] for fold in between]
+    own = _scored(between, calibration, record)
     for method, folds in ((SMILE, own), (LOGISTIC_REGRESSION, [[each] for each in peers.between])):
         yield from _records(modality, method, of, _splits(folds))
 
@@ -109,10 +115,7 @@ def measure_sets_of_batches(
 def _splits(folds: Sequence[Sequence[ScoredCells]]) -> list[Split]:
     """Return each fold's first cells, which are as measured, with other cells to fit the limits to."""
     if len(folds) != 1:
-        return [
-            ([each for other in (*folds[:index], *folds[index + 1 :]) for each in other], fold[:1])
-            for index, fold in enumerate(folds)
-        ]
+        return [([*folds[:index], *folds[index + 1 :]], fold[:1]) for index, fold in enumerate(folds)]
     names = sorted(set(folds[0][0].names))
     return [_halved(folds[0], folds[0][:1], set(names[start::2])) for start in (0, 1)]
 
@@ -120,20 +123,22 @@ def _splits(folds: Sequence[Sequence[ScoredCells]]) -> list[Split]:
 def _halved(fitted: Sequence[ScoredCells], measured: Sequence[ScoredCells], part: set[str]) -> Split:
     """Return the cells that are not in a part, to fit to, and those that are, to measure."""
     others = [each.subset(~are_among(each.names, part)) for each in fitted]
-    return others, [each.subset(are_among(each.names, part)) for each in measured]
+    return [others], [each.subset(are_among(each.names, part)) for each in measured]
 
 
 def _records(modality: str, method: str, of: str, splits: Sequence[Split]) -> Iterator[MetricRecord]:
     """Yield the fraction of cells whose set holds their own label, and the mean number of labels in a set."""
-    held, sizes = [np.zeros(0, bool)], [np.zeros(0, int)]
-    for fitted, measured in splits:
-        record = fit_label_sets(fitted, left_out="cells")
-        for cells in measured if record is not None else ():
-            assert record is not None
-            rule = LabelSets.of(record, COVERAGE)
-            members = rule.members(cells.probability, cells.nearest, cells.detected)
-            held.append(members[np.arange(len(cells.own)), cells.own])
-            sizes.append(members.sum(axis=1))
-    for name, values in ((SET_COVERAGE, held), (SET_SIZE, sizes)):
-        if len(np.concatenate(values)):
-            yield metric_record(f"{name} {of}".strip(), modality, method, [float(np.concatenate(values).mean())])
+    figures = [each for split in splits if (each := _measure(*split)) is not None]
+    for name, values in zip((SET_COVERAGE, SET_SIZE), zip(*figures, strict=True), strict=False):
+        yield metric_record(f"{name} {of}".strip(), modality, method, values)
+
+
+def _measure(groups: Sequence[Sequence[ScoredCells]], measured: Sequence[ScoredCells]) -> tuple[float, float] | None:
+    """Return how many sets hold their cells' own labels, and their mean size; None without cells."""
+    record = fit_label_sets(groups, left_out="cells")
+    if record is None or not any(len(each.own) for each in measured):
+        return None
+    rule = LabelSets.of(record, COVERAGE)
+    members = np.concatenate([rule.members(each.probability, each.nearest, each.detected) for each in measured])
+    own = np.concatenate([each.own for each in measured])
+    return float(members[np.arange(len(own)), own].mean()), float(members.sum(axis=1).mean())

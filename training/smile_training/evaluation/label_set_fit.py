@@ -17,6 +17,7 @@ COVERAGES = tuple(round(0.5 + 0.01 * step, 2) for step in range(50))
 N_RANGES = 4
 MIN_RANGE_CELLS = 100
 _DIGITS = 1e6
+_MAX_ROUNDING_ERROR = 1e-9
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -69,25 +70,31 @@ class ScoredCells:
         return label_scores(self.probability, self.nearest)[np.arange(len(self.own)), self.own]
 
 
-def fit_label_sets(cells: Sequence[ScoredCells], *, left_out: Literal["cells", "batches"]) -> LabelSetRecord | None:
+def fit_label_sets(
+    groups: Sequence[Sequence[ScoredCells]], *, left_out: Literal["cells", "batches"]
+) -> LabelSetRecord | None:
     """Fit the limits of label sets; None without cells of known types.
 
     A limit is the quantile of split conformal prediction (Vovk et al. 2005), the ``ceil((n + 1) coverage)``-th smallest
-    score, or 1, which allows every label, if there are fewer cells. Cells are split into four ranges of depth with
-    equally many each. With one limit for all depths, 90% sets fitted to measured and degraded cells held the labels of
-    96% of the cells as measured of mouse marrow, with 2.3 labels; with four, of 89%, with 1.8.
+    score, or 1, which allows every label, if there are fewer cells. Groups have equal weight, so that the largest batch
+    does not decide what is promised for the next one. Cells are split into four ranges of depth with equally many each:
+    with one limit for all depths, 90% sets fitted to measured and degraded cells held the labels of 96% of the cells as
+    measured of mouse marrow, with 2.3 labels; with four, of 89%, with 1.8.
 
     Parameters
     ----------
-    cells
-        Left-out cells, as measured and degraded.
+    groups
+        Left-out cells, as measured and degraded, of each fold of batches, or of all of them.
     left_out
         Whether they were left out alone, or in whole batches.
     """
-    if not any(len(each.own) for each in cells):
+    scores = [each.own_score for group in groups for each in group]
+    if not any(map(len, scores)):
         return None
-    score = np.concatenate([each.own_score for each in cells])
-    detected = np.concatenate([each.detected for each in cells])
+    score = np.concatenate(scores)
+    detected = np.concatenate([each.detected for group in groups for each in group])
+    sizes = [sum(len(each.own) for each in group) for group in groups]
+    weight = np.repeat(1 / np.maximum(sizes, 1), sizes)
     n_ranges = min(N_RANGES, max(1, len(score) // MIN_RANGE_CELLS))
     between = np.unique(np.quantile(detected, np.arange(1, n_ranges) / n_ranges, method="higher"))
     place = np.searchsorted(between, detected, side="right")
@@ -95,25 +102,31 @@ def fit_label_sets(cells: Sequence[ScoredCells], *, left_out: Literal["cells", "
     return LabelSetRecord(
         coverage=list(COVERAGES),
         detected=[float(between[each - 1]) for each in filled[1:]],
-        limits=[_limits(score[place == each]) for each in filled],
+        limits=[_limits(score[place == each], weight[place == each]) for each in filled],
         left_out=left_out,
-        n_cells=len(np.unique(np.concatenate([each.names for each in cells]))),
+        n_cells=_count_cells([each for group in groups for each in group]),
     )
 
 
 def widen_label_sets(record: LabelSetRecord, cells: Sequence[ScoredCells]) -> LabelSetRecord:
     """Take further left-out cells into account: the larger limits count."""
-    if not any(len(each.own) for each in cells):
+    scores = [each.own_score for each in cells]
+    if not any(map(len, scores)):
         return record
-    further = _limits(np.concatenate([each.own_score for each in cells]))
-    n_cells = record.n_cells + len(np.unique(np.concatenate([each.names for each in cells])))
+    score = np.concatenate(scores)
+    further = _limits(score, np.ones(len(score)))
     limits = [np.maximum(each, further).tolist() for each in record.limits]
-    return msgspec.structs.replace(record, limits=limits, n_cells=n_cells)
+    return msgspec.structs.replace(record, limits=limits, n_cells=record.n_cells + _count_cells(cells))
 
 
-def _limits(score: NDArray[np.float64]) -> list[float]:
+def _count_cells(cells: Sequence[ScoredCells]) -> int:
+    return len(set().union(*(each.names.tolist() for each in cells)))
+
+
+def _limits(score: NDArray[np.float64], weight: NDArray[np.float64]) -> list[float]:
     """Return the limit at each coverage; rounded up, so that no score that it stands for exceeds it."""
-    score = np.sort(score)
-    ranks = [int(np.ceil((len(score) + 1) * coverage - 1e-9)) for coverage in COVERAGES]
-    limits = [score[rank - 1] if rank <= len(score) else 1.0 for rank in ranks]
-    return [min(1.0, float(np.ceil(limit * _DIGITS) / _DIGITS)) for limit in limits]
+    order = np.argsort(score)
+    share = np.cumsum(weight[order]) / weight.sum()
+    places = np.searchsorted(share, np.array(COVERAGES) * (len(score) + 1) / len(score) - _MAX_ROUNDING_ERROR)
+    limits = np.append(score[order], 1.0)[places]
+    return [min(1.0, float(each)) for each in np.ceil(limits * _DIGITS) / _DIGITS]
