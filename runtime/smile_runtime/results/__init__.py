@@ -12,7 +12,7 @@ from smile_runtime.results.earlier_output import is_finished
 from smile_runtime.results.further_fields import further_fields, members_of
 from smile_runtime.results.label_counts import BatchCount, LabelCount, LabelCounts
 from smile_runtime.results.output_file import OUTPUTS, require_kind, write_output
-from smile_runtime.results.projection_summary import ProjectionSummary, make_batches, summarize_projection
+from smile_runtime.results.projection_summary import ProjectionSummary, SetSizes, make_batches, summarize_projection
 from smile_runtime.results.results import MemoryResults, Projection, Results
 from smile_runtime.results.resumable_results import ResumableResults, unfinished_folder, unfinished_path
 
@@ -26,6 +26,7 @@ __all__ = [
     "ProjectionSummary",
     "Results",
     "ResumableResults",
+    "SetSizes",
     "field_names",
     "further_fields",
     "is_finished",

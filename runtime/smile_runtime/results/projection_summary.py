@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from smile_runtime.errors import QueryError
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import Records
+from smile_runtime.results.further_fields import members_of
 from smile_runtime.results.label_counts import LabelCounts
 from smile_runtime.results.results import Projection
 
@@ -32,6 +33,16 @@ class Batches:
     """Index of each cell's batch in the names, -1 for a cell without a batch, shape ``(n,)``."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SetSizes:
+    """Sets of cells that are not unknown: coverage, number, mean number of labels, and share with a single label."""
+
+    coverage: float
+    n_cells: int
+    mean_size: float | None
+    fraction_single: float | None
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ProjectionSummary:
     """Summary of a projection.
@@ -50,6 +61,8 @@ class ProjectionSummary:
         Counts of labels, by label column.
     batches
         Counts of primary labels within each batch, by batch column.
+    sets
+        Sizes of the sets of labels; None unless they were asked for.
     sample
         Records of the sampled cells, in the order of the query, shape ``(m,)``.
     sample_names
@@ -64,6 +77,7 @@ class ProjectionSummary:
     provenance: Mapping[str, Any]
     labels: Mapping[str, LabelCounts]
     batches: Mapping[str, LabelCounts]
+    sets: SetSizes | None
     sample: Records
     sample_names: NDArray[np.object_]
     sample_batches: Mapping[str, Batches]
@@ -150,6 +164,7 @@ def summarize_projection(
     sampled = np.sort(np.random.default_rng(seed).choice(n, min(n, n_sample), replace=False))
     labels = {column.name: LabelCounts(column.labels) for column in columns}
     batch_counts = {key: LabelCounts(columns[0].labels if columns else (), each.names) for key, each in batches.items()}
+    n_sets = np.zeros(len(columns[0].labels) + 1 if columns else 1, np.int64)  # by size
     records, sample_names, start = [], [], 0
     for block in projection.results.blocks():
         rows = slice(start, start + len(block))
@@ -158,6 +173,8 @@ def summarize_projection(
         for key, counts in batch_counts.items():
             label, confidence = (block["label"][:, 0], block["confidence"][:, 0]) if columns else (None, None)
             counts.add(label, confidence, block["similarity"], batch=batches[key].ids[rows])
+        if projection.sets is not None:
+            n_sets += np.bincount(members_of(projection, block).sum(axis=1), minlength=len(n_sets))
         chosen = sampled[np.searchsorted(sampled, rows.start) : np.searchsorted(sampled, rows.stop)] - start
         if len(chosen):
             records.append(block[chosen])
@@ -170,7 +187,16 @@ def summarize_projection(
         provenance=projection.provenance,
         labels=labels,
         batches=batch_counts,
+        sets=None if projection.sets is None else _set_sizes(projection.sets.coverage, n_sets),
         sample=np.concatenate(records) if records else np.empty(0, block.dtype),
         sample_names=np.concatenate(sample_names) if records else np.empty(0, object),
         sample_batches={key: Batches(each.names, each.ids[sampled]) for key, each in batches.items()},
     )
+
+
+def _set_sizes(coverage: float, n_sets: NDArray[np.int64]) -> SetSizes:
+    """Summarize the numbers of sets by their number of labels; empty ones are those of unknown cells."""
+    n_cells = int(n_sets[1:].sum())
+    mean_size = float((n_sets * np.arange(len(n_sets))).sum() / n_cells) if n_cells else None
+    fraction_single = float(n_sets[1] / n_cells) if n_cells else None
+    return SetSizes(coverage=coverage, n_cells=n_cells, mean_size=mean_size, fraction_single=fraction_single)
