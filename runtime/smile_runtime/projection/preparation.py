@@ -55,6 +55,7 @@ class ProjectionOptions:
     overwrite: bool = False
     probabilities: bool = False
     coverage: float | None = None
+    clusters: str | None = None
 
     def __post_init__(self) -> None:
         require_key(self.key_added)
@@ -67,7 +68,7 @@ class ProjectionOptions:
     @property
     def needs_probabilities(self) -> bool:
         """Whether the results depend on the probabilities of all primary labels."""
-        return self.probabilities or self.coverage is not None
+        return self.probabilities or self.coverage is not None or self.clusters is not None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -134,6 +135,7 @@ def _fields(mapper: ReferenceMapper, options: ProjectionOptions) -> list[tuple[s
         [column.name for column in mapper.columns],
         probabilities=options.probabilities,
         sets=options.coverage is not None,
+        clusters=options.clusters is not None,
     )
 
 

@@ -8,17 +8,26 @@ from smile_runtime.results.anndata_fields import (
     require_key,
     write_fields,
 )
+from smile_runtime.results.batches import Batches, make_batches, make_clusters
+from smile_runtime.results.cluster_labels import ClusterCounts, ClusterLabel
 from smile_runtime.results.earlier_output import is_finished
 from smile_runtime.results.further_fields import further_fields, members_of
+from smile_runtime.results.label_agreement import AgreementCounts, LabelAccuracy, LabelAgreement, compare_labels
 from smile_runtime.results.label_counts import BatchCount, LabelCount, LabelCounts
 from smile_runtime.results.output_file import OUTPUTS, require_kind, write_output
-from smile_runtime.results.projection_summary import ProjectionSummary, SetSizes, make_batches, summarize_projection
+from smile_runtime.results.projection_summary import ProjectionSummary, SetSizes, summarize_projection
 from smile_runtime.results.results import MemoryResults, Projection, Results
 from smile_runtime.results.resumable_results import ResumableResults, unfinished_folder, unfinished_path
 
 __all__ = [
     "OUTPUTS",
+    "AgreementCounts",
     "BatchCount",
+    "Batches",
+    "ClusterCounts",
+    "ClusterLabel",
+    "LabelAccuracy",
+    "LabelAgreement",
     "LabelCount",
     "LabelCounts",
     "MemoryResults",
@@ -27,12 +36,14 @@ __all__ = [
     "Results",
     "ResumableResults",
     "SetSizes",
+    "compare_labels",
     "field_names",
     "further_fields",
     "is_finished",
     "label_keys",
     "label_names",
     "make_batches",
+    "make_clusters",
     "members_of",
     "require_free_fields",
     "require_key",

@@ -10,6 +10,7 @@ from smile_runtime.errors import QueryError
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import UNKNOWN
 from smile_runtime.query import Query
+from smile_runtime.results.cluster_labels import cluster_columns
 from smile_runtime.results.further_fields import further_fields, further_names
 from smile_runtime.results.results import Projection
 
@@ -47,7 +48,12 @@ def label_keys(key_added: str, columns: Sequence[str]) -> list[LabelKeys]:
 
 
 def field_names(
-    key_added: str, columns: Sequence[str], *, probabilities: bool = False, sets: bool = False
+    key_added: str,
+    columns: Sequence[str],
+    *,
+    probabilities: bool = False,
+    sets: bool = False,
+    clusters: bool = False,
 ) -> list[tuple[str, str]]:
     """Return attribute and key of every field that results are written to.
 
@@ -59,6 +65,8 @@ def field_names(
         Whether the probabilities of all labels are among the results.
     sets
         Whether sets of labels are among the results.
+    clusters
+        Whether labels of clusters are among the results.
     """
     labels = [key for keys in label_keys(key_added, columns) for key in keys]
     further = further_names(key_added, probabilities=probabilities, sets=sets)
@@ -68,13 +76,18 @@ def field_names(
         *([("obsm", f"{key_added}_probabilities")] if probabilities else ()),
         *(("obs", key) for key in (*labels, f"{key_added}_similarity", *further)),
         ("uns", key_added),
+        *([("uns", f"{key_added}_clusters")] if clusters else ()),
     ]
 
 
 def written_fields(projection: Projection, key_added: str) -> list[tuple[str, str]]:
     """Return attribute and key of every field that a projection is written to."""
     return field_names(
-        key_added, projection.column_names, probabilities=projection.probabilities, sets=projection.sets is not None
+        key_added,
+        projection.column_names,
+        probabilities=projection.probabilities,
+        sets=projection.sets is not None,
+        clusters=projection.clusters is not None,
     )
 
 
@@ -82,7 +95,13 @@ def earlier_fields(key_added: str, provenance: object) -> list[tuple[str, str]]:
     """Return the fields written by an earlier projection, whose provenance is in ``uns[key_added]``."""
     stated = provenance if isinstance(provenance, Mapping) else {}
     columns = [str(name) for name in stated.get("label_columns", [])]
-    return field_names(key_added, columns, probabilities="probability_labels" in stated, sets="coverage" in stated)
+    return field_names(
+        key_added,
+        columns,
+        probabilities="probability_labels" in stated,
+        sets="coverage" in stated,
+        clusters="clusters" in stated,
+    )
 
 
 def require_key(key_added: str) -> None:
@@ -129,7 +148,7 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
 
     for attribute, key in earlier_fields(key_added, adata.uns.get(key_added)):
         fields = getattr(adata, attribute)
-        if attribute != "uns" and key in fields:
+        if key in fields:
             del fields[key]
     records = np.concatenate(list(projection.results.blocks()))
     adata.obsm[f"X_{key_added}"] = np.ascontiguousarray(records["embedding"])
@@ -149,3 +168,5 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
         values = field(records)
         adata.obs[key] = pd.Categorical(values, categories=sorted(set(values))) if values.dtype == object else values
     adata.uns[key_added] = projection.provenance
+    if projection.clusters is not None:
+        adata.uns[f"{key_added}_clusters"] = cluster_columns(projection.clusters)

@@ -12,6 +12,7 @@ from smile_runtime.errors import DependencyError
 from smile_runtime.mapping import Records
 from smile_runtime.query import FileQuery
 from smile_runtime.results.anndata_fields import label_keys, label_names
+from smile_runtime.results.cluster_labels import cluster_columns
 from smile_runtime.results.further_fields import further_fields
 from smile_runtime.results.results import Projection
 
@@ -32,14 +33,17 @@ def require_pyarrow() -> None:
 def write_parquet(query: FileQuery, projection: Projection, key_added: str, path: Path) -> None:
     """Write ``obs_names``, the result columns of ``obs``, the two map coordinates, and rows of ``obsm`` as lists.
 
-    The metadata of the schema hold the provenance as JSON, under ``key_added``.
+    The metadata of the schema hold the provenance as JSON, under ``key_added``, and labels of clusters beside it.
     """
     from pyarrow import parquet
 
     tables = _tables(query, projection, key_added)
     first = next(tables)
-    provenance = json.dumps(projection.provenance, default=np.ndarray.tolist)
-    schema = first.schema.with_metadata({key_added: provenance})
+    facts: dict[str, object] = {key_added: projection.provenance}
+    if projection.clusters is not None:
+        facts[f"{key_added}_clusters"] = cluster_columns(projection.clusters)
+    texts = {name: json.dumps(each, default=np.ndarray.tolist) for name, each in facts.items()}
+    schema = first.schema.with_metadata(texts)
     with parquet.ParquetWriter(path, schema) as writer:
         writer.write_table(first.replace_schema_metadata(schema.metadata))
         for table in tables:

@@ -1,36 +1,20 @@
 """Summary of a projection: counts over all cells, and the records of a sample."""
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.errors import QueryError
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import Records
+from smile_runtime.results.batches import Batches
+from smile_runtime.results.cluster_labels import ClusterLabel
 from smile_runtime.results.further_fields import members_of
+from smile_runtime.results.label_agreement import AgreementCounts, LabelAgreement
 from smile_runtime.results.label_counts import LabelCounts
 from smile_runtime.results.results import Projection
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-logger = logging.getLogger(__name__)
-
-MAX_BATCHES = 500
-
-
-@dataclass(frozen=True, eq=False)
-class Batches:
-    """Batch of each cell."""
-
-    names: tuple[str, ...]
-    """Batch names, sorted."""
-    ids: NDArray[np.integer]
-    """Index of each cell's batch in the names, -1 for a cell without a batch, shape ``(n,)``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +45,10 @@ class ProjectionSummary:
         Counts of labels, by label column.
     batches
         Counts of primary labels within each batch, by batch column.
+    clusters
+        Labels of the clusters; None unless these were named.
+    agreement
+        Agreement with known labels; None unless these were named.
     sets
         Sizes of the sets of labels; None unless they were asked for.
     sample
@@ -77,6 +65,8 @@ class ProjectionSummary:
     provenance: Mapping[str, Any]
     labels: Mapping[str, LabelCounts]
     batches: Mapping[str, LabelCounts]
+    clusters: Sequence[ClusterLabel] | None
+    agreement: LabelAgreement | None
     sets: SetSizes | None
     sample: Records
     sample_names: NDArray[np.object_]
@@ -95,54 +85,13 @@ class ProjectionSummary:
         )
 
 
-def make_batches(values: "pd.Series[Any]", key: str) -> Batches:
-    """Return the batches in a column of ``obs``; a cell whose value is missing belongs to no batch.
-
-    Raises
-    ------
-    QueryError
-        If the column has no values, holds fractions, or has too many different values.
-    """
-    import pandas as pd
-
-    ids, names = pd.factorize(_batch_names(values, key), sort=True)
-    if n_missing := int(np.count_nonzero(ids < 0)):
-        logger.warning(
-            "%s of %s cells have no value in obs[%r] and belong to no batch", f"{n_missing:,}", f"{len(ids):,}", key
-        )
-    if len(names) == 0:
-        raise QueryError(f"obs[{key!r}] has no values; choose a column with the batch of each cell")
-    if len(names) > MAX_BATCHES:
-        raise QueryError(
-            f"obs[{key!r}] has {len(names):,} different values, but at most {MAX_BATCHES} batches are "
-            "possible; choose a column with the batch of each cell",
-            options={"batch_keys": None},
-        )
-    return Batches(tuple(map(str, names)), ids.astype(np.min_scalar_type(-len(names) - 1)))
-
-
-def _batch_names(values: "pd.Series[Any]", key: str) -> "pd.Series[Any]":
-    """Return the values as text, without the missing ones; whole numbers have no decimals."""
-    import pandas as pd
-
-    known = values.dropna()
-    if pd.api.types.is_float_dtype(known.dtype):
-        if not np.array_equal(known, np.rint(known)):
-            raise QueryError(
-                f"obs[{key!r}] holds fractions such as {known.iloc[0]:g}, which name no batches; choose a column with "
-                "the batch of each cell",
-                options={"batch_keys": None},
-            )
-        known = known.astype(np.int64)
-    return known.astype(str).astype(object).reindex(values.index)
-
-
 def summarize_projection(
     projection: Projection,
     names: Callable[[slice], NDArray[np.object_]],
     batches: Mapping[str, Batches],
     n_sample: int,
     *,
+    agreement: AgreementCounts | None = None,
     seed: int = 0,
 ) -> ProjectionSummary:
     """Summarize a projection.
@@ -157,6 +106,8 @@ def summarize_projection(
         Batch of each cell, by batch column.
     n_sample
         Size of the sample, or all cells if there are fewer.
+    agreement
+        Counts of the known labels, to which all cells are added; None if there are none.
     seed
         Seed of the sample.
     """
@@ -173,6 +124,8 @@ def summarize_projection(
         for key, counts in batch_counts.items():
             label, confidence = (block["label"][:, 0], block["confidence"][:, 0]) if columns else (None, None)
             counts.add(label, confidence, block["similarity"], batch=batches[key].ids[rows])
+        if agreement is not None:
+            agreement.add(rows, block["label"][:, agreement.index])
         if projection.sets is not None:
             n_sets += np.bincount(members_of(projection, block).sum(axis=1), minlength=len(n_sets))
         chosen = sampled[np.searchsorted(sampled, rows.start) : np.searchsorted(sampled, rows.stop)] - start
@@ -187,6 +140,8 @@ def summarize_projection(
         provenance=projection.provenance,
         labels=labels,
         batches=batch_counts,
+        clusters=projection.clusters,
+        agreement=None if agreement is None else agreement.result(),
         sets=None if projection.sets is None else _set_sizes(projection.sets.coverage, n_sets),
         sample=np.concatenate(records) if records else np.empty(0, block.dtype),
         sample_names=np.concatenate(sample_names) if records else np.empty(0, object),

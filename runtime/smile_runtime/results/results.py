@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import LabelSets, Records
 from smile_runtime.query import ValueInterpretation
+from smile_runtime.results.cluster_labels import ClusterLabel
 
 
 class Results(Protocol):
@@ -67,6 +68,8 @@ class Projection:
     """Whether the probabilities of all primary labels are written."""
     sets: LabelSets | None = None
     """Rule for the sets of labels; None to write none."""
+    clusters: Sequence[ClusterLabel] | None = None
+    """Labels of the clusters; None to write none."""
 
     @property
     def column_names(self) -> list[str]:

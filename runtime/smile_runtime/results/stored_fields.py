@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import StoredGroup, attribute_texts
 from smile_runtime.results.anndata_fields import earlier_fields, label_codes, label_keys, written_fields
+from smile_runtime.results.cluster_labels import cluster_columns
 from smile_runtime.results.further_fields import Field, further_fields
 from smile_runtime.results.results import Projection
 
@@ -46,6 +47,8 @@ def write_stored(table: StoredGroup, projection: Projection, key_added: str) -> 
             _write_array(obs, key, projection, field)
     _set_order(obs, [key for _, key in written])
     write_elem(table["uns"], key_added, projection.provenance)
+    if projection.clusters is not None:
+        write_elem(table["uns"], f"{key_added}_clusters", cluster_columns(projection.clusters))
 
 
 def _getter(name: str, column: int | None = None) -> Field:

@@ -117,6 +117,7 @@ class Space:
         unknown_rate: float = UNKNOWN_RATE,
         probabilities: bool = False,
         coverage: float | None = None,
+        clusters: ArrayLike | None = None,
         batch_size: int = DEFAULT_BATCH_SIZE,
     ) -> "ArrayProjection":
         """Project cells in arrays into this space, as `smile_runtime.project_arrays` does.
@@ -125,7 +126,7 @@ class Space:
         ----------
         X, feature_names, modality, values, target_sum, overlap, min_matched, unknown_rate, probabilities, coverage
             As in `smile_runtime.project_arrays`.
-        batch_size
+        clusters, batch_size
             As in `smile_runtime.project_arrays`.
 
         Returns
@@ -151,6 +152,7 @@ class Space:
             unknown_rate=unknown_rate,
             probabilities=probabilities,
             coverage=coverage,
+            clusters=clusters,
             batch_size=batch_size,
         )
 

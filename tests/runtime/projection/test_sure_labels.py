@@ -1,5 +1,6 @@
 """Probabilities and sets of labels: the same in memory, in arrays, in files, and whatever the batch size."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import anndata
@@ -10,6 +11,7 @@ from pandas.testing import assert_frame_equal
 
 from smile_runtime import QueryError, Space, SpaceError, open_space, project, project_arrays, project_file
 from smile_runtime.projection import streaming
+from smile_runtime.results import compare_labels
 
 DEMO = Path(__file__).parents[3] / "zoo/smile_zoo/demo/query.h5ad"
 FIELDS = ["smile_runner_up", "smile_margin", "smile_set", "smile_label_guaranteed"]
@@ -224,3 +226,70 @@ def test_limits_that_contradict_one_another_are_rejected(edit_manifest, change, 
 
     with pytest.raises(SpaceError, match=message):
         open_space(edit_manifest(damage), device="cpu")
+
+
+@pytest.fixture
+def clustered(counts) -> anndata.AnnData:
+    counts.obs["leiden"] = [None if row == 0 else f"{row % 3}" for row in range(counts.n_obs)]
+    return counts
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_clusters_have_the_same_labels_everywhere(clustered, space, tmp_path):
+    clustered.write_h5ad(tmp_path / "query.h5ad")
+    summary = project_file(tmp_path / "query.h5ad", space, tmp_path / "out.h5ad", clusters="leiden")
+    arrays = space.project_arrays(clustered.X, clustered.var_names, clusters=clustered.obs["leiden"])
+    project(clustered, space, clusters="leiden")
+    table = clustered.uns["smile_clusters"]
+    assert table["cluster"].tolist() == ["0", "1", "2"]
+    assert table["n_cells"].sum() == 39
+    assert summary.clusters == arrays.clusters
+    assert [each.label for each in arrays.clusters] == table["label"].tolist()
+    written = anndata.read_h5ad(tmp_path / "out.h5ad").uns
+    assert written["smile"]["clusters"] == "leiden"
+    assert set(written["smile_clusters"]) == set(table)
+    for name, values in table.items():
+        np.testing.assert_array_equal(written["smile_clusters"][name], values)
+    project(clustered, space, probabilities=True, key_added="other")
+    in_first = (clustered.obs["leiden"] == "1").to_numpy()
+    mean = clustered.obsm["other_probabilities"][in_first].astype(float).mean(axis=0)
+    assert table["probability_1"][1] == pytest.approx(mean.max())
+    assert "smile_probabilities" not in clustered.obsm
+
+
+def test_columns_and_arrays_that_name_no_clusters_are_rejected(clustered, space):
+    with pytest.raises(QueryError, match="no column 'louvain' in obs; its columns are: 'bulk_labels', 'leiden'"):
+        project(clustered, space, clusters="louvain")
+    with pytest.raises(QueryError, match=r"X has 40 cells, clusters has shape \(3,\); pass one cluster per cell"):
+        space.project_arrays(clustered.X, clustered.var_names, clusters=["a", "b", "c"])
+    clustered.obs["score"] = np.linspace(0, 1, 40)
+    with pytest.raises(QueryError, match=r"fractions such as 0, which name no clusters; .* cluster of each cell"):
+        project(clustered, space, clusters="score")
+
+
+def test_known_labels_are_compared_while_streaming(counts, space, tmp_path):
+    project(counts, space)
+    known = counts.obs["smile_nearest_label"].astype(str)
+    known.iloc[:3], known.iloc[3] = "platelet", None
+    counts.obs["known"] = known
+    counts.write_h5ad(tmp_path / "query.h5ad")
+    summary = project_file(tmp_path / "query.h5ad", space, tmp_path / "out.h5ad", overwrite=True, truth="known")
+    expected = compare_labels(known, counts.obs["smile_label"], space.reference.label_columns[0].labels)
+    assert summary.agreement == replace(expected, column="cell_type")
+    assert summary.agreement.overall.n_right == (counts.obs["smile_label"] != "unknown")[4:].sum()
+    assert set(summary.agreement.lacking) == {"platelet"}
+    assert summary.agreement.n_without == 1
+
+
+def test_known_labels_that_the_space_lacks_stop_before_the_first_cell(counts, space, tmp_path):
+    counts.write_h5ad(tmp_path / "query.h5ad")
+    done = []
+    with pytest.raises(QueryError, match=r"none of the known labels \('CD14\+ Monocyte', .*, \.\.\.\)"):
+        project_file(
+            tmp_path / "query.h5ad",
+            space,
+            tmp_path / "out.h5ad",
+            truth="bulk_labels",
+            progress=lambda *n: done.append(n),
+        )
+    assert not done
