@@ -164,8 +164,8 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
         adata.obs[f"{key_added}_similarity"] = records["similarity"].copy()
     if projection.probabilities:
         adata.obsm[f"{key_added}_probabilities"] = np.ascontiguousarray(records["probability"])
-    for key, field in further_fields(projection, key_added).items():
-        values = field(records)
+    for key, values_of in further_fields(projection, key_added).items():
+        values = values_of(records)
         adata.obs[key] = pd.Categorical(values, categories=sorted(set(values))) if values.dtype == object else values
     adata.uns[key_added] = projection.provenance
     if projection.clusters is not None:

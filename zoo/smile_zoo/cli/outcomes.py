@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smile_runtime import Space
+from smile_runtime.mapping import UNKNOWN
 from smile_runtime.results import ClusterLabel, LabelAgreement
 from smile_zoo.cli.console import print_json, print_line, print_table
 from smile_zoo.cli.samples import Outcome
@@ -92,7 +93,8 @@ def print_agreement(agreement: LabelAgreement, name: str = "") -> None:
     )
     print_line("")
     rows = {**agreement.confusion, **{f"{label} (not in the space)": row for label, row in agreement.lacking.items()}}
-    labels = list(dict.fromkeys([*agreement.confusion, *(label for row in rows.values() for label in row)]))
+    found = dict.fromkeys([*agreement.confusion, *(label for row in rows.values() for label in row)])
+    labels = sorted(found, key=lambda label: label == UNKNOWN)
     print_table(
         ["KNOWN \\ LABELED", *labels], [[label, *(row.get(each, 0) for each in labels)] for label, row in rows.items()]
     )
