@@ -236,9 +236,10 @@ def _plain(value: object) -> str:
 
 
 def figures(manifest: Manifest) -> str:
-    """Return the metrics and their explanation, the calibration, the stress test, and the int8 agreement."""
+    """Return the metrics and their explanation, label sets, calibration, the stress test, and the int8 agreement."""
     table = metric_table(manifest.metrics) if manifest.metrics else "Nothing was measured.\n"
-    return f"{_repeats(manifest)}\n{MEASURED}\n{table}{_sets(manifest)}{_calibration(manifest)}{_stress(manifest)}{_int8(manifest)}"
+    further = (_sets(manifest), _calibration(manifest), _stress(manifest), _int8(manifest))
+    return f"{_repeats(manifest)}\n{MEASURED}\n{table}{''.join(further)}"
 
 
 def _repeats(manifest: Manifest) -> str:

@@ -11,7 +11,7 @@ from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import UNKNOWN
 from smile_runtime.query import Query
 from smile_runtime.results.cluster_labels import cluster_columns
-from smile_runtime.results.further_fields import further_fields, further_names
+from smile_runtime.results.requested_fields import further_fields, further_names
 from smile_runtime.results.results import Projection
 
 if TYPE_CHECKING:

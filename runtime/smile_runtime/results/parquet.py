@@ -13,7 +13,7 @@ from smile_runtime.mapping import Records
 from smile_runtime.query import FileQuery
 from smile_runtime.results.anndata_fields import label_keys, label_names
 from smile_runtime.results.cluster_labels import cluster_columns
-from smile_runtime.results.further_fields import further_fields
+from smile_runtime.results.requested_fields import further_fields
 from smile_runtime.results.results import Projection
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from smile_runtime.arrays import StoredGroup, attribute_texts
 from smile_runtime.results.anndata_fields import earlier_fields, label_codes, label_keys, written_fields
 from smile_runtime.results.cluster_labels import cluster_columns
-from smile_runtime.results.further_fields import Field, further_fields
+from smile_runtime.results.requested_fields import Field, further_fields
 from smile_runtime.results.results import Projection
 
 CHUNK_BYTES = 2**20  # size of a stored chunk, which HDF5 caches until it is complete

@@ -211,15 +211,14 @@ def evaluate(
         name: _calibrations(queried[chosen[name]], dataset, similarities[name].dissimilarity)
         for name in (measured if dataset.label_names else ())
     }
-    label_sets, set_metrics = {}, []
-    for name, each in calibrations.items():
-        cells, first, units = queried[chosen[name]], next(iter(each.values())), similarities[name].dissimilarity
-        if limits := fit_sets([*cells.measured, *cells.degraded], cells.between, first, units):
+    label_sets: dict[str, LabelSetRecord] = {}
+    set_metrics: list[MetricRecord] = []
+    for name, by_column in calibrations.items():
+        primary, units = next(iter(by_column.values())), similarities[name].dissimilarity
+        limits, figures = _label_sets(name, queried[chosen[name]], primary, units, set_peers[name])
+        if limits is not None:
             label_sets[name] = limits
-        set_metrics += [
-            *measure_sets_of_cells(name, cells.measured, cells.degraded, cells.doublets, units, set_peers[name]),
-            *measure_sets_of_batches(name, cells.between, first, units, set_peers[name], LEFT_OUT_BATCHES),
-        ]
+        set_metrics += figures
     return Evaluation(
         metrics=sorted([*log.records(), *between.records(), *set_metrics], key=lambda record: record.name),
         label_modalities={name: list(source.label_modalities) for name, source in chosen.items()},
@@ -270,6 +269,22 @@ def _calibrations(
         if not is_finer_level(column, dataset.label_columns)
         or sum(int(counted_cells(each, index).sum()) for each in queried.measured) >= MIN_CALIBRATION_CELLS
     }
+
+
+def _label_sets(
+    name: str,
+    queried: _Queried,
+    calibration: CalibrationRecord,
+    record: DissimilarityRecord | None,
+    peers: SetPeers,
+) -> tuple[LabelSetRecord | None, list[MetricRecord]]:
+    """Return the limits of label sets of a modality, and the figures of 90% sets."""
+    within = [*queried.measured, *queried.degraded]
+    figures = [
+        *measure_sets_of_cells(name, queried.measured, queried.degraded, queried.doublets, record, peers),
+        *measure_sets_of_batches(name, queried.between, calibration, record, peers, LEFT_OUT_BATCHES),
+    ]
+    return fit_sets(within, queried.between, calibration, record), figures
 
 
 def _confusion(dataset: Dataset, name: str, log: MetricLog, between: MetricLog) -> Confusion | None:
