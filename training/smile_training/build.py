@@ -443,6 +443,7 @@ def _space_contents(
         label_modalities=own_labels if evaluation is None else evaluation.label_modalities,
         calibrations={} if evaluation is None else evaluation.calibrations,
         similarities={} if evaluation is None else evaluation.similarities,
+        label_sets={} if evaluation is None else evaluation.label_sets,
         stress=stress,
         min_matched={
             name: matched_floor(stress.get(name, []), recipe.reference.min_matched) for name in recipe.modalities

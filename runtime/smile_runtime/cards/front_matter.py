@@ -142,7 +142,7 @@ def _own_metrics(metrics: Iterable[MetricRecord]) -> Iterable[MetricRecord]:
 
 
 def _task(record: MetricRecord) -> tuple[str, str]:
-    if record.name.startswith("label transfer"):
+    if record.name.startswith("label transfer") or "90% sets" in record.name:
         return _LABEL_TASK
     return _PAIR_TASK if record.name == "FOSCTTM" else _STRUCTURE_TASK
 

@@ -60,6 +60,12 @@ features. Accuracy is that of the nearest label, even for cells labeled `unknown
 all of their counts, using only the features that remain:
 """
 
+_SETS = """\
+Sets of labels (`--coverage 0.9`) are measured on cells, as measured, that neither their limits nor the confidence were
+fitted to: halves of the held-out cells, and each fold of held-out batches with limits fitted to the others, as mean ±
+standard deviation over those. Logistic regression has limits fitted in the same way to its own probabilities.
+"""
+
 _INT8 = """\
 The int8 graph (`--precision int8`, on the CPU) compared with the float32 graph, on reference cells that were not used
 to set the integer scales:
@@ -237,9 +243,10 @@ def _plain(value: object) -> str:
 
 
 def figures(manifest: Manifest) -> str:
-    """Return the metrics and their explanation, the calibration, the stress test, and the int8 agreement."""
+    """Return the metrics and their explanation, label sets, calibration, the stress test, and the int8 agreement."""
     table = metric_table(manifest.metrics) if manifest.metrics else "Nothing was measured.\n"
-    return f"{_repeats(manifest)}\n{MEASURED}\n{table}{_calibration(manifest)}{_stress(manifest)}{_int8(manifest)}"
+    further = (_sets(manifest), _calibration(manifest), _stress(manifest), _int8(manifest))
+    return f"{_repeats(manifest)}\n{MEASURED}\n{table}{''.join(further)}"
 
 
 def _repeats(manifest: Manifest) -> str:
@@ -249,6 +256,11 @@ def _repeats(manifest: Manifest) -> str:
         return "From a single training run."
     folds, repeats = escaped(splits.get("folds")), escaped(splits.get("repeats"))
     return f"{folds}-fold cross-validation, {repeats} repeats with different seeds."
+
+
+def _sets(manifest: Manifest) -> str:
+    """Return how sets of labels were measured; empty if the space has none."""
+    return f"\n{_SETS}" if any(record.label_sets for record in manifest.encoders.values()) else ""
 
 
 def _calibration(manifest: Manifest) -> str:

@@ -6,7 +6,14 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 
 from smile_runtime.errors import SpaceError
-from smile_runtime.manifest.records import FILE_SUFFIXES, CalibrationRecord, EncoderRecord, LabelColumn, Manifest
+from smile_runtime.manifest.records import (
+    FILE_SUFFIXES,
+    CalibrationRecord,
+    EncoderRecord,
+    LabelColumn,
+    LabelSetRecord,
+    Manifest,
+)
 
 _DEVICE = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE | re.ASCII)
 
@@ -94,6 +101,8 @@ def _encoder_problems(encoder: EncoderRecord, modalities: set[str]) -> Iterator[
         yield f"the voters {voters} among the modalities {sorted(modalities)}"
     for name, calibration in encoder.calibrations.items():
         yield from _calibration_problems(name, calibration)
+    if encoder.label_sets:
+        yield from _set_problems(encoder.label_sets)
     if encoder.similarity and (decrease := _decrease(encoder.similarity.quantiles)):
         yield f"quantiles of dissimilarity that decrease from {decrease[0]:g} to {decrease[1]:g}"
     computed = None if encoder.similarity is None else encoder.similarity.dissimilarity
@@ -114,6 +123,16 @@ def _calibration_problems(column: str, calibration: CalibrationRecord) -> Iterat
     for what, values in (("evidence", calibration.evidence), ("probabilities", calibration.probability)):
         if decrease := _decrease(values):
             yield f"{what} of {column!r} that decrease from {decrease[0]:g} to {decrease[1]:g}"
+
+
+def _set_problems(sets: LabelSetRecord) -> Iterator[str]:
+    shape = (len(sets.detected) + 1, len(sets.coverage))
+    if len(sets.limits) != shape[0] or any(len(each) != shape[1] for each in sets.limits):
+        yield f"limits of label sets that are not {shape[0]} lists of {shape[1]} values"
+    named = {"coverages": sets.coverage, "numbers of detected features": sets.detected}
+    for what, values in [*named.items(), *(("limits", each) for each in sets.limits)]:
+        if decrease := _decrease(values):
+            yield f"{what} of label sets that decrease from {decrease[0]:g} to {decrease[1]:g}"
 
 
 def _decrease(values: list[float]) -> tuple[float, float] | None:

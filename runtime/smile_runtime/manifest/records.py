@@ -160,6 +160,21 @@ class SimilarityRecord(Record, frozen=True):
     """Computation of the dissimilarity; None if it is the mean distance to the nearest points."""
 
 
+class LabelSetRecord(Record, frozen=True):
+    """Limits of the scores of labels, so that sets of labels hold a cell's own with a given probability."""
+
+    coverage: Annotated[list[Fraction], msgspec.Meta(min_length=1)]
+    """Fractions of cells whose set holds their own label, increasing."""
+    detected: list[NonNegative]
+    """Numbers of detected features between ranges of depth, increasing; one fewer than there are ranges."""
+    limits: Annotated[list[list[Fraction]], msgspec.Meta(min_length=1)]
+    """For each range, the highest score of a label in a set, at each coverage."""
+    left_out: Literal["cells", "batches"]
+    """Whether the cells that the limits were fitted to were left out of training alone, or in whole batches."""
+    n_cells: Count
+    """Number of these cells."""
+
+
 class Int8Record(Record, frozen=True):
     """Int8 graph of an encoder, and its agreement with the float32 graph."""
 
@@ -240,6 +255,8 @@ class EncoderRecord(Record, frozen=True):
     """Calibration of confidence, by label column; empty if the reference has no labels."""
     similarity: SimilarityRecord | None = None
     """Dissimilarity of known-type cells; None if no cells were left out of training."""
+    label_sets: LabelSetRecord | msgspec.UnsetType = msgspec.UNSET
+    """Limits of sets of primary labels; unset if they were not calibrated."""
     int8: Int8Record | msgspec.UnsetType = msgspec.UNSET
     """Int8 graph; unset if there is none."""
     sparse: SparseRecord | msgspec.UnsetType = msgspec.UNSET

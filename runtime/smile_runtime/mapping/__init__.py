@@ -2,10 +2,13 @@
 
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
 from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, in_units, measure
+from smile_runtime.mapping.distance_by_label import label_distances
 from smile_runtime.mapping.label_profiles import LabelProfiles, read_profiles, write_profiles
+from smile_runtime.mapping.label_sets import LabelSets, common_names, label_scores, set_names
 from smile_runtime.mapping.label_transfer import are_undetermined, neighbor_weights, transfer_labels
 from smile_runtime.mapping.mixing import MAX_MIXING_CELLS, batch_mixing
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
+from smile_runtime.mapping.probability import RunnerUp, find_runner_up, label_probabilities
 from smile_runtime.mapping.records import Records, record_dtype
 from smile_runtime.mapping.reference import Reference, read_points, write_points
 from smile_runtime.mapping.reference_mapper import ReferenceMapper
@@ -18,17 +21,24 @@ __all__ = [
     "UNKNOWN_RATE",
     "CellValues",
     "LabelProfiles",
+    "LabelSets",
     "Measures",
     "Records",
     "Reference",
     "ReferenceMapper",
+    "RunnerUp",
     "are_undetermined",
     "batch_mixing",
     "calibrate_confidence",
+    "common_names",
     "dissimilarity_of",
     "evidence_terms",
     "find_nearest_neighbors",
+    "find_runner_up",
     "in_units",
+    "label_distances",
+    "label_probabilities",
+    "label_scores",
     "mark_unknown",
     "mean_distance",
     "measure",
@@ -37,6 +47,7 @@ __all__ = [
     "read_profiles",
     "record_dtype",
     "require_rate",
+    "set_names",
     "similarity_of",
     "transfer_labels",
     "weigh_evidence",

@@ -15,7 +15,7 @@ _MAX_CHUNK_PRODUCTS = 16_000_000  # inner products in memory: 64 MB
 _MAX_CHUNK_ROWS = 512
 _MAX_BLOCK_POINTS = 64  # points of which only the nearest is compared at first
 _MIN_BLOCKS_PER_NEIGHBOR = 4  # enough for a tight bound
-_MAX_ROUNDING_ERROR = 1e-5  # above the float32 error of an inner product of unit vectors
+MAX_ROUNDING_ERROR = 1e-5  # above the float32 error of an inner product of unit vectors
 _BATCH_PAIRS = 512  # pairs whose differences, 0.25 MB for 128 dimensions, stay in the cache
 
 
@@ -56,7 +56,7 @@ def find_nearest_neighbors(embedding: NDArray[np.float32], points: NDArray[np.fl
     for products in _inner_products(embedding, points, k):
         chunk = slice(start, start + len(products))
         row, column = _candidates(products, k)
-        distance = _distances(embedding[chunk], points, row, column)
+        distance = pair_distances(embedding[chunk], points, row, column)
         order = _order(row, column, distance)
         first = np.searchsorted(row[order], np.arange(len(products)))
         nearest = order[first[:, None] + np.arange(k)]  # (rows, k)
@@ -88,13 +88,13 @@ def _candidates(products: NDArray[np.float32], k: int) -> tuple[NDArray[np.intp]
     """Return row and point indices of all pairs that may be among the ``k`` nearest, ``(n_pairs,)``, rows ascending."""
     n_blocks = products.shape[2]
     largest = products.max(axis=1)  # (rows, n_blocks)
-    bound = np.partition(largest, n_blocks - k, axis=1)[:, n_blocks - k] - _MAX_ROUNDING_ERROR
+    bound = np.partition(largest, n_blocks - k, axis=1)[:, n_blocks - k] - MAX_ROUNDING_ERROR
     row, block = np.nonzero(largest >= bound[:, None])
     pair, offset = np.nonzero(products[row, :, block] >= bound[row, None])
     return row[pair], offset * n_blocks + block[pair]
 
 
-def _distances(
+def pair_distances(
     cells: NDArray[np.float32], points: NDArray[np.float32], row: NDArray[np.intp], column: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     """Return the Euclidean distance of each pair, 0 to 2, shape ``(n_pairs,)``."""

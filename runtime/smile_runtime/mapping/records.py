@@ -7,13 +7,14 @@ Records = NDArray[np.void]
 """Records of type `record_dtype`, shape ``(n,)``."""
 
 
-def record_dtype(n_latent: int, n_columns: int) -> np.dtype[np.void]:
+def record_dtype(n_latent: int, n_columns: int, n_probabilities: int = 0) -> np.dtype[np.void]:
     """Return the structured dtype of one cell's record.
 
     Fields: ``embedding`` (n_latent,); ``map`` (2,), coordinates on the map; ``similarity``, NaN if the space has none;
     for each label column (n_columns,) ``label``, label ids, -1 for unknown cells, ``nearest``, label ids of the nearest
     label, also for unknown cells, and ``confidence`` in the nearest label; ``total``, the sum of all values;
-    ``detected``, the number of the encoder's features with a positive value.
+    ``detected``, the number of the encoder's features with a positive value; ``probability`` (n_probabilities,), of the
+    primary labels, empty unless it is asked for.
     """
     return np.dtype(
         [
@@ -25,5 +26,6 @@ def record_dtype(n_latent: int, n_columns: int) -> np.dtype[np.void]:
             ("confidence", "<f4", (n_columns,)),
             ("total", "<f8"),
             ("detected", "<i4"),
+            ("probability", "<f4", (n_probabilities,)),
         ]
     )

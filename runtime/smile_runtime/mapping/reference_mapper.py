@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from smile_runtime.manifest import EncoderRecord, LabelColumn, order_by_level
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
 from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, measure
+from smile_runtime.mapping.distance_by_label import label_distances
 from smile_runtime.mapping.label_profiles import LabelProfiles
 from smile_runtime.mapping.label_transfer import are_undetermined, neighbor_weights, transfer_labels
 from smile_runtime.mapping.map_position import kernel_width, map_positions
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
+from smile_runtime.mapping.probability import label_probabilities
 from smile_runtime.mapping.records import Records, record_dtype
 from smile_runtime.mapping.reference import Reference
 from smile_runtime.mapping.similarity import mean_distance, similarity_of
@@ -37,6 +39,8 @@ class ReferenceMapper:
         Profiles of the labels; None if the space has none.
     measured_weight
         Fraction of the encoder's feature weight that the query measured.
+    probabilities
+        Whether the probabilities of all primary labels are computed.
     """
 
     reference: Reference
@@ -45,6 +49,7 @@ class ReferenceMapper:
     unknown_rate: float
     profiles: LabelProfiles | None = None
     measured_weight: float = 1.0
+    probabilities: bool = False
 
     def for_features(self, measured: NDArray[np.bool_], weight: float) -> "ReferenceMapper":
         """Return the mapper of cells in which some features were measured.
@@ -64,6 +69,12 @@ class ReferenceMapper:
         """Label columns that are transferred, the primary one first."""
         return self.reference.label_columns
 
+    @property
+    def record_dtype(self) -> np.dtype[np.void]:
+        """Type of the records."""
+        n_probabilities = len(self.columns[0].labels) if self.probabilities else 0
+        return record_dtype(self.reference.embedding.shape[1], len(self.columns), n_probabilities)
+
     @cached_property
     def _kernel_width(self) -> float:
         return kernel_width(self.reference.map)
@@ -78,7 +89,7 @@ class ReferenceMapper:
         values
             Values of the cells, which a space with profiles needs.
         """
-        records = np.zeros(len(embedding), record_dtype(embedding.shape[1], len(self.columns)))
+        records = np.zeros(len(embedding), self.record_dtype)
         neighbors = find_nearest_neighbors(embedding, self.reference.embedding, self.n_neighbors)
         weights = neighbor_weights(neighbors, self.reference)
         distance = mean_distance(neighbors)
@@ -94,6 +105,10 @@ class ReferenceMapper:
             records["label"][:, index] = records["nearest"][:, index] = transfer.label
             records["confidence"][:, index] = self._confidence(transfer.share, self.columns[index].name, measures)
         self._inherit_confidence(records)
+        if self.probabilities:
+            records["probability"] = label_probabilities(
+                records["nearest"][:, 0], records["confidence"][:, 0], label_distances(embedding, self.reference)
+            )
         records["similarity"] = self._similarity(distance, measures)
         if self.record.similarity is not None:
             mark_unknown(records["label"], records["similarity"], self.unknown_rate)

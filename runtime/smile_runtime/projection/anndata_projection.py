@@ -13,7 +13,7 @@ from smile_runtime.projection.finish import finish_projection
 from smile_runtime.projection.preparation import ProjectionOptions, prepare
 from smile_runtime.projection.streaming import Progress, project_rows, rows_per_read
 from smile_runtime.query import AnnDataQuery, MatrixLocation
-from smile_runtime.results import MemoryResults, write_fields
+from smile_runtime.results import MemoryResults, make_clusters, write_fields
 from smile_runtime.space import Space
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ def project(
     overlap: bool = False,
     min_matched: float | None = None,
     unknown_rate: float = UNKNOWN_RATE,
+    probabilities: bool = False,
+    coverage: float | None = None,
+    clusters: str | None = None,
     batch_size: int = DEFAULT_BATCH_SIZE,
     key_added: str = "smile",
     overwrite: bool = False,
@@ -68,6 +71,12 @@ def project(
         A lower one projects queries that the space would reject, with a warning.
     unknown_rate
         Cells with a similarity below this are labeled ``unknown``; about this share of known-type cells is.
+    probabilities
+        Whether to write the probabilities of all labels of the primary column.
+    coverage
+        Fraction of cells of known types whose set of labels holds their own, such as 0.9; None to write no sets.
+    clusters
+        Column of ``obs`` with the cluster of each cell; None to label no clusters.
     batch_size
         Number of cells that run through the encoder together; affects speed, not results.
     key_added
@@ -101,6 +110,22 @@ def project(
         ``obs["smile_similarity"]``
             Share of known-type cells that are less like the reference, float32, 0 to 1. Only if the space has
             measured it.
+        ``obsm["smile_probabilities"]``, ``obs["smile_runner_up"]``, ``obs["smile_margin"]``
+            Only with ``probabilities``: the probability of each label, float32, shape ``(n_obs, n_labels)``, rows
+            summing to 1, with the names of the labels in ``uns["smile"]["probability_labels"]``; the label with the
+            second highest one, categorical; and the difference of the two highest, float32. The highest is that of the
+            nearest label: its confidence, unless that is below chance, ``1 / n_labels``, when all are equal.
+        ``obs["smile_set"]``, ``obs["smile_label_guaranteed"]``
+            Only with ``coverage``: the labels that the cell has with this probability if it is of a known type,
+            categorical, joined by ``|`` in the order of the space; and the finest label of the primary column or a
+            coarser level that they share, categorical, empty if there is none. An ``unknown`` cell has an empty set.
+        ``uns["smile_clusters"]``
+            Only with ``clusters``: columns of equal length with a row for each cluster. Its ``label`` has the highest
+            mean probability of all its cells, and at least twice that of the next label; otherwise it is the finest
+            coarser label of which this is so, or ``mixed``, and ``unknown`` if most cells are. ``column`` is the label
+            column, ``confidence`` the mean probability, ``fraction_other`` the share of cells with another label,
+            ``fraction_unknown`` that of unknown ones, ``n_cells`` their number; and ``nearest_1`` to ``nearest_3`` are
+            the most probable labels, with ``probability_1`` to ``probability_3``. Cells keep their own labels.
         ``obsm["X_smile_map"]``
             Position on the reference map, float32, shape ``(n_obs, 2)``.
         ``uns["smile"]``
@@ -116,7 +141,8 @@ def project(
     DependencyError, DeviceError
         If ONNX Runtime or the device does not work.
     SpaceError
-        If this ONNX Runtime cannot run the encoder.
+        If this ONNX Runtime cannot run the encoder, or the space has no labels or no calibrated sets of them and
+        ``probabilities``, ``coverage`` or ``clusters`` needs them.
     """
     options = ProjectionOptions(
         modality=modality,
@@ -127,11 +153,15 @@ def project(
         overlap=overlap,
         min_matched=min_matched,
         unknown_rate=unknown_rate,
+        probabilities=probabilities,
+        coverage=coverage,
+        clusters=clusters,
         batch_size=batch_size,
         key_added=key_added,
         overwrite=overwrite,
     )
     _require_writable_anndata(adata, copy=copy)
+    groups = None if clusters is None else make_clusters(AnnDataQuery(adata).obs(clusters), clusters)
     prepared = prepare(AnnDataQuery(adata), space, options)
     matrix, projector = prepared.matrix, prepared.projector
     results = MemoryResults(prepared.interpretation)
@@ -140,7 +170,8 @@ def project(
     else:
         project_rows(matrix, projector, results, progress=progress, n_read=rows_per_read(matrix))
     target = adata.copy() if copy else adata
-    write_fields(target, finish_projection(space, projector, results), key_added)
+    projection = finish_projection(space, prepared, results, options, groups)
+    write_fields(target, projection, key_added)
     return target if copy else None
 
 

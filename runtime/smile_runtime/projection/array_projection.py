@@ -1,5 +1,6 @@
 """Projection of cells in arrays, without AnnData."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,13 +8,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
+from smile_runtime.errors import QueryError
 from smile_runtime.manifest import LabelColumn, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE, Records
 from smile_runtime.projection.finish import finish_projection
 from smile_runtime.projection.preparation import ProjectionOptions, prepare
 from smile_runtime.projection.streaming import project_rows, rows_per_read
 from smile_runtime.query import ArrayQuery
-from smile_runtime.results import MemoryResults, Projection, label_names
+from smile_runtime.results import (
+    Batches,
+    ClusterLabel,
+    MemoryResults,
+    Projection,
+    further_fields,
+    label_names,
+    make_clusters,
+)
 from smile_runtime.space import Space
 
 
@@ -52,6 +62,18 @@ class ArrayProjection:
         Labels by label column, the primary one first.
     provenance
         Space, manifest sha256, modality, features, kind of values, provider, versions.
+    probabilities
+        Probability of each primary label, named in ``provenance["probability_labels"]``, shape ``(n, n_labels)``.
+    runner_up
+        Primary label with the second highest probability, shape ``(n,)``.
+    margin
+        Difference of the two highest probabilities, shape ``(n,)``.
+    sets
+        Labels that the cell has with the probability asked for, joined by ``|``, shape ``(n,)``.
+    guaranteed_labels
+        Finest label that those in the set share, ``unknown`` or empty if there is none, shape ``(n,)``.
+    clusters
+        Labels of the clusters.
     """
 
     embedding: NDArray[np.float32]
@@ -59,6 +81,12 @@ class ArrayProjection:
     similarity: NDArray[np.float32] | None
     columns: dict[str, ColumnLabels]
     provenance: dict[str, Any]
+    probabilities: NDArray[np.float32] | None = None
+    runner_up: NDArray[np.object_] | None = None
+    margin: NDArray[np.float32] | None = None
+    sets: NDArray[np.object_] | None = None
+    guaranteed_labels: NDArray[np.object_] | None = None
+    clusters: Sequence[ClusterLabel] | None = None
 
     @property
     def labels(self) -> NDArray[np.object_] | None:
@@ -91,6 +119,9 @@ def project_arrays(
     overlap: bool = False,
     min_matched: float | None = None,
     unknown_rate: float = UNKNOWN_RATE,
+    probabilities: bool = False,
+    coverage: float | None = None,
+    clusters: ArrayLike | None = None,
     batch_size: int = DEFAULT_BATCH_SIZE,
 ) -> ArrayProjection:
     """Project cells in arrays into a space; needs no AnnData, and gives the same results as `project`.
@@ -103,8 +134,10 @@ def project_arrays(
         Symbols, ids or coordinates of the columns, shape ``(n_features,)``, in any order.
     space
         Open space.
-    modality, values, target_sum, overlap, min_matched, unknown_rate, batch_size
+    modality, values, target_sum, overlap, min_matched, unknown_rate, probabilities, coverage, batch_size
         As in `project`.
+    clusters
+        Cluster of each cell, shape ``(n,)``; None to label no clusters.
 
     Returns
     -------
@@ -122,23 +155,44 @@ def project_arrays(
         overlap=overlap,
         min_matched=min_matched,
         unknown_rate=unknown_rate,
+        probabilities=probabilities,
+        coverage=coverage,
+        clusters=None if clusters is None else "clusters",
         batch_size=batch_size,
     )
-    prepared = prepare(ArrayQuery.of(X, feature_names), space, options)
+    query = ArrayQuery.of(X, feature_names)
+    groups = None if clusters is None else _clusters(clusters, query.n_obs)
+    prepared = prepare(query, space, options)
     results = MemoryResults(prepared.interpretation)
     n_read = rows_per_read(prepared.matrix)
     project_rows(prepared.matrix, prepared.projector, results, progress=lambda _n, _total: None, n_read=n_read)
-    return _array_projection(finish_projection(space, prepared.projector, results))
+    return _array_projection(finish_projection(space, prepared, results, options, groups))
+
+
+def _clusters(clusters: ArrayLike, n_obs: int) -> Batches:
+    import pandas as pd
+
+    names = np.asarray(clusters)
+    if names.shape != (n_obs,):
+        raise QueryError(f"X has {n_obs:,} cells, clusters has shape {names.shape}; pass one cluster per cell")
+    return make_clusters(pd.Series(names), "clusters")
 
 
 def _array_projection(projection: Projection) -> ArrayProjection:
     records = np.concatenate(list(projection.results.blocks()))
+    further = {key: field(records) for key, field in further_fields(projection, "").items()}
     return ArrayProjection(
         embedding=records["embedding"].copy(),
         map=records["map"].copy(),
         similarity=records["similarity"].copy() if projection.has_similarity else None,
         columns={each.name: _labels(records, index, each) for index, each in enumerate(projection.columns)},
         provenance=projection.provenance,
+        probabilities=records["probability"].copy() if projection.probabilities else None,
+        runner_up=further.get("_runner_up"),
+        margin=further.get("_margin"),
+        sets=further.get("_set"),
+        clusters=projection.clusters,
+        guaranteed_labels=further.get("_label_guaranteed"),
     )
 
 

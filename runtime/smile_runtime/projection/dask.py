@@ -14,7 +14,7 @@ from smile_runtime.errors import IntegrityError
 from smile_runtime.features import FeatureMatch
 from smile_runtime.io import single_threaded_blas
 from smile_runtime.manifest import Device, Precision
-from smile_runtime.mapping import Records, ReferenceMapper, record_dtype
+from smile_runtime.mapping import Records, ReferenceMapper
 from smile_runtime.projection.preparation import reference_mapper
 from smile_runtime.projection.projector import Projector
 from smile_runtime.projection.streaming import Progress
@@ -33,6 +33,7 @@ class _SpaceKey:
     precision: Precision
     modality: str
     unknown_rate: float
+    probabilities: bool
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -88,6 +89,7 @@ def project_dask(array: Any, projector: Projector, space: Space, results: Result
         precision=space.precision,
         modality=projector.encoder.modality,
         unknown_rate=projector.mapper.unknown_rate,
+        probabilities=projector.mapper.probabilities,
     )
     plan = _BlockPlan(
         space=key,
@@ -97,7 +99,7 @@ def project_dask(array: Any, projector: Projector, space: Space, results: Result
         batch_size=projector.batch_size,
     )
     array = array.rechunk({1: -1})
-    dtype = record_dtype(projector.encoder.record.n_latent, len(projector.mapper.columns))
+    dtype = projector.mapper.record_dtype
     like = {"dtype": dtype, "meta": np.empty(0, dtype), "chunks": (array.chunks[0],), "drop_axis": 1}
     while not len(results):
         try:
@@ -120,4 +122,5 @@ def _open_on_worker(key: _SpaceKey) -> tuple[Encoder, ReferenceMapper]:
         raise IntegrityError(
             f"{key.path} on this worker is another space than the query's; copy the query's space there"
         )
-    return space.encoder(key.modality), reference_mapper(space, key.modality, key.unknown_rate)
+    mapper = reference_mapper(space, key.modality, key.unknown_rate, probabilities=key.probabilities)
+    return space.encoder(key.modality), mapper

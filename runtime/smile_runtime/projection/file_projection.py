@@ -15,17 +15,19 @@ from smile_runtime.features import words_of_kind
 from smile_runtime.formats import files_of
 from smile_runtime.io import ZARR_STORE, file_states, require_apart, require_free
 from smile_runtime.manifest import ValueKind
-from smile_runtime.mapping import UNKNOWN_RATE, record_dtype
+from smile_runtime.mapping import UNKNOWN_RATE
 from smile_runtime.projection.encoder_query import kind_of_encoder
 from smile_runtime.projection.finish import finish_projection
 from smile_runtime.projection.preparation import PreparedProjection, ProjectionOptions, prepare
 from smile_runtime.projection.streaming import Progress, project_rows, rows_per_read
-from smile_runtime.query import MatrixLocation, open_query, require_cell_names, require_tables
+from smile_runtime.query import FileQuery, MatrixLocation, open_query, require_cell_names, require_tables
 from smile_runtime.results import (
+    AgreementCounts,
     ProjectionSummary,
     ResumableResults,
     is_finished,
     make_batches,
+    make_clusters,
     require_kind,
     summarize_projection,
     unfinished_folder,
@@ -50,6 +52,9 @@ def project_file(
     overlap: bool = False,
     min_matched: float | None = None,
     unknown_rate: float = UNKNOWN_RATE,
+    probabilities: bool = False,
+    coverage: float | None = None,
+    clusters: str | None = None,
     batch_size: int = DEFAULT_BATCH_SIZE,
     key_added: str = "smile",
     overwrite: bool = False,
@@ -57,6 +62,7 @@ def project_file(
     force: bool = False,
     resume: bool = False,
     batch_keys: Sequence[str] = (),
+    truth: str | None = None,
     n_sample: int = 0,
     progress: Progress = lambda _n_cells, _n_total: None,
 ) -> ProjectionSummary:
@@ -81,7 +87,7 @@ def project_file(
         such as ``gex`` or ``prot``.
     modality, layer, use_raw, values, target_sum, features, overlap, min_matched
         As in `project`.
-    unknown_rate, batch_size, key_added, overwrite
+    unknown_rate, probabilities, coverage, clusters, batch_size, key_added, overwrite
         As in `project`.
     only_embedding
         Whether to write only the results, as ``.h5ad`` or ``.parquet``.
@@ -91,6 +97,8 @@ def project_file(
         Whether to continue an interrupted projection, if there is one.
     batch_keys
         Columns of ``obs`` with the batch of each cell, for the summary.
+    truth
+        Column of ``obs`` with the known label of each cell, for the summary; cells without one have no value there.
     n_sample
         Number of cells in the summary's sample.
     progress
@@ -122,6 +130,9 @@ def project_file(
         overlap=overlap,
         min_matched=min_matched,
         unknown_rate=unknown_rate,
+        probabilities=probabilities,
+        coverage=coverage,
+        clusters=clusters,
         batch_size=batch_size,
         key_added=key_added,
         overwrite=overwrite,
@@ -149,6 +160,8 @@ def project_file(
     ):
         require_kind(stored, output, only_embedding=only_embedding)
         batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}
+        groups = None if clusters is None else make_clusters(stored.obs(clusters), clusters)
+        agreement = None if truth is None else _count_agreement(stored, truth, space)
         require_cell_names(stored)
         if not only_embedding:
             require_tables(stored)
@@ -158,12 +171,18 @@ def project_file(
             if len(results):
                 progress(len(results), matrix.shape[0])
             project_rows(matrix, prepared.projector, results, progress=progress, n_read=rows_per_read(matrix))
-            projection = finish_projection(space, prepared.projector, results)
+            projection = finish_projection(space, prepared, results, options, groups)
             stated = _options_text(space, options, table, only_embedding=only_embedding)
             projection = replace(projection, provenance={**projection.provenance, "options": stated})
-            summary = summarize_projection(projection, stored.obs_names, batches, n_sample)
+            summary = summarize_projection(projection, stored.obs_names, batches, n_sample, agreement=agreement)
             write_output(stored, projection, key_added, folder / output.name, only_embedding=only_embedding)
     return summary
+
+
+def _count_agreement(query: FileQuery, column: str, space: Space) -> AgreementCounts:
+    """Return the counts for the known labels in a column of a query, before any cell is projected."""
+    known = make_batches(query.obs(column), column, noun="label", option="truth")
+    return AgreementCounts(known.names, known.ids, space.reference.label_columns)
 
 
 def is_projected(
@@ -198,6 +217,9 @@ def _options_text(space: Space, options: ProjectionOptions, table: str | None, *
         "features": options.features,
         "overlap": options.overlap,
         "unknown_rate": options.unknown_rate,
+        "probabilities": options.probabilities,
+        "coverage": options.coverage,
+        "clusters": options.clusters,
         "precision": space.precision,
         "only_embedding": only_embedding,
     }
@@ -208,8 +230,7 @@ def _resumable_results(
     folder: Path, query: Path, table: str, space: Space, options: ProjectionOptions, prepared: PreparedProjection
 ) -> ResumableResults:
     """Return the saved results of this very projection, or empty ones."""
-    projector = prepared.projector
-    dtype = record_dtype(projector.encoder.record.n_latent, len(projector.mapper.columns))
+    dtype = prepared.projector.mapper.record_dtype
     depends_on = [
         sorted(state for path in files_of(query.resolve()) for state in file_states(path)),
         table,

@@ -2,7 +2,7 @@
 
 import logging
 import platform
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -10,29 +10,71 @@ import numpy as np
 
 from smile_runtime.encoder import installed_packages
 from smile_runtime.features import FeatureMatch
+from smile_runtime.manifest import LabelColumn
 from smile_runtime.projection.expected_accuracy import expectation_text, expected_accuracy
+from smile_runtime.projection.preparation import PreparedProjection, ProjectionOptions
 from smile_runtime.projection.projector import Projector
 from smile_runtime.query import ValueInterpretation, warn_of_empty_cells
-from smile_runtime.results import Projection, Results
+from smile_runtime.results import Batches, ClusterCounts, ClusterLabel, Projection, Results
 from smile_runtime.space import Space
 
 logger = logging.getLogger(__name__)
 
 
-def finish_projection(space: Space, projector: Projector, results: Results) -> Projection:
-    """Return a completed projection with its provenance, and warn of empty cells and assumptions."""
+def finish_projection(
+    space: Space,
+    prepared: PreparedProjection,
+    results: Results,
+    options: ProjectionOptions,
+    clusters: Batches | None = None,
+) -> Projection:
+    """Return a completed projection with its provenance, and warn of empty cells and assumptions.
+
+    Parameters
+    ----------
+    space
+        Space that was projected into.
+    prepared
+        What was decided before the first cell.
+    results
+        Records of all cells.
+    options
+        Options of the projection.
+    clusters
+        Cluster of each cell; None to label none.
+    """
+    projector, sets = prepared.projector, prepared.label_sets
     n_empty = sum(int(np.count_nonzero(records["total"] == 0)) for records in results.blocks())
     warn_of_empty_cells(n_empty, len(results), results.interpretation.kind)
     projector.interpreter.log_remarks(results.interpretation)
     made, expectation = provenance(space, projector, results.interpretation), _expectation(projector, results)
     if expectation:
         logger.info("%s", expectation_text({**made, **expectation}))
+    columns = projector.mapper.columns
+    labels = {"probability_labels": np.array(columns[0].labels, dtype=object)} if options.probabilities else {}
     return Projection(
         results=results,
-        columns=projector.mapper.columns,
+        columns=columns,
         has_similarity=projector.mapper.record.similarity is not None,
-        provenance={**made, **expectation},
+        provenance={
+            **made,
+            **expectation,
+            **labels,
+            **({} if sets is None else {"coverage": sets.coverage}),
+            **({} if options.clusters is None else {"clusters": options.clusters}),
+        },
+        probabilities=options.probabilities,
+        sets=sets,
+        clusters=None if clusters is None else _label_clusters(results, clusters, columns),
     )
+
+
+def _label_clusters(results: Results, clusters: Batches, columns: Sequence[LabelColumn]) -> list[ClusterLabel]:
+    counts, start = ClusterCounts(clusters, columns), 0
+    for records in results.blocks():
+        counts.add(slice(start, start + len(records)), records)
+        start += len(records)
+    return counts.labels()
 
 
 def provenance(space: Space, projector: Projector, interpretation: ValueInterpretation) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Rows, select_columns
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, require_positive
-from smile_runtime.errors import FeatureMatchError, QueryError
+from smile_runtime.errors import FeatureMatchError, QueryError, SpaceError
 from smile_runtime.features import FeatureMatch, log_match, match_features, require_summable
 from smile_runtime.manifest import ValueKind
-from smile_runtime.mapping import UNKNOWN_RATE, ReferenceMapper, require_rate
+from smile_runtime.mapping import UNKNOWN_RATE, LabelSets, ReferenceMapper, require_rate
 from smile_runtime.projection.encoder_query import EncoderQuery, log_selection, restrict_query
 from smile_runtime.projection.projector import Projector
 from smile_runtime.query import (
@@ -29,7 +29,7 @@ from smile_runtime.query import (
     noted_base,
     select_values,
 )
-from smile_runtime.results import require_free_fields, require_key
+from smile_runtime.results import field_names, require_free_fields, require_key
 from smile_runtime.space import Space
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ class ProjectionOptions:
     batch_size: int = DEFAULT_BATCH_SIZE
     key_added: str = "smile"
     overwrite: bool = False
+    probabilities: bool = False
+    coverage: float | None = None
+    clusters: str | None = None
 
     def __post_init__(self) -> None:
         require_key(self.key_added)
@@ -61,6 +64,11 @@ class ProjectionOptions:
         require_positive(batch_size=self.batch_size)
         if self.target_sum is not None:
             _require_target_sum(self.target_sum)
+
+    @property
+    def needs_probabilities(self) -> bool:
+        """Whether the results depend on the probabilities of all primary labels."""
+        return self.probabilities or self.coverage is not None or self.clusters is not None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -73,14 +81,17 @@ class PreparedProjection:
     """Projector of the matrix's rows."""
     interpretation: ValueInterpretation
     """Interpretation of the values, from a sample of the cells."""
+    label_sets: LabelSets | None
+    """Rule for the sets of labels; None to write none."""
 
 
 def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedProjection:
     """Prepare the projection of a query; raises as `smile_runtime.project` does."""
     encoder = space.encoder(options.modality)
-    mapper = reference_mapper(space, encoder.modality, options.unknown_rate)
+    mapper = reference_mapper(space, encoder.modality, options.unknown_rate, probabilities=options.needs_probabilities)
+    label_sets = _label_sets(space, mapper, options)
     if not options.overwrite:
-        require_free_fields(query, options.key_added, [column.name for column in mapper.columns])
+        require_free_fields(query, _fields(mapper, options))
     restricted = restrict_query(query, space, encoder)
     matrix = select_values(restricted, options.location)
     log_selection(restricted.selection(options.location))
@@ -114,10 +125,36 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
         mapper=mapper,
         batch_size=options.batch_size,
     )
-    return PreparedProjection(matrix=matrix, projector=projector, interpretation=interpretation)
+    return PreparedProjection(matrix=matrix, projector=projector, interpretation=interpretation, label_sets=label_sets)
 
 
-def reference_mapper(space: Space, modality: str, unknown_rate: float) -> ReferenceMapper:
+def _fields(mapper: ReferenceMapper, options: ProjectionOptions) -> list[tuple[str, str]]:
+    """Return attribute and key of the fields that will be written."""
+    return field_names(
+        options.key_added,
+        [column.name for column in mapper.columns],
+        probabilities=options.probabilities,
+        sets=options.coverage is not None,
+        clusters=options.clusters is not None,
+    )
+
+
+def _label_sets(space: Space, mapper: ReferenceMapper, options: ProjectionOptions) -> LabelSets | None:
+    """Return the rule for the sets of labels, if they are asked for and the space has what is needed."""
+    if options.needs_probabilities and not mapper.columns:
+        raise SpaceError(f"the reference of {space.name} has no labels, and so none to be sure of; use another space")
+    if options.coverage is None:
+        return None
+    if not mapper.record.label_sets:
+        raise SpaceError(
+            f"{space.name} has no calibrated sets of labels; train it again, or pull a newer version of it"
+        )
+    return LabelSets.of(mapper.record.label_sets, options.coverage)
+
+
+def reference_mapper(
+    space: Space, modality: str, unknown_rate: float, *, probabilities: bool = False
+) -> ReferenceMapper:
     """Return the mapper of a modality's cells onto the reference of a space."""
     record = space.encoder(modality).record
     return ReferenceMapper(
@@ -126,6 +163,7 @@ def reference_mapper(space: Space, modality: str, unknown_rate: float) -> Refere
         n_neighbors=space.manifest.reference.n_neighbors,
         unknown_rate=unknown_rate,
         profiles=space.profiles(modality),
+        probabilities=probabilities,
     )
 
 

@@ -11,7 +11,7 @@ from smile_runtime.arrays import Matrix, measured_sparse
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import SpaceError, ValueKindError
 from smile_runtime.features import FeatureMatch
-from smile_runtime.mapping import CellValues, Records, ReferenceMapper, record_dtype
+from smile_runtime.mapping import CellValues, Records, ReferenceMapper
 from smile_runtime.query import ValueInterpretation, ValueInterpreter, measured_features, split_by_features
 
 _MAX_NORM_ERROR = 1e-3
@@ -62,7 +62,7 @@ class Projector:
         ReinterpretationError
             If the rows contradict the interpretation, so that all rows must be read again.
         """
-        records = np.empty(rows.shape[0], record_dtype(self.encoder.record.n_latent, len(self.mapper.columns)))
+        records = np.empty(rows.shape[0], self.mapper.record_dtype)
         for cells, part, match in self.split(rows):
             records[cells] = self._project(part, match, interpretation)
         return records

@@ -27,7 +27,7 @@ from smile_runtime.io import (
 )
 from smile_runtime.query.hdf5_filters import require_filters
 from smile_runtime.query.mudata_tables import find_table
-from smile_runtime.query.query import MatrixLocation, select_values
+from smile_runtime.query.query import MatrixLocation, missing_column_error, select_values
 from smile_runtime.query.stored_frame import StoredFrame
 from smile_runtime.query.zarr_chunks import require_chunks, require_names
 from smile_runtime.query.zarr_codecs import require_codecs
@@ -110,8 +110,7 @@ class FileQuery:
         with self.reading():
             columns = self._obs.columns
         if column not in columns:
-            known = ", ".join(map(repr, columns)) or "none"
-            raise QueryError(f"the query has no column {column!r} in obs; its columns are: {known}")
+            raise missing_column_error(column, columns)
         return self._obs.column(column)
 
     def obs_frame(self) -> "pd.DataFrame":

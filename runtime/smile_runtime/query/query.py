@@ -1,9 +1,9 @@
 """Query cells in memory or in a file, and the matrices that may hold their values."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from smile_runtime.arrays import Rows, sliceable
 from smile_runtime.errors import QueryError, ValueKindError
@@ -95,6 +95,13 @@ class AnnDataQuery:
         frame: pd.DataFrame = self.adata.raw.var if location.use_raw else self.adata.var
         return frame
 
+    def obs(self, column: str) -> "pd.Series[Any]":
+        """Return a column of ``obs``; raise QueryError if it is missing."""
+        if column not in self.adata.obs:
+            raise missing_column_error(column, self.adata.obs.columns)
+        values: pd.Series[Any] = self.adata.obs[column]
+        return values
+
     def values(self, location: MatrixLocation) -> Rows | None:
         """Return the matrix at a location, shape ``(n_obs, n_vars)``; None if it is missing."""
         if location.use_raw:
@@ -111,6 +118,12 @@ class AnnDataQuery:
         """Return ``uns["log1p"]``, in which scanpy notes a logarithm and its base; None if it is missing."""
         noted: object = self.adata.uns.get("log1p")
         return noted
+
+
+def missing_column_error(column: str, columns: Iterable[str]) -> QueryError:
+    """Return the error about a column that ``obs`` lacks."""
+    known = ", ".join(map(repr, columns)) or "none"
+    return QueryError(f"the query has no column {column!r} in obs; its columns are: {known}")
 
 
 def noted_base(query: Query) -> float | None:

@@ -1,16 +1,33 @@
 """Projection results: records, summaries, and the fields and files they are written to."""
 
-from smile_runtime.results.anndata_fields import label_keys, label_names, require_free_fields, require_key, write_fields
+from smile_runtime.results.anndata_fields import (
+    field_names,
+    label_keys,
+    label_names,
+    require_free_fields,
+    require_key,
+    write_fields,
+)
+from smile_runtime.results.batches import Batches, make_batches, make_clusters
+from smile_runtime.results.cluster_labels import ClusterCounts, ClusterLabel
 from smile_runtime.results.earlier_output import is_finished
+from smile_runtime.results.label_agreement import AgreementCounts, LabelAccuracy, LabelAgreement, compare_labels
 from smile_runtime.results.label_counts import BatchCount, LabelCount, LabelCounts
 from smile_runtime.results.output_file import OUTPUTS, require_kind, write_output
-from smile_runtime.results.projection_summary import ProjectionSummary, make_batches, summarize_projection
+from smile_runtime.results.projection_summary import ProjectionSummary, SetSizes, summarize_projection
+from smile_runtime.results.requested_fields import further_fields, members_of
 from smile_runtime.results.results import MemoryResults, Projection, Results
 from smile_runtime.results.resumable_results import ResumableResults, unfinished_folder, unfinished_path
 
 __all__ = [
     "OUTPUTS",
+    "AgreementCounts",
     "BatchCount",
+    "Batches",
+    "ClusterCounts",
+    "ClusterLabel",
+    "LabelAccuracy",
+    "LabelAgreement",
     "LabelCount",
     "LabelCounts",
     "MemoryResults",
@@ -18,10 +35,16 @@ __all__ = [
     "ProjectionSummary",
     "Results",
     "ResumableResults",
+    "SetSizes",
+    "compare_labels",
+    "field_names",
+    "further_fields",
     "is_finished",
     "label_keys",
     "label_names",
     "make_batches",
+    "make_clusters",
+    "members_of",
     "require_free_fields",
     "require_key",
     "require_kind",

@@ -10,6 +10,8 @@ from smile_runtime.errors import QueryError
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import UNKNOWN
 from smile_runtime.query import Query
+from smile_runtime.results.cluster_labels import cluster_columns
+from smile_runtime.results.requested_fields import further_fields, further_names
 from smile_runtime.results.results import Projection
 
 if TYPE_CHECKING:
@@ -45,21 +47,61 @@ def label_keys(key_added: str, columns: Sequence[str]) -> list[LabelKeys]:
     ]
 
 
-def field_names(key_added: str, columns: Sequence[str]) -> list[tuple[str, str]]:
-    """Return attribute and key of every field that results are written to; arguments as in `label_keys`."""
+def field_names(
+    key_added: str,
+    columns: Sequence[str],
+    *,
+    probabilities: bool = False,
+    sets: bool = False,
+    clusters: bool = False,
+) -> list[tuple[str, str]]:
+    """Return attribute and key of every field that results are written to.
+
+    Parameters
+    ----------
+    key_added, columns
+        As in `label_keys`.
+    probabilities
+        Whether the probabilities of all labels are among the results.
+    sets
+        Whether sets of labels are among the results.
+    clusters
+        Whether labels of clusters are among the results.
+    """
     labels = [key for keys in label_keys(key_added, columns) for key in keys]
+    further = further_names(key_added, probabilities=probabilities, sets=sets)
     return [
         ("obsm", f"X_{key_added}"),
         ("obsm", f"X_{key_added}_map"),
-        *(("obs", key) for key in (*labels, f"{key_added}_similarity")),
+        *([("obsm", f"{key_added}_probabilities")] if probabilities else ()),
+        *(("obs", key) for key in (*labels, f"{key_added}_similarity", *further)),
         ("uns", key_added),
+        *([("uns", f"{key_added}_clusters")] if clusters else ()),
     ]
+
+
+def written_fields(projection: Projection, key_added: str) -> list[tuple[str, str]]:
+    """Return attribute and key of every field that a projection is written to."""
+    return field_names(
+        key_added,
+        projection.column_names,
+        probabilities=projection.probabilities,
+        sets=projection.sets is not None,
+        clusters=projection.clusters is not None,
+    )
 
 
 def earlier_fields(key_added: str, provenance: object) -> list[tuple[str, str]]:
     """Return the fields written by an earlier projection, whose provenance is in ``uns[key_added]``."""
-    columns = provenance.get("label_columns", []) if isinstance(provenance, Mapping) else []
-    return field_names(key_added, [str(name) for name in columns])
+    stated = provenance if isinstance(provenance, Mapping) else {}
+    columns = [str(name) for name in stated.get("label_columns", [])]
+    return field_names(
+        key_added,
+        columns,
+        probabilities="probability_labels" in stated,
+        sets="coverage" in stated,
+        clusters="clusters" in stated,
+    )
 
 
 def require_key(key_added: str) -> None:
@@ -71,10 +113,9 @@ def require_key(key_added: str) -> None:
         )
 
 
-def require_free_fields(query: Query, key_added: str, columns: Sequence[str]) -> None:
-    """Raise QueryError if the query already has one of the fields."""
-    names = field_names(key_added, columns)
-    taken = [f"{attribute}[{key!r}]" for attribute, key in names if query.has_field(attribute, key)]
+def require_free_fields(query: Query, fields: Sequence[tuple[str, str]]) -> None:
+    """Raise QueryError if the query already has one of the fields, given by attribute and key."""
+    taken = [f"{attribute}[{key!r}]" for attribute, key in fields if query.has_field(attribute, key)]
     if taken:
         raise QueryError(
             f"the query already has {', '.join(taken)}, which would be overwritten; choose other names or allow "
@@ -106,8 +147,9 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
     import pandas as pd
 
     for attribute, key in earlier_fields(key_added, adata.uns.get(key_added)):
-        if attribute == "obs" and key in adata.obs:
-            del adata.obs[key]
+        fields = getattr(adata, attribute)
+        if key in fields:
+            del fields[key]
     records = np.concatenate(list(projection.results.blocks()))
     adata.obsm[f"X_{key_added}"] = np.ascontiguousarray(records["embedding"])
     adata.obsm[f"X_{key_added}_map"] = np.ascontiguousarray(records["map"])
@@ -120,4 +162,11 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
         adata.obs[keys.confidence] = records["confidence"][:, index].copy()
     if projection.has_similarity:
         adata.obs[f"{key_added}_similarity"] = records["similarity"].copy()
+    if projection.probabilities:
+        adata.obsm[f"{key_added}_probabilities"] = np.ascontiguousarray(records["probability"])
+    for key, values_of in further_fields(projection, key_added).items():
+        values = values_of(records)
+        adata.obs[key] = pd.Categorical(values, categories=sorted(set(values))) if values.dtype == object else values
     adata.uns[key_added] = projection.provenance
+    if projection.clusters is not None:
+        adata.uns[f"{key_added}_clusters"] = cluster_columns(projection.clusters)

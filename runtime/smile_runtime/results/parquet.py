@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smile_runtime.errors import DependencyError
 from smile_runtime.mapping import Records
 from smile_runtime.query import FileQuery
 from smile_runtime.results.anndata_fields import label_keys, label_names
+from smile_runtime.results.cluster_labels import cluster_columns
+from smile_runtime.results.requested_fields import further_fields
 from smile_runtime.results.results import Projection
 
 if TYPE_CHECKING:
@@ -28,16 +31,19 @@ def require_pyarrow() -> None:
 
 
 def write_parquet(query: FileQuery, projection: Projection, key_added: str, path: Path) -> None:
-    """Write ``obs_names``, the result columns of ``obs``, the two map coordinates, and the embedding as lists.
+    """Write ``obs_names``, the result columns of ``obs``, the two map coordinates, and rows of ``obsm`` as lists.
 
-    The metadata of the schema hold the provenance as JSON, under ``key_added``.
+    The metadata of the schema hold the provenance as JSON, under ``key_added``, and labels of clusters beside it.
     """
     from pyarrow import parquet
 
     tables = _tables(query, projection, key_added)
     first = next(tables)
-    provenance = json.dumps(projection.provenance, default=np.ndarray.tolist)
-    schema = first.schema.with_metadata({key_added: provenance})
+    facts: dict[str, object] = {key_added: projection.provenance}
+    if projection.clusters is not None:
+        facts[f"{key_added}_clusters"] = cluster_columns(projection.clusters)
+    texts = {name: json.dumps(each, default=np.ndarray.tolist) for name, each in facts.items()}
+    schema = first.schema.with_metadata(texts)
     with parquet.ParquetWriter(path, schema) as writer:
         writer.write_table(first.replace_schema_metadata(schema.metadata))
         for table in tables:
@@ -65,8 +71,18 @@ def _columns(records: Records, projection: Projection, key_added: str) -> "dict[
         result[names.confidence] = pa.array(records["confidence"][:, index])
     if projection.has_similarity:
         result[f"{key_added}_similarity"] = pa.array(records["similarity"])
+    for key, field in further_fields(projection, key_added).items():
+        result[key] = pa.array(field(records))
     for axis in (0, 1):
         result[f"X_{key_added}_map_{axis + 1}"] = pa.array(records["map"][:, axis])
-    flat = pa.array(np.ascontiguousarray(records["embedding"]).ravel())
-    result[f"X_{key_added}"] = pa.FixedSizeListArray.from_arrays(flat, records["embedding"].shape[1])
+    if projection.probabilities:
+        result[f"{key_added}_probabilities"] = _lists(records["probability"])
+    result[f"X_{key_added}"] = _lists(records["embedding"])
     return result
+
+
+def _lists(values: NDArray[np.float32]) -> "pa.Array[Any]":
+    """Return the rows of an array as lists."""
+    import pyarrow as pa
+
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])

@@ -1,35 +1,30 @@
 """Summary of a projection: counts over all cells, and the records of a sample."""
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.errors import QueryError
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import Records
+from smile_runtime.results.batches import Batches
+from smile_runtime.results.cluster_labels import ClusterLabel
+from smile_runtime.results.label_agreement import AgreementCounts, LabelAgreement
 from smile_runtime.results.label_counts import LabelCounts
+from smile_runtime.results.requested_fields import members_of
 from smile_runtime.results.results import Projection
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-logger = logging.getLogger(__name__)
+@dataclass(frozen=True, kw_only=True)
+class SetSizes:
+    """Sets of cells that are not unknown: coverage, number, mean number of labels, and share with a single label."""
 
-MAX_BATCHES = 500
-
-
-@dataclass(frozen=True, eq=False)
-class Batches:
-    """Batch of each cell."""
-
-    names: tuple[str, ...]
-    """Batch names, sorted."""
-    ids: NDArray[np.integer]
-    """Index of each cell's batch in the names, -1 for a cell without a batch, shape ``(n,)``."""
+    coverage: float
+    n_cells: int
+    mean_size: float | None
+    fraction_single: float | None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -50,6 +45,12 @@ class ProjectionSummary:
         Counts of labels, by label column.
     batches
         Counts of primary labels within each batch, by batch column.
+    clusters
+        Labels of the clusters; None unless these were named.
+    agreement
+        Agreement with known labels; None unless these were named.
+    sets
+        Sizes of the sets of labels; None unless they were asked for.
     sample
         Records of the sampled cells, in the order of the query, shape ``(m,)``.
     sample_names
@@ -64,6 +65,9 @@ class ProjectionSummary:
     provenance: Mapping[str, Any]
     labels: Mapping[str, LabelCounts]
     batches: Mapping[str, LabelCounts]
+    clusters: Sequence[ClusterLabel] | None
+    agreement: LabelAgreement | None
+    sets: SetSizes | None
     sample: Records
     sample_names: NDArray[np.object_]
     sample_batches: Mapping[str, Batches]
@@ -81,54 +85,13 @@ class ProjectionSummary:
         )
 
 
-def make_batches(values: "pd.Series[Any]", key: str) -> Batches:
-    """Return the batches in a column of ``obs``; a cell whose value is missing belongs to no batch.
-
-    Raises
-    ------
-    QueryError
-        If the column has no values, holds fractions, or has too many different values.
-    """
-    import pandas as pd
-
-    ids, names = pd.factorize(_batch_names(values, key), sort=True)
-    if n_missing := int(np.count_nonzero(ids < 0)):
-        logger.warning(
-            "%s of %s cells have no value in obs[%r] and belong to no batch", f"{n_missing:,}", f"{len(ids):,}", key
-        )
-    if len(names) == 0:
-        raise QueryError(f"obs[{key!r}] has no values; choose a column with the batch of each cell")
-    if len(names) > MAX_BATCHES:
-        raise QueryError(
-            f"obs[{key!r}] has {len(names):,} different values, but at most {MAX_BATCHES} batches are "
-            "possible; choose a column with the batch of each cell",
-            options={"batch_keys": None},
-        )
-    return Batches(tuple(map(str, names)), ids.astype(np.min_scalar_type(-len(names) - 1)))
-
-
-def _batch_names(values: "pd.Series[Any]", key: str) -> "pd.Series[Any]":
-    """Return the values as text, without the missing ones; whole numbers have no decimals."""
-    import pandas as pd
-
-    known = values.dropna()
-    if pd.api.types.is_float_dtype(known.dtype):
-        if not np.array_equal(known, np.rint(known)):
-            raise QueryError(
-                f"obs[{key!r}] holds fractions such as {known.iloc[0]:g}, which name no batches; choose a column with "
-                "the batch of each cell",
-                options={"batch_keys": None},
-            )
-        known = known.astype(np.int64)
-    return known.astype(str).astype(object).reindex(values.index)
-
-
 def summarize_projection(
     projection: Projection,
     names: Callable[[slice], NDArray[np.object_]],
     batches: Mapping[str, Batches],
     n_sample: int,
     *,
+    agreement: AgreementCounts | None = None,
     seed: int = 0,
 ) -> ProjectionSummary:
     """Summarize a projection.
@@ -143,6 +106,8 @@ def summarize_projection(
         Batch of each cell, by batch column.
     n_sample
         Size of the sample, or all cells if there are fewer.
+    agreement
+        Counts of the known labels, to which all cells are added; None if there are none.
     seed
         Seed of the sample.
     """
@@ -150,6 +115,7 @@ def summarize_projection(
     sampled = np.sort(np.random.default_rng(seed).choice(n, min(n, n_sample), replace=False))
     labels = {column.name: LabelCounts(column.labels) for column in columns}
     batch_counts = {key: LabelCounts(columns[0].labels if columns else (), each.names) for key, each in batches.items()}
+    n_sets = np.zeros(len(columns[0].labels) + 1 if columns else 1, np.int64)  # by size
     records, sample_names, start = [], [], 0
     for block in projection.results.blocks():
         rows = slice(start, start + len(block))
@@ -158,6 +124,10 @@ def summarize_projection(
         for key, counts in batch_counts.items():
             label, confidence = (block["label"][:, 0], block["confidence"][:, 0]) if columns else (None, None)
             counts.add(label, confidence, block["similarity"], batch=batches[key].ids[rows])
+        if agreement is not None:
+            agreement.add(rows, block["label"][:, agreement.index])
+        if projection.sets is not None:
+            n_sets += np.bincount(members_of(projection, block).sum(axis=1), minlength=len(n_sets))
         chosen = sampled[np.searchsorted(sampled, rows.start) : np.searchsorted(sampled, rows.stop)] - start
         if len(chosen):
             records.append(block[chosen])
@@ -170,7 +140,18 @@ def summarize_projection(
         provenance=projection.provenance,
         labels=labels,
         batches=batch_counts,
+        clusters=projection.clusters,
+        agreement=None if agreement is None else agreement.result(),
+        sets=None if projection.sets is None else _set_sizes(projection.sets.coverage, n_sets),
         sample=np.concatenate(records) if records else np.empty(0, block.dtype),
         sample_names=np.concatenate(sample_names) if records else np.empty(0, object),
         sample_batches={key: Batches(each.names, each.ids[sampled]) for key, each in batches.items()},
     )
+
+
+def _set_sizes(coverage: float, n_sets: NDArray[np.int64]) -> SetSizes:
+    """Summarize the numbers of sets by their number of labels; empty ones are those of unknown cells."""
+    n_cells = int(n_sets[1:].sum())
+    mean_size = float((n_sets * np.arange(len(n_sets))).sum() / n_cells) if n_cells else None
+    fraction_single = float(n_sets[1] / n_cells) if n_cells else None
+    return SetSizes(coverage=coverage, n_cells=n_cells, mean_size=mean_size, fraction_single=fraction_single)

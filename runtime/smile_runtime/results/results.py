@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from smile_runtime.manifest import LabelColumn
-from smile_runtime.mapping import Records
+from smile_runtime.mapping import LabelSets, Records
 from smile_runtime.query import ValueInterpretation
+from smile_runtime.results.cluster_labels import ClusterLabel
 
 
 class Results(Protocol):
@@ -63,6 +64,12 @@ class Projection:
     """Whether the space measures similarity."""
     provenance: dict[str, Any]
     """Space, versions, features, kind of values and provider, as ``uns`` stores them."""
+    probabilities: bool = False
+    """Whether the probabilities of all primary labels are written."""
+    sets: LabelSets | None = None
+    """Rule for the sets of labels; None to write none."""
+    clusters: Sequence[ClusterLabel] | None = None
+    """Labels of the clusters; None to write none."""
 
     @property
     def column_names(self) -> list[str]:

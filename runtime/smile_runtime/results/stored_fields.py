@@ -1,6 +1,6 @@
 """Fields written into an open h5ad, h5mu or zarr file, a block of cells at a time."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.arrays import StoredGroup, attribute_texts
-from smile_runtime.mapping import Records
-from smile_runtime.results.anndata_fields import earlier_fields, field_names, label_codes, label_keys
+from smile_runtime.results.anndata_fields import earlier_fields, label_codes, label_keys, written_fields
+from smile_runtime.results.cluster_labels import cluster_columns
+from smile_runtime.results.requested_fields import Field, further_fields
 from smile_runtime.results.results import Projection
 
 CHUNK_BYTES = 2**20  # size of a stored chunk, which HDF5 caches until it is complete
-
-Field = Callable[[Records], NDArray[Any]]
 
 
 def write_stored(table: StoredGroup, projection: Projection, key_added: str) -> None:
@@ -26,7 +25,8 @@ def write_stored(table: StoredGroup, projection: Projection, key_added: str) -> 
         if group not in table:
             write_elem(table, group, {})
     earlier = read_elem(table["uns"][key_added]) if key_added in table["uns"] else None
-    for group, key in earlier_fields(key_added, earlier):
+    written = written_fields(projection, key_added)
+    for group, key in {*earlier_fields(key_added, earlier), *written}:
         if key in table[group]:
             del table[group][key]
     _write_array(table["obsm"], f"X_{key_added}", projection, _getter("embedding"))
@@ -38,8 +38,17 @@ def write_stored(table: StoredGroup, projection: Projection, key_added: str) -> 
         _write_array(obs, keys.confidence, projection, _getter("confidence", index))
     if projection.has_similarity:
         _write_array(obs, f"{key_added}_similarity", projection, _getter("similarity"))
-    _set_order(obs, [key for _, key in field_names(key_added, projection.column_names)])
+    if projection.probabilities:
+        _write_array(table["obsm"], f"{key_added}_probabilities", projection, _getter("probability"))
+    for key, field in further_fields(projection, key_added).items():
+        if field(next(projection.results.blocks())).dtype == object:
+            _write_texts(obs, key, projection, field)
+        else:
+            _write_array(obs, key, projection, field)
+    _set_order(obs, [key for _, key in written])
     write_elem(table["uns"], key_added, projection.provenance)
+    if projection.clusters is not None:
+        write_elem(table["uns"], f"{key_added}_clusters", cluster_columns(projection.clusters))
 
 
 def _getter(name: str, column: int | None = None) -> Field:
@@ -77,15 +86,31 @@ def _regrouped(blocks: Iterable[NDArray[Any]], n_rows: int) -> Iterator[NDArray[
 
 def _write_labels(group: StoredGroup, key: str, projection: Projection, field: str, index: int) -> None:
     """Write the labels of one label column in anndata's categorical format."""
+    label_ids = _getter(field, index)
+    categories, codes = label_codes(map(label_ids, projection.results.blocks()), projection.columns[index])
+    _write_categories(group, key, projection, categories, lambda records: codes[label_ids(records)])
+
+
+def _write_texts(group: StoredGroup, key: str, projection: Projection, field: Field) -> None:
+    """Write the texts of a field in anndata's categorical format."""
+    categories = sorted({text for records in projection.results.blocks() for text in set(field(records))})
+    code = {text: index for index, text in enumerate(categories)}
+    _write_categories(
+        group, key, projection, categories, lambda records: np.array([code[text] for text in field(records)])
+    )
+
+
+def _write_categories(
+    group: StoredGroup, key: str, projection: Projection, categories: list[str], codes: Field
+) -> None:
+    """Write a field that is given by the codes of its categories."""
     import pandas as pd
     from anndata.io import write_elem
 
-    label_ids = _getter(field, index)
-    categories, codes = label_codes(map(label_ids, projection.results.blocks()), projection.columns[index])
     write_elem(group, key, pd.Categorical([], categories=categories))
     del group[key]["codes"]
     kind = np.min_scalar_type(-len(categories))
-    _write_array(group[key], "codes", projection, lambda records: codes[label_ids(records)].astype(kind))
+    _write_array(group[key], "codes", projection, lambda records: codes(records).astype(kind))
 
 
 def _set_order(obs: StoredGroup, added: Sequence[str]) -> None:

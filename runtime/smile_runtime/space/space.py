@@ -115,13 +115,18 @@ class Space:
         overlap: bool = False,
         min_matched: float | None = None,
         unknown_rate: float = UNKNOWN_RATE,
+        probabilities: bool = False,
+        coverage: float | None = None,
+        clusters: ArrayLike | None = None,
         batch_size: int = DEFAULT_BATCH_SIZE,
     ) -> "ArrayProjection":
         """Project cells in arrays into this space, as `smile_runtime.project_arrays` does.
 
         Parameters
         ----------
-        X, feature_names, modality, values, target_sum, overlap, min_matched, unknown_rate, batch_size
+        X, feature_names, modality, values, target_sum, overlap, min_matched, unknown_rate, probabilities, coverage
+            As in `smile_runtime.project_arrays`.
+        clusters, batch_size
             As in `smile_runtime.project_arrays`.
 
         Returns
@@ -145,6 +150,9 @@ class Space:
             overlap=overlap,
             min_matched=min_matched,
             unknown_rate=unknown_rate,
+            probabilities=probabilities,
+            coverage=coverage,
+            clusters=clusters,
             batch_size=batch_size,
         )
 

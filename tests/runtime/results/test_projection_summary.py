@@ -7,7 +7,8 @@ import pytest
 from smile_runtime import QueryError
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping.records import record_dtype
-from smile_runtime.results.projection_summary import MAX_BATCHES, Batches, make_batches, summarize_projection
+from smile_runtime.results.batches import MAX_BATCHES, Batches, make_batches
+from smile_runtime.results.projection_summary import summarize_projection
 from smile_runtime.results.results import MemoryResults, Projection
 
 N_CELLS, N_SAMPLE = 1000, 300

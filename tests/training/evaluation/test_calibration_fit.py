@@ -42,6 +42,9 @@ def queried(
         known=np.ones(n, bool),
         distance=np.zeros(n, np.float32),
         measures=measures,
+        own=np.zeros(n, np.int64),
+        label_distance=np.ones((n, 1), np.float32),
+        detected=np.ones(n, np.int64),
     )
 
 

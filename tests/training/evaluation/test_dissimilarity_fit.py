@@ -36,6 +36,9 @@ def simulated(n: int, seed: int, shift: float = 0.0) -> QueriedCells:
         known=ones,
         distance=np.full(n, 0.5, np.float32),
         measures=measures,
+        own=np.zeros(n, np.int64),
+        label_distance=np.ones((n, 1), np.float32),
+        detected=np.ones(n, np.int64),
     )
 
 

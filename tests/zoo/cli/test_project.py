@@ -14,6 +14,7 @@ import pytest
 
 from smile_runtime.manifest import ValueKind
 
+DEMO = Path(__file__).parents[3] / "zoo/smile_zoo/demo/query.h5ad"
 PNG = b"\x89PNG"
 
 
@@ -331,3 +332,65 @@ def test_full_disk_leaves_no_files(query: Path, tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     check_refused(done, "cannot write out.h5ad", "nothing was left behind")
     assert [path.name for path in tmp_path.iterdir()] == ["query.h5ad"]
+
+
+@pytest.fixture
+def sure_query(tmp_path: Path) -> Path:
+    """The cells of the demo, with clusters and known labels."""
+    cells = anndata.read_h5ad(DEMO)
+    cells.obs["leiden"] = [f"{row % 2}" for row in range(cells.n_obs)]
+    cells.obs["known"] = np.where(cells.obs["bulk_labels"] == "CD19+ B", "B", "another")
+    cells.write_h5ad(tmp_path / "demo.h5ad")
+    return tmp_path / "demo.h5ad"
+
+
+@pytest.fixture
+def sure_space(pbmc_copy: Path) -> Path:
+    """A space with calibrated sets of labels."""
+    path = pbmc_copy / "config.json"
+    document = json.loads(path.read_text("utf-8"))
+    sets = {"coverage": [0.9], "detected": [], "limits": [[0.9]], "left_out": "cells", "n_cells": 9}
+    document["encoders"]["rna"]["label_sets"] = sets
+    path.write_text(json.dumps(document), "utf-8")
+    return pbmc_copy
+
+
+def test_how_sure_labels_are_is_written_and_printed(run, sure_query: Path, sure_space: Path, tmp_path: Path) -> None:
+    options = ["--probabilities", "--coverage", "0.9", "--clusters", "leiden", "--truth", "known"]
+    done = run("project", sure_query, sure_space, "-o", "out.h5ad", *options)
+    assert done.returncode == 0, done.stderr
+    out = anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert out.obsm["smile_probabilities"].shape == (200, 10)
+    assert {"smile_runner_up", "smile_margin", "smile_set", "smile_label_guaranteed"} <= set(out.obs)
+    assert out.uns["smile_clusters"]["cluster"].tolist() == ["0", "1"]
+    assert re.search(r"sets at a coverage of 0\.9: 1\.\d\d labels on average", done.stderr)
+    assert re.search(r"^CLUSTER +CELLS +LABEL +CONFIDENCE +OTHER +UNKNOWN +NEAREST\n0 +100 ", done.stdout, re.M)
+    assert re.search(r"^KNOWN LABEL +CELLS +RIGHT +ACCURACY +FROM +TO\nB +\d+ +\d+ +[01]\.", done.stdout, re.M)
+    assert "another (not in the space)" in done.stdout
+    assert re.search(r"macro-F1 0\.\d{3}", done.stderr)
+    resumed = run("project", sure_query, sure_space, "-o", "out.h5ad", *options, "--resume")
+    assert "complete; nothing to resume" in resumed.stderr
+    other = run("project", sure_query, sure_space, "-o", "out.h5ad", "--resume")
+    assert "is not from this query, space and options" in other.stderr
+
+
+def test_how_sure_labels_are_is_part_of_the_json(run, sure_query: Path, sure_space: Path) -> None:
+    options = ["--coverage", "0.9", "--clusters", "leiden", "--truth", "known", "--json"]
+    summary = json.loads(run("project", sure_query, sure_space, "-o", "out.h5ad", *options).stdout)
+    assert summary["sets"]["coverage"] == 0.9
+    assert 1 < summary["sets"]["mean_size"] < 3
+    first = summary["clusters"][0]
+    assert (first["cluster"], first["n_cells"], len(first["nearest"])) == ("0", 100, 3)
+    agreement = summary["agreement"]
+    assert agreement["column"] == "cell_type"
+    (b,) = agreement["labels"]
+    assert b["low"] < b["accuracy"] < b["high"]
+    assert sum(agreement["confusion"]["B"].values()) == b["n_cells"]
+    assert sum(agreement["lacking"]["another"].values()) == 200 - b["n_cells"]
+    plain = json.loads(run("project", sure_query, sure_space, "-o", "plain.h5ad", "--json").stdout)
+    assert not {"sets", "clusters", "agreement"} & set(plain)
+
+
+def test_sets_need_a_space_that_calibrated_them(run, sure_query: Path) -> None:
+    done = run("project", sure_query, "pbmc", "-o", "out.h5ad", "--coverage", "0.9")
+    check_refused(done, "pbmc has no calibrated sets of labels; train it again, or pull a newer version of it")

@@ -15,6 +15,7 @@ from smile_runtime.mapping import LabelProfiles, Reference
 from smile_training.data import Cells, Dataset, batch_folds, degrade_cells, mix_pairs, split_folds
 from smile_training.evaluation.calibration_fit import MIN_CALIBRATION_CELLS, calibrate, counted_cells, pool_calibrations
 from smile_training.evaluation.dissimilarity_fit import widen_similarity
+from smile_training.evaluation.label_set_fit import ScoredCells, widen_label_sets
 from smile_training.evaluation.metric_log import SMILE, LabelSource, MetricLog, Prediction
 from smile_training.evaluation.queried_cells import QueriedCells, query_cells
 from smile_training.model import CellEncoder
@@ -35,7 +36,7 @@ class AddedEvaluation:
     Attributes
     ----------
     record
-        Record of the encoder, with calibrations and similarity of the former and the added cells.
+        Record of the encoder, with calibrations, similarity and label sets of the former and the added cells.
     metrics
         Metrics of the added cells; empty if they are too few to leave any out.
     """
@@ -139,7 +140,12 @@ def _recalibrated(record: EncoderRecord, left_out: _LeftOut, cells: Cells) -> En
         if labels.column.name in record.calibrations
     }
     similarity = widen_similarity(record.similarity, folds, len(cells))
-    return msgspec.structs.replace(record, calibrations=calibrations, similarity=similarity)
+    label_sets = record.label_sets
+    if label_sets:
+        primary = calibrations[cells.columns[0].column.name]
+        every = [ScoredCells.of(each, primary, record.similarity.dissimilarity) for fold in folds for each in fold]
+        label_sets = widen_label_sets(label_sets, every)
+    return msgspec.structs.replace(record, calibrations=calibrations, similarity=similarity, label_sets=label_sets)
 
 
 def _pooled(record: EncoderRecord, left_out: _LeftOut, index: int, column: str) -> CalibrationRecord:

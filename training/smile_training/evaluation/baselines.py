@@ -5,12 +5,17 @@ on training cells alone. What they choose, they choose by cross-validation withi
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy
 
 from smile_training.evaluation.inner_folds import inner_folds
 from smile_training.evaluation.metrics import Floats, Ids
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 Values = Floats | scipy.sparse.csr_matrix
 Reduce = Callable[[Values, Values, int, int], tuple[Floats, Floats]]
@@ -194,13 +199,41 @@ def choose_inverse_penalty(train: Values, labels: Ids, seed: int) -> float:
     return INVERSE_PENALTIES[int(np.argmax(n_right))]
 
 
-def fit_logistic_regression(train: Values, labels: Ids, c: float) -> Callable[[Values], Ids]:
+@dataclass(frozen=True, eq=False)
+class LogisticLabels:
+    """Fitted logistic regression: a call returns the label ids of cells from their scaled values.
+
+    Attributes
+    ----------
+    model
+        Fitted model; None if there is nothing to tell apart, which scikit-learn refuses.
+    labels
+        Label ids that it knows, ascending, shape ``(n_known,)``.
+    """
+
+    model: "LogisticRegression | None"
+    labels: Ids
+
+    def __call__(self, values: Values) -> Ids:
+        """Return label ids, shape ``(n,)``."""
+        if self.model is None:
+            return np.full(values.shape[0], self.labels[0])
+        return np.asarray(self.model.predict(values), np.int64)
+
+    def probabilities(self, values: Values, n_labels: int) -> Floats:
+        """Return the probability of each label, shape ``(n, n_labels)``; 0 for labels that it does not know."""
+        result = np.zeros((values.shape[0], n_labels))
+        result[:, self.labels] = 1.0 if self.model is None else self.model.predict_proba(values)
+        return result
+
+
+def fit_logistic_regression(train: Values, labels: Ids, c: float) -> LogisticLabels:
     """Return the prediction of `logistic_regression` as a function of the left-out cells' values."""
     from sklearn.linear_model import LogisticRegression
 
     known = np.flatnonzero(labels >= 0)
     train, labels = train[known], labels[known]
-    if len(np.unique(labels)) == 1:
-        return lambda left_out: np.full(left_out.shape[0], labels[0])  # nothing to tell apart, which it refuses
-    model = LogisticRegression(C=c, max_iter=MAX_ITERATIONS).fit(train, labels)
-    return lambda left_out: np.asarray(model.predict(left_out), np.int64)
+    found = np.unique(labels)
+    if len(found) == 1:
+        return LogisticLabels(None, found)
+    return LogisticLabels(LogisticRegression(C=c, max_iter=MAX_ITERATIONS).fit(train, labels), found)

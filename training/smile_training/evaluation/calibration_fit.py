@@ -1,6 +1,6 @@
 """Calibration of the confidence on cells that no encoder was trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,16 +54,35 @@ def calibrate(
     weights
         Weights of the evidence; None to fit them.
     """
-    even = _even_half(measured)
     everything = _Evidence.of([*measured, *degraded], doublets, column, record)
     tested = _Evidence.of(measured, [], column, record)
     probability = np.empty(len(tested.right), np.float32)
-    for part in (even, set(tested.names) - even):
-        inside = np.isin(tested.names, list(part))
-        fitted = _fit(everything.subset(~np.isin(everything.names, list(part))), record, float("nan"), weights)
+    for part, fitted in half_calibrations(measured, degraded, doublets, column, record, weights):
+        inside = are_among(tested.names, part)
         probability[inside] = calibrate_confidence(_value(tested.terms[inside], fitted), fitted)
     error = expected_calibration_error(probability, tested.right)
     return _fit(everything, record, error, weights)
+
+
+def half_calibrations(
+    measured: Sequence[QueriedCells],
+    degraded: Sequence[QueriedCells],
+    doublets: Sequence[QueriedCells],
+    column: int,
+    record: DissimilarityRecord | None,
+    weights: EvidenceWeights | None = None,
+) -> Iterator[tuple[set[str], CalibrationRecord]]:
+    """Yield the names of each half of the cells, and the calibration fitted to the other half; arguments as above."""
+    everything = _Evidence.of([*measured, *degraded], doublets, column, record)
+    names = set(everything.names[everything.single])
+    even = set(sorted(names)[::2])
+    for part in (even, names - even):
+        yield part, _fit(everything.subset(~are_among(everything.names, part)), record, float("nan"), weights)
+
+
+def are_among(names: NDArray[np.object_], part: set[str]) -> NDArray[np.bool_]:
+    """Return which names are among some, shape ``(n,)``; numpy compares each object with each."""
+    return np.array([name in part for name in names], bool)
 
 
 def counted_cells(cells: QueriedCells, column: int) -> NDArray[np.bool_]:
@@ -141,11 +160,6 @@ def _terms(cells: QueriedCells, column: int, record: DissimilarityRecord | None)
     if record is None or cells.measures is None:
         return share[:, None].astype(np.float64)
     return evidence_terms(share, cells.measures, record)
-
-
-def _even_half(cells: Sequence[QueriedCells]) -> set[str]:
-    names = np.unique(np.concatenate([each.names for each in cells]).astype(str))
-    return set(names[::2])
 
 
 def _fit(

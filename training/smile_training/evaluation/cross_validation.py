@@ -19,6 +19,7 @@ from smile_runtime.errors import RecipeError
 from smile_runtime.manifest import (
     CalibrationRecord,
     DissimilarityRecord,
+    LabelSetRecord,
     MetricRecord,
     SimilarityRecord,
     StressRecord,
@@ -31,6 +32,13 @@ from smile_training.evaluation.calibration_fit import MIN_CALIBRATION_CELLS, cal
 from smile_training.evaluation.confusion import Confusion, confuse
 from smile_training.evaluation.dissimilarity_fit import fit_similarity
 from smile_training.evaluation.fitted_baselines import FittedBaselines
+from smile_training.evaluation.label_set_evaluation import (
+    SetPeers,
+    fit_sets,
+    measure_sets_of_batches,
+    measure_sets_of_cells,
+    score_by_regression,
+)
 from smile_training.evaluation.metric_log import (
     SMILE,
     Embeddings,
@@ -76,6 +84,8 @@ class Evaluation:
         Calibrations of the confidence, by modality and label column; empty without labels.
     similarities
         Dissimilarity of known-type cells to the reference, by modality.
+    label_sets
+        Limits of sets of primary labels, by modality; empty without labels.
     stress
         Accuracy on degraded cells of the first repeat, by modality; empty without labels.
     confusions
@@ -86,6 +96,7 @@ class Evaluation:
     label_modalities: dict[str, list[str]]
     calibrations: dict[str, dict[str, CalibrationRecord]]
     similarities: dict[str, SimilarityRecord]
+    label_sets: dict[str, LabelSetRecord]
     stress: dict[str, list[StressRecord]]
     confusions: dict[str, Confusion]
 
@@ -146,6 +157,7 @@ def evaluate(
     log, between = MetricLog(dataset, n_repeats), MetricLog(dataset, 1, of=LEFT_OUT_BATCHES)
     queried: dict[LabelSource, _Queried] = defaultdict(_Queried)
     peers: dict[str, list[BaselineHits]] = defaultdict(list)
+    set_peers: dict[str, SetPeers] = defaultdict(SetPeers)
     shown = False
     for split in splits:
         try:
@@ -165,6 +177,8 @@ def evaluate(
             ours = _measure_fold(fold, encoders, recipe, sources, queried, seed=split.seed, stressed=stressed)
             log.add(split.repeat, *ours)
             log_baselines(log, split.repeat, fold.train, fold.left_out, fitted=fitted, measured=measured)
+            for name in measured if dataset.label_names else ():
+                set_peers[name].within.append(score_by_regression(fitted[name], split.cells.cells[name]))
             for name in measured if stressed else ():
                 if len(split.cells.cells[name]):
                     cells = encoders[name].align_features(split.cells.cells[name])
@@ -175,6 +189,8 @@ def evaluate(
             log_baselines(
                 between, 0, fold.train, fold.left_out, fitted=fitted, measured=measured, structure=split.cells is None
             )
+            for name in measured:
+                set_peers[name].between.append(score_by_regression(fitted[name], split.batches.cells[name]))
     chosen = {name: LabelSource(name, (name,) if name in kept else (kept[0],)) for name in recipe.modalities}
     for name in measured if dataset.label_names else ():
         chosen[name] = _most_accurate(log, dataset.cells[name].labels, sources[name])
@@ -195,11 +211,20 @@ def evaluate(
         name: _calibrations(queried[chosen[name]], dataset, similarities[name].dissimilarity)
         for name in (measured if dataset.label_names else ())
     }
+    label_sets: dict[str, LabelSetRecord] = {}
+    set_metrics: list[MetricRecord] = []
+    for name, by_column in calibrations.items():
+        primary, units = next(iter(by_column.values())), similarities[name].dissimilarity
+        limits, figures = _label_sets(name, queried[chosen[name]], primary, units, set_peers[name])
+        if limits is not None:
+            label_sets[name] = limits
+        set_metrics += figures
     return Evaluation(
-        metrics=sorted([*log.records(), *between.records()], key=lambda record: record.name),
+        metrics=sorted([*log.records(), *between.records(), *set_metrics], key=lambda record: record.name),
         label_modalities={name: list(source.label_modalities) for name, source in chosen.items()},
         calibrations=calibrations,
         similarities=similarities,
+        label_sets=label_sets,
         stress={
             name: stress_records(
                 queried[chosen[name]].stressed, peers[name], next(iter(each.values())), similarities[name]
@@ -244,6 +269,22 @@ def _calibrations(
         if not is_finer_level(column, dataset.label_columns)
         or sum(int(counted_cells(each, index).sum()) for each in queried.measured) >= MIN_CALIBRATION_CELLS
     }
+
+
+def _label_sets(
+    name: str,
+    queried: _Queried,
+    calibration: CalibrationRecord,
+    record: DissimilarityRecord | None,
+    peers: SetPeers,
+) -> tuple[LabelSetRecord | None, list[MetricRecord]]:
+    """Return the limits of label sets of a modality, and the figures of 90% sets."""
+    within = [*queried.measured, *queried.degraded]
+    figures = [
+        *measure_sets_of_cells(name, queried.measured, queried.degraded, queried.doublets, record, peers),
+        *measure_sets_of_batches(name, queried.between, calibration, record, peers, LEFT_OUT_BATCHES),
+    ]
+    return fit_sets(within, queried.between, calibration, record), figures
 
 
 def _confusion(dataset: Dataset, name: str, log: MetricLog, between: MetricLog) -> Confusion | None:

@@ -71,7 +71,7 @@ class FittedBaselines:
         return fit(self.values, self.settings[0], self.seed)
 
     @cached_property
-    def classify(self) -> Callable[[baselines.Values], Ids]:
+    def classify(self) -> baselines.LogisticLabels:
         """Prediction of the labels from values by logistic regression."""
         return baselines.fit_logistic_regression(self.values, self.train.labels, self.settings[1])
 

@@ -1,7 +1,7 @@
 """Left-out cells as a projection sees them: their labels, votes and measures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from smile_runtime.mapping import (
     Reference,
     are_undetermined,
     find_nearest_neighbors,
+    label_distances,
     mean_distance,
     measure,
     transfer_labels,
@@ -46,6 +47,12 @@ class QueriedCells:
         Mean distance to the nearest points, shape ``(n,)``.
     measures
         Measures of the cells; None without profiles.
+    own
+        Primary label ids of the cells' own labels, -1 for none, shape ``(n,)``.
+    label_distance
+        Distance to the nearest point of each primary label, shape ``(n, n_labels)``.
+    detected
+        Number of the encoder's features that each cell detects, shape ``(n,)``.
     """
 
     names: NDArray[np.object_]
@@ -57,6 +64,15 @@ class QueriedCells:
     known: NDArray[np.bool_]
     distance: NDArray[np.float32]
     measures: Measures | None
+    own: NDArray[np.int64]
+    label_distance: NDArray[np.float32]
+    detected: NDArray[np.int64]
+
+    def subset(self, rows: NDArray[np.bool_]) -> "QueriedCells":
+        """Return some of the cells, given by a mask of shape ``(n,)``."""
+        arrays = {each.name: getattr(self, each.name)[rows] for each in fields(self) if each.name != "measures"}
+        measures = None if self.measures is None else self.measures.subset(np.flatnonzero(rows))
+        return QueriedCells(**arrays, measures=measures)
 
 
 def query_cells(
@@ -95,6 +111,9 @@ def query_cells(
         known=np.isin(true[:, 0], reference.label[:, 0]) if transfers else np.ones(len(cells), bool),
         distance=distance,
         measures=None if profiles is None else _measure(aligned, encoder, components, profiles, distance),
+        own=true[:, 0] if transfers else np.full(len(cells), -1),
+        label_distance=label_distances(embedding, reference) if transfers else empty.astype(np.float32),
+        detected=np.asarray((aligned.raw > 0).sum(axis=1)).ravel(),
     )
 
 

@@ -25,6 +25,7 @@ from smile_runtime.manifest import (
     CalibrationRecord,
     EncoderRecord,
     FileRecord,
+    LabelSetRecord,
     Manifest,
     MetricRecord,
     ReferenceRecord,
@@ -70,6 +71,8 @@ class SpaceContents:
         Calibrations of the confidence by modality and label column; empty without labels.
     similarities
         Distances of known-type cells by modality; empty without a cross-validation.
+    label_sets
+        Limits of sets of primary labels by modality; empty without labels.
     stress
         Accuracy on degraded cells by modality; empty without labels.
     min_matched
@@ -90,6 +93,7 @@ class SpaceContents:
     label_modalities: Mapping[str, list[str]]
     calibrations: Mapping[str, dict[str, CalibrationRecord]]
     similarities: Mapping[str, SimilarityRecord]
+    label_sets: Mapping[str, LabelSetRecord]
     stress: Mapping[str, list[StressRecord]]
     min_matched: Mapping[str, float]
     metrics: list[MetricRecord]
@@ -203,6 +207,7 @@ def _write_encoder(
         label_modalities=contents.label_modalities[modality],
         calibrations=contents.calibrations.get(modality, {}),
         similarity=contents.similarities.get(modality),
+        label_sets=contents.label_sets.get(modality) or msgspec.UNSET,
         stress=contents.stress.get(modality) or msgspec.UNSET,
     )
     if record.similarity is not None and record.similarity.dissimilarity is not None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from smile_runtime import Space
+from smile_runtime.mapping import UNKNOWN
+from smile_runtime.results import ClusterLabel, LabelAgreement
 from smile_zoo.cli.console import print_json, print_line, print_table
 from smile_zoo.cli.samples import Outcome
 from smile_zoo.report import (
@@ -61,6 +63,43 @@ def print_tables(tables: Mapping[str, ProjectionTables]) -> None:
         print_table(header, [list(asdict(row).values()) for _, row in named])
     else:
         print_table(["QUERY", *header], [[name, *asdict(row).values()] for name, row in named])
+    for name, each in tables.items():
+        if each.clusters is not None:
+            print_clusters(each.clusters, name)
+        if each.agreement is not None:
+            print_agreement(each.agreement, name)
+
+
+def print_clusters(clusters: Sequence[ClusterLabel], name: str = "") -> None:
+    """Print the labels of the clusters of one query on stdout."""
+    print_line("")
+    nearest = [", ".join(f"{label} {probability:.2f}" for label, probability in each.nearest) for each in clusters]
+    print_table(
+        [f"{name and f'{name}: '}CLUSTER", "CELLS", "LABEL", "CONFIDENCE", "OTHER", "UNKNOWN", "NEAREST"],
+        [
+            [row.cluster, row.n_cells, row.label, row.confidence, row.fraction_other, row.fraction_unknown, labels]
+            for row, labels in zip(clusters, nearest, strict=True)
+        ],
+    )
+
+
+def print_agreement(agreement: LabelAgreement, name: str = "") -> None:
+    """Print the accuracy by known label and the confusion of one query on stdout."""
+    print_line("")
+    print_line(f"{name and f'{name}: '}known labels, compared with {agreement.column}")
+    print_table(
+        ["KNOWN LABEL", "CELLS", "RIGHT", "ACCURACY", "FROM", "TO"],
+        [list(asdict(row).values()) for row in (*agreement.labels, agreement.overall)],
+    )
+    print_line("")
+    rows = {**agreement.confusion, **{f"{label} (not in the space)": row for label, row in agreement.lacking.items()}}
+    found = dict.fromkeys([*agreement.confusion, *(label for row in rows.values() for label in row)])
+    labels = sorted(found, key=lambda label: label == UNKNOWN)
+    print_table(
+        ["KNOWN \\ LABELED", *labels], [[label, *(row.get(each, 0) for each in labels)] for label, row in rows.items()]
+    )
+    left_out = f"; {agreement.n_without:,} cells have no known label" if agreement.n_without else ""
+    print_line(f"macro-F1 {agreement.macro_f1:.3f}; FROM and TO are 95% intervals (Wilson){left_out}", err=True)
 
 
 def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str = "") -> None:
@@ -78,6 +117,12 @@ def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str
     )
     if expected := expectation(tables, provenance):
         print_line(expected, err=True)
+    if tables.sets is not None and tables.sets.n_cells:
+        print_line(
+            f"sets at a coverage of {tables.sets.coverage:g}: {tables.sets.mean_size:.2f} labels on average, and "
+            f"{tables.sets.fraction_single:.1%} of the cells that are not unknown have one alone",
+            err=True,
+        )
     if "n_feature_sets" in provenance:
         print_line(
             f"cells measured {provenance['n_feature_sets']:,} different sets of features; the lowest measured fraction "

@@ -34,7 +34,17 @@ from smile_zoo.report import (
 )
 from smile_zoo.transfer import load
 
-_COMPARED = ("values", "target_sum", "features", "overlap", "unknown_rate", "key_added")
+_COMPARED = (
+    "values",
+    "target_sum",
+    "features",
+    "overlap",
+    "unknown_rate",
+    "probabilities",
+    "coverage",
+    "clusters",
+    "key_added",
+)
 """Options of the command, and of a projection, that an earlier output must have been written with to be complete."""
 
 
@@ -79,6 +89,17 @@ _COMPARED = ("values", "target_sum", "features", "overlap", "unknown_rate", "key
     show_default=True,
     help="Fraction of cells of known types that may be called unknown; 0 never calls a cell unknown.",
 )
+@click.option("--probabilities", is_flag=True, help="Also write the probability of every label, and the runner-up.")
+@click.option(
+    "--coverage",
+    type=click.FloatRange(0, 1),
+    metavar="FRACTION",
+    help="Also write a set of labels for each cell that holds its own with this probability, such as 0.9, and the "
+    "finest label that they share.",
+)
+@click.option(
+    "--clusters", metavar="COLUMN", help="Column of obs with clusters, such as leiden, to label each of them."
+)
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
@@ -101,6 +122,11 @@ _COMPARED = ("values", "target_sum", "features", "overlap", "unknown_rate", "key
     "batch_keys",
     multiple=True,
     help="Column of obs that names each cell's batch, to measure how well the batches mix; may be repeated.",
+)
+@click.option(
+    "--truth",
+    metavar="COLUMN",
+    help="Column of obs with known labels, to print how many are found; unknown cells count as wrong.",
 )
 @click.option("--key-added", default="smile", show_default=True, help="Base name of the fields written.")
 @click.option("--overwrite", is_flag=True, help="Replace fields that the query already has.")

@@ -1,6 +1,6 @@
 """The tables of a projection: how many cells have each label, and how the batches compare."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,10 +9,11 @@ import numpy as np
 from smile_runtime import ProjectionSummary
 from smile_runtime.mapping import batch_mixing
 from smile_runtime.projection import expectation_text
-from smile_runtime.results import BatchCount, LabelCount
+from smile_runtime.results import BatchCount, ClusterLabel, LabelAgreement, LabelCount, SetSizes
 
 _MOST = 0.5  # of the cells
 _OPTIONAL_FACTS = ("n_feature_sets", "lowest_weight_matched", "median_detected", "expected_accuracy")
+_ON_REQUEST = ("sets", "clusters", "agreement")
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,21 @@ class ProjectionTables:
         Label counts by column, the primary one first; empty for a reference without labels.
     batches
         Batch tables by batch column.
+    sets
+        Sizes of the sets of labels; None unless they were asked for.
+    clusters
+        Labels of the clusters; None unless these were named.
+    agreement
+        Agreement with known labels; None unless these were named.
     """
 
     n_cells: int
     fraction_unknown: float | None
     labels: dict[str, list[LabelCount]]
     batches: dict[str, BatchTable]
+    sets: SetSizes | None = None
+    clusters: Sequence[ClusterLabel] | None = None
+    agreement: LabelAgreement | None = None
 
 
 def tabulate_projection(summary: ProjectionSummary) -> ProjectionTables:
@@ -60,6 +70,9 @@ def tabulate_projection(summary: ProjectionSummary) -> ProjectionTables:
         fraction_unknown=None if first is None else first.fraction_unknown,
         labels={name: counts.labels() for name, counts in summary.labels.items()},
         batches={name: BatchTable(mixing[name], counts.batches()) for name, counts in summary.batches.items()},
+        sets=summary.sets,
+        clusters=summary.clusters,
+        agreement=summary.agreement,
     )
 
 
@@ -84,7 +97,7 @@ def tables_json(tables: ProjectionTables, provenance: Mapping[str, Any]) -> dict
         "weight_matched": provenance["weight_matched"],
         **{name: provenance[name] for name in _OPTIONAL_FACTS if name in provenance},
         "features": {name: _plain(value) for name, value in provenance["features"].items()},
-        **asdict(tables),
+        **{name: value for name, value in asdict(tables).items() if value is not None or name not in _ON_REQUEST},
     }
 
 
