@@ -6,11 +6,16 @@ from smile_runtime.projection.encoder_input import EncoderInput, read_encoder_in
 from smile_runtime.projection.expected_accuracy import expectation_text
 from smile_runtime.projection.file_projection import is_projected, project_file
 from smile_runtime.projection.preparation import ProjectionOptions, reference_mapper
+from smile_runtime.projection.space_fit import SpaceFit
+from smile_runtime.projection.suggestion import N_SAMPLED_CELLS, Suggestion, suggest_spaces
 
 __all__ = [
+    "N_SAMPLED_CELLS",
     "ArrayProjection",
     "EncoderInput",
     "ProjectionOptions",
+    "SpaceFit",
+    "Suggestion",
     "expectation_text",
     "is_projected",
     "project",
@@ -18,4 +23,5 @@ __all__ = [
     "project_file",
     "read_encoder_input",
     "reference_mapper",
+    "suggest_spaces",
 ]

@@ -35,6 +35,7 @@ BUILT_IN = {
     "pull": "Download a SPACE and verify it.",
     "search": "Search the catalogue, or the Hub with --hub.",
     "show": "Describe a SPACE and draw how well it labels cells.",
+    "suggest": "Rank the spaces on this machine by how well they fit a QUERY.",
     "verify": "Check the files of a SPACE and its embedding on this machine.",
 }
 """Subcommands of this package and their lines of help, which stand here so that --help need not load them."""
