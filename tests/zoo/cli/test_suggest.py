@@ -51,7 +51,7 @@ def test_other_species_and_other_tissues_speak_against_a_space(run, query: Path)
     against = {each["space"]: each["against"] for each in found["spaces"]}
     assert "its tissue is blood, the query's is pancreas" in against["pbmc"]
     assert against["mouse-skin"][0] == "its cells are of Mus musculus, but the query has genes of Homo sapiens"
-    assert [each["space"] for each in found["spaces"]][0] == "pbmc"  # refused by all others
+    assert found["spaces"][0]["space"] == "pbmc"  # all others refuse the query
 
 
 def test_peaks_fit_no_packaged_space_and_the_user_is_told_what_to_do(run, tmp_path: Path) -> None:
