@@ -32,6 +32,7 @@ def finish_projection(space: Space, projector: Projector, results: Results) -> P
         columns=projector.mapper.columns,
         has_similarity=projector.mapper.record.similarity is not None,
         provenance={**made, **expectation},
+        ontology=space.manifest.ontology or {},
     )
 
 

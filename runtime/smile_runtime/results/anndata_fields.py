@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +26,8 @@ class LabelKeys(NamedTuple):
     """Nearest label of the reference, also for unknown cells."""
     confidence: str
     """Probability that the nearest label is right for a cell of a known type."""
+    term: str
+    """Term of the Cell Ontology for the label, if the space states terms."""
 
 
 def label_keys(key_added: str, columns: Sequence[str]) -> list[LabelKeys]:
@@ -40,7 +43,12 @@ def label_keys(key_added: str, columns: Sequence[str]) -> list[LabelKeys]:
     """
     suffixes = ["", *(f"_{name}" for name in columns[1:])]
     return [
-        LabelKeys(f"{key_added}_label{suffix}", f"{key_added}_nearest_label{suffix}", f"{key_added}_confidence{suffix}")
+        LabelKeys(
+            f"{key_added}_label{suffix}",
+            f"{key_added}_nearest_label{suffix}",
+            f"{key_added}_confidence{suffix}",
+            f"{key_added}_label_ontology_term_id{suffix}",
+        )
         for suffix in suffixes
     ]
 
@@ -101,6 +109,16 @@ def label_names(ids: NDArray[np.int32], column: LabelColumn) -> NDArray[np.objec
     return names
 
 
+def term_column(column: LabelColumn, ontology: Mapping[str, str]) -> LabelColumn | None:
+    """Return a label column with terms of the Cell Ontology for labels; None if none of them has a term.
+
+    As in CELLxGENE's schema, labels without a term are ``unknown``.
+    """
+    if not any(label in ontology for label in column.labels):
+        return None
+    return msgspec.structs.replace(column, labels=[ontology.get(label, UNKNOWN) for label in column.labels])
+
+
 def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> None:
     """Write a projection into an AnnData; other fields are left alone."""
     import pandas as pd
@@ -113,9 +131,11 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
     adata.obsm[f"X_{key_added}_map"] = np.ascontiguousarray(records["map"])
     names = label_keys(key_added, projection.column_names)
     for index, (column, keys) in enumerate(zip(projection.columns, names, strict=False)):
-        for field, key in (("label", keys.label), ("nearest", keys.nearest_label)):
+        terms = term_column(column, projection.ontology)
+        fields = [("label", keys.label, column), ("nearest", keys.nearest_label, column)]
+        for field, key, named in [*fields, *([("label", keys.term, terms)] if terms else [])]:
             ids = records[field][:, index]
-            categories, codes = label_codes([ids], column)
+            categories, codes = label_codes([ids], named)
             adata.obs[key] = pd.Categorical.from_codes(codes[ids], categories=pd.Index(categories))
         adata.obs[keys.confidence] = records["confidence"][:, index].copy()
     if projection.has_similarity:

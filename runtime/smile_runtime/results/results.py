@@ -1,7 +1,7 @@
 """Results of a projection: one record per cell."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from smile_runtime.manifest import LabelColumn
@@ -63,6 +63,8 @@ class Projection:
     """Whether the space measures similarity."""
     provenance: dict[str, Any]
     """Space, versions, features, kind of values and provider, as ``uns`` stores them."""
+    ontology: Mapping[str, str] = field(default_factory=dict)
+    """Term of the Cell Ontology for each label that has one."""
 
     @property
     def column_names(self) -> list[str]:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.arrays import StoredGroup, attribute_texts
+from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import Records
-from smile_runtime.results.anndata_fields import earlier_fields, field_names, label_codes, label_keys
+from smile_runtime.results.anndata_fields import earlier_fields, field_names, label_codes, label_keys, term_column
 from smile_runtime.results.results import Projection
 
 CHUNK_BYTES = 2**20  # size of a stored chunk, which HDF5 caches until it is complete
@@ -32,10 +33,12 @@ def write_stored(table: StoredGroup, projection: Projection, key_added: str) -> 
     _write_array(table["obsm"], f"X_{key_added}", projection, _getter("embedding"))
     _write_array(table["obsm"], f"X_{key_added}_map", projection, _getter("map"))
     names = label_keys(key_added, projection.column_names)
-    for index, keys in enumerate(names[: len(projection.columns)]):
-        _write_labels(obs, keys.label, projection, "label", index)
-        _write_labels(obs, keys.nearest_label, projection, "nearest", index)
+    for index, (column, keys) in enumerate(zip(projection.columns, names, strict=False)):
+        _write_labels(obs, keys.label, projection, _getter("label", index), column)
+        _write_labels(obs, keys.nearest_label, projection, _getter("nearest", index), column)
         _write_array(obs, keys.confidence, projection, _getter("confidence", index))
+        if terms := term_column(column, projection.ontology):
+            _write_labels(obs, keys.term, projection, _getter("label", index), terms)
     if projection.has_similarity:
         _write_array(obs, f"{key_added}_similarity", projection, _getter("similarity"))
     _set_order(obs, [key for _, key in field_names(key_added, projection.column_names)])
@@ -75,13 +78,12 @@ def _regrouped(blocks: Iterable[NDArray[Any]], n_rows: int) -> Iterator[NDArray[
         yield np.concatenate(held)
 
 
-def _write_labels(group: StoredGroup, key: str, projection: Projection, field: str, index: int) -> None:
+def _write_labels(group: StoredGroup, key: str, projection: Projection, label_ids: Field, column: LabelColumn) -> None:
     """Write the labels of one label column in anndata's categorical format."""
     import pandas as pd
     from anndata.io import write_elem
 
-    label_ids = _getter(field, index)
-    categories, codes = label_codes(map(label_ids, projection.results.blocks()), projection.columns[index])
+    categories, codes = label_codes(map(label_ids, projection.results.blocks()), column)
     write_elem(group, key, pd.Categorical([], categories=categories))
     del group[key]["codes"]
     kind = np.min_scalar_type(-len(categories))
