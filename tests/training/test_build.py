@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import anndata
+import msgspec
 import numpy as np
 import pytest
 import scipy
