@@ -331,3 +331,16 @@ def test_full_disk_leaves_no_files(query: Path, tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     check_refused(done, "cannot write out.h5ad", "nothing was left behind")
     assert [path.name for path in tmp_path.iterdir()] == ["query.h5ad"]
+
+
+def test_fragments_need_peaks_and_tables_take_no_barcodes(run, query: Path, tmp_path: Path) -> None:
+    (tmp_path / "fragments.tsv").write_text("# a comment\nchr1\t10\t200\tAAAC-1\t2\nchr1\t15\t220\tAAAC-1\t1\n")
+    done = run("project", "fragments.tsv", "pbmc", "-o", "out.h5ad", "--min-fragments", "1")
+    assert done.returncode == 1
+    assert (
+        "is an ATAC fragments file, which is counted on the peaks of an encoder, but this one has none" in done.stderr
+    )
+    (tmp_path / "barcodes.txt").write_text("AAAC-1\n")
+    done = run("project", query, "pbmc", "-o", "out.h5ad", "--barcodes", "barcodes.txt")
+    assert done.returncode == 1
+    assert "barcodes are stated for ATAC fragments alone (without --barcodes, without --min-fragments)" in done.stderr
