@@ -48,6 +48,16 @@ TRAINING = {
 """Subcommands that smile_training adds through the entry-point group ``smile_zoo.commands``."""
 
 
+GROUPS = {
+    "Project cells": ("demo", "suggest", "project"),
+    "Understand": ("show", "doctor"),
+    "Spaces": ("list", "search", "pull", "verify", "cache", "bundle", "catalogue"),
+    "Training": ("train", "evaluate", "extend"),
+    "Publishing": ("describe", "publish"),
+}
+"""Subcommands as --help groups them, in the order in which a newcomer meets them."""
+
+
 class LazyGroup(click.Group):
     """A group that loads a subcommand only to run it."""
 
@@ -81,10 +91,12 @@ class LazyGroup(click.Group):
             raise click.ClickException(error_text(error, command)) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of subcommands without loading them."""
+        """Write the groups of subcommands without loading them."""
+        del ctx
         short_help = BUILT_IN | TRAINING
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, short_help[name]) for name in self.list_commands(ctx)])
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, short_help[name]) for name in names])
 
 
 def _training_command(name: str) -> click.Command:
