@@ -57,4 +57,5 @@ def _open(path: Path) -> tuple[IO[bytes], type[Exception]]:
         from isal import igzip, isal_zlib
     except ImportError:
         return cast("IO[bytes]", gzip.open(path, "rb")), zlib.error
-    return igzip.open(path, "rb"), isal_zlib.error
+    inflated: IO[bytes] = igzip.open(path, "rb")  # type: ignore[no-untyped-call]
+    return inflated, cast("type[Exception]", isal_zlib.error)

@@ -81,7 +81,7 @@ def _enough_fragments(path: Path, selection: BarcodeSelection) -> list[str]:
     minimum = selection.min_fragments or MIN_FRAGMENTS
     counts: Counter[str] = Counter()
     for block in _read_blocks(path):
-        counts.update(block["barcode"].value_counts().to_dict())
+        counts.update({str(barcode): n for barcode, n in block["barcode"].value_counts().items()})
     barcodes = [barcode for barcode, n in counts.most_common() if n >= minimum]
     if not barcodes:
         most = max(counts.values(), default=0)

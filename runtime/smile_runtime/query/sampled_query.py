@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,5 +103,5 @@ def _read_rows(matrix: Rows, rows: NDArray[np.intp]) -> Matrix:
     from scipy.sparse import csr_matrix, vstack
 
     runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
-    parts = [matrix[int(run[0]) : int(run[-1]) + 1] for run in runs if len(run)] or [matrix[0:0]]
+    parts: list[Any] = [matrix[int(run[0]) : int(run[-1]) + 1] for run in runs if len(run)] or [matrix[0:0]]
     return csr_matrix(vstack(parts)) if is_sparse(parts[0]) else np.concatenate(parts)

@@ -14,6 +14,7 @@ from smile_runtime.query import Query
 from smile_runtime.results.results import Projection
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 
@@ -121,8 +122,6 @@ def term_column(column: LabelColumn, ontology: Mapping[str, str]) -> LabelColumn
 
 def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> None:
     """Write a projection into an AnnData; other fields are left alone."""
-    import pandas as pd
-
     for attribute, key in earlier_fields(key_added, adata.uns.get(key_added)):
         if attribute == "obs" and key in adata.obs:
             del adata.obs[key]
@@ -131,13 +130,18 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
     adata.obsm[f"X_{key_added}_map"] = np.ascontiguousarray(records["map"])
     names = label_keys(key_added, projection.column_names)
     for index, (column, keys) in enumerate(zip(projection.columns, names, strict=False)):
-        terms = term_column(column, projection.ontology)
-        fields = [("label", keys.label, column), ("nearest", keys.nearest_label, column)]
-        for field, key, named in [*fields, *([("label", keys.term, terms)] if terms else [])]:
-            ids = records[field][:, index]
-            categories, codes = label_codes([ids], named)
-            adata.obs[key] = pd.Categorical.from_codes(codes[ids], categories=pd.Index(categories))
+        for field, key in (("label", keys.label), ("nearest", keys.nearest_label)):
+            adata.obs[key] = _categorical(records[field][:, index], column)
         adata.obs[keys.confidence] = records["confidence"][:, index].copy()
+        if terms := term_column(column, projection.ontology):
+            adata.obs[keys.term] = _categorical(records["label"][:, index], terms)
     if projection.has_similarity:
         adata.obs[f"{key_added}_similarity"] = records["similarity"].copy()
     adata.uns[key_added] = projection.provenance
+
+
+def _categorical(ids: NDArray[np.int32], column: LabelColumn) -> "pd.Categorical[str]":
+    import pandas as pd
+
+    categories, codes = label_codes([ids], column)
+    return pd.Categorical.from_codes(codes[ids], categories=pd.Index(categories))
