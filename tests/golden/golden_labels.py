@@ -83,7 +83,8 @@ class GoldenQuery:
     def _project(self, cells: anndata.AnnData, space: Space) -> Table:
         own = set(cells.obs)
         project(cells, space, modality=self.modality, layer=self.layer)
-        added = cells.obs[[key for key in cells.obs if key not in own and key != "smile_similarity"]]
+        follows = [key for key in cells.obs if key == "smile_similarity" or "ontology_term" in key]  # from other fields
+        added = cells.obs[[key for key in cells.obs if key not in own and key not in follows]]
         columns = [added[key].map("{:.2f}".format) if added[key].dtype.kind == "f" else added[key] for key in added]
         return [["cell", *added], *map(list, zip(cells.obs_names, *columns, strict=True))]
 

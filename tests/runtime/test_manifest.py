@@ -256,6 +256,14 @@ def test_intended_use_may_be_absent(document):
     assert parse(document).intended_use == "Label immune cells"
 
 
+def test_terms_may_be_absent_and_are_ids_of_the_cell_ontology(document):
+    document.pop("ontology", None)
+    assert not parse(document).ontology
+    assert parse({**document, "ontology": {"B": "CL:0000236"}}).ontology == {"B": "CL:0000236"}
+    with pytest.raises(SpaceError, match="ontology"):
+        parse({**document, "ontology": {"B": "B cell"}})
+
+
 def test_description_may_have_several_lines(document):
     assert parse({**document, "description": "Two\nlines."}).description == "Two\nlines."
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import anndata
+import msgspec
 import numpy as np
 import pytest
 import scipy
@@ -610,3 +611,13 @@ def test_resuming_a_complete_space_trains_nothing(
     assert told == []
     with pytest.raises(OutputError, match="tiny exists"):
         go(recipe_of(("epochs = 12", "epochs = 11")))
+
+
+def test_a_term_for_no_label_is_refused_before_training(
+    recipe_of: ReadRecipe, simulated: Callable[..., anndata.AnnData], tmp_path: Path
+) -> None:
+    simulated(n_cells=30).write_h5ad(tmp_path / "counts.h5ad")
+    recipe = msgspec.structs.replace(recipe_of(), ontology={"T cell": "CL:0000084"})
+    with pytest.raises(RecipeError, match="has a term for 'T cell', which is no label of the cells; the labels are"):
+        build_space(recipe, tmp_path / "tiny", data_folder=tmp_path, device="cpu")
+    assert [path.name for path in tmp_path.iterdir()] == ["counts.h5ad"]

@@ -216,6 +216,7 @@ def prepare_builder(
         _require_same_columns(dataset, onto)
         for name in given:
             require_matched(onto, name, dataset.cells[name])
+    _require_labels_of_terms(recipe, dataset)
     names, labels = dataset.names()
     require_enough_cells(len(names))
     if dataset.label_names:
@@ -251,6 +252,16 @@ def _with_selected_features(dataset: Dataset, recipe: Recipe, given: Encoders) -
             for name, cells in dataset.cells.items()
         }
     )
+
+
+def _require_labels_of_terms(recipe: Recipe, dataset: Dataset) -> None:
+    """Raise RecipeError if the recipe states an ontology term for a label that no cell has."""
+    held = {label for column in dataset.label_columns for label in column.labels}
+    if missing := [label for label in recipe.ontology or {} if label not in held]:
+        raise RecipeError(
+            f"[ontology] of the recipe has a term for {missing[0]!r}, which is no label of the cells; the labels are: "
+            f"{', '.join(sorted(held)) or 'none'}"
+        )
 
 
 def _require_same_columns(dataset: Dataset, onto: Space) -> None:

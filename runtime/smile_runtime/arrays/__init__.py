@@ -1,6 +1,7 @@
 """Matrices of cells: in memory, in a file or in Dask, sparse or dense."""
 
 from smile_runtime.arrays.column_view import select_columns
+from smile_runtime.arrays.gzip_file import GzipFile
 from smile_runtime.arrays.matrix import (
     DaskRows,
     Matrix,
@@ -23,6 +24,7 @@ from smile_runtime.arrays.stored_text import attribute_text, attribute_texts, de
 
 __all__ = [
     "DaskRows",
+    "GzipFile",
     "Matrix",
     "RowTransform",
     "Rows",

@@ -75,7 +75,7 @@ def explain_query(
     results = LabelResults(prepared.interpretation)
     most = n + min(n, request.max_cells * len(names))
     project_rows(matrix, projector, results, progress=lambda k, _n: progress(k, most), n_read=rows_per_read(matrix))
-    provenance = finish_projection(space, projector, results).provenance
+    provenance = finish_projection(space, prepared, results, options).provenance
     labels = results.labels(request.column)
     sample = sample_cells(labels, request.max_cells, request.seed)
     explainer = _CellExplainer(

@@ -13,6 +13,7 @@ from smile_runtime.io.atomic_files import (
 )
 from smile_runtime.io.file_format import (
     CELL_RANGER,
+    FRAGMENTS,
     H5MU,
     LOOM,
     MATRIX_MARKET,
@@ -38,6 +39,7 @@ from smile_runtime.io.threads import default_threads, map_in_order, run_in_threa
 
 __all__ = [
     "CELL_RANGER",
+    "FRAGMENTS",
     "H5MU",
     "LOOM",
     "MATRIX_MARKET",

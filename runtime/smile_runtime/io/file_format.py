@@ -45,6 +45,7 @@ CELL_RANGER = FileFormat("a Cell Ranger matrix in HDF5")
 MATRIX_MARKET = FileFormat("a Matrix Market matrix")
 LOOM = FileFormat("a loom file")
 TABLE = FileFormat("a text table")
+FRAGMENTS = FileFormat("an ATAC fragments file")
 
 _EXPORT = "export its cells as .h5ad"
 _DECOMPRESS = "decompress it first"
@@ -90,6 +91,10 @@ _SIGNATURES = {
     b"\xff\xfe": _NOT_UTF8,
     b"\xfe\xff": _NOT_UTF8,
 }
+
+
+_FRAGMENT = re.compile(rb"[^\t\n]+\t(\d+)\t(\d+)\t[^\t\n]*[^\t\n\d.][^\t\n]*(?:\t\d+(?:\t[^\t\n]+)*)?\r?")
+"""Chromosome, start, end, barcode, and perhaps the number of read pairs."""
 
 
 def recognize_format(path: Path) -> FileFormat:
@@ -168,7 +173,14 @@ def _text_format(start: bytes) -> FileFormat:
     except UnicodeDecodeError as error:
         if error.end < len(start) - 3:  # not a character that the last byte cuts
             return _NOT_UTF8
-    return TABLE
+    return FRAGMENTS if _holds_fragments(start) else TABLE
+
+
+def _holds_fragments(start: bytes) -> bool:
+    """Return whether all lines at the beginning of a file, other than comments, are fragments."""
+    lines = [line for line in start.split(b"\n")[:-1] if not line.startswith(b"#")]
+    found = [_FRAGMENT.fullmatch(line) for line in lines]
+    return bool(found) and all(each is not None and int(each[1]) < int(each[2]) for each in found)
 
 
 def _gzip_format(path: Path) -> FileFormat:

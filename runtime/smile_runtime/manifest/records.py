@@ -46,6 +46,8 @@ Paragraph = Annotated[str, msgspec.Meta(pattern=TEXT_PATTERN.replace("[", r"[\n\
 IntendedUse = Annotated[str, msgspec.Meta(pattern=r"^(?=.*\S)" + TEXT_PATTERN[1:], max_length=100)]
 """What a space is good for, in about ten words."""
 Label = Annotated[str, msgspec.Meta(pattern=r"^(?=.*\S)" + TEXT_PATTERN[1:], max_length=1000)]
+OntologyTerm = Annotated[str, msgspec.Meta(pattern=r"^CL:[0-9]{7}\Z")]
+"""Id of a term of the Cell Ontology."""
 Column = Annotated[str, msgspec.Meta(pattern=r"^(?=.*\S)(?!.*/)" + TEXT_PATTERN[1:], max_length=100)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Cosine = Annotated[float, msgspec.Meta(ge=-1.0001, le=1.0001)]
@@ -410,6 +412,8 @@ class Manifest(Record, frozen=True):
     """Cells that were added to the reference after training, in this order; unset if there are none."""
     intended_use: IntendedUse | msgspec.UnsetType = msgspec.UNSET
     """What the space is good for; unset if it is not stated."""
+    ontology: dict[Label, OntologyTerm] | msgspec.UnsetType = msgspec.UNSET
+    """Term of the Cell Ontology for each label that has one, in all label columns; unset if none is stated."""
 
     def select(
         self, modalities: Collection[str] | None = None, *, with_training: bool = False

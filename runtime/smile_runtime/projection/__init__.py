@@ -9,14 +9,19 @@ from smile_runtime.projection.file_projection import is_projected, project_file
 from smile_runtime.projection.finish import finish_projection
 from smile_runtime.projection.preparation import ProjectionOptions, prepare, reference_mapper
 from smile_runtime.projection.projector import Projector
+from smile_runtime.projection.space_fit import SpaceFit
 from smile_runtime.projection.streaming import Progress, project_rows, read_chunks, rows_per_read
+from smile_runtime.projection.suggestion import N_SAMPLED_CELLS, Suggestion, suggest_spaces
 
 __all__ = [
+    "N_SAMPLED_CELLS",
     "ArrayProjection",
     "EncoderInput",
     "Progress",
     "ProjectionOptions",
     "Projector",
+    "SpaceFit",
+    "Suggestion",
     "expectation_text",
     "finish_projection",
     "is_projected",
@@ -30,4 +35,5 @@ __all__ = [
     "read_encoder_input",
     "reference_mapper",
     "rows_per_read",
+    "suggest_spaces",
 ]

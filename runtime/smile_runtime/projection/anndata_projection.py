@@ -107,6 +107,9 @@ def project(
         ``obs["smile_label_<column>"]``, ``obs["smile_confidence_<column>"]``, ``obs["smile_nearest_label_<column>"]``
             The same for each further label column of the reference: coarser levels, which never contradict the label,
             and independent columns.
+        ``obs["smile_label_ontology_term_id"]``, ``obs["smile_label_ontology_term_id_<column>"]``
+            Cell Ontology term of the label, categorical; ``unknown`` for unknown cells and for labels without a term.
+            Only if the space states terms for labels of the column.
         ``obs["smile_similarity"]``
             Share of known-type cells that are less like the reference, float32, 0 to 1. Only if the space has
             measured it.

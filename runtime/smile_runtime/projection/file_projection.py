@@ -12,7 +12,7 @@ import numpy as np
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.errors import OutputError
 from smile_runtime.features import words_of_kind
-from smile_runtime.formats import files_of
+from smile_runtime.formats import FREQUENT_BARCODES, BarcodeSelection, files_of
 from smile_runtime.io import ZARR_STORE, file_states, require_apart, require_free
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
@@ -59,6 +59,8 @@ def project_file(
     key_added: str = "smile",
     overwrite: bool = False,
     only_embedding: bool = False,
+    barcodes: Path | str | None = None,
+    min_fragments: int | None = None,
     force: bool = False,
     resume: bool = False,
     batch_keys: Sequence[str] = (),
@@ -76,7 +78,7 @@ def project_file(
     query
         File to read: ``.h5ad``, ``.h5mu``, or the folder of a ``.zarr`` store. A
         Cell Ranger matrix (``.h5``, or a folder with ``matrix.mtx``), a ``.loom`` file or a text table is converted in
-        memory first.
+        memory first. An ATAC fragments file is counted on the peaks of the encoder.
     space
         Open space.
     output
@@ -91,6 +93,10 @@ def project_file(
         As in `project`.
     only_embedding
         Whether to write only the results, as ``.h5ad`` or ``.parquet``.
+    barcodes
+        List of the barcodes of a fragments file that are cells, one a line.
+    min_fragments
+        Number of fragments of a barcode that is a cell, if none are listed; None for 1,000.
     force
         Whether to replace ``output`` and the results of an interrupted projection.
     resume
@@ -137,10 +143,14 @@ def project_file(
         key_added=key_added,
         overwrite=overwrite,
     )
+    selection = BarcodeSelection(None if barcodes is None else Path(barcodes), min_fragments)
     replaceable = ZARR_STORE if output.suffix == ".zarr" else None
     require_apart(output, query)
     require_apart(unfinished_path(output), query)
-    if resume and is_projected(query, space, output, options, table=table, only_embedding=only_embedding):
+    stated = _options_text(space, options, table, selection, only_embedding=only_embedding)
+    if resume and is_finished(
+        output, query, manifest_sha256=space.manifest_sha256, key_added=key_added, options=stated
+    ):
         raise OutputError(
             f"{output} is complete, so there is nothing to resume; to replace it, project again",
             options={"resume": False, "force": True},
@@ -156,7 +166,9 @@ def project_file(
     synonyms = words_of_kind(kind_of_encoder(space, encoder))
     with (
         unfinished_folder(output, resume=resume, force=force, replaceable=replaceable) as folder,
-        open_query(query, encoder.modality, folder, encoder.features.ids, table=table, synonyms=synonyms) as stored,
+        open_query(
+            query, encoder.modality, folder, encoder.features.ids, table=table, synonyms=synonyms, barcodes=selection
+        ) as stored,
     ):
         require_kind(stored, output, only_embedding=only_embedding)
         batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}
@@ -166,13 +178,12 @@ def project_file(
         if not only_embedding:
             require_tables(stored)
         prepared = prepare(stored, space, options)
-        with _resumable_results(folder, query, stored.table, space, options, prepared) as results:
+        with _resumable_results(folder, query, stored.table, space, options, selection, prepared) as results:
             matrix = prepared.matrix
             if len(results):
                 progress(len(results), matrix.shape[0])
             project_rows(matrix, prepared.projector, results, progress=progress, n_read=rows_per_read(matrix))
             projection = finish_projection(space, prepared, results, options, groups)
-            stated = _options_text(space, options, table, only_embedding=only_embedding)
             projection = replace(projection, provenance={**projection.provenance, "options": stated})
             summary = summarize_projection(projection, stored.obs_names, batches, n_sample, agreement=agreement)
             write_output(stored, projection, key_added, folder / output.name, only_embedding=only_embedding)
@@ -193,6 +204,7 @@ def is_projected(
     *,
     table: str | None = None,
     only_embedding: bool = False,
+    barcodes: BarcodeSelection = FREQUENT_BARCODES,
 ) -> bool:
     """Return whether an output is the complete projection of a query, with the same options and newer than it."""
     return is_finished(
@@ -200,11 +212,13 @@ def is_projected(
         query,
         manifest_sha256=space.manifest_sha256,
         key_added=options.key_added,
-        options=_options_text(space, options, table, only_embedding=only_embedding),
+        options=_options_text(space, options, table, barcodes, only_embedding=only_embedding),
     )
 
 
-def _options_text(space: Space, options: ProjectionOptions, table: str | None, *, only_embedding: bool) -> str:
+def _options_text(
+    space: Space, options: ProjectionOptions, table: str | None, barcodes: BarcodeSelection, *, only_embedding: bool
+) -> str:
     """Return the options that an output depends on as JSON, as its provenance records them."""
     location = options.location
     values = {
@@ -222,12 +236,19 @@ def _options_text(space: Space, options: ProjectionOptions, table: str | None, *
         "clusters": options.clusters,
         "precision": space.precision,
         "only_embedding": only_embedding,
+        **barcodes.stated,
     }
     return msgspec.json.encode(values, enc_hook=np.generic.item).decode()
 
 
 def _resumable_results(
-    folder: Path, query: Path, table: str, space: Space, options: ProjectionOptions, prepared: PreparedProjection
+    folder: Path,
+    query: Path,
+    table: str,
+    space: Space,
+    options: ProjectionOptions,
+    barcodes: BarcodeSelection,
+    prepared: PreparedProjection,
 ) -> ResumableResults:
     """Return the saved results of this very projection, or empty ones."""
     dtype = prepared.projector.mapper.record_dtype
@@ -236,7 +257,7 @@ def _resumable_results(
         table,
         space.manifest_sha256,
         space.precision,
-        asdict(options),
+        {**asdict(options), **barcodes.stated},
         metadata.version("smile-zoo"),
         dtype.descr,
     ]

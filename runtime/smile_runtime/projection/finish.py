@@ -66,6 +66,7 @@ def finish_projection(
         probabilities=options.probabilities,
         sets=sets,
         clusters=None if clusters is None else _label_clusters(results, clusters, columns),
+        ontology=space.manifest.ontology or {},
     )
 
 

@@ -13,6 +13,7 @@ from smile_runtime.query.query import (
     select_matrix,
     select_values,
 )
+from smile_runtime.query.sampled_query import SampledQuery
 from smile_runtime.query.stored_frame import StoredFrame
 from smile_runtime.query.transform import Transform
 from smile_runtime.query.unmeasured import ZeroFilledRows, find_feature_sets, measured_features, split_by_features
@@ -34,6 +35,7 @@ __all__ = [
     "MatrixValues",
     "Query",
     "ReinterpretationError",
+    "SampledQuery",
     "StoredFrame",
     "Transform",
     "ValueInterpretation",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, Rows, StoredGroup, attribute_text, open_stored_matrix, stored_shape
 from smile_runtime.errors import QueryError
-from smile_runtime.formats import is_foreign, read_foreign
+from smile_runtime.formats import FREQUENT_BARCODES, BarcodeSelection, is_foreign, other_than_fragments, read_foreign
 from smile_runtime.io import (
     SCRATCH_PREFIX,
     open_probed_hdf5,
@@ -218,6 +218,7 @@ def open_query(
     *,
     table: str | None = None,
     synonyms: Collection[str] = (),
+    barcodes: BarcodeSelection = FREQUENT_BARCODES,
 ) -> Iterator[FileQuery]:
     """Open a query file for reading.
 
@@ -231,11 +232,14 @@ def open_query(
     scratch
         Folder for transposed copies of CSC matrices, and for converted files; None for the system's temporary folder.
     known_features
-        Feature ids that help to tell the features of a text table from its cells.
+        Feature ids that help to tell the features of a text table from its cells; the peaks that fragments are counted
+        on.
     table
         Name of the table in an h5mu file; None for the one that is named like the modality, or by a synonym.
     synonyms
         Other names of the modality, in lower case.
+    barcodes
+        Barcodes of a fragments file that are cells.
 
     Raises
     ------
@@ -244,11 +248,15 @@ def open_query(
     DependencyError
         If its compression needs a package that is not installed.
     """
-    require_path(path, "an .h5ad, .h5mu or .zarr file, of a Cell Ranger matrix, or of a table")
+    require_path(path, "an .h5ad, .h5mu or .zarr file, of a Cell Ranger matrix, of a table, or of ATAC fragments")
     with ExitStack() as stack:
         stored = path
         if is_foreign(path):
-            stored = stack.enter_context(_converted(path, lambda path: read_foreign(path, known_features), scratch))
+            stored = stack.enter_context(
+                _converted(path, lambda path: read_foreign(path, known_features, barcodes), scratch)
+            )
+        elif barcodes.stated:
+            raise other_than_fragments(path)
         root = stack.enter_context(_open_zarr(stored) if stored.is_dir() else _open_hdf5(stored))
         if "mod" not in root and not stored.is_dir() and _is_old(root):
             logger.warning("%s was written by anndata before 0.7; converting it in memory first", path)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +16,7 @@ from smile_runtime.results.requested_fields import further_fields, further_names
 from smile_runtime.results.results import Projection
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 
@@ -27,6 +29,8 @@ class LabelKeys(NamedTuple):
     """Nearest label of the reference, also for unknown cells."""
     confidence: str
     """Probability that the nearest label is right for a cell of a known type."""
+    term: str
+    """Term of the Cell Ontology for the label, if the space states terms."""
 
 
 def label_keys(key_added: str, columns: Sequence[str]) -> list[LabelKeys]:
@@ -42,7 +46,12 @@ def label_keys(key_added: str, columns: Sequence[str]) -> list[LabelKeys]:
     """
     suffixes = ["", *(f"_{name}" for name in columns[1:])]
     return [
-        LabelKeys(f"{key_added}_label{suffix}", f"{key_added}_nearest_label{suffix}", f"{key_added}_confidence{suffix}")
+        LabelKeys(
+            f"{key_added}_label{suffix}",
+            f"{key_added}_nearest_label{suffix}",
+            f"{key_added}_confidence{suffix}",
+            f"{key_added}_label_ontology_term_id{suffix}",
+        )
         for suffix in suffixes
     ]
 
@@ -142,6 +151,16 @@ def label_names(ids: NDArray[np.int32], column: LabelColumn) -> NDArray[np.objec
     return names
 
 
+def term_column(column: LabelColumn, ontology: Mapping[str, str]) -> LabelColumn | None:
+    """Return a label column with terms of the Cell Ontology for labels; None if none of them has a term.
+
+    As in CELLxGENE's schema, labels without a term are ``unknown``.
+    """
+    if not any(label in ontology for label in column.labels):
+        return None
+    return msgspec.structs.replace(column, labels=[ontology.get(label, UNKNOWN) for label in column.labels])
+
+
 def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> None:
     """Write a projection into an AnnData; other fields are left alone."""
     import pandas as pd
@@ -156,10 +175,10 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
     names = label_keys(key_added, projection.column_names)
     for index, (column, keys) in enumerate(zip(projection.columns, names, strict=False)):
         for field, key in (("label", keys.label), ("nearest", keys.nearest_label)):
-            ids = records[field][:, index]
-            categories, codes = label_codes([ids], column)
-            adata.obs[key] = pd.Categorical.from_codes(codes[ids], categories=pd.Index(categories))
+            adata.obs[key] = _categorical(records[field][:, index], column)
         adata.obs[keys.confidence] = records["confidence"][:, index].copy()
+        if terms := term_column(column, projection.ontology):
+            adata.obs[keys.term] = _categorical(records["label"][:, index], terms)
     if projection.has_similarity:
         adata.obs[f"{key_added}_similarity"] = records["similarity"].copy()
     if projection.probabilities:
@@ -170,3 +189,10 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
     adata.uns[key_added] = projection.provenance
     if projection.clusters is not None:
         adata.uns[f"{key_added}_clusters"] = cluster_columns(projection.clusters)
+
+
+def _categorical(ids: NDArray[np.int32], column: LabelColumn) -> "pd.Categorical[str]":
+    import pandas as pd
+
+    categories, codes = label_codes([ids], column)
+    return pd.Categorical.from_codes(codes[ids], categories=pd.Index(categories))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from smile_runtime.errors import DependencyError
 from smile_runtime.mapping import Records
 from smile_runtime.query import FileQuery
-from smile_runtime.results.anndata_fields import label_keys, label_names
+from smile_runtime.results.anndata_fields import label_keys, label_names, term_column
 from smile_runtime.results.cluster_labels import cluster_columns
 from smile_runtime.results.requested_fields import further_fields
 from smile_runtime.results.results import Projection
@@ -69,6 +69,8 @@ def _columns(records: Records, projection: Projection, key_added: str) -> "dict[
         result[names.label] = pa.array(label_names(records["label"][:, index], column), pa.string())
         result[names.nearest_label] = pa.array(label_names(records["nearest"][:, index], column), pa.string())
         result[names.confidence] = pa.array(records["confidence"][:, index])
+        if terms := term_column(column, projection.ontology):
+            result[names.term] = pa.array(label_names(records["label"][:, index], terms), pa.string())
     if projection.has_similarity:
         result[f"{key_added}_similarity"] = pa.array(records["similarity"])
     for key, field in further_fields(projection, key_added).items():

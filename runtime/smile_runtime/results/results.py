@@ -1,7 +1,7 @@
 """Results of a projection: one record per cell."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from smile_runtime.manifest import LabelColumn
@@ -70,6 +70,8 @@ class Projection:
     """Rule for the sets of labels; None to write none."""
     clusters: Sequence[ClusterLabel] | None = None
     """Labels of the clusters; None to write none."""
+    ontology: Mapping[str, str] = field(default_factory=dict)
+    """Term of the Cell Ontology for each label that has one."""
 
     @property
     def column_names(self) -> list[str]:

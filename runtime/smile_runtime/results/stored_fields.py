@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.arrays import StoredGroup, attribute_texts
-from smile_runtime.results.anndata_fields import earlier_fields, label_codes, label_keys, written_fields
+from smile_runtime.manifest import LabelColumn
+from smile_runtime.results.anndata_fields import earlier_fields, label_codes, label_keys, term_column, written_fields
 from smile_runtime.results.cluster_labels import cluster_columns
 from smile_runtime.results.requested_fields import Field, further_fields
 from smile_runtime.results.results import Projection
@@ -32,10 +33,12 @@ def write_stored(table: StoredGroup, projection: Projection, key_added: str) -> 
     _write_array(table["obsm"], f"X_{key_added}", projection, _getter("embedding"))
     _write_array(table["obsm"], f"X_{key_added}_map", projection, _getter("map"))
     names = label_keys(key_added, projection.column_names)
-    for index, keys in enumerate(names[: len(projection.columns)]):
-        _write_labels(obs, keys.label, projection, "label", index)
-        _write_labels(obs, keys.nearest_label, projection, "nearest", index)
+    for index, (column, keys) in enumerate(zip(projection.columns, names, strict=False)):
+        _write_labels(obs, keys.label, projection, _getter("label", index), column)
+        _write_labels(obs, keys.nearest_label, projection, _getter("nearest", index), column)
         _write_array(obs, keys.confidence, projection, _getter("confidence", index))
+        if terms := term_column(column, projection.ontology):
+            _write_labels(obs, keys.term, projection, _getter("label", index), terms)
     if projection.has_similarity:
         _write_array(obs, f"{key_added}_similarity", projection, _getter("similarity"))
     if projection.probabilities:
@@ -84,10 +87,9 @@ def _regrouped(blocks: Iterable[NDArray[Any]], n_rows: int) -> Iterator[NDArray[
         yield np.concatenate(held)
 
 
-def _write_labels(group: StoredGroup, key: str, projection: Projection, field: str, index: int) -> None:
+def _write_labels(group: StoredGroup, key: str, projection: Projection, label_ids: Field, column: LabelColumn) -> None:
     """Write the labels of one label column in anndata's categorical format."""
-    label_ids = _getter(field, index)
-    categories, codes = label_codes(map(label_ids, projection.results.blocks()), projection.columns[index])
+    categories, codes = label_codes(map(label_ids, projection.results.blocks()), column)
     _write_categories(group, key, projection, categories, lambda records: codes[label_ids(records)])
 
 

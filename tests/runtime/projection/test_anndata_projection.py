@@ -26,14 +26,13 @@ from smile_runtime.projection import anndata_projection as anndata_projection_mo
 SUFFIXES = {"cell_type": "", "cell_type_broad": "_cell_type_broad", "cell_type_fine": "_cell_type_fine"}
 """What follows the name of a field, for each label column of the packaged space."""
 
+OF_COLUMN = ("label", "nearest_label", "confidence", "label_ontology_term_id")
+"""Fields of each label column."""
+
 FIELDS = {
     ("obsm", "X_smile"),
     ("obsm", "X_smile_map"),
-    *(
-        ("obs", f"smile_{name}{suffix}")
-        for suffix in SUFFIXES.values()
-        for name in ("label", "nearest_label", "confidence")
-    ),
+    *(("obs", f"smile_{name}{suffix}") for suffix in SUFFIXES.values() for name in OF_COLUMN),
     ("obs", "smile_similarity"),
     ("uns", "smile"),
 }
@@ -249,7 +248,7 @@ def test_key_added_renames_all_fields(counts, space):
     project(counts, space)
     project(counts, space, key_added="pbmc2")
     assert set(counts.obsm) == {"X_smile", "X_smile_map", "X_pbmc2", "X_pbmc2_map"}
-    suffixes = [f"{name}{suffix}" for suffix in SUFFIXES.values() for name in ("label", "nearest_label", "confidence")]
+    suffixes = [f"{name}{suffix}" for suffix in SUFFIXES.values() for name in OF_COLUMN]
     suffixes.append("similarity")
     assert list(counts.obs) == ["sample", *(f"{key}_{name}" for key in ("smile", "pbmc2") for name in suffixes)]
     assert set(counts.uns) == {"smile", "pbmc2"}
@@ -288,7 +287,7 @@ def with_columns(pbmc_copy, edit_manifest):
 def test_overwrite_removes_labels_of_another_space(counts, space, with_columns):
     project(counts, space)
     project(counts, with_columns(1), overwrite=True)
-    fields = ["smile_label", "smile_nearest_label", "smile_confidence", "smile_similarity"]
+    fields = [*(f"smile_{name}" for name in OF_COLUMN), "smile_similarity"]
     assert list(counts.obs) == ["sample", *fields]
     project(counts, with_columns(0), overwrite=True)
     assert list(counts.obs) == ["sample"]

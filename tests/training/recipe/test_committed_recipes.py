@@ -13,6 +13,7 @@ import pytest
 from smile_runtime import open_space, read_manifest
 from smile_training import read_recipe
 from smile_training.evaluation.cross_validation import LEFT_OUT_BATCHES
+from smile_training.recipe import term_names
 from smile_training.recipe.fingerprint import recipe_sha256
 
 ROOT = Path(__file__).parents[3]
@@ -34,6 +35,22 @@ def test_figures_were_measured_with_the_current_recipe(path: Path) -> None:
     assert figures["recipe_sha256"] == recipe_sha256(recipe), "measure again: docs/figures.md says how"
     repeats = {metric["n_repeats"] for metric in figures["metrics"] if not metric["name"].endswith(LEFT_OUT_BATCHES)}
     assert repeats == {recipe.reference.repeats}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_terms_have_the_names_beside_them(path: Path) -> None:
+    beside = dict(re.findall(r'^".+" = "(CL:\d+)"  # (.+)$', path.read_text("utf-8"), re.MULTILINE))
+    terms = read_recipe(path).ontology or {}
+    assert beside == {term: term_names()[term] for term in terms.values()}
+
+
+def test_packaged_spaces_state_terms_for_their_labels() -> None:
+    for space in SPACES:
+        manifest = read_manifest(space)
+        labels = {label for column in manifest.reference.label_columns for label in column.labels}
+        without = labels - set(manifest.ontology)
+        assert set(manifest.ontology) <= labels
+        assert without <= {"19Lymph", "Lymphoid", "Lymph_Node", "Spleen"}
 
 
 def test_packaged_spaces_hold_the_figures_of_their_recipe() -> None:

@@ -9,6 +9,7 @@ from smile_runtime.cards import unstated_facts
 from smile_runtime.errors import RecipeError
 from smile_training import read_recipe
 from smile_training.export.recipe_writer import write_recipe
+from smile_training.recipe import term_names
 from smile_training.recipe.fingerprint import recipe_sha256
 from smile_training.recipe.presets import KINDS, PRESETS
 from smile_training.recipe.read import resolve_recipe
@@ -231,6 +232,17 @@ def test_intended_use_changes_no_fingerprint(path: Path) -> None:
     for text in ("", "x" * 101, "two\\nlines"):
         with pytest.raises(RecipeError, match=r"\$\.intended_use"):
             read_recipe(write(path, f'intended_use = "{text}"'))
+
+
+def test_terms_are_current_ones_of_the_cell_ontology_and_change_no_fingerprint(path: Path) -> None:
+    plain = read_recipe(write(path))
+    stated = read_recipe(write(path, data=f'{DATA}\n[ontology]\n"T cells" = "CL:0000084"\n'))
+    assert "ontology" not in msgspec.to_builtins(plain)
+    assert (stated.ontology, recipe_sha256(stated)) == ({"T cells": "CL:0000084"}, recipe_sha256(plain))
+    assert term_names()["CL:0000084"] == "T cell"
+    for term, message in (("CL:84", r"\$\.ontology"), ("CL:0000493", "which is not a current term")):  # obsolete
+        with pytest.raises(RecipeError, match=message):
+            read_recipe(write(path, data=f'{DATA}\n[ontology]\n"T cells" = "{term}"\n'))
 
 
 def test_facts_may_be_left_open(path: Path) -> None:

@@ -8,14 +8,16 @@ import pytest
 from click.testing import CliRunner
 
 from smile_runtime import DependencyError
-from smile_zoo.cli.main import BUILT_IN, TRAINING, LazyGroup, cli
+from smile_zoo.cli.main import BUILT_IN, GROUPS, TRAINING, LazyGroup, cli
 
 
-def test_help_lists_every_command(run) -> None:
+def test_help_lists_every_command_in_one_group(run) -> None:
     done = run("--help")
     assert done.returncode == 0
+    groups = done.stdout.split("Options:")[1]
+    assert [line.rstrip(":") for line in groups.splitlines() if line.endswith(":") and line[0] != " "] == list(GROUPS)
     for name in (*BUILT_IN, *TRAINING):
-        assert f"\n  {name} " in done.stdout
+        assert groups.count(f"\n  {name} ") == 1, f"add {name} to GROUPS in zoo/smile_zoo/cli/main.py"
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

@@ -394,3 +394,16 @@ def test_how_sure_labels_are_is_part_of_the_json(run, sure_query: Path, sure_spa
 def test_sets_need_a_space_that_calibrated_them(run, sure_query: Path) -> None:
     done = run("project", sure_query, "pbmc", "-o", "out.h5ad", "--coverage", "0.9")
     check_refused(done, "pbmc has no calibrated sets of labels; train it again, or pull a newer version of it")
+
+
+def test_fragments_need_peaks_and_tables_take_no_barcodes(run, query: Path, tmp_path: Path) -> None:
+    (tmp_path / "fragments.tsv").write_text("# a comment\nchr1\t10\t200\tAAAC-1\t2\nchr1\t15\t220\tAAAC-1\t1\n")
+    done = run("project", "fragments.tsv", "pbmc", "-o", "out.h5ad", "--min-fragments", "1")
+    assert done.returncode == 1
+    assert (
+        "is an ATAC fragments file, which is counted on the peaks of an encoder, but this one has none" in done.stderr
+    )
+    (tmp_path / "barcodes.txt").write_text("AAAC-1\n")
+    done = run("project", query, "pbmc", "-o", "out.h5ad", "--barcodes", "barcodes.txt")
+    assert done.returncode == 1
+    assert "barcodes are stated for ATAC fragments alone (without --barcodes, without --min-fragments)" in done.stderr

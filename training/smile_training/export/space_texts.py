@@ -11,7 +11,7 @@ from smile_runtime.manifest import MANIFEST_NAME, FileRecord, SourceRecord, enco
 from smile_training.export.recipe_writer import RECIPE_NAME, write_recipe
 from smile_training.recipe import NOT_STATED, Recipe, Source
 
-_TEXTS = ("title", "description", "intended_use", "organism", "tissue", "license")
+_TEXTS = ("title", "description", "intended_use", "ontology", "organism", "tissue", "license")
 """Fields that a recipe and the manifest of its space share."""
 
 
@@ -83,6 +83,7 @@ def _without_texts(recipe: Recipe) -> Recipe:
         title="",
         description=NOT_STATED,
         intended_use=msgspec.UNSET,
+        ontology=msgspec.UNSET,
         organism=recipe.organism if names_genes else NOT_STATED,
         tissue=NOT_STATED,
         license=NOT_STATED,

@@ -1,5 +1,6 @@
 """The recipe that a space is built from: records, presets, reading and fingerprint."""
 
+from smile_training.recipe.cell_ontology import term_names
 from smile_training.recipe.fingerprint import recipe_sha256
 from smile_training.recipe.presets import accepted_values
 from smile_training.recipe.read import read_recipe, resolve_recipe
@@ -44,5 +45,6 @@ __all__ = [
     "read_recipe",
     "recipe_sha256",
     "resolve_recipe",
+    "term_names",
     "with_evaluation",
 ]

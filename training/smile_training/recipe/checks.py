@@ -2,6 +2,7 @@
 
 from smile_runtime.errors import RecipeError
 from smile_runtime.features import latin_name, organisms_with_aliases
+from smile_training.recipe.cell_ontology import CL_RELEASE, term_names
 from smile_training.recipe.records import Data, Recipe
 
 
@@ -14,6 +15,7 @@ def require_valid(recipe: Recipe, origin: str) -> None:
     _require_gene_names(recipe, origin)
     _require_redrawable(recipe, origin)
     _require_students(recipe, origin)
+    _require_terms(recipe, origin)
 
 
 def _require_modalities(recipe: Recipe, origin: str) -> None:
@@ -131,3 +133,12 @@ def _require_students(recipe: Recipe, origin: str) -> None:
             f"the recipe {origin} is trained onto the space {recipe.onto}, which needs variant = 'composition', not "
             f"{recipe.variant!r}; change it, or leave onto out"
         )
+
+
+def _require_terms(recipe: Recipe, origin: str) -> None:
+    for label, term in (recipe.ontology or {}).items():
+        if term not in term_names():
+            raise RecipeError(
+                f"the recipe {origin} gives the label {label!r} the term {term}, which is not a current term of the "
+                f"Cell Ontology (release {CL_RELEASE}); look it up at https://www.ebi.ac.uk/ols4/ontologies/cl"
+            )

@@ -9,5 +9,6 @@ from smile_training.recipe.records import Recipe
 
 def recipe_sha256(recipe: Recipe) -> str:
     """Return the sha256 of a resolved recipe, covering every setting that its metrics depend on."""
-    trained = msgspec.structs.replace(recipe, export=msgspec.UNSET, intended_use=msgspec.UNSET)
+    unset = dict.fromkeys(("export", "intended_use", "ontology"), msgspec.UNSET)
+    trained = msgspec.structs.replace(recipe, **unset)
     return hashlib.sha256(msgspec.json.encode(trained)).hexdigest()

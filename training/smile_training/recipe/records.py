@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from smile_runtime.manifest import AcceptedValues, IntendedUse, Scaling
+from smile_runtime.manifest import AcceptedValues, IntendedUse, OntologyTerm, Scaling
 
 Variant = Literal["smile", "psmile", "mpsmile", "reference", "composition"]
 
@@ -282,6 +282,8 @@ class Recipe(Section, frozen=True, kw_only=True):
     description: str = NOT_STATED
     intended_use: IntendedUse | msgspec.UnsetType = msgspec.UNSET
     """What the space is good for, in about ten words."""
+    ontology: dict[str, OntologyTerm] | msgspec.UnsetType = msgspec.UNSET
+    """Term of the Cell Ontology for each label that has one, in any label column."""
     organism: str = NOT_STATED
     """Scientific name of the species."""
     tissue: str = NOT_STATED

@@ -36,6 +36,7 @@ BUILT_IN = {
     "pull": "Download a SPACE and verify it.",
     "search": "Search the catalogue, or the Hub with --hub.",
     "show": "Describe a SPACE and draw how well it labels cells.",
+    "suggest": "Rank the spaces on this machine by how well they fit a QUERY.",
     "verify": "Check the files of a SPACE and its embedding on this machine.",
 }
 """Subcommands of this package and their lines of help, which stand here so that --help need not load them."""
@@ -46,6 +47,16 @@ TRAINING = {
     "train": "Train a space from a RECIPE or from DATA files, measure it, and write its directory.",
 }
 """Subcommands that smile_training adds through the entry-point group ``smile_zoo.commands``."""
+
+
+GROUPS = {
+    "Project cells": ("demo", "suggest", "project"),
+    "Understand": ("show", "doctor"),
+    "Spaces": ("list", "search", "pull", "verify", "cache", "bundle", "catalogue"),
+    "Training": ("train", "evaluate", "extend"),
+    "Publishing": ("describe", "publish"),
+}
+"""Subcommands as --help groups them, in the order in which a newcomer meets them."""
 
 
 class LazyGroup(click.Group):
@@ -81,10 +92,12 @@ class LazyGroup(click.Group):
             raise click.ClickException(error_text(error, command)) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of subcommands without loading them."""
+        """Write the groups of subcommands without loading them."""
+        del ctx
         short_help = BUILT_IN | TRAINING
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, short_help[name]) for name in self.list_commands(ctx)])
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, short_help[name]) for name in names])
 
 
 def _training_command(name: str) -> click.Command:

@@ -10,6 +10,7 @@ import click
 
 from smile_runtime import ProjectionSummary, Space, project_file
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
+from smile_runtime.formats import BarcodeSelection
 from smile_runtime.io import require_apart, require_free
 from smile_runtime.manifest import Device, Precision, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
@@ -81,6 +82,16 @@ _COMPARED = (
     type=click.FloatRange(0, 1),
     help="Fraction of the encoder's feature weight that a query must have measured [default: the space's minimum]; a "
     "lower one projects queries that would be rejected.",
+)
+@click.option(
+    "--barcodes",
+    type=click.Path(path_type=Path),
+    help="List of the barcodes of an ATAC fragments file that are cells, one a line.",
+)
+@click.option(
+    "--min-fragments",
+    type=click.IntRange(min=1),
+    help="Fragments of a barcode that is a cell, if none are listed [default: 1,000].",
 )
 @click.option(
     "--unknown-rate",
@@ -177,6 +188,7 @@ def command(
       smile-zoo project query.h5ad pbmc -o out.h5ad --report report.html
       smile-zoo project filtered_feature_bc_matrix.h5 pbmc -o out.h5ad
       smile-zoo project s1.h5ad s2.h5 s3/ pbmc -o results/ --report report.html
+      smile-zoo project fragments.tsv.gz org/atac-space -o out.h5ad --barcodes barcodes.tsv.gz
     """
     gc.set_threshold(1_000_000)  # collecting garbage takes 0.2 s and frees little: most objects belong to libraries
     if not queries:
@@ -223,7 +235,8 @@ def command(
             **{name: settings[name] for name in _COMPARED},
         )
         written = {name: settings[name] for name in ("table", "only_embedding")}
-        return resume and is_projected(query, opened, output, options, **written)
+        barcodes = BarcodeSelection(settings["barcodes"], settings["min_fragments"])
+        return resume and is_projected(query, opened, output, options, barcodes=barcodes, **written)
 
     if not several:
         done, missing = is_done(queries[0], output), [report for report in reports if not report.exists()]

@@ -1,0 +1,103 @@
+"""``smile-zoo suggest``: the ranking of spaces for real and simulated queries."""
+
+import json
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+
+def suggest(run, *arguments: object) -> dict:
+    done = run("suggest", *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("name", "space", "organism"),
+    [
+        ("pbmc_lupus_rna", "pbmc", "Homo sapiens"),
+        ("mouse_skin_rna", "mouse-skin", "Mus musculus"),
+        ("mouse_marrow_rna", "mouse-marrow", "Mus musculus"),
+    ],
+)
+def test_the_space_of_the_tissue_alone_fits(run, data_folder: Path, name: str, space: str, organism: str) -> None:
+    found = suggest(run, data_folder / f"{name}.h5ad", "--cells", 150)
+    assert found["organism"] == organism
+    assert found["n_sampled"] == 150
+    assert [each["space"] for each in found["spaces"] if each["verdict"] == "yes"] == [space]
+    assert found["spaces"][0]["space"] == space
+    assert found["spaces"][0]["against"] == []
+    assert found["spaces"][0]["fraction_known"] > 0.9
+
+
+def test_cells_of_marrow_do_not_fit_the_skin_although_it_labels_them(run, data_folder: Path) -> None:
+    found = suggest(run, data_folder / "mouse_marrow_rna.h5ad", "--cells", 150)
+    skin = next(each for each in found["spaces"] if each["space"] == "mouse-skin")
+    assert skin["mean_confidence"] > 0.7
+    assert skin["fraction_known"] > 0.5
+    assert skin["verdict"] == "doubtful"
+    assert skin["against"] == ["the query measured only 19% of its feature weight, so labels are less certain"]
+
+
+def test_other_species_and_other_tissues_speak_against_a_space(run, query: Path) -> None:
+    cells = anndata.read_h5ad(query)
+    cells.obs["tissue"] = "pancreas"
+    cells.write_h5ad(query)
+    found = suggest(run, query)
+    assert found["tissues"] == ["pancreas"]
+    against = {each["space"]: each["against"] for each in found["spaces"]}
+    assert "its tissue is blood, the query's is pancreas" in against["pbmc"]
+    assert against["mouse-skin"][0] == "its cells are of Mus musculus, but the query has genes of Homo sapiens"
+    assert found["spaces"][0]["space"] == "pbmc"  # all others refuse the query
+
+
+def test_peaks_fit_no_packaged_space_and_the_user_is_told_what_to_do(run, tmp_path: Path) -> None:
+    names = [f"chr1:{start}-{start + 500}" for start in range(0, 50_000, 1000)]
+    X = np.random.default_rng(0).poisson(0.5, (20, len(names))).astype(np.float32)
+    anndata.AnnData(X, var=pd.DataFrame(index=names)).write_h5ad(tmp_path / "peaks.h5ad")
+    done = run("suggest", "peaks.h5ad")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert rows[0] == ["SPACE", "MODALITY", "FITS", "FEATURES", "KNOWN", "SIMILARITY", "CONFIDENCE"]
+    assert {row[2] for row in rows[1:]} == {"no"}
+    assert "they look like peaks, not genes" in " ".join(done.stdout.split())
+    assert "search TEXT --hub, or train one on labeled cells: smile-zoo train DATA" in done.stderr
+
+
+def test_values_that_no_space_takes_are_explained_with_the_flag_that_helps(run, query: Path) -> None:
+    cells = anndata.read_h5ad(query)
+    cells.layers["counts"] = cells.X.copy()
+    X = cells.X.toarray()
+    cells.X = (X - X.mean(axis=0)) / (X.std(axis=0) + 1)
+    cells.write_h5ad(query)
+    refused = suggest(run, query)["spaces"][0]
+    assert refused["verdict"] == "no"
+    assert "--layer counts" in refused["against"][0]
+    assert suggest(run, query, "--layer", "counts")["spaces"][0]["fraction_known"] is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.h5ad"], "there is no file missing.h5ad"),
+        (["query.h5ad", "--layer", "none"], "the query has no layer 'none'"),
+    ],
+)
+def test_queries_that_cannot_be_read_are_errors(run, query: Path, arguments: list[str], message: str) -> None:
+    done = run("suggest", *arguments)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert message in done.stderr
+
+
+def test_damaged_space_in_the_cache_is_left_out(query: Path, monkeypatch, capsys) -> None:
+    from smile_zoo.cli import suggest as module
+    from smile_zoo.transfer import StoredSpace
+
+    broken = StoredSpace("broken", query.parent / "missing")
+    monkeypatch.setattr(module, "stored_spaces", lambda: [broken])
+    assert module._open_spaces() == {}
+    assert "Warning: broken is left out: " in capsys.readouterr().err
