@@ -2,8 +2,8 @@
 
 Each fragment is one line: chromosome, start, end (0-based, half-open), barcode, and the number of read pairs, which is
 ignored. As Cell Ranger ATAC and ARC do, cut sites are counted: both ends of a fragment, each in the peak it lies in. A
-fragment with both ends in a peak counts twice, and one that only spans a peak does not count. (Signac and ArchR's
-default differ: the former counts a fragment once for each peak that it overlaps.)
+fragment with both ends in a peak counts twice, and one that only spans a peak does not count. (Signac, in contrast,
+counts a fragment once for each peak that it overlaps.)
 """
 
 import csv

@@ -24,7 +24,7 @@ def suggest(run, *arguments: object) -> dict:
     ],
 )
 def test_the_space_of_the_tissue_alone_fits(run, data_folder: Path, name: str, space: str, organism: str) -> None:
-    found = suggest(run, data_folder / f"{name}.h5ad", "--cells", 150)
+    found = suggest(run, data_folder / f"{name}.h5ad", "--n-cells", 150)
     assert found["organism"] == organism
     assert found["n_sampled"] == 150
     assert [each["space"] for each in found["spaces"] if each["verdict"] == "yes"] == [space]
@@ -34,7 +34,7 @@ def test_the_space_of_the_tissue_alone_fits(run, data_folder: Path, name: str, s
 
 
 def test_cells_of_marrow_do_not_fit_the_skin_although_it_labels_them(run, data_folder: Path) -> None:
-    found = suggest(run, data_folder / "mouse_marrow_rna.h5ad", "--cells", 150)
+    found = suggest(run, data_folder / "mouse_marrow_rna.h5ad", "--n-cells", 150)
     skin = next(each for each in found["spaces"] if each["space"] == "mouse-skin")
     assert skin["mean_confidence"] > 0.7
     assert skin["fraction_known"] > 0.5

@@ -28,8 +28,7 @@ _REASON_FORMAT: dict[str, Any] = {"width": 100, "initial_indent": "    - ", "sub
 @click.option("--layer", help="Layer that holds the values [default: X].")
 @click.option("--raw", "use_raw", is_flag=True, help="Take values and features from raw.")
 @click.option(
-    "--cells",
-    "n_cells",
+    "--n-cells",
     type=click.IntRange(min=1),
     default=N_SAMPLED_CELLS,
     show_default=True,
