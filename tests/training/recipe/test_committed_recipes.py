@@ -149,14 +149,14 @@ def zoo(pbmc_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mod
 def test_a_recipe_with_new_texts_is_described_again_without_training(zoo: ModuleType, tmp_path: Path) -> None:
     path, space = tmp_path / "pbmc.toml", tmp_path / "pbmc"
     before = read_manifest(space)
-    assert zoo.is_current(path)
+    assert zoo.is_current(path, tmp_path)
     text = path.read_text("utf-8")
     text = text.replace(f'title = "{before.title}"', 'title = "Blood"').replace(before.sources[0].name, "Some cells")
     text = re.sub('intended_use = ".*"', 'intended_use = "Label any blood"', text)
     path.write_text(text, "utf-8")
-    assert not zoo.is_current(path)
+    assert not zoo.is_current(path, tmp_path)
     assert zoo.describe(path)
-    assert zoo.is_current(path)
+    assert zoo.is_current(path, tmp_path)
     manifest = read_manifest(space)
     assert (manifest.title, manifest.intended_use) == ("Blood", "Label any blood")
     names = [source.name for source in before.sources]
@@ -172,6 +172,6 @@ def test_a_recipe_with_another_setting_is_trained(zoo: ModuleType, tmp_path: Pat
     path = tmp_path / "pbmc.toml"
     path.write_text(f"{change}\n{path.read_text('utf-8')}", "utf-8")
     before = (tmp_path / "pbmc/config.json").read_bytes()
-    assert not zoo.is_current(path)
+    assert not zoo.is_current(path, tmp_path)
     assert not zoo.describe(path)
     assert (tmp_path / "pbmc/config.json").read_bytes() == before

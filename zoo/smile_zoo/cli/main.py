@@ -51,7 +51,7 @@ TRAINING = {
 
 GROUPS = {
     "Project cells": ("demo", "suggest", "project"),
-    "Understand": ("show", "doctor"),
+    "Understand": ("show", "explain", "doctor"),
     "Spaces": ("list", "search", "pull", "verify", "cache", "bundle", "catalogue"),
     "Training": ("train", "evaluate", "extend"),
     "Publishing": ("describe", "publish"),
