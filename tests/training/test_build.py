@@ -174,17 +174,24 @@ def test_the_manifest_tells_what_was_built(built: Path, counts_folder: Path, rec
     assert list(own) == [
         "ARI of clusters",
         "cLISI of labels",
+        "coverage of 90% sets",
+        "coverage of 90% sets of left-out batches",
         "iLISI of batches",
         "label transfer accuracy",
         "label transfer accuracy of left-out batches",
         "label transfer macro-F1",
         "label transfer macro-F1 of left-out batches",
+        "mean size of 90% sets",
+        "mean size of 90% sets of left-out batches",
         "silhouette by batch",
         "silhouette by label",
     ]
     assert own["label transfer accuracy"].mean > 0.8
-    left_out = {metric.n_repeats for metric in manifest.metrics if metric.name.endswith("of left-out batches")}
-    assert left_out == {1}
+    left_out = [metric for metric in manifest.metrics if metric.name.endswith("of left-out batches")]
+    assert {metric.n_repeats for metric in left_out if "sets" not in metric.name} == {1}
+    assert {metric.n_repeats for metric in left_out if "sets" in metric.name} == {2}  # folds of batches
+    assert record.label_sets
+    assert (record.label_sets.left_out, record.label_sets.n_cells) == ("batches", 180)
     assert {metric.n_repeats for metric in manifest.metrics} == {1, 2}
     assert {metric.modality for metric in manifest.metrics} == {"rna"}
     assert {"pca", "logistic regression"} <= {metric.method for metric in manifest.metrics}

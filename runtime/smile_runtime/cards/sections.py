@@ -62,8 +62,8 @@ all of their counts, using only the features that remain:
 
 _SETS = """\
 Sets of labels (`--coverage 0.9`) are measured on cells, as measured, that neither their limits nor the confidence were
-fitted to: halves of the held-out cells, and each fold of held-out batches with limits fitted to the others, as mean ±
-standard deviation over those. Logistic regression has limits fitted in the same way to its own probabilities.
+fitted to: each half of the held-out cells, and each fold of held-out batches with limits fitted to the others, as mean
+± standard deviation over these folds. Logistic regression has limits fitted alike to its own probabilities.
 """
 
 _INT8 = """\

@@ -336,7 +336,7 @@ class SourceRecord(Record, frozen=True):
 
 
 class MetricRecord(Record, frozen=True):
-    """One metric: mean and standard deviation over repeats."""
+    """One metric: mean and standard deviation over repeats; for sets of left-out batches, over folds of these."""
 
     name: Text
     """Name of the metric."""

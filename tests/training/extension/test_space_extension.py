@@ -71,6 +71,19 @@ def test_points_of_the_space_stay_and_new_ones_stand_for_as_many_cells(known: Sp
     assert ((low <= extended.reference.map) & (extended.reference.map <= high)).all()
 
 
+def test_sets_hold_the_labels_of_other_cells(known: Space, extended: Space, folder: Path) -> None:
+    """The space has three types in two batches, the extended one a fourth."""
+    cells = anndata.read_h5ad(folder / "apart.h5ad")
+    assert known.manifest.encoders["rna"].label_sets
+    assert known.manifest.encoders["rna"].label_sets.left_out == "batches"
+    for space, some in ((known, cells[cells.obs["cell_type"] != "type3"]), (extended, cells)):
+        result = smile_runtime.project(some.copy(), space, copy=True, unknown_rate=0.0, coverage=0.9)
+        assert result is not None
+        own, sets = result.obs["cell_type"].astype(str), result.obs["smile_set"].astype(str)
+        assert np.mean([label in each.split("|") for label, each in zip(own, sets, strict=True)]) > 0.87
+        assert sets.str.split("|").str.len().mean() < 2.5
+
+
 def test_labels_are_appended(extended: Space) -> None:
     fine, broad, tissue = extended.manifest.reference.label_columns
     assert fine.labels == ["type0", "type1", "type2", "type3"]
@@ -91,6 +104,10 @@ def test_calibration_is_pooled_with_that_of_left_out_cells(known: Space, extende
     assert after.similarity.n_cells == before.similarity.n_cells + 180
     assert (np.array(after.similarity.quantiles) >= np.array(before.similarity.quantiles) - 1e-9).all()
     assert after.similarity.dissimilarity == before.similarity.dissimilarity
+    assert before.label_sets
+    assert after.label_sets
+    assert after.label_sets.n_cells > before.label_sets.n_cells
+    assert (np.array(after.label_sets.limits) >= np.array(before.label_sets.limits)).all()
 
 
 def test_the_manifest_says_what_was_added(known: Space, extended: Space) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smile_runtime.manifest import CalibrationRecord, DissimilarityRecord, LabelSetRecord, MetricRecord
 from smile_runtime.mapping import LabelSets
@@ -82,7 +83,6 @@ def measure_sets_of_cells(
 ) -> Iterator[MetricRecord]:
     """Measure 90% sets of left-out cells, as measured; each half of the cells with fits to the other half.
 
-    Mean and standard deviation are those over the halves.
     Logistic regression has limits fitted in the same way to the same cells, all as measured.
     """
     splits, of_peers = [], []
@@ -90,8 +90,8 @@ def measure_sets_of_cells(
         own = _scored([measured, degraded], calibration, record)
         splits.append(_halved([*own[0], *own[1]], own[0], part))
         of_peers.append(_halved(peers.within, peers.within, part))
-    yield from _records(modality, SMILE, "", splits)
-    yield from _records(modality, LOGISTIC_REGRESSION, "", of_peers)
+    yield from _records(modality, SMILE, "", [splits])
+    yield from _records(modality, LOGISTIC_REGRESSION, "", [of_peers])
 
 
 def measure_sets_of_batches(
@@ -112,12 +112,12 @@ def measure_sets_of_batches(
         yield from _records(modality, method, of, _splits(folds))
 
 
-def _splits(folds: Sequence[Sequence[ScoredCells]]) -> list[Split]:
+def _splits(folds: Sequence[Sequence[ScoredCells]]) -> list[list[Split]]:
     """Return each fold's first cells, which are as measured, with other cells to fit the limits to."""
     if len(folds) != 1:
-        return [([*folds[:index], *folds[index + 1 :]], fold[:1]) for index, fold in enumerate(folds)]
+        return [[([*folds[:index], *folds[index + 1 :]], fold[:1])] for index, fold in enumerate(folds)]
     names = sorted(set(folds[0][0].names))
-    return [_halved(folds[0], folds[0][:1], set(names[start::2])) for start in (0, 1)]
+    return [[_halved(folds[0], folds[0][:1], set(names[start::2])) for start in (0, 1)]]
 
 
 def _halved(fitted: Sequence[ScoredCells], measured: Sequence[ScoredCells], part: set[str]) -> Split:
@@ -126,19 +126,23 @@ def _halved(fitted: Sequence[ScoredCells], measured: Sequence[ScoredCells], part
     return [others], [each.subset(are_among(each.names, part)) for each in measured]
 
 
-def _records(modality: str, method: str, of: str, splits: Sequence[Split]) -> Iterator[MetricRecord]:
-    """Yield the fraction of cells whose set holds their own label, and the mean number of labels in a set."""
-    figures = [each for split in splits if (each := _measure(*split)) is not None]
-    for name, values in zip((SET_COVERAGE, SET_SIZE), zip(*figures, strict=True), strict=False):
+def _records(modality: str, method: str, of: str, splits: Sequence[Sequence[Split]]) -> Iterator[MetricRecord]:
+    """Yield the fraction of cells whose set holds their own label, and the mean number of labels in a set.
+
+    Cells of the splits of one list are pooled; mean and standard deviation are those over lists.
+    """
+    pooled = [np.concatenate([_measure(*split) for split in some]) for some in splits]
+    means = [each.mean(axis=0) for each in pooled if len(each)]
+    for name, values in zip((SET_COVERAGE, SET_SIZE), zip(*means, strict=True), strict=False):
         yield metric_record(f"{name} {of}".strip(), modality, method, values)
 
 
-def _measure(groups: Sequence[Sequence[ScoredCells]], measured: Sequence[ScoredCells]) -> tuple[float, float] | None:
-    """Return how many sets hold their cells' own labels, and their mean size; None without cells."""
+def _measure(groups: Sequence[Sequence[ScoredCells]], measured: Sequence[ScoredCells]) -> NDArray[np.float64]:
+    """Return whether the set of each cell holds its own label, and the number of labels in it, shape ``(n, 2)``."""
     record = fit_label_sets(groups, left_out="cells")
-    if record is None or not any(len(each.own) for each in measured):
-        return None
-    rule = LabelSets.of(record, COVERAGE)
-    members = np.concatenate([rule.members(each.probability, each.nearest, each.detected) for each in measured])
-    own = np.concatenate([each.own for each in measured])
-    return float(members[np.arange(len(own)), own].mean()), float(members.sum(axis=1).mean())
+    parts = [np.zeros((0, 2))]
+    for cells in () if record is None else measured:
+        assert record is not None
+        members = LabelSets.of(record, COVERAGE).members(cells.probability, cells.nearest, cells.detected)
+        parts.append(np.stack([members[np.arange(len(cells.own)), cells.own], members.sum(axis=1)], axis=1))
+    return np.concatenate(parts)
