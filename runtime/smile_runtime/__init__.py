@@ -18,6 +18,7 @@ from smile_runtime.errors import (
     UnknownModalityError,
     ValueKindError,
 )
+from smile_runtime.imputation import ImputationSummary, impute, impute_file
 from smile_runtime.manifest import Manifest, read_manifest
 from smile_runtime.mapping import Reference
 from smile_runtime.projection import ArrayProjection, project, project_arrays, project_file
@@ -31,6 +32,7 @@ __all__ = [
     "Encoder",
     "FeatureMatchError",
     "FormatVersionError",
+    "ImputationSummary",
     "IntegrityError",
     "Manifest",
     "OutputError",
@@ -46,6 +48,8 @@ __all__ = [
     "TrainingError",
     "UnknownModalityError",
     "ValueKindError",
+    "impute",
+    "impute_file",
     "open_space",
     "project",
     "project_arrays",

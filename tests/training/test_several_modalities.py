@@ -140,7 +140,7 @@ def test_a_student_added_later_touches_nothing(two: Path, folder: Path, tmp_path
     assert before == {path.relative_to(two): sha256_file(path) for path in two.rglob("*") if path.is_file()}
     folders = ("onnx", "first", "features", "parity", "training", "reference")
     kept = [name for name in before if name.parts[0] in folders]
-    assert len(kept) == 13  # six of each encoder, and the points
+    assert len(kept) == 15  # six of each encoder, the points, and expected values of either modality for the other
     for name in kept:
         assert sha256_file(tmp_path / "three" / name) == before[name], name
     grown = smile_runtime.open_space(tmp_path / "three", device="cpu")

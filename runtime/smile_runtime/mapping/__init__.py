@@ -2,6 +2,7 @@
 
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
 from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, in_units, measure
+from smile_runtime.mapping.expected_values import ExpectedValues, read_expected_values, write_expected_values
 from smile_runtime.mapping.label_profiles import LabelProfiles, read_profiles, write_profiles
 from smile_runtime.mapping.label_transfer import are_undetermined, neighbor_weights, transfer_labels
 from smile_runtime.mapping.mixing import MAX_MIXING_CELLS, batch_mixing
@@ -17,6 +18,7 @@ __all__ = [
     "UNKNOWN",
     "UNKNOWN_RATE",
     "CellValues",
+    "ExpectedValues",
     "LabelProfiles",
     "Measures",
     "Records",
@@ -33,6 +35,7 @@ __all__ = [
     "mean_distance",
     "measure",
     "neighbor_weights",
+    "read_expected_values",
     "read_points",
     "read_profiles",
     "record_dtype",
@@ -40,6 +43,7 @@ __all__ = [
     "similarity_of",
     "transfer_labels",
     "weigh_evidence",
+    "write_expected_values",
     "write_points",
     "write_profiles",
 ]

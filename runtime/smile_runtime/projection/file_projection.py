@@ -1,7 +1,8 @@
 """Projection from file to file: streamed, and written completely or not at all."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from smile_runtime.encoder import DEFAULT_BATCH_SIZE
+from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
 from smile_runtime.errors import OutputError
 from smile_runtime.features import words_of_kind
 from smile_runtime.formats import files_of
@@ -20,8 +21,9 @@ from smile_runtime.projection.encoder_query import kind_of_encoder
 from smile_runtime.projection.finish import finish_projection
 from smile_runtime.projection.preparation import PreparedProjection, ProjectionOptions, prepare
 from smile_runtime.projection.streaming import Progress, project_rows, rows_per_read
-from smile_runtime.query import MatrixLocation, open_query, require_cell_names, require_tables
+from smile_runtime.query import FileQuery, MatrixLocation, open_query, require_cell_names, require_tables
 from smile_runtime.results import (
+    Projection,
     ProjectionSummary,
     ResumableResults,
     is_finished,
@@ -142,28 +144,43 @@ def project_file(
         )
     require_free(output, force=force, replaceable=replaceable)
     encoder = space.encoder(modality)
-    synonyms = words_of_kind(kind_of_encoder(space, encoder))
     with (
         unfinished_folder(output, resume=resume, force=force, replaceable=replaceable) as folder,
-        open_query(query, encoder.modality, folder, encoder.features.ids, table=table, synonyms=synonyms) as stored,
+        open_encoder_query(query, space, encoder, folder, table=table) as stored,
     ):
         require_kind(stored, output, only_embedding=only_embedding)
         batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}
         require_cell_names(stored)
         if not only_embedding:
             require_tables(stored)
-        prepared = prepare(stored, space, options)
-        with _resumable_results(folder, query, stored.table, space, options, prepared) as results:
-            matrix = prepared.matrix
-            if len(results):
-                progress(len(results), matrix.shape[0])
-            project_rows(matrix, prepared.projector, results, progress=progress, n_read=rows_per_read(matrix))
-            projection = finish_projection(space, prepared.projector, results)
+        with project_stored(stored, space, options, folder, progress) as projection:
             stated = _options_text(space, options, table, only_embedding=only_embedding)
             projection = replace(projection, provenance={**projection.provenance, "options": stated})
             summary = summarize_projection(projection, stored.obs_names, batches, n_sample)
             write_output(stored, projection, key_added, folder / output.name, only_embedding=only_embedding)
     return summary
+
+
+def open_encoder_query(
+    query: Path, space: Space, encoder: Encoder, scratch: Path, *, table: str | None = None
+) -> AbstractContextManager[FileQuery]:
+    """Open a query file for an encoder of a space; arguments and errors are those of `open_query`."""
+    synonyms = words_of_kind(kind_of_encoder(space, encoder))
+    return open_query(query, encoder.modality, scratch, encoder.features.ids, table=table, synonyms=synonyms)
+
+
+@contextmanager
+def project_stored(
+    stored: FileQuery, space: Space, options: ProjectionOptions, folder: Path, progress: Progress
+) -> Iterator[Projection]:
+    """Project an open query file, and yield the projection, whose results are saved in a folder meanwhile."""
+    prepared = prepare(stored, space, options)
+    with _resumable_results(folder, stored.source, stored.table, space, options, prepared) as results:
+        matrix = prepared.matrix
+        if len(results):
+            progress(len(results), matrix.shape[0])
+        project_rows(matrix, prepared.projector, results, progress=progress, n_read=rows_per_read(matrix))
+        yield finish_projection(space, prepared.projector, results)
 
 
 def is_projected(
