@@ -119,5 +119,9 @@ def _choose_record(space: Space, modality_to: str, modality_from: str | None) ->
     queries = "" if modality_from is None else f" for queries of {modality_from}"
     raise UnknownModalityError(
         f"the space {space.name} has no expected values of {modality_to!r}{queries}; "
-        + (f"it has: {known}" if known else "it has none; they need a space that was trained on cells measured twice")
+        + (
+            f"it has: {known}"
+            if known
+            else "it imputes nothing; that needs a space that was trained on cells measured in two modalities"
+        )
     )

@@ -25,6 +25,8 @@ IRREGULAR = {
     "data_folder": "--data",
     "local_dir": "--to",
     "modalities": "--modality",
+    "modality_from": "--from",
+    "modality_to": "--to",
     "on_hub": "--hub",
     "reports": "--report",
     "use_raw": "--raw",
@@ -34,6 +36,7 @@ PYTHON_ONLY = {"copy"}
 """Arguments of functions that no command calls."""
 FUNCTIONS = {
     "bundle": [pack],
+    "impute": [smile_runtime.impute_file, smile_zoo.load],
     "project": [smile_runtime.project_file, smile_zoo.load],
     "publish": [smile_zoo.publish],
     "pull": [smile_zoo.pull, unpack],

@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 from smile_training.evaluation.metrics import Floats
 from smile_training.evaluation.paired_interval import INTERVAL, N_DRAWS
 
+_ROUNDING = 1e-6
+"""Difference, as a fraction of a value, that may be due to rounding."""
+
 
 def correlations(measured: Floats, predicted: Floats, weights: Floats | None = None) -> Floats:
     """Return the weighted Pearson correlation of each feature over cells.
@@ -86,11 +89,17 @@ def correlation_lead(measured: Floats, own: Floats, other: Floats, *, seed: int 
 
 
 def _centered(values: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Return values less the mean of each feature, so that no variance is a difference of large numbers; 0 for NaN."""
-    mean = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    return np.where(known, values - mean, 0.0)
+    """Return values less the mean of each feature, so that no variance is a difference of large numbers.
+
+    They are 0 if they are missing, or if a feature varies by no more than rounding.
+    """
+    mean = np.where(known, values, 0).sum(axis=0, dtype=np.float64) / np.maximum(known.sum(axis=0), 1)
+    centered = np.where(known, values - mean, 0.0)
+    centered[:, np.abs(centered).max(axis=0, initial=0) <= _ROUNDING * np.abs(mean)] = 0.0
+    return centered
 
 
 def _varies(variance: Floats, centered: Floats) -> NDArray[np.bool_]:
-    """Return whether a variance is more than rounding."""
-    return variance > 1e-9 * np.maximum(np.square(centered).max(axis=0, initial=0), 1e-12)
+    """Return whether a variance, the difference of two sums over centered values, is more than rounding."""
+    largest: Floats = np.square(centered).max(axis=0, initial=0)
+    return variance > _ROUNDING**2 * largest

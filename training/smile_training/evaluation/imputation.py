@@ -25,8 +25,6 @@ from smile_training.reference import (
 
 IMPUTATION = "correlation of imputed values"
 N_NEIGHBORS_KNN = 15
-MIN_TRAINING_PAIRS = 30
-"""Fewest training cells measured in both modalities from which values are imputed."""
 MIN_MEASURED_CELLS = 50
 """Fewest left-out cells on which features are compared: the standard error of a correlation of 0 is then 0.14."""
 
@@ -92,7 +90,7 @@ class ImputationLog:
             one, other = pair.modality_from, pair.modality_to
             rows, others = fold.train.pairs(one, other)
             asked, _ = fold.left_out.pairs(one, other)
-            if len(rows) < MIN_TRAINING_PAIRS or len(asked) == 0:
+            if len(rows) < N_NEIGHBORS_KNN or len(asked) == 0:
                 continue
             settings, n_neighbors = self._recipe.modalities[other].preprocessing, self._recipe.reference.n_neighbors
             values = fit_expected_values(

@@ -29,6 +29,7 @@ BUILT_IN = {
     "demo": "Project packaged example cells into a SPACE.",
     "describe": "Change what a space DIRECTORY states about itself, without training it again.",
     "doctor": "Show what is installed and which devices work.",
+    "impute": "Write values of another modality that are expected of the cells of QUERY.",
     "list": "List the spaces in the catalogue, by organism and tissue.",
     "project": "Project the cells of QUERY into SPACE and label them.",
     "publish": "Publish a space DIRECTORY on the Hugging Face Hub as REPO.",
