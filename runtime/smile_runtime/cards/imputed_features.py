@@ -1,5 +1,7 @@
 """Section of a card on the values of other modalities that a space imputes."""
 
+from collections.abc import Iterable
+
 from smile_runtime.cards.markdown import escaped
 from smile_runtime.cards.tables import markdown_table
 from smile_runtime.manifest import ImputationRecord, Manifest
@@ -15,8 +17,13 @@ better than by their mean are not imputed.
 
 def imputed_features(manifest: Manifest) -> str:
     """Return how well each feature is imputed; empty if the space imputes nothing."""
-    tables = [_table(record) for record in manifest.imputations or ()]
-    return "\n".join([_EXPLANATION, *tables]) if tables else ""
+    records = manifest.imputations or ()
+    return f"{_EXPLANATION}\n{imputation_tables(records)}" if records else ""
+
+
+def imputation_tables(records: Iterable[ImputationRecord]) -> str:
+    """Return one table of features for each record."""
+    return "\n".join(map(_table, records))
 
 
 def imputation_text(record: ImputationRecord) -> str:
