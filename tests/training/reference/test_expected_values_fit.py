@@ -1,10 +1,12 @@
 """Expected values at points: the means of the cells near them, in the unit of the preprocessing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy
 
-from smile_runtime.mapping import Reference
+from smile_runtime.mapping import ExpectedValues, Reference
 from smile_training.data import Cells, Dataset
 from smile_training.recipe import PreprocessingSettings
 from smile_training.reference import expected_values_fit
@@ -98,6 +100,25 @@ def test_a_point_with_next_to_no_weight_has_no_values():
         n_neighbors=2,
     )
     assert list(found.point) == [0]
+
+
+def test_the_means_are_corrected_for_being_averaged_twice():
+    rng = np.random.default_rng(0)
+    position, asked, embedding = (rng.normal(size=(n, 6)).astype(np.float32) for n in (500, 300, 40))
+    for each in (position, asked, embedding):
+        each /= np.linalg.norm(each, axis=1, keepdims=True)
+    points = replace(reference(*[0] * 40), embedding=embedding)
+    names = [f"c{each}" for each in range(500)]
+    value = cells(position[:, :1], names)  # the first coordinate
+    dataset = Dataset({"rna": cells(np.ones((500, 1)), names), "adt": value})
+
+    found = fit_expected_values(
+        dataset, {"rna": position}, points, NUMBERS, modality_from="rna", modality_to="adt", n_neighbors=15
+    )
+    weights = expected_values_fit._weights(position, points, 15)
+    means = ExpectedValues(point=np.arange(40), value=expected_values_fit._means(weights, value.raw)[1])
+    error, error_of_means = (np.square(each.at(asked, points, 15) - asked[:, :1]).mean() for each in (found, means))
+    assert error < 0.5 * error_of_means
 
 
 @pytest.mark.parametrize(

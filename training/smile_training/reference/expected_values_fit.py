@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, identity
+from scipy.sparse.linalg import splu
 
 from smile_runtime.arrays import dense
 from smile_runtime.encoder import Preprocessing
@@ -16,6 +17,14 @@ MAX_IMPUTED_FEATURES = 500
 """Most features of a modality that is imputed: enough for panels of surface proteins, and for 1,000 points 2 MB."""
 MIN_POINT_CELLS = 0.5
 """Sum of the weights of a point's cells below which it has no values, because all of its cells lie elsewhere."""
+
+RIDGE_CELLS = 1.0
+"""Penalty of a correction of a point's mean, in cells: the mean counts as one more cell.
+
+Mean correlation over the proteins of left-out cells of pbmc-proteins: 0.826 without correction, 0.836 with a penalty of
+1, 0.838 with 0.3, 0.830 with 10; 0.842 for the 15 nearest cells in the space. With landmarks of 800 of these cells, all
+are within 0.001.
+"""
 
 
 def expected_values_name(modality_from: str, modality_to: str) -> str:
@@ -69,7 +78,8 @@ def fit_expected_values(
     """Fit the expected values of one modality for queries of another.
 
     Each cell measured in both is assigned to its nearest points by the weights of their votes for a label, and a point
-    has the weighted mean of its cells.
+    gets the weighted mean of its cells. As a query is a mean of points again, its values would vary too little; so the
+    means are corrected by a ridge regression of what they lack in these cells.
 
     Parameters
     ----------
@@ -88,19 +98,43 @@ def fit_expected_values(
     """
     rows, others = dataset.pairs(modality_from, modality_to)
     value = imputed_values(dataset.cells[modality_to].subset(others), settings)  # (n_pairs, n_features)
-    voting = _voting_points(points, modality_from)
-    voters = points.select_points(voting)
-    neighbors = find_nearest_neighbors(embedding[modality_from][rows], voters.embedding, n_neighbors)
-    weights = neighbor_weights(neighbors, voters)
-    starts = np.arange(len(rows) + 1) * weights.shape[1]
-    shape = (len(rows), len(voters))
-    of_point = csr_matrix((weights.ravel(), neighbors.indices.ravel(), starts), shape=shape).T.astype(np.float64)
+    cells = embedding[modality_from][rows]
+    point = _voting_points(points, modality_from)
+    total, mean = _means(_weights(cells, points.select_points(point), n_neighbors), value)
+    known = (total >= MIN_POINT_CELLS).any(axis=1)
+    weights = _weights(cells, points.select_points(point[known]), n_neighbors)  # as for a query
+    typical = np.where(total >= MIN_POINT_CELLS, mean, _means(np.ones((len(rows), 1)), value)[1])[known]
+    expected = np.where(total >= MIN_POINT_CELLS, mean, np.nan)[known] + _correction(weights, value, typical)
+    return ExpectedValues(point=point[known], value=expected.astype(np.float32))
+
+
+def _weights(embedding: NDArray[np.float32], points: Reference, n_neighbors: int) -> csr_matrix:
+    """Return the weight of each point for each cell, shape ``(n_cells, n_points)``, rows summing to 1."""
+    neighbors = find_nearest_neighbors(embedding, points.embedding, n_neighbors)
+    weights = neighbor_weights(neighbors, points).astype(np.float64)
+    starts = np.arange(len(embedding) + 1) * weights.shape[1]
+    return csr_matrix((weights.ravel(), neighbors.indices.ravel(), starts), shape=(len(embedding), len(points)))
+
+
+def _means(
+    weights: csr_matrix | NDArray[np.float64], value: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sum of the weights of the cells that measured a feature, and their mean, ``(n_points, n_features)``.
+
+    The mean is 0 if no cell measured the feature.
+    """
     measured = ~np.isnan(value)
-    total = of_point @ measured.astype(np.float64)  # (n_points, n_features)
-    sums = of_point @ np.where(measured, value, 0).astype(np.float64)
-    mean = np.divide(sums, total, out=np.full_like(sums, np.nan), where=total >= MIN_POINT_CELLS)
-    known = ~np.isnan(mean).all(axis=1)
-    return ExpectedValues(point=voting[known], value=mean[known].astype(np.float32))
+    total = weights.T @ measured.astype(np.float64)
+    sums = weights.T @ np.where(measured, value, 0).astype(np.float64)
+    return total, np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
+
+
+def _correction(weights: csr_matrix, value: NDArray[np.float32], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what to add to the means of points, shape ``(n_points, n_features)``, by ridge regression."""
+    residual = np.where(np.isnan(value), 0, value - weights @ mean)  # (n_cells, n_features)
+    gram = weights.T @ weights + RIDGE_CELLS * identity(weights.shape[1])
+    correction: NDArray[np.float64] = splu(gram.tocsc()).solve(weights.T @ residual)
+    return correction
 
 
 def _voting_points(points: Reference, modality: str) -> NDArray[np.int64]:
