@@ -17,6 +17,7 @@ from smile_runtime.errors import RecipeError
 from smile_runtime.io.atomic_files import sha256_file
 from smile_training.build import build_space
 from smile_training.cli import evaluate
+from smile_training.evaluation import imputation, splits
 from smile_training.extension import extend_space
 from smile_training.recipe.read import resolve_recipe
 from smile_training.recipe.records import Recipe
@@ -170,6 +171,28 @@ def test_imputation_is_measured_beside_nearest_neighbors(two: Path) -> None:
     assert "| feature | correlation | of nearest neighbors | imputed |" in card
 
 
+def test_features_measured_on_a_sample_are_imputed_if_they_are_selected_from_all_cells(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(splits, "MAX_SAMPLE_CELLS", 119)
+    monkeypatch.setattr(splits, "SAMPLE_FOLDS", 2)
+    monkeypatch.setattr(imputation, "MIN_MEASURED_CELLS", 20)
+    tables = {
+        name: {
+            "data": {"path": f"{name}.h5ad", "source": SOURCE, "label_key": "type", "n_top_features": 15},
+            "stem": {"n_components": 6},
+        }
+        for name in ("rna", "adt")
+    }
+    settings = {"n_landmarks": 20, "folds": 2, "repeats": 1, "map_method": "tsne", "evaluation": "sample"}
+    manifest = build_space(
+        recipe(modalities=tables, reference=settings), tmp_path / "sampled", data_folder=folder, device="cpu"
+    )
+    adt = next(record for record in manifest.imputations if record.modality_to == "adt")
+    assert 0 < len(adt.features) <= 15  # of 20
+    smile_runtime.open_space(tmp_path / "sampled", device="cpu").check_contents()
+
+
 def test_a_student_added_later_touches_nothing(two: Path, folder: Path, tmp_path: Path) -> None:
     before = {path.relative_to(two): sha256_file(path) for path in two.rglob("*") if path.is_file()}
     space = smile_runtime.open_space(two, device="cpu")
@@ -320,6 +343,7 @@ def test_a_composition_is_extended_in_the_modality_that_is_named(two: Path, fold
     manifest = extend_space(space, [tmp_path / "rna.h5ad"], tmp_path / "x", labels="type", modality="rna")
     extended = smile_runtime.open_space(tmp_path / "x", device="cpu")
     extended.check_contents()
+    assert extended.manifest.imputations == space.manifest.imputations
     for name in ("rna", "adt"):
         before, after = space.profiles(name), extended.profiles(name)
         assert before is not None

@@ -468,10 +468,18 @@ def _space_contents(
 def _imputations(
     evaluation: Evaluation, builder: SpaceBuilder, points: Reference, embedding: Mapping[str, NDArray[np.float32]]
 ) -> list[tuple[ImputationRecord, ExpectedValues]]:
-    """Return the expected values of the features that the evaluation found to be predicted."""
+    """Return the expected values of the features that the evaluation found to be predicted.
+
+    Of features that were measured on a sample, those that are selected from all cells are kept.
+    """
     recipe, dataset = builder.recipe, builder.dataset
     imputations = []
-    for record in evaluation.imputations:
+    for measured in evaluation.imputations:
+        names = dataset.cells[measured.modality_to].features
+        features = [feature for feature in measured.features if feature.id in names]
+        record = msgspec.structs.replace(measured, features=features)
+        if not record.predicted:
+            continue
         values = fit_expected_values(
             dataset,
             embedding,
@@ -481,7 +489,6 @@ def _imputations(
             modality_to=record.modality_to,
             n_neighbors=recipe.reference.n_neighbors,
         )
-        column_of = {name: column for column, name in enumerate(dataset.cells[record.modality_to].features)}
-        columns = np.array([column_of[feature.id] for feature in record.predicted], np.intp)
+        columns = np.array([names.index(feature.id) for feature in record.predicted], np.intp)
         imputations.append((record, values.select_features(columns)))
     return imputations

@@ -7,10 +7,10 @@ from smile_runtime.cards.tables import markdown_table
 from smile_runtime.manifest import ImputationRecord, Manifest
 
 _EXPLANATION = """\
-`smile-zoo impute` gives cells values of another modality: the mean of their nearest reference points, each of which has
-the mean of the training cells near it. They are typical of such cells and no measurement: differences among cells near
-the same points are lost. The tables give the correlation of expected and measured values over cells that were left out
-of training, beside that of the mean of the 15 nearest training cells by PCA or LSI. Features that were not predicted
+`smile-zoo impute` gives cells values of another modality: the mean of their nearest reference points, whose values come
+from the training cells near them. They are typical of such cells and no measurement: differences among cells near the
+same points are lost. The tables give the correlation of expected and measured values over cells that were left out of
+training, beside that of the mean of the 15 nearest training cells by PCA or LSI. Features that were not predicted
 better than by their mean are not imputed.
 """
 

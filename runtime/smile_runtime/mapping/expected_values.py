@@ -18,14 +18,14 @@ _ARRAY_TYPES = {"point": np.int64, "value": np.float32}
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ExpectedValues:
-    """Mean values of another modality at those points of a reference of whose cells it was measured.
+    """Values of another modality at those points of a reference near which cells were measured in both modalities.
 
     Attributes
     ----------
     point
         Rows of the points in the reference, ascending, shape ``(m,)``.
     value
-        Mean values, shape ``(m, n_features)``; NaN for a feature that was measured in no cell of a point.
+        Values, shape ``(m, n_features)``; NaN for a feature that was measured in no cell of a point.
     """
 
     point: NDArray[np.int64]

@@ -12,6 +12,8 @@ import smile_runtime
 from smile_runtime import OutputError, QueryError, Space, UnknownModalityError, open_space
 from smile_runtime.imputation import file_imputation
 from smile_runtime.mapping import find_nearest_neighbors, neighbor_weights
+from smile_runtime.projection import file_projection
+from smile_runtime.results import resumable_results
 
 
 @pytest.fixture
@@ -152,6 +154,28 @@ def test_nothing_is_left_of_an_imputation_that_fails(space: Space, counts: annda
     with pytest.raises(QueryError):
         smile_runtime.impute_file(tmp_path / "query.h5ad", space, tmp_path / "proteins.h5ad", modality_to="adt")
     assert not list(tmp_path.glob("proteins.h5ad*"))
+
+
+def test_an_interrupted_imputation_resumes(
+    space: Space, cells: anndata.AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_projection, "rows_per_read", lambda _matrix: 7)
+    monkeypatch.setattr(resumable_results, "SAVE_INTERVAL_SECONDS", -1.0)
+    cells.write_h5ad(tmp_path / "query.h5ad")
+    arguments = tmp_path / "query.h5ad", space, tmp_path / "proteins.h5ad"
+
+    def interrupt(_n: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        smile_runtime.impute_file(*arguments, modality_to="adt", progress=interrupt)
+    with pytest.raises(OutputError, match="holds the results of an interrupted projection; resume it or start again"):
+        smile_runtime.impute_file(*arguments, modality_to="adt")
+    done: list[int] = []
+    smile_runtime.impute_file(*arguments, modality_to="adt", resume=True, progress=lambda n, _total: done.append(n))
+    assert done == [7, 7, 7, 7, 2]
+    resumed = anndata.read_h5ad(tmp_path / "proteins.h5ad").X
+    np.testing.assert_allclose(resumed, smile_runtime.impute(cells, space, modality_to="adt").X, rtol=1e-4)
 
 
 def test_the_values_of_a_changed_file_are_refused(imputing_copy: Path, counts: anndata.AnnData) -> None:

@@ -12,7 +12,7 @@ from smile_runtime.mapping import Reference
 from smile_training.data import Dataset, Fold
 from smile_training.evaluation.correlation import correlation_lead, correlations, explained_variance
 from smile_training.evaluation.fitted_baselines import FittedBaselines
-from smile_training.evaluation.metric_log import SMILE, Embeddings, metric_record
+from smile_training.evaluation.metric_log import SMILE, metric_record
 from smile_training.evaluation.metrics import Floats
 from smile_training.recipe import Recipe
 from smile_training.reference import (
@@ -65,8 +65,8 @@ class ImputationLog:
         repeat: int,
         fold: Fold,
         *,
-        train: Embeddings,
-        left_out: Embeddings,
+        train: Mapping[str, NDArray[np.float32]],
+        left_out: Mapping[str, NDArray[np.float32]],
         points: Reference,
         fitted: Mapping[str, FittedBaselines],
     ) -> None:
