@@ -6,8 +6,9 @@ from pathlib import Path
 import msgspec
 
 from smile_runtime.cards.comparison import behind_baselines
+from smile_runtime.cards.imputed_features import imputation_tables
 from smile_runtime.cards.tables import metric_table
-from smile_runtime.manifest import MetricRecord
+from smile_runtime.manifest import ImputationRecord, MetricRecord
 from smile_training.recipe.read import read_recipe
 from smile_training.recipe.records import Recipe
 
@@ -47,6 +48,10 @@ studies, degraded cells and doublets, over 3 seeds with ranges.
 in such cross-validations. If a recipe pairs cells by label, its silhouettes and ARI benefit from the labels, which the
 baselines did not see.
 
+The correlation of imputed values is that of expected and measured values over left-out cells that were measured in both
+modalities, the mean over all features, each averaged over repeats ([imputation](imputation.md)); `adt from rna` are
+surface proteins expected for RNA. Its baseline is the mean of the 15 nearest training cells by the same components.
+
 The following commands produce the figures: the first once for each recipe, the second for this page. For
 `mouse-cortex-paired-tag-simulated`, add `--onto` with the space without the simulated marks: that space is its teacher,
 which has seen the RNA of the left-out cells.
@@ -77,10 +82,18 @@ def about(recipe: Recipe, metrics: list[MetricRecord]) -> str:
     return text + (f" **Simulated: {', '.join(recipe.simulated)}.**" if recipe.simulated else "")
 
 
+def imputed(name: str) -> str:
+    """Return the correlations of the features that a committed recipe imputes; empty if there are none."""
+    figures = json.loads((RECIPES / f"{name}.json").read_text("utf-8"))
+    records = msgspec.convert(figures.get("imputations", []), list[ImputationRecord])
+    return f"\nImputed values, {imputation_tables(records)}" if records else ""
+
+
 def page() -> str:
     """Return the page as Markdown."""
     sections = [
-        f"\n## {recipe.name}\n\n{about(recipe, metrics)}\n\n{metric_table(metrics)}" for recipe, metrics in committed()
+        f"\n## {recipe.name}\n\n{about(recipe, metrics)}\n\n{metric_table(metrics)}{imputed(recipe.name)}"
+        for recipe, metrics in committed()
     ]
     return "".join([_HEAD, *sections])
 

@@ -13,6 +13,9 @@ import pandas as pd
 import pytest
 import scipy
 
+from smile_runtime.io.atomic_files import sha256_file
+from smile_runtime.mapping.expected_values import ExpectedValues, write_expected_values
+
 ROOT = Path(__file__).parents[1]
 PBMC = ROOT / "zoo/smile_zoo/spaces/pbmc"
 
@@ -53,6 +56,26 @@ def int8_copy(pbmc_copy: Path) -> Path:
     figures = {"mean_cosine": 0.9995, "lowest_cosine": 0.9912, "label_agreement": 0.9971, "n_cells": 388}
     document["encoders"]["rna"]["int8"] = {"graph": name, **figures, "parity_cosine": 0.99991}
     document["files"][name] = document["files"]["onnx/rna.onnx"]
+    (pbmc_copy / "config.json").write_text(json.dumps(document), "utf-8")
+    return pbmc_copy
+
+
+@pytest.fixture
+def imputing_copy(pbmc_copy: Path) -> Path:
+    """A copy of the packaged space that imputes two surface proteins of three; the values at its points are random."""
+    name, rng = "reference/adt_from_rna.safetensors", np.random.default_rng(0)
+    document = json.loads((pbmc_copy / "config.json").read_text("utf-8"))
+    point = np.arange(0, document["reference"]["n_points"], 2)
+    values = ExpectedValues(point=point, value=rng.normal(size=(len(point), 2)).astype(np.float32))
+    write_expected_values(values, pbmc_copy / name)
+    correlations = {"CD3": (0.8, 0.7, 0.6), "IgG": (0.1, 0.2, -0.1), "CD19": (0.5, 0.6, 0.2)}
+    features = [
+        dict(zip(("id", "correlation", "correlation_knn", "explained"), (protein, *each), strict=True))
+        for protein, each in correlations.items()
+    ]
+    record = {"modality_from": "rna", "modality_to": "adt", "values": name, "unit": "centered log ratio"}
+    document["imputations"] = [{**record, "features": features, "n_cells": 1000}]
+    document["files"][name] = {"sha256": sha256_file(pbmc_copy / name), "size": (pbmc_copy / name).stat().st_size}
     (pbmc_copy / "config.json").write_text(json.dumps(document), "utf-8")
     return pbmc_copy
 

@@ -19,6 +19,7 @@ from smile_runtime.errors import (
     ValueKindError,
 )
 from smile_runtime.explanation import Explanation, explain
+from smile_runtime.imputation import ImputationSummary, impute, impute_file
 from smile_runtime.manifest import Manifest, read_manifest
 from smile_runtime.mapping import Reference
 from smile_runtime.projection import ArrayProjection, project, project_arrays, project_file
@@ -33,6 +34,7 @@ __all__ = [
     "Explanation",
     "FeatureMatchError",
     "FormatVersionError",
+    "ImputationSummary",
     "IntegrityError",
     "Manifest",
     "OutputError",
@@ -49,6 +51,8 @@ __all__ = [
     "UnknownModalityError",
     "ValueKindError",
     "explain",
+    "impute",
+    "impute_file",
     "open_space",
     "project",
     "project_arrays",

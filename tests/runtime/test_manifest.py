@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from smile_runtime import FormatVersionError, IntegrityError, SpaceError, SpaceNotFoundError, read_manifest
+from smile_runtime import (
+    FormatVersionError,
+    IntegrityError,
+    SpaceError,
+    SpaceNotFoundError,
+    open_space,
+    read_manifest,
+)
 from smile_runtime.manifest import (
     FORMAT_VERSION,
     MAX_MANIFEST_BYTES,
@@ -302,3 +309,52 @@ def test_safe_file_name_is_accepted(name):
 def test_large_manifest_is_rejected(content):
     with pytest.raises(SpaceError, match=r"config\.json has more than 20,000,000 bytes, which no manifest needs"):
         parse_manifest(content + b" " * MAX_MANIFEST_BYTES, "config.json")
+
+
+@pytest.fixture
+def imputing(imputing_copy: Path) -> dict:
+    """The manifest of a space that imputes surface proteins."""
+    return json.loads((imputing_copy / "config.json").read_text("utf-8"))
+
+
+def test_features_are_imputed_if_they_are_predicted_better_than_by_their_mean(imputing):
+    (record,) = parse(imputing).imputations
+    assert [feature.id for feature in record.predicted] == ["CD3", "CD19"]
+    imputing["imputations"][0]["features"][0]["correlation"] = -0.1
+    (record,) = parse(imputing).imputations
+    assert [feature.id for feature in record.predicted] == ["CD19"]
+
+
+def test_expected_values_are_pulled_with_the_encoder_of_the_query(imputing):
+    imputing["encoders"]["adt"] = json.loads(
+        json.dumps(imputing["encoders"]["rna"]).replace("/rna.", "/adt.").replace("profiles/rna", "profiles/adt")
+    )
+    for name in [name for name in imputing["files"] if "/rna." in name]:
+        imputing["files"][name.replace("/rna.", "/adt.")] = imputing["files"][name]
+    manifest, name = parse(imputing), "reference/adt_from_rna.safetensors"
+    assert name in manifest.select()
+    assert name in manifest.select(["rna"])
+    assert name not in manifest.select(["adt"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda records: records.append(records[0]), "expected values of adt from rna twice"),
+        (lambda records: records[0].update(modality_from="atac"), "values of adt from atac, which has no encoder"),
+        (lambda records: records[0].update(features=records[0]["features"][1:2]), "of which no feature is predicted"),
+        (lambda records: records[0]["features"].append(records[0]["features"][0]), "'CD3' twice in adt from rna"),
+        (lambda records: records[0].update(features=[]), "length >= 1"),
+    ],
+)
+def test_expected_values_that_contradict_the_manifest_are_refused(imputing, change, message):
+    change(imputing["imputations"])
+    with pytest.raises(SpaceError, match=message):
+        parse(imputing)
+
+
+def test_expected_values_without_a_digest_are_refused(imputing_copy, imputing):
+    del imputing["files"]["reference/adt_from_rna.safetensors"]
+    (imputing_copy / "config.json").write_text(json.dumps(imputing), "utf-8")
+    with pytest.raises(IntegrityError, match=r"uses reference/adt_from_rna\.safetensors without its sha256"):
+        open_space(imputing_copy, device="cpu")

@@ -17,6 +17,7 @@ from smile_runtime.errors import RecipeError
 from smile_runtime.io.atomic_files import sha256_file
 from smile_training.build import build_space
 from smile_training.cli import evaluate
+from smile_training.evaluation import imputation, splits
 from smile_training.extension import extend_space
 from smile_training.recipe.read import resolve_recipe
 from smile_training.recipe.records import Recipe
@@ -130,6 +131,68 @@ def test_the_card_says_which_modality_to_name(two: Path) -> None:
     assert 'smile_runtime.project(adata, space, modality="rna")' in card
 
 
+def test_expected_values_are_those_of_the_cells_near_each_point(two: Path, folder: Path) -> None:
+    space = smile_runtime.open_space(two, device="cpu")
+    space.check_contents()
+    record = next(each for each in space.manifest.imputations if each.modality_to == "adt")
+    assert (record.modality_from, record.n_cells, len(record.features)) == ("rna", 80, 20)
+    assert 5 < len(record.predicted) < 20
+    assert record.unit.startswith("centered log ratio")
+    values = space.expected_values(record)
+    assert set(space.reference.modality[values.point]) == {0}  # points of the RNA
+
+    rna, adt = (anndata.read_h5ad(folder / f"{name}.h5ad") for name in ("rna", "adt"))
+    imputed = smile_runtime.impute(rna, space, modality_to="adt", unknown_rate=0)
+    assert list(imputed.var_names) == [feature.id for feature in record.predicted]
+    geometric_mean = np.exp(np.log1p(adt.X).mean(axis=1, keepdims=True))
+    measured = np.log1p(adt.X / geometric_mean)[:, adt.var_names.get_indexer(imputed.var_names)]
+    for kind in ("type0", "type1", "type2"):
+        np.testing.assert_allclose(
+            imputed.X[imputed.obs["type"] == kind].mean(axis=0),
+            measured[adt.obs["type"] == kind].mean(axis=0),
+            atol=0.25,
+        )
+    correlation = [np.corrcoef(imputed.X[:80, each], measured[:, each])[0, 1] for each in range(imputed.n_vars)]
+    assert np.mean(correlation) > imputed.var["correlation"].mean() > 0.3  # these cells were not left out
+
+
+def test_imputation_is_measured_beside_nearest_neighbors(two: Path) -> None:
+    manifest = smile_runtime.read_manifest(two)
+    metrics = {each.method: each for each in manifest.metrics if each.name == "correlation of imputed values"}
+    assert set(metrics) == {"smile", "pca"}
+    record = next(each for each in manifest.imputations if each.modality_to == "rna")
+    assert metrics["smile"].modality == "rna from adt"  # the last one
+    for method, field in (("smile", "correlation"), ("pca", "correlation_knn")):
+        assert metrics[method].mean == pytest.approx(np.mean([getattr(each, field) for each in record.features]))
+    low, high = metrics["pca"].lead
+    assert low < metrics["smile"].mean - metrics["pca"].mean < high
+    card = (two / "README.md").read_text("utf-8")
+    assert "adt from rna: " in card
+    assert "| feature | correlation | of nearest neighbors | imputed |" in card
+
+
+def test_features_measured_on_a_sample_are_imputed_if_they_are_selected_from_all_cells(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(splits, "MAX_SAMPLE_CELLS", 119)
+    monkeypatch.setattr(splits, "SAMPLE_FOLDS", 2)
+    monkeypatch.setattr(imputation, "MIN_MEASURED_CELLS", 20)
+    tables = {
+        name: {
+            "data": {"path": f"{name}.h5ad", "source": SOURCE, "label_key": "type", "n_top_features": 15},
+            "stem": {"n_components": 6},
+        }
+        for name in ("rna", "adt")
+    }
+    settings = {"n_landmarks": 20, "folds": 2, "repeats": 1, "map_method": "tsne", "evaluation": "sample"}
+    manifest = build_space(
+        recipe(modalities=tables, reference=settings), tmp_path / "sampled", data_folder=folder, device="cpu"
+    )
+    adt = next(record for record in manifest.imputations if record.modality_to == "adt")
+    assert 0 < len(adt.features) <= 15  # of 20
+    smile_runtime.open_space(tmp_path / "sampled", device="cpu").check_contents()
+
+
 def test_a_student_added_later_touches_nothing(two: Path, folder: Path, tmp_path: Path) -> None:
     before = {path.relative_to(two): sha256_file(path) for path in two.rglob("*") if path.is_file()}
     space = smile_runtime.open_space(two, device="cpu")
@@ -140,7 +203,7 @@ def test_a_student_added_later_touches_nothing(two: Path, folder: Path, tmp_path
     assert before == {path.relative_to(two): sha256_file(path) for path in two.rglob("*") if path.is_file()}
     folders = ("onnx", "first", "features", "parity", "training", "reference")
     kept = [name for name in before if name.parts[0] in folders]
-    assert len(kept) == 13  # six of each encoder, and the points
+    assert len(kept) == 15  # six of each encoder, the points, and expected values of either modality for the other
     for name in kept:
         assert sha256_file(tmp_path / "three" / name) == before[name], name
     grown = smile_runtime.open_space(tmp_path / "three", device="cpu")
@@ -148,7 +211,15 @@ def test_a_student_added_later_touches_nothing(two: Path, folder: Path, tmp_path
     assert grown.manifest.encoders["adt"] == space.manifest.encoders["adt"]
     assert grown.manifest.encoders["atac"].label_modalities == ["rna"]
     assert grown.manifest.metrics[: len(space.manifest.metrics)] == space.manifest.metrics
-    assert {metric.modality for metric in grown.manifest.metrics} >= {"atac", "atac and rna"}
+    assert {metric.modality for metric in grown.manifest.metrics} >= {"atac", "atac and rna", "atac from rna"}
+    assert grown.manifest.imputations[:2] == space.manifest.imputations
+    assert [(each.modality_from, each.modality_to) for each in grown.manifest.imputations[2:]] == [
+        ("rna", "atac"),
+        ("atac", "rna"),
+    ]
+    for record in grown.manifest.imputations:  # an ATAC query, too, goes to the points of the RNA: there are no others
+        points = grown.reference.modality[grown.expected_values(record).point]
+        assert set(points) == {int(record.modality_from == "adt")}
     adata = anndata.read_h5ad(folder / "atac.h5ad")
     smile_runtime.project(adata, grown, modality="atac")
     assert (adata.obs["smile_label"].astype(str) == adata.obs["type"].astype(str)).mean() > 0.7
@@ -272,6 +343,7 @@ def test_a_composition_is_extended_in_the_modality_that_is_named(two: Path, fold
     manifest = extend_space(space, [tmp_path / "rna.h5ad"], tmp_path / "x", labels="type", modality="rna")
     extended = smile_runtime.open_space(tmp_path / "x", device="cpu")
     extended.check_contents()
+    assert extended.manifest.imputations == space.manifest.imputations
     for name in ("rna", "adt"):
         before, after = space.profiles(name), extended.profiles(name)
         assert before is not None

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from smile_runtime.cards import unstated_facts
 from smile_runtime.errors import OutputError, RecipeError
 from smile_runtime.io import OwnFolder, atomic_directory, atomic_path, follow_link, require_apart, require_free
-from smile_runtime.manifest import MANIFEST_NAME, Manifest, read_manifest
+from smile_runtime.manifest import MANIFEST_NAME, ImputationRecord, Manifest, read_manifest
+from smile_runtime.mapping import ExpectedValues, Reference
 from smile_runtime.space import SPACE_FOLDER, Space
 from smile_training.data import Dataset, Fold, data_file_paths, data_file_sha256, read_dataset, require_folds
 from smile_training.evaluation import (
@@ -47,6 +48,7 @@ from smile_training.plots import draw_confusion, draw_fold, draw_loss_curves, dr
 from smile_training.recipe import Recipe
 from smile_training.reference import (
     build_mapped_reference,
+    fit_expected_values,
     label_by_space,
     require_enough_cells,
     require_map_packages,
@@ -136,7 +138,15 @@ class SpaceBuilder:
         if not self.measurable:
             return None
         measured = [name for name in self.recipe.modalities if name not in self.given]
-        measure = partial(evaluate, self.evaluated, self.recipe, self.train, measured=measured, kept=list(self.given))
+        measure = partial(
+            evaluate,
+            self.evaluated,
+            self.recipe,
+            self.train,
+            measured=measured,
+            kept=list(self.given),
+            points=None if self.onto is None else self.onto.reference,
+        )
         saved = self.saved_evaluation
         if saved is None:
             return measure()
@@ -462,5 +472,35 @@ def _space_contents(
         metrics=metrics,
         cells=dataset.cells,
         sha256=builder.sha256,
+        imputations=[] if evaluation is None else _imputations(evaluation, builder, points, embedding),
         onto=onto,
     )
+
+
+def _imputations(
+    evaluation: Evaluation, builder: SpaceBuilder, points: Reference, embedding: Mapping[str, NDArray[np.float32]]
+) -> list[tuple[ImputationRecord, ExpectedValues]]:
+    """Return the expected values of the features that the evaluation found to be predicted.
+
+    Of features that were measured on a sample, those that are selected from all cells are kept.
+    """
+    recipe, dataset = builder.recipe, builder.dataset
+    imputations = []
+    for measured in evaluation.imputations:
+        names = dataset.cells[measured.modality_to].features
+        features = [feature for feature in measured.features if feature.id in names]
+        record = msgspec.structs.replace(measured, features=features)
+        if not record.predicted:
+            continue
+        values = fit_expected_values(
+            dataset,
+            embedding,
+            points,
+            recipe.modalities[record.modality_to].preprocessing,
+            modality_from=record.modality_from,
+            modality_to=record.modality_to,
+            n_neighbors=recipe.reference.n_neighbors,
+        )
+        columns = np.array([names.index(feature.id) for feature in record.predicted], np.intp)
+        imputations.append((record, values.select_features(columns)))
+    return imputations

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from smile_runtime.cards import metric_table
 from smile_runtime.errors import DependencyError
 from smile_runtime.io import default_threads, follow_link
-from smile_runtime.manifest import MANIFEST_NAME, MetricRecord, read_manifest
+from smile_runtime.manifest import MANIFEST_NAME, ImputationRecord, MetricRecord, read_manifest
 from smile_runtime.space import Space, open_space
 from smile_training.progress import TrainingProgress
 from smile_training.recipe import Kind, Recipe, read_recipe, recipe_sha256, with_evaluation
@@ -153,7 +153,8 @@ def train(
                 raise
             raise KeyboardInterrupt(f"{checkpoints} holds the training so far; continue with --resume") from error
         processes.broadcast(None)  # no more trainings to assist in
-    _show({"space": str(output), "recipe_sha256": recipe_sha256(settings)}, manifest.metrics, as_json=as_json)
+    about = {"space": str(output), "recipe_sha256": recipe_sha256(settings)}
+    _show(about, manifest.metrics, manifest.imputations or (), as_json=as_json)
     click.echo(f"wrote {output}", err=True)
 
 
@@ -235,7 +236,8 @@ def evaluate(context: click.Context, /, recipe: Path, data_folder: Path | None, 
         raise click.UsageError(
             f"{recipe} has neither labels nor pairs, so left-out cells show nothing; name a column as data.label_key"
         )
-    _show({"recipe": settings.name, "recipe_sha256": recipe_sha256(settings)}, evaluation.metrics, as_json=as_json)
+    about = {"recipe": settings.name, "recipe_sha256": recipe_sha256(settings)}
+    _show(about, evaluation.metrics, evaluation.imputations, as_json=as_json)
 
 
 @click.command()
@@ -327,9 +329,15 @@ def _recipe_of(path: Path) -> Recipe:
     return read_recipe(path)
 
 
-def _show(about: dict[str, str], metrics: Sequence[MetricRecord], *, as_json: bool) -> None:
+def _show(
+    about: dict[str, Any],
+    metrics: Sequence[MetricRecord],
+    imputations: Sequence[ImputationRecord],
+    *,
+    as_json: bool,
+) -> None:
     if as_json:
-        _print_json(about, metrics)
+        _print_json({**about, "imputations": msgspec.to_builtins(imputations)} if imputations else about, metrics)
     else:
         click.echo(metric_table(metrics), nl=False)
 

@@ -13,6 +13,7 @@ from smile_runtime.cards.card import (
 )
 from smile_runtime.cards.extensions import extension_text
 from smile_runtime.cards.front_matter import join_front, split_front
+from smile_runtime.cards.imputed_features import imputation_text
 from smile_runtime.cards.statements import is_unstated, unstated_facts
 from smile_runtime.cards.tables import metric_table
 
@@ -23,6 +24,7 @@ __all__ = [
     "TRAINING_DATA",
     "USE",
     "extension_text",
+    "imputation_text",
     "is_unstated",
     "join_front",
     "metric_table",

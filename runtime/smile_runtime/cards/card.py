@@ -6,6 +6,7 @@ The part between two marks is generated from the manifest. Text outside the mark
 from smile_runtime.cards import sections
 from smile_runtime.cards.extensions import split_sources
 from smile_runtime.cards.front_matter import front_matter, join_front
+from smile_runtime.cards.imputed_features import imputed_features
 from smile_runtime.cards.usage import usage
 from smile_runtime.io import visible_text
 from smile_runtime.manifest import Manifest
@@ -83,6 +84,7 @@ def render_card(manifest: Manifest, *, repo: str | None = None, packaged: bool =
         "Settings": sections.settings(manifest),
         "Figures": sections.figures(manifest),
         "Drivers": sections.drivers(manifest),
+        "Imputed values": imputed_features(manifest),
         "Pictures": sections.pictures(manifest),
         LIMITS: sections.scope(manifest)
         + sections.labels_of_students(manifest)

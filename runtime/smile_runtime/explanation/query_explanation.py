@@ -20,20 +20,19 @@ from smile_runtime.explanation.label_tree import label_tree
 from smile_runtime.explanation.programmes import programme_table
 from smile_runtime.explanation.query_labels import LabelResults, sample_cells
 from smile_runtime.explanation.request import Request
-from smile_runtime.features import words_of_kind
 from smile_runtime.io import default_threads, map_in_order, single_threaded_blas
 from smile_runtime.projection import (
     Progress,
     ProjectionOptions,
     Projector,
     finish_projection,
-    kind_of_encoder,
+    open_encoder_query,
     prepare,
     project_rows,
     read_chunks,
     rows_per_read,
 )
-from smile_runtime.query import AnnDataQuery, FileQuery, ValueInterpretation, open_query
+from smile_runtime.query import AnnDataQuery, FileQuery, ValueInterpretation
 from smile_runtime.space import Space
 
 if TYPE_CHECKING:
@@ -57,11 +56,7 @@ def opened_query(
             f"an AnnData or the path of a file is needed, got {type(query).__name__}; build an AnnData from values and "
             "names: anndata.AnnData(X, var=pandas.DataFrame(index=genes))"
         )
-    encoder = space.encoder(modality)
-    synonyms = words_of_kind(kind_of_encoder(space, encoder))
-    with open_query(
-        Path(query), encoder.modality, None, encoder.features.ids, table=table, synonyms=synonyms
-    ) as opened:
+    with open_encoder_query(Path(query), space, space.encoder(modality), None, table=table) as opened:
         yield opened
 
 

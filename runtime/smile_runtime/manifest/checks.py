@@ -93,6 +93,20 @@ def _problems(manifest: Manifest) -> Iterator[str]:
             yield f"profiles of labels that the reference lacks for the {modality} encoder"
         for problem in _encoder_problems(encoder, set(reference.modalities)):
             yield f"{problem} for the {modality} encoder"
+    yield from _imputation_problems(manifest)
+
+
+def _imputation_problems(manifest: Manifest) -> Iterator[str]:
+    pairs = [f"{each.modality_to} from {each.modality_from}" for each in manifest.imputations or ()]
+    if repeated := _repeated(pairs):
+        yield f"expected values of {repeated} twice"
+    for pair, each in zip(pairs, manifest.imputations or (), strict=True):
+        if each.modality_from not in manifest.encoders:
+            yield f"expected values of {pair}, which has no encoder"
+        if not each.predicted:
+            yield f"expected values of {pair}, of which no feature is predicted"
+        if repeated := _repeated([feature.id for feature in each.features]):
+            yield f"expected values of {repeated!r} twice in {pair}"
 
 
 def _encoder_problems(encoder: EncoderRecord, modalities: set[str]) -> Iterator[str]:

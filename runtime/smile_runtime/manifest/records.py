@@ -351,7 +351,48 @@ class MetricRecord(Record, frozen=True):
     n_repeats: Count
     """Number of repeats."""
     lead: Range | msgspec.UnsetType = msgspec.UNSET
-    """For labels of a baseline: 95% interval of how far the space leads it on the same cells, by a paired bootstrap."""
+    """For labels and imputed values of a baseline: 95% interval of how far the space leads it on the same cells, by a
+    paired bootstrap."""
+
+
+class ImputedFeature(Record, frozen=True):
+    """One feature of a modality that was imputed in cells left out of training, and compared with its measurement."""
+
+    id: Text
+    """Id of the feature."""
+    correlation: Cosine
+    """Pearson correlation of expected and measured values over cells, averaged over repeats."""
+    correlation_knn: Cosine
+    """The same for the mean of the 15 nearest training cells by PCA or LSI of the query's modality."""
+    explained: Finite
+    """Fraction of the variance explained by the expected values: 1 less their squared error over that of the mean."""
+
+    @property
+    def is_predicted(self) -> bool:
+        """Whether the feature is predicted better than by its mean; others are not imputed."""
+        return self.correlation > 0 and self.explained > 0
+
+
+class ImputationRecord(Record, frozen=True):
+    """Expected values of one modality for queries of another, from cells that were measured in both."""
+
+    modality_from: Name
+    """Modality of the queries."""
+    modality_to: Name
+    """Modality whose values are expected."""
+    values: str
+    """File with the points that have expected values, and these values of the features that are predicted."""
+    unit: Text
+    """Unit of the values."""
+    features: Annotated[list[ImputedFeature], msgspec.Meta(min_length=1)]
+    """All features that were compared; the columns of the file are the predicted ones, in this order."""
+    n_cells: Count
+    """Number of left-out cells in which they were compared."""
+
+    @property
+    def predicted(self) -> list[ImputedFeature]:
+        """Features that are predicted better than by their mean."""
+        return [feature for feature in self.features if feature.is_predicted]
 
 
 class ExtensionRecord(Record, frozen=True):
@@ -414,6 +455,8 @@ class Manifest(Record, frozen=True):
     """What the space is good for; unset if it is not stated."""
     ontology: dict[Label, OntologyTerm] | msgspec.UnsetType = msgspec.UNSET
     """Term of the Cell Ontology for each label that has one, in all label columns; unset if none is stated."""
+    imputations: list[ImputationRecord] | msgspec.UnsetType = msgspec.UNSET
+    """Expected values of other modalities; unset if there are none."""
 
     def select(
         self, modalities: Collection[str] | None = None, *, with_training: bool = False
@@ -423,9 +466,12 @@ class Manifest(Record, frozen=True):
         The torch weights are included only ``with_training``.
         """
         chosen = [name for name in self.encoders if modalities is None or name in modalities]
+        imputed = {each.values: each.modality_from in chosen for each in self.imputations or ()}
         needed = {self.reference.points, *(file for name in chosen for file in self.encoders[name].files)}
+        needed |= {file for file, is_chosen in imputed.items() if is_chosen}
         others = [name for name in self.encoders if name not in chosen]
         excluded = {file for name in others for file in (*self.encoders[name].files, weights_name(name))}
+        excluded |= imputed.keys()
         if not with_training:
             excluded |= {file for file in self.files if file.startswith(TRAINING_FOLDER)}
         return {name: record for name, record in self.files.items() if name in needed or name not in excluded}

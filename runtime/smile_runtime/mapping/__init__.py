@@ -3,6 +3,7 @@
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
 from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, in_units, measure
 from smile_runtime.mapping.distance_by_label import label_distances
+from smile_runtime.mapping.expected_values import ExpectedValues, read_expected_values, write_expected_values
 from smile_runtime.mapping.label_profiles import LabelProfiles, read_profiles, write_profiles
 from smile_runtime.mapping.label_sets import LabelSets, common_names, label_scores, set_names
 from smile_runtime.mapping.label_transfer import are_undetermined, neighbor_weights, transfer_labels
@@ -20,6 +21,7 @@ __all__ = [
     "UNKNOWN",
     "UNKNOWN_RATE",
     "CellValues",
+    "ExpectedValues",
     "LabelProfiles",
     "LabelSets",
     "Measures",
@@ -43,6 +45,7 @@ __all__ = [
     "mean_distance",
     "measure",
     "neighbor_weights",
+    "read_expected_values",
     "read_points",
     "read_profiles",
     "record_dtype",
@@ -51,6 +54,7 @@ __all__ = [
     "similarity_of",
     "transfer_labels",
     "weigh_evidence",
+    "write_expected_values",
     "write_points",
     "write_profiles",
 ]

@@ -60,9 +60,11 @@ class Reference:
     def select_modalities(self, modalities: Iterable[str]) -> "Reference":
         """Return only the points that the given modalities measured."""
         ids = [self.modalities.index(name) for name in modalities]
-        kept = np.isin(self.modality, ids)
-        arrays = {name: getattr(self, name)[kept] for name in _ARRAY_TYPES}
-        return replace(self, **arrays)
+        return self.select_points(np.flatnonzero(np.isin(self.modality, ids)))
+
+    def select_points(self, rows: NDArray[np.integer]) -> "Reference":
+        """Return only the points in the given rows."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in _ARRAY_TYPES})
 
     @classmethod
     def concatenate(cls, parts: Sequence["Reference"]) -> "Reference":

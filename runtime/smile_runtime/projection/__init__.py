@@ -1,11 +1,11 @@
 """Projection of query cells into a space: in memory, in arrays, from file to file, and in Dask."""
 
-from smile_runtime.projection.anndata_projection import project
+from smile_runtime.projection.anndata_projection import project, project_anndata, require_anndata
 from smile_runtime.projection.array_projection import ArrayProjection, project_arrays
 from smile_runtime.projection.encoder_input import EncoderInput, read_encoder_input
 from smile_runtime.projection.encoder_query import kind_of_encoder
 from smile_runtime.projection.expected_accuracy import expectation_text
-from smile_runtime.projection.file_projection import is_projected, project_file
+from smile_runtime.projection.file_projection import is_projected, open_encoder_query, project_file, project_stored
 from smile_runtime.projection.finish import finish_projection
 from smile_runtime.projection.preparation import ProjectionOptions, prepare, reference_mapper
 from smile_runtime.projection.projector import Projector
@@ -26,14 +26,18 @@ __all__ = [
     "finish_projection",
     "is_projected",
     "kind_of_encoder",
+    "open_encoder_query",
     "prepare",
     "project",
+    "project_anndata",
     "project_arrays",
     "project_file",
     "project_rows",
+    "project_stored",
     "read_chunks",
     "read_encoder_input",
     "reference_mapper",
+    "require_anndata",
     "rows_per_read",
     "suggest_spaces",
 ]

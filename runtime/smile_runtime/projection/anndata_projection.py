@@ -13,7 +13,7 @@ from smile_runtime.projection.finish import finish_projection
 from smile_runtime.projection.preparation import ProjectionOptions, prepare
 from smile_runtime.projection.streaming import Progress, project_rows, rows_per_read
 from smile_runtime.query import AnnDataQuery, MatrixLocation
-from smile_runtime.results import MemoryResults, make_clusters, write_fields
+from smile_runtime.results import MemoryResults, Projection, make_clusters, write_fields
 from smile_runtime.space import Space
 
 if TYPE_CHECKING:
@@ -163,7 +163,17 @@ def project(
         key_added=key_added,
         overwrite=overwrite,
     )
-    _require_writable_anndata(adata, copy=copy)
+    require_anndata(adata, "smile_runtime.project_file")
+    _require_writable(adata, copy=copy)
+    projection = project_anndata(adata, space, options, progress)
+    target = adata.copy() if copy else adata
+    write_fields(target, projection, key_added)
+    return target if copy else None
+
+
+def project_anndata(adata: "AnnData", space: Space, options: ProjectionOptions, progress: Progress) -> Projection:
+    """Return the projection of an AnnData, which stays as it is; raises as `project` does."""
+    clusters = options.clusters
     groups = None if clusters is None else make_clusters(AnnDataQuery(adata).obs(clusters), clusters)
     prepared = prepare(AnnDataQuery(adata), space, options)
     matrix, projector = prepared.matrix, prepared.projector
@@ -172,26 +182,27 @@ def project(
         project_dask(matrix.array, projector, space, results, progress)
     else:
         project_rows(matrix, projector, results, progress=progress, n_read=rows_per_read(matrix))
-    target = adata.copy() if copy else adata
-    projection = finish_projection(space, prepared, results, options, groups)
-    write_fields(target, projection, key_added)
-    return target if copy else None
+    return finish_projection(space, prepared, results, options, groups)
 
 
-def _require_writable_anndata(adata: object, *, copy: bool) -> None:
-    """Raise unless this is an AnnData that results can be written into."""
+def require_anndata(adata: object, file_function: str) -> None:
+    """Raise unless this is an AnnData; the function reads files itself."""
     from anndata import AnnData
 
     if isinstance(adata, str | Path):
         raise QueryError(
             f"an AnnData is needed, got the path {str(adata)!r}; pass anndata.read_h5ad(...) of it, or use "
-            "smile_runtime.project_file, which reads files itself"
+            f"{file_function}, which reads files itself"
         )
     if not isinstance(adata, AnnData):
         raise QueryError(
             f"an AnnData is needed, got {type(adata).__name__}; build one from values and names: "
             "anndata.AnnData(X, var=pandas.DataFrame(index=genes))"
         )
+
+
+def _require_writable(adata: "AnnData", *, copy: bool) -> None:
+    """Raise unless results can be written into an AnnData."""
     if adata.isbacked and adata.is_view:
         raise QueryError("a view of a backed AnnData cannot be written into; pass a copy of it: adata[...].to_memory()")
     if adata.isbacked and copy:

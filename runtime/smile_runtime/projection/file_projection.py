@@ -1,7 +1,8 @@
 """Projection from file to file: streamed, and written completely or not at all."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from smile_runtime.encoder import DEFAULT_BATCH_SIZE
+from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
 from smile_runtime.errors import OutputError
 from smile_runtime.features import words_of_kind
 from smile_runtime.formats import FREQUENT_BARCODES, BarcodeSelection, files_of
@@ -23,6 +24,7 @@ from smile_runtime.projection.streaming import Progress, project_rows, rows_per_
 from smile_runtime.query import FileQuery, MatrixLocation, open_query, require_cell_names, require_tables
 from smile_runtime.results import (
     AgreementCounts,
+    Projection,
     ProjectionSummary,
     ResumableResults,
     is_finished,
@@ -163,27 +165,17 @@ def project_file(
         )
     require_free(output, force=force, replaceable=replaceable)
     encoder = space.encoder(modality)
-    synonyms = words_of_kind(kind_of_encoder(space, encoder))
     with (
         unfinished_folder(output, resume=resume, force=force, replaceable=replaceable) as folder,
-        open_query(
-            query, encoder.modality, folder, encoder.features.ids, table=table, synonyms=synonyms, barcodes=selection
-        ) as stored,
+        open_encoder_query(query, space, encoder, folder, table=table, barcodes=selection) as stored,
     ):
         require_kind(stored, output, only_embedding=only_embedding)
         batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}
-        groups = None if clusters is None else make_clusters(stored.obs(clusters), clusters)
         agreement = None if truth is None else _count_agreement(stored, truth, space)
         require_cell_names(stored)
         if not only_embedding:
             require_tables(stored)
-        prepared = prepare(stored, space, options)
-        with _resumable_results(folder, query, stored.table, space, options, selection, prepared) as results:
-            matrix = prepared.matrix
-            if len(results):
-                progress(len(results), matrix.shape[0])
-            project_rows(matrix, prepared.projector, results, progress=progress, n_read=rows_per_read(matrix))
-            projection = finish_projection(space, prepared, results, options, groups)
+        with project_stored(stored, space, options, folder, progress, barcodes=selection) as projection:
             projection = replace(projection, provenance={**projection.provenance, "options": stated})
             summary = summarize_projection(projection, stored.obs_names, batches, n_sample, agreement=agreement)
             write_output(stored, projection, key_added, folder / output.name, only_embedding=only_embedding)
@@ -194,6 +186,44 @@ def _count_agreement(query: FileQuery, column: str, space: Space) -> AgreementCo
     """Return the counts for the known labels in a column of a query, before any cell is projected."""
     known = make_batches(query.obs(column), column, noun="label", option="truth")
     return AgreementCounts(known.names, known.ids, space.reference.label_columns)
+
+
+def open_encoder_query(
+    query: Path,
+    space: Space,
+    encoder: Encoder,
+    scratch: Path | None,
+    *,
+    table: str | None = None,
+    barcodes: BarcodeSelection = FREQUENT_BARCODES,
+) -> AbstractContextManager[FileQuery]:
+    """Open a query file for an encoder of a space; arguments and errors are those of `open_query`."""
+    synonyms = words_of_kind(kind_of_encoder(space, encoder))
+    return open_query(
+        query, encoder.modality, scratch, encoder.features.ids, table=table, synonyms=synonyms, barcodes=barcodes
+    )
+
+
+@contextmanager
+def project_stored(
+    stored: FileQuery,
+    space: Space,
+    options: ProjectionOptions,
+    folder: Path,
+    progress: Progress,
+    *,
+    barcodes: BarcodeSelection = FREQUENT_BARCODES,
+) -> Iterator[Projection]:
+    """Project an open query file, and yield the projection, whose results are saved in a folder meanwhile."""
+    clusters = options.clusters
+    groups = None if clusters is None else make_clusters(stored.obs(clusters), clusters)
+    prepared = prepare(stored, space, options)
+    with _resumable_results(folder, stored.source, stored.table, space, options, barcodes, prepared) as results:
+        matrix = prepared.matrix
+        if len(results):
+            progress(len(results), matrix.shape[0])
+        project_rows(matrix, prepared.projector, results, progress=progress, n_read=rows_per_read(matrix))
+        yield finish_projection(space, prepared, results, options, groups)
 
 
 def is_projected(

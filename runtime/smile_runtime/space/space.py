@@ -16,13 +16,22 @@ from smile_runtime.manifest import (
     MANIFEST_NAME,
     Device,
     EncoderRecord,
+    ImputationRecord,
     Manifest,
     Precision,
     ValueKind,
     parse_manifest,
     read_manifest_bytes,
 )
-from smile_runtime.mapping import UNKNOWN_RATE, LabelProfiles, Reference, read_points, read_profiles
+from smile_runtime.mapping import (
+    UNKNOWN_RATE,
+    ExpectedValues,
+    LabelProfiles,
+    Reference,
+    read_expected_values,
+    read_points,
+    read_profiles,
+)
 from smile_runtime.space.file_hashes import FileHashes
 from smile_runtime.space.parity import check_parity
 from smile_runtime.space.pinned_file import PinnedFile, require_pinned
@@ -217,8 +226,18 @@ class Space:
         n_labels = len(self.manifest.reference.label_columns[0].labels)
         return read_profiles(self.file(computed.profiles), (n_labels, record.n_features), n_components)
 
+    def expected_values(self, record: ImputationRecord) -> ExpectedValues:
+        """Return the expected values of another modality at the points of the reference.
+
+        Raises
+        ------
+        IntegrityError
+            If the file is invalid.
+        """
+        return read_expected_values(self.file(record.values), len(self.reference), len(record.predicted))
+
     def check_contents(self) -> None:
-        """Read the reference and the profiles, which checks them.
+        """Read the reference, the profiles and the expected values, which checks them.
 
         Raises
         ------
@@ -228,6 +247,9 @@ class Space:
         _ = self.reference
         for modality in self.encoders:
             self.profiles(modality)
+        for record in self.manifest.imputations or ():
+            if record.modality_from in self.encoders:
+                self.expected_values(record)
 
     def encoder(self, modality: str | None = None) -> Encoder:
         """Return the encoder of a modality.
@@ -382,6 +404,7 @@ def verify_files(path: Path, manifest: Manifest, hashes: FileHashes) -> None:
         At the first file that differs.
     """
     needed = {manifest.reference.points, *(name for record in manifest.encoders.values() for name in record.files)}
+    needed |= {record.values for record in manifest.imputations or ()}
     if unlisted := sorted(needed - set(manifest.files)):
         raise IntegrityError(f"the manifest in {path} uses {unlisted[0]} without its sha256; do not use this space")
     pulled = pulled_modalities(path, manifest) or list(manifest.encoders)

@@ -26,6 +26,8 @@ IRREGULAR = {
     "data_folder": "--data",
     "local_dir": "--to",
     "modalities": "--modality",
+    "modality_from": "--from",
+    "modality_to": "--to",
     "on_hub": "--hub",
     "reports": "--report",
     "use_raw": "--raw",
@@ -36,6 +38,7 @@ PYTHON_ONLY = {"copy"}
 FUNCTIONS = {
     "bundle": [pack],
     "explain": [smile_runtime.explain, smile_zoo.load, write_tables],
+    "impute": [smile_runtime.impute_file, smile_zoo.load],
     "project": [smile_runtime.project_file, smile_zoo.load],
     "publish": [smile_zoo.publish],
     "pull": [smile_zoo.pull, unpack],

@@ -19,12 +19,14 @@ from smile_runtime.errors import RecipeError
 from smile_runtime.manifest import (
     CalibrationRecord,
     DissimilarityRecord,
+    ImputationRecord,
     LabelSetRecord,
     MetricRecord,
     SimilarityRecord,
     StressRecord,
     is_finer_level,
 )
+from smile_runtime.mapping import Reference
 from smile_training.data import Cells, Dataset, Fold, degrade_cells, mix_pairs
 from smile_training.evaluation import metrics
 from smile_training.evaluation.baseline_metrics import log_baselines
@@ -32,6 +34,7 @@ from smile_training.evaluation.calibration_fit import MIN_CALIBRATION_CELLS, cal
 from smile_training.evaluation.confusion import Confusion, confuse
 from smile_training.evaluation.dissimilarity_fit import fit_similarity
 from smile_training.evaluation.fitted_baselines import FittedBaselines
+from smile_training.evaluation.imputation import ImputationLog
 from smile_training.evaluation.label_set_evaluation import (
     SetPeers,
     fit_sets,
@@ -90,6 +93,8 @@ class Evaluation:
         Accuracy on degraded cells of the first repeat, by modality; empty without labels.
     confusions
         Labels of left-out batches, or of left-out cells if there is one batch, by modality; empty without labels.
+    imputations
+        Correlation of expected and measured values of one modality for queries of another, by feature.
     """
 
     metrics: list[MetricRecord]
@@ -99,6 +104,7 @@ class Evaluation:
     label_sets: dict[str, LabelSetRecord]
     stress: dict[str, list[StressRecord]]
     confusions: dict[str, Confusion]
+    imputations: list[ImputationRecord]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -127,6 +133,7 @@ def evaluate(
     *,
     measured: Iterable[str] | None = None,
     kept: Iterable[str] = (),
+    points: Reference | None = None,
     show: Callable[[Fold, Encoders], object] = lambda _fold, _encoders: None,
 ) -> Evaluation:
     """Cross-validate a recipe.
@@ -143,6 +150,8 @@ def evaluate(
         Modalities to measure; None for all. Others have been trained on the left-out cells, too.
     kept
         Modalities of a reference that is kept as it is; empty if all modalities are in the reference.
+    points
+        Points of that reference, which expected values are fitted to; None to build them from the training cells.
     show
         Called with the first fold and the encoders trained on it.
     """
@@ -158,6 +167,7 @@ def evaluate(
     queried: dict[LabelSource, _Queried] = defaultdict(_Queried)
     peers: dict[str, list[BaselineHits]] = defaultdict(list)
     set_peers: dict[str, SetPeers] = defaultdict(SetPeers)
+    imputed = ImputationLog(dataset, recipe, n_repeats=n_repeats, measured=measured, kept=points)
     shown = False
     for split in splits:
         try:
@@ -174,7 +184,8 @@ def evaluate(
                 show(fold, encoders)
                 shown = True
             stressed = split.repeat == 0 and bool(dataset.label_names)
-            ours = _measure_fold(fold, encoders, recipe, sources, queried, seed=split.seed, stressed=stressed)
+            impute = partial(imputed.add, split.repeat, fold, fitted=fitted)
+            ours = _measure_fold(fold, encoders, recipe, sources, queried, impute, seed=split.seed, stressed=stressed)
             log.add(split.repeat, *ours)
             log_baselines(log, split.repeat, fold.train, fold.left_out, fitted=fitted, measured=measured)
             for name in measured if dataset.label_names else ():
@@ -220,7 +231,9 @@ def evaluate(
             label_sets[name] = limits
         set_metrics += figures
     return Evaluation(
-        metrics=sorted([*log.records(), *between.records(), *set_metrics], key=lambda record: record.name),
+        metrics=sorted(
+            [*log.records(), *between.records(), *set_metrics, *imputed.metrics()], key=lambda record: record.name
+        ),
         label_modalities={name: list(source.label_modalities) for name, source in chosen.items()},
         calibrations=calibrations,
         similarities=similarities,
@@ -232,6 +245,7 @@ def evaluate(
             for name, each in calibrations.items()
         },
         confusions={name: confusion for name in calibrations if (confusion := _confusion(dataset, name, log, between))},
+        imputations=imputed.records(),
     )
 
 
@@ -301,6 +315,7 @@ def _measure_fold(
     recipe: Recipe,
     sources: Mapping[str, list[LabelSource]],
     queried: Mapping[LabelSource, _Queried],
+    impute: Callable[..., None],
     *,
     seed: int,
     stressed: bool,
@@ -308,8 +323,10 @@ def _measure_fold(
     """Measure our encoders on one fold, and collect its left-out cells for the calibration and the stress test."""
     train = {name: encoders[name].embed(cells) for name, cells in fold.train.cells.items()}
     left_out = {name: encoders[name].embed(cells) for name, cells in fold.left_out.cells.items()}
+    points = build_reference(fold.train, train, recipe.reference, recipe.seed)
+    impute(train=train, left_out=left_out, points=points)
     predictions = []
-    for source, query in _queries(fold, encoders, recipe, sources, train):
+    for source, query in _queries(fold, encoders, recipe, sources, points):
         cells = encoders[source.modality].align_features(fold.left_out.cells[source.modality])
         scaled = _scaled(recipe, source.modality)
         measured = query(cells)
@@ -338,8 +355,9 @@ def _measure_batches(
 ) -> list[Prediction]:
     """Return the labels of left-out batches, and collect their cells for the calibration."""
     train = {name: encoders[name].embed(cells) for name, cells in fold.train.cells.items()}
+    points = build_reference(fold.train, train, recipe.reference, recipe.seed)
     predictions = []
-    for source, query in _queries(fold, encoders, recipe, sources, train):
+    for source, query in _queries(fold, encoders, recipe, sources, points):
         cells = encoders[source.modality].align_features(fold.left_out.cells[source.modality])
         measured = query(cells)
         degraded = _degraded(cells, recipe.seed, scaled=_scaled(recipe, source.modality))
@@ -353,10 +371,9 @@ def _queries(
     encoders: Encoders,
     recipe: Recipe,
     sources: Mapping[str, list[LabelSource]],
-    train: Mapping[str, NDArray[np.float32]],
+    points: Reference,
 ) -> Iterator[tuple[LabelSource, Callable[[Cells], QueriedCells]]]:
     """Yield each label source of a fold's reference, with the function that maps cells onto its points."""
-    points = build_reference(fold.train, train, recipe.reference, recipe.seed)
     for name in sources:
         if len(fold.left_out.cells[name]) == 0:
             continue

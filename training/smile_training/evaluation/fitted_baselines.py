@@ -68,7 +68,7 @@ class FittedBaselines:
     def project(self) -> baselines.Project:
         """Projection of values on the components."""
         fit = baselines.fit_lsi if self.reduce is baselines.lsi else baselines.fit_pca
-        return fit(self.values, self.settings[0], self.seed)
+        return fit(self.values, self.n_components, self.seed)
 
     @cached_property
     def classify(self) -> baselines.LogisticLabels:
@@ -76,14 +76,18 @@ class FittedBaselines:
         return baselines.fit_logistic_regression(self.values, self.train.labels, self.settings[1])
 
     @cached_property
+    def n_components(self) -> int:
+        """Number of components."""
+        if self.chosen is not None:
+            return self.chosen[0]
+        return baselines.choose_n_components(self.values, self.train.labels, self.reduce, self.seed)
+
+    @cached_property
     def settings(self) -> tuple[int, float]:
         """Number of components, and C of logistic regression."""
         if self.chosen is not None:
             return self.chosen
-        return (
-            baselines.choose_n_components(self.values, self.train.labels, self.reduce, self.seed),
-            baselines.choose_inverse_penalty(self.values, self.train.labels, self.seed),
-        )
+        return self.n_components, baselines.choose_inverse_penalty(self.values, self.train.labels, self.seed)
 
     def predict(self, cells: Cells) -> dict[str, Ids]:
         """Return the label ids that each method predicts for other cells, each of shape ``(n,)``."""

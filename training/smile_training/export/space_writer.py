@@ -25,6 +25,7 @@ from smile_runtime.manifest import (
     CalibrationRecord,
     EncoderRecord,
     FileRecord,
+    ImputationRecord,
     LabelSetRecord,
     Manifest,
     MetricRecord,
@@ -35,7 +36,7 @@ from smile_runtime.manifest import (
     encode_manifest,
     weights_name,
 )
-from smile_runtime.mapping import Reference, write_points, write_profiles
+from smile_runtime.mapping import ExpectedValues, Reference, write_expected_values, write_points, write_profiles
 from smile_runtime.space import Space, require_parity, write_parity
 from smile_training.data import Cells
 from smile_training.export.drivers import drivers_of
@@ -83,6 +84,8 @@ class SpaceContents:
         Cells by modality.
     sha256
         The sha256 of each data file, by modality.
+    imputations
+        Expected values of one modality for queries of another, with their records.
     onto
         Space whose encoders and reference are copied; None if everything is new.
     """
@@ -99,6 +102,7 @@ class SpaceContents:
     metrics: list[MetricRecord]
     cells: Mapping[str, Cells]
     sha256: Mapping[str, list[str]]
+    imputations: list[tuple[ImputationRecord, ExpectedValues]]
     onto: Space | None = None
 
 
@@ -136,6 +140,7 @@ def write_space(folder: Path, recipe: Recipe, contents: SpaceContents) -> Manife
         write_points(contents.points, folder / POINTS_NAME)
     else:
         shutil.copyfile(contents.onto.path / contents.onto.manifest.reference.points, folder / POINTS_NAME)
+    imputations = _write_imputations(folder, contents)
     document = recipe_document(recipe)
     write_recipe(folder / RECIPE_NAME, document)
     manifest = Manifest(
@@ -154,6 +159,7 @@ def write_space(folder: Path, recipe: Recipe, contents: SpaceContents) -> Manife
             **{name: metadata.version(name) for name in BUILD_PACKAGES},
         },
         files=file_records(folder),
+        imputations=imputations or msgspec.UNSET,
     )
     (folder / CARD_NAME).write_text(render_card(manifest), "utf-8", newline="\n")
     (folder / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
@@ -181,6 +187,17 @@ def _reference_record(recipe: Recipe, contents: SpaceContents) -> ReferenceRecor
         n_neighbors=min(recipe.reference.n_neighbors, len(contents.points)),
         map_method=recipe.reference.map_method,
     )
+
+
+def _write_imputations(folder: Path, contents: SpaceContents) -> list[ImputationRecord]:
+    """Write the expected values of other modalities, those of a space that it goes on from first."""
+    former = [] if contents.onto is None else list(contents.onto.manifest.imputations or ())
+    for record in former:
+        assert contents.onto is not None
+        shutil.copyfile(contents.onto.path / record.values, folder / record.values)
+    for record, values in contents.imputations:
+        write_expected_values(values, folder / record.values)
+    return [*former, *(record for record, _ in contents.imputations)]
 
 
 def _copy_encoder(folder: Path, modality: str, record: EncoderRecord, source: Path) -> EncoderRecord:

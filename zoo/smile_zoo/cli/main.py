@@ -30,6 +30,7 @@ BUILT_IN = {
     "describe": "Change what a space DIRECTORY states about itself, without training it again.",
     "doctor": "Show what is installed and which devices work.",
     "explain": "Show which features carry the labels of SPACE in the cells of QUERY.",
+    "impute": "Write values of another modality that are expected of the cells of QUERY.",
     "list": "List the spaces in the catalogue, by organism and tissue.",
     "project": "Project the cells of QUERY into SPACE and label them.",
     "publish": "Publish a space DIRECTORY on the Hugging Face Hub as REPO.",
@@ -51,7 +52,7 @@ TRAINING = {
 
 GROUPS = {
     "Project cells": ("demo", "suggest", "project"),
-    "Understand": ("show", "explain", "doctor"),
+    "Understand": ("show", "explain", "impute", "doctor"),
     "Spaces": ("list", "search", "pull", "verify", "cache", "bundle", "catalogue"),
     "Training": ("train", "evaluate", "extend"),
     "Publishing": ("describe", "publish"),

@@ -4,16 +4,14 @@ import gc
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from smile_runtime import ProjectionSummary, Space, project_file
-from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.formats import BarcodeSelection
 from smile_runtime.io import require_apart, require_free
-from smile_runtime.manifest import Device, Precision, ValueKind
-from smile_runtime.mapping import UNKNOWN_RATE
+from smile_runtime.manifest import Device, Precision
 from smile_runtime.projection import ProjectionOptions, is_projected
 from smile_runtime.query import MatrixLocation
 from smile_runtime.results import OUTPUTS
@@ -60,29 +58,7 @@ _COMPARED = (
     help=f"File to write: {', '.join(OUTPUTS)}; for several queries, the folder of their outputs.",
 )
 @click.option("--modality", help="Encoder to use; needed only if the space has several.")
-@click.option("--table", help="Table of an .h5mu file [default: named like the modality, or gex, prot, ...].")
-@click.option("--layer", help="Layer that holds the values [default: X].")
-@click.option("--raw", "use_raw", is_flag=True, help="Take values and features from raw.")
-@click.option(
-    "--values",
-    type=click.Choice(get_args(ValueKind)),
-    help="Kind of values: counts or lognorm (RNA), counts (antibodies), presence (peaks), levels (methylation, 0 to 1) "
-    "or numbers (any) [default: detected].",
-)
-@click.option(
-    "--target-sum",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Total that log-normalized cells were scaled to before the logarithm [default: inferred from each cell, or "
-    "10,000 if features were removed afterwards].",
-)
-@click.option("--features", help="Where the feature ids are: var_names or a column of var [default: the best match].")
-@click.option("--overlap", is_flag=True, help="Match each peak or bin to the one of the space that it overlaps most.")
-@click.option(
-    "--min-matched",
-    type=click.FloatRange(0, 1),
-    help="Fraction of the encoder's feature weight that a query must have measured [default: the space's minimum]; a "
-    "lower one projects queries that would be rejected.",
-)
+@options.query
 @click.option(
     "--barcodes",
     type=click.Path(path_type=Path),
@@ -92,13 +68,6 @@ _COMPARED = (
     "--min-fragments",
     type=click.IntRange(min=1),
     help="Fragments of a barcode that is a cell, if none are listed [default: 1,000].",
-)
-@click.option(
-    "--unknown-rate",
-    type=click.FloatRange(0, 1),
-    default=UNKNOWN_RATE,
-    show_default=True,
-    help="Fraction of cells of known types that may be called unknown; 0 never calls a cell unknown.",
 )
 @click.option("--probabilities", is_flag=True, help="Also write the probability of every label, and the runner-up.")
 @click.option(
@@ -110,13 +79,6 @@ _COMPARED = (
 )
 @click.option(
     "--clusters", metavar="COLUMN", help="Column of obs with clusters, such as leiden, to label each of them."
-)
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    default=DEFAULT_BATCH_SIZE,
-    show_default=True,
-    help="Number of cells to encode at once; affects speed, not results.",
 )
 @options.device
 @options.precision

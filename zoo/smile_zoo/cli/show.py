@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import click
 import msgspec
 
-from smile_runtime.cards import extension_text
+from smile_runtime.cards import extension_text, imputation_text
 from smile_runtime.manifest import LabelColumn, undetermined_labels
 from smile_zoo.cli import options
 from smile_zoo.cli.console import plus_minus, print_fields, print_json, print_line, size_text
@@ -61,6 +61,7 @@ def _fields(pulled: PulledSpace) -> list[tuple[str, str]]:
     ]
     rows += [("reference", f"{reference.n_points:,} {reference.kind} for {reference.n_cells:,} cells")]
     rows += [("extension", extension_text(manifest, each)) for each in manifest.extensions or ()]
+    rows += [("imputes", imputation_text(each)) for each in manifest.imputations or ()]
     rows += [(f"labels, {column.name}", ", ".join(column.labels)) for column in reference.label_columns]
     rows += _undetermined(reference.label_columns)
     rows += [] if reference.label_columns else [("labels", "none")]
