@@ -3,7 +3,6 @@
 from smile_runtime.projection.anndata_projection import project, project_anndata, require_anndata
 from smile_runtime.projection.array_projection import ArrayProjection, project_arrays
 from smile_runtime.projection.encoder_input import EncoderInput, read_encoder_input
-from smile_runtime.projection.encoder_query import kind_of_encoder
 from smile_runtime.projection.expected_accuracy import expectation_text
 from smile_runtime.projection.file_projection import is_projected, open_encoder_query, project_file, project_stored
 from smile_runtime.projection.finish import finish_projection
@@ -25,7 +24,6 @@ __all__ = [
     "expectation_text",
     "finish_projection",
     "is_projected",
-    "kind_of_encoder",
     "open_encoder_query",
     "prepare",
     "project",
