@@ -48,7 +48,7 @@ class Explanation:
             Up to five features that carry the label rather than the other label, each with its effect, as in
             ``CD8B 0.0312, CD8A 0.0254``: the decrease of the margin between the two similarities when the feature is
             set to zero. Empty if the cell was not explained.
-    programmes
+    programs
         The strongest features of each dimension of the embedding, the largest ``effect`` first; None unless requested:
 
         ``dimension``
@@ -69,7 +69,7 @@ class Explanation:
 
     labels: "pd.DataFrame"
     cells: "pd.DataFrame | None"
-    programmes: "pd.DataFrame | None"
+    programs: "pd.DataFrame | None"
     tree: str
     provenance: dict[str, Any]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from smile_runtime.arrays import Matrix
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
 from smile_runtime.explanation.label_centers import LabelCenters, margin_of, runner_up_of
-from smile_runtime.explanation.programmes import dimension_effects
+from smile_runtime.explanation.programs import dimension_effects
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

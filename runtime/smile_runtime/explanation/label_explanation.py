@@ -42,7 +42,7 @@ def explain(
     max_cells: int = MAX_CELLS,
     seed: int = 0,
     cells: bool = False,
-    programmes: bool = False,
+    programs: bool = False,
     progress: Progress = lambda _n_cells, _n_total: None,
 ) -> Explanation:
     """Find the features that carry the labels of cells.
@@ -71,14 +71,14 @@ def explain(
         Seed of the choice.
     cells
         Whether to return a table of cells, too.
-    programmes
+    programs
         Whether to return a table of the features that drive each dimension of the embedding, too.
     progress
         Called with the number of cells just projected or explained and the number of all cells to project and explain.
 
     Returns
     -------
-        Tables of labels and, if requested, of cells and programmes.
+        Tables of labels and, if requested, of cells and programs.
 
     Raises
     ------
@@ -105,12 +105,12 @@ def explain(
         overwrite=True,  # no field is written
     )
     request = Request(
-        column=_column(space, label_column), max_cells=max_cells, seed=seed, cells=cells, programmes=programmes
+        column=_column(space, label_column), max_cells=max_cells, seed=seed, cells=cells, programs=programs
     )
     _require_removable(space, space.encoder(modality))
     if query is None:
         _require_no_query_options(options, request, table)
-        return explain_profiles(space, space.checked_encoder(modality), programmes=programmes)
+        return explain_profiles(space, space.checked_encoder(modality), programs=programs)
     with opened_query(query, space, modality, table) as opened:
         return explain_query(opened, space, options, request, progress)
 

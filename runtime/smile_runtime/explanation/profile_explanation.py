@@ -10,12 +10,12 @@ from smile_runtime.explanation.feature_effects import CellValues, measure_effect
 from smile_runtime.explanation.label_centers import LabelCenters
 from smile_runtime.explanation.label_effects import LabelEffects
 from smile_runtime.explanation.label_tree import label_tree
-from smile_runtime.explanation.programmes import programme_table
+from smile_runtime.explanation.programs import program_table
 from smile_runtime.io import single_threaded_blas
 from smile_runtime.space import Space
 
 
-def explain_profiles(space: Space, encoder: Encoder, *, programmes: bool) -> Explanation:
+def explain_profiles(space: Space, encoder: Encoder, *, programs: bool) -> Explanation:
     """Explain the average cell of each label that has reference points and a profile."""
     reference = space.reference.select_modalities(encoder.record.label_modalities)
     names, centers = reference.label_columns[0].labels, LabelCenters.of(reference, 0)
@@ -24,7 +24,7 @@ def explain_profiles(space: Space, encoder: Encoder, *, programmes: bool) -> Exp
     raw = _average_cells(space, encoder, n_cells)[labels]
     features, effects = encoder.features.ids, LabelEffects(len(names), len(encoder.features))
     cell_values = CellValues(raw, np.ones((len(raw), 1), np.float32), None)
-    weights = np.full(len(raw), 1 / len(raw)) if programmes else None
+    weights = np.full(len(raw), 1 / len(raw)) if programs else None
     with single_threaded_blas():
         found = measure_effects(encoder, centers, labels, values=cell_values, weights=weights)
     effects.add(labels, found)
@@ -32,9 +32,7 @@ def explain_profiles(space: Space, encoder: Encoder, *, programmes: bool) -> Exp
     return Explanation(
         labels=label_table(effects, names, features, n_labeled=n_cells, average=True),
         cells=None,
-        programmes=None
-        if dimensions is None
-        else programme_table(dimensions, centers, names, features, encoder.modality),
+        programs=None if dimensions is None else program_table(dimensions, centers, names, features, encoder.modality),
         tree=label_tree(centers, names),
         provenance={
             "space": space.name,

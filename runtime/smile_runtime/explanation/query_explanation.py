@@ -17,7 +17,7 @@ from smile_runtime.explanation.feature_effects import CellValues, FeatureEffects
 from smile_runtime.explanation.label_centers import LabelCenters
 from smile_runtime.explanation.label_effects import LabelEffects
 from smile_runtime.explanation.label_tree import label_tree
-from smile_runtime.explanation.programmes import programme_table
+from smile_runtime.explanation.programs import program_table
 from smile_runtime.explanation.query_labels import LabelResults, sample_cells
 from smile_runtime.explanation.request import Request
 from smile_runtime.io import default_threads, map_in_order, single_threaded_blas
@@ -78,7 +78,7 @@ def explain_query(
         interpretation=results.interpretation,
         centers=LabelCenters.of(projector.mapper.reference, request.column),
         labels=labels,
-        weights=_balanced(labels, sample) if request.programmes else None,
+        weights=_balanced(labels, sample) if request.programs else None,
     )
     on_labels, on_cells = LabelEffects(len(names), len(features)), CellDrivers(names, features)
     on_dimensions = np.zeros((len(features), projector.encoder.record.n_latent))
@@ -93,11 +93,11 @@ def explain_query(
                 progress(len(cells), n + len(sample))
     centers, modality = explainer.centers, projector.encoder.modality
     n_labeled = np.bincount(labels[labels >= 0], minlength=len(names))
-    programmes = programme_table(on_dimensions, centers, names, features, modality) if request.programmes else None
+    programs = program_table(on_dimensions, centers, names, features, modality) if request.programs else None
     return Explanation(
         labels=label_table(on_labels, names, features, n_labeled=n_labeled, average=False),
         cells=on_cells.table(_obs_names(query), labels) if request.cells else None,
-        programmes=programmes,
+        programs=programs,
         tree=label_tree(centers, names),
         provenance={
             **provenance,

@@ -17,7 +17,7 @@ class Request:
         Seed of the choice of cells.
     cells
         Whether single cells are explained, too.
-    programmes
+    programs
         Whether dimensions are explained, too.
     """
 
@@ -25,4 +25,4 @@ class Request:
     max_cells: int
     seed: int
     cells: bool
-    programmes: bool
+    programs: bool

@@ -29,7 +29,7 @@ def write_tables(
     output: Path | str,
     *,
     cells: Path | str | None = None,
-    programmes: Path | str | None = None,
+    programs: Path | str | None = None,
     tree: Path | str | None = None,
     force: bool = False,
 ) -> None:
@@ -43,8 +43,8 @@ def write_tables(
         File for the table of labels.
     cells
         File for the table of cells, which lists those that were explained; None to leave it out.
-    programmes
-        File for the table of programmes; None to leave it out.
+    programs
+        File for the table of programs; None to leave it out.
     tree
         File for the tree of labels, in Newick format; None to leave it out.
     force
@@ -62,8 +62,8 @@ def write_tables(
         table = _required(explanation.cells, "cells")
         explained = table[table["drivers"] != ""].rename_axis("cell").reset_index()
         files.append((Path(cells), _text(explained)))
-    if programmes is not None:
-        files.append((Path(programmes), _text(_required(explanation.programmes, "programmes"))))
+    if programs is not None:
+        files.append((Path(programs), _text(_required(explanation.programs, "programs"))))
     if tree is not None:
         files.append((Path(tree), f"{explanation.tree}\n"))
     require_free_tables([path for path, _ in files], force=force)

@@ -57,14 +57,14 @@ def test_average_cells_of_a_space(run, tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "drivers.tsv", sep="\t")["fraction"].isna().all()
 
 
-def test_programmes_and_tree(run, cells: Path, tmp_path: Path) -> None:
-    options = ["-o", "drivers.tsv", "--programmes", "programmes.tsv", "--tree", "labels.nwk", "--json"]
+def test_programs_and_tree(run, cells: Path, tmp_path: Path) -> None:
+    options = ["-o", "drivers.tsv", "--programs", "programs.tsv", "--tree", "labels.nwk", "--json"]
     done = run("explain", "pbmc", cells, *options, "--max-cells", "10")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["tree"] == "labels.nwk"
-    programmes = pd.read_csv(tmp_path / "programmes.tsv", sep="\t")
-    assert programmes["dimension"].nunique() > 64
-    assert set(programmes["modality"]) == {"rna"}
+    programs = pd.read_csv(tmp_path / "programs.tsv", sep="\t")
+    assert programs["dimension"].nunique() > 64
+    assert set(programs["modality"]) == {"rna"}
     tree = (tmp_path / "labels.nwk").read_text("utf-8")
     assert tree.endswith(");\n")
     assert "'CD14 Mono':" in tree

@@ -32,7 +32,7 @@ _N_SHOWN = 10
     help="Tab-separated table of cells to write: the five features that carry each cell's label.",
 )
 @click.option(
-    "--programmes",
+    "--programs",
     type=click.Path(path_type=Path),
     help="Tab-separated table of dimensions to write: the features that drive each of them.",
 )
@@ -79,7 +79,7 @@ def command(
     *,
     output: Path,
     cells: Path | None,
-    programmes: Path | None,
+    programs: Path | None,
     tree: Path | None,
     modality: str | None,
     device: Device,
@@ -100,7 +100,7 @@ def command(
       smile-zoo explain pbmc query.h5ad -o drivers.tsv --cells cells.tsv
       smile-zoo explain pbmc -o drivers.tsv
     """
-    optional = {"cells": cells, "programmes": programmes, "tree": tree}
+    optional = {"cells": cells, "programs": programs, "tree": tree}
     outputs = {"output": output, **{name: path for name, path in optional.items() if path is not None}}
     if query is not None:
         for path in outputs.values():
@@ -115,7 +115,7 @@ def command(
             opened,
             modality=modality,
             cells=cells is not None,
-            programmes=programmes is not None,
+            programs=programs is not None,
             progress=progress,
             **settings,
         )

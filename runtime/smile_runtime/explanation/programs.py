@@ -1,4 +1,4 @@
-"""Programmes: the dimensions of a space, and the features that drive each of them."""
+"""Programs: the dimensions of a space, and the features that drive each of them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -38,10 +38,10 @@ def dimension_effects(
     out[features] += np.add.reduceat(decrease[order], starts, axis=0)
 
 
-def programme_table(
+def program_table(
     effects: NDArray[np.float64], centers: LabelCenters, labels: Sequence[str], features: Sequence[str], modality: str
 ) -> "pd.DataFrame":
-    """Return the table of programmes, whose columns `Explanation` describes.
+    """Return the table of programs, whose columns `Explanation` describes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Programmes, and the tree of labels."""
+"""Programs, and the tree of labels."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def query(data_folder: Path) -> anndata.AnnData:
 
 
 def test_effects_on_dimensions_are_those_of_a_projection_without_the_gene(query, space: Space):
-    explanation = explain(query, space, programmes=True)
+    explanation = explain(query, space, programs=True)
     gene = "CD74"
     with_gene = project(query, space, copy=True)
     changed = query.copy()
@@ -30,13 +30,13 @@ def test_effects_on_dimensions_are_those_of_a_projection_without_the_gene(query,
     labels = with_gene.obs["smile_label"].astype(str).to_numpy()
     known = sorted({*labels} - {"unknown"})
     expected = np.mean([moved[labels == label].mean(axis=0) for label in known], axis=0)
-    rows = explanation.programmes[explanation.programmes["feature"] == gene]
+    rows = explanation.programs[explanation.programs["feature"] == gene]
     assert len(rows) > 5
     np.testing.assert_allclose(rows["effect"], expected[rows["dimension"]], atol=2e-6)
 
 
-def test_table_of_programmes(space):
-    table = explain(None, space, programmes=True).programmes
+def test_table_of_programs(space):
+    table = explain(None, space, programs=True).programs
     assert list(table.columns) == ["dimension", "label", "activity", "modality", "feature", "effect", "share"]
     assert (table.groupby("dimension").size() <= 20).all()
     assert (table.groupby("dimension")["share"].sum() <= 1 + 1e-9).all()
@@ -46,9 +46,9 @@ def test_table_of_programmes(space):
     np.testing.assert_allclose(table["activity"], centers[:, table["dimension"]].max(axis=0))
 
 
-def test_programmes_are_computed_on_request(space):
+def test_programs_are_computed_on_request(space):
     explanation = explain(None, space)
-    assert explanation.programmes is None
+    assert explanation.programs is None
     assert explanation.tree.count("'") == 2 * len(space.reference.label_columns[0].labels)
 
 
