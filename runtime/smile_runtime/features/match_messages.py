@@ -73,8 +73,8 @@ def species_mismatch_error(mismatch: SpeciesMismatch, organism: str) -> FeatureM
     """Return the error for a query of another species."""
     return FeatureMatchError(
         f"the query's features look like {mismatch.kind} of {mismatch.organism} ({_examples(mismatch.examples)}), but "
-        f"the space is for {organism}; choose a space for {mismatch.organism} (`smile-zoo suggest` ranks those that are "
-        "here), or map the genes to one-to-one orthologs and use their names in the space"
+        f"the space is for {organism}; choose a space for {mismatch.organism} (`smile-zoo suggest` ranks those "
+        "that are here), or map the genes to one-to-one orthologs and use their names in the space"
     )
 
 
