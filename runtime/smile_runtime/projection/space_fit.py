@@ -65,10 +65,12 @@ class SpaceFit:
     against: list[str] = field(default_factory=list)
 
     @property
-    def rank(self) -> tuple[int, float, float, str]:
-        """Key that sorts the best fit first: verdict, share of known cells in whole percent, feature weight, name."""
-        known = round(self.fraction_known or 0, 2)
-        return _ORDER.index(self.verdict), -known, -(self.weight_matched or 0), self.space
+    def rank(self) -> tuple[int, float, str]:
+        """Key that sorts the best fit first: verdict, share of known cells times feature weight, name.
+
+        A space that sees few of a query's features takes many cells for known ones, so neither counts alone.
+        """
+        return _ORDER.index(self.verdict), -(self.fraction_known or 0) * (self.weight_matched or 0), self.space
 
 
 def assess_fit(

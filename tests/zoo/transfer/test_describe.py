@@ -38,7 +38,7 @@ def test_the_intended_use_is_stated_shown_and_limited(pbmc_copy: Path) -> None:
     assert f"\n\n- Intended use: {use}\n- Organism: " in (pbmc_copy / "README.md").read_text("utf-8")
     rows = [line.split("  ", 1) for line in CliRunner().invoke(show, [str(pbmc_copy)]).stdout.splitlines()]
     assert ["intended use", use] in [[name, text.strip()] for name, text in rows[:4]]
-    for text, reason in (("x" * 101, "length <= 100"), ("two\nlines", "regex"), ("\udcff", "not valid Unicode")):
+    for text, reason in (("x" * 101, "length <= 100"), ("two\nlines", "line break"), ("\udcff", "not valid Unicode")):
         with pytest.raises(SpaceError, match=f"the intended use .* cannot be used: .*{reason}.*; give another text"):
             describe(pbmc_copy, intended_use=text)
     with pytest.raises(SpaceError, match="the intended use '' states nothing"):

@@ -125,6 +125,11 @@ def command(
     else:
         shown = [_row(str(label), rows) for label, rows in found.labels.groupby("label", sort=False)]
         print_table(["LABEL", "CELLS", f"{_N_SHOWN} MOST SPECIFIC FEATURES"], shown)
+    if query is None:
+        print_line(
+            "these are average cells of the reference, coarser than real ones; to decide anything, explain a QUERY",
+            err=True,
+        )
     for path in outputs.values():
         print_line(f"wrote {path}", err=True)
 

@@ -72,7 +72,7 @@ _COMPARED = (
 @click.option("--probabilities", is_flag=True, help="Also write the probability of every label, and the runner-up.")
 @click.option(
     "--coverage",
-    type=click.FloatRange(0, 1),
+    type=click.FloatRange(0.5, 0.99),
     metavar="FRACTION",
     help="Also write a set of labels for each cell that holds its own with this probability, such as 0.9, and the "
     "finest label that they share.",

@@ -114,9 +114,15 @@ def _stated(texts: dict[str, str | None], record: type[Manifest | SourceRecord])
         try:
             msgspec.convert(text.encode().decode(), types[name])
         except (UnicodeEncodeError, msgspec.ValidationError) as error:
-            reason = "it is not valid Unicode" if isinstance(error, UnicodeEncodeError) else str(error)
+            reason = _reason(error)
             raise SpaceError(f"the {title} {text[:80]!a} cannot be used: {reason}; give another text") from error
     return given
+
+
+def _reason(error: UnicodeEncodeError | msgspec.ValidationError) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return "it is not valid Unicode"
+    return "it has a line break or an invisible character" if "regex" in str(error) else str(error)
 
 
 def _source_name(sources: list[SourceRecord], name: str | None) -> str:
