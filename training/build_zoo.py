@@ -6,8 +6,8 @@ A recipe is up to date if its figures, ``recipes/NAME.json``, carry its fingerpr
 there is one. If only its texts changed (title, description, intended use, organism, tissue, license, sources), the
 packaged space states the new ones without training. A space is packaged unless a baseline outperforms it on left-out
 cells by more than chance (a paired test), it holds simulated values, a fact that publishing needs, such as the license
-of its data, is not stated, it takes more than 3 MB, or it is unfit for users (`UNFIT`). Its golden labels are written with it. At the end cards and
-tables of figures are written anew.
+of its data, is not stated, it takes more than 3 MB, or it is unfit for users (`UNFIT`). Its golden labels are written
+with it. At the end cards and tables of figures are written anew.
 """
 
 import argparse
