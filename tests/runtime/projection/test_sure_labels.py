@@ -183,7 +183,8 @@ def test_fields_of_an_earlier_projection_are_replaced_or_removed(projected, sure
         assert adata.uns["smile"]["coverage"] == 0.5
 
 
-def test_a_space_without_calibrated_sets_says_so(counts, space):
+def test_a_space_without_calibrated_sets_says_so(counts, edit_manifest):
+    space = open_space(edit_manifest(lambda document: document["encoders"]["rna"].pop("label_sets")), device="cpu")
     with pytest.raises(SpaceError, match=r"^pbmc has no calibrated sets of labels; train it again, or pull a newer"):
         project(counts, space, coverage=0.9)
     project(counts, space, probabilities=True)  # which needs none

@@ -391,8 +391,12 @@ def test_how_sure_labels_are_is_part_of_the_json(run, sure_query: Path, sure_spa
     assert not {"sets", "clusters", "agreement"} & set(plain)
 
 
-def test_sets_need_a_space_that_calibrated_them(run, sure_query: Path) -> None:
-    done = run("project", sure_query, "pbmc", "-o", "out.h5ad", "--coverage", "0.9")
+def test_sets_need_a_space_that_calibrated_them(run, sure_query: Path, pbmc_copy: Path) -> None:
+    path = pbmc_copy / "config.json"
+    document = json.loads(path.read_text("utf-8"))
+    del document["encoders"]["rna"]["label_sets"]
+    path.write_text(json.dumps(document), "utf-8")
+    done = run("project", sure_query, pbmc_copy, "-o", "out.h5ad", "--coverage", "0.9")
     check_refused(done, "pbmc has no calibrated sets of labels; train it again, or pull a newer version of it")
 
 
