@@ -73,7 +73,7 @@ def test_values_that_no_space_takes_are_explained_with_the_flag_that_helps(run, 
     X = cells.X.toarray()
     cells.X = (X - X.mean(axis=0)) / (X.std(axis=0) + 1)
     cells.write_h5ad(query)
-    refused = suggest(run, query)["spaces"][0]
+    refused = next(each for each in suggest(run, query)["spaces"] if each["space"] == "pbmc")
     assert refused["verdict"] == "no"
     assert "--layer counts" in refused["against"][0]
     assert suggest(run, query, "--layer", "counts")["spaces"][0]["fraction_known"] is not None

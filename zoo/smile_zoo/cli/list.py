@@ -14,7 +14,7 @@ from smile_zoo.cli.console import print_json, print_line, size_text, table_lines
 from smile_zoo.transfer import is_local
 
 _HEADER = ["NAME", "MODALITIES", "CELLS", "SIZE", "LOCAL"]
-_MODALITY_WIDTH = 30
+_MODALITY_WIDTH = 26
 """Characters of the modalities that fit into a line of 80 beside a name of 20."""
 _USE_FORMAT: dict[str, Any] = {
     "width": 80,
