@@ -187,7 +187,7 @@ def test_list_is_grouped_by_organism_and_tissue(home: Path, capsys: pytest.Captu
     header, row, *uses = blocks[f"Mus musculus: {tissue}"]
     assert header.split() == ["NAME", "MODALITIES", "CELLS", "SIZE", "LOCAL"]
     assert row.startswith("  wild-mouse  ")
-    assert "  rna, atac, mark0, mark1, ma...  " in row
+    assert "  rna, atac, mark0, mark1...  " in row
     assert " ".join(each.strip() for each in uses) == use
     assert blocks["Danio rerio: fin"][-1].endswith("word ...")  # the title, where no use is stated
     assert len(blocks["Danio rerio: fin"]) == 4

@@ -38,7 +38,10 @@ def test_figures_were_measured_with_the_current_recipe(path: Path) -> None:
         for metric in figures["metrics"]
         if not metric["name"].endswith(("90% sets", LEFT_OUT_BATCHES))
     }
-    assert repeats == {recipe.reference.repeats}
+    if recipe.onto:  # figures of the space that it goes on from are among them
+        assert recipe.reference.repeats in repeats
+    else:
+        assert repeats == {recipe.reference.repeats}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
