@@ -6,10 +6,11 @@ PIP = -m pip install --quiet --disable-pip-version-check --constraint constraint
 PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --durations 20
 # Threads that spin while they wait stall one another on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
-# Run by `test-hub`, and therefore not by `test-base`.
-HUB_TESTS = tests/zoo/hub tests/zoo/transfer
-# Run by `test` alone: what reads and writes files and arrays, for which it does not matter what else is installed.
-FILE_TESTS = $(addprefix tests/runtime/,arrays features formats io query results)
+# Run by `test-hub`, and therefore not by `test-base`: what depends most on the version of the Hub's client.
+HUB_TESTS = tests/zoo/hub $(addprefix tests/zoo/transfer/test_,pull.py publish.py cached_spaces.py)
+# Run by `test` alone: what reads and writes files and arrays, for which it does not matter what else is installed,
+# and the rest of what goes through the Hub.
+FILE_TESTS = $(addprefix tests/runtime/,arrays features formats io query results) tests/zoo/transfer
 # Nothing where there is no npm: the test then says so. The file is the last that npm writes.
 NODE_PACKAGES = $(and $(shell command -v npm 2>/dev/null),docs/javascript/node_modules/.package-lock.json)
 

@@ -84,7 +84,8 @@ def test_by_default_the_data_is_beside_the_recipe_and_the_space_is_named_by_it(
         (metric.name, metric.modality, metric.method) for metric in manifest.metrics
     }
     for metric in manifest.metrics:
-        assert table[metric.name, metric.modality, metric.method] == f"{metric.mean:.3f}"
+        spread = f" ± {metric.std:.3f}" if metric.n_repeats > 1 else ""  # over folds of batches
+        assert table[metric.name, metric.modality, metric.method] == f"{metric.mean:.3f}{spread}"
     assert result.stderr.endswith("wrote quick\n")
     with pytest.raises(OutputError, match="quick exists"):
         CliRunner().invoke(train, [str(recipe)], catch_exceptions=False)
