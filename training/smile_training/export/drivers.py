@@ -1,31 +1,21 @@
 """Drivers of the labels of an exported encoder, from the cells that it was trained on."""
 
-from pathlib import Path
-
-import msgspec
 import numpy as np
 
 from smile_runtime.arrays import is_sparse, measured_sparse
-from smile_runtime.encoder import Encoder, SparseFiles
+from smile_runtime.encoder import Encoder
 from smile_runtime.explanation import CellValues, find_drivers
-from smile_runtime.manifest import SparseRecord
 from smile_runtime.mapping import Reference
 from smile_training.data import Cells
 
 
-def drivers_of(
-    folder: Path, exported: Encoder, sparse: SparseRecord, cells: Cells, points: Reference, seed: int
-) -> dict[str, list[str]]:
+def drivers_of(encoder: Encoder, cells: Cells, points: Reference, seed: int) -> dict[str, list[str]]:
     """Return the features that carry each label; cells that lack features are passed over.
 
     Parameters
     ----------
-    folder
-        Space directory.
-    exported
-        Exported encoder.
-    sparse
-        Record of its files for sparse rows.
+    encoder
+        Exported encoder with its files for sparse rows.
     cells
         Cells with the features of the encoder.
     points
@@ -33,14 +23,6 @@ def drivers_of(
     seed
         Seed of the choice of cells.
     """
-    encoder = Encoder(
-        modality=exported.modality,
-        record=msgspec.structs.replace(exported.record, sparse=sparse),
-        features=exported.features,
-        graph=exported.graph,
-        device=exported.device,
-        sparse=SparseFiles(folder / sparse.first, folder / sparse.trunk),
-    )
     whole = np.full(len(cells), True) if is_sparse(cells.raw) else ~np.isnan(cells.raw).any(axis=1)
     cells = cells.subset(np.flatnonzero(whole))
     values = CellValues(measured_sparse(cells.raw), cells.size_factor, None)

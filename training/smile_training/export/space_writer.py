@@ -44,7 +44,7 @@ from smile_training.export.int8_writer import write_int8
 from smile_training.export.onnx_export import export_onnx, torch_embedding
 from smile_training.export.recipe_writer import RECIPE_NAME, write_recipe
 from smile_training.export.space_texts import recipe_document, source_records, space_texts
-from smile_training.export.sparse_writer import write_sparse
+from smile_training.export.sparse_writer import with_sparse, write_sparse
 from smile_training.model import TrainedEncoder
 from smile_training.recipe import Recipe
 from smile_training.reference import fit_label_profiles
@@ -252,7 +252,7 @@ def _write_encoder(
     points = contents.points.select_modalities(record.label_modalities)
     if sparse and points.label_columns:
         cells = encoder.align_features(contents.cells[modality])
-        drivers = drivers_of(folder, exported, sparse, cells, points, recipe.seed)
+        drivers = drivers_of(with_sparse(exported, sparse, folder), cells, points, recipe.seed)
         record = msgspec.structs.replace(record, drivers=drivers or msgspec.UNSET)
     if recipe.export and recipe.export.int8:
         int8 = write_int8(folder, exported, encoder, contents.cells[modality], points, recipe, about)

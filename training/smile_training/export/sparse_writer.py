@@ -42,13 +42,17 @@ def write_sparse(folder: Path, exported: Encoder, graph: EncoderGraph, metadata:
     first.parent.mkdir(exist_ok=True)
     write_first_layer(first, graph.first_weight)
     export_trunk(graph, trunk, metadata)
-    encoder = Encoder(
-        modality=modality,
+    difference = require_sparse_parity(with_sparse(exported, record, folder), folder / exported.record.parity)
+    return msgspec.structs.replace(record, parity_difference=difference)
+
+
+def with_sparse(exported: Encoder, record: SparseRecord, folder: Path) -> Encoder:
+    """Return an exported encoder with its files for sparse rows."""
+    return Encoder(
+        modality=exported.modality,
         record=msgspec.structs.replace(exported.record, sparse=record),
         features=exported.features,
         graph=exported.graph,
         device=exported.device,
-        sparse=SparseFiles(first, trunk),
+        sparse=SparseFiles(folder / record.first, folder / record.trunk),
     )
-    difference = require_sparse_parity(encoder, folder / exported.record.parity)
-    return msgspec.structs.replace(record, parity_difference=difference)
