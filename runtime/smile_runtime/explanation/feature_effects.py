@@ -11,6 +11,9 @@ from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
 from smile_runtime.explanation.label_centers import LabelCenters, margin_of, runner_up_of
 from smile_runtime.explanation.programs import dimension_effects
 
+CELLS_PER_BLOCK = 64
+"""Cells to measure at a time on one thread: they take some hundred thousand embeddings at most."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FeatureEffects:

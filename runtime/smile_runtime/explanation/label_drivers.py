@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.encoder import Encoder
-from smile_runtime.explanation.feature_effects import CellValues, measure_effects
+from smile_runtime.explanation.feature_effects import CELLS_PER_BLOCK, CellValues, measure_effects
 from smile_runtime.explanation.label_centers import LabelCenters
 from smile_runtime.explanation.label_effects import LabelEffects
 from smile_runtime.explanation.query_labels import sample_cells
@@ -12,7 +12,6 @@ from smile_runtime.mapping import Reference
 
 N_DRIVERS = 10
 _MAX_CELLS = 200
-_CELLS_PER_BLOCK = 64
 
 
 def find_drivers(
@@ -41,7 +40,7 @@ def find_drivers(
     centers, names, features = LabelCenters.of(reference, 0), reference.label_columns[0].labels, encoder.features.ids
     effects = LabelEffects(len(names), len(features))
     sample = sample_cells(labels, _MAX_CELLS, seed)
-    for rows in np.split(sample, range(_CELLS_PER_BLOCK, len(sample), _CELLS_PER_BLOCK)):
+    for rows in np.split(sample, range(CELLS_PER_BLOCK, len(sample), CELLS_PER_BLOCK)):
         block = CellValues(values.raw[rows], values.size_factor[rows], values.measured)
         effects.add(labels[rows], measure_effects(encoder, centers, labels[rows], values=block))
     specific = effects.specific_effect()

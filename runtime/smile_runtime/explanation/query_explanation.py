@@ -13,7 +13,7 @@ from smile_runtime.arrays import Matrix, Rows
 from smile_runtime.errors import QueryError
 from smile_runtime.explanation.cell_drivers import CellDrivers
 from smile_runtime.explanation.explanation import Explanation, label_table
-from smile_runtime.explanation.feature_effects import CellValues, FeatureEffects, measure_effects
+from smile_runtime.explanation.feature_effects import CELLS_PER_BLOCK, CellValues, FeatureEffects, measure_effects
 from smile_runtime.explanation.label_centers import LabelCenters
 from smile_runtime.explanation.label_effects import LabelEffects
 from smile_runtime.explanation.label_tree import label_tree
@@ -37,8 +37,6 @@ from smile_runtime.space import Space
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-_CELLS_PER_BLOCK = 64  # one thread's work at a time: some hundred thousand embeddings at most
 
 
 @contextmanager
@@ -163,8 +161,8 @@ def _blocks(matrix: Rows, sample: NDArray[np.intp]) -> Iterator[tuple[NDArray[np
     start = 0
     for rows in read_chunks(matrix, 0, rows_per_read(matrix)):
         chosen = sample[np.searchsorted(sample, start) : np.searchsorted(sample, start + rows.shape[0])]
-        for first in range(0, len(chosen), _CELLS_PER_BLOCK):
-            cells = chosen[first : first + _CELLS_PER_BLOCK]
+        for first in range(0, len(chosen), CELLS_PER_BLOCK):
+            cells = chosen[first : first + CELLS_PER_BLOCK]
             yield cells, rows[cells - start]
         start += rows.shape[0]
 
