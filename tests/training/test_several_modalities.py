@@ -277,6 +277,14 @@ def test_cells_without_labels_get_those_of_the_space(two: Path, folder: Path, tm
     assert (adata.obs["smile_label"].astype(str) == adata.obs["type"].astype(str)).mean() > 0.7
 
 
+def test_an_unmeasured_student_takes_its_labels_from_the_kept_points(two: Path, folder: Path, tmp_path: Path) -> None:
+    space, settings = smile_runtime.open_space(two, device="cpu"), recipe("rna", "adt", "atac")
+    build_space(settings, tmp_path / "three", data_folder=folder, device="cpu", onto=space, measure=False)
+    encoder = smile_runtime.open_space(tmp_path / "three", device="cpu").encoders["atac"]
+    assert encoder.record.label_modalities == ["rna"]
+    assert encoder.record.drivers
+
+
 def test_cells_with_too_few_features_of_the_space_are_refused(two: Path, folder: Path, tmp_path: Path) -> None:
     space, settings = smile_runtime.open_space(two, device="cpu"), recipe("rna", "adt", "atac", label_key=None)
     data = unlabeled(folder, tmp_path / "data", n_genes=2)

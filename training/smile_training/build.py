@@ -456,7 +456,7 @@ def _space_contents(
     else:
         metrics += evaluation.metrics
     stress = {} if evaluation is None else evaluation.stress
-    own_labels = {name: [name] for name in recipe.modalities}
+    own_labels = {name: [name if name in points.modalities else points.modalities[0]] for name in recipe.modalities}
     return SpaceContents(
         encoders=encoders,
         points=points,
