@@ -1,15 +1,11 @@
 """Explanation of the labels of a query's cells: their projection, sampling, and the effects of their features."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.arrays import Rows
-from smile_runtime.errors import QueryError
 from smile_runtime.explanation.cell_drivers import CellDrivers
 from smile_runtime.explanation.cell_explainer import Block, CellExplainer
 from smile_runtime.explanation.explanation import Explanation, label_table
@@ -17,6 +13,7 @@ from smile_runtime.explanation.feature_effects import CELLS_PER_BLOCK
 from smile_runtime.explanation.label_centers import LabelCenters
 from smile_runtime.explanation.label_effects import LabelEffects
 from smile_runtime.explanation.label_tree import label_tree
+from smile_runtime.explanation.opened_query import cell_names
 from smile_runtime.explanation.programs import program_table
 from smile_runtime.explanation.query_labels import LabelResults, sample_cells
 from smile_runtime.explanation.request import Request
@@ -24,7 +21,6 @@ from smile_runtime.projection import (
     Progress,
     ProjectionOptions,
     finish_projection,
-    open_encoder_query,
     prepare,
     project_rows,
     read_chunks,
@@ -32,28 +28,6 @@ from smile_runtime.projection import (
 )
 from smile_runtime.query import AnnDataQuery, FileQuery
 from smile_runtime.space import Space
-
-if TYPE_CHECKING:
-    from anndata import AnnData
-
-
-@contextmanager
-def opened_query(
-    query: "AnnData | Path | str", space: Space, modality: str | None, table: str | None
-) -> Iterator[AnnDataQuery | FileQuery]:
-    """Open a query; raise QueryError unless it is an AnnData or a path."""
-    from anndata import AnnData
-
-    if isinstance(query, AnnData):
-        yield AnnDataQuery(query)
-        return
-    if not isinstance(query, str | Path):
-        raise QueryError(
-            f"an AnnData or the path of a file is needed, got {type(query).__name__}; build an AnnData from values and "
-            "names: anndata.AnnData(X, var=pandas.DataFrame(index=genes))"
-        )
-    with open_encoder_query(Path(query), space, space.encoder(modality), None, table=table) as opened:
-        yield opened
 
 
 def explain_query(
@@ -90,7 +64,7 @@ def explain_query(
     programs = program_table(on_dimensions, centers, names, features, modality) if request.programs else None
     return Explanation(
         labels=label_table(on_labels, names, features, n_labeled=n_labeled, average=False),
-        cells=on_cells.table(_obs_names(query), labels) if request.cells else None,
+        cells=on_cells.table(cell_names(query), labels) if request.cells else None,
         programs=programs,
         tree=label_tree(centers, names),
         provenance={
@@ -119,8 +93,3 @@ def _blocks(matrix: Rows, sample: NDArray[np.intp]) -> Iterator[Block]:
             cells = chosen[first : first + CELLS_PER_BLOCK]
             yield cells, rows[cells - start]
         start += rows.shape[0]
-
-
-def _obs_names(query: AnnDataQuery | FileQuery) -> Sequence[str]:
-    names = query.adata.obs_names if isinstance(query, AnnDataQuery) else query.obs_names(slice(0, query.n_obs))
-    return list(map(str, names))
