@@ -102,7 +102,7 @@ def test_hovered_cells_name_their_drivers(write, make_cells: CellsMaker, explana
     text = visible_text(page)
     assert "which were determined for 3 cells" in text
     assert "as the space states them" in text
-    assert "5 cells of the query were read for this, chosen at random; hover" in text
+    assert "The 5 drawn cells with a label were read for this; hover" in text
     assert "* The query did not measure this feature." in text
     assert "have one size, because a space holds the expected counts" in text
 
