@@ -262,6 +262,30 @@ def test_the_page_fits_a_phone(phone: Chrome) -> None:
     assert (drawn["below"], drawn["inside"]) == (True, True)
 
 
+def test_drivers_are_stacked_on_a_phone(phone: Chrome) -> None:
+    script = """const {xaxis, xaxis2, yaxis, yaxis2, width} = document.querySelector(".drivers")._fullLayout;
+        return [xaxis.domain, xaxis2.domain, yaxis.domain[0] > yaxis2.domain[1], width]"""
+    query, reference, above, width = WebDriverWait(phone, 5).until(lambda phone: phone.execute_script(script))
+    assert query == reference == [0, 1]
+    assert above
+    assert width < 375
+
+
+def test_text_is_light_on_dark_if_the_browser_is(chromium: Chrome, folder: Path) -> None:
+    features = [{"name": "prefers-color-scheme", "value": "dark"}]
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    chromium.get((folder / "report.html").as_uri())
+    script = """const style = (selector) => getComputedStyle(document.querySelector(selector));
+        return [style("body").backgroundColor, style("td").color, style("#map").backgroundColor]"""
+    try:
+        brightness = [sum(map(int, re.findall(r"\d+", each)[:3])) for each in chromium.execute_script(script)]
+    finally:
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert brightness[0] < 100
+    assert brightness[1] > 600
+    assert brightness[2] == 3 * 255  # the colors of labels are made for white
+
+
 def test_tables_match_the_results(page: Chrome, projected: anndata.AnnData) -> None:
     for rows, column in zip(
         tables(page, "labels"), ["smile_label", *(f"smile_label_{name}" for name in LEVELS)], strict=True

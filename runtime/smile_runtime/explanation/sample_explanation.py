@@ -15,7 +15,7 @@ from smile_runtime.explanation.feature_effects import CELLS_PER_BLOCK, FeatureEf
 from smile_runtime.explanation.label_centers import LabelCenters
 from smile_runtime.explanation.label_drivers import N_DRIVERS as N_LABEL_DRIVERS
 from smile_runtime.explanation.label_effects import LabelEffects
-from smile_runtime.projection import ProjectionOptions, prepare, rows_per_read
+from smile_runtime.projection import Progress, ProjectionOptions, prepare, rows_per_read
 from smile_runtime.query import Query
 from smile_runtime.results import ProjectionSummary
 from smile_runtime.space import Space
@@ -78,6 +78,7 @@ def explain_sample(
     *,
     max_multiplications: float = MAX_MULTIPLICATIONS,
     seed: int = 0,
+    progress: Progress = lambda _n_cells, _n_total: None,
 ) -> SampleExplanation | None:
     """Explain the sampled cells of a projection, as many of each label as a limit of the work allows.
 
@@ -95,6 +96,8 @@ def explain_sample(
         Limit of the work, in multiplications by weights of the trunk.
     seed
         Seed of the choice of cells, if there are more.
+    progress
+        Called with the number of cells just explained and the number of all cells to explain.
 
     Returns
     -------
@@ -127,6 +130,7 @@ def explain_sample(
     for cells, effects in explainer.explain(_read_blocks(prepared.matrix, summary.sample_rows[chosen])):
         drivers[chosen[cells]], _ = strongest_features(effects, len(cells))
         values.add(labels[chosen[cells]], effects)
+        progress(len(cells), len(chosen))
     return SampleExplanation(
         features=list(encoder.features.ids),
         labels=list(summary.columns[0].labels),

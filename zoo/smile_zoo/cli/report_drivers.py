@@ -11,7 +11,7 @@ from smile_runtime.explanation import MAX_MULTIPLICATIONS, SampleExplanation, ex
 from smile_runtime.formats import BarcodeSelection
 from smile_runtime.projection import ProjectionOptions, open_encoder_query
 from smile_runtime.query import MatrixLocation
-from smile_zoo.cli.console import print_line
+from smile_zoo.cli.console import print_line, progress_bar
 
 _OPTIONS = ("values", "target_sum", "features", "overlap", "min_matched", "batch_size")
 
@@ -49,11 +49,14 @@ def explain_for_report(
     try:
         with (
             _errors_only(),
+            progress_bar("explaining") as progress,
             open_encoder_query(
                 source, space, space.encoder(options.modality), None, table=settings["table"], barcodes=barcodes
             ) as opened,
         ):
-            return explain_sample(opened, space, summary, options, max_multiplications=MAX_MULTIPLICATIONS / n_queries)
+            return explain_sample(
+                opened, space, summary, options, max_multiplications=MAX_MULTIPLICATIONS / n_queries, progress=progress
+            )
     except SmileError as error:
         print_line(f"Warning: the report does not say which features carry the labels: {error}", err=True)
         return None
