@@ -18,7 +18,7 @@ from smile_runtime.errors import (
     UnknownModalityError,
     ValueKindError,
 )
-from smile_runtime.explanation import Explanation, explain
+from smile_runtime.explanation import Explanation, PairScreening, explain, screen_pairs
 from smile_runtime.imputation import ImputationSummary, impute, impute_file
 from smile_runtime.manifest import Manifest, read_manifest
 from smile_runtime.mapping import Reference
@@ -38,6 +38,7 @@ __all__ = [
     "IntegrityError",
     "Manifest",
     "OutputError",
+    "PairScreening",
     "PrecisionError",
     "ProjectionSummary",
     "QueryError",
@@ -58,4 +59,5 @@ __all__ = [
     "project_arrays",
     "project_file",
     "read_manifest",
+    "screen_pairs",
 ]

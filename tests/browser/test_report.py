@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
+
+import smile_zoo
+from smile_runtime import explain
 
 SKY, DARK, ROSE = "#88ccee", "#332288", "#cc6677"
 LEVELS = ("cell_type_broad", "cell_type_fine")
@@ -155,7 +159,35 @@ def test_hover_shows_the_cell(page: Chrome, projected: anndata.AnnData) -> None:
         ),
         f"similarity: {cell['smile_similarity']:.3f}",
         f"donor: {cell['donor']}",
+        f"drivers: {drivers_of(projected, row)}",
     ]
+
+
+def drivers_of(projected: anndata.AnnData, row: int) -> str:
+    """Return the drivers of a cell, without their effects, as `explain` finds them."""
+    space = smile_zoo.load("pbmc", device="cpu")
+    explained = explain(projected[[row]].copy(), space, cells=True, target_sum=1e4).cells["drivers"].iloc[0]
+    return ", ".join(text.split()[0] for text in explained.split(", "))
+
+
+def test_dots_are_the_drivers_of_the_chosen_label_in_query_and_reference(page: Chrome) -> None:
+    script = """return document.querySelector(".drivers").data.map(({name, x, y, marker, hovertext}) =>
+        ({name, x, y, size: marker.size, color: marker.color, hovertext}))"""
+    Select(page.find_element(By.CSS_SELECTOR, ".driver-label")).select_by_visible_text("NK")
+    query, reference = WebDriverWait(page, 5).until(
+        lambda page: "GNLY" in page.execute_script(script)[0]["hovertext"][0] and page.execute_script(script)
+    )
+    drivers = smile_zoo.load("pbmc", device="cpu").encoder().record.drivers["NK"]
+    ticks = page.execute_script("return document.querySelector('.drivers').layout.xaxis.ticktext")
+    assert [tick.rstrip("*") for tick in ticks] == drivers
+    labels = page.execute_script("return data.samples[0].labels")
+    assert len(reference["x"]) == 10 * len(labels)
+    assert set(reference["size"]) == {13}  # the space stores no fractions
+    gnly = {labels[y]: color for x, y, color in zip(query["x"], query["y"], query["color"], strict=True) if x == 0}
+    assert max(gnly, key=gnly.get) == "NK"
+    assert max(query["size"]) <= 20
+    own = next(text for text in query["hovertext"] if text.startswith("<b>GNLY</b> in NK"))
+    assert re.search(r"query: 7 cells, detected in \d+%<br>value of the average cell: [3-9]\.\d\d$", own)
 
 
 def test_zoom_survives_a_change_of_color_and_can_be_reset(page: Chrome) -> None:
@@ -228,6 +260,30 @@ def test_the_page_fits_a_phone(phone: Chrome) -> None:
     drawn = phone.execute_script(script)
     assert drawn["plot"] > 250
     assert (drawn["below"], drawn["inside"]) == (True, True)
+
+
+def test_drivers_are_stacked_on_a_phone(phone: Chrome) -> None:
+    script = """const {xaxis, xaxis2, yaxis, yaxis2, width} = document.querySelector(".drivers")._fullLayout;
+        return [xaxis.domain, xaxis2.domain, yaxis.domain[0] > yaxis2.domain[1], width]"""
+    query, reference, above, width = WebDriverWait(phone, 5).until(lambda phone: phone.execute_script(script))
+    assert query == reference == [0, 1]
+    assert above
+    assert width < 375
+
+
+def test_text_is_light_on_dark_if_the_browser_is(chromium: Chrome, folder: Path) -> None:
+    features = [{"name": "prefers-color-scheme", "value": "dark"}]
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    chromium.get((folder / "report.html").as_uri())
+    script = """const style = (selector) => getComputedStyle(document.querySelector(selector));
+        return [style("body").backgroundColor, style("td").color, style("#map").backgroundColor]"""
+    try:
+        brightness = [sum(map(int, re.findall(r"\d+", each)[:3])) for each in chromium.execute_script(script)]
+    finally:
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert brightness[0] < 100
+    assert brightness[1] > 600
+    assert brightness[2] == 3 * 255  # the colors of labels are made for white
 
 
 def test_tables_match_the_results(page: Chrome, projected: anndata.AnnData) -> None:

@@ -234,14 +234,57 @@ class Encoder:
         SmileError
             As `encode`; also if a measured feature is NaN.
         """
-        matrix, factor, mask = self._validate(X, size_factor, measured)
         require_positive(batch_size=batch_size)
+        batch, mask = self._removable(X, size_factor, measured)
+        return self._removing_runner().run_without_each(batch, mask, batch_size)
+
+    def encode_without(
+        self,
+        X: Matrix,
+        features: ArrayLike,
+        size_factor: ArrayLike | None = None,
+        *,
+        measured: ArrayLike | None = None,
+    ) -> NDArray[np.float32]:
+        """Embed cells on one thread of the CPU, without a group of features.
+
+        The features are set to zero before centering, all together; factors of the whole cell stay as they are, as in
+        `encode_without_each`.
+
+        Parameters
+        ----------
+        X, size_factor, measured
+            As in `encode_without_each`.
+        features
+            Indices of the features, shape ``(n_removed,)``.
+
+        Returns
+        -------
+            L2-normalized embedding, float32, shape ``(n, n_latent)``.
+
+        Raises
+        ------
+        SmileError
+            As `encode_without_each`.
+        """
+        batch, mask = self._removable(X, size_factor, measured)
+        return self._removing_runner().run_without(batch, mask, np.asarray(features, np.intp))
+
+    def _removable(
+        self, X: Matrix, size_factor: ArrayLike | None, measured: ArrayLike | None
+    ) -> tuple[tuple[Matrix, NDArray[np.float32]], NDArray[np.bool_] | None]:
+        """Return validated sparse rows, their size factors and the mask of measured features."""
+        matrix, factor, mask = self._validate(X, size_factor, measured)
         rows = matrix if mask is None or is_sparse(matrix) else np.where(mask, matrix, matrix.dtype.type(0))
         if np.isnan(stored_values(rows)).any():
             raise QueryError(
                 f"values are missing (NaN) in features that other cells measured; the {self.modality} encoder can "
                 "leave features out only of cells that measured the same ones: drop these cells or features"
             )
+        return (measured_sparse(rows), factor), mask
+
+    def _removing_runner(self) -> SparseRunner:
+        """Return the runner of sparse rows, from which features can be left out; raise SpaceError without one."""
         with _opening:
             runner = self.sparse_runner
         if runner is None:
@@ -249,7 +292,7 @@ class Encoder:
                 f"the {self.modality} encoder takes {self.record.preprocessing.values} and has no sparse first layer, "
                 "which is needed to leave features out one at a time; use an encoder of another modality"
             )
-        return runner.run_without_each((measured_sparse(rows), factor), mask, batch_size)
+        return runner
 
     def _validate(
         self, X: Matrix, size_factor: ArrayLike | None, measured: ArrayLike | None

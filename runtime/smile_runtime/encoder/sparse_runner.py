@@ -114,6 +114,26 @@ class SparseRunner:
         self.layer(transformed, mask, first)
         return self.run_trunk("embedding", first), self._removals(transformed, first, mask, n_rows)
 
+    def run_without(
+        self, batch: Batch, measured: NDArray[np.bool_] | None, features: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        """Return the embedding of a batch after a group of features, by their indices, has been set to zero.
+
+        Parameters
+        ----------
+        batch, measured
+            As in `run`.
+        features
+            Indices of the features, shape ``(n_removed,)``.
+        """
+        transformed, mask = self._transform(batch, measured)
+        kept = np.ones(self.layer.n_features, np.float32)
+        kept[features] = 0
+        transformed.data *= kept[transformed.indices]
+        first = np.empty((transformed.shape[0], self.layer.width), np.float32)
+        self.layer(transformed, mask, first)
+        return self.run_trunk("embedding", first)
+
     def _removals(
         self, transformed: "csr_matrix", first: NDArray[np.float32], mask: NDArray[np.bool_], n_rows: int
     ) -> Iterator[Removals]:

@@ -4,12 +4,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, require_positive
-from smile_runtime.errors import QueryError, SpaceError
+from smile_runtime.encoder import DEFAULT_BATCH_SIZE, require_positive
+from smile_runtime.errors import QueryError
 from smile_runtime.explanation.explanation import Explanation
+from smile_runtime.explanation.opened_query import opened_query
 from smile_runtime.explanation.profile_explanation import explain_profiles
-from smile_runtime.explanation.query_explanation import explain_query, opened_query
+from smile_runtime.explanation.query_explanation import explain_query
 from smile_runtime.explanation.request import Request
+from smile_runtime.explanation.requirements import find_label_column, require_removable
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
 from smile_runtime.projection import Progress, ProjectionOptions
@@ -105,38 +107,14 @@ def explain(
         overwrite=True,  # no field is written
     )
     request = Request(
-        column=_column(space, label_column), max_cells=max_cells, seed=seed, cells=cells, programs=programs
+        column=find_label_column(space, label_column), max_cells=max_cells, seed=seed, cells=cells, programs=programs
     )
-    _require_removable(space, space.encoder(modality))
+    require_removable(space, space.encoder(modality))
     if query is None:
         _require_no_query_options(options, request, table)
         return explain_profiles(space, space.checked_encoder(modality), programs=programs)
     with opened_query(query, space, modality, table) as opened:
         return explain_query(opened, space, options, request, progress)
-
-
-def _column(space: Space, name: str | None) -> int:
-    """Return the index of a label column; raise if there is none of this name."""
-    known = [column.name for column in space.manifest.reference.label_columns]
-    if not known:
-        raise SpaceError(f"the space {space.name} has no labels, so none can be explained; choose a space with labels")
-    if name is None:
-        return 0
-    if name not in known:
-        raise QueryError(
-            f"the space {space.name} has no label column {name!r}; it has: {', '.join(known)}",
-            options={"label_column": None},
-        )
-    return known.index(name)
-
-
-def _require_removable(space: Space, encoder: Encoder) -> None:
-    """Raise SpaceError if features of the encoder cannot be left out one at a time."""
-    if not encoder.record.sparse:
-        raise SpaceError(
-            f"the {encoder.modality} encoder of the space {space.name} has no sparse first layer, from which features "
-            f"can be left out (its values are {encoder.record.preprocessing.values}); choose another encoder"
-        )
 
 
 def _require_no_query_options(options: ProjectionOptions, request: Request, table: str | None) -> None:

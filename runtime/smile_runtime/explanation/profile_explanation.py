@@ -1,10 +1,10 @@
 """Explanation of labels by their average cells, from the profiles of a space."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import QueryError
+from smile_runtime.explanation.average_cells import average_cells, count_reference_cells, takes_log_counts
 from smile_runtime.explanation.explanation import Explanation, label_table
 from smile_runtime.explanation.feature_effects import CellValues, measure_effects
 from smile_runtime.explanation.label_centers import LabelCenters
@@ -12,6 +12,7 @@ from smile_runtime.explanation.label_effects import LabelEffects
 from smile_runtime.explanation.label_tree import label_tree
 from smile_runtime.explanation.programs import program_table
 from smile_runtime.io import single_threaded_blas
+from smile_runtime.mapping import LabelProfiles
 from smile_runtime.space import Space
 
 
@@ -19,9 +20,9 @@ def explain_profiles(space: Space, encoder: Encoder, *, programs: bool) -> Expla
     """Explain the average cell of each label that has reference points and a profile."""
     reference = space.reference.select_modalities(encoder.record.label_modalities)
     names, centers = reference.label_columns[0].labels, LabelCenters.of(reference, 0)
-    n_cells = np.bincount(reference.label[:, 0], reference.weight, len(names)).round().astype(np.int64)
+    n_cells = count_reference_cells(reference)
     labels = np.flatnonzero(centers.known)
-    raw = _average_cells(space, encoder, n_cells)[labels]
+    raw = average_cells(_required_profiles(space, encoder), encoder, n_cells)[labels]
     features, effects = encoder.features.ids, LabelEffects(len(names), len(encoder.features))
     cell_values = CellValues(raw, np.ones((len(raw), 1), np.float32), None)
     weights = np.full(len(raw), 1 / len(raw)) if programs else None
@@ -44,46 +45,14 @@ def explain_profiles(space: Space, encoder: Encoder, *, programs: bool) -> Expla
     )
 
 
-def _average_cells(space: Space, encoder: Encoder, n_cells: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the values of each label's average cell, already scaled, shape ``(n_labels, n_features)``.
-
-    Profiles state the share of each feature in the counts of the encoder's features, but not how much of a cell's
-    counts these features hold. One factor for all labels makes up for it: with it, the values of the average cells,
-    weighted by their numbers of cells, add up after the logarithm to what those of the reference's cells do.
-
-    Parameters
-    ----------
-    space
-        Open space.
-    encoder
-        Encoder of the profiles.
-    n_cells
-        Number of reference cells of each label, shape ``(n_labels,)``.
-
-    Raises
-    ------
-    QueryError
-        If the space has no profiles, or its values are not the logarithms of scaled counts.
-    """
-    profiles, settings = space.profiles(encoder.modality), encoder.preprocessing
-    advice = "pass a query, whose cells are explained"
+def _required_profiles(space: Space, encoder: Encoder) -> LabelProfiles:
+    """Return the profiles of an encoder; raise QueryError if there are none, or they do not tell its values."""
+    profiles, advice = space.profiles(encoder.modality), "pass a query, whose cells are explained"
     if profiles is None:
         raise QueryError(f"the space {space.name} has no profiles of its labels to explain; {advice}")
-    others = (settings.binarize, settings.clr, settings.idf is not None, settings.band is not None)
-    if not settings.log1p or any(others):
+    if not takes_log_counts(encoder.preprocessing):
         raise QueryError(
             f"the profiles of the {encoder.modality} encoder can be explained only if its values are logarithms of "
             f"scaled counts, but it has other steps; {advice}"
         )
-    share = np.exp(profiles.log_profile, dtype=np.float64)
-    return (_factor(share, n_cells / n_cells.sum(), float(encoder.features.mean.sum())) * share).astype(np.float32)
-
-
-def _factor(share: NDArray[np.float64], weight: NDArray[np.float64], total: float) -> float:
-    """Return the factor with which the mean over labels of the summed logarithms is a total."""
-    from scipy.optimize import brentq
-
-    def excess(log_factor: float) -> float:
-        return float(weight @ np.log1p(np.exp(log_factor) * share).sum(axis=1)) - total
-
-    return float(np.exp(brentq(excess, -20.0, 40.0)))
+    return profiles

@@ -1,4 +1,4 @@
-"""Tables of an explanation as tab-separated files, and the tree of its labels."""
+"""Tables of an explanation or a screening as tab-separated files, and the tree of its labels."""
 
 import os
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from smile_runtime.errors import OutputError, QueryError
 from smile_runtime.explanation.explanation import Explanation
+from smile_runtime.explanation.pair_screening import PairScreening
 from smile_runtime.io import atomic_path, require_free
 
 if TYPE_CHECKING:
@@ -70,6 +71,28 @@ def write_tables(
     with ExitStack() as stack:
         for path, text in files:
             stack.enter_context(atomic_path(path)).write_text(text, "utf-8", newline="\n")
+
+
+def write_screening(screening: PairScreening, output: Path | str, *, force: bool = False) -> None:
+    """Write the table of features of a screening as tab-separated text.
+
+    Parameters
+    ----------
+    screening
+        Screening to write.
+    output
+        File for the table of features.
+    force
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If the file exists or cannot be written.
+    """
+    require_free_tables([Path(output)], force=force)
+    with atomic_path(Path(output)) as partial:
+        partial.write_text(_text(screening.features), "utf-8", newline="\n")
 
 
 def _required(table: "pd.DataFrame | None", name: str) -> "pd.DataFrame":

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from smile_runtime.errors import QueryError
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import UNKNOWN
+from smile_runtime.results.batches import Batches
 
 _MAX_NAMED = 5
 
@@ -94,6 +95,10 @@ class AgreementCounts:
     def add(self, rows: slice, label: NDArray[np.integer]) -> None:
         """Add a range of cells, with their label ids in the column, -1 for unknown, shape ``(n,)``."""
         np.add.at(self._counts, (self._ids[rows], label), 1)
+
+    def known_labels(self, cells: NDArray[np.intp]) -> Batches:
+        """Return the known labels of some cells, by their indices, shape ``(n,)``."""
+        return Batches(tuple(self._names), self._ids[cells])
 
     def result(self) -> LabelAgreement:
         """Return the agreement of all cells that were added."""

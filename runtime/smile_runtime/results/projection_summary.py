@@ -9,22 +9,14 @@ from numpy.typing import NDArray
 
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import Records
+from smile_runtime.query import ValueInterpretation
 from smile_runtime.results.batches import Batches
 from smile_runtime.results.cluster_labels import ClusterLabel
 from smile_runtime.results.label_agreement import AgreementCounts, LabelAgreement
 from smile_runtime.results.label_counts import LabelCounts
 from smile_runtime.results.requested_fields import members_of
 from smile_runtime.results.results import Projection
-
-
-@dataclass(frozen=True, kw_only=True)
-class SetSizes:
-    """Sets of cells that are not unknown: coverage, number, mean number of labels, and share with a single label."""
-
-    coverage: float
-    n_cells: int
-    mean_size: float | None
-    fraction_single: float | None
+from smile_runtime.results.set_counts import SetCounts, SetSizes
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -51,12 +43,21 @@ class ProjectionSummary:
         Agreement with known labels; None unless these were named.
     sets
         Sizes of the sets of labels; None unless they were asked for.
+    interpretation
+        Interpretation of the query's values.
     sample
         Records of the sampled cells, in the order of the query, shape ``(m,)``.
+    sample_rows
+        Indices of the sampled cells in the query, ascending, shape ``(m,)``.
     sample_names
         Names of the sampled cells, shape ``(m,)``.
     sample_batches
         Batches of the sampled cells, by batch column.
+    sample_sets
+        Which primary labels are in the set of each sampled cell, shape ``(m, n_labels)``; None unless sets were asked
+        for.
+    sample_known
+        Known labels of the sampled cells; None unless these were named.
     """
 
     n_cells: int
@@ -68,9 +69,13 @@ class ProjectionSummary:
     clusters: Sequence[ClusterLabel] | None
     agreement: LabelAgreement | None
     sets: SetSizes | None
+    interpretation: ValueInterpretation
     sample: Records
+    sample_rows: NDArray[np.intp]
     sample_names: NDArray[np.object_]
     sample_batches: Mapping[str, Batches]
+    sample_sets: NDArray[np.bool_] | None
+    sample_known: Batches | None
 
     def __repr__(self) -> str:
         columns = ", ".join(f"{len(each.labels)} of {each.name}" for each in self.columns)
@@ -115,7 +120,7 @@ def summarize_projection(
     sampled = np.sort(np.random.default_rng(seed).choice(n, min(n, n_sample), replace=False))
     labels = {column.name: LabelCounts(column.labels) for column in columns}
     batch_counts = {key: LabelCounts(columns[0].labels if columns else (), each.names) for key, each in batches.items()}
-    n_sets = np.zeros(len(columns[0].labels) + 1 if columns else 1, np.int64)  # by size
+    sets = None if projection.sets is None else SetCounts(columns[0].labels)
     records, sample_names, start = [], [], 0
     for block in projection.results.blocks():
         rows = slice(start, start + len(block))
@@ -126,13 +131,14 @@ def summarize_projection(
             counts.add(label, confidence, block["similarity"], batch=batches[key].ids[rows])
         if agreement is not None:
             agreement.add(rows, block["label"][:, agreement.index])
-        if projection.sets is not None:
-            n_sets += np.bincount(members_of(projection, block).sum(axis=1), minlength=len(n_sets))
+        if sets is not None:
+            sets.add(members_of(projection, block))
         chosen = sampled[np.searchsorted(sampled, rows.start) : np.searchsorted(sampled, rows.stop)] - start
         if len(chosen):
             records.append(block[chosen])
             sample_names.append(names(rows)[chosen])
         start = rows.stop
+    sample = np.concatenate(records) if records else np.empty(0, block.dtype)
     return ProjectionSummary(
         n_cells=n,
         columns=columns,
@@ -142,16 +148,12 @@ def summarize_projection(
         batches=batch_counts,
         clusters=projection.clusters,
         agreement=None if agreement is None else agreement.result(),
-        sets=None if projection.sets is None else _set_sizes(projection.sets.coverage, n_sets),
-        sample=np.concatenate(records) if records else np.empty(0, block.dtype),
+        sets=None if sets is None or projection.sets is None else sets.sizes(projection.sets.coverage),
+        interpretation=projection.results.interpretation,
+        sample=sample,
+        sample_rows=sampled,
         sample_names=np.concatenate(sample_names) if records else np.empty(0, object),
         sample_batches={key: Batches(each.names, each.ids[sampled]) for key, each in batches.items()},
+        sample_sets=None if projection.sets is None else members_of(projection, sample),
+        sample_known=None if agreement is None else agreement.known_labels(sampled),
     )
-
-
-def _set_sizes(coverage: float, n_sets: NDArray[np.int64]) -> SetSizes:
-    """Summarize the numbers of sets by their number of labels; empty ones are those of unknown cells."""
-    n_cells = int(n_sets[1:].sum())
-    mean_size = float((n_sets * np.arange(len(n_sets))).sum() / n_cells) if n_cells else None
-    fraction_single = float(n_sets[1] / n_cells) if n_cells else None
-    return SetSizes(coverage=coverage, n_cells=n_cells, mean_size=mean_size, fraction_single=fraction_single)

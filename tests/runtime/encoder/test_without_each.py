@@ -74,6 +74,22 @@ def test_factors_of_the_whole_cell_stay(steps):
         without[np.arange(len(without)), part.features] = 0
         expected = np.where(measured, without - preprocessing.mean, 0) @ weight / (24 / 30)
         np.testing.assert_allclose(part.embedding, expected, rtol=1e-4, atol=1e-5)
+    group = np.array([1, 2, 8, 17])
+    without = transformed.copy()
+    without[:, group] = 0
+    expected = np.where(measured, without - preprocessing.mean, 0) @ weight / (24 / 30)
+    np.testing.assert_allclose(runner.run_without(batch, measured, group), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(batch[0].toarray(), X)
+
+
+def test_a_group_is_left_out_together(encoder, raw_values):
+    X, factors = raw_values[0][:5], raw_values[1][:5]
+    group = np.flatnonzero(X.sum(axis=0))[::7]
+    without = X.copy()
+    without[:, group] = 0
+    found = encoder.encode_without(scipy.sparse.csr_matrix(X), group, factors)
+    np.testing.assert_allclose(found, encoder.encode(without, factors), atol=1e-5)
+    assert np.abs(found - encoder.encode(X, factors)).max() > 1e-3
 
 
 def test_values_are_those_before_centering(encoder, raw_values):

@@ -136,6 +136,10 @@ def test_files_hold_what_memory_holds(counts, sure_space, projected, suffix, tmp
     assert (summary.sets.coverage, summary.sets.n_cells) == (0.9, len(sizes))
     assert summary.sets.mean_size == pytest.approx(np.mean(sizes))
     assert summary.sets.fraction_single == pytest.approx(np.mean(np.array(sizes) == 1))
+    several = projected.obs["smile_set"][projected.obs["smile_set"].str.contains("|", regex=False)].value_counts()
+    frequent = summary.sets.frequent
+    assert list(frequent.values()) == several[several > 0].head(10).tolist()
+    assert all(several[name] == n for name, n in frequent.items())
 
 
 def test_parquet_holds_what_memory_holds(counts, sure_space, projected, tmp_path):

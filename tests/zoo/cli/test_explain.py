@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 DEMO = Path(__file__).parents[3] / "zoo/smile_zoo/demo/query.h5ad"
+PBMC = Path(__file__).parents[3] / "zoo/smile_zoo/spaces/pbmc"
 
 
 @pytest.fixture
@@ -111,3 +112,43 @@ def test_wrong_usage(run, cells: Path) -> None:
     done = run("explain", "pbmc", cells, "-o", "x.tsv", "--label-column", "colour")
     assert done.returncode == 1
     assert "it has: cell_type, cell_type_broad, cell_type_fine (--label-column)" in done.stderr
+
+
+def test_pairs_need_a_query_and_both_modalities(run, cells: Path, tmp_path: Path) -> None:
+    done = run("explain", "pbmc", "-o", "x.tsv", "--against", "atac", "--modality", "rna")
+    assert done.returncode == 2
+    assert "no QUERY is given; pass one" in done.stderr
+    done = run("explain", "pbmc", cells, "-o", "x.tsv", "--against", "atac")
+    assert done.returncode == 2
+    assert "add --modality" in done.stderr
+    pair = ["--against", "atac", "--modality", "rna"]
+    done = run("explain", "pbmc", cells, "-o", "x.tsv", *pair, "--cells", "c.tsv", "--raw")
+    assert done.returncode == 2
+    assert "--cells, --raw cannot be combined with --against" in done.stderr
+    done = run("explain", "pbmc", cells, "-o", "x.tsv", "--against-query", cells)
+    assert done.returncode == 2
+    assert "add --against" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cells.h5ad"]
+
+
+def test_pairs_are_screened(run, cells: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(PBMC, tmp_path / "pbmc"))
+    document = json.loads((folder / "config.json").read_text("utf-8"))
+    document["encoders"]["nuclei"] = document["encoders"]["rna"]
+    (folder / "config.json").write_text(json.dumps(document), "utf-8")
+    options = ["-o", "screen.tsv", "--modality", "rna", "--against", "nuclei", "--max-cells", "10"]
+    done = run("explain", "./pbmc", cells, *options, "--against-query", cells)
+    assert done.returncode == 0, done.stderr
+    header, *lines = done.stdout.splitlines()
+    assert header.split() == ["MODALITY", "WITHOUT", "FEATURES", "DISTANCE", "THEN", "CHANGE", "SD"]
+    assert [line.split()[:2] for line in lines] == [
+        [modality, group] for modality in ("rna", "nuclei") for group in ("key", "differential", "random")
+    ]
+    assert all(float(line.split()[3]) < 1e-3 for line in lines)  # the cells are the same in both
+    table = pd.read_csv(tmp_path / "screen.tsv", sep="\t")
+    assert table["n_cells"].max() == 10
+    assert set(table["modality"]) == {"rna", "nuclei"}
+    document = json.loads(run("explain", "./pbmc", cells, *options, "--json", "--force").stdout)
+    assert document["modalities"] == ["rna", "nuclei"]
+    assert [group["sd"] is None for group in document["groups"]] == [True, True, False] * 2
+    assert len(document["labels"][0]["features"]) == 10

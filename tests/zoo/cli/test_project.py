@@ -374,8 +374,10 @@ def test_how_sure_labels_are_is_written_and_printed(run, sure_query: Path, sure_
     assert "is not from this query, space and options" in other.stderr
 
 
-def test_how_sure_labels_are_is_part_of_the_json(run, sure_query: Path, sure_space: Path) -> None:
-    options = ["--coverage", "0.9", "--clusters", "leiden", "--truth", "known", "--json"]
+def test_how_sure_labels_are_is_part_of_json_and_report(
+    run, sure_query: Path, sure_space: Path, tmp_path: Path
+) -> None:
+    options = ["--coverage", "0.9", "--clusters", "leiden", "--truth", "known", "--report", "r.html", "--json"]
     summary = json.loads(run("project", sure_query, sure_space, "-o", "out.h5ad", *options).stdout)
     assert summary["sets"]["coverage"] == 0.9
     assert 1 < summary["sets"]["mean_size"] < 3
@@ -387,6 +389,12 @@ def test_how_sure_labels_are_is_part_of_the_json(run, sure_query: Path, sure_spa
     assert b["low"] < b["accuracy"] < b["high"]
     assert sum(agreement["confusion"]["B"].values()) == b["n_cells"]
     assert sum(agreement["lacking"]["another"].values()) == 200 - b["n_cells"]
+    assert sum(summary["sets"]["frequent"].values()) <= summary["sets"]["n_cells"]
+    page = (tmp_path / "r.html").read_text("utf-8")
+    for title in ("Why this label", "Sets of labels", "Clusters", "Known labels"):
+        assert f"<h2>{title}</h2>" in page
+    menu = re.findall(r"<option[^>]*>([^<]*)</option>", page[: page.index('<div id="map"')])
+    assert menu[-2:] == ["labels in the set", "known label"]
     plain = json.loads(run("project", sure_query, sure_space, "-o", "plain.h5ad", "--json").stdout)
     assert not {"sets", "clusters", "agreement"} & set(plain)
 

@@ -11,18 +11,23 @@ import numpy as np
 import pytest
 
 from smile_runtime import OutputError, Space
+from smile_runtime.explanation import SampleExplanation
+from smile_runtime.results import ClusterLabel, LabelAccuracy, LabelAgreement, SetSizes
+from smile_zoo.report.driver_data import make_driver_data
 from smile_zoo.report.page import write_page
-from smile_zoo.report.report_cells import Categories, ReportCells
+from smile_zoo.report.report_cells import Categories, CellDrivers, ReportCells, pool_cells
 
+MARKUP = "</script><b>"
 CellsMaker = Callable[..., ReportCells]
 
 
 @pytest.fixture
-def write(tmp_path: Path, space: Space, provenance, tables) -> Callable[[ReportCells], str]:
+def write(tmp_path: Path, space: Space, provenance, tables) -> Callable[..., str]:
     """Write a page and return its text."""
 
-    def write_cells(cells: ReportCells) -> str:
-        write_page(tmp_path / "r.html", space, provenance=provenance, tables=tables, cells=cells)
+    def write_cells(cells: ReportCells, **changes: Any) -> str:
+        given = {"provenance": provenance, "tables": tables, "cells": cells, **changes}
+        write_page(tmp_path / "r.html", space, **given)
         return (tmp_path / "r.html").read_text("utf-8")
 
     return write_cells
@@ -57,6 +62,106 @@ def test_plot_contains_every_cell_and_column(write, make_cells: CellsMaker, spac
     assert donor["values"] == [0, 1, 0, 1, 0]
     np.testing.assert_allclose(confidence["values"], cells.confidence["label"], atol=1e-3)
     np.testing.assert_allclose(similarity["values"], cells.similarity, atol=1e-3)
+
+
+@pytest.fixture
+def explanation() -> SampleExplanation:
+    """Explanation of five cells, four of them of type 0; nothing is known of type 1 but its reference."""
+    fraction = np.array([[1.0, 0.5, 0.25], [0, 0, 0], [1.0, 0, 0], [0, 0, 0]])
+    return SampleExplanation(
+        features=["G0", MARKUP, "G2"],
+        labels=["type 0", "type 1", "type 2", "of no cell"],
+        measured=np.array([True, True, False]),
+        cell_drivers=np.array([[2, 0, -1, -1, -1], [1, -1, -1, -1, -1], [-1] * 5, [-1] * 5, [0, 1, 2, -1, -1]]),
+        label_drivers={"type 0": [2, 0], "type 1": [1]},
+        n_cells=np.array([4, 0, 1, 0]),
+        fraction=fraction,
+        value=2 * fraction,
+        reference=np.array([[3.0, 0, 1], [0.5, 4, 0], [np.nan] * 3, [np.nan] * 3]),
+        is_log=True,
+    )
+
+
+def test_values_of_drivers_in_query_and_reference(explanation: SampleExplanation) -> None:
+    data = make_driver_data(explanation)
+    assert data["labels"] == ["type 0", "type 1", "type 2"]
+    assert data["features"] == ["G0", MARKUP, "G2"]
+    assert data["drivers"] == [[2, 0], [1], []]
+    assert (data["chosen"], data["n"]) == (0, [4, 0, 1])
+    assert data["fraction"] == [[1, 0.5, None], [None] * 3, [1, 0, None]]  # G2 was not measured, no cell is of type 1
+    assert data["value"] == [[2, 1, None], [None] * 3, [2, 0, None]]
+    assert data["reference"] == [[3, 0, 1], [0.5, 4, 0], [None] * 3]
+
+
+def test_hovered_cells_name_their_drivers(write, make_cells: CellsMaker, explanation: SampleExplanation) -> None:
+    drivers = CellDrivers(explanation.features, explanation.cell_drivers)
+    page = write(make_cells(drivers=drivers), explanation=explanation)
+    data = plot_data(page)
+    named = [[data["drivers"]["names"][each] for each in row] for row in data["drivers"]["ids"]]
+    assert named == [["G2", "G0"], [MARKUP], [], [], ["G0", MARKUP, "G2"]]
+    text = visible_text(page)
+    assert "which were determined for 3 cells" in text
+    assert "as the space states them" in text
+    assert "The 5 drawn cells with a label were read for this; hover" in text
+    assert "* The query did not measure this feature." in text
+    assert "have one size, because a space holds the expected counts" in text
+
+
+def test_pooled_cells_keep_drivers_sets_and_known_labels(make_cells: CellsMaker) -> None:
+    drivers = CellDrivers(["G0", "G1"], np.tile([1, 0, -1, -1, -1], (5, 1)))
+    known = [Categories(["type 0", "x"], np.array([0, 1, 0, -1, 0])), Categories(["type 0", "y"], np.full(5, 1))]
+    sizes = Categories(["1 label"], np.zeros(5, int), "0")
+    first = make_cells(drivers=drivers, known=known[0], set_size=sizes)
+    pooled = pool_cells({"a": first, "b": make_cells(known=known[1], set_size=sizes)})
+    assert pooled.drivers.ids[:, 0].tolist() == [1] * 5 + [-1] * 5
+    assert [pooled.known.name(each) for each in pooled.known.ids] == ["type 0", "x", "type 0", "unknown", "type 0"] + (
+        ["y"] * 5
+    )
+    assert pooled.set_size.ids.tolist() == [0] * 10
+    assert pooled.sets is None
+
+
+def test_sets_clusters_and_known_labels_appear_if_asked_for(write, make_cells: CellsMaker, tables) -> None:
+    text = visible_text(write(make_cells()))
+    assert not any(title in text for title in ("Sets of labels", "Clusters", "Known labels", "Why this label"))
+    asked = dataclasses.replace(
+        tables,
+        sets=SetSizes(coverage=0.9, n_cells=4, mean_size=1.25, fraction_single=0.75, frequent={"A|<b>": 1}),
+        clusters=[
+            ClusterLabel(
+                cluster="<i>7</i>",
+                n_cells=5,
+                label="T",
+                column="broad",
+                confidence=0.875,
+                fraction_other=0.2,
+                fraction_unknown=0.1,
+                nearest=(("CD4 T", 0.5), ("CD8 T", 0.375), ("B", 0.125)),
+            )
+        ],
+        agreement=LabelAgreement(
+            column="cell_type",
+            overall=LabelAccuracy("all", 4, 3, 0.75, 0.30, 0.95),
+            macro_f1=0.7,
+            labels=[LabelAccuracy("B", 4, 3, 0.75, 0.30, 0.95)],
+            confusion={"B": {"B": 3, "unknown": 1}},
+            lacking={"Mast": {"NK": 1}},
+            n_without=2,
+        ),
+    )
+    page = write(make_cells(), tables=asked)
+    text = visible_text(page)
+    for expected in (
+        "4 cells are not unknown: 75.0% of them have a set of a single label, and the mean size is 1.25.",
+        "A | &lt;b&gt; 1 25.0%",
+        "&lt;i&gt;7&lt;/i&gt; 5 T 0.875 20.0% 10.0% CD4 T 0.50, CD8 T 0.38, B 0.12",
+        "75.0% of 4 cells are labeled right, macro-F1 0.700",
+        "2 cells have no known label.",
+        "B 4 3 75.0% 30.0% to 95.0%",
+        "known label B NK unknown B 3 1 Mast (not in the space) 1",
+    ):
+        assert expected in text
+    assert re.findall(r'--share: ([\d.]+)" title', page) == ["0.750", "0.250", "1.000"]
 
 
 def test_each_label_column_has_its_own_confidence(write, make_cells: CellsMaker) -> None:

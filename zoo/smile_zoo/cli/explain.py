@@ -12,6 +12,7 @@ from smile_runtime.manifest import Device, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
 from smile_zoo.cli import options
 from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar
+from smile_zoo.cli.explain_pairs import explain_pairs, require_pair_options
 from smile_zoo.transfer import load
 
 if TYPE_CHECKING:
@@ -47,6 +48,17 @@ _N_SHOWN = 10
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of that choice.")
 @click.option("--modality", help="Encoder to use; needed only if the space has several.")
+@click.option(
+    "--against",
+    metavar="MODALITY",
+    help="Screen the features of two modalities instead, by the distance between their embeddings of the same cells; "
+    "QUERY holds both.",
+)
+@click.option(
+    "--against-query",
+    type=click.Path(path_type=Path),
+    help="Query with the same cells in the modality of --against, if QUERY holds only the first.",
+)
 @click.option("--table", help="Table of an .h5mu file [default: named like the modality, or gex, prot, ...].")
 @click.option("--layer", help="Layer that holds the values [default: X].")
 @click.option("--raw", "use_raw", is_flag=True, help="Take values and features from raw.")
@@ -73,7 +85,10 @@ _N_SHOWN = 10
 @options.device
 @click.option("--force", is_flag=True, help="Replace the output files if they exist.")
 @options.as_json
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     space: str,
     query: Path | None,
     *,
@@ -82,6 +97,8 @@ def command(
     programs: Path | None,
     tree: Path | None,
     modality: str | None,
+    against: str | None,
+    against_query: Path | None,
     device: Device,
     force: bool,
     as_json: bool,
@@ -94,21 +111,35 @@ def command(
     feature, the most specific features first. Without QUERY, the average cell of each label is explained, from the
     profiles of SPACE.
 
+    With --against, OUTPUT is a table of the features of two modalities: how much farther apart the two embeddings of a
+    cell are when the feature is set to zero. Also prints what removing the 5% of key features does, compared with as
+    many differential and random ones.
+
     \b
     Example:
       smile-zoo explain pbmc query.h5ad -o drivers.tsv
       smile-zoo explain pbmc query.h5ad -o drivers.tsv --cells cells.tsv
       smile-zoo explain pbmc -o drivers.tsv
+      smile-zoo explain ./cortex pairs.h5mu -o screen.tsv --modality rna --against atac
     """
+    if against is not None:
+        require_pair_options(ctx)
+    elif against_query is not None:
+        raise click.UsageError("--against-query is given, but not which modality it holds; add --against")
     optional = {"cells": cells, "programs": programs, "tree": tree}
     outputs = {"output": output, **{name: path for name, path in optional.items() if path is not None}}
     if query is not None:
         for path in outputs.values():
-            require_apart(path, query)
+            require_apart(path, query, *([] if against_query is None else [against_query]))
     require_free_tables([*outputs.values()], force=force)
     with progress_bar("pulling", unit="B") as pulling:
-        modalities = None if modality is None else [modality]
+        modalities = None if modality is None else [modality, *([] if against is None else [against])]
         opened = load(space, device=device, modalities=modalities, progress=pulling)
+    if against is not None:
+        screening = {name: settings[name] for name in ("label_column", "max_cells", "seed", "unknown_rate")}
+        pair = {"query": query, "modality": modality, "against": against, "against_query": against_query}
+        explain_pairs(opened, output, force=force, as_json=as_json, **pair, **screening)
+        return
     with progress_bar("explaining") as progress:
         found = explain(
             query,

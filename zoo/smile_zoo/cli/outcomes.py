@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from smile_runtime import Space
-from smile_runtime.mapping import UNKNOWN
 from smile_runtime.results import ClusterLabel, LabelAgreement
 from smile_zoo.cli.console import print_json, print_line, print_table
-from smile_zoo.cli.samples import Outcome
+from smile_zoo.cli.samples import Outcome, Projected
 from smile_zoo.report import (
     ProjectionTables,
     SampleResult,
@@ -19,18 +18,15 @@ from smile_zoo.report import (
     sampled_cells,
     tables_json,
     tabulate_projection,
+    transferred_labels,
     write_samples_page,
 )
 
 
 def report_outcomes(outcomes: Sequence[Outcome], space: Space, reports: Sequence[Path], *, as_json: bool) -> None:
     """Write the reports of several queries, and print what became of each: data on stdout, the rest on stderr."""
-    results = [
-        SampleResult(outcome.sample.name, summary.provenance, tabulate_projection(summary), sampled_cells(summary))
-        for outcome in outcomes
-        if (summary := outcome.summary) is not None
-    ]
-    notes = {outcome.sample.name: outcome.note for outcome in outcomes if outcome.summary is None}
+    results = [_result(outcome.sample.name, outcome.projected) for outcome in outcomes if outcome.projected is not None]
+    notes = {outcome.sample.name: outcome.note for outcome in outcomes if outcome.projected is None}
     written = list(reports) if results else []
     for report in written:
         _write_report(report, space, results, notes)
@@ -44,6 +40,12 @@ def report_outcomes(outcomes: Sequence[Outcome], space: Space, reports: Sequence
         print_line(f"wrote {report}", err=True)
     if failed := [str(outcome.sample.query) for outcome in outcomes if outcome.error]:
         print_line(f"{len(failed)} of {len(outcomes)} queries failed: {', '.join(failed)}", err=True)
+
+
+def _result(name: str, projected: Projected) -> SampleResult:
+    summary, found = projected.summary, projected.explanation
+    cells = sampled_cells(summary, found)
+    return SampleResult(name, summary.provenance, tabulate_projection(summary), cells, found)
 
 
 def _write_report(report: Path, space: Space, results: Sequence[SampleResult], notes: Mapping[str, str]) -> None:
@@ -93,8 +95,7 @@ def print_agreement(agreement: LabelAgreement, name: str = "") -> None:
     )
     print_line("")
     rows = {**agreement.confusion, **{f"{label} (not in the space)": row for label, row in agreement.lacking.items()}}
-    found = dict.fromkeys([*agreement.confusion, *(label for row in rows.values() for label in row)])
-    labels = sorted(found, key=lambda label: label == UNKNOWN)
+    labels = transferred_labels(agreement)
     print_table(
         ["KNOWN \\ LABELED", *labels], [[label, *(row.get(each, 0) for each in labels)] for label, row in rows.items()]
     )

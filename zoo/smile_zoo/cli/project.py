@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from smile_runtime import ProjectionSummary, Space, project_file
+from smile_runtime import Space, project_file
 from smile_runtime.formats import BarcodeSelection
 from smile_runtime.io import require_apart, require_free
 from smile_runtime.manifest import Device, Precision
@@ -19,7 +19,8 @@ from smile_zoo.cli import options
 from smile_zoo.cli.console import print_json, print_line, progress_bar
 from smile_zoo.cli.flags import error_text
 from smile_zoo.cli.outcomes import print_run, print_tables, report_outcomes
-from smile_zoo.cli.samples import create_folder, name_samples, project_samples, require_outputs, sample_names
+from smile_zoo.cli.report_drivers import explain_for_report
+from smile_zoo.cli.samples import Projected, create_folder, name_samples, project_samples, require_outputs, sample_names
 from smile_zoo.report import (
     DRAWING_PACKAGES,
     MAX_DRAWN_CELLS,
@@ -174,10 +175,12 @@ def command(
         modalities = None if modality is None else [modality]
         opened = load(space, device=device, precision=precision, modalities=modalities, progress=pulling)
 
-    def project(query: Path, output: Path, *, again: bool = False) -> ProjectionSummary:
+    explains = any(report.suffix == ".html" for report in reports)
+
+    def project(query: Path, output: Path, *, again: bool = False) -> Projected:
         n_sample = MAX_DRAWN_CELLS // len(queries) if reports else MAX_DRAWN_CELLS if batch_keys else 0
         with progress_bar("projecting") as progress:
-            return project_file(
+            summary = project_file(
                 query,
                 opened,
                 output,
@@ -189,6 +192,10 @@ def command(
                 progress=progress,
                 **settings,
             )
+        if not explains:
+            return Projected(summary, None)
+        asked = {**settings, "modality": modality}
+        return Projected(summary, explain_for_report(query, output, opened, summary, asked, n_queries=len(queries)))
 
     def is_done(query: Path, output: Path) -> bool:
         options = ProjectionOptions(
@@ -207,9 +214,9 @@ def command(
             return
         if done:
             print_line(f"{output} is complete, but {missing[0]} is missing; projecting again", err=True)
-        summary = project(queries[0], output, again=done)
+        projected = project(queries[0], output, again=done)
         require_free_reports()  # again: the projection may have taken long
-        _show_one(summary, opened, output, reports, as_json=as_json)
+        _show_one(projected, opened, output, reports, as_json=as_json)
         return
     skipped = [sample for sample in samples if is_done(sample.query, sample.output)]
     require_outputs(samples, output, skipped=skipped, force=force)
@@ -224,14 +231,13 @@ def command(
     ctx.exit(1 if any(outcome.error for outcome in outcomes) else 0)
 
 
-def _show_one(
-    summary: ProjectionSummary, space: Space, output: Path, reports: Sequence[Path], *, as_json: bool
-) -> None:
+def _show_one(projected: Projected, space: Space, output: Path, reports: Sequence[Path], *, as_json: bool) -> None:
     """Write the reports of a projection, and print its tables."""
-    tables, cells, provenance = tabulate_projection(summary), sampled_cells(summary), summary.provenance
+    summary, found = projected.summary, projected.explanation
+    tables, cells, provenance = tabulate_projection(summary), sampled_cells(summary, found), summary.provenance
     for report in reports:
         if report.suffix == ".html":
-            write_page(report, space, provenance=provenance, tables=tables, cells=cells)
+            write_page(report, space, provenance=provenance, tables=tables, cells=cells, explanation=found)
         else:
             draw_map(report, space, cells)
     if as_json:

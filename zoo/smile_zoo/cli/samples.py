@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smile_runtime import OutputError, ProjectionSummary, SmileError
+from smile_runtime.explanation import SampleExplanation
 from smile_runtime.io import H5MU, ZARR, ZARR_STORE, recognize_format, require_apart, require_free, write_error
 from smile_runtime.results import unfinished_path
 from smile_zoo.cli.console import print_line
@@ -27,21 +28,29 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
+class Projected:
+    """A projection and, if a report is to show it, what carries the labels of its sampled cells."""
+
+    summary: ProjectionSummary
+    explanation: SampleExplanation | None
+
+
+@dataclass(frozen=True, eq=False)
 class Outcome:
-    """What became of a sample: a summary, an error, or neither if an earlier run had finished it."""
+    """What became of a sample: a projection, an error, or neither if an earlier run had finished it."""
 
     sample: Sample
-    summary: ProjectionSummary | None = None
+    projected: Projected | None = None
     error: str = ""
 
     @property
     def status(self) -> str:
         """``projected``, ``failed`` or ``skipped``."""
-        return "projected" if self.summary else "failed" if self.error else "skipped"
+        return "projected" if self.projected else "failed" if self.error else "skipped"
 
     @property
     def note(self) -> str:
-        """Reason why there is no summary."""
+        """Reason why there is no projection."""
         return self.error or "finished by an earlier run, and skipped"
 
 
@@ -117,7 +126,7 @@ def create_folder(folder: Path, advice: str) -> None:
 
 def project_samples(
     samples: Sequence[Sample],
-    project: Callable[[Sample], ProjectionSummary],
+    project: Callable[[Sample], Projected],
     *,
     skipped: Sequence[Sample],
     explain: Callable[[SmileError], str],

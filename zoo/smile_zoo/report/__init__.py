@@ -4,7 +4,13 @@ from smile_zoo.report.drawing_packages import DRAWING_PACKAGES, require_drawing_
 from smile_zoo.report.earlier_report import is_report
 from smile_zoo.report.page import SampleResult, write_page, write_samples_page
 from smile_zoo.report.picture import draw_map
-from smile_zoo.report.projection_tables import ProjectionTables, expectation, tables_json, tabulate_projection
+from smile_zoo.report.projection_tables import (
+    ProjectionTables,
+    expectation,
+    tables_json,
+    tabulate_projection,
+    transferred_labels,
+)
 from smile_zoo.report.report_cells import MAX_DRAWN_CELLS, pool_cells, sampled_cells
 
 __all__ = [
@@ -20,6 +26,7 @@ __all__ = [
     "sampled_cells",
     "tables_json",
     "tabulate_projection",
+    "transferred_labels",
     "write_page",
     "write_samples_page",
 ]

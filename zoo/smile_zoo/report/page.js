@@ -16,6 +16,9 @@ function valueText(column, row) {
 
 const hoverTexts = data.cells.name.map((name, row) => {
   const lines = data.columns.map((column) => `${escapeMarkup(column.name)}: ${valueText(column, row)}`);
+  if (data.sets !== null) lines.push(`set: ${valueText(data.sets, row)}`);
+  const drivers = data.drivers?.ids[row] ?? [];
+  if (drivers.length > 0) lines.push(`drivers: ${drivers.map((each) => escapeMarkup(data.drivers.names[each])).join(", ")}`);
   return [`<b>${escapeMarkup(name)}</b>`, ...lines].join("<br>");
 });
 

@@ -8,27 +8,53 @@ from pathlib import Path
 from typing import Any
 
 from smile_runtime import Space
+from smile_runtime.explanation import SampleExplanation
 from smile_runtime.io import atomic_path, visible_text
 from smile_runtime.mapping import MAX_MIXING_CELLS, UNKNOWN
+from smile_zoo.report.driver_data import make_driver_data
 from smile_zoo.report.earlier_report import GENERATOR
 from smile_zoo.report.plot_data import make_plot_data
-from smile_zoo.report.projection_tables import ProjectionTables, expectation
+from smile_zoo.report.projection_tables import ProjectionTables, expectation, transferred_labels
 from smile_zoo.report.report_cells import ReportCells, pool_cells
 from smile_zoo.report.table_rows import feature_rows, provenance_rows
+
+DOT_PIXELS = 20
+"""Diameter of a dot for a feature that all cells have, as in ``drivers.js``."""
 
 
 @dataclass(frozen=True, eq=False)
 class SampleResult:
-    """Results of one query out of several: its name, provenance (as in ``uns["smile"]``), counts, and cells to draw."""
+    """Results of one query out of several.
+
+    Attributes
+    ----------
+    name
+        Name of the query.
+    provenance
+        Provenance of the projection, as in ``uns["smile"]``.
+    tables
+        Counts of all cells.
+    cells
+        Cells to draw.
+    explanation
+        Features that carry the labels; None if they were not determined.
+    """
 
     name: str
     provenance: Mapping[str, Any]
     tables: ProjectionTables
     cells: ReportCells
+    explanation: SampleExplanation | None = None
 
 
 def write_page(
-    path: Path, space: Space, *, provenance: Mapping[str, Any], tables: ProjectionTables, cells: ReportCells
+    path: Path,
+    space: Space,
+    *,
+    provenance: Mapping[str, Any],
+    tables: ProjectionTables,
+    cells: ReportCells,
+    explanation: SampleExplanation | None = None,
 ) -> None:
     """Write the HTML page of a projection.
 
@@ -44,13 +70,15 @@ def write_page(
         Counts of all cells.
     cells
         Cells to draw.
+    explanation
+        Features that carry the labels; None if they were not determined.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    _write(path, space, cells, [SampleResult("", provenance, tables, cells)], several=False, others={})
+    _write(path, space, cells, [SampleResult("", provenance, tables, cells, explanation)], several=False, others={})
 
 
 def write_samples_page(path: Path, space: Space, samples: Sequence[SampleResult], others: Mapping[str, str]) -> None:
@@ -85,41 +113,60 @@ def _write(
     several: bool,
     others: Mapping[str, str],
 ) -> None:
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
     from plotly.offline import get_plotlyjs
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_page_text
+        loader=FunctionLoader(_read_asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_page_text,
     )
-    plot_data = make_plot_data(space, cells)
-    page = environment.from_string(_read_asset("page.html")).render(
+    sections = [_section(sample, space) for sample in samples]
+    plot_data = {**make_plot_data(space, cells), "samples": [section["drivers"] for section in sections]}
+    drivers = cells.drivers
+    page = environment.get_template("page.html").render(
         space=space.manifest,
         generator=GENERATOR,
-        samples=[_section(sample) for sample in samples],
+        samples=sections,
         several=several,
         others=others,
         cells=cells,
         columns=[column["name"] for column in plot_data["columns"]],
+        n_explained=0 if drivers is None else int((drivers.ids[:, 0] >= 0).sum()),
+        dot_pixels=DOT_PIXELS,
         max_mixing_cells=MAX_MIXING_CELLS,
         plot_data=Markup(_script_json(plot_data)),  # noqa: S704 (it cannot close its script element)
         css=Markup(_read_asset("page.css")),  # noqa: S704 (it comes with this package)
-        js=Markup(_read_asset("page.js")),  # noqa: S704 (it comes with this package)
+        js=Markup(_read_asset("page.js") + _read_asset("drivers.js")),  # noqa: S704 (it comes with this package)
         plotly=Markup(get_plotlyjs()),  # noqa: S704 (it comes with plotly)
     )
     with atomic_path(path) as partial:
         partial.write_text(page, "utf-8")
 
 
-def _section(sample: SampleResult) -> dict[str, Any]:
+def _section(sample: SampleResult, space: Space) -> dict[str, Any]:
     """Return what the page shows of one query."""
+    tables, found = sample.tables, sample.explanation
+    record = space.encoders[sample.provenance["modality"]].record
     return {
         "name": sample.name,
-        "tables": sample.tables,
-        "labels": _batch_labels(sample.tables),
+        "tables": tables,
+        "labels": _batch_labels(tables),
+        "transferred": [] if tables.agreement is None else transferred_labels(tables.agreement),
         "features": feature_rows(sample.provenance),
-        "expectation": expectation(sample.tables, sample.provenance),
+        "expectation": expectation(tables, sample.provenance),
         "provenance": provenance_rows(sample.provenance),
+        "explanation": found,
+        "drivers": None if found is None else make_driver_data(found),
+        "drivers_from_space": bool(record.drivers),
+        "n_explained": 0 if found is None else int(found.n_cells.sum()),
+        "n_labeled": len(sample.cells)
+        if not sample.cells.label
+        else int((next(iter(sample.cells.label.values())).ids >= 0).sum()),
     }
 
 

@@ -10,7 +10,7 @@ from smile_runtime import Reference, Space
 from smile_runtime.io import visible_text
 from smile_zoo.report.category_styles import REFERENCE_GRAY, category_style
 from smile_zoo.report.label_positions import locate_labels
-from smile_zoo.report.report_cells import Categories, ReportCells
+from smile_zoo.report.report_cells import Categories, CellDrivers, ReportCells
 
 _MIN_REFERENCE_MARKER_PIXELS = 4
 _MAX_REFERENCE_MARKER_PIXELS = 14
@@ -39,6 +39,8 @@ def make_plot_data(space: Space, cells: ReportCells) -> dict[str, Any]:
             "y": _rounded(cells.map[:, 1]),
         },
         "columns": list(_columns(cells)),
+        "sets": None if cells.sets is None else _categories("set", cells.sets),
+        "drivers": None if cells.drivers is None else _drivers(cells.drivers),
     }
 
 
@@ -64,6 +66,20 @@ def _columns(cells: ReportCells) -> Iterator[dict[str, Any]]:
         yield _fractions("similarity", cells.similarity)
     for name, batch in cells.batch.items():
         yield _categories(name, batch)
+    if cells.set_size is not None:
+        yield _categories("labels in the set", cells.set_size)
+    if cells.known is not None:
+        yield _categories("known label", cells.known)
+
+
+def _drivers(drivers: CellDrivers) -> dict[str, Any]:
+    """Return the names of the features that any cell has, and for each cell their indices in these names."""
+    used = np.unique(drivers.ids[drivers.ids >= 0])
+    place = np.searchsorted(used, drivers.ids)
+    return {
+        "names": [visible_text(drivers.names[each]) for each in used.tolist()],
+        "ids": [row[known].tolist() for row, known in zip(place, drivers.ids >= 0, strict=True)],
+    }
 
 
 def _categories(name: str, column: Categories) -> dict[str, Any]:

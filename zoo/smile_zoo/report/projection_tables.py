@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from smile_runtime import ProjectionSummary
-from smile_runtime.mapping import batch_mixing
+from smile_runtime.mapping import UNKNOWN, batch_mixing
 from smile_runtime.projection import expectation_text
 from smile_runtime.results import BatchCount, ClusterLabel, LabelAgreement, LabelCount, SetSizes
 
@@ -74,6 +74,13 @@ def tabulate_projection(summary: ProjectionSummary) -> ProjectionTables:
         clusters=summary.clusters,
         agreement=summary.agreement,
     )
+
+
+def transferred_labels(agreement: LabelAgreement) -> list[str]:
+    """Return the labels of cells with a known label: those that are known, too, then others, ``unknown`` last."""
+    rows = [*agreement.confusion.values(), *agreement.lacking.values()]
+    found = dict.fromkeys([*agreement.confusion, *(label for row in rows for label in row)])
+    return sorted(found, key=lambda label: label == UNKNOWN)
 
 
 def expectation(tables: ProjectionTables, provenance: Mapping[str, Any]) -> str:

@@ -1,0 +1,133 @@
+"""Cells that were measured in two modalities, read from one query that holds both or from two."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_runtime.arrays import Matrix
+from smile_runtime.errors import QueryError
+from smile_runtime.explanation.feature_effects import CellValues
+from smile_runtime.explanation.opened_query import cell_names, opened_query
+from smile_runtime.explanation.query_labels import LabelResults
+from smile_runtime.projection import (
+    EncoderInput,
+    ProjectionOptions,
+    prepare,
+    project_rows,
+    read_encoder_input,
+    rows_per_read,
+)
+from smile_runtime.query import AnnDataQuery, FileQuery
+from smile_runtime.space import Space
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PairedCells:
+    """Cells that were measured in two modalities, with their labels.
+
+    Attributes
+    ----------
+    inputs
+        Values of the cells by modality, the one that they were labeled by first; row i is the same cell in both.
+    labels
+        Label of each cell, -1 for unknown, shape ``(n,)``.
+    """
+
+    inputs: Mapping[str, EncoderInput]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, cells: NDArray[np.intp]) -> "PairedCells":
+        """Return some cells, by their indices, shape ``(n_selected,)``."""
+        return PairedCells(
+            inputs={modality: _select(values, cells) for modality, values in self.inputs.items()},
+            labels=self.labels[cells],
+        )
+
+    def values(self, modality: str, cells: slice) -> CellValues:
+        """Return the arguments of `Encoder.encode` for a range of cells in one modality."""
+        found = self.inputs[modality]
+        raw: Matrix = found.raw[cells]
+        return CellValues(raw, found.size_factor[cells], found.measured)
+
+
+def read_pairs(
+    queries: Mapping[str, "AnnData | Path | str"], space: Space, column: int, unknown_rate: float
+) -> PairedCells:
+    """Read cells that were measured in two modalities, and label them by the first one.
+
+    Parameters
+    ----------
+    queries
+        Query of each of two modalities; it may be the same for both. Cells are matched by name.
+    space
+        Open space.
+    column
+        Index of the label column.
+    unknown_rate
+        Fraction of cells of known types that may be called unknown.
+
+    Raises
+    ------
+    QueryError
+        If no cell, or a name twice, is in both.
+    SmileError
+        As `smile_runtime.project`.
+    """
+    inputs, names, labels = {}, [], None
+    for modality, query in queries.items():
+        with opened_query(query, space, modality, None) as opened:
+            if labels is None:
+                labels = _labels(opened, space, modality, column, unknown_rate)
+            inputs[modality] = read_encoder_input(opened, space, modality=modality)
+            names.append(np.array(cell_names(opened), dtype=object))
+    assert labels is not None  # there are two queries
+    rows = _match(names, tuple(queries))
+    paired = {modality: _select(each, row) for (modality, each), row in zip(inputs.items(), rows, strict=True)}
+    return PairedCells(inputs=paired, labels=labels[rows[0]])
+
+
+def _labels(
+    query: AnnDataQuery | FileQuery, space: Space, modality: str, column: int, unknown_rate: float
+) -> NDArray[np.int64]:
+    options = ProjectionOptions(modality=modality, unknown_rate=unknown_rate, overwrite=True)  # no field is written
+    prepared = prepare(query, space, options)
+    results, matrix = LabelResults(prepared.interpretation), prepared.matrix
+    project_rows(matrix, prepared.projector, results, progress=lambda _n, _total: None, n_read=rows_per_read(matrix))
+    return results.labels(column)
+
+
+def _match(names: list[NDArray[np.object_]], modalities: tuple[str, ...]) -> list[NDArray[np.intp]]:
+    """Return the rows of the same cells in both queries, in the order of the first."""
+    for each, modality in zip(names, modalities, strict=True):
+        if len(set(each)) < len(each):
+            raise QueryError(
+                f"some names of cells occur twice in {modality}, so pairs cannot be matched; make them unique: "
+                "adata.obs_names_make_unique()"
+            )
+    place = {name: row for row, name in enumerate(names[1])}
+    first = np.array([row for row, name in enumerate(names[0]) if name in place], np.intp)
+    if not len(first):
+        raise QueryError(
+            f"no cell has the same name in {modalities[0]} (such as {names[0][0]!r}) and {modalities[1]} (such as "
+            f"{names[1][0]!r}); give the cells of both the same obs_names"
+        )
+    return [first, np.array([place[name] for name in names[0][first]], np.intp)]
+
+
+def _select(values: EncoderInput, cells: NDArray[np.intp]) -> EncoderInput:
+    return EncoderInput(
+        raw=values.raw[cells],
+        size_factor=values.size_factor[cells],
+        total=values.total[cells],
+        measured=values.measured,
+    )

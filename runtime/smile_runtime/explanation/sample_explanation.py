@@ -1,0 +1,236 @@
+"""Drivers of the sampled cells of a projection, and of their labels, for its report."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_runtime.arrays import Rows
+from smile_runtime.encoder import Encoder
+from smile_runtime.explanation.average_cells import average_cells, count_reference_cells, takes_log_counts
+from smile_runtime.explanation.cell_drivers import N_DRIVERS, strongest_features
+from smile_runtime.explanation.cell_explainer import Block, CellExplainer
+from smile_runtime.explanation.feature_effects import CELLS_PER_BLOCK, FeatureEffects
+from smile_runtime.explanation.label_centers import LabelCenters
+from smile_runtime.explanation.label_drivers import N_DRIVERS as N_LABEL_DRIVERS
+from smile_runtime.explanation.label_effects import LabelEffects
+from smile_runtime.projection import Progress, ProjectionOptions, prepare, rows_per_read
+from smile_runtime.query import Query
+from smile_runtime.results import ProjectionSummary
+from smile_runtime.space import Space
+
+MAX_MULTIPLICATIONS = 5e10
+"""Multiplications by weights of the trunk that may be spent on a report: some ten seconds on one thread."""
+_BYTES_PER_WEIGHT = 4
+_MAX_GAP_ROWS = 64  # rows that are read and not used, rather than read the next ones apart
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SampleExplanation:
+    """Drivers of sampled cells, and the values of features by primary label.
+
+    Attributes
+    ----------
+    features
+        Names of the encoder's features.
+    labels
+        Names of the primary labels.
+    measured
+        Whether the query measured each feature, shape ``(n_features,)``.
+    cell_drivers
+        Up to five features that carry each sampled cell's label, strongest first, -1 for none; shape
+        ``(m, 5)``. Cells that are unknown or beyond the limit have none.
+    label_drivers
+        Up to ten features that carry each label most specifically, by label: those that the space states, otherwise
+        those of the explained cells.
+    n_cells
+        Number of explained cells of each label, shape ``(n_labels,)``.
+    fraction
+        Fraction of the explained cells of each label in which a feature is detected, shape ``(n_labels, n_features)``.
+    value
+        Value of the average explained cell of each label, shape ``(n_labels, n_features)``: the logarithm of one plus
+        the mean scaled count, or the mean of the encoder's values if these are no logarithms of counts.
+    reference
+        Value of the average reference cell of each label, computed alike, shape ``(n_labels, n_features)``; NaN for a
+        label without reference cells. None if the space has no profiles of counts.
+    is_log
+        Whether values are logarithms.
+    """
+
+    features: list[str]
+    labels: list[str]
+    measured: NDArray[np.bool_]
+    cell_drivers: NDArray[np.int64]
+    label_drivers: dict[str, list[int]]
+    n_cells: NDArray[np.int64]
+    fraction: NDArray[np.float64]
+    value: NDArray[np.float64]
+    reference: NDArray[np.float64] | None
+    is_log: bool
+
+
+def explain_sample(
+    query: Query,
+    space: Space,
+    summary: ProjectionSummary,
+    options: ProjectionOptions,
+    *,
+    max_multiplications: float = MAX_MULTIPLICATIONS,
+    seed: int = 0,
+    progress: Progress = lambda _n_cells, _n_total: None,
+) -> SampleExplanation | None:
+    """Explain the sampled cells of a projection, as many of each label as a limit of the work allows.
+
+    Parameters
+    ----------
+    query
+        Query that was projected, or a copy of it.
+    space
+        Space that it was projected into.
+    summary
+        Summary of the projection.
+    options
+        Options of the projection.
+    max_multiplications
+        Limit of the work, in multiplications by weights of the trunk.
+    seed
+        Seed of the choice of cells, if there are more.
+    progress
+        Called with the number of cells just explained and the number of all cells to explain.
+
+    Returns
+    -------
+        The explanation; None if the space has no labels, or its encoder no sparse first layer.
+
+    Raises
+    ------
+    QueryError
+        If the query is missing values (NaN) in features that other cells measured.
+    SmileError
+        As `smile_runtime.project_file`.
+    """
+    encoder = space.encoder(options.modality)
+    if not summary.columns or not encoder.record.sparse:
+        return None
+    n_weights = space.manifest.files[encoder.record.sparse.trunk].size / _BYTES_PER_WEIGHT
+    labels = summary.sample["label"][:, 0].astype(np.int64)
+    chosen = choose_cells(labels, summary.sample["detected"], max_multiplications / n_weights, seed)
+    prepared = prepare(query, space, options)
+    explainer = CellExplainer(
+        projector=prepared.projector,
+        interpretation=summary.interpretation,
+        centers=LabelCenters.of(prepared.projector.mapper.reference, 0),
+        labels=labels[chosen],
+    )
+    values = _LabelValues(
+        len(summary.columns[0].labels), len(encoder.features), is_log=takes_log_counts(encoder.preprocessing)
+    )
+    drivers = np.full((len(labels), N_DRIVERS), -1)
+    for cells, effects in explainer.explain(_read_blocks(prepared.matrix, summary.sample_rows[chosen])):
+        drivers[chosen[cells]], _ = strongest_features(effects, len(cells))
+        values.add(labels[chosen[cells]], effects)
+        progress(len(cells), len(chosen))
+    return SampleExplanation(
+        features=list(encoder.features.ids),
+        labels=list(summary.columns[0].labels),
+        measured=prepared.projector.match.measured,
+        cell_drivers=drivers,
+        label_drivers=_label_drivers(encoder, summary.columns[0].labels, values.effects),
+        n_cells=values.effects.n_cells,
+        fraction=values.effects.fraction,
+        value=values.average,
+        reference=_reference_values(space, encoder),
+        is_log=values.is_log,
+    )
+
+
+class _LabelValues:
+    """Effects, detection and average values of features by label, accumulated over cells."""
+
+    def __init__(self, n_labels: int, n_features: int, *, is_log: bool) -> None:
+        self.effects, self.is_log = LabelEffects(n_labels, n_features), is_log
+        self._total = np.zeros((n_labels, n_features))
+
+    def add(self, labels: NDArray[np.int64], effects: FeatureEffects) -> None:
+        """Add cells, whose labels have shape ``(n,)``, with the effects on them."""
+        self.effects.add(labels, effects)
+        values = effects.values.astype(np.float64)
+        np.add.at(self._total, (labels[effects.cells], effects.features), np.expm1(values) if self.is_log else values)
+
+    @property
+    def average(self) -> NDArray[np.float64]:
+        """Value of each label's average cell, shape ``(n_labels, n_features)``."""
+        mean = self._total / np.maximum(self.effects.n_cells, 1)[:, None]
+        return np.log1p(mean) if self.is_log else mean
+
+
+def choose_cells(
+    labels: NDArray[np.int64], n_embeddings: NDArray[np.integer], limit: float, seed: int
+) -> NDArray[np.intp]:
+    """Return random cells with a label, as many of each label as a limit allows, by ascending index.
+
+    One cell of each label comes first, then a second of each, and so on, until the limit is reached.
+
+    Parameters
+    ----------
+    labels
+        Label of each cell, -1 for none, shape ``(n,)``.
+    n_embeddings
+        Number of embeddings that each cell takes, one for each feature that it detects, shape ``(n,)``.
+    limit
+        Number of embeddings that all cells may take.
+    seed
+        Seed of the choice.
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    order = order[labels[order] >= 0]
+    order = order[np.argsort(labels[order], kind="stable")]
+    rank = np.arange(len(order)) - np.searchsorted(labels[order], labels[order])
+    order = order[np.argsort(rank, kind="stable")]
+    return np.sort(order[np.cumsum(n_embeddings[order], dtype=np.int64) <= limit])
+
+
+def _label_drivers(encoder: Encoder, labels: list[str], effects: LabelEffects) -> dict[str, list[int]]:
+    """Return the features that carry each label, as the space states them, or by the effects on the query's cells."""
+    if encoder.record.drivers:
+        place = {name: index for index, name in enumerate(encoder.features.ids)}
+        return {
+            label: [place[each] for each in drivers if each in place]
+            for label, drivers in encoder.record.drivers.items()
+            if label in labels
+        }
+    specific = effects.specific_effect()
+    order = np.argsort(-specific, axis=1, kind="stable")[:, :N_LABEL_DRIVERS]
+    return {
+        labels[label]: [int(feature) for feature in order[label] if specific[label, feature] > 0]
+        for label in np.flatnonzero(effects.n_cells)
+    }
+
+
+def _reference_values(space: Space, encoder: Encoder) -> NDArray[np.float64] | None:
+    profiles = space.profiles(encoder.modality)
+    if profiles is None or not takes_log_counts(encoder.preprocessing):
+        return None
+    n_cells = count_reference_cells(space.reference.select_modalities(encoder.record.label_modalities))
+    values = np.log1p(average_cells(profiles, encoder, n_cells).astype(np.float64))
+    values[n_cells == 0] = np.nan
+    return values
+
+
+def _read_blocks(matrix: Rows, rows: NDArray[np.intp]) -> Iterator[Block]:
+    """Read some rows, by ascending index, and yield their places among these and their values in small blocks.
+
+    Rows between those that are wanted are read only where these lie close together.
+    """
+    n_read, start = rows_per_read(matrix), 0
+    while start < len(rows):
+        near = np.flatnonzero(np.diff(rows[start:]) > max(_MAX_GAP_ROWS, getattr(matrix, "chunk_rows", 1)))
+        stop = min(
+            start + int(near[0]) + 1 if len(near) else len(rows), int(np.searchsorted(rows, rows[start] + n_read))
+        )
+        values = matrix[int(rows[start]) : int(rows[stop - 1]) + 1]
+        for first in range(start, stop, CELLS_PER_BLOCK):
+            places = np.arange(first, min(first + CELLS_PER_BLOCK, stop))
+            yield places, values[rows[places] - rows[start]]
+        start = stop
