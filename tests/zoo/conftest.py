@@ -17,6 +17,7 @@ import anndata
 import pytest
 from command_server import SHORT_WAITS, CommandServer, can_fork
 from fake_hub import Blob, FakeHub, Request
+from probe_server import ProbeServer
 
 import smile_zoo
 from smile_runtime import open_space
@@ -42,9 +43,9 @@ def home(
 
 
 @pytest.fixture(scope="session")
-def command_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandServer]:
+def command_server(tmp_path_factory: pytest.TempPathFactory, probes: ProbeServer) -> Iterator[CommandServer]:
     """Runs commands without the time that their libraries take to import."""
-    server = CommandServer(tmp_path_factory.mktemp("command-server"))
+    server = CommandServer(tmp_path_factory.mktemp("command-server"), probes)
     yield server
     server.close()
 

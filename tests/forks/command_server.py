@@ -14,10 +14,13 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
+
+from probe_server import ForkedProbe, ProbeServer
 
 HTTP_CLIENT = "httpx2" if find_spec("httpx2") else "httpx"  # of the Hub's client, by its version
 LIBRARIES = (
@@ -47,9 +50,12 @@ class CommandServer:
     ----------
     folder
         Folder for what the commands print.
+    probes
+        Probes the HDF5 files that the commands read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, probes: ProbeServer) -> None:
+        self._probes = probes
         self._streams = [folder / "stdout", folder / "stderr"]
         self._process: subprocess.Popen[str] | None = None
 
@@ -65,6 +71,7 @@ class CommandServer:
         """
         command = ["smile-zoo", *map(str, arguments)]
         if self._process is None:
+            self._probes.start()
             self._process = subprocess.Popen(
                 [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
             )
@@ -72,7 +79,7 @@ class CommandServer:
         assert requests is not None
         assert answers is not None
         streams = [str(path) for path in self._streams]
-        requests.write(json.dumps([command, str(folder), dict(env), streams]) + "\n")
+        requests.write(json.dumps([command, str(folder), dict(env), streams, str(self._probes.address)]) + "\n")
         requests.flush()
         if not select.select([answers], [], [], timeout)[0]:
             self.close()
@@ -111,7 +118,7 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-def run_command(command: list[str], folder: str, env: dict[str, str], streams: list[str]) -> NoReturn:
+def run_command(command: list[str], folder: str, env: dict[str, str], streams: list[str], probes: str) -> NoReturn:
     """Become a process that runs a command."""
     for number, path in enumerate([os.devnull, *streams]):
         opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
@@ -123,8 +130,10 @@ def run_command(command: list[str], folder: str, env: dict[str, str], streams: l
     if SHORT_WAITS in env:
         shorten_waits()
     sys.argv = command
+    from smile_runtime.io import hdf5_report
     from smile_zoo.cli.main import main
 
+    hdf5_report._start_probe = partial(ForkedProbe, Path(probes))
     try:
         main()
     except SystemExit as ended:
