@@ -2,15 +2,19 @@
 # and node for the JavaScript example.
 PYTHON ?= python3
 PIP = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-# As many tests at a time as there are processors, one thread each; those of one file share what they train.
-PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --durations 20
+# As many tests at a time as there are processors, one thread each; those of one file share what they train. Folders in
+# their order: the notebook and other long files of few tests come early, and do not keep one processor busy at the end.
+PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile \
+	--no-loadscope-reorder --durations 20
 # Threads that spin while they wait stall one another on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 # Run by `test-hub`, and therefore not by `test-base`: what depends most on the version of the Hub's client.
 HUB_TESTS = tests/zoo/hub $(addprefix tests/zoo/transfer/test_,pull.py publish.py cached_spaces.py)
-# Run by `test` alone: what reads and writes files and arrays, for which it does not matter what else is installed,
-# and the rest of what goes through the Hub.
-FILE_TESTS = $(addprefix tests/runtime/,arrays features formats io query results) tests/zoo/transfer
+# Run by `test` alone: what does not depend on what else is installed. That is how files and arrays are read and written,
+# what signals and closed streams do to a command, and the rest of what goes through the Hub. What is left imports every
+# module of the runtime and of the zoo, and runs every command, without torch, numba and isal.
+FILE_TESTS = $(addprefix tests/runtime/,arrays features formats io query results projection/test_file_projection.py) \
+	$(addprefix tests/zoo/,cli/test_interruption.py cli/test_outputs.py transfer)
 # Nothing where there is no npm: the test then says so. The file is the last that npm writes.
 NODE_PACKAGES = $(and $(shell command -v npm 2>/dev/null),docs/javascript/node_modules/.package-lock.json)
 
@@ -23,7 +27,7 @@ DATA ?= ../shared/data
 demo: .venv/demo.stamp  ## project the packaged query into the pbmc space: demo.h5ad, demo.html and demo.png
 	.venv/bin/smile-zoo demo
 
-test: .venv/dev.stamp  ## all tests
+test: .venv/dev.stamp $(NODE_PACKAGES)  ## all tests
 	$(call PYTEST,.venv)
 
 lint: .venv/dev.stamp  ## style, types, import contracts

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy
+from probe_server import ForkedProbe, ProbeServer
 
+from smile_runtime.io import hdf5_report
 from smile_runtime.io.atomic_files import sha256_file
 from smile_runtime.mapping.expected_values import ExpectedValues, write_expected_values
 
@@ -28,6 +31,21 @@ def levels_of_loggers() -> Iterator[None]:
     yield
     for logger, level in zip(loggers, before, strict=True):
         logger.setLevel(level)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def probes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProbeServer]:
+    """Probes HDF5 files without the time that h5py takes to import, unless a test replaces the program of the probe."""
+    server = ProbeServer(tmp_path_factory.mktemp("probes") / "socket")
+    program, start_process = hdf5_report._PROBE, hdf5_report._start_probe
+
+    def start(path: Path, seconds: int) -> "ForkedProbe | subprocess.Popen[str]":
+        return (server.start_probe if program == hdf5_report._PROBE else start_process)(path, seconds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hdf5_report, "_start_probe", start)
+        yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,9 @@ from typing import Any
 
 import anndata
 import pytest
-from command_server import CommandServer, can_fork
+from command_server import SHORT_WAITS, CommandServer, can_fork
 from fake_hub import Blob, FakeHub, Request
+from probe_server import ProbeServer
 
 import smile_zoo
 from smile_runtime import open_space
@@ -25,12 +26,6 @@ from smile_zoo.catalogue import PACKAGED_CATALOGUE
 
 COMMAND = Path(sys.executable).with_name("smile-zoo")
 Run = Callable[..., subprocess.CompletedProcess[str]]
-SHORT_WAITS = """\
-import threading, time
-sleep, wait = time.sleep, threading.Event.wait
-time.sleep = lambda seconds: sleep(seconds / 20)
-threading.Event.wait = lambda self, timeout=None: wait(self, None if timeout is None else timeout / 20)
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -48,9 +43,9 @@ def home(
 
 
 @pytest.fixture(scope="session")
-def command_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandServer]:
+def command_server(tmp_path_factory: pytest.TempPathFactory, probes: ProbeServer) -> Iterator[CommandServer]:
     """Runs commands without the time that their libraries take to import."""
-    server = CommandServer(tmp_path_factory.mktemp("command-server"))
+    server = CommandServer(tmp_path_factory.mktemp("command-server"), probes)
     yield server
     server.close()
 
@@ -319,8 +314,6 @@ def unreachable() -> Iterator[str]:
 
 
 @pytest.fixture
-def fast(tmp_path: Path) -> dict[str, str]:
-    """Environment variables for a process whose waits between attempts are twenty times shorter."""
-    (tmp_path / "fast").mkdir()
-    (tmp_path / "fast/sitecustomize.py").write_text(SHORT_WAITS)
-    return {"PYTHONPATH": os.pathsep.join([str(tmp_path / "fast"), os.environ.get("PYTHONPATH", "")])}
+def fast() -> dict[str, str]:
+    """Environment variables for a command whose waits between attempts are twenty times shorter."""
+    return {SHORT_WAITS: "1"}

@@ -245,6 +245,7 @@ def test_silence_over_several_requests_ends(hub, client, monkeypatch):
 @pytest.mark.parametrize("call", ["model_info", "download"])
 def test_redirects_lead_nowhere(hub, client, call, target, monkeypatch):
     monkeypatch.setattr("smile_zoo.hub.retry._wait_seconds", lambda _state: 0.0)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)  # waits of the Hub's client
     answer_with(hub, b"moved", 302, Location=target, X_Repo_Commit=COMMIT, ETag='"x"')
     with pytest.raises((HubError, HubConnectionError)):
         CALLS[call](client)
