@@ -18,7 +18,7 @@ def cells(tmp_path: Path) -> Path:
 
 
 def test_explain_writes_and_prints_tables(run, cells: Path, tmp_path: Path) -> None:
-    done = run("explain", "pbmc", cells, "-o", "drivers.tsv", "--cells", "cells.tsv", "--max-cells", "20")
+    done = run("explain", cells, "pbmc", "-o", "drivers.tsv", "--cells", "cells.tsv", "--max-cells", "20")
     assert done.returncode == 0, done.stderr
     header, *lines = done.stdout.splitlines()
     assert header.split() == ["LABEL", "CELLS", "10", "MOST", "SPECIFIC", "FEATURES"]
@@ -36,7 +36,7 @@ def test_explain_writes_and_prints_tables(run, cells: Path, tmp_path: Path) -> N
 
 
 def test_json_is_alone_on_stdout(run, cells: Path) -> None:
-    done = run("explain", "pbmc", cells, "-o", "drivers.tsv", "--json", "--label-column", "cell_type_broad")
+    done = run("explain", cells, "pbmc", "-o", "drivers.tsv", "--json", "--label-column", "cell_type_broad")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["space"] == "pbmc"
@@ -59,7 +59,7 @@ def test_average_cells_of_a_space(run, tmp_path: Path) -> None:
 
 def test_programs_and_tree(run, cells: Path, tmp_path: Path) -> None:
     options = ["-o", "drivers.tsv", "--programs", "programs.tsv", "--tree", "labels.nwk", "--json"]
-    done = run("explain", "pbmc", cells, *options, "--max-cells", "10")
+    done = run("explain", cells, "pbmc", *options, "--max-cells", "10")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["tree"] == "labels.nwk"
     programs = pd.read_csv(tmp_path / "programs.tsv", sep="\t")
@@ -82,32 +82,32 @@ def test_options_of_a_query_without_one(run, tmp_path: Path) -> None:
 
 def test_earlier_tables_are_kept(run, cells: Path, tmp_path: Path) -> None:
     (tmp_path / "drivers.tsv").write_text("earlier", "utf-8")
-    done = run("explain", "pbmc", cells, "-o", "drivers.tsv")
+    done = run("explain", cells, "pbmc", "-o", "drivers.tsv")
     assert done.returncode == 1
     assert "drivers.tsv exists; choose another name or allow replacing it (--force)" in done.stderr
     assert (tmp_path / "drivers.tsv").read_text("utf-8") == "earlier"
-    assert run("explain", "pbmc", cells, "-o", "drivers.tsv", "--force").returncode == 0
+    assert run("explain", cells, "pbmc", "-o", "drivers.tsv", "--force").returncode == 0
     assert (tmp_path / "drivers.tsv").read_text("utf-8").startswith("label\tfeature\t")
 
 
 @pytest.mark.parametrize("options", [["-o", "cells.h5ad"], ["-o", "out.tsv", "--cells", "cells.h5ad"]])
 def test_the_query_is_no_output(run, cells: Path, options: list[str]) -> None:
-    done = run("explain", "pbmc", cells, *options, "--force")
+    done = run("explain", cells, "pbmc", *options, "--force")
     assert done.returncode == 1
     assert "cells.h5ad is the input" in done.stderr
     assert cells.read_bytes() == DEMO.read_bytes()
 
 
 def test_both_tables_in_one_file(run, cells: Path) -> None:
-    done = run("explain", "pbmc", cells, "-o", "out.tsv", "--cells", "./out.tsv")
+    done = run("explain", cells, "pbmc", "-o", "out.tsv", "--cells", "./out.tsv")
     assert done.returncode == 1
     assert "out.tsv is the input" not in done.stderr
     assert "two tables cannot be written to out.tsv; give each a file of its own" in done.stderr
 
 
 def test_wrong_usage(run, cells: Path) -> None:
-    assert run("explain", "pbmc", cells).returncode == 2
-    assert run("explain", "pbmc", cells, "-o", "x.tsv", "--max-cells", "0").returncode == 2
-    done = run("explain", "pbmc", cells, "-o", "x.tsv", "--label-column", "colour")
+    assert run("explain", cells, "pbmc").returncode == 2
+    assert run("explain", cells, "pbmc", "-o", "x.tsv", "--max-cells", "0").returncode == 2
+    done = run("explain", cells, "pbmc", "-o", "x.tsv", "--label-column", "colour")
     assert done.returncode == 1
     assert "it has: cell_type, cell_type_broad, cell_type_fine (--label-column)" in done.stderr

@@ -11,6 +11,7 @@ from smile_runtime.io import require_apart
 from smile_runtime.manifest import Device, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
 from smile_zoo.cli import options
+from smile_zoo.cli.arguments import require_query_first
 from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar
 from smile_zoo.transfer import load
 
@@ -21,8 +22,8 @@ _N_SHOWN = 10
 
 
 @click.command("explain")
+@click.argument("queries", metavar="[QUERY]", nargs=-1, type=click.Path(path_type=Path))
 @click.argument("space")
-@click.argument("query", required=False, type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="Tab-separated table of labels to write."
 )
@@ -74,8 +75,8 @@ _N_SHOWN = 10
 @click.option("--force", is_flag=True, help="Replace the output files if they exist.")
 @options.as_json
 def command(
+    queries: tuple[Path, ...],
     space: str,
-    query: Path | None,
     *,
     output: Path,
     cells: Path | None,
@@ -96,10 +97,14 @@ def command(
 
     \b
     Example:
-      smile-zoo explain pbmc query.h5ad -o drivers.tsv
-      smile-zoo explain pbmc query.h5ad -o drivers.tsv --cells cells.tsv
+      smile-zoo explain query.h5ad pbmc -o drivers.tsv
+      smile-zoo explain query.h5ad pbmc -o drivers.tsv --cells cells.tsv
       smile-zoo explain pbmc -o drivers.tsv
     """
+    require_query_first(queries, space)
+    if len(queries) > 1:
+        raise click.UsageError(f"{len(queries)} queries are given, but one is explained at a time; omit the others")
+    query = queries[0] if queries else None
     optional = {"cells": cells, "programs": programs, "tree": tree}
     outputs = {"output": output, **{name: path for name, path in optional.items() if path is not None}}
     if query is not None:

@@ -16,6 +16,7 @@ from smile_runtime.projection import ProjectionOptions, is_projected
 from smile_runtime.query import MatrixLocation
 from smile_runtime.results import OUTPUTS
 from smile_zoo.cli import options
+from smile_zoo.cli.arguments import require_query_first
 from smile_zoo.cli.console import print_json, print_line, progress_bar
 from smile_zoo.cli.flags import error_text
 from smile_zoo.cli.outcomes import print_run, print_tables, report_outcomes
@@ -155,6 +156,7 @@ def command(
     gc.set_threshold(1_000_000)  # collecting garbage takes 0.2 s and frees little: most objects belong to libraries
     if not queries:
         raise click.UsageError(f"QUERY or SPACE is missing, only {space!r} is given; give both, as in the example")
+    require_query_first(queries, space)
     several = len(queries) > 1
     _require_valid_names(queries, output, reports)
     samples = name_samples(queries, output, only_embedding=settings["only_embedding"]) if several else []
