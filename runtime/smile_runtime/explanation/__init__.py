@@ -4,7 +4,7 @@ from smile_runtime.explanation.explanation import Explanation
 from smile_runtime.explanation.feature_effects import CellValues
 from smile_runtime.explanation.label_drivers import find_drivers
 from smile_runtime.explanation.label_explanation import MAX_CELLS, explain
-from smile_runtime.explanation.tables import require_free_tables, write_tables
+from smile_runtime.explanation.tables import require_free_tables, table_text, write_tables
 
 __all__ = [
     "MAX_CELLS",
@@ -13,5 +13,6 @@ __all__ = [
     "explain",
     "find_drivers",
     "require_free_tables",
+    "table_text",
     "write_tables",
 ]

@@ -99,6 +99,7 @@ def test_table_of_cells(explanation, projected):
         assert strengths == sorted(strengths, reverse=True)
     unknown = cells[cells["label"] == "unknown"]
     assert (unknown[["runner_up", "drivers"]] == "").all().all()
+    assert unknown["confidence"].isna().all()
     projected.obs["smile_drivers"] = cells["drivers"]  # as the documents suggest
     assert list(projected.obs["smile_drivers"]) == list(cells["drivers"])
 
@@ -125,7 +126,11 @@ def test_a_file_gives_the_same_as_memory(query, space, explanation, tmp_path):
 
 def test_a_cells_features_do_not_depend_on_other_cells(query, space, explanation):
     found = explain(query[10:20].copy(), space, cells=True)
-    assert list(found.cells["drivers"]) == list(explanation.cells["drivers"][10:20])
+    for text, expected in zip(found.cells["drivers"], explanation.cells["drivers"][10:20], strict=True):
+        pairs, wanted = ([each.split() for each in every.split(", ") if each] for every in (text, expected))
+        assert [name for name, _ in pairs] == [name for name, _ in wanted]
+        strengths = [float(strength) for _, strength in wanted]
+        assert [float(strength) for _, strength in pairs] == pytest.approx(strengths, abs=2e-5)  # the last digit shown
 
 
 def test_cells_are_sampled_with_a_seed(query, space):
@@ -240,7 +245,7 @@ def test_tables_are_written_all_or_none(explanation, space, query, tmp_path):
     assert lines[0].split("\t") == LABEL_COLUMNS
     assert len(lines) == 1 + len(explanation.labels)
     header, *rows = cells.read_text("utf-8").splitlines()
-    assert header.split("\t") == ["cell", "label", "runner_up", "drivers"]
+    assert header.split("\t") == ["cell", "label", "confidence", "runner_up", "drivers"]
     assert len(rows) == (explanation.cells["label"] != "unknown").sum()
     labels.unlink()
     with pytest.raises(QueryError, match=r"no table of cells; request it \(cells=True\)"):

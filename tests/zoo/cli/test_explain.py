@@ -1,5 +1,6 @@
 """``smile-zoo explain``: tables, JSON, and the errors for bad input."""
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -24,6 +25,9 @@ def test_explain_writes_and_prints_tables(run, cells: Path, tmp_path: Path) -> N
     assert header.split() == ["LABEL", "CELLS", "10", "MOST", "SPECIFIC", "FEATURES"]
     assert "wrote drivers.tsv" in done.stderr
     assert "wrote cells.tsv" in done.stderr
+    assert (
+        "111 of 200 cells were explained; 84 more have labels with over 20 cells (--max-cells); 5 are un" in done.stderr
+    )
     labels = pd.read_csv(tmp_path / "drivers.tsv", sep="\t")
     assert labels["n_cells"].max() == 20
     assert len(lines) == labels["label"].nunique()
@@ -32,6 +36,8 @@ def test_explain_writes_and_prints_tables(run, cells: Path, tmp_path: Path) -> N
     explained = pd.read_csv(tmp_path / "cells.tsv", sep="\t", index_col="cell")
     assert set(explained.index) <= set(anndata.read_h5ad(cells).obs_names)
     assert dict(explained["label"].value_counts()) == dict(labels.groupby("label")["n_cells"].first())
+    assert list(explained.columns) == ["label", "confidence", "runner_up", "drivers"]
+    assert explained["confidence"].between(0.1, 1).all()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cells.h5ad", "cells.tsv", "drivers.tsv"]
 
 
@@ -68,6 +74,18 @@ def test_programs_and_tree(run, cells: Path, tmp_path: Path) -> None:
     tree = (tmp_path / "labels.nwk").read_text("utf-8")
     assert tree.endswith(");\n")
     assert "'CD14 Mono':" in tree
+
+
+def test_the_table_alone_goes_to_stdout(run, tmp_path: Path) -> None:
+    done = run("explain", "mouse-skin", "-o", "-")
+    assert done.returncode == 0, done.stderr
+    labels = pd.read_csv(io.StringIO(done.stdout), sep="\t")
+    assert (labels["label"].nunique(), labels["feature"].nunique() > 100) == (5, True)
+    assert run("explain", "mouse-skin", "-o", "-", "--json").returncode == 2
+    done = run("explain", "mouse-skin", "-o", "-", "--tree", "-")
+    assert done.returncode == 1
+    assert "cannot write to standard output, which '-' stands for" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_options_of_a_query_without_one(run, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from smile_runtime import Explanation, explain
-from smile_runtime.explanation import MAX_CELLS, require_free_tables, write_tables
+from smile_runtime.explanation import MAX_CELLS, require_free_tables, table_text, write_tables
 from smile_runtime.io import require_apart
 from smile_runtime.manifest import Device, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
@@ -25,7 +25,11 @@ _N_SHOWN = 10
 @click.argument("queries", metavar="[QUERY]", nargs=-1, type=click.Path(path_type=Path))
 @click.argument("space")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="Tab-separated table of labels to write."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Tab-separated table of labels to write; - prints it on stdout.",
 )
 @click.option(
     "--cells",
@@ -105,8 +109,11 @@ def command(
     if len(queries) > 1:
         raise click.UsageError(f"{len(queries)} queries are given, but one is explained at a time; omit the others")
     query = queries[0] if queries else None
-    optional = {"cells": cells, "programs": programs, "tree": tree}
-    outputs = {"output": output, **{name: path for name, path in optional.items() if path is not None}}
+    printed = str(output) == "-"
+    if printed and as_json:
+        raise click.UsageError("-o - and --json would both print on stdout; omit --json, or name a file for the table")
+    tables = {"output": None if printed else output, "cells": cells, "programs": programs, "tree": tree}
+    outputs = {name: path for name, path in tables.items() if path is not None}
     if query is not None:
         for path in outputs.values():
             require_apart(path, query)
@@ -124,13 +131,17 @@ def command(
             progress=progress,
             **settings,
         )
-    write_tables(found, output, **optional, force=force)
-    if as_json:
+    write_tables(found, **tables, force=force)
+    if printed:
+        click.echo(table_text(found.labels), nl=False)
+    elif as_json:
         print_json({**_json(found), **{name: str(path) for name, path in outputs.items()}})
     else:
         shown = [_row(str(label), rows) for label, rows in found.labels.groupby("label", sort=False)]
         print_table(["LABEL", "CELLS", f"{_N_SHOWN} MOST SPECIFIC FEATURES"], shown)
-    if query is None:
+    if query is not None:
+        _print_counts(found)
+    else:
         print_line(
             "these are average cells of the reference, coarser than real ones; to decide anything, explain a QUERY",
             err=True,
@@ -139,12 +150,27 @@ def command(
         print_line(f"wrote {path}", err=True)
 
 
+def _print_counts(found: Explanation) -> None:
+    """Print on stderr how many cells were explained, and why not all."""
+    facts = found.provenance
+    n, n_unknown, n_explained = (facts[name] for name in ("n_cells", "n_unknown", "n_explained"))
+    left_out = n - n_unknown - n_explained
+    sampled = (
+        f"; {left_out:,} more have labels with over {facts['max_cells']:,} cells (--max-cells)" if left_out else ""
+    )
+    print_line(
+        f"{n_explained:,} of {n:,} cells were explained{sampled}; {n_unknown:,} are unknown and carry no label",
+        err=True,
+    )
+
+
 def _row(label: str, rows: "pd.DataFrame") -> tuple[str, int, str]:
     return label, int(rows["n_cells"].iloc[0]), " ".join(rows["feature"].head(_N_SHOWN))
 
 
 def _json(found: Explanation) -> dict[str, Any]:
-    names = ("space", "revision", "manifest_sha256", "modality", "label_column", "max_cells", "seed", "weight_matched")
+    names = ["space", "revision", "manifest_sha256", "modality", "label_column", "max_cells", "seed", "weight_matched"]
+    names += ["n_cells", "n_unknown", "n_explained"]
     labels = [
         {
             "label": str(label),

@@ -254,7 +254,8 @@ def _require_valid_names(queries: Sequence[Path], output: Path, reports: Sequenc
             f"{output} is one file, but several queries are given; name a folder for their outputs", param_hint="-o"
         )
     if not several and output.suffix not in OUTPUTS:
-        example = output / f"{sample_names(queries)[0]}.h5ad" if output.is_dir() else output.with_suffix(".h5ad")
+        stem = Path("out") if str(output) == "-" else output
+        example = output / f"{sample_names(queries)[0]}.h5ad" if output.is_dir() else stem.with_suffix(".h5ad")
         raise click.BadParameter(f"{output} does not end in {' or '.join(OUTPUTS)}; name it {example}", param_hint="-o")
     for report in reports:
         if report.suffix not in DRAWING_PACKAGES:
