@@ -117,7 +117,7 @@ def low_weight_error(
     if not report.n_matched:
         return FeatureMatchError(text + advice + affix + (case and f". {case}"))
     return FeatureMatchError(
-        f"{text}{advice}{affix}{case and f'. {case}'}. To project it nevertheless, lower min_matched",
+        f"{text}{advice}{affix}{case and f'. {case}'}. To project it nevertheless, lower the minimum",
         options={"min_matched": None},
     )
 

@@ -69,7 +69,7 @@ def rules(found: FeatureMatch) -> dict[str, int]:
 
 def test_the_floor_can_be_lowered_with_a_warning(caplog):
     var = pd.DataFrame(index=pd.Index(["A"], dtype=object))
-    with pytest.raises(FeatureMatchError, match="lower min_matched") as caught:
+    with pytest.raises(FeatureMatchError, match="nevertheless, lower the minimum") as caught:
         match_features(var, WEIGHTED, record(0.5), organism="")
     assert caught.value.options == {"min_matched": None}
     found = match_features(var, WEIGHTED, record(0.5), organism="", min_matched=0.05)
