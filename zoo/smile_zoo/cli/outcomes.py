@@ -77,10 +77,15 @@ def print_clusters(clusters: Sequence[ClusterLabel], name: str = "") -> None:
     print_table(
         [f"{name and f'{name}: '}CLUSTER", "CELLS", "LABEL", "CONFIDENCE", "OTHER", "UNKNOWN", "NEAREST"],
         [
-            [row.cluster, row.n_cells, row.label, row.confidence, row.fraction_other, row.fraction_unknown, labels]
+            [row.cluster, row.n_cells, row.label, _confidence(row), row.fraction_other, row.fraction_unknown, labels]
             for row, labels in zip(clusters, nearest, strict=True)
         ],
     )
+
+
+def _confidence(row: ClusterLabel) -> float | None:
+    """Return the confidence in the label of a cluster; None for ``mixed`` and ``unknown``, in which it is none."""
+    return row.confidence if row.column else None
 
 
 def print_agreement(agreement: LabelAgreement, name: str = "") -> None:
