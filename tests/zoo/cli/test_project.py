@@ -357,7 +357,7 @@ def sure_space(pbmc_copy: Path) -> Path:
 
 
 def test_how_sure_labels_are_is_written_and_printed(run, sure_query: Path, sure_space: Path, tmp_path: Path) -> None:
-    options = ["--probabilities", "--coverage", "0.9", "--clusters", "leiden", "--truth", "known"]
+    options = ["--probabilities", "--coverage", "0.9", "--clusters", "leiden", "--truth", "known", "--tables", "tables"]
     done = run("project", sure_query, sure_space, "-o", "out.h5ad", *options)
     assert done.returncode == 0, done.stderr
     out = anndata.read_h5ad(tmp_path / "out.h5ad")
@@ -369,8 +369,19 @@ def test_how_sure_labels_are_is_written_and_printed(run, sure_query: Path, sure_
     assert re.search(r"^KNOWN LABEL +CELLS +RIGHT +ACCURACY +FROM +TO\nB +\d+ +\d+ +[01]\.", done.stdout, re.M)
     assert "another (not in the space)" in done.stdout
     assert re.search(r"macro-F1 0\.\d{3}", done.stderr)
+    read = {path.stem: pd.read_csv(path, sep="\t") for path in (tmp_path / "tables").iterdir()}
+    assert set(read) == {"labels", "clusters", "known-labels", "confusion"}
+    assert read["labels"].query("column == 'cell_type'")["n_cells"].sum() == 200
+    assert list(read["clusters"]["label"]) == list(out.uns["smile_clusters"]["label"])
+    assert list(read["clusters"].columns[-6:]) == [
+        f"{what}_{n}" for n in (1, 2, 3) for what in ("nearest", "probability")
+    ]
+    assert read["confusion"]["n_cells"].sum() == 200
+    assert read["known-labels"].iloc[-1]["label"] == "all"
     resumed = run("project", sure_query, sure_space, "-o", "out.h5ad", *options, "--resume")
     assert "complete; nothing to resume" in resumed.stderr
+    refused = run("project", sure_query, sure_space, "-o", "other.h5ad", *options)
+    assert "tables/labels.tsv exists; choose another name or allow replacing it (--force)" in refused.stderr
     other = run("project", sure_query, sure_space, "-o", "out.h5ad", "--resume")
     assert "is not from this query, space and options" in other.stderr
 

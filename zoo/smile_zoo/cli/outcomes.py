@@ -10,6 +10,7 @@ from smile_runtime.mapping import UNKNOWN
 from smile_runtime.results import ClusterLabel, LabelAgreement
 from smile_zoo.cli.console import print_json, print_line, print_table
 from smile_zoo.cli.samples import Outcome
+from smile_zoo.cli.table_files import write_tables
 from smile_zoo.report import (
     ProjectionTables,
     SampleResult,
@@ -23,8 +24,10 @@ from smile_zoo.report import (
 )
 
 
-def report_outcomes(outcomes: Sequence[Outcome], space: Space, reports: Sequence[Path], *, as_json: bool) -> None:
-    """Write the reports of several queries, and print what became of each: data on stdout, the rest on stderr."""
+def report_outcomes(
+    outcomes: Sequence[Outcome], space: Space, reports: Sequence[Path], folder: Path | None, *, as_json: bool
+) -> None:
+    """Write reports and tables of several queries, and print what became of each, with the data alone on stdout."""
     results = [
         SampleResult(outcome.sample.name, summary.provenance, tabulate_projection(summary), sampled_cells(summary))
         for outcome in outcomes
@@ -34,8 +37,10 @@ def report_outcomes(outcomes: Sequence[Outcome], space: Space, reports: Sequence
     written = list(reports) if results else []
     for report in written:
         _write_report(report, space, results, notes)
+    if folder is not None and results:
+        written += write_tables(folder, {result.name: result.tables for result in results})
     if as_json:
-        print_json({"samples": _samples_json(outcomes, results), "reports": [str(report) for report in written]})
+        print_json({"samples": _samples_json(outcomes, results), "reports": list(map(str, reports if results else []))})
     else:
         print_tables({result.name: result.tables for result in results})
         for result in results:

@@ -21,6 +21,7 @@ from smile_zoo.cli.console import print_json, print_line, progress_bar
 from smile_zoo.cli.flags import error_text
 from smile_zoo.cli.outcomes import print_run, print_tables, report_outcomes
 from smile_zoo.cli.samples import create_folder, name_samples, project_samples, require_outputs, sample_names
+from smile_zoo.cli.table_files import require_free_tables, write_tables
 from smile_zoo.report import (
     DRAWING_PACKAGES,
     MAX_DRAWN_CELLS,
@@ -102,6 +103,12 @@ _COMPARED = (
     metavar="COLUMN",
     help="Column of obs with known labels, to print how many are found; unknown cells count as wrong.",
 )
+@click.option(
+    "--tables",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Folder for the printed tables as .tsv: labels, and with --clusters or --truth those as well.",
+)
 @click.option("--key-added", default="smile", show_default=True, help="Base name of the fields written.")
 @click.option("--overwrite", is_flag=True, help="Replace fields that the query already has.")
 @click.option("--only-embedding", is_flag=True, help="Write the results without the query, as .h5ad or .parquet.")
@@ -127,6 +134,7 @@ def command(
     device: Device,
     precision: Precision,
     reports: tuple[Path, ...],
+    tables: Path | None,
     batch_keys: tuple[str, ...],
     force: bool,
     resume: bool,
@@ -172,6 +180,9 @@ def command(
             require_free(report, force=force or (resume and is_report(report)))
 
     require_free_reports()
+    if tables is not None:
+        asked = {name: settings[name] is not None for name in ("clusters", "truth")}
+        require_free_tables(tables, **asked, force=force or resume)
     with progress_bar("pulling", unit="B") as pulling:
         modalities = None if modality is None else [modality]
         opened = load(space, device=device, precision=precision, modalities=modalities, progress=pulling)
@@ -203,7 +214,8 @@ def command(
         return resume and is_projected(query, opened, output, options, barcodes=barcodes, **written)
 
     if not several:
-        done, missing = is_done(queries[0], output), [report for report in reports if not report.exists()]
+        wanted = [*reports, *([] if tables is None else [tables / "labels.tsv"])]
+        done, missing = is_done(queries[0], output), [path for path in wanted if not path.exists()]
         if done and not missing:
             _print_complete(output, reports, as_json=as_json)
             return
@@ -211,7 +223,7 @@ def command(
             print_line(f"{output} is complete, but {missing[0]} is missing; projecting again", err=True)
         summary = project(queries[0], output, again=done)
         require_free_reports()  # again: the projection may have taken long
-        _show_one(summary, opened, output, reports, as_json=as_json)
+        _show_one(summary, opened, output, reports, tables, as_json=as_json)
         return
     skipped = [sample for sample in samples if is_done(sample.query, sample.output)]
     require_outputs(samples, output, skipped=skipped, force=force)
@@ -222,12 +234,18 @@ def command(
         explain=lambda error: error_text(error, ctx.command),
     )
     require_free_reports()
-    report_outcomes(outcomes, opened, reports, as_json=as_json)
+    report_outcomes(outcomes, opened, reports, tables, as_json=as_json)
     ctx.exit(1 if any(outcome.error for outcome in outcomes) else 0)
 
 
 def _show_one(
-    summary: ProjectionSummary, space: Space, output: Path, reports: Sequence[Path], *, as_json: bool
+    summary: ProjectionSummary,
+    space: Space,
+    output: Path,
+    reports: Sequence[Path],
+    folder: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Write the reports of a projection, and print its tables."""
     tables, cells, provenance = tabulate_projection(summary), sampled_cells(summary), summary.provenance
@@ -236,13 +254,16 @@ def _show_one(
             write_page(report, space, provenance=provenance, tables=tables, cells=cells)
         else:
             draw_map(report, space, cells)
+    written = [] if folder is None else write_tables(folder, {"": tables})
     if as_json:
         files = {"output": str(output), "reports": [str(report) for report in reports]}
-        print_json({**tables_json(tables, provenance), **files})
+        print_json(
+            {**tables_json(tables, provenance), **files, **({"tables": list(map(str, written))} if written else {})}
+        )
     else:
         print_tables({"": tables})
         print_run(tables, provenance)
-        for path in (output, *reports):
+        for path in (output, *reports, *written):
             print_line(f"wrote {path}", err=True)
 
 
