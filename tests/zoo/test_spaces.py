@@ -103,10 +103,13 @@ def test_verify(run, pbmc_copy: Path) -> None:
     assert all(0 < check["largest_difference"] <= 1e-5 for check in checks)
     assert {check["provider"] for check in checks} == {"CPUExecutionProvider"}
     assert "training/rna.safetensors" in verified["files"]
+    (shown,) = [line for line in run("show", "pbmc").stdout.splitlines() if line.startswith("files in the manifest")]
+    n_all = len(verified["files"])
+    assert shown.split()[4:8] == [f"{n_all}:", f"{n_all - 1}", "for", "projection,"]
     (pbmc_copy / "training/rna.safetensors").unlink()
     done = run("verify", pbmc_copy)
     n_files = len(verified["files"])
-    assert f"{n_files - 1} of {n_files} files are here and match the manifest\n" in done.stdout
+    assert f"{n_files - 1} of {n_files} files in the manifest are here and match it\n" in done.stdout
     graph = pbmc_copy / "onnx/rna.onnx"
     content = bytearray(graph.read_bytes())
     content[len(content) // 2] ^= 1

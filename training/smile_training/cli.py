@@ -241,8 +241,8 @@ def evaluate(context: click.Context, /, recipe: Path, data_folder: Path | None, 
 
 
 @click.command()
-@click.argument("space")
 @click.argument("paths", metavar="DATA...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("space")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Space directory to write [default: ./NAME].")
 @click.option("--labels", metavar="COLUMN", help="Column of cell types.")
 @click.option("--batch", metavar="COLUMN", help="Column of batches [default: one batch a file].")
@@ -259,8 +259,8 @@ def evaluate(context: click.Context, /, recipe: Path, data_folder: Path | None, 
 def extend(
     context: click.Context,
     /,
-    space: str,
     paths: tuple[Path, ...],
+    space: str,
     output: Path | None,
     as_json: bool,
     **settings: Any,  # noqa: ANN401 (options that have the names of extend_space's arguments)
@@ -276,8 +276,10 @@ def extend(
 
     \b
     Example:
-      smile-zoo extend pbmc own.h5ad --labels cell_type --batch donor_id -o own-pbmc
+      smile-zoo extend own.h5ad pbmc --labels cell_type --batch donor_id -o own-pbmc
     """
+    if Path(space).is_file():
+        raise click.UsageError(f"{space} is a file, but SPACE comes last, after all DATA")
     with _training_packages():
         from smile_training.extension import extend_space
     opened = _load(context, space)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 
+from smile_runtime.features import common_name
 from smile_runtime.manifest import Manifest, MetricRecord
 from smile_zoo.errors import CatalogueError
 from smile_zoo.hub import updated_catalogue
@@ -128,7 +129,7 @@ def list_spaces(
 
 def _searchable(entry: CatalogueEntry) -> str:
     texts = (entry.title, entry.intended_use, entry.organism, entry.tissue, entry.license)
-    return " ".join((entry.name, entry.repo or "", *texts, *entry.modalities)).lower()
+    return " ".join((entry.name, entry.repo or "", *texts, common_name(entry.organism), *entry.modalities)).lower()
 
 
 def _updated_entries() -> list[CatalogueEntry]:

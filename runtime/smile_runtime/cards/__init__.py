@@ -14,7 +14,14 @@ from smile_runtime.cards.card import (
 from smile_runtime.cards.extensions import extension_text
 from smile_runtime.cards.front_matter import join_front, split_front
 from smile_runtime.cards.imputed_features import imputation_text
-from smile_runtime.cards.statements import is_unstated, unstated_facts
+from smile_runtime.cards.statements import (
+    is_unstated,
+    license_problem,
+    mistaken_facts,
+    organism_problem,
+    unstated_facts,
+    url_problem,
+)
 from smile_runtime.cards.tables import metric_table
 
 __all__ = [
@@ -27,8 +34,12 @@ __all__ = [
     "imputation_text",
     "is_unstated",
     "join_front",
+    "license_problem",
     "metric_table",
+    "mistaken_facts",
+    "organism_problem",
     "render_card",
     "split_front",
     "unstated_facts",
+    "url_problem",
 ]

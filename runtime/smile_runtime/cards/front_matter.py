@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 from smile_runtime.cards.extensions import split_sources
-from smile_runtime.cards.markdown import one_line
+from smile_runtime.cards.licenses import LICENSES
+from smile_runtime.cards.markdown import one_line, slug
 from smile_runtime.cards.tables import OWN_METHOD, is_label_choice
 from smile_runtime.errors import SpaceError
 from smile_runtime.manifest import Manifest, MetricRecord
@@ -16,18 +17,6 @@ MAX_FRONT_CHARACTERS = 200_000
 
 _FENCED = re.compile(r"\A\s*---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _GENOMIC_KINDS = {"rna", "atac", "histone", "methylation", "hic"}
-_LICENSES = frozenset(  # kept as words to stay short
-    """
-    afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 c-uda cc cc-by-2.0
-    cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0
-    cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0
-    cdla-permissive-2.0 cdla-sharing-1.0 ecl-2.0 epl-1.0 epl-2.0 etalab-2.0 eupl-1.1 eupl-1.2 gfdl gpl gpl-2.0 gpl-3.0
-    isc lgpl lgpl-2.1 lgpl-3.0 lgpl-lr lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by ofl-1.1 openrail openrail++ osl-3.0
-    pddl postgresql unknown unlicense wtfpl zlib
-    """.split()  # noqa: SIM905
-)
-"""The Hub's license identifiers: https://huggingface.co/docs/hub/repositories-licenses."""
-
 _METRIC_TYPES = {
     "label transfer accuracy": "accuracy",
     "label transfer macro-F1": "f1",
@@ -103,21 +92,17 @@ def _events(text: str) -> Iterator[object]:
 
 
 def _license(text: str) -> dict[str, str]:
-    name = _slug(text)
-    return {"license": name} if name in _LICENSES else {"license": "other", "license_name": name or "unspecified"}
+    name = slug(text)
+    return {"license": name} if name in LICENSES else {"license": "other", "license_name": name or "unspecified"}
 
 
 def _tags(manifest: Manifest) -> list[str]:
     modalities = manifest.recipe.get("modalities", {})
     kinds = {modality.get("kind") for modality in modalities.values()} | set(manifest.encoders)
     tags = ["single-cell", "biology", *(["genomics"] if kinds & _GENOMIC_KINDS else []), "onnx", "contrastive-learning"]
-    tags += [_slug(name) for name in (manifest.organism, *manifest.tissue.split(","), *manifest.encoders)]
+    tags += [slug(name) for name in (manifest.organism, *manifest.tissue.split(","), *manifest.encoders)]
     tags += ["simulated"] if any(source.simulated for source in manifest.sources) else []
     return [tag for tag in dict.fromkeys(tags) if tag]
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9.+]+", "-", text.lower()).strip("-")
 
 
 def _results(manifest: Manifest) -> list[dict[str, Any]]:
@@ -149,5 +134,5 @@ def _task(record: MetricRecord) -> tuple[str, str]:
 
 def _metric(record: MetricRecord) -> dict[str, Any]:
     figure = record.name.partition(", ")[0]  # followed by the label column unless it is the primary one
-    kind = _METRIC_TYPES.get(figure, _slug(figure).replace("-", "_"))
+    kind = _METRIC_TYPES.get(figure, slug(figure).replace("-", "_"))
     return {"type": kind, "value": round(record.mean, 4), "name": record.name}

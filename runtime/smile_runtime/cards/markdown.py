@@ -24,3 +24,8 @@ def escaped(value: object) -> str:
 def code(value: object) -> str:
     """Return a value as a code span that also works within a table."""
     return f"`{one_line(value).replace('`', chr(39)).replace('|', '/')}`"
+
+
+def slug(text: str) -> str:
+    """Return a text as an identifier of the Hub: letters, digits, dots, plus and hyphens."""
+    return re.sub(r"[^a-z0-9.+]+", "-", text.lower()).strip("-")

@@ -6,7 +6,7 @@ from smile_runtime.explanation.label_drivers import find_drivers
 from smile_runtime.explanation.label_explanation import MAX_CELLS, explain
 from smile_runtime.explanation.pair_screening import PairScreening, screen_pairs
 from smile_runtime.explanation.sample_explanation import MAX_MULTIPLICATIONS, SampleExplanation, explain_sample
-from smile_runtime.explanation.tables import require_free_tables, write_screening, write_tables
+from smile_runtime.explanation.tables import require_free_tables, table_text, write_screening, write_tables
 
 __all__ = [
     "MAX_CELLS",
@@ -20,6 +20,7 @@ __all__ = [
     "find_drivers",
     "require_free_tables",
     "screen_pairs",
+    "table_text",
     "write_screening",
     "write_tables",
 ]

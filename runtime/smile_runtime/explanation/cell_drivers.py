@@ -39,8 +39,20 @@ class CellDrivers:
             texts = [f"{self._features[i]} {value:.4g}" for i, value in zip(each, strength, strict=True) if i >= 0]
             self._runner_up[int(cell)], self._drivers[int(cell)] = self._labels[runner_up], ", ".join(texts)
 
-    def table(self, obs_names: Sequence[str], labels: NDArray[np.int64]) -> "pd.DataFrame":
-        """Return the table of all cells, from their names and their label ids, -1 for unknown, shape ``(n,)``."""
+    def table(
+        self, obs_names: Sequence[str], labels: NDArray[np.int64], confidence: NDArray[np.float32]
+    ) -> "pd.DataFrame":
+        """Return the table of all cells.
+
+        Parameters
+        ----------
+        obs_names
+            Names of the cells.
+        labels
+            Label id of each cell, -1 for unknown, shape ``(n,)``.
+        confidence
+            Confidence in the label, NaN for unknown, shape ``(n,)``.
+        """
         import pandas as pd
 
         names = np.array([*self._labels, UNKNOWN], dtype=object)
@@ -48,6 +60,7 @@ class CellDrivers:
         return pd.DataFrame(
             {
                 "label": names[labels],
+                "confidence": confidence,
                 "runner_up": [self._runner_up.get(cell, "") for cell in n],
                 "drivers": [self._drivers.get(cell, "") for cell in n],
             },

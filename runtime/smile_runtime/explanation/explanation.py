@@ -42,6 +42,8 @@ class Explanation:
 
         ``label``
             Label of the cell, or ``unknown``.
+        ``confidence``
+            Confidence in the label, as in a projection; NaN for an unknown cell.
         ``runner_up``
             Most similar other label; empty if the cell was not explained.
         ``drivers``
@@ -64,7 +66,8 @@ class Explanation:
     tree
         Hierarchy of the labels by the cosine distance of their centers, in Newick format.
     provenance
-        Space, modality, label column, sampling, and for a query that of its projection.
+        Space, modality, label column, sampling, and for a query that of its projection, with the numbers of its cells
+        (``n_cells``), of unknown ones (``n_unknown``) and of those that were explained (``n_explained``).
     """
 
     labels: "pd.DataFrame"

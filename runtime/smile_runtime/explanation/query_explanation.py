@@ -64,12 +64,15 @@ def explain_query(
     programs = program_table(on_dimensions, centers, names, features, modality) if request.programs else None
     return Explanation(
         labels=label_table(on_labels, names, features, n_labeled=n_labeled, average=False),
-        cells=on_cells.table(cell_names(query), labels) if request.cells else None,
+        cells=on_cells.table(cell_names(query), labels, results.confidence(request.column)) if request.cells else None,
         programs=programs,
         tree=label_tree(centers, names),
         provenance={
             **provenance,
             "label_column": projector.mapper.columns[request.column].name,
+            "n_cells": n,
+            "n_unknown": int(np.count_nonzero(labels < 0)),
+            "n_explained": len(sample),
             "max_cells": request.max_cells,
             "seed": request.seed,
         },

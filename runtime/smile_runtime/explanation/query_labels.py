@@ -12,12 +12,17 @@ class LabelResults(MemoryResults):
     """Results of a projection without embeddings, so that labels of many cells fit into memory."""
 
     def append(self, records: Records) -> None:
-        """Append labels, totals and numbers of detected features of the next cells."""
-        super().append(repack_fields(records[["label", "total", "detected"]]))
+        """Append labels, confidence, totals and numbers of detected features of the next cells."""
+        super().append(repack_fields(records[["label", "confidence", "total", "detected"]]))
 
     def labels(self, column: int) -> NDArray[np.int64]:
         """Return the label id of each cell in a label column, -1 for unknown cells, shape ``(n,)``."""
         return np.concatenate([records["label"][:, column] for records in self.blocks()]).astype(np.int64)
+
+    def confidence(self, column: int) -> NDArray[np.float32]:
+        """Return the confidence of each cell in its label of a column, NaN for unknown cells, shape ``(n,)``."""
+        confidence = np.concatenate([records["confidence"][:, column] for records in self.blocks()])
+        return np.where(self.labels(column) >= 0, confidence, np.float32(np.nan))
 
 
 def sample_cells(labels: NDArray[np.int64], max_cells: int, seed: int) -> NDArray[np.intp]:

@@ -27,7 +27,7 @@ def require_free_tables(paths: Sequence[Path], *, force: bool) -> None:
 
 def write_tables(
     explanation: Explanation,
-    output: Path | str,
+    output: Path | str | None,
     *,
     cells: Path | str | None = None,
     programs: Path | str | None = None,
@@ -41,7 +41,7 @@ def write_tables(
     explanation
         Explanation to write.
     output
-        File for the table of labels.
+        File for the table of labels; None to leave it out.
     cells
         File for the table of cells, which lists those that were explained; None to leave it out.
     programs
@@ -58,13 +58,13 @@ def write_tables(
     QueryError
         If the explanation lacks a table.
     """
-    files = [(Path(output), _text(explanation.labels))]
+    files = [] if output is None else [(Path(output), table_text(explanation.labels))]
     if cells is not None:
         table = _required(explanation.cells, "cells")
         explained = table[table["drivers"] != ""].rename_axis("cell").reset_index()
-        files.append((Path(cells), _text(explained)))
+        files.append((Path(cells), table_text(explained)))
     if programs is not None:
-        files.append((Path(programs), _text(_required(explanation.programs, "programs"))))
+        files.append((Path(programs), table_text(_required(explanation.programs, "programs"))))
     if tree is not None:
         files.append((Path(tree), f"{explanation.tree}\n"))
     require_free_tables([path for path, _ in files], force=force)
@@ -92,7 +92,7 @@ def write_screening(screening: PairScreening, output: Path | str, *, force: bool
     """
     require_free_tables([Path(output)], force=force)
     with atomic_path(Path(output)) as partial:
-        partial.write_text(_text(screening.features), "utf-8", newline="\n")
+        partial.write_text(table_text(screening.features), "utf-8", newline="\n")
 
 
 def _required(table: "pd.DataFrame | None", name: str) -> "pd.DataFrame":
@@ -101,5 +101,6 @@ def _required(table: "pd.DataFrame | None", name: str) -> "pd.DataFrame":
     return table
 
 
-def _text(table: "pd.DataFrame") -> str:
+def table_text(table: "pd.DataFrame") -> str:
+    """Return a table as tab-separated text."""
     return str(table.to_csv(sep="\t", index=False, float_format="%.6g", lineterminator="\n"))

@@ -12,7 +12,7 @@ from smile_runtime.features.feature_kinds import (
 from smile_runtime.features.feature_match import FeatureMatch, require_summable
 from smile_runtime.features.feature_names import fraction_of_features
 from smile_runtime.features.feature_table import FeatureTable
-from smile_runtime.features.gene_aliases import latin_name, load_gene_aliases, organisms_with_aliases
+from smile_runtime.features.gene_aliases import common_name, latin_name, load_gene_aliases, organisms_with_aliases
 from smile_runtime.features.intervals import are_intervals, parse_interval
 from smile_runtime.features.matching import log_match, match_features
 from smile_runtime.features.species_mismatch import recognize_organism
@@ -23,6 +23,7 @@ __all__ = [
     "FeatureTable",
     "KindSelection",
     "are_intervals",
+    "common_name",
     "fraction_of_features",
     "kind_of_features",
     "latin_name",

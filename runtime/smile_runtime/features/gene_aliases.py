@@ -72,6 +72,11 @@ def latin_name(organism: str) -> str:
     return _LATIN_NAMES.get(organism.strip().lower(), organism.strip().capitalize())
 
 
+def common_name(organism: str) -> str:
+    """Return the common name of an organism whose gene names ship with the package: ``human``; empty for others."""
+    return next((common for common, latin in _LATIN_NAMES.items() if latin == latin_name(organism)), "")
+
+
 def _read_table(name: str) -> Iterator[Gene]:
     content = gzip.decompress(resources.files("smile_runtime.features").joinpath("genes", name).read_bytes()).decode()
     for line in content.splitlines()[1:]:

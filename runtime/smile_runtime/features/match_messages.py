@@ -95,14 +95,16 @@ def low_weight_error(
         if report.n_matched
         else f"none of the space's {report.n_features:,} features is in the query"
     )
+    if genes and (kind := kind_of_features("rna", ids)) != "genes":
+        return FeatureMatchError(
+            f"the query's features look like {kind}, not genes ({_examples(ids)}{_searched(candidates)}), but the "
+            f"encoder takes genes; choose an encoder for {kind}, or a query with genes",
+            options={"modality": None},
+        )
     text = (
         f"{found}{_searched(candidates)}; the query's ids look like {_examples(ids)}, the space's like "
         f"{_examples(features.ids)}: "
     )
-    if genes and (kind := kind_of_features("rna", ids)) != "genes":
-        return FeatureMatchError(
-            f"{text}they look like {kind}, not genes; choose an encoder for those", options={"modality": None}
-        )
     affixes = find_common_affixes(ids, features.ids)
     affix = f". Nearly all of the query's ids {affixes}, but match no better without it" if affixes else ""
     if are_intervals(features.ids) and are_intervals(ids):
@@ -115,7 +117,7 @@ def low_weight_error(
     if not report.n_matched:
         return FeatureMatchError(text + advice + affix + (case and f". {case}"))
     return FeatureMatchError(
-        f"{text}{advice}{affix}{case and f'. {case}'}. To project it nevertheless, lower min_matched",
+        f"{text}{advice}{affix}{case and f'. {case}'}. To project it nevertheless, lower the minimum",
         options={"min_matched": None},
     )
 

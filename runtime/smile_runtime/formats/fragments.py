@@ -64,7 +64,7 @@ def read_fragments(path: Path, peaks: Collection[str], selection: BarcodeSelecti
 
     if not peaks or not are_intervals(list(peaks)):
         raise QueryError(
-            f"{path} is an ATAC fragments file, which is counted on the peaks of an encoder, but this one has none; "
+            f"{path} is an ATAC fragments file, and there is no encoder of peaks to count it on; "
             "choose an encoder of peaks, or project the matrix of genes of the same cells",
             options={"modality": None},
         )

@@ -8,7 +8,7 @@ from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.imputation.imputer import UNS_KEY, Imputer
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
-from smile_runtime.projection import Progress, ProjectionOptions, project_anndata, require_anndata
+from smile_runtime.projection import Progress, project_anndata, require_anndata
 from smile_runtime.query import MatrixLocation
 from smile_runtime.space import Space
 
@@ -80,17 +80,14 @@ def impute(
 
     require_anndata(adata, "smile_runtime.impute_file")
     imputer = Imputer.of(space, modality_to, modality_from, unknown_rate)
-    options = ProjectionOptions(
-        modality=imputer.record.modality_from,
-        location=MatrixLocation(layer, use_raw),
+    options = imputer.options(
+        MatrixLocation(layer, use_raw),
         values=values,
         target_sum=target_sum,
         features=features,
         overlap=overlap,
         min_matched=min_matched,
-        unknown_rate=unknown_rate,
         batch_size=batch_size,
-        overwrite=True,  # nothing is written into the query
     )
     projection = project_anndata(adata, space, options, progress)
     expected = np.concatenate(list(imputer.blocks(projection)))

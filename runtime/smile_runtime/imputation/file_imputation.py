@@ -12,7 +12,7 @@ from smile_runtime.imputation.imputer import UNS_KEY, Imputer
 from smile_runtime.io import open_hdf5, require_apart, require_free
 from smile_runtime.manifest import ImputationRecord, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
-from smile_runtime.projection import Progress, ProjectionOptions, open_encoder_query, project_stored
+from smile_runtime.projection import Progress, open_encoder_query, project_stored
 from smile_runtime.query import MatrixLocation, require_cell_names
 from smile_runtime.results import Projection, unfinished_folder, unfinished_path
 from smile_runtime.space import Space
@@ -103,17 +103,14 @@ def impute_file(
     if output.suffix != ".h5ad":
         raise OutputError(f"expected values are written as .h5ad, got {output.name}; choose another name")
     imputer = Imputer.of(space, modality_to, modality_from, unknown_rate)
-    options = ProjectionOptions(
-        modality=imputer.record.modality_from,
-        location=MatrixLocation(layer, use_raw),
+    options = imputer.options(
+        MatrixLocation(layer, use_raw),
         values=values,
         target_sum=target_sum,
         features=features,
         overlap=overlap,
         min_matched=min_matched,
-        unknown_rate=unknown_rate,
         batch_size=batch_size,
-        overwrite=True,  # nothing is written into the query
     )
     require_apart(output, query)
     require_apart(unfinished_path(output), query)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from smile_runtime.errors import UnknownModalityError
 from smile_runtime.manifest import ImputationRecord
 from smile_runtime.mapping import ExpectedValues, Records, Reference
+from smile_runtime.projection import ProjectionOptions
+from smile_runtime.query import MatrixLocation
 from smile_runtime.results import Projection
 from smile_runtime.space import Space
 
@@ -60,6 +62,16 @@ class Imputer:
             reference=space.reference,
             n_neighbors=space.manifest.reference.n_neighbors,
             unknown_rate=unknown_rate,
+        )
+
+    def options(self, location: MatrixLocation, **settings: Any) -> ProjectionOptions:  # noqa: ANN401
+        """Return the options of the projection; settings are those of `ProjectionOptions` that `impute` also has."""
+        return ProjectionOptions(
+            modality=self.record.modality_from,
+            location=location,
+            unknown_rate=self.unknown_rate,
+            overwrite=True,  # nothing is written into the query
+            **settings,
         )
 
     @property

@@ -41,6 +41,8 @@ def require_writable(target: Path) -> None:
         If the path has no file name or one that is too long or not allowed, or if its folder is missing or read-only.
     """
     folder = target.parent
+    if str(target) == "-":
+        raise OutputError("cannot write to standard output, which '-' stands for; name a file or folder instead")
     if "\0" in str(target):
         raise OutputError(f"cannot write {str(target)!r}: it contains a NUL character; choose another name")
     if target.name in ("", ".."):

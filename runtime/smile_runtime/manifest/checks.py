@@ -87,6 +87,9 @@ def _problems(manifest: Manifest) -> Iterator[str]:
             yield f"{repeated!r} twice"
     if len(widths := {encoder.n_latent for encoder in manifest.encoders.values()}) > 1:
         yield f"embeddings of different widths {sorted(widths)}"
+    for metric in manifest.metrics:
+        if metric.lead and metric.lead[0] > metric.lead[1]:
+            yield f"a lead from {metric.lead[0]:g} to {metric.lead[1]:g} in {metric.name} ({metric.method})"
     for modality, encoder in manifest.encoders.items():
         computed = None if encoder.similarity is None else encoder.similarity.dissimilarity
         if computed is not None and not reference.label_columns:

@@ -30,10 +30,14 @@ class _Header(msgspec.Struct):
     versions: Any = None
 
     @property
+    def stated(self) -> object:
+        """Version of smile-zoo that wrote the manifest; None if it is not stated."""
+        return self.versions.get("smile-zoo") if isinstance(self.versions, dict) else None
+
+    @property
     def writer(self) -> str:
-        """Version of smile-zoo that wrote the manifest, beside that of this release; empty if it is not stated."""
-        stated = self.versions.get("smile-zoo") if isinstance(self.versions, dict) else None
-        return f" (it states {stated!r:.40}, this is {metadata.version('smile-zoo')!r})" if stated else ""
+        """That version beside the one of this release; empty if it is not stated."""
+        return f" (it states {self.stated!r:.40}, this is {metadata.version('smile-zoo')!r})" if self.stated else ""
 
 
 def read_manifest(space: Path) -> Manifest:
@@ -86,7 +90,7 @@ def parse_manifest(content: bytes, origin: str) -> Manifest:
             )
         manifest = msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        if _is_of_fields(error):
+        if _is_of_fields(error) and header.stated != metadata.version("smile-zoo"):
             raise FormatVersionError(
                 f"{origin} was written by a different version of smile-zoo{header.writer}, whose manifests have other "
                 f"fields ({error}); upgrade with: pip install -U smile-zoo, or pull or build the space again"

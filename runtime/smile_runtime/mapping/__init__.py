@@ -4,12 +4,12 @@ from smile_runtime.mapping.confidence import calibrate_confidence, evidence_term
 from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, in_units, measure
 from smile_runtime.mapping.distance_by_label import label_distances
 from smile_runtime.mapping.expected_values import ExpectedValues, read_expected_values, write_expected_values
+from smile_runtime.mapping.label_probability import RunnerUp, find_runner_up, label_probabilities
 from smile_runtime.mapping.label_profiles import LabelProfiles, read_profiles, write_profiles
 from smile_runtime.mapping.label_sets import LabelSets, common_names, label_scores, set_names
 from smile_runtime.mapping.label_transfer import are_undetermined, neighbor_weights, transfer_labels
 from smile_runtime.mapping.mixing import MAX_MIXING_CELLS, batch_mixing
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
-from smile_runtime.mapping.probability import RunnerUp, find_runner_up, label_probabilities
 from smile_runtime.mapping.records import Records, record_dtype
 from smile_runtime.mapping.reference import Reference, read_points, write_points
 from smile_runtime.mapping.reference_mapper import ReferenceMapper

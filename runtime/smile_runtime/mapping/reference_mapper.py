@@ -10,11 +10,11 @@ from smile_runtime.manifest import EncoderRecord, LabelColumn, order_by_level
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
 from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, measure
 from smile_runtime.mapping.distance_by_label import label_distances
+from smile_runtime.mapping.label_probability import label_probabilities
 from smile_runtime.mapping.label_profiles import LabelProfiles
 from smile_runtime.mapping.label_transfer import are_undetermined, neighbor_weights, transfer_labels
 from smile_runtime.mapping.map_position import kernel_width, map_positions
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
-from smile_runtime.mapping.probability import label_probabilities
 from smile_runtime.mapping.records import Records, record_dtype
 from smile_runtime.mapping.reference import Reference
 from smile_runtime.mapping.similarity import mean_distance, similarity_of

@@ -133,7 +133,8 @@ def project(
             Position on the reference map, float32, shape ``(n_obs, 2)``.
         ``uns["smile"]``
             Provenance: space, manifest sha256, modality, features, kind of values, provider, versions; and
-            ``expected_accuracy`` on known-type cells of this depth and with these features, if the space measured it.
+            ``expected_accuracy`` on known-type cells of the space's studies, of this depth and with these features,
+            and ``accuracy_left_out_batches``, that on whole batches left out of training, if the space measured them.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from smile_runtime.results import (
     ClusterLabel,
     MemoryResults,
     Projection,
-    further_fields,
+    fields_on_request,
     label_names,
     make_clusters,
 )
@@ -180,7 +180,7 @@ def _clusters(clusters: ArrayLike, n_obs: int) -> Batches:
 
 def _array_projection(projection: Projection) -> ArrayProjection:
     records = np.concatenate(list(projection.results.blocks()))
-    further = {key: field(records) for key, field in further_fields(projection, "").items()}
+    further = {key: field(records) for key, field in fields_on_request(projection, "").items()}
     return ArrayProjection(
         embedding=records["embedding"].copy(),
         map=records["map"].copy(),

@@ -1,11 +1,13 @@
-"""Accuracy to expect of a query, from the stress records of the space."""
+"""Accuracy to expect of a query, from the stress records of the space and its left-out batches."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from smile_runtime.manifest import EncoderRecord
+from smile_runtime.manifest import EncoderRecord, MetricRecord
+
+_LEFT_OUT_BATCHES = "label transfer accuracy of left-out batches"
 
 
 def expected_accuracy(record: EncoderRecord, detected: float, matched: float, measured: float) -> float | None:
@@ -36,6 +38,12 @@ def expected_accuracy(record: EncoderRecord, detected: float, matched: float, me
     return min(expected, default=None)
 
 
+def accuracy_left_out_batches(metrics: Iterable[MetricRecord], modality: str) -> float | None:
+    """Return the accuracy of a space on whole batches left out of training, as measured; None if none were."""
+    wanted = (_LEFT_OUT_BATCHES, modality, "smile")
+    return next((each.mean for each in metrics if (each.name, each.modality, each.method) == wanted), None)
+
+
 def _log(value: Any) -> Any:  # noqa: ANN401 (a number or an array)
     return np.log(np.maximum(value, 1e-3))
 
@@ -45,8 +53,11 @@ def expectation_text(provenance: Mapping[str, Any]) -> str:
     if "expected_accuracy" not in provenance:
         return ""
     measured = provenance.get("lowest_weight_matched", provenance["weight_matched"])
-    return (
+    line = (
         f"the median cell has {provenance['median_detected']:,} of the encoder's features detected, and the query "
         f"measures {measured:.0%} of its feature weight: expect an accuracy of about "
-        f"{provenance['expected_accuracy']:.2f} on cells of known types"
+        f"{provenance['expected_accuracy']:.2f} on cells of known types from the studies of the space"
     )
+    if "accuracy_left_out_batches" not in provenance:
+        return f"{line}; how much lower it is in other studies was not measured"
+    return f"{line}; on whole batches left out of training it was {provenance['accuracy_left_out_batches']:.2f}"

@@ -11,7 +11,11 @@ import numpy as np
 from smile_runtime.encoder import installed_packages
 from smile_runtime.features import FeatureMatch
 from smile_runtime.manifest import LabelColumn
-from smile_runtime.projection.expected_accuracy import expectation_text, expected_accuracy
+from smile_runtime.projection.expected_accuracy import (
+    accuracy_left_out_batches,
+    expectation_text,
+    expected_accuracy,
+)
 from smile_runtime.projection.preparation import PreparedProjection, ProjectionOptions
 from smile_runtime.projection.projector import Projector
 from smile_runtime.query import ValueInterpretation, warn_of_empty_cells
@@ -47,7 +51,7 @@ def finish_projection(
     n_empty = sum(int(np.count_nonzero(records["total"] == 0)) for records in results.blocks())
     warn_of_empty_cells(n_empty, len(results), results.interpretation.kind)
     projector.interpreter.log_remarks(results.interpretation)
-    made, expectation = provenance(space, projector, results.interpretation), _expectation(projector, results)
+    made, expectation = provenance(space, projector, results.interpretation), _expectation(space, projector, results)
     if expectation:
         logger.info("%s", expectation_text({**made, **expectation}))
     columns = projector.mapper.columns
@@ -109,8 +113,8 @@ def provenance(space: Space, projector: Projector, interpretation: ValueInterpre
     }
 
 
-def _expectation(projector: Projector, results: Results) -> dict[str, Any]:
-    """Return the median number of detected features and the accuracy to expect; empty without evidence."""
+def _expectation(space: Space, projector: Projector, results: Results) -> dict[str, Any]:
+    """Return the median number of detected features and the accuracies to expect; empty without evidence."""
     match = min(projector.matches.values() or [projector.match], key=lambda match: match.weight)
     n_cells = np.zeros(match.n_features + 1, np.int64)  # by number of detected features
     for records in results.blocks():
@@ -119,7 +123,9 @@ def _expectation(projector: Projector, results: Results) -> dict[str, Any]:
     accuracy = expected_accuracy(projector.encoder.record, detected, match.n_matched / match.n_features, match.weight)
     if accuracy is None:
         return {}
-    return {"expected_accuracy": accuracy, "median_detected": detected}
+    between = accuracy_left_out_batches(space.manifest.metrics, projector.encoder.modality)
+    left_out = {} if between is None else {"accuracy_left_out_batches": between}
+    return {"expected_accuracy": accuracy, **left_out, "median_detected": detected}
 
 
 def _feature_sets(matches: Collection[FeatureMatch]) -> dict[str, Any]:

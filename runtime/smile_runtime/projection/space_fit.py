@@ -120,7 +120,7 @@ def _of_other_species(expected: str, found: str | None) -> FeatureMatchError | N
     """Return the error for genes of another species than expected."""
     if found is None or found == expected:
         return None
-    return FeatureMatchError(f"its cells are of {expected}, but the query has genes of {found}")
+    return FeatureMatchError(f"the reference is of {expected}, but the query has genes of {found}")
 
 
 def _matched_weight(query: Query, space: Space, modality: str, location: MatrixLocation) -> float | None:
@@ -150,7 +150,7 @@ def _weaknesses(fit: SpaceFit) -> list[str]:
     if weight is not None and weight < MIN_FEATURE_WEIGHT:
         against.append(f"the query measured only {weight:.0%} of its feature weight, so labels are less certain")
     if known is None:
-        against.append("it does not tell cells of unknown types")
+        against.append("without a measure of similarity, cells of unknown types cannot be told")
     elif known < MIN_KNOWN_FRACTION:
         against.append(f"{1 - known:.0%} of the sampled cells are like none of its cells")
     return against

@@ -132,7 +132,7 @@ def _with_tissue(fit: SpaceFit, tissues: list[str]) -> SpaceFit:
     words = _words(fit.tissue)
     if not words or not tissues or any(words & _words(tissue) for tissue in tissues):
         return fit
-    return replace(fit, against=[*fit.against, f"its tissue is {fit.tissue}, the query's is {', '.join(tissues)}"])
+    return replace(fit, against=[*fit.against, f"the reference is of {fit.tissue}, the query of {', '.join(tissues)}"])
 
 
 def _words(text: str) -> set[str]:

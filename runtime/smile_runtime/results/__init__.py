@@ -13,9 +13,9 @@ from smile_runtime.results.cluster_labels import ClusterCounts, ClusterLabel
 from smile_runtime.results.earlier_output import is_finished
 from smile_runtime.results.label_agreement import AgreementCounts, LabelAccuracy, LabelAgreement, compare_labels
 from smile_runtime.results.label_counts import BatchCount, LabelCount, LabelCounts
+from smile_runtime.results.on_request import fields_on_request, members_of
 from smile_runtime.results.output_file import OUTPUTS, require_kind, write_output
 from smile_runtime.results.projection_summary import ProjectionSummary, summarize_projection
-from smile_runtime.results.requested_fields import further_fields, members_of
 from smile_runtime.results.results import MemoryResults, Projection, Results
 from smile_runtime.results.resumable_results import ResumableResults, unfinished_folder, unfinished_path
 from smile_runtime.results.set_counts import SetSizes
@@ -39,7 +39,7 @@ __all__ = [
     "SetSizes",
     "compare_labels",
     "field_names",
-    "further_fields",
+    "fields_on_request",
     "is_finished",
     "label_keys",
     "label_names",

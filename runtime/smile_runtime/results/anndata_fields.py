@@ -12,7 +12,7 @@ from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import UNKNOWN
 from smile_runtime.query import Query
 from smile_runtime.results.cluster_labels import cluster_columns
-from smile_runtime.results.requested_fields import further_fields, further_names
+from smile_runtime.results.on_request import fields_on_request, names_on_request
 from smile_runtime.results.results import Projection
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def field_names(
         Whether labels of clusters are among the results.
     """
     labels = [key for keys in label_keys(key_added, columns) for key in keys]
-    further = further_names(key_added, probabilities=probabilities, sets=sets)
+    further = names_on_request(key_added, probabilities=probabilities, sets=sets)
     return [
         ("obsm", f"X_{key_added}"),
         ("obsm", f"X_{key_added}_map"),
@@ -183,7 +183,7 @@ def write_fields(adata: "AnnData", projection: Projection, key_added: str) -> No
         adata.obs[f"{key_added}_similarity"] = records["similarity"].copy()
     if projection.probabilities:
         adata.obsm[f"{key_added}_probabilities"] = np.ascontiguousarray(records["probability"])
-    for key, values_of in further_fields(projection, key_added).items():
+    for key, values_of in fields_on_request(projection, key_added).items():
         values = values_of(records)
         adata.obs[key] = pd.Categorical(values, categories=sorted(set(values))) if values.dtype == object else values
     adata.uns[key_added] = projection.provenance

@@ -58,13 +58,13 @@ def make_batches(values: "pd.Series[Any]", key: str, *, noun: str = "batch", opt
             )
         known = known.astype(np.int64)  # whole numbers have no decimals
     ids, names = pd.factorize(known.astype(str).astype(object).reindex(values.index), sort=True)
+    if len(names) == 0:
+        raise QueryError(f"obs[{key!r}] has no values; {advice}", options={option: None})
     if n_missing := int(np.count_nonzero(ids < 0)):
         logger.warning(
             "%s of %s cells have no value in obs[%r] and %s no %s",
             *(f"{n_missing:,}", f"{len(ids):,}", key, "have" if noun == "label" else "belong to", noun),
         )
-    if len(names) == 0:
-        raise QueryError(f"obs[{key!r}] has no values; {advice}")
     if len(names) > MAX_BATCHES:
         raise QueryError(
             f"obs[{key!r}] has {len(names):,} different values, but at most {MAX_BATCHES} {plural} are "

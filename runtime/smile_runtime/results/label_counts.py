@@ -11,12 +11,15 @@ from smile_runtime.mapping import UNKNOWN
 
 @dataclass(frozen=True)
 class LabelCount:
-    """One label of a query: its number of cells, their share of all cells, and their mean confidence."""
+    """One label of a query: its number of cells, their share of all cells, and their mean confidence.
+
+    The confidence is None for ``unknown``: it is that in the nearest label, and none in ``unknown``.
+    """
 
     label: str
     n_cells: int
     fraction: float
-    mean_confidence: float
+    mean_confidence: float | None
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class LabelCounts:
             return []
         cells, confidence = self._cells.sum(axis=0), self._confidence.sum(axis=0)
         rows = [
-            LabelCount(name, int(n), float(n / self.n_cells), float(total / n))
+            LabelCount(name, int(n), float(n / self.n_cells), None if name == UNKNOWN else float(total / n))
             for name, n, total in zip(self._names, cells, confidence, strict=True)
             if n
         ]

@@ -13,7 +13,7 @@ from smile_runtime.mapping import Records
 from smile_runtime.query import FileQuery
 from smile_runtime.results.anndata_fields import label_keys, label_names, term_column
 from smile_runtime.results.cluster_labels import cluster_columns
-from smile_runtime.results.requested_fields import further_fields
+from smile_runtime.results.on_request import fields_on_request
 from smile_runtime.results.results import Projection
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _columns(records: Records, projection: Projection, key_added: str) -> "dict[
             result[names.term] = pa.array(label_names(records["label"][:, index], terms), pa.string())
     if projection.has_similarity:
         result[f"{key_added}_similarity"] = pa.array(records["similarity"])
-    for key, field in further_fields(projection, key_added).items():
+    for key, field in fields_on_request(projection, key_added).items():
         result[key] = pa.array(field(records))
     for axis in (0, 1):
         result[f"X_{key_added}_map_{axis + 1}"] = pa.array(records["map"][:, axis])

@@ -11,7 +11,7 @@ from smile_runtime.arrays import StoredGroup, attribute_texts
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.results.anndata_fields import earlier_fields, label_codes, label_keys, term_column, written_fields
 from smile_runtime.results.cluster_labels import cluster_columns
-from smile_runtime.results.requested_fields import Field, further_fields
+from smile_runtime.results.on_request import Field, fields_on_request
 from smile_runtime.results.results import Projection
 
 CHUNK_BYTES = 2**20  # size of a stored chunk, which HDF5 caches until it is complete
@@ -43,7 +43,7 @@ def write_stored(table: StoredGroup, projection: Projection, key_added: str) -> 
         _write_array(obs, f"{key_added}_similarity", projection, _getter("similarity"))
     if projection.probabilities:
         _write_array(table["obsm"], f"{key_added}_probabilities", projection, _getter("probability"))
-    for key, field in further_fields(projection, key_added).items():
+    for key, field in fields_on_request(projection, key_added).items():
         if field(next(projection.results.blocks())).dtype == object:
             _write_texts(obs, key, projection, field)
         else:

@@ -99,6 +99,7 @@ def test_table_of_cells(explanation, projected):
         assert strengths == sorted(strengths, reverse=True)
     unknown = cells[cells["label"] == "unknown"]
     assert (unknown[["runner_up", "drivers"]] == "").all().all()
+    assert unknown["confidence"].isna().all()
     projected.obs["smile_drivers"] = cells["drivers"]  # as the documents suggest
     assert list(projected.obs["smile_drivers"]) == list(cells["drivers"])
 
@@ -244,7 +245,7 @@ def test_tables_are_written_all_or_none(explanation, space, query, tmp_path):
     assert lines[0].split("\t") == LABEL_COLUMNS
     assert len(lines) == 1 + len(explanation.labels)
     header, *rows = cells.read_text("utf-8").splitlines()
-    assert header.split("\t") == ["cell", "label", "runner_up", "drivers"]
+    assert header.split("\t") == ["cell", "label", "confidence", "runner_up", "drivers"]
     assert len(rows) == (explanation.cells["label"] != "unknown").sum()
     labels.unlink()
     with pytest.raises(QueryError, match=r"no table of cells; request it \(cells=True\)"):

@@ -69,7 +69,7 @@ def rules(found: FeatureMatch) -> dict[str, int]:
 
 def test_the_floor_can_be_lowered_with_a_warning(caplog):
     var = pd.DataFrame(index=pd.Index(["A"], dtype=object))
-    with pytest.raises(FeatureMatchError, match="lower min_matched") as caught:
+    with pytest.raises(FeatureMatchError, match="nevertheless, lower the minimum") as caught:
         match_features(var, WEIGHTED, record(0.5), organism="")
     assert caught.value.options == {"min_matched": None}
     found = match_features(var, WEIGHTED, record(0.5), organism="", min_matched=0.05)
@@ -367,7 +367,7 @@ def test_an_affix_of_all_names_is_dropped_with_a_warning(ids, change, described,
 
 @pytest.mark.parametrize("change", ["{}_TotalSeqB", "ADT_{}"])
 def test_antibodies_do_not_become_genes_without_their_mark(change):
-    with pytest.raises(FeatureMatchError, match="they look like antibodies, not genes; choose an encoder for those"):
+    with pytest.raises(FeatureMatchError, match=r"look like antibodies, not genes .* choose an encoder for antibodies"):
         match([change.format(name) for name in GENES], table(GENES), organism=HUMAN)
 
 

@@ -178,7 +178,7 @@ def test_damaged_lines_are_refused(counts, write) -> None:
 
 
 def test_genes_have_no_fragments_and_tables_no_barcodes(counts, write, pbmc_genes) -> None:
-    with pytest.raises(QueryError, match="is counted on the peaks of an encoder, but this one has none"):
+    with pytest.raises(QueryError, match="there is no encoder of peaks to count it on"):
         read_foreign(write(lines(fragments_of(counts, PEAKS))), pbmc_genes, ALL)
     table = write(b"gene\t1\t2\t3\nA\t0\t1\t5\nB\t1\t2\t0\n", "table.tsv")
     assert recognize_format(table) == TABLE

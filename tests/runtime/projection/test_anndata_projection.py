@@ -129,6 +129,7 @@ def test_provenance(counts, pbmc_path):
     assert provenance.pop("weight_matched") == pytest.approx(1 - space.encoder().features.weight[5:8].sum(), abs=1e-6)
     measured = max(each.accuracy for each in space.encoder().record.stress)  # of whole cells; three genes matter little
     assert provenance.pop("expected_accuracy") == pytest.approx(measured, abs=1e-3)
+    assert 0.5 < provenance.pop("accuracy_left_out_batches") < measured
     of_space = query[:, query.var_names.isin(space.encoder().features.ids)]
     detected = np.asarray((of_space.X > 0).sum(axis=1))
     assert provenance.pop("median_detected") == np.quantile(detected, 0.5, method="lower")

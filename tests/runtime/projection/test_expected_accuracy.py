@@ -5,8 +5,12 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from smile_runtime.manifest import StressRecord
-from smile_runtime.projection.expected_accuracy import expectation_text, expected_accuracy
+from smile_runtime.manifest import MetricRecord, StressRecord
+from smile_runtime.projection.expected_accuracy import (
+    accuracy_left_out_batches,
+    expectation_text,
+    expected_accuracy,
+)
 
 
 def level(kind: str, detected: float, measured: float, accuracy: float) -> StressRecord:
@@ -55,7 +59,27 @@ def test_nothing_is_expected_without_evidence():
 
 def test_one_line_says_where_a_query_stands():
     facts = {"expected_accuracy": 0.889, "median_detected": 310, "weight_matched": 0.78}
-    assert expectation_text(facts) == (
+    line = (
         "the median cell has 310 of the encoder's features detected, and the query measures 78% of its feature weight: "
-        "expect an accuracy of about 0.89 on cells of known types"
+        "expect an accuracy of about 0.89 on cells of known types from the studies of the space; "
     )
+    assert expectation_text(facts) == f"{line}how much lower it is in other studies was not measured"
+    between = {**facts, "accuracy_left_out_batches": 0.831}
+    assert expectation_text(between) == f"{line}on whole batches left out of training it was 0.83"
+
+
+def metric(name: str, modality: str, method: str, mean: float) -> MetricRecord:
+    return MetricRecord(name=name, modality=modality, method=method, mean=mean, std=0.0, n_repeats=1)
+
+
+def test_accuracy_of_left_out_batches_is_that_of_the_space_and_not_of_a_baseline_or_another_label_column():
+    name = "label transfer accuracy of left-out batches"
+    metrics = [
+        metric("label transfer accuracy", "rna", "smile", 0.95),
+        metric("label transfer accuracy, broad of left-out batches", "rna", "smile", 0.99),
+        metric(name, "rna", "pca", 0.8),
+        metric(name, "atac", "smile", 0.7),
+        metric(name, "rna", "smile", 0.9),
+    ]
+    assert accuracy_left_out_batches(metrics, "rna") == 0.9
+    assert accuracy_left_out_batches(metrics, "adt") is None

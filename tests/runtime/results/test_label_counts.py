@@ -24,7 +24,7 @@ def test_counts_of_a_few_cells() -> None:
     assert counts.labels() == [
         LabelCount("B", 2, 0.5, 0.75),
         LabelCount("T", 1, 0.25, 0.25),
-        LabelCount("unknown", 1, 0.25, 0.5),
+        LabelCount("unknown", 1, 0.25, None),
     ]
     one, two = counts.batches()
     assert one == BatchCount("one", 1, 0.0, 1.0, 0.5, {"B": 1})
@@ -41,7 +41,8 @@ def test_counts_do_not_depend_on_chunks(chunk: int) -> None:
     for row in counts.labels():
         chosen = label == {"B": 0, "T": 1, "unknown": -1}[row.label]
         assert row.n_cells == chosen.sum()
-        assert row.mean_confidence == pytest.approx(confidence[chosen].mean(), rel=1e-6)
+        expected = None if row.label == "unknown" else pytest.approx(confidence[chosen].mean(), rel=1e-6)
+        assert row.mean_confidence == expected
     for index, count in enumerate(counts.batches()):
         assert count.fraction_unknown == pytest.approx((label[batch == index] == -1).mean())
         assert count.mean_similarity == pytest.approx(similarity[batch == index].mean(), rel=1e-6)

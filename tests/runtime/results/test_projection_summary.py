@@ -110,9 +110,10 @@ def test_cells_of_no_batch_are_counted_in_none(records) -> None:
     ("values", "reason"),
     [([0.5, 1.0], "holds fractions such as 0.5, which name no batches"), ([np.nan, np.nan], "has no values")],
 )
-def test_a_column_without_batches_is_rejected(values: list[float], reason: str) -> None:
+def test_a_column_without_batches_is_rejected(values: list[float], reason: str, caplog) -> None:
     with pytest.raises(QueryError, match=reason):
         make_batches(pd.Series(values), "n_genes")
+    assert caplog.text == ""  # the error says it all
 
 
 def test_too_many_batches_are_rejected() -> None:

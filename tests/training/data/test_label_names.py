@@ -87,6 +87,24 @@ def test_a_grouped_label_that_no_file_holds_is_named() -> None:
         named(_typed("CD4", "B"), GROUPED)
 
 
+def test_groups_by_terms_may_list_finer_labels_and_groups_of_other_columns() -> None:
+    adata = _typed("CD4", "B")
+    adata.obs["fine"] = ["CD4 naive", None]
+    groups = {"broad": {"T": ["T", "CD4", "CD4 naive"]}, "lineage": {"Lymphoid": ["T", "CD4", "CD4 naive", "B"]}}
+    data = msgspec.structs.replace(TYPES, levels=["lineage", "broad"], finer_levels=["fine"], groups=groups)
+    names = {labels.column.name: labels.names().tolist() for labels in named(adata, data)}
+    assert (names["broad"], names["lineage"]) == (["T", "B"], ["Lymphoid", "Lymphoid"])
+
+
+def test_a_group_without_a_primary_label_is_named() -> None:
+    adata = _typed("CD4", "B")
+    adata.obs["fine"] = ["CD4 naive", None]
+    groups = {"broad": {"T": ["CD4 naive"]}}
+    data = msgspec.structs.replace(TYPES, levels=["broad"], finer_levels=["fine"], groups=groups)
+    with pytest.raises(RecipeError, match="has the group 'T' without a label of 'type', whose labels are: B, CD4"):
+        named(adata, data)
+
+
 def test_a_finer_level_that_no_file_has_is_named() -> None:
     data = msgspec.structs.replace(TYPES, finer_levels=["fine"])
     with pytest.raises(RecipeError, match=r"no file has labels in the obs column 'fine'"):

@@ -25,7 +25,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def test_json_on_stdout(run: Run, known_space: Path, folder: Path) -> None:
     title = ("--title", "Known and more", "--source-name", "My cells")
-    result = run(known_space, folder / "added.h5ad", "--labels", "cell_type", "-o", "out", *title, "--json")
+    result = run(folder / "added.h5ad", known_space, "--labels", "cell_type", "-o", "out", *title, "--json")
     assert result.exit_code == 0
     report = json.loads(result.stdout)
     manifest = smile_runtime.read_manifest(Path("out"))
@@ -38,7 +38,7 @@ def test_json_on_stdout(run: Run, known_space: Path, folder: Path) -> None:
 
 
 def test_by_default_the_space_is_named_after_the_former_one(run: Run, known_space: Path, folder: Path) -> None:
-    result = run(known_space, folder / "added.h5ad", "--labels", "cell_type")
+    result = run(folder / "added.h5ad", known_space, "--labels", "cell_type")
     assert result.exit_code == 0
     assert smile_runtime.read_manifest(Path("known-extended")).name == "known-extended"
     assert result.stdout.startswith("| metric | modality | smile |")
@@ -52,11 +52,11 @@ def test_a_name_is_opened_by_the_command_that_calls(run: Run, known_space: Path,
         return smile_runtime.open_space(known_space, device="cpu")
 
     with pytest.raises(RecipeError, match="has no column 'type'"):
-        run("org/known", folder / "added.h5ad", "--labels", "type", obj=load)
+        run(folder / "added.h5ad", "org/known", "--labels", "type", obj=load)
     assert opened == ["org/known"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["space"], ["space", "a.h5ad", "--epochs", "3"]])
+@pytest.mark.parametrize("arguments", [[], ["space"], ["a.h5ad", "space", "--epochs", "3"]])
 def test_wrong_usage_is_exit_2(run: Run, arguments: list[str]) -> None:
     result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
@@ -64,4 +64,4 @@ def test_wrong_usage_is_exit_2(run: Run, arguments: list[str]) -> None:
 
 def test_the_example_is_that_of_the_command() -> None:
     assert extend.help is not None
-    assert "smile-zoo extend pbmc own.h5ad --labels cell_type" in extend.help.partition("Example:")[2]
+    assert "smile-zoo extend own.h5ad pbmc --labels cell_type" in extend.help.partition("Example:")[2]

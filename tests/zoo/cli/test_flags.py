@@ -12,7 +12,7 @@ import smile_runtime
 import smile_zoo
 from smile_runtime import SmileError
 from smile_runtime.explanation import write_tables
-from smile_zoo.cli.flags import error_text
+from smile_zoo.cli.flags import error_text, warning_text
 from smile_zoo.cli.main import BUILT_IN, TRAINING, cli
 from smile_zoo.transfer import pack, unpack
 
@@ -81,7 +81,7 @@ def test_flags_are_spelled_like_their_arguments(name: str) -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_options_of_a_command_are_arguments_of_its_function(name: str) -> None:
     arguments = {argument for function in FUNCTIONS[name] for argument in inspect.signature(function).parameters}
-    assert {option.name for option in options(load_command(name))} - arguments <= {"as_json", "reports"}
+    assert {option.name for option in options(load_command(name))} - arguments <= {"as_json", "reports", "tables"}
 
 
 @pytest.mark.parametrize(
@@ -112,3 +112,23 @@ def test_errors_name_the_flags_of_the_command(options: dict[str, object], text: 
 def test_flags_come_before_a_list() -> None:
     error = SmileError("no such layer; choose one of these\n- a\n- b", options={"layer": "a"})
     assert error_text(error, load_command("project")) == "no such layer; choose one of these (--layer a)\n- a\n- b"
+
+
+def messages(package: str) -> Iterator[str]:
+    """Yield the texts of several words in the sources of a package, without the docstrings."""
+    for path in (ROOT / package).rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        lone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in lone:
+                yield node.value if " " in node.value.strip() else ""
+
+
+def test_warnings_name_flags_in_place_of_python_arguments() -> None:
+    names = {option.name for option in options(load_command("project")) if "_" in option.name}
+    named = {text: found for text in messages("runtime/smile_runtime") if (found := names & set(text.split()))}
+    assert {name for found in named.values() for name in found} == {"min_matched", "target_sum"}
+    for text, found in named.items():
+        shown = warning_text(text)
+        assert all(f"--{name.replace('_', '-')}" in shown and name not in shown for name in found)
+    assert warning_text("no column 'target_sum'") == "no column 'target_sum'"

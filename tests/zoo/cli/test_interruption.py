@@ -21,10 +21,11 @@ def interrupt_once(event, arguments):
         signal.raise_signal(signal.SIGINT)
 moment = {moment}
 sys.addaudithook(interrupt_once)
-from smile_zoo.cli.main import main
+from smile_zoo_command import main
 main()
 """
 MOMENTS = {
+    "starting": ("import", "msgspec"),
     "importing": ("import", "scipy.sparse"),
     "opening the space": ("open", "features/rna.tsv"),
     "opening the encoder": ("open", "onnx/rna"),
@@ -78,7 +79,7 @@ def get_stuck(event, arguments):
         print("stuck", flush=True)
         sum(range(10**13))  # never returns to the interpreter
 sys.addaudithook(get_stuck)
-from smile_zoo.cli.main import main
+from smile_zoo_command import main
 main()
 """
 

@@ -109,6 +109,7 @@ def test_accuracy_to_expect_is_told_if_the_space_measured_it(run, query: Path, s
     assert summary["expected_accuracy"] == 0.75
     packaged = run("project", query, "pbmc", "-o", "packaged.h5ad", "--unknown-rate", "0")
     assert "expect an accuracy of about 0.9" in packaged.stderr
+    assert "on whole batches left out of training it was 0.8" in packaged.stderr
 
 
 def test_batches_are_counted_and_mixing_is_measured(run, data_folder: Path, tmp_path: Path) -> None:
@@ -356,7 +357,7 @@ def sure_space(pbmc_copy: Path) -> Path:
 
 
 def test_how_sure_labels_are_is_written_and_printed(run, sure_query: Path, sure_space: Path, tmp_path: Path) -> None:
-    options = ["--probabilities", "--coverage", "0.9", "--clusters", "leiden", "--truth", "known"]
+    options = ["--probabilities", "--coverage", "0.9", "--clusters", "leiden", "--truth", "known", "--tables", "tables"]
     done = run("project", sure_query, sure_space, "-o", "out.h5ad", *options)
     assert done.returncode == 0, done.stderr
     out = anndata.read_h5ad(tmp_path / "out.h5ad")
@@ -368,8 +369,19 @@ def test_how_sure_labels_are_is_written_and_printed(run, sure_query: Path, sure_
     assert re.search(r"^KNOWN LABEL +CELLS +RIGHT +ACCURACY +FROM +TO\nB +\d+ +\d+ +[01]\.", done.stdout, re.M)
     assert "another (not in the space)" in done.stdout
     assert re.search(r"macro-F1 0\.\d{3}", done.stderr)
+    read = {path.stem: pd.read_csv(path, sep="\t") for path in (tmp_path / "tables").iterdir()}
+    assert set(read) == {"labels", "clusters", "known-labels", "confusion"}
+    assert read["labels"].query("column == 'cell_type'")["n_cells"].sum() == 200
+    assert list(read["clusters"]["label"]) == list(out.uns["smile_clusters"]["label"])
+    assert list(read["clusters"].columns[-6:]) == [
+        f"{what}_{n}" for n in (1, 2, 3) for what in ("nearest", "probability")
+    ]
+    assert read["confusion"]["n_cells"].sum() == 200
+    assert read["known-labels"].iloc[-1]["label"] == "all"
     resumed = run("project", sure_query, sure_space, "-o", "out.h5ad", *options, "--resume")
     assert "complete; nothing to resume" in resumed.stderr
+    refused = run("project", sure_query, sure_space, "-o", "other.h5ad", *options)
+    assert "tables/labels.tsv exists; choose another name or allow replacing it (--force)" in refused.stderr
     other = run("project", sure_query, sure_space, "-o", "out.h5ad", "--resume")
     assert "is not from this query, space and options" in other.stderr
 
@@ -412,9 +424,7 @@ def test_fragments_need_peaks_and_tables_take_no_barcodes(run, query: Path, tmp_
     (tmp_path / "fragments.tsv").write_text("# a comment\nchr1\t10\t200\tAAAC-1\t2\nchr1\t15\t220\tAAAC-1\t1\n")
     done = run("project", "fragments.tsv", "pbmc", "-o", "out.h5ad", "--min-fragments", "1")
     assert done.returncode == 1
-    assert (
-        "is an ATAC fragments file, which is counted on the peaks of an encoder, but this one has none" in done.stderr
-    )
+    assert "is an ATAC fragments file, and there is no encoder of peaks to count it on" in done.stderr
     (tmp_path / "barcodes.txt").write_text("AAAC-1\n")
     done = run("project", query, "pbmc", "-o", "out.h5ad", "--barcodes", "barcodes.txt")
     assert done.returncode == 1

@@ -49,8 +49,8 @@ def test_other_species_and_other_tissues_speak_against_a_space(run, query: Path)
     found = suggest(run, query)
     assert found["tissues"] == ["pancreas"]
     against = {each["space"]: each["against"] for each in found["spaces"]}
-    assert "its tissue is blood, the query's is pancreas" in against["pbmc"]
-    assert against["mouse-skin"][0] == "its cells are of Mus musculus, but the query has genes of Homo sapiens"
+    assert "the reference is of blood, the query of pancreas" in against["pbmc"]
+    assert against["mouse-skin"][0] == "the reference is of Mus musculus, but the query has genes of Homo sapiens"
     assert found["spaces"][0]["space"] == "pbmc"  # all others refuse the query
 
 
@@ -60,10 +60,11 @@ def test_peaks_fit_no_packaged_space_and_the_user_is_told_what_to_do(run, tmp_pa
     anndata.AnnData(X, var=pd.DataFrame(index=names)).write_h5ad(tmp_path / "peaks.h5ad")
     done = run("suggest", "peaks.h5ad")
     assert done.returncode == 0, done.stderr
-    rows = [line.split() for line in done.stdout.splitlines() if not line.startswith(" ")]
+    table, _, reason = done.stdout.partition("all:\n")
+    rows = [line.split() for line in table.splitlines()]  # nothing stands below a space
     assert rows[0] == ["SPACE", "MODALITY", "FITS", "FEATURES", "KNOWN", "SIMILARITY", "CONFIDENCE"]
     assert {row[2] for row in rows[1:]} == {"no"}
-    assert "they look like peaks, not genes" in " ".join(done.stdout.split())
+    assert "the query's features look like peaks, not genes ('chr1:0-500')" in " ".join(reason.split())
     assert "search TEXT --hub, or train one on labeled cells: smile-zoo train DATA" in done.stderr
 
 

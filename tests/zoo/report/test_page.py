@@ -231,7 +231,8 @@ def test_accuracy_to_expect_is_told_if_the_space_measured_it(
     assert "expect an accuracy" not in texts[0]
     assert (
         "The median cell has 310 of the encoder&#39;s features detected, and the query measures 78% of its feature "
-        "weight: expect an accuracy of about 0.89 on cells of known types."
+        "weight: expect an accuracy of about 0.89 on cells of known types from the studies of the space; how much "
+        "lower it is in other studies was not measured."
     ) in texts[1]
 
 

@@ -203,7 +203,9 @@ def test_every_space_on_this_machine_is_verified_as_it_is(machine, pbmc, commits
     lines = dict(line.split(": ", 1) for line in done.stdout.splitlines())
     assert list(lines) == [*packaged, *cached]
     n_files = len(json.loads(pbmc.files[MANIFEST_NAME])["files"])
-    assert lines["pbmc"].startswith(f"{n_files} of {n_files} files match, largest difference from torch ")
+    assert lines["pbmc"].startswith(
+        f"{n_files} of {n_files} files in the manifest match, largest difference from torch "
+    )
 
     snapshots = machine.cache / "models--org--pbmc/snapshots"
     graph = snapshots / commits["old"] / "onnx/rna.onnx"

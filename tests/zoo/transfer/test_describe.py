@@ -115,3 +115,32 @@ def test_a_damaged_space_is_not_described(pbmc_copy: Path) -> None:
     with pytest.raises(IntegrityError, match=damaged.name):
         describe(pbmc_copy, title="Blood")
     assert read_manifest(pbmc_copy) == manifest
+
+
+def test_texts_that_publishing_would_refuse_are_refused_at_once(pbmc_copy: Path) -> None:
+    before = (pbmc_copy / "config.json").read_bytes()
+    for texts, message in (
+        ({"organism": "blood cells"}, "the organism 'blood cells' is not a scientific name"),
+        (
+            {"license": "CC-BY 4"},
+            "the license 'CC-BY 4' is not an identifier that the Hub knows; did you mean cc-by-2.5 or",
+        ),
+        ({"source_url": "example.org/data"}, "the URL 'example.org/data' is not an address"),
+        ({"source_url": "ftp://example.org"}, "the URL 'ftp://example.org' is not an address"),
+        ({"source_url": "https://"}, "the URL 'https://' is not an address"),
+    ):
+        source = read_manifest(pbmc_copy).sources[0].name if "source_url" in texts else None
+        with pytest.raises(SpaceError, match=message):
+            describe(pbmc_copy, source=source, **texts)
+    assert (pbmc_copy / "config.json").read_bytes() == before
+    for texts in ({"organism": "human"}, {"organism": "Canis lupus familiaris"}, {"license": "LicenseRef-My.Lab"}):
+        describe(pbmc_copy, **texts)
+
+
+def test_the_name_of_a_shared_space_is_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    copy = "make a copy of your own first: smile-zoo pull pbmc --with-training --to ./my-pbmc"
+    with pytest.raises(SpaceError, match=copy):
+        describe("pbmc", title="Mine")
+    with pytest.raises(SpaceError, match="my-space is not a space directory: it does not exist; give one of your own"):
+        describe("my-space", title="Mine")

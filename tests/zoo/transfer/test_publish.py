@@ -429,7 +429,7 @@ def without_sources(space) -> None:
             ["lacks training/rna.safetensors;", "smile-zoo pull SPACE --with-training --to DIR"],
         ),
         (lambda space: (space.path / "README.md").write_bytes(b"\xff"), ["README.md of", "is not UTF-8"]),
-        (lambda space: (space.path / "config.json").unlink(), ["it has no config.json", "use a space directory"]),
+        (lambda space: (space.path / "config.json").unlink(), ["it has no config.json", "give one of your own"]),
         (with_pickle, ["lists 'model.pkl', but a space contains only .onnx"]),
         (without_sources, ["- no data source is stated; name it in the recipe and build the space again"]),
         (another_embedding, ["the rna encoder computes embeddings that differ from torch's by"]),

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from smile_runtime.errors import RecipeError
@@ -46,9 +46,7 @@ def name_labels(by_file: Sequence[tuple[Labels, ...]], data: Data, paths: Sequen
     for columns, path in zip(by_file, paths, strict=True):
         for labels in columns:
             _require_types(labels.column, path)
-    for name, groups in (data.groups or {}).items():
-        grouped = [label for labels in groups.values() for label in labels]
-        _require_held(grouped, [columns[0] for columns in by_file], f"data.groups.{name}")
+    _require_members(data.groups or {}, by_file)
     return [_with_groups(columns, data) for columns in by_file]
 
 
@@ -68,6 +66,24 @@ def _require_held(names: Collection[str], columns: Sequence[Labels], field: str)
             f"{field} names the label {missing[0]!r}, which no file holds; the labels are: "
             f"{', '.join(sorted(held)) or 'none'}"
         )
+
+
+def _require_members(groups: Mapping[str, Mapping[str, Sequence[str]]], by_file: Sequence[tuple[Labels, ...]]) -> None:
+    """Raise if a group lists a label that no column holds, or none of the primary labels.
+
+    Labels of finer columns and groups of others have terms of the ontology, too, by which groups are listed.
+    """
+    columns = [labels for columns in by_file for labels in columns]
+    primary = {label for columns in by_file for label in columns[0].column.labels}
+    derived = {group for members in groups.values() for group in members}
+    for name, members in groups.items():
+        listed = [label for labels in members.values() for label in labels if label not in derived]
+        _require_held(listed, columns, f"data.groups.{name}")
+        if empty := [group for group, labels in members.items() if primary.isdisjoint(labels)]:
+            raise RecipeError(
+                f"data.groups.{name} has the group {empty[0]!r} without a label of {by_file[0][0].column.name!r}, "
+                f"whose labels are: {', '.join(sorted(primary)) or 'none'}"
+            )
 
 
 def _require_finer_levels(by_file: Sequence[tuple[Labels, ...]], data: Data) -> None:

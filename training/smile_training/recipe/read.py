@@ -8,6 +8,7 @@ import msgspec
 
 from smile_runtime.errors import RecipeError
 from smile_training.recipe.checks import require_valid
+from smile_training.recipe.ontology_groups import group_by_terms
 from smile_training.recipe.presets import KINDS, PRESETS
 from smile_training.recipe.records import Modality, Recipe
 
@@ -47,7 +48,7 @@ def resolve_recipe(fields: dict[str, Any], origin: str) -> Recipe:
     RecipeError
         If a field is unknown, missing or out of range, or if fields contradict one another.
     """
-    resolved = _with_defaults(fields)
+    resolved = group_by_terms(_with_defaults(fields), origin)
     try:
         recipe = msgspec.convert(resolved, Recipe)
     except msgspec.ValidationError as error:

@@ -7,7 +7,6 @@ from smile_training.reference.expected_values_fit import (
     imputed_values,
     unit_of,
 )
-from smile_training.reference.feature_sets import measured_sets
 from smile_training.reference.label_profiles_fit import (
     add_empty_profiles,
     extend_label_profiles,
@@ -17,8 +16,9 @@ from smile_training.reference.label_profiles_fit import (
 )
 from smile_training.reference.layout import fit_map, place_on_map, require_enough_cells, require_map_packages
 from smile_training.reference.mapped_reference import build_mapped_reference
+from smile_training.reference.measured_set import measured_sets
 from smile_training.reference.reference_points import build_reference
-from smile_training.reference.teacher_labels import label_by_space
+from smile_training.reference.space_labeling import label_by_space
 
 __all__ = [
     "add_empty_profiles",

@@ -79,7 +79,7 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list
     """Return the lines of a table, the header first, in aligned columns, with numbers on the right."""
     cells = [list(header), *([terminal_text(_cell_text(value)) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    numeric = [all(isinstance(row[column], int | float) for row in rows) for column in range(len(header))]
+    numeric = [all(isinstance(row[column], int | float | None) for row in rows) for column in range(len(header))]
     padded = [
         [
             text.rjust(width) if right else text.ljust(width)
@@ -100,7 +100,7 @@ def print_fields(fields: Sequence[tuple[str, str]]) -> None:
 def _cell_text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 @contextmanager

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from smile_runtime import Explanation, explain
-from smile_runtime.explanation import MAX_CELLS, require_free_tables, write_tables
+from smile_runtime.explanation import MAX_CELLS, require_free_tables, table_text, write_tables
 from smile_runtime.io import require_apart
 from smile_runtime.manifest import Device, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
 from smile_zoo.cli import options
+from smile_zoo.cli.arguments import require_query_first
 from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar
 from smile_zoo.cli.explain_pairs import explain_pairs, require_pair_options
 from smile_zoo.transfer import load
@@ -22,10 +23,14 @@ _N_SHOWN = 10
 
 
 @click.command("explain")
+@click.argument("queries", metavar="[QUERY]", nargs=-1, type=click.Path(path_type=Path))
 @click.argument("space")
-@click.argument("query", required=False, type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="Tab-separated table of labels to write."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Tab-separated table of labels to write; - prints it on stdout.",
 )
 @click.option(
     "--cells",
@@ -89,8 +94,8 @@ _N_SHOWN = 10
 def command(
     ctx: click.Context,
     /,
+    queries: tuple[Path, ...],
     space: str,
-    query: Path | None,
     *,
     output: Path,
     cells: Path | None,
@@ -117,17 +122,26 @@ def command(
 
     \b
     Example:
-      smile-zoo explain pbmc query.h5ad -o drivers.tsv
-      smile-zoo explain pbmc query.h5ad -o drivers.tsv --cells cells.tsv
+      smile-zoo explain query.h5ad pbmc -o drivers.tsv
+      smile-zoo explain query.h5ad pbmc -o drivers.tsv --cells cells.tsv
       smile-zoo explain pbmc -o drivers.tsv
-      smile-zoo explain ./cortex pairs.h5mu -o screen.tsv --modality rna --against atac
+      smile-zoo explain pairs.h5mu ./cortex -o screen.tsv --modality rna --against atac
     """
+    require_query_first(queries, space)
+    if len(queries) > 1:
+        raise click.UsageError(f"{len(queries)} queries are given, but one is explained at a time; omit the others")
+    query = queries[0] if queries else None
+    printed = str(output) == "-"
+    if printed and as_json:
+        raise click.UsageError("-o - and --json would both print on stdout; omit --json, or name a file for the table")
+    if printed and against is not None:
+        raise click.UsageError("-o - prints the table of labels, which --against does not make; name a file")
     if against is not None:
         require_pair_options(ctx)
     elif against_query is not None:
         raise click.UsageError("--against-query is given, but not which modality it holds; add --against")
-    optional = {"cells": cells, "programs": programs, "tree": tree}
-    outputs = {"output": output, **{name: path for name, path in optional.items() if path is not None}}
+    tables = {"output": None if printed else output, "cells": cells, "programs": programs, "tree": tree}
+    outputs = {name: path for name, path in tables.items() if path is not None}
     if query is not None:
         for path in outputs.values():
             require_apart(path, query, *([] if against_query is None else [against_query]))
@@ -150,13 +164,17 @@ def command(
             progress=progress,
             **settings,
         )
-    write_tables(found, output, **optional, force=force)
-    if as_json:
+    write_tables(found, **tables, force=force)
+    if printed:
+        click.echo(table_text(found.labels), nl=False)
+    elif as_json:
         print_json({**_json(found), **{name: str(path) for name, path in outputs.items()}})
     else:
         shown = [_row(str(label), rows) for label, rows in found.labels.groupby("label", sort=False)]
         print_table(["LABEL", "CELLS", f"{_N_SHOWN} MOST SPECIFIC FEATURES"], shown)
-    if query is None:
+    if query is not None:
+        _print_counts(found)
+    else:
         print_line(
             "these are average cells of the reference, coarser than real ones; to decide anything, explain a QUERY",
             err=True,
@@ -165,12 +183,27 @@ def command(
         print_line(f"wrote {path}", err=True)
 
 
+def _print_counts(found: Explanation) -> None:
+    """Print on stderr how many cells were explained, and why not all."""
+    facts = found.provenance
+    n, n_unknown, n_explained = (facts[name] for name in ("n_cells", "n_unknown", "n_explained"))
+    left_out = n - n_unknown - n_explained
+    sampled = (
+        f"; {left_out:,} more have labels with over {facts['max_cells']:,} cells (--max-cells)" if left_out else ""
+    )
+    print_line(
+        f"{n_explained:,} of {n:,} cells were explained{sampled}; {n_unknown:,} are unknown and carry no label",
+        err=True,
+    )
+
+
 def _row(label: str, rows: "pd.DataFrame") -> tuple[str, int, str]:
     return label, int(rows["n_cells"].iloc[0]), " ".join(rows["feature"].head(_N_SHOWN))
 
 
 def _json(found: Explanation) -> dict[str, Any]:
-    names = ("space", "revision", "manifest_sha256", "modality", "label_column", "max_cells", "seed", "weight_matched")
+    names = ["space", "revision", "manifest_sha256", "modality", "label_column", "max_cells", "seed", "weight_matched"]
+    names += ["n_cells", "n_unknown", "n_explained"]
     labels = [
         {
             "label": str(label),

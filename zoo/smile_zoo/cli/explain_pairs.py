@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _N_SHOWN = 10
-_USED = ("space", "query", "output", "modality", "against", "against_query", "label_column", "max_cells", "seed")
+_USED = ("space", "queries", "output", "modality", "against", "against_query", "label_column", "max_cells", "seed")
 _USED_TOO = ("unknown_rate", "device", "force", "as_json")
 
 
@@ -26,7 +26,7 @@ def require_pair_options(ctx: click.Context) -> None:
         if parameter.name not in (*_USED, *_USED_TOO)
         and ctx.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
     ]
-    if ctx.params["query"] is None:
+    if not ctx.params["queries"]:
         raise click.UsageError("--against screens the cells of a query, but no QUERY is given; pass one")
     if ctx.params["modality"] is None:
         raise click.UsageError(

@@ -1,10 +1,20 @@
-"""Errors with their options as flags of the command."""
+"""Errors with their options as flags of the command, and warnings with flags for the arguments that they name."""
 
+import re
 import shlex
 
 import click
 
 from smile_runtime.errors import SmileError
+
+_ARGUMENTS = ("min_matched", "target_sum")
+"""Arguments of Python functions that warnings name."""
+_ARGUMENT = re.compile(rf"(?<![\w'\"])({'|'.join(_ARGUMENTS)})(?![\w'\"])")
+
+
+def warning_text(text: str) -> str:
+    """Return a warning of the runtime with flags in place of arguments, unless these are quoted."""
+    return _ARGUMENT.sub(lambda match: f"--{match[1].replace('_', '-')}", text)
 
 
 def error_text(error: SmileError, command: click.Command) -> str:

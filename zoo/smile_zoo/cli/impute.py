@@ -9,6 +9,7 @@ from smile_runtime import ImputationSummary, impute_file
 from smile_runtime.io import require_apart, require_free
 from smile_runtime.manifest import Device, Precision
 from smile_zoo.cli import options
+from smile_zoo.cli.arguments import require_query_first
 from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar
 from smile_zoo.transfer import load
 
@@ -49,6 +50,7 @@ def command(
     Example:
       smile-zoo impute query.h5ad pbmc-proteins --to adt -o proteins.h5ad
     """
+    require_query_first([query], space)
     if output.suffix != ".h5ad":
         raise click.BadParameter(f"{output} does not end in .h5ad", param_hint="-o")
     require_apart(output, query)

@@ -17,7 +17,7 @@ import click
 from smile_runtime.errors import DependencyError, SmileError
 from smile_runtime.io import interrupt_on_signals
 from smile_zoo.cli.console import message_text, print_line, progress_bar, terminal_text
-from smile_zoo.cli.flags import error_text
+from smile_zoo.cli.flags import error_text, warning_text
 
 if TYPE_CHECKING:
     from smile_runtime import Space
@@ -197,7 +197,11 @@ def _discard_output() -> None:
 def _terminal_record(*arguments: Any, **more: Any) -> logging.LogRecord:  # noqa: ANN401 (those of any record)
     """Return a log record whose message a terminal shows as it is, whichever library logs it."""
     record = logging.LogRecord(*arguments, **more)
-    record.msg, record.args = terminal_text(record.getMessage()), None
+    text = record.getMessage()
+    record.msg, record.args = (
+        terminal_text(warning_text(text) if record.name.startswith("smile_runtime") else text),
+        None,
+    )
     return record
 
 

@@ -9,6 +9,7 @@ from smile_runtime import Space
 from smile_runtime.results import ClusterLabel, LabelAgreement
 from smile_zoo.cli.console import print_json, print_line, print_table
 from smile_zoo.cli.samples import Outcome, Projected
+from smile_zoo.cli.table_files import write_tables
 from smile_zoo.report import (
     ProjectionTables,
     SampleResult,
@@ -23,15 +24,19 @@ from smile_zoo.report import (
 )
 
 
-def report_outcomes(outcomes: Sequence[Outcome], space: Space, reports: Sequence[Path], *, as_json: bool) -> None:
-    """Write the reports of several queries, and print what became of each: data on stdout, the rest on stderr."""
+def report_outcomes(
+    outcomes: Sequence[Outcome], space: Space, reports: Sequence[Path], folder: Path | None, *, as_json: bool
+) -> None:
+    """Write reports and tables of several queries, and print what became of each, with the data alone on stdout."""
     results = [_result(outcome.sample.name, outcome.projected) for outcome in outcomes if outcome.projected is not None]
     notes = {outcome.sample.name: outcome.note for outcome in outcomes if outcome.projected is None}
     written = list(reports) if results else []
     for report in written:
         _write_report(report, space, results, notes)
+    if folder is not None and results:
+        written += write_tables(folder, {result.name: result.tables for result in results})
     if as_json:
-        print_json({"samples": _samples_json(outcomes, results), "reports": [str(report) for report in written]})
+        print_json({"samples": _samples_json(outcomes, results), "reports": list(map(str, reports if results else []))})
     else:
         print_tables({result.name: result.tables for result in results})
         for result in results:
@@ -79,10 +84,15 @@ def print_clusters(clusters: Sequence[ClusterLabel], name: str = "") -> None:
     print_table(
         [f"{name and f'{name}: '}CLUSTER", "CELLS", "LABEL", "CONFIDENCE", "OTHER", "UNKNOWN", "NEAREST"],
         [
-            [row.cluster, row.n_cells, row.label, row.confidence, row.fraction_other, row.fraction_unknown, labels]
+            [row.cluster, row.n_cells, row.label, _confidence(row), row.fraction_other, row.fraction_unknown, labels]
             for row, labels in zip(clusters, nearest, strict=True)
         ],
     )
+
+
+def _confidence(row: ClusterLabel) -> float | None:
+    """Return the confidence in the label of a cluster; None for ``mixed`` and ``unknown``, in which it is none."""
+    return row.confidence if row.column else None
 
 
 def print_agreement(agreement: LabelAgreement, name: str = "") -> None:

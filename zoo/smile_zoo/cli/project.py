@@ -16,11 +16,13 @@ from smile_runtime.projection import ProjectionOptions, is_projected
 from smile_runtime.query import MatrixLocation
 from smile_runtime.results import OUTPUTS
 from smile_zoo.cli import options
+from smile_zoo.cli.arguments import require_query_first
 from smile_zoo.cli.console import print_json, print_line, progress_bar
 from smile_zoo.cli.flags import error_text
 from smile_zoo.cli.outcomes import print_run, print_tables, report_outcomes
 from smile_zoo.cli.report_drivers import explain_for_report
 from smile_zoo.cli.samples import Projected, create_folder, name_samples, project_samples, require_outputs, sample_names
+from smile_zoo.cli.table_files import require_free_tables, write_tables
 from smile_zoo.report import (
     DRAWING_PACKAGES,
     MAX_DRAWN_CELLS,
@@ -102,6 +104,12 @@ _COMPARED = (
     metavar="COLUMN",
     help="Column of obs with known labels, to print how many are found; unknown cells count as wrong.",
 )
+@click.option(
+    "--tables",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Folder for the printed tables as .tsv: labels, and with --clusters or --truth those as well.",
+)
 @click.option("--key-added", default="smile", show_default=True, help="Base name of the fields written.")
 @click.option("--overwrite", is_flag=True, help="Replace fields that the query already has.")
 @click.option("--only-embedding", is_flag=True, help="Write the results without the query, as .h5ad or .parquet.")
@@ -127,6 +135,7 @@ def command(
     device: Device,
     precision: Precision,
     reports: tuple[Path, ...],
+    tables: Path | None,
     batch_keys: tuple[str, ...],
     force: bool,
     resume: bool,
@@ -156,6 +165,7 @@ def command(
     gc.set_threshold(1_000_000)  # collecting garbage takes 0.2 s and frees little: most objects belong to libraries
     if not queries:
         raise click.UsageError(f"QUERY or SPACE is missing, only {space!r} is given; give both, as in the example")
+    require_query_first(queries, space)
     several = len(queries) > 1
     _require_valid_names(queries, output, reports)
     samples = name_samples(queries, output, only_embedding=settings["only_embedding"]) if several else []
@@ -171,6 +181,9 @@ def command(
             require_free(report, force=force or (resume and is_report(report)))
 
     require_free_reports()
+    if tables is not None:
+        asked = {name: settings[name] is not None for name in ("clusters", "truth")}
+        require_free_tables(tables, **asked, force=force or resume)
     with progress_bar("pulling", unit="B") as pulling:
         modalities = None if modality is None else [modality]
         opened = load(space, device=device, precision=precision, modalities=modalities, progress=pulling)
@@ -208,7 +221,8 @@ def command(
         return resume and is_projected(query, opened, output, options, barcodes=barcodes, **written)
 
     if not several:
-        done, missing = is_done(queries[0], output), [report for report in reports if not report.exists()]
+        wanted = [*reports, *([] if tables is None else [tables / "labels.tsv"])]
+        done, missing = is_done(queries[0], output), [path for path in wanted if not path.exists()]
         if done and not missing:
             _print_complete(output, reports, as_json=as_json)
             return
@@ -216,7 +230,7 @@ def command(
             print_line(f"{output} is complete, but {missing[0]} is missing; projecting again", err=True)
         projected = project(queries[0], output, again=done)
         require_free_reports()  # again: the projection may have taken long
-        _show_one(projected, opened, output, reports, as_json=as_json)
+        _show_one(projected, opened, output, reports, tables, as_json=as_json)
         return
     skipped = [sample for sample in samples if is_done(sample.query, sample.output)]
     require_outputs(samples, output, skipped=skipped, force=force)
@@ -227,11 +241,13 @@ def command(
         explain=lambda error: error_text(error, ctx.command),
     )
     require_free_reports()
-    report_outcomes(outcomes, opened, reports, as_json=as_json)
+    report_outcomes(outcomes, opened, reports, tables, as_json=as_json)
     ctx.exit(1 if any(outcome.error for outcome in outcomes) else 0)
 
 
-def _show_one(projected: Projected, space: Space, output: Path, reports: Sequence[Path], *, as_json: bool) -> None:
+def _show_one(
+    projected: Projected, space: Space, output: Path, reports: Sequence[Path], folder: Path | None, *, as_json: bool
+) -> None:
     """Write the reports of a projection, and print its tables."""
     summary, found = projected.summary, projected.explanation
     tables, cells, provenance = tabulate_projection(summary), sampled_cells(summary, found), summary.provenance
@@ -240,13 +256,16 @@ def _show_one(projected: Projected, space: Space, output: Path, reports: Sequenc
             write_page(report, space, provenance=provenance, tables=tables, cells=cells, explanation=found)
         else:
             draw_map(report, space, cells)
+    written = [] if folder is None else write_tables(folder, {"": tables})
     if as_json:
         files = {"output": str(output), "reports": [str(report) for report in reports]}
-        print_json({**tables_json(tables, provenance), **files})
+        print_json(
+            {**tables_json(tables, provenance), **files, **({"tables": list(map(str, written))} if written else {})}
+        )
     else:
         print_tables({"": tables})
         print_run(tables, provenance)
-        for path in (output, *reports):
+        for path in (output, *reports, *written):
             print_line(f"wrote {path}", err=True)
 
 
@@ -258,7 +277,8 @@ def _require_valid_names(queries: Sequence[Path], output: Path, reports: Sequenc
             f"{output} is one file, but several queries are given; name a folder for their outputs", param_hint="-o"
         )
     if not several and output.suffix not in OUTPUTS:
-        example = output / f"{sample_names(queries)[0]}.h5ad" if output.is_dir() else output.with_suffix(".h5ad")
+        stem = Path("out") if str(output) == "-" else output
+        example = output / f"{sample_names(queries)[0]}.h5ad" if output.is_dir() else stem.with_suffix(".h5ad")
         raise click.BadParameter(f"{output} does not end in {' or '.join(OUTPUTS)}; name it {example}", param_hint="-o")
     for report in reports:
         if report.suffix not in DRAWING_PACKAGES:

@@ -12,19 +12,22 @@ from smile_zoo.hub import Hub
 
 
 @click.command("search")
-@click.argument("text", default="")
+@click.argument("words", metavar="[TEXT]...", nargs=-1)
 @click.option("--hub", "on_hub", is_flag=True, help="Search the Hub for repos with library_name: smile-zoo.")
 @options.as_json
-def command(text: str, *, on_hub: bool, as_json: bool) -> None:
+def command(words: tuple[str, ...], *, on_hub: bool, as_json: bool) -> None:
     """Search the catalogue, or the Hub with --hub.
 
-    Repos on the Hub that are not in the catalogue are only as trustworthy as their publisher.
+    Every word of TEXT must occur, in any order: in name, title, use, organism, tissue, license or modalities of a space
+    of the catalogue, in name or tags of a repo. Repos on the Hub that are not in the catalogue are only as trustworthy
+    as their publisher.
 
     \b
     Example:
-      smile-zoo search blood
+      smile-zoo search human blood
       smile-zoo search cortex --hub
     """
+    text = " ".join(words)
     if not on_hub:
         print_entries(list_spaces(text=text), as_json=as_json)
         return
@@ -46,4 +49,4 @@ def command(text: str, *, on_hub: bool, as_json: bool) -> None:
     ]
     print_table(["REPO", "DOWNLOADS", "CHANGED", "TAGS", "CATALOGUED"], rows)
     if not hits:
-        print_line(f"no repo at {hub.endpoint} with library_name: smile-zoo has {text!r} in its name", err=True)
+        print_line(f"no repo at {hub.endpoint} with library_name: smile-zoo has {text!r} in its name or tags", err=True)

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from smile_runtime.cards import extension_text, imputation_text
-from smile_runtime.manifest import LabelColumn, undetermined_labels
+from smile_runtime.manifest import LabelColumn, Manifest, undetermined_labels
 from smile_zoo.cli import options
 from smile_zoo.cli.console import plus_minus, print_fields, print_json, print_line, size_text
 from smile_zoo.cli.figures import figure_tables
@@ -71,8 +71,17 @@ def _fields(pulled: PulledSpace) -> list[tuple[str, str]]:
         for metric in manifest.metrics
         if metric.method == "smile"
     ]
-    files = manifest.select()  # as in lists: without those for training
-    return [*rows, ("files", f"{len(files)}, {size_text(sum(file.size for file in files.values()))}")]
+    return [*rows, ("files in the manifest", _files_text(manifest))]
+
+
+def _files_text(manifest: Manifest) -> str:
+    """Return the number of all files, and of those for projection, of which lists state the size, and for training."""
+    needed = manifest.select()
+    training = [record for name, record in manifest.files.items() if name not in needed]
+    parts = [f"{len(needed)} for projection, {size_text(sum(file.size for file in needed.values()))}"]
+    if training:
+        parts.append(f"{len(training)} for training, {size_text(sum(file.size for file in training))}")
+    return f"{len(manifest.files)}: {'; '.join(parts)}"
 
 
 def _undetermined(columns: Sequence[LabelColumn]) -> Iterator[tuple[str, str]]:

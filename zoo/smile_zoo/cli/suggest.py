@@ -2,7 +2,7 @@
 
 import logging
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -46,7 +46,7 @@ def command(
     each. A space fits if the query measured at least half of its feature weight (FEATURES), and if at least half of
     the sampled cells are of types that it knows (KNOWN); where one of these is lower, it is doubtful. Spaces that fit
     come first, then doubtful ones, each with the largest share of known cells first. The lines below a space say what
-    speaks against it.
+    speaks against it, those at the end what speaks against several.
 
     \b
     Example:
@@ -119,12 +119,31 @@ def _print_table(suggestion: Suggestion, command: click.Command) -> None:
     origin = ", ".join([suggestion.organism or "organism not recognized", *suggestion.tissues])
     print_line(f"{suggestion.n_cells:,} cells ({origin}), of which {suggestion.n_sampled:,} were compared", err=True)
     header, *lines = table_lines(_HEADER, [_row(fit) for fit in suggestion.fits])
+    spaces = _spaces_by_reason(suggestion.fits, command)
     print_line(header)
     for fit, line in zip(suggestion.fits, lines, strict=True):
         print_line(line)
         for reason in _reasons(fit, command):
-            for text in wrap(reason, **_REASON_FORMAT):
-                print_line(text)
+            if len(spaces[reason]) == 1:
+                _print_reason(reason)
+    for reason, names in spaces.items():
+        if len(names) > 1:
+            print_line("all:" if len(names) == len(lines) else f"{', '.join(dict.fromkeys(names))}:")
+            _print_reason(reason)
+
+
+def _spaces_by_reason(fits: Sequence[SpaceFit], command: click.Command) -> dict[str, list[str]]:
+    """Return the spaces, one for each encoder, that each reason speaks against."""
+    spaces: dict[str, list[str]] = {}
+    for fit in fits:
+        for reason in _reasons(fit, command):
+            spaces.setdefault(reason, []).append(fit.space)
+    return spaces
+
+
+def _print_reason(reason: str) -> None:
+    for text in wrap(reason, **_REASON_FORMAT):
+        print_line(text)
 
 
 def _row(fit: SpaceFit) -> list[object]:

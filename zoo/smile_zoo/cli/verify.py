@@ -47,7 +47,7 @@ def command(ctx: click.Context, space: str | None, *, check_all: bool, device: D
     if as_json:
         print_json({"space": opened.name, **verified.to_json()})
         return
-    print_line(f"{verified.files_text} are here and match the manifest")
+    print_line(f"{verified.files_text} are here and match it")
     for check in verified.checks:
         print_line(
             f"{check.modality}, {check.rows} rows: largest difference from torch {check.agreement:.1e} "
@@ -91,7 +91,7 @@ class _Verified:
 
     @property
     def files_text(self) -> str:
-        return f"{len(self.files)} of {self.n_files} files"
+        return f"{len(self.files)} of {self.n_files} files in the manifest"
 
     def to_json(self) -> dict[str, Any]:
         parity = [

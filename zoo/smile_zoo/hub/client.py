@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -197,19 +197,23 @@ class Hub:
         self.call("the Hub", look, attempts=1)
 
     def search(self, text: str) -> list[SearchHit]:
-        """Return the model repos with ``library_name: smile-zoo`` whose names contain a text, at most `MAX_HITS`.
+        """Return the model repos with ``library_name: smile-zoo`` and all words of a text, at most `MAX_HITS`.
+
+        One word must occur in the name, as the Hub searches; the others in name or tags.
 
         Raises
         ------
         HubError
             If the Hub cannot be reached.
         """
+        words = text.lower().split()
         require_online("a search of the Hub")
         self.check_connection()  # fails at once, where the client would retry for long
 
         def find() -> list[SearchHit]:
-            models = self.api.list_models(filter=LIBRARY_NAME, search=text or None, full=True)
-            return [_search_hit(model) for model in islice(models, MAX_HITS)]
+            models = self.api.list_models(filter=LIBRARY_NAME, search=max(words, key=len, default=None), full=True)
+            hits = (_search_hit(model) for model in models)
+            return list(islice((hit for hit in hits if _has_words(hit, words)), MAX_HITS))
 
         return self.call(f"the search at {self.endpoint}", find, attempts=1)
 
@@ -266,6 +270,11 @@ def _search_hit(model: "ModelInfo") -> SearchHit:
     tags = [tag for tag in msgspec.convert(model.tags or [], list[str]) if tag != LIBRARY_NAME]
     hit = {"repo": model.id, "downloads": model.downloads or 0, "tags": tags}
     return msgspec.convert({**hit, "last_modified": "" if changed is None else changed.isoformat()}, SearchHit)
+
+
+def _has_words(hit: SearchHit, words: Iterable[str]) -> bool:
+    text = " ".join((hit.repo, *hit.tags)).lower()
+    return all(word in text for word in words)
 
 
 def git_sha1(content: bytes) -> str:

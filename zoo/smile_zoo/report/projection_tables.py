@@ -12,7 +12,13 @@ from smile_runtime.projection import expectation_text
 from smile_runtime.results import BatchCount, ClusterLabel, LabelAgreement, LabelCount, SetSizes
 
 _MOST = 0.5  # of the cells
-_OPTIONAL_FACTS = ("n_feature_sets", "lowest_weight_matched", "median_detected", "expected_accuracy")
+_OPTIONAL_FACTS = (
+    "n_feature_sets",
+    "lowest_weight_matched",
+    "median_detected",
+    "expected_accuracy",
+    "accuracy_left_out_batches",
+)
 _ON_REQUEST = ("sets", "clusters", "agreement")
 
 

@@ -1,10 +1,11 @@
 """Changing what a space directory states about itself, without training it again."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from smile_runtime.cards import is_unstated, render_card
+from smile_runtime.cards import is_unstated, license_problem, organism_problem, render_card, url_problem
 from smile_runtime.errors import SpaceError
 from smile_runtime.io import atomic_path
 from smile_runtime.manifest import (
@@ -18,7 +19,13 @@ from smile_runtime.manifest import (
 )
 from smile_runtime.space import FileHashes, verify_files
 from smile_zoo.transfer.card_merge import merge_card
+from smile_zoo.transfer.space_name import require_directory
 
+_CHECKS: dict[type, dict[str, Callable[[str], str]]] = {
+    Manifest: {"organism": organism_problem, "license": license_problem},
+    SourceRecord: {"url": url_problem},
+}
+"""What says why a text of a record is not what publishing needs; licenses of data may be any text."""
 _PACKAGED_SPACES = Path(__file__).parents[1] / "spaces"
 
 
@@ -59,13 +66,15 @@ def describe(
     ------
     SpaceError
         If the directory is no space, is shared with others (packaged or in the Hub's cache), has no such source, or a
-        text states nothing or cannot stand in a manifest.
+        text states nothing, cannot stand in a manifest, or is not what publishing needs: a scientific name, a license
+        that the Hub knows, a web address.
     IntegrityError
         If a file is damaged.
     OutputError
         If a file cannot be written.
     """
     path = Path(folder_path)
+    require_directory(path)
     manifest = read_manifest(path)
     _require_own(path)
     verify_files(path, manifest, FileHashes(path))
@@ -111,6 +120,8 @@ def _stated(texts: dict[str, str | None], record: type[Manifest | SourceRecord])
         title = name.replace("_", " ")
         if is_unstated(text):
             raise SpaceError(f"the {title} {text!r} states nothing; give the actual one")
+        if name in _CHECKS[record] and (problem := _CHECKS[record][name](text)):
+            raise SpaceError(problem)
         try:
             msgspec.convert(text.encode().decode(), types[name])
         except (UnicodeEncodeError, msgspec.ValidationError) as error:

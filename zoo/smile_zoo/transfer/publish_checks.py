@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from smile_runtime.cards import unstated_facts
+from smile_runtime.cards import mistaken_facts, unstated_facts
 from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest
 from smile_runtime.space import (
     FileHashes,
@@ -79,6 +79,8 @@ def _unlisted(path: Path, manifest: Manifest) -> Iterator[str]:
 def _unstated(manifest: Manifest) -> Iterator[str]:
     for fact in unstated_facts(manifest, manifest.sources):
         yield f"the {fact} is not stated; set it with: smile-zoo describe"
+    for problem in mistaken_facts(manifest, manifest.sources):
+        yield f"{problem}; set it with: smile-zoo describe"
     if not manifest.sources:
         yield "no data source is stated; name it in the recipe and build the space again"
     for source in manifest.sources:

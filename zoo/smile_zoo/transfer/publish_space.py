@@ -26,6 +26,7 @@ from smile_zoo.transfer.card_merge import merge_card, require_complete
 from smile_zoo.transfer.publish_checks import require_publishable
 from smile_zoo.transfer.published_space import PublishedSpace, RepoContent
 from smile_zoo.transfer.repo_writer import RepoWriter
+from smile_zoo.transfer.space_name import require_directory
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ def publish(
     require_online(f"publishing to {repo_id}")
     hub = Hub(endpoint=endpoint, token=token)
     hub.require_usable()
+    require_directory(path)
     manifest = read_manifest(path)
     require_publishable(path, manifest, repo_id)
     publication, writer = _Publication(path, manifest, repo_id, hub), RepoWriter(hub, repo_id)

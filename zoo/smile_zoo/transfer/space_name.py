@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smile_runtime import SpaceNotFoundError
+from smile_runtime.manifest import MANIFEST_NAME
 from smile_zoo.catalogue import CatalogueEntry, list_spaces
 from smile_zoo.hub import DEFAULT_REVISION, is_commit, name_problem, odd_character, split_repo_id
 
@@ -70,6 +71,25 @@ def parse_name(name: str | Path) -> LocalSpace | HubSpace:
             f"{_problem(odd_character(name))}"
         )
     return _catalogued(entries[name])
+
+
+def require_directory(path: Path) -> None:
+    """Raise if a path, which has to be a space directory of the user, is none.
+
+    Raises
+    ------
+    SpaceNotFoundError
+        If it does not exist or has no manifest; the message says how to get a copy of the space that may be meant.
+    """
+    if (path / MANIFEST_NAME).is_file():
+        return
+    name, problem = str(path), f"has no {MANIFEST_NAME}" if path.exists() else "does not exist"
+    if name in {entry.name for entry in list_spaces()}:
+        raise SpaceNotFoundError(
+            f"{name} is the name of a space that everyone shares, and a directory of that name {problem}; "
+            f"make a copy of your own first: smile-zoo pull {name} --with-training --to ./my-{name}"
+        )
+    raise SpaceNotFoundError(f"{_shortened(name)} is not a space directory: it {problem}; give one of your own")
 
 
 def _expanded(path: Path) -> Path:

@@ -13,22 +13,22 @@ Field = Callable[[Records], NDArray[Any]]
 """Values of a field for a block of records; texts are objects."""
 
 
-def further_names(key_added: str, *, probabilities: bool, sets: bool) -> list[str]:
-    """Return the names of these fields in ``obs``."""
+def names_on_request(key_added: str, *, probabilities: bool, sets: bool) -> list[str]:
+    """Return the names of the requested fields in ``obs``."""
     return [
         *([f"{key_added}_runner_up", f"{key_added}_margin"] if probabilities else ()),
         *([f"{key_added}_set", f"{key_added}_label_guaranteed"] if sets else ()),
     ]
 
 
-def further_fields(projection: Projection, key_added: str) -> dict[str, Field]:
-    """Return these fields of a projection by name."""
+def fields_on_request(projection: Projection, key_added: str) -> dict[str, Field]:
+    """Return the requested fields of a projection by name."""
     probabilities, sets = projection.probabilities, projection.sets is not None
     fields = [
         *([_runner_up_of(projection), _margin] if probabilities else ()),
         *([_set_of(projection), _common_label_of(projection)] if sets else ()),
     ]
-    return dict(zip(further_names(key_added, probabilities=probabilities, sets=sets), fields, strict=True))
+    return dict(zip(names_on_request(key_added, probabilities=probabilities, sets=sets), fields, strict=True))
 
 
 def members_of(projection: Projection, records: Records) -> NDArray[np.bool_]:

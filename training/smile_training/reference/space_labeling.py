@@ -11,7 +11,7 @@ from smile_runtime.projection import reference_mapper
 from smile_runtime.space import Space
 from smile_training.data import Dataset, Labels
 from smile_training.model import CellEncoder
-from smile_training.reference.feature_sets import measured_sets
+from smile_training.reference.measured_set import measured_sets
 
 logger = logging.getLogger(__name__)
 
