@@ -210,7 +210,7 @@ def evaluate(
             log_baselines(
                 between, 0, fold.train, fold.left_out, fitted=fitted, measured=measured, structure=split.cells is None
             )
-            for name in measured:
+            for name in (each for each in measured if len(split.batches.cells[each])):
                 set_peers[name].between.append(score_by_regression(fitted[name], split.batches.cells[name]))
     chosen = {name: LabelSource(name, (name,) if name in kept else (kept[0],)) for name in recipe.modalities}
     for name in measured if dataset.label_names else ():
