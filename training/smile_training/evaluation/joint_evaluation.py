@@ -17,7 +17,7 @@ from smile_training.evaluation.calibration_fit import (
     calibrate_without,
     expected_calibration_error,
 )
-from smile_training.evaluation.joint_fit import counted_labels, fit_joint, pool_all
+from smile_training.evaluation.joint_fit import counted_labels, fit_calibrations, fit_joint, pool_all
 from smile_training.evaluation.metric_log import LABEL_METRICS, SMILE, metric_record
 from smile_training.evaluation.paired_cells import PairedCells, concatenate_pairs
 from smile_training.evaluation.paired_interval import lead_interval
@@ -96,20 +96,20 @@ def _join(
     within = _pairs(left_out, dataset, calibrations, lambda cells: cells.measured)
     between = _pairs(left_out, dataset, calibrations, lambda cells: cells.between)
     everything = [*within.values(), *between.values()]
-    names = sorted({name for pairs in everything for name in pairs.names})
-    if len(names) < MIN_CALIBRATION_CELLS:
+    if len({name for pairs in everything for name in pairs.names}) < MIN_CALIBRATION_CELLS:
         return None
     record = fit_joint(concatenate_pairs(everything), list(left_out), dataset.label_columns)
     cells, batches = _Outcome(), _Outcome()
-    even = set(sorted({name for pairs in within.values() for name in pairs.names})[::2])
-    for part in (even, set(names) - even):
+    of_cells = sorted({name for pairs in within.values() for name in pairs.names})
+    halves = [of_cells[::2], of_cells[1::2]] if len(of_cells) >= MIN_CALIBRATION_CELLS else []
+    for part in map(set, halves):
         halved = {name: _calibrations_without(part, each, dataset) for name, each in left_out.items()}
         measured = _pairs(left_out, dataset, halved, lambda cells: cells.measured)
         others = [*measured.values(), *_pairs(left_out, dataset, halved, lambda cells: cells.between).values()]
         tested = [(repeats[name], pairs.subset(are_among(pairs.names, part))) for name, pairs in measured.items()]
-        _test(cells, others, tested, part, list(left_out), dataset)
+        _test(cells, others, tested, part, record, dataset)
     for pairs in between.values():
-        _test(batches, everything, [(0, pairs)], set(pairs.names), list(left_out), dataset)
+        _test(batches, everything, [(0, pairs)], set(pairs.names), record, dataset)
     figures = [
         *_metrics(cells, record.name, list(left_out), ""),
         *_metrics(batches, record.name, list(left_out), of_batches),
@@ -153,25 +153,24 @@ def _test(
     pairs: Sequence[PairedCells],
     tested: Sequence[tuple[int, PairedCells]],
     part: set[str],
-    modalities: Sequence[str],
+    record: JointRecord,
     dataset: Dataset,
 ) -> None:
-    """Label the tested pairs with a fit to all pairs that are not in a part."""
+    """Label the tested pairs with a fit to all pairs that are not in a part; so is the confidence for given weights."""
     columns = dataset.label_columns
     others = concatenate_pairs([each.subset(~are_among(each.names, part)) for each in pairs])
     if not len(others):
         return
-    fitted = fit_joint(others, modalities, columns)
+    fitted = fit_joint(others, record.modalities, columns)
+    calibrations = fit_calibrations(others, record.weights, columns)
     for repeat, cells in tested:
-        label, probability = pool_all(cells, fitted.weights, columns)
-        if not fitted.is_pooled:
-            outcome.rows.append((repeat, cells, cells.single[fitted.leading][:, 0]))
-            continue
+        label = pool_all(cells, fitted.weights, columns).label if fitted.is_pooled else cells.single[fitted.leading]
         outcome.rows.append((repeat, cells, label[:, 0]))
+        label, probability = pool_all(cells, record.weights, columns)
         counted = counted_labels(cells.own, label, columns)
         for index, column in enumerate(columns):
             rows = counted[:, index]
-            confidence = calibrate_confidence(probability[rows, index], fitted.calibrations.get(column.name))
+            confidence = calibrate_confidence(probability[rows, index], calibrations.get(column.name))
             right = (label == cells.own)[rows, index]
             outcome.confidence.setdefault(column.name, []).append((confidence, right))
 

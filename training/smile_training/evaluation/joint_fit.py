@@ -44,7 +44,7 @@ def fit_joint(cells: PairedCells, modalities: Sequence[str], columns: Sequence[L
         weights = [float(index == best) for index in range(len(modalities))]
         calibrations = {}
     else:
-        calibrations = _fit_calibrations(cells, weights, columns)
+        calibrations = fit_calibrations(cells, weights, columns)
     return JointRecord(
         modalities=list(modalities), weights=weights, calibrations=calibrations, n_cells=len(np.unique(cells.names))
     )
@@ -75,7 +75,7 @@ def _fit_weights(probabilities: Sequence[NDArray[np.float32]], own: NDArray[np.i
     return [float(f"{weight:.6g}") for weight in fit.x]
 
 
-def _fit_calibrations(
+def fit_calibrations(
     cells: PairedCells, weights: Sequence[float], columns: Sequence[LabelColumn]
 ) -> dict[str, CalibrationRecord]:
     """Calibrate the pooled probability of the labels of each column; a finer level only if enough cells tell of it.
