@@ -13,7 +13,13 @@ from smile_runtime.projection.joint_projection import (
     options_of_part,
     require_joint_options,
 )
-from smile_runtime.projection.joint_tables import find_modalities, find_tables, require_tables_of, rows_of_cells
+from smile_runtime.projection.joint_tables import (
+    find_modalities,
+    find_tables,
+    joined_column,
+    require_tables_of,
+    rows_of_cells,
+)
 from smile_runtime.projection.preparation import ProjectionOptions
 from smile_runtime.projection.single_projection import project_anndata
 from smile_runtime.projection.streaming import Progress
@@ -72,9 +78,8 @@ def project_jointly(
 
 
 def _column(adata: Any, column: str) -> "pd.Series[Any]":  # noqa: ANN401 (as above)
-    """Return a column of ``obs``, or of the first table of a MuData that has it."""
-    for table in adata.mod.values() if is_mudata(adata) else ():
-        if column not in adata.obs and column in table.obs:
-            values: pd.Series[Any] = table.obs[column].reindex(adata.obs_names)
-            return values
+    """Return a column of ``obs``, or of the tables of a MuData that have it."""
+    columns = [table.obs[column] for table in adata.mod.values() if column in table.obs] if is_mudata(adata) else []
+    if columns and column not in adata.obs:
+        return joined_column(columns, adata.obs_names)
     return AnnDataQuery(adata).obs(column)

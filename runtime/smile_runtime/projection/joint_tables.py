@@ -85,6 +85,14 @@ def rows_of_cells(names: ArrayLike, table: ArrayLike, modality: str) -> NDArray[
     return rows
 
 
+def joined_column(columns: "Sequence[pd.Series[Any]]", names: ArrayLike) -> "pd.Series[Any]":
+    """Return a column of several tables, indexed by cell, for all cells; the first table that has a value counts."""
+    joined, *others = (each.astype(object) if each.dtype == "category" else each for each in columns)
+    for other in others:
+        joined = joined.combine_first(other)
+    return joined.reindex(np.asarray(names, object))
+
+
 @dataclass(frozen=True, eq=False)
 class JointFileQuery(FileQuery):
     """Query file whose cells are those of all modalities; columns of ``obs`` may be in the table of one of them.
@@ -112,12 +120,12 @@ class JointFileQuery(FileQuery):
         return FileQuery(self.path, self.source, self.kind, self.root, table, self.scratch)
 
     def obs(self, column: str) -> "pd.Series[Any]":
-        """Return a column of ``obs``, or of the first modality that has it; cells that it lacks have no value there."""
-        for part in map(self.part, self.tables):
-            if not self.has_field("obs", column) and part.has_field("obs", column):
-                values = part.obs(column)
-                return values.set_axis(part.obs_names(_ALL)).reindex(self.obs_names(_ALL))
-        return super().obs(column)
+        """Return a column of ``obs``, or of the tables that have it; the first that has a cell counts."""
+        parts = [part for part in map(self.part, self.tables) if part.has_field("obs", column)]
+        if self.has_field("obs", column) or not parts:
+            return super().obs(column)
+        columns = [part.obs(column).set_axis(part.obs_names(_ALL)) for part in parts]
+        return joined_column(columns, self.obs_names(_ALL))
 
     def rows(self, modality: str) -> NDArray[np.intp]:
         """Return the row of each cell in the table of a modality, -1 for none, shape ``(n,)``."""
