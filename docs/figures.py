@@ -48,6 +48,10 @@ studies, degraded cells and doublets, over 3 seeds with ranges.
 in such cross-validations. If a recipe pairs cells by label, its silhouettes and ARI benefit from the labels, which the
 baselines did not see.
 
+`rna+atac` means left-out cells that were measured by both and labeled from both ([joint labels](multimodal.md)), with
+weights fitted
+to other left-out cells; `rna alone` and `atac alone` are the labels that each gives the same cells.
+
 The correlation of imputed values is that of expected and measured values over left-out cells that were measured in both
 modalities, the mean over all features, each averaged over repeats ([imputation](imputation.md)); `adt from rna` are
 surface proteins expected for RNA. Its baseline is the mean of the 15 nearest training cells by the same components.

@@ -374,3 +374,46 @@ def test_expected_values_without_a_digest_are_refused(imputing_copy, imputing):
     (imputing_copy / "config.json").write_text(json.dumps(imputing), "utf-8")
     with pytest.raises(IntegrityError, match=r"uses reference/adt_from_rna\.safetensors without its sha256"):
         open_space(imputing_copy, device="cpu")
+
+
+CURVE = {"evidence": [0.2, 0.9], "probability": [0.1, 0.8], "expected_calibration_error": 0.02, "n_cells": 40}
+
+
+@pytest.fixture
+def joining(document) -> dict:
+    """The manifest of a space that joins two modalities."""
+    document["encoders"]["adt"] = document["encoders"]["rna"]
+    record = {"modalities": ["rna", "adt"], "weights": [0.9, 0.4], "calibrations": {"cell_type": CURVE}, "n_cells": 40}
+    return {**document, "joints": [record]}
+
+
+def test_weights_tell_whether_modalities_are_pooled(joining):
+    (record,) = parse(joining).joints
+    assert (record.name, record.is_pooled, record.leading) == ("rna+adt", True, 0)
+    joining["joints"][0]["weights"] = [0.0, 1.0]
+    (record,) = parse(joining).joints
+    assert (record.is_pooled, record.leading) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"modalities": ["adt", "rna"]}, r"weights of adt\+rna, which are not encoders in the order rna, adt"),
+        ({"modalities": ["rna", "atac"]}, r"weights of rna\+atac, which are not encoders"),
+        ({"modalities": ["rna", "rna"]}, r"weights of rna\+rna, which are not encoders"),
+        ({"weights": [0.0, 0.0]}, r"the weights \[0.0, 0.0\] of rna\+adt"),
+        ({"weights": [0.1, 0.2, 0.3]}, "the weights"),
+        ({"weights": [-1.0, 2.0]}, "weights"),
+        ({"calibrations": {"cell_type": {**CURVE, "probability": [0.8, 0.1]}}}, "decrease from 0.8 to 0.1"),
+    ],
+)
+def test_weights_that_contradict_the_encoders_are_rejected(joining, change, message):
+    joining["joints"][0] |= change
+    with pytest.raises(SpaceError, match=message):
+        parse(joining)
+
+
+def test_weights_of_the_same_modalities_are_stated_once(joining):
+    joining["joints"] *= 2
+    with pytest.raises(SpaceError, match=r"weights of rna\+adt twice"):
+        parse(joining)

@@ -7,6 +7,7 @@ from typing import Any
 
 import anndata
 import msgspec
+import mudata
 import numpy as np
 import pandas as pd
 import pytest
@@ -116,6 +117,32 @@ def test_every_figure_stands_in_the_manifest(two: Path) -> None:
         for label_modalities in ("adt", "rna", "rna and adt")
     )
     assert figures["label transfer accuracy", "adt", "smile"] == chosen
+
+
+def test_joint_labels_stand_beside_those_of_each_modality(two: Path) -> None:
+    manifest = smile_runtime.read_manifest(two)
+    (record,) = manifest.joints
+    assert (record.name, record.n_cells) == ("rna+adt", 80)
+    for name in ("label transfer accuracy", "label transfer macro-F1"):
+        found = {each.method: each for each in manifest.metrics if (each.name, each.modality) == (name, "rna+adt")}
+        assert set(found) == {"smile", "rna alone", "adt alone"}
+        for modality in ("rna", "adt"):
+            each = found[f"{modality} alone"]
+            low, high = each.lead
+            assert low <= found["smile"].mean - each.mean <= high
+    joint, *single = (found[method].mean for method in ("smile", "rna alone", "adt alone"))
+    assert joint >= max(single) - 0.05
+
+
+def test_cells_of_both_modalities_are_labeled_together(two: Path, folder: Path, tmp_path: Path) -> None:
+    space = smile_runtime.open_space(two, device="cpu")
+    tables = {name: anndata.read_h5ad(folder / f"{name}.h5ad") for name in ("rna", "adt")}
+    with mudata.set_options(pull_on_update=False):
+        query = mudata.MuData({name: table.copy() for name, table in tables.items()})
+    smile_runtime.project(query, space)
+    assert query.uns["smile"]["modality"] == "rna+adt"
+    types = tables["rna"].obs["type"].loc[query.obs_names].astype(str)
+    assert (query.obs["smile_label"].astype(str) == types).mean() > 0.9
 
 
 def test_a_space_has_its_pictures(two: Path) -> None:

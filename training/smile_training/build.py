@@ -473,6 +473,7 @@ def _space_contents(
         cells=dataset.cells,
         sha256=builder.sha256,
         imputations=[] if evaluation is None else _imputations(evaluation, builder, points, embedding),
+        joints=[] if evaluation is None else evaluation.joints,
         onto=onto,
     )
 

@@ -54,6 +54,11 @@ The confidence of labels is calibrated on left-out cells. The table gives the ex
 calibration fitted on one half of these cells and measured on the other half:
 """
 
+_JOINED = """\
+Cells that several modalities measured are labeled from all of them if the joint labels of left-out cells are more often
+right than those of the best modality, by a paired 95% interval, and otherwise from that modality:
+"""
+
 _STRESSED = """\
 Stress test: left-out cells of known types, from the first repeat, that keep only a fraction of their counts or of the
 features. Accuracy is that of the nearest label, even for cells labeled `unknown`. Baselines are trained on cells with
@@ -245,7 +250,7 @@ def _plain(value: object) -> str:
 def figures(manifest: Manifest) -> str:
     """Return the metrics and their explanation, label sets, calibration, the stress test, and the int8 agreement."""
     table = metric_table(manifest.metrics) if manifest.metrics else "Nothing was measured.\n"
-    further = (_sets(manifest), _calibration(manifest), _stress(manifest), _int8(manifest))
+    further = (_sets(manifest), _calibration(manifest), _joints(manifest), _stress(manifest), _int8(manifest))
     return f"{_repeats(manifest)}\n{MEASURED}\n{table}{''.join(further)}"
 
 
@@ -270,6 +275,18 @@ def _calibration(manifest: Manifest) -> str:
         for column, calibration in record.calibrations.items()
     ]
     return f"\n{_CALIBRATED}\n{markdown_table(['modality', 'labels', 'error', 'cells'], rows)}" if rows else ""
+
+
+def _joints(manifest: Manifest) -> str:
+    """Return how cells that several modalities measured are labeled; empty if the space does not join any."""
+    rows = []
+    for record in manifest.joints or ():
+        weights = zip(record.modalities, record.weights, strict=True)
+        labeled = " and ".join(f"{name} ({weight:.2f})" for name, weight in weights if weight)
+        errors = [f"{each.expected_calibration_error:.3f}" for each in record.calibrations.values()]
+        rows.append([escaped(record.name), escaped(labeled), errors[0] if errors else "", f"{record.n_cells:,}"])
+    header = ["measured", "labeled from (weight)", "calibration error", "cells"]
+    return f"\n{_JOINED}\n{markdown_table(header, rows)}" if rows else ""
 
 
 def _stress(manifest: Manifest) -> str:

@@ -73,6 +73,10 @@ def usage(manifest: Manifest, repo: str | None, *, packaged: bool) -> str:
         written=", ".join(_written(manifest)),
     )
     modalities = f"`--modality` is one of: {', '.join(map(code, manifest.encoders))}.\n" if several else ""
+    if manifest.joints:
+        modalities += (
+            "Without it, a query that measured several in the same cells gets one label a cell from all of them.\n"
+        )
     return "\n".join(
         part for part in (shell, modalities, python, _onnx(manifest, record, repo, packaged=packaged)) if part
     )

@@ -7,6 +7,7 @@ from smile_runtime.features.feature_kinds import (
     kind_of_features,
     recognize_kind,
     select_kind,
+    stated_kinds,
     words_of_kind,
 )
 from smile_runtime.features.feature_match import FeatureMatch, require_summable
@@ -36,6 +37,7 @@ __all__ = [
     "recognize_organism",
     "require_summable",
     "select_kind",
+    "stated_kinds",
     "strip_version",
     "words_of_kind",
 ]

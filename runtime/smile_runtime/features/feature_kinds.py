@@ -124,6 +124,11 @@ def recognize_kind(var: "pd.DataFrame") -> FeatureKind | None:
     return most
 
 
+def stated_kinds(var: "pd.DataFrame") -> set[FeatureKind]:
+    """Return the kinds of features that a column of ``var`` states."""
+    return {kind for kind in _stated_kinds(var)[0] if kind is not None}
+
+
 def select_kind(
     var: "pd.DataFrame", kind: FeatureKind | None, own_ids: Sequence[str] = (), *, organism: str = ""
 ) -> KindSelection:

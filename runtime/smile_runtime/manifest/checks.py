@@ -97,6 +97,22 @@ def _problems(manifest: Manifest) -> Iterator[str]:
         for problem in _encoder_problems(encoder, set(reference.modalities)):
             yield f"{problem} for the {modality} encoder"
     yield from _imputation_problems(manifest)
+    yield from _joint_problems(manifest)
+
+
+def _joint_problems(manifest: Manifest) -> Iterator[str]:
+    order = list(manifest.encoders)
+    if repeated := _repeated([each.name for each in manifest.joints or ()]):
+        yield f"weights of {repeated} twice"
+    for each in manifest.joints or ():
+        if each.modalities != [name for name in order if name in each.modalities]:
+            yield f"weights of {each.name}, which are not encoders in the order {', '.join(order)}"
+        if len(each.weights) != len(each.modalities) or not any(each.weights):
+            yield f"the weights {each.weights} of {each.name}"
+        for name, calibration in each.calibrations.items():
+            yield from _calibration_problems(name, calibration)
+            if calibration.weights:
+                yield f"weights of evidence for {name!r} in {each.name}, whose evidence is a probability"
 
 
 def _imputation_problems(manifest: Manifest) -> Iterator[str]:

@@ -12,6 +12,8 @@ import msgspec
 MANIFEST_NAME = "config.json"
 CARD_NAME = "README.md"
 TRAINING_FOLDER = "training/"
+JOINT_SEPARATOR = "+"
+"""Stands between the modalities that label a cell together, as in ``rna+adt``."""
 FORMAT = "smile-space"
 FORMAT_VERSION = 1
 MAX_MANIFEST_BYTES = 20_000_000
@@ -395,6 +397,35 @@ class ImputationRecord(Record, frozen=True):
         return [feature for feature in self.features if feature.is_predicted]
 
 
+class JointRecord(Record, frozen=True):
+    """How labels of several modalities of one cell are joined, fitted to cells left out of training."""
+
+    modalities: Annotated[list[Name], msgspec.Meta(min_length=2)]
+    """Modalities, in the order of the encoders."""
+    weights: Annotated[list[NonNegative], msgspec.Meta(min_length=2)]
+    """Weight of each modality's log probabilities; if only one is positive, that modality alone labels the cells,
+    because joining was not measured to be better."""
+    calibrations: dict[str, CalibrationRecord]
+    """Calibration of the pooled probability, by label column; empty if one modality alone labels the cells."""
+    n_cells: Count
+    """Number of left-out cells that the weights were fitted to."""
+
+    @property
+    def name(self) -> str:
+        """Name of the modalities together, such as ``rna+adt``."""
+        return JOINT_SEPARATOR.join(self.modalities)
+
+    @property
+    def leading(self) -> int:
+        """Index of the modality with the largest weight."""
+        return self.weights.index(max(self.weights))
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether several modalities have a positive weight."""
+        return sum(weight > 0 for weight in self.weights) > 1
+
+
 class ExtensionRecord(Record, frozen=True):
     """Labeled cells that were added to the reference of a space without training."""
 
@@ -457,6 +488,8 @@ class Manifest(Record, frozen=True):
     """Term of the Cell Ontology for each label that has one, in all label columns; unset if none is stated."""
     imputations: list[ImputationRecord] | msgspec.UnsetType = msgspec.UNSET
     """Expected values of other modalities; unset if there are none."""
+    joints: list[JointRecord] | msgspec.UnsetType = msgspec.UNSET
+    """How modalities that were measured in the same cells are joined; unset if it was not measured."""
 
     def select(
         self, modalities: Collection[str] | None = None, *, with_training: bool = False

@@ -4,15 +4,17 @@ from smile_runtime.mapping.confidence import calibrate_confidence, evidence_term
 from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, in_units, measure
 from smile_runtime.mapping.distance_by_label import label_distances
 from smile_runtime.mapping.expected_values import ExpectedValues, read_expected_values, write_expected_values
+from smile_runtime.mapping.joint_mapper import JointMapper
 from smile_runtime.mapping.label_probability import RunnerUp, find_runner_up, label_probabilities
 from smile_runtime.mapping.label_profiles import LabelProfiles, read_profiles, write_profiles
 from smile_runtime.mapping.label_sets import LabelSets, common_names, label_scores, set_names
 from smile_runtime.mapping.label_transfer import are_undetermined, neighbor_weights, transfer_labels
 from smile_runtime.mapping.mixing import MAX_MIXING_CELLS, batch_mixing
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
-from smile_runtime.mapping.records import Records, record_dtype
+from smile_runtime.mapping.pooling import PooledLabels, pool_labels, pool_probabilities
+from smile_runtime.mapping.records import Records, joint_record_dtype, record_dtype
 from smile_runtime.mapping.reference import Reference, read_points, write_points
-from smile_runtime.mapping.reference_mapper import ReferenceMapper
+from smile_runtime.mapping.reference_mapper import ReferenceMapper, inherit_confidence
 from smile_runtime.mapping.similarity import mean_distance, similarity_of
 from smile_runtime.mapping.unknown_cells import UNKNOWN, UNKNOWN_RATE, mark_unknown, require_rate
 
@@ -22,9 +24,11 @@ __all__ = [
     "UNKNOWN_RATE",
     "CellValues",
     "ExpectedValues",
+    "JointMapper",
     "LabelProfiles",
     "LabelSets",
     "Measures",
+    "PooledLabels",
     "Records",
     "Reference",
     "ReferenceMapper",
@@ -38,6 +42,8 @@ __all__ = [
     "find_nearest_neighbors",
     "find_runner_up",
     "in_units",
+    "inherit_confidence",
+    "joint_record_dtype",
     "label_distances",
     "label_probabilities",
     "label_scores",
@@ -45,6 +51,8 @@ __all__ = [
     "mean_distance",
     "measure",
     "neighbor_weights",
+    "pool_labels",
+    "pool_probabilities",
     "read_expected_values",
     "read_points",
     "read_profiles",

@@ -15,8 +15,8 @@ MAX_DISTANCE = 2.0
 """Largest distance of two unit vectors; that of a label without points."""
 
 
-def label_distances(embedding: NDArray[np.float32], reference: Reference) -> NDArray[np.float32]:
-    """Return the distance of each cell to the nearest point of each primary label, 0 to 2, shape ``(n, n_labels)``.
+def label_distances(embedding: NDArray[np.float32], reference: Reference, column: int = 0) -> NDArray[np.float32]:
+    """Return the distance of each cell to the nearest point of each label of a column, 0 to 2, ``(n, n_labels)``.
 
     Parameters
     ----------
@@ -24,12 +24,17 @@ def label_distances(embedding: NDArray[np.float32], reference: Reference) -> NDA
         L2-normalized embedding of the cells, shape ``(n, n_latent)``.
     reference
         Reference with labels; a label without points in it is at the largest distance, 2.
+    column
+        Index of the label column; 0 for the primary one.
     """
-    order = np.argsort(reference.label[:, 0], kind="stable")
-    points, label = np.ascontiguousarray(reference.embedding[order]), reference.label[order, 0]
+    order = np.argsort(reference.label[:, column], kind="stable")
+    order = order[reference.label[order, column] >= 0]
+    points, label = np.ascontiguousarray(reference.embedding[order]), reference.label[order, column]
     present, first = np.unique(label, return_index=True)
     n_points = np.diff([*first, len(label)])
-    result = np.full((len(embedding), len(reference.label_columns[0].labels)), MAX_DISTANCE, np.float32)
+    result = np.full((len(embedding), len(reference.label_columns[column].labels)), MAX_DISTANCE, np.float32)
+    if not len(points):
+        return result
     n_rows = max(1, _MAX_CHUNK_PRODUCTS // len(points))
     for start in range(0, len(embedding), n_rows):
         cells = embedding[start : start + n_rows]

@@ -45,12 +45,28 @@ def label_probabilities(
     distance
         Distance to the nearest point of each label, shape ``(n, n_labels)``.
     """
-    rows, n_labels = np.arange(len(distance)), distance.shape[1]
-    lead = np.maximum(confidence.astype(np.float64), 1 / n_labels)[:, None]  # (n, 1)
     closeness = np.square(1 / np.maximum(distance.astype(np.float64), _MIN_DISTANCE))
     closeness *= closeness  # no power function, which may round a value differently in another batch
-    closeness[rows, nearest] = 0.0
-    result = _divide(1 - lead, closeness, lead).astype(np.float32)
+    return divide_rest(nearest, confidence, closeness)
+
+
+def divide_rest(
+    nearest: NDArray[np.integer], confidence: NDArray[np.float32], weight: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Return probabilities in which the others share what the nearest label leaves, shape ``(n, n_labels)``.
+
+    Parameters
+    ----------
+    nearest, confidence
+        As in `label_probabilities`, as is what no label may exceed.
+    weight
+        Weights by which the others share, positive, shape ``(n, n_labels)``.
+    """
+    rows, n_labels = np.arange(len(weight)), weight.shape[1]
+    lead = np.maximum(confidence.astype(np.float64), 1 / n_labels)[:, None]  # (n, 1)
+    others = weight.copy()
+    others[rows, nearest] = 0.0
+    result = _divide(1 - lead, others, lead).astype(np.float32)
     first = lead.astype(np.float32)
     np.minimum(result, np.nextafter(first, np.float32(0)), out=result)  # so that the nearest label is the largest
     result[rows, nearest] = first[:, 0]

@@ -91,7 +91,7 @@ class LabelSets:
         return members
 
 
-def set_names(members: NDArray[np.bool_], labels: Sequence[str]) -> NDArray[np.object_]:
+def set_names(members: NDArray[np.bool_], labels: Sequence[str], separator: str = SEPARATOR) -> NDArray[np.object_]:
     """Return the labels of each set in the order of the space, joined by ``|``, shape ``(n,)``; empty for no labels.
 
     Parameters
@@ -100,10 +100,12 @@ def set_names(members: NDArray[np.bool_], labels: Sequence[str]) -> NDArray[np.o
         Which labels are in each set, shape ``(n, n_labels)``.
     labels
         Names of the labels.
+    separator
+        Text between them.
     """
     sets, place = np.unique(np.packbits(members, axis=1), axis=0, return_inverse=True)
     rows = np.unpackbits(sets, axis=1, count=len(labels)).astype(bool)
-    names = np.array([SEPARATOR.join(np.array(labels, object)[row]) for row in rows], object)
+    names = np.array([separator.join(np.array(labels, object)[row]) for row in rows], object)
     result: NDArray[np.object_] = names[place.ravel()]
     return result
 

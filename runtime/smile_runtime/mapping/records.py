@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Records = NDArray[np.void]
-"""Records of type `record_dtype`, shape ``(n,)``."""
+"""Records of type `record_dtype` or `joint_record_dtype`, shape ``(n,)``."""
 
 
 def record_dtype(n_latent: int, n_columns: int, n_probabilities: int = 0) -> np.dtype[np.void]:
@@ -29,3 +29,11 @@ def record_dtype(n_latent: int, n_columns: int, n_probabilities: int = 0) -> np.
             ("probability", "<f4", (n_probabilities,)),
         ]
     )
+
+
+def joint_record_dtype(single: np.dtype[np.void], n_modalities: int) -> np.dtype[np.void]:
+    """Return the dtype of a cell's joint record: the fields of a single one, and ``used`` (n_modalities,).
+
+    ``used`` tells which modalities the cell was labeled from.
+    """
+    return np.dtype([*single.descr, ("used", "?", (n_modalities,))])

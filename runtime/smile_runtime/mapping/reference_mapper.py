@@ -1,5 +1,6 @@
 """Map embedded cells onto a reference: labels, confidence, similarity, and coordinates on the map."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -104,7 +105,7 @@ class ReferenceMapper:
         for index, transfer in enumerate(transfers):
             records["label"][:, index] = records["nearest"][:, index] = transfer.label
             records["confidence"][:, index] = self._confidence(transfer.share, self.columns[index].name, measures)
-        self._inherit_confidence(records)
+        inherit_confidence(records["confidence"], records["nearest"], self.columns)
         if self.probabilities:
             records["probability"] = label_probabilities(
                 records["nearest"][:, 0], records["confidence"][:, 0], label_distances(embedding, self.reference)
@@ -123,16 +124,6 @@ class ReferenceMapper:
         terms = evidence_terms(share, measures, self.record.similarity.dissimilarity)
         return calibrate_confidence(weigh_evidence(terms, calibration.weights), calibration)
 
-    def _inherit_confidence(self, records: Records) -> None:
-        """Give labels that say nothing about their level the confidence of their parents, which mean the same."""
-        undetermined = are_undetermined(records["nearest"], self.columns)
-        names = [column.name for column in self.columns]
-        for index in order_by_level(self.columns):
-            within = self.columns[index].within
-            if within is not None:
-                rows = undetermined[:, index]
-                records["confidence"][rows, index] = records["confidence"][rows, names.index(within)]
-
     def _similarity(self, distance: NDArray[np.float32], measures: Measures | None) -> NDArray[np.float32]:
         record = self.record.similarity
         if record is None:
@@ -140,3 +131,26 @@ class ReferenceMapper:
         if record.dissimilarity is None or measures is None:
             return similarity_of(distance, record)
         return similarity_of(dissimilarity_of(measures, record.dissimilarity), record)
+
+
+def inherit_confidence(
+    confidence: NDArray[np.float32], nearest: NDArray[np.integer], columns: Sequence[LabelColumn]
+) -> None:
+    """Give labels that say nothing about their level the confidence of their parents, which mean the same.
+
+    Parameters
+    ----------
+    confidence
+        Confidence in the label of each column, which is overwritten, shape ``(n, n_columns)``.
+    nearest
+        Label ids in each column, shape ``(n, n_columns)``.
+    columns
+        Label columns.
+    """
+    undetermined = are_undetermined(nearest, columns)
+    names = [column.name for column in columns]
+    for index in order_by_level(columns):
+        within = columns[index].within
+        if within is not None:
+            rows = undetermined[:, index]
+            confidence[rows, index] = confidence[rows, names.index(within)]

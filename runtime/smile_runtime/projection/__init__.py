@@ -1,14 +1,16 @@
 """Projection of query cells into a space: in memory, in arrays, from file to file, and in Dask."""
 
-from smile_runtime.projection.anndata_projection import project, project_anndata, require_anndata
+from smile_runtime.projection.anndata_projection import project, require_anndata
 from smile_runtime.projection.array_projection import ArrayProjection, project_arrays
 from smile_runtime.projection.encoder_input import EncoderInput, read_encoder_input
 from smile_runtime.projection.expected_accuracy import expectation_text
-from smile_runtime.projection.file_projection import is_projected, open_encoder_query, project_file, project_stored
+from smile_runtime.projection.file_projection import is_projected, project_file
 from smile_runtime.projection.finish import finish_projection
 from smile_runtime.projection.preparation import ProjectionOptions, prepare, reference_mapper
 from smile_runtime.projection.projector import Projector
+from smile_runtime.projection.single_projection import project_anndata
 from smile_runtime.projection.space_fit import SpaceFit
+from smile_runtime.projection.stored_projection import open_encoder_query, project_stored
 from smile_runtime.projection.streaming import Progress, project_rows, read_chunks, rows_per_read
 from smile_runtime.projection.suggestion import N_SAMPLED_CELLS, Suggestion, suggest_spaces
 

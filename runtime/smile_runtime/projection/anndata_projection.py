@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smile_runtime.arrays import DaskRows
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.errors import QueryError
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
-from smile_runtime.projection.dask import project_dask
-from smile_runtime.projection.finish import finish_projection
-from smile_runtime.projection.preparation import ProjectionOptions, prepare
-from smile_runtime.projection.streaming import Progress, project_rows, rows_per_read
-from smile_runtime.query import AnnDataQuery, MatrixLocation
-from smile_runtime.results import MemoryResults, Projection, make_clusters, write_fields
+from smile_runtime.projection.joint_memory import is_mudata, project_jointly
+from smile_runtime.projection.joint_projection import is_joint_request
+from smile_runtime.projection.preparation import ProjectionOptions
+from smile_runtime.projection.single_projection import project_anndata
+from smile_runtime.projection.streaming import Progress
+from smile_runtime.query import MatrixLocation
+from smile_runtime.results import write_fields
 from smile_runtime.space import Space
 
 if TYPE_CHECKING:
@@ -48,11 +48,14 @@ def project(
     ----------
     adata
         Query cells, shape ``(n_obs, n_vars)``, with raw counts or log-normalized values; in memory, backed or as Dask
-        arrays. Symbols, Ensembl ids or coordinates of the features are in ``var_names`` or a column of ``var``.
+        arrays. Symbols, Ensembl ids or coordinates of the features are in ``var_names`` or a column of ``var``. A
+        MuData, if several modalities label its cells together.
     space
         Open space.
     modality
-        Modality of the encoder; None if the space has only one.
+        Modality of the encoder; None if the space has only one. Several, joined by ``+``, label each cell together
+        (``rna+adt``); None means all that the query and the space share, by ``var["feature_types"]`` or, of a MuData,
+        by the names of its tables.
     layer
         Layer that holds the values; None for ``X``.
     use_raw
@@ -129,6 +132,9 @@ def project(
             column, ``confidence`` the mean probability, ``fraction_other`` the share of cells with another label,
             ``fraction_unknown`` that of unknown ones, ``n_cells`` their number; and ``nearest_1`` to ``nearest_3`` are
             the most probable labels, with ``probability_1`` to ``probability_3``. Cells keep their own labels.
+        ``obs["smile_modalities"]``
+            Only if several modalities label cells together: those that the label of each cell comes from, categorical,
+            joined by ``+``; empty for a cell that none of them measured.
         ``obsm["X_smile_map"]``
             Position on the reference map, float32, shape ``(n_obs, 2)``.
         ``uns["smile"]``
@@ -164,26 +170,15 @@ def project(
         key_added=key_added,
         overwrite=overwrite,
     )
-    require_anndata(adata, "smile_runtime.project_file")
+    joint = is_joint_request(space, modality)
+    if not (joint and is_mudata(adata)):
+        require_anndata(adata, "smile_runtime.project_file")
     _require_writable(adata, copy=copy)
-    projection = project_anndata(adata, space, options, progress)
+    project_cells = project_jointly if joint else project_anndata
+    projection = project_cells(adata, space, options, progress)
     target = adata.copy() if copy else adata
     write_fields(target, projection, key_added)
     return target if copy else None
-
-
-def project_anndata(adata: "AnnData", space: Space, options: ProjectionOptions, progress: Progress) -> Projection:
-    """Return the projection of an AnnData, which stays as it is; raises as `project` does."""
-    clusters = options.clusters
-    groups = None if clusters is None else make_clusters(AnnDataQuery(adata).obs(clusters), clusters)
-    prepared = prepare(AnnDataQuery(adata), space, options)
-    matrix, projector = prepared.matrix, prepared.projector
-    results = MemoryResults(prepared.interpretation)
-    if isinstance(matrix, DaskRows):
-        project_dask(matrix.array, projector, space, results, progress)
-    else:
-        project_rows(matrix, projector, results, progress=progress, n_read=rows_per_read(matrix))
-    return finish_projection(space, prepared, results, options, groups)
 
 
 def require_anndata(adata: object, file_function: str) -> None:

@@ -1,35 +1,32 @@
 """Projection from file to file: streamed, and written completely or not at all."""
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, replace
-from importlib import metadata
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder
+from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.errors import OutputError
-from smile_runtime.features import words_of_kind
-from smile_runtime.formats import FREQUENT_BARCODES, BarcodeSelection, files_of
-from smile_runtime.io import ZARR_STORE, file_states, require_apart, require_free
+from smile_runtime.formats import FREQUENT_BARCODES, BarcodeSelection
+from smile_runtime.io import ZARR_STORE, require_apart, require_free
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
-from smile_runtime.projection.encoder_query import kind_of_encoder
-from smile_runtime.projection.finish import finish_projection
-from smile_runtime.projection.preparation import PreparedProjection, ProjectionOptions, prepare
-from smile_runtime.projection.streaming import Progress, project_rows, rows_per_read
-from smile_runtime.query import FileQuery, MatrixLocation, open_query, require_cell_names, require_tables
+from smile_runtime.projection.joint_files import may_be_joint, open_joint_query, project_stored_jointly
+from smile_runtime.projection.joint_projection import is_joint_request
+from smile_runtime.projection.joint_tables import JointFileQuery
+from smile_runtime.projection.preparation import ProjectionOptions
+from smile_runtime.projection.stored_projection import open_encoder_query, project_stored
+from smile_runtime.projection.streaming import Progress
+from smile_runtime.query import FileQuery, MatrixLocation, require_cell_names, require_tables
 from smile_runtime.results import (
     AgreementCounts,
     Projection,
     ProjectionSummary,
-    ResumableResults,
     is_finished,
     make_batches,
-    make_clusters,
     require_kind,
     summarize_projection,
     unfinished_folder,
@@ -85,7 +82,7 @@ def project_file(
         Open space.
     output
         File to write: a copy of the query, in the same format (``.h5ad`` if it was converted), with the fields that
-        `project` writes.
+        `project` writes; if several tables of an ``.h5mu`` file are projected together, they are in its own ``obs``.
     table
         Name of the table in an ``.h5mu`` file; None for the one that is named like the modality, or by a common synonym
         such as ``gex`` or ``prot``.
@@ -164,10 +161,12 @@ def project_file(
             options={"force": True},
         )
     require_free(output, force=force, replaceable=replaceable)
-    encoder = space.encoder(modality)
+    joint = may_be_joint(query, space, options, table)
+    if not joint:
+        space.encoder(modality)
     with (
         unfinished_folder(output, resume=resume, force=force, replaceable=replaceable) as folder,
-        open_encoder_query(query, space, encoder, folder, table=table, barcodes=selection) as stored,
+        _open(query, space, options, folder, table, selection, joint=joint) as stored,
     ):
         require_kind(stored, output, only_embedding=only_embedding)
         batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}
@@ -175,55 +174,47 @@ def project_file(
         require_cell_names(stored)
         if not only_embedding:
             require_tables(stored)
-        with project_stored(stored, space, options, folder, progress, barcodes=selection) as projection:
+        with _project(stored, space, options, folder, progress, barcodes=selection) as projection:
             projection = replace(projection, provenance={**projection.provenance, "options": stated})
             summary = summarize_projection(projection, stored.obs_names, batches, n_sample, agreement=agreement)
             write_output(stored, projection, key_added, folder / output.name, only_embedding=only_embedding)
     return summary
 
 
-def _count_agreement(query: FileQuery, column: str, space: Space) -> AgreementCounts:
-    """Return the counts for the known labels in a column of a query, before any cell is projected."""
-    known = make_batches(query.obs(column), column, noun="label", option="truth")
-    return AgreementCounts(known.names, known.ids, space.reference.label_columns)
-
-
-def open_encoder_query(
+def _open(
     query: Path,
     space: Space,
-    encoder: Encoder,
-    scratch: Path | None,
+    options: ProjectionOptions,
+    folder: Path,
+    table: str | None,
+    barcodes: BarcodeSelection,
     *,
-    table: str | None = None,
-    barcodes: BarcodeSelection = FREQUENT_BARCODES,
+    joint: bool,
 ) -> AbstractContextManager[FileQuery]:
-    """Open a query file for an encoder of a space; arguments and errors are those of `open_query`."""
-    synonyms = words_of_kind(kind_of_encoder(space, encoder))
-    return open_query(
-        query, encoder.modality, scratch, encoder.features.ids, table=table, synonyms=synonyms, barcodes=barcodes
-    )
+    if joint:
+        return open_joint_query(query, space, options, folder, barcodes=barcodes)
+    encoder = space.encoder(options.modality)
+    return open_encoder_query(query, space, encoder, folder, table=table, barcodes=barcodes)
 
 
-@contextmanager
-def project_stored(
+def _project(
     stored: FileQuery,
     space: Space,
     options: ProjectionOptions,
     folder: Path,
     progress: Progress,
     *,
-    barcodes: BarcodeSelection = FREQUENT_BARCODES,
-) -> Iterator[Projection]:
-    """Project an open query file, and yield the projection, whose results are saved in a folder meanwhile."""
-    clusters = options.clusters
-    groups = None if clusters is None else make_clusters(stored.obs(clusters), clusters)
-    prepared = prepare(stored, space, options)
-    with _resumable_results(folder, stored.source, stored.table, space, options, barcodes, prepared) as results:
-        matrix = prepared.matrix
-        if len(results):
-            progress(len(results), matrix.shape[0])
-        project_rows(matrix, prepared.projector, results, progress=progress, n_read=rows_per_read(matrix))
-        yield finish_projection(space, prepared, results, options, groups)
+    barcodes: BarcodeSelection,
+) -> AbstractContextManager[Projection]:
+    if isinstance(stored, JointFileQuery):
+        return project_stored_jointly(stored, space, options, folder, progress, barcodes=barcodes)
+    return project_stored(stored, space, options, folder, progress, barcodes=barcodes)
+
+
+def _count_agreement(query: FileQuery, column: str, space: Space) -> AgreementCounts:
+    """Return the counts for the known labels in a column of a query, before any cell is projected."""
+    known = make_batches(query.obs(column), column, noun="label", option="truth")
+    return AgreementCounts(known.names, known.ids, space.reference.label_columns)
 
 
 def is_projected(
@@ -252,7 +243,9 @@ def _options_text(
     """Return the options that an output depends on as JSON, as its provenance records them."""
     location = options.location
     values = {
-        "modality": space.encoder(options.modality).modality,
+        "modality": options.modality
+        if is_joint_request(space, options.modality)
+        else space.encoder(options.modality).modality,
         "table": table,
         "layer": location.layer,
         "raw": location.use_raw,
@@ -269,31 +262,3 @@ def _options_text(
         **barcodes.stated,
     }
     return msgspec.json.encode(values, enc_hook=np.generic.item).decode()
-
-
-def _resumable_results(
-    folder: Path,
-    query: Path,
-    table: str,
-    space: Space,
-    options: ProjectionOptions,
-    barcodes: BarcodeSelection,
-    prepared: PreparedProjection,
-) -> ResumableResults:
-    """Return the saved results of this very projection, or empty ones."""
-    dtype = prepared.projector.mapper.record_dtype
-    depends_on = [
-        sorted(state for path in files_of(query.resolve()) for state in file_states(path)),
-        table,
-        space.manifest_sha256,
-        space.precision,
-        {**asdict(options), **barcodes.stated},
-        metadata.version("smile-zoo"),
-        dtype.descr,
-    ]
-    return ResumableResults(
-        folder,
-        dtype=dtype,
-        fingerprint=hashlib.sha256(msgspec.json.encode(depends_on, enc_hook=np.generic.item)).hexdigest(),
-        interpretation=prepared.interpretation,
-    )

@@ -69,12 +69,13 @@ def finish_projection(
         },
         probabilities=options.probabilities,
         sets=sets,
-        clusters=None if clusters is None else _label_clusters(results, clusters, columns),
+        clusters=None if clusters is None else label_clusters(results, clusters, columns),
         ontology=space.manifest.ontology or {},
     )
 
 
-def _label_clusters(results: Results, clusters: Batches, columns: Sequence[LabelColumn]) -> list[ClusterLabel]:
+def label_clusters(results: Results, clusters: Batches, columns: Sequence[LabelColumn]) -> list[ClusterLabel]:
+    """Return the labels of clusters by the records of their cells."""
     counts, start = ClusterCounts(clusters, columns), 0
     for records in results.blocks():
         counts.add(slice(start, start + len(records)), records)

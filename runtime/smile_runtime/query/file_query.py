@@ -219,6 +219,7 @@ def open_query(
     table: str | None = None,
     synonyms: Collection[str] = (),
     barcodes: BarcodeSelection = FREQUENT_BARCODES,
+    whole: bool = False,
 ) -> Iterator[FileQuery]:
     """Open a query file for reading.
 
@@ -240,6 +241,8 @@ def open_query(
         Other names of the modality, in lower case.
     barcodes
         Barcodes of a fragments file that are cells.
+    whole
+        Whether the cells of all tables of an h5mu file are read, as its own ``obs`` lists them, and not those of one.
 
     Raises
     ------
@@ -263,7 +266,8 @@ def open_query(
             stored = stack.enter_context(_converted(path, read_h5ad, scratch))
             root = stack.enter_context(_open_hdf5(stored))
         kind: FileKind = "zarr" if stored.is_dir() else "h5mu" if "mod" in root else "h5ad"
-        query = FileQuery(stored, path, kind, root, _table(root, modality, path, table, synonyms), scratch)
+        name = "" if whole else _table(root, modality, path, table, synonyms)
+        query = FileQuery(stored, path, kind, root, name, scratch)
         _require_table(query)
         yield query
 

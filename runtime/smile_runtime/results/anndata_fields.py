@@ -63,6 +63,7 @@ def field_names(
     probabilities: bool = False,
     sets: bool = False,
     clusters: bool = False,
+    joint: bool = False,
 ) -> list[tuple[str, str]]:
     """Return attribute and key of every field that results are written to.
 
@@ -76,9 +77,11 @@ def field_names(
         Whether sets of labels are among the results.
     clusters
         Whether labels of clusters are among the results.
+    joint
+        Whether several modalities label cells together.
     """
     labels = [key for keys in label_keys(key_added, columns) for key in keys]
-    further = names_on_request(key_added, probabilities=probabilities, sets=sets)
+    further = names_on_request(key_added, probabilities=probabilities, sets=sets, joint=joint)
     return [
         ("obsm", f"X_{key_added}"),
         ("obsm", f"X_{key_added}_map"),
@@ -97,6 +100,7 @@ def written_fields(projection: Projection, key_added: str) -> list[tuple[str, st
         probabilities=projection.probabilities,
         sets=projection.sets is not None,
         clusters=projection.clusters is not None,
+        joint=bool(projection.modalities),
     )
 
 
@@ -110,6 +114,7 @@ def earlier_fields(key_added: str, provenance: object) -> list[tuple[str, str]]:
         probabilities="probability_labels" in stated,
         sets="coverage" in stated,
         clusters="clusters" in stated,
+        joint="modalities" in stated,
     )
 
 

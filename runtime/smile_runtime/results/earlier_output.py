@@ -50,6 +50,6 @@ def _stored_projections(root: Any, key: str) -> list[tuple[str, str]]:  # noqa: 
     """Return the sha256 and the options in every table of a file that holds results."""
     from anndata.io import read_elem
 
-    tables = [root["mod"][name] for name in root["mod"]] if "mod" in root else [root]
+    tables = [root, *(root["mod"][name] for name in root["mod"])] if "mod" in root else [root]
     stored = [table[f"uns/{key}"] for table in tables if f"uns/{key}" in table]
     return [(read_elem(each["manifest_sha256"]), read_elem(each["options"])) for each in stored]

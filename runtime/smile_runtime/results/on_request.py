@@ -1,4 +1,4 @@
-"""Fields of ``obs`` that are written on request: the runner-up, sets of labels, and the label that a set shares."""
+"""Fields of ``obs`` that are written on request: modalities, the runner-up, sets of labels, and their common label."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_runtime.manifest import JOINT_SEPARATOR
 from smile_runtime.mapping import UNKNOWN, Records, common_names, find_runner_up, set_names
 from smile_runtime.results.results import Projection
 
@@ -13,9 +14,10 @@ Field = Callable[[Records], NDArray[Any]]
 """Values of a field for a block of records; texts are objects."""
 
 
-def names_on_request(key_added: str, *, probabilities: bool, sets: bool) -> list[str]:
+def names_on_request(key_added: str, *, probabilities: bool, sets: bool, joint: bool = False) -> list[str]:
     """Return the names of the requested fields in ``obs``."""
     return [
+        *([f"{key_added}_modalities"] if joint else ()),
         *([f"{key_added}_runner_up", f"{key_added}_margin"] if probabilities else ()),
         *([f"{key_added}_set", f"{key_added}_label_guaranteed"] if sets else ()),
     ]
@@ -24,11 +26,14 @@ def names_on_request(key_added: str, *, probabilities: bool, sets: bool) -> list
 def fields_on_request(projection: Projection, key_added: str) -> dict[str, Field]:
     """Return the requested fields of a projection by name."""
     probabilities, sets = projection.probabilities, projection.sets is not None
+    joint = bool(projection.modalities)
     fields = [
+        *([_modalities_of(projection)] if joint else ()),
         *([_runner_up_of(projection), _margin] if probabilities else ()),
         *([_set_of(projection), _common_label_of(projection)] if sets else ()),
     ]
-    return dict(zip(names_on_request(key_added, probabilities=probabilities, sets=sets), fields, strict=True))
+    names = names_on_request(key_added, probabilities=probabilities, sets=sets, joint=joint)
+    return dict(zip(names, fields, strict=True))
 
 
 def members_of(projection: Projection, records: Records) -> NDArray[np.bool_]:
@@ -37,6 +42,10 @@ def members_of(projection: Projection, records: Records) -> NDArray[np.bool_]:
     members = projection.sets.members(records["probability"], records["nearest"][:, 0], records["detected"])
     members[records["label"][:, 0] < 0] = False
     return members
+
+
+def _modalities_of(projection: Projection) -> Field:
+    return lambda records: set_names(records["used"], projection.modalities, JOINT_SEPARATOR)
 
 
 def _runner_up_of(projection: Projection) -> Field:

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import LabelSets, Records
 from smile_runtime.query import ValueInterpretation
@@ -28,6 +31,9 @@ class Results(Protocol):
     def blocks(self) -> Iterator[Records]:
         """Yield all records in blocks."""
 
+    def take(self, rows: NDArray[np.intp]) -> Records:
+        """Return the records of some cells, given by their rows."""
+
 
 class MemoryResults:
     """Records in memory, with a first interpretation of the query's values."""
@@ -51,6 +57,13 @@ class MemoryResults:
         """Yield all records in blocks."""
         yield from self._blocks
 
+    def take(self, rows: NDArray[np.intp]) -> Records:
+        """Return the records of some cells, given by their rows."""
+        if len(self._blocks) > 1:
+            self._blocks = [np.concatenate(self._blocks)]
+        records: Records = self._blocks[0][rows]
+        return records
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Projection:
@@ -72,6 +85,8 @@ class Projection:
     """Labels of the clusters; None to write none."""
     ontology: Mapping[str, str] = field(default_factory=dict)
     """Term of the Cell Ontology for each label that has one."""
+    modalities: Sequence[str] = ()
+    """Modalities that label cells together, in the order of the records' field ``used``; empty for one modality."""
 
     @property
     def column_names(self) -> list[str]:

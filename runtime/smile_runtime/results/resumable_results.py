@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from smile_runtime.errors import OutputError, QueryError, SmileError
 from smile_runtime.io import (
@@ -248,6 +249,12 @@ class ResumableResults:
             while len(block := np.fromfile(file, self._dtype, RECORDS_PER_BLOCK)):
                 handle_deferred_signal()
                 yield block
+
+    def take(self, rows: NDArray[np.intp]) -> Records:
+        """Return the records of some cells, given by their rows."""
+        self._file.flush()
+        records: Records = np.array(np.memmap(self._folder / RECORDS_NAME, self._dtype, "r")[rows])
+        return records
 
     def _save(self) -> None:
         """Save the records so far."""

@@ -156,7 +156,7 @@ def test_too_little_memory_is_a_clear_error(write_cell_ranger, monkeypatch):
 
 def test_an_interrupted_projection_of_a_converted_file_can_be_resumed(counts, space, write_cell_ranger, monkeypatch):
     monkeypatch.setattr("smile_runtime.results.resumable_results.SAVE_INTERVAL_SECONDS", -1.0)
-    monkeypatch.setattr("smile_runtime.projection.file_projection.rows_per_read", lambda _matrix: 7)
+    monkeypatch.setattr("smile_runtime.projection.stored_projection.rows_per_read", lambda _matrix: 7)
     path = write_cell_ranger()
 
     def interrupt(_n, _total):

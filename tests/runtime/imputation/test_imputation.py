@@ -12,7 +12,7 @@ import smile_runtime
 from smile_runtime import OutputError, QueryError, Space, UnknownModalityError, open_space
 from smile_runtime.imputation import file_imputation
 from smile_runtime.mapping import find_nearest_neighbors, neighbor_weights
-from smile_runtime.projection import file_projection
+from smile_runtime.projection import stored_projection
 from smile_runtime.results import resumable_results
 
 
@@ -159,7 +159,7 @@ def test_nothing_is_left_of_an_imputation_that_fails(space: Space, counts: annda
 def test_an_interrupted_imputation_resumes(
     space: Space, cells: anndata.AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_projection, "rows_per_read", lambda _matrix: 7)
+    monkeypatch.setattr(stored_projection, "rows_per_read", lambda _matrix: 7)
     monkeypatch.setattr(resumable_results, "SAVE_INTERVAL_SECONDS", -1.0)
     cells.write_h5ad(tmp_path / "query.h5ad")
     arguments = tmp_path / "query.h5ad", space, tmp_path / "proteins.h5ad"

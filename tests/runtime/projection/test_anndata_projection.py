@@ -21,7 +21,7 @@ from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labe
 from smile_runtime.mapping.map_position import kernel_width, map_positions
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_runtime.mapping.similarity import similarity_of
-from smile_runtime.projection import anndata_projection as anndata_projection_module
+from smile_runtime.projection import single_projection
 
 SUFFIXES = {"cell_type": "", "cell_type_broad": "_cell_type_broad", "cell_type_fine": "_cell_type_fine"}
 """What follows the name of a field, for each label column of the packaged space."""
@@ -449,7 +449,7 @@ def test_chunks_do_not_matter(space, monkeypatch, request, kind):
     query = request.getfixturevalue(kind)
     expected = projected(query, space)
     monkeypatch.setattr(matrix_module, "CHUNK_ROWS", 7)
-    monkeypatch.setattr(anndata_projection_module, "rows_per_read", lambda _matrix: 7)
+    monkeypatch.setattr(single_projection, "rows_per_read", lambda _matrix: 7)
     done = []
     assert_same(projected(query, space, progress=lambda *numbers: done.append(numbers)), expected)
     assert done == [(7, 30), (7, 30), (7, 30), (7, 30), (2, 30)]

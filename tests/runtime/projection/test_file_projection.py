@@ -13,7 +13,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from smile_runtime import OutputError, QueryError, ValueKindError, project, project_file
-from smile_runtime.projection import file_projection as file_projection_module
+from smile_runtime.projection import stored_projection
 from smile_runtime.results import output_file as output_file_module
 
 
@@ -60,7 +60,7 @@ def test_options_reach_the_projection(counts, lognorm, query, output, space):
 
 
 def test_progress_reports_finished_and_all_cells(query, output, space, monkeypatch):
-    monkeypatch.setattr(file_projection_module, "rows_per_read", lambda _matrix: 12)
+    monkeypatch.setattr(stored_projection, "rows_per_read", lambda _matrix: 12)
     done = []
     project_file(query, space, output, progress=lambda *numbers: done.append(numbers))
     assert done == [(12, 30), (12, 30), (6, 30)]

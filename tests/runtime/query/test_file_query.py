@@ -11,7 +11,7 @@ import zarr
 from pandas.testing import assert_frame_equal
 
 from smile_runtime import OutputError, QueryError, ValueKindError, project, project_file
-from smile_runtime.projection import file_projection
+from smile_runtime.projection import stored_projection
 
 ZARR_FORMATS = pytest.mark.filterwarnings("ignore:((Writing )?zarr v|Consolidated metadata):UserWarning")
 FILTERS = {
@@ -31,7 +31,7 @@ def expected(counts, space) -> anndata.AnnData:
 
 @pytest.fixture(autouse=True)
 def few_rows_per_read(monkeypatch):
-    monkeypatch.setattr(file_projection, "rows_per_read", lambda _matrix: 7)
+    monkeypatch.setattr(stored_projection, "rows_per_read", lambda _matrix: 7)
 
 
 def assert_results(result: anndata.AnnData, expected: anndata.AnnData) -> None:

@@ -20,6 +20,7 @@ from smile_runtime import DeviceError, OutputError, QueryError, project_file
 from smile_runtime.io import own_folder
 from smile_runtime.io.atomic_files import replace_path
 from smile_runtime.projection import file_projection as file_projection_module
+from smile_runtime.projection import stored_projection
 from smile_runtime.results import output_file as output_file_module
 from smile_runtime.results import resumable_results as resumable_results_module
 
@@ -37,7 +38,7 @@ def output(tmp_path) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_reads(monkeypatch):
-    monkeypatch.setattr(file_projection_module, "rows_per_read", lambda _matrix: 7)
+    monkeypatch.setattr(stored_projection, "rows_per_read", lambda _matrix: 7)
 
 
 @pytest.fixture
@@ -387,10 +388,10 @@ def test_query_in_an_old_format_is_resumed(counts, query, space, output, always_
 KILLED = """
 import sys
 from smile_runtime import open_space, project_file
-from smile_runtime.projection import file_projection
+from smile_runtime.projection import stored_projection
 from smile_runtime.results import resumable_results
 resumable_results.SAVE_INTERVAL_SECONDS = -1.0
-file_projection.rows_per_read = lambda matrix: 7
+stored_projection.rows_per_read = lambda matrix: 7
 query, space, output = sys.argv[1:]
 def progress(n, total):
     print(n, flush=True)

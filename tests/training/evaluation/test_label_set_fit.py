@@ -1,5 +1,6 @@
 """Label sets: they hold a cell's own label as often as promised, at any depth and in new batches."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,14 +8,18 @@ import pytest
 
 from smile_runtime.manifest import CalibrationRecord
 from smile_runtime.mapping import LabelSets
+from smile_training.data import Cells
+from smile_training.evaluation.fitted_baselines import FittedBaselines
 from smile_training.evaluation.label_set_evaluation import (
     SetPeers,
     fit_sets,
     measure_sets_of_batches,
     measure_sets_of_cells,
+    score_by_regression,
 )
 from smile_training.evaluation.label_set_fit import COVERAGES, ScoredCells, fit_label_sets, widen_label_sets
 from smile_training.evaluation.queried_cells import QueriedCells
+from smile_training.recipe import Recipe
 
 N_LABELS = 5
 CALIBRATION = CalibrationRecord(evidence=[0.0, 1.0], probability=[0.0, 1.0], expected_calibration_error=0.0, n_cells=10)
@@ -159,3 +164,10 @@ def test_sets_of_a_batch_have_the_limits_of_the_others() -> None:
     assert coverage(folds) < 0.9
     assert coverage(folds[2:]) == pytest.approx(0.9, abs=0.03)  # halves of the only fold
     assert not list(measure_sets_of_batches("rna", [], CALIBRATION, None, SetPeers(), ""))
+
+
+def test_a_fold_without_cells_of_known_types_has_no_scores(cells: Cells, make_recipe: Callable[..., Recipe]) -> None:
+    first = cells.labels == 0
+    fitted = FittedBaselines.of(cells.subset(np.flatnonzero(~first)), make_recipe().modalities["rna"], seed=0)
+    scored = score_by_regression(fitted, cells.subset(np.flatnonzero(first)))
+    assert scored.probability.shape == (0, 3)

@@ -80,6 +80,19 @@ def half_calibrations(
         yield part, _fit(everything.subset(~are_among(everything.names, part)), record, float("nan"), weights)
 
 
+def calibrate_without(
+    part: set[str],
+    measured: Sequence[QueriedCells],
+    degraded: Sequence[QueriedCells],
+    doublets: Sequence[QueriedCells],
+    column: int,
+    record: DissimilarityRecord | None,
+) -> CalibrationRecord:
+    """Return the calibration fitted to the cells that are not in a part, which is given by name; as `calibrate`."""
+    everything = _Evidence.of([*measured, *degraded], doublets, column, record)
+    return _fit(everything.subset(~are_among(everything.names, part)), record, float("nan"), None)
+
+
 def are_among(names: NDArray[np.object_], part: set[str]) -> NDArray[np.bool_]:
     """Return which names are among some, shape ``(n,)``; numpy compares each object with each."""
     return np.array([name in part for name in names], bool)

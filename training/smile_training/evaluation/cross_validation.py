@@ -20,6 +20,7 @@ from smile_runtime.manifest import (
     CalibrationRecord,
     DissimilarityRecord,
     ImputationRecord,
+    JointRecord,
     LabelSetRecord,
     MetricRecord,
     SimilarityRecord,
@@ -35,6 +36,7 @@ from smile_training.evaluation.confusion import Confusion, confuse
 from smile_training.evaluation.dissimilarity_fit import fit_similarity
 from smile_training.evaluation.fitted_baselines import FittedBaselines
 from smile_training.evaluation.imputation import ImputationLog
+from smile_training.evaluation.joint_evaluation import LeftOutCells, join_modalities
 from smile_training.evaluation.label_set_evaluation import (
     SetPeers,
     fit_sets,
@@ -95,6 +97,8 @@ class Evaluation:
         Labels of left-out batches, or of left-out cells if there is one batch, by modality; empty without labels.
     imputations
         Correlation of expected and measured values of one modality for queries of another, by feature.
+    joints
+        How modalities that were measured in the same cells are joined; empty without labels.
     """
 
     metrics: list[MetricRecord]
@@ -105,15 +109,20 @@ class Evaluation:
     stress: dict[str, list[StressRecord]]
     confusions: dict[str, Confusion]
     imputations: list[ImputationRecord]
+    joints: list[JointRecord]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Queried:
     """Left-out cells of one modality that took labels from one source, by fold."""
 
+    trainings: list[str] = field(default_factory=list)
+    """Name of the training that left out each of the measured cells."""
     measured: list[QueriedCells] = field(default_factory=list)
     degraded: list[QueriedCells] = field(default_factory=list)
     doublets: list[QueriedCells] = field(default_factory=list)
+    batch_trainings: list[str] = field(default_factory=list)
+    """Name of the training that left out each of the batches."""
     between: list[list[QueriedCells]] = field(default_factory=list)
     """Cells of left-out batches, as measured and degraded."""
     stressed: list[StressedCells] = field(default_factory=list)
@@ -168,8 +177,9 @@ def evaluate(
     peers: dict[str, list[BaselineHits]] = defaultdict(list)
     set_peers: dict[str, SetPeers] = defaultdict(SetPeers)
     imputed = ImputationLog(dataset, recipe, n_repeats=n_repeats, measured=measured, kept=points)
-    shown = False
+    shown, repeats = False, {}
     for split in splits:
+        repeats[split.name] = split.repeat
         try:
             encoders = train(split.train, split.seed, split.name)
         except RecipeError as error:
@@ -185,7 +195,7 @@ def evaluate(
                 shown = True
             stressed = split.repeat == 0 and bool(dataset.label_names)
             impute = partial(imputed.add, split.repeat, fold, fitted=fitted)
-            ours = _measure_fold(fold, encoders, recipe, sources, queried, impute, seed=split.seed, stressed=stressed)
+            ours = _measure_fold(fold, encoders, recipe, sources, queried, impute, split, stressed=stressed)
             log.add(split.repeat, *ours)
             log_baselines(log, split.repeat, fold.train, fold.left_out, fitted=fitted, measured=measured)
             for name in measured if dataset.label_names else ():
@@ -196,11 +206,11 @@ def evaluate(
                     peers[name].append(stress_baselines(fitted[name], cells, scaled=_scaled(recipe, name)))
         if split.batches is not None:
             fold = Fold(split.train, split.batches)
-            between.add(0, [], _measure_batches(fold, encoders, recipe, sources, queried))
+            between.add(0, [], _measure_batches(fold, encoders, recipe, sources, queried, split))
             log_baselines(
                 between, 0, fold.train, fold.left_out, fitted=fitted, measured=measured, structure=split.cells is None
             )
-            for name in measured:
+            for name in (each for each in measured if len(split.batches.cells[each])):
                 set_peers[name].between.append(score_by_regression(fitted[name], split.batches.cells[name]))
     chosen = {name: LabelSource(name, (name,) if name in kept else (kept[0],)) for name in recipe.modalities}
     for name in measured if dataset.label_names else ():
@@ -230,9 +240,16 @@ def evaluate(
         if limits is not None:
             label_sets[name] = limits
         set_metrics += figures
+    left_out = {
+        name: _left_out(queried[chosen[name]], by_column, similarities[name].dissimilarity)
+        for name, by_column in calibrations.items()
+    }
+    joints = list(join_modalities(left_out, dataset, repeats, LEFT_OUT_BATCHES))
+    joint_metrics = [metric for _, figures in joints for metric in figures]
     return Evaluation(
         metrics=sorted(
-            [*log.records(), *between.records(), *set_metrics, *imputed.metrics()], key=lambda record: record.name
+            [*log.records(), *between.records(), *set_metrics, *imputed.metrics(), *joint_metrics],
+            key=lambda record: record.name,
         ),
         label_modalities={name: list(source.label_modalities) for name, source in chosen.items()},
         calibrations=calibrations,
@@ -246,6 +263,7 @@ def evaluate(
         },
         confusions={name: confusion for name in calibrations if (confusion := _confusion(dataset, name, log, between))},
         imputations=imputed.records(),
+        joints=[record for record, _ in joints],
     )
 
 
@@ -285,6 +303,21 @@ def _calibrations(
     }
 
 
+def _left_out(
+    queried: _Queried, calibrations: dict[str, CalibrationRecord], record: DissimilarityRecord | None
+) -> LeftOutCells:
+    """Return the left-out cells of a modality by training, with what was fitted to them."""
+    batches = (cells[0] for cells in queried.between)  # the others are degraded
+    return LeftOutCells(
+        measured=dict(zip(queried.trainings, queried.measured, strict=True)),
+        degraded=queried.degraded,
+        doublets=queried.doublets,
+        between=dict(zip(queried.batch_trainings, batches, strict=True)),
+        calibrations=calibrations,
+        record=record,
+    )
+
+
 def _label_sets(
     name: str,
     queried: _Queried,
@@ -316,8 +349,8 @@ def _measure_fold(
     sources: Mapping[str, list[LabelSource]],
     queried: Mapping[LabelSource, _Queried],
     impute: Callable[..., None],
+    split: Split,
     *,
-    seed: int,
     stressed: bool,
 ) -> tuple[list[Measurement], list[Prediction]]:
     """Measure our encoders on one fold, and collect its left-out cells for the calibration and the stress test."""
@@ -330,13 +363,14 @@ def _measure_fold(
         cells = encoders[source.modality].align_features(fold.left_out.cells[source.modality])
         scaled = _scaled(recipe, source.modality)
         measured = query(cells)
+        queried[source].trainings.append(split.name)
         queried[source].measured.append(measured)
-        queried[source].degraded.extend(map(query, _degraded(cells, seed, scaled=scaled)))
-        doublets = mix_pairs(cells, N_DOUBLETS, seed, scaled=scaled)
+        queried[source].degraded.extend(map(query, _degraded(cells, split.seed, scaled=scaled)))
+        doublets = mix_pairs(cells, N_DOUBLETS, split.seed, scaled=scaled)
         if doublets is not None:
             queried[source].doublets.append(query(doublets))
         if stressed:
-            levels = query_stressed(cells, encoders[source.modality], query, seed, scaled=scaled)
+            levels = query_stressed(cells, encoders[source.modality], query, split.seed, scaled=scaled)
             queried[source].stressed.extend(levels)
         predictions += _predictions(source, measured)
     measurements = [
@@ -352,6 +386,7 @@ def _measure_batches(
     recipe: Recipe,
     sources: Mapping[str, list[LabelSource]],
     queried: Mapping[LabelSource, _Queried],
+    split: Split,
 ) -> list[Prediction]:
     """Return the labels of left-out batches, and collect their cells for the calibration."""
     train = {name: encoders[name].embed(cells) for name, cells in fold.train.cells.items()}
@@ -361,6 +396,7 @@ def _measure_batches(
         cells = encoders[source.modality].align_features(fold.left_out.cells[source.modality])
         measured = query(cells)
         degraded = _degraded(cells, recipe.seed, scaled=_scaled(recipe, source.modality))
+        queried[source].batch_trainings.append(split.name)
         queried[source].between.append([measured, *map(query, degraded)])
         predictions += _predictions(source, measured)
     return predictions
@@ -392,6 +428,7 @@ def _queries(
                         reference=reference,
                         profiles=profiles,
                         n_neighbors=recipe.reference.n_neighbors,
+                        further_distances=len(sources) > 1,
                     ),
                 )
 

@@ -33,8 +33,10 @@ class SetPeers:
 def score_by_regression(fitted: FittedBaselines, cells: Cells) -> ScoredCells:
     """Return left-out cells of known types with the probabilities of logistic regression."""
     known = cells.subset(np.flatnonzero((cells.labels >= 0) & np.isin(cells.labels, fitted.train.labels)))
-    values = fitted.scale(known)
-    probability = fitted.classify.probabilities(values, len(known.columns[0].column.labels))
+    n_labels = len(known.columns[0].column.labels)
+    probability = (
+        fitted.classify.probabilities(fitted.scale(known), n_labels) if len(known) else np.zeros((0, n_labels))
+    )
     return ScoredCells(
         names=known.names,
         own=known.labels,

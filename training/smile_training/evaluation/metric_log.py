@@ -23,7 +23,7 @@ LABEL, BATCH, MODALITY = "silhouette by label", "silhouette by batch", "silhouet
 ARI, FOSCTTM = "ARI of clusters", "FOSCTTM"
 BATCH_LISI, LABEL_LISI = "iLISI of batches", "cLISI of labels"
 ALL_MODALITIES = "all"
-_LABEL_METRICS = {ACCURACY: (metrics.accuracy, accuracy_of), MACRO_F1: (metrics.macro_f1, macro_f1_of)}
+LABEL_METRICS = {ACCURACY: (metrics.accuracy, accuracy_of), MACRO_F1: (metrics.macro_f1, macro_f1_of)}
 
 Embeddings = Mapping[str, metrics.Floats]
 """Embeddings of cells by modality, each of shape ``(n, n_latent)``."""
@@ -165,7 +165,7 @@ class MetricLog:
             if not all((row >= 0).any() for row in known):
                 continue
             own = None if method == SMILE else self._predicted.get((source, SMILE, index))
-            for name, (metric, score) in _LABEL_METRICS.items():
+            for name, (metric, score) in LABEL_METRICS.items():
                 title = self._title(f"{name}, {column.name}" if index else name)
                 lead = None if own is None else lead_interval(score, known, own, predicted)
                 values = _by_repeat(metric, known, predicted)

@@ -53,6 +53,9 @@ class QueriedCells:
         Distance to the nearest point of each primary label, shape ``(n, n_labels)``.
     detected
         Number of the encoder's features that each cell detects, shape ``(n,)``.
+    further_distances
+        Distance to the nearest point of each label in every further column, each of shape ``(n, n_labels)``; empty
+        unless they were asked for.
     """
 
     names: NDArray[np.object_]
@@ -67,16 +70,25 @@ class QueriedCells:
     own: NDArray[np.int64]
     label_distance: NDArray[np.float32]
     detected: NDArray[np.int64]
+    further_distances: tuple[NDArray[np.float32], ...] = ()
 
     def subset(self, rows: NDArray[np.bool_]) -> "QueriedCells":
         """Return some of the cells, given by a mask of shape ``(n,)``."""
-        arrays = {each.name: getattr(self, each.name)[rows] for each in fields(self) if each.name != "measures"}
+        others = ("measures", "further_distances")
+        arrays = {each.name: getattr(self, each.name)[rows] for each in fields(self) if each.name not in others}
         measures = None if self.measures is None else self.measures.subset(np.flatnonzero(rows))
-        return QueriedCells(**arrays, measures=measures)
+        further = tuple(distance[rows] for distance in self.further_distances)
+        return QueriedCells(**arrays, measures=measures, further_distances=further)
 
 
 def query_cells(
-    cells: Cells, encoder: CellEncoder, reference: Reference, profiles: LabelProfiles | None, n_neighbors: int
+    cells: Cells,
+    encoder: CellEncoder,
+    reference: Reference,
+    profiles: LabelProfiles | None,
+    n_neighbors: int,
+    *,
+    further_distances: bool = False,
 ) -> QueriedCells:
     """Map cells onto a reference, as a projection does.
 
@@ -92,6 +104,8 @@ def query_cells(
         Profiles of the labels in the encoder's features; None to measure nothing but distances.
     n_neighbors
         Number of nearest points.
+    further_distances
+        Whether to measure the distance to the labels of all columns, not only of the primary one.
     """
     aligned = encoder.align_features(cells)
     embedding, components = encoder.embed_with_components(aligned)
@@ -114,6 +128,10 @@ def query_cells(
         own=true[:, 0] if transfers else np.full(len(cells), -1),
         label_distance=label_distances(embedding, reference) if transfers else empty.astype(np.float32),
         detected=np.asarray((aligned.raw > 0).sum(axis=1)).ravel(),
+        further_distances=tuple(
+            label_distances(embedding, reference, column)
+            for column in range(1, len(reference.label_columns) if further_distances else 1)
+        ),
     )
 
 

@@ -26,6 +26,7 @@ from smile_runtime.manifest import (
     EncoderRecord,
     FileRecord,
     ImputationRecord,
+    JointRecord,
     LabelSetRecord,
     Manifest,
     MetricRecord,
@@ -86,6 +87,8 @@ class SpaceContents:
         The sha256 of each data file, by modality.
     imputations
         Expected values of one modality for queries of another, with their records.
+    joints
+        How modalities that were measured in the same cells are joined.
     onto
         Space whose encoders and reference are copied; None if everything is new.
     """
@@ -103,6 +106,7 @@ class SpaceContents:
     cells: Mapping[str, Cells]
     sha256: Mapping[str, list[str]]
     imputations: list[tuple[ImputationRecord, ExpectedValues]]
+    joints: list[JointRecord]
     onto: Space | None = None
 
 
@@ -160,6 +164,7 @@ def write_space(folder: Path, recipe: Recipe, contents: SpaceContents) -> Manife
         },
         files=file_records(folder),
         imputations=imputations or msgspec.UNSET,
+        joints=_joint_records(contents) or msgspec.UNSET,
     )
     (folder / CARD_NAME).write_text(render_card(manifest), "utf-8", newline="\n")
     (folder / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
@@ -187,6 +192,12 @@ def _reference_record(recipe: Recipe, contents: SpaceContents) -> ReferenceRecor
         n_neighbors=min(recipe.reference.n_neighbors, len(contents.points)),
         map_method=recipe.reference.map_method,
     )
+
+
+def _joint_records(contents: SpaceContents) -> list[JointRecord]:
+    """Return how modalities are joined, those of a space that it goes on from first."""
+    former = [] if contents.onto is None else list(contents.onto.manifest.joints or ())
+    return [*former, *contents.joints]
 
 
 def _write_imputations(folder: Path, contents: SpaceContents) -> list[ImputationRecord]:

@@ -15,9 +15,10 @@ _STRESS_WIDTH = 20
 def figure_tables(manifest: Manifest) -> Iterator[tuple[str, list[str]]]:
     """Yield title and lines of each table: label transfer by modality and kind of cells, and stress tests."""
     tables: dict[str, list[list[object]]] = {}
+    measured = {*manifest.encoders, *(record.name for record in manifest.joints or ())}
     for metric in manifest.metrics:
         match = _LABEL_TRANSFER.fullmatch(metric.name)
-        if match and metric.modality in manifest.encoders:
+        if match and metric.modality in measured:
             title = f"label transfer of {match['cells'] or 'left-out cells'}, {metric.modality}"
             row = [match["figure"], metric.method, metric.mean, bar_text(metric.mean, _METRIC_WIDTH)]
             tables.setdefault(title, []).append(row)

@@ -120,12 +120,20 @@ def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str
         unknown = f"{tables.fraction_unknown:.1%} unknown; "
     else:
         unknown = "no cell can become unknown, because the space was not evaluated; " if tables.labels else ""
+    feature_weight = "least matched feature weight" if "modalities" in provenance else "encoder's feature weight"
     print_line(
         f"{name and f'{name}: '}{tables.n_cells:,} cells ({provenance['values']}) into {provenance['space']}: {unknown}"
         f"{n_matched:,} of {n_matched + len(provenance['features_missing']):,} features matched "
-        f"({provenance['weight_matched']:.0%} of the encoder's feature weight), {provenance['provider']}",
+        f"({provenance['weight_matched']:.0%} of the {feature_weight}), {provenance['provider']}",
         err=True,
     )
+    for modality, own in provenance.get("modalities", {}).items():
+        n_own = own["n_features_matched"]
+        print_line(
+            f"{modality}: {n_own:,} of {n_own + len(own['features_missing']):,} features matched "
+            f"({own['weight_matched']:.0%} of the encoder's feature weight)",
+            err=True,
+        )
     if expected := expectation(tables, provenance):
         print_line(expected, err=True)
     if tables.sets is not None and tables.sets.n_cells:

@@ -11,7 +11,7 @@ import click
 from smile_runtime import Space, project_file
 from smile_runtime.formats import BarcodeSelection
 from smile_runtime.io import require_apart, require_free
-from smile_runtime.manifest import Device, Precision
+from smile_runtime.manifest import JOINT_SEPARATOR, Device, Precision
 from smile_runtime.projection import ProjectionOptions, is_projected
 from smile_runtime.query import MatrixLocation
 from smile_runtime.results import OUTPUTS
@@ -60,7 +60,10 @@ _COMPARED = (
     required=True,
     help=f"File to write: {', '.join(OUTPUTS)}; for several queries, the folder of their outputs.",
 )
-@click.option("--modality", help="Encoder to use; needed only if the space has several.")
+@click.option(
+    "--modality",
+    help="Encoder to use, or several, as in rna+adt, that label each cell together [default: all that QUERY has].",
+)
 @options.query
 @click.option(
     "--barcodes",
@@ -152,6 +155,10 @@ def command(
     label and a confidence for every further label column of SPACE. Cells that resemble nothing in the reference are
     labeled unknown, and obs["smile_nearest_label"] is what they would have been labeled otherwise.
 
+    If SPACE has encoders of several modalities and QUERY measured them in the same cells, as an .h5mu file or an .h5ad
+    file with var["feature_types"] may state, each cell is labeled from all of them by weights that SPACE holds, and
+    obs["smile_modalities"] states which.
+
     Several queries are projected one after another into a folder, each into a file named after it; if one fails, the
     others are still finished, and the exit code is 1.
 
@@ -159,6 +166,7 @@ def command(
     Example:
       smile-zoo project query.h5ad pbmc -o out.h5ad --report report.html
       smile-zoo project filtered_feature_bc_matrix.h5 pbmc -o out.h5ad
+      smile-zoo project multiome.h5mu org/multiome-space -o out.h5mu
       smile-zoo project s1.h5ad s2.h5 s3/ pbmc -o results/ --report report.html
       smile-zoo project fragments.tsv.gz org/atac-space -o out.h5ad --barcodes barcodes.tsv.gz
     """
@@ -185,7 +193,7 @@ def command(
         asked = {name: settings[name] is not None for name in ("clusters", "truth")}
         require_free_tables(tables, **asked, force=force or resume)
     with progress_bar("pulling", unit="B") as pulling:
-        modalities = None if modality is None else [modality]
+        modalities = None if modality is None else modality.split(JOINT_SEPARATOR)
         opened = load(space, device=device, precision=precision, modalities=modalities, progress=pulling)
 
     explains = any(report.suffix == ".html" for report in reports)
