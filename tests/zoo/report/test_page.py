@@ -244,7 +244,7 @@ def test_a_space_that_was_not_evaluated_has_no_unknown_cells(
     for each in (tables, impossible):
         write_page(tmp_path / "r.html", space, provenance=provenance, tables=each, cells=make_cells())
         texts.append(visible_text((tmp_path / "r.html").read_text("utf-8")))
-    meaning = "The confidence of an unknown cell is that of its nearest label"
+    meaning = "the confidence of an unknown cell is that of its nearest label"
     assert [meaning in text for text in texts] == [True, False]
     assert "unknown: no cell can be, because the space was not evaluated –" in texts[1]
 

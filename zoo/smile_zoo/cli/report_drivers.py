@@ -21,7 +21,7 @@ def explain_for_report(
 ) -> SampleExplanation | None:
     """Return what carries the labels of a projection's sampled cells; None, with a warning, if it cannot be determined.
 
-    The values are read from the output, which needs no conversion, unless it holds the results alone.
+    None, too, if several modalities label the cells together. The values are read from the output, which needs no conversion, unless it holds the results alone.
 
     Parameters
     ----------
@@ -36,6 +36,8 @@ def explain_for_report(
     n_queries
         Number of queries in the report, which share the limit of the work.
     """
+    if "modalities" in summary.provenance:
+        return None
     options = ProjectionOptions(
         modality=settings["modality"],
         location=MatrixLocation(settings["layer"], settings["use_raw"]),

@@ -151,7 +151,7 @@ def _write(
 def _section(sample: SampleResult, space: Space) -> dict[str, Any]:
     """Return what the page shows of one query."""
     tables, found = sample.tables, sample.explanation
-    record = space.encoders[sample.provenance["modality"]].record
+    encoder = space.encoders.get(sample.provenance["modality"])  # None: several modalities label the cells together
     return {
         "name": sample.name,
         "tables": tables,
@@ -162,7 +162,8 @@ def _section(sample: SampleResult, space: Space) -> dict[str, Any]:
         "provenance": provenance_rows(sample.provenance),
         "explanation": found,
         "drivers": None if found is None else make_driver_data(found),
-        "drivers_from_space": bool(record.drivers),
+        "drivers_from_space": encoder is not None and bool(encoder.record.drivers),
+        "is_joint": encoder is None,
         "n_explained": 0 if found is None else int(found.n_cells.sum()),
         "n_labeled": len(sample.cells)
         if not sample.cells.label
