@@ -21,7 +21,8 @@ def explain_for_report(
 ) -> SampleExplanation | None:
     """Return what carries the labels of a projection's sampled cells; None, with a warning, if it cannot be determined.
 
-    None, too, if several modalities label the cells together. The values are read from the output, which needs no conversion, unless it holds the results alone.
+    None, too, if several modalities label the cells together. The values are read from the output, which needs no
+    conversion, unless it holds the results alone.
 
     Parameters
     ----------
