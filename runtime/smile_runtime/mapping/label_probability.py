@@ -104,4 +104,6 @@ def find_runner_up(probability: NDArray[np.float32], nearest: NDArray[np.integer
     others = probability.copy()
     others[rows, nearest] = -1.0
     label = others.argmax(axis=1)
-    return RunnerUp(label, lead - others[rows, label])
+    margin = lead - others[rows, label]
+    label[nearest < 0] = -1
+    return RunnerUp(label, margin)

@@ -23,7 +23,7 @@ from smile_runtime.space import Space
 CELLS_PER_BLOCK = 4096
 _OF_ONE_MODALITY = {
     *("probability_labels", "values_undone", "target_sum", "n_feature_sets", "lowest_weight_matched"),
-    *("expected_accuracy", "median_detected"),
+    *("expected_accuracy", "accuracy_left_out_batches", "median_detected"),
 }
 
 
@@ -146,7 +146,8 @@ class Joiner:
     def __call__(self, cells: slice) -> Records:
         """Return the joint records of a range of cells, shape ``(n,)``.
 
-        A modality whose values are all zero in a cell counts as not measured, unless all are.
+        A modality whose values are all zero in a cell counts as not measured, unless all are. A cell that none measured
+        has no label and no position on the map.
         """
         rows = np.stack([each[cells] for each in self.rows])  # (n_modalities, n)
         present = rows >= 0
@@ -155,6 +156,7 @@ class Joiner:
         measured = np.where(filled.any(axis=0), filled, present)
         result = np.zeros(rows.shape[1], self.dtype)
         result["label"] = result["nearest"] = -1
+        result["map"] = np.nan
         patterns, place = np.unique(measured, axis=1, return_inverse=True)
         for index, pattern in enumerate(patterns.T):
             chosen = tuple(np.flatnonzero(pattern).tolist())

@@ -213,9 +213,11 @@ def test_where_joining_was_no_better_the_better_modality_comes_out(make_space, t
 def test_cells_that_no_modality_measured_are_unknown(joint_space, tables, tmp_path):
     other = anndata.AnnData(np.ones((2, 3), np.float32), obs=pd.DataFrame(index=["x", "y"]))
     query = mudata.MuData({**tables, "hashtags": other})
-    project(query, joint_space)
+    project(query, joint_space, probabilities=True)
     assert list(query.obs.loc["x", ["smile_label", "smile_nearest_label"]]) == ["unknown", "unknown"]
-    assert query.obs.loc["x", "smile_modalities"] == ""
+    assert list(query.obs.loc["x", ["smile_modalities", "smile_runner_up"]]) == ["", ""]
+    measured = ~query.obs_names.isin(["x", "y"])
+    np.testing.assert_array_equal(np.isfinite(query.obsm["X_smile_map"]).all(axis=1), measured)
     assert query.obs.loc["x", "smile_confidence"] == 0
 
 

@@ -100,6 +100,7 @@ def _fractions(name: str, values: NDArray[np.float32]) -> dict[str, Any]:
     return {"name": visible_text(name), "kind": "fractions", "values": _rounded(values)}
 
 
-def _rounded(values: NDArray[np.float32]) -> list[float]:
+def _rounded(values: NDArray[np.float32]) -> list[float | None]:
+    """Return values with three decimals; None, which is not drawn, for a cell without one."""
     rounded: list[float] = np.round(values.astype(np.float64), 3).tolist()
-    return rounded
+    return [None if value != value else value for value in rounded]
