@@ -12,14 +12,22 @@ export interface Engine {
   project(options: ProjectionOptions, progress: (done: Progress) => void): Promise<Projection>;
   /** Values of one feature in all cells, as log1p of counts per 10,000; NaN if it was not measured. */
   featureValues(feature: string): Promise<Float32Array>;
+  /** Read a column of obs: the code of each cell (-1: missing) and the categories. */
+  obsColumn(name: string): Promise<ObsColumn>;
   /** Stop the projection that is running; it rejects with the code "cancelled". */
   cancel(): void;
   /** End the worker. */
   close(): void;
 }
 
-/** Files of a space by their path in the manifest: a folder's URL, or the files themselves, as in a single-file page. */
-export type SpaceSource = { url: string } | { files: Record<string, Uint8Array> };
+/**
+ * Files of a space by their path in the manifest: at absolute URLs, or the files themselves, as in a single-file page.
+ *
+ * The gene tables are `human.tsv.gz` and `mouse.tsv.gz` in the folder `genes`, or in `files` as `genes/human.tsv.gz`; they
+ * are read with the first query. `ort` is a folder with `ort.webgpu.min.mjs` of onnxruntime-web and its wasm files
+ * (docs/web.md lists them), loaded only for encoders that need it (`SpaceSummary.needsOnnxRuntime`).
+ */
+export type SpaceSource = { url: string; genes: string; ort?: string } | { files: Record<string, Uint8Array> };
 
 export interface LabelColumn {
   name: string;
@@ -40,7 +48,6 @@ export interface ReferencePoints {
 export interface Driver {
   feature: string;
   symbol: string;
-  effect: number;
 }
 
 export interface SpaceSummary {
@@ -52,17 +59,23 @@ export interface SpaceSummary {
   tissue: string;
   licence: string;
   sources: { name: string; licence: string; url: string }[];
+  /** Number of cells of the reference. */
+  nCells: number;
   modalities: string[];
   nFeatures: Record<string, number>;
   columns: LabelColumn[];
   primary: string;
   reference: ReferencePoints;
+  /** Cell Ontology term of labels that have one; empty if none is stated. */
+  ontology: Record<string, string>;
   /** Up to ten features that carry each primary label, by label; empty if the space has none. */
   drivers: Record<string, Driver[]>;
   /** Accuracy on left-out cells, in words, as the command states it; empty if unknown. */
   accuracy: string;
   /** sha256 of the manifest: with the name, the provenance of a result. */
   sha256: string;
+  /** Whether an encoder lacks files for sparse rows, so that its whole graph runs in onnxruntime-web. */
+  needsOnnxRuntime: boolean;
 }
 
 export interface QueryOptions {
@@ -94,6 +107,11 @@ export interface ProjectionOptions {
   batchColumn?: string;
 }
 
+export interface ObsColumn {
+  codes: Int32Array;
+  categories: string[];
+}
+
 export interface Progress {
   done: number;
   total: number;
@@ -119,7 +137,7 @@ export interface Projection {
   /** Accuracy to expect of these cells, in words, as the command states it; empty if unknown. */
   expectedAccuracy: string;
   /** Columns of obs that were read along, as codes and categories. */
-  obs: Record<string, { codes: Int32Array; categories: string[] }>;
+  obs: Record<string, ObsColumn>;
   notes: string[];
   seconds: number;
 }

@@ -1,0 +1,223 @@
+/** Matrices in HDF5 files, read in parts of rows: CSR, CSC and dense. */
+import { type Matrix, type Rows, sparsified } from "../arrays/rows";
+import { EngineError } from "../engine";
+import { grouped, quoted } from "../text";
+import { type Dataset, type Group, asNumbers, numbersOf, requireDataset, requireFilters, textAttribute } from "./hdf5";
+
+const PART_VALUES = 2_000_000; // 16 MB of values and indices
+const PASS_VALUES = 16_000_000; // of a CSC matrix transposed together: 128 MB
+
+/** Open a stored matrix, (n, n_columns). */
+export function openMatrix(stored: Group | Dataset, shape: [number, number], fileName: string): Matrix {
+  if (stored.type === "Dataset") {
+    requireFilters(stored as Dataset, fileName);
+    return new DenseMatrix(stored as Dataset, shape, fileName);
+  }
+  const group = stored as Group;
+  const kind = textAttribute(group, "encoding-type") || `${textAttribute(group, "h5sparse_format")}_matrix`;
+  if (kind !== "csr_matrix" && kind !== "csc_matrix") {
+    throw new EngineError(
+      "format",
+      `${group.path} stores values in the unknown format ${quoted(kind)}; store them dense, as CSR or as CSC`,
+    );
+  }
+  return kind === "csr_matrix" ? new CsrMatrix(group, shape, fileName) : new CscMatrix(group, shape, fileName);
+}
+
+/** Arrays of a sparse matrix in a file. */
+class SparseArrays {
+  readonly data: Dataset;
+  readonly indices: Dataset;
+  readonly indptr: Float64Array;
+
+  constructor(group: Group, nMajor: number, fileName: string) {
+    this.data = requireDataset(group, "data");
+    this.indices = requireDataset(group, "indices");
+    for (const dataset of [this.data, this.indices]) requireFilters(dataset, fileName);
+    this.indptr = Float64Array.from(asNumbers(requireDataset(group, "indptr").value, `${group.path}/indptr`));
+    const size = Math.min(this.data.shape![0], this.indices.shape![0]);
+    const ascends = this.indptr.every((value, at) => at === 0 || value >= this.indptr[at - 1]);
+    if (this.indptr.length !== nMajor + 1 || !ascends || this.indptr[0] !== 0 || this.indptr[nMajor] > size) {
+      throw damaged(fileName, group.path);
+    }
+  }
+
+  readValues(start: number, stop: number): Float32Array | Float64Array {
+    const values = numbersOf(this.data, start, stop);
+    return values instanceof Int32Array ? Float64Array.from(values) : values;
+  }
+
+  readIndices(start: number, stop: number): Int32Array {
+    const indices = numbersOf(this.indices, start, stop);
+    return indices instanceof Int32Array ? indices : Int32Array.from(indices);
+  }
+}
+
+const damaged = (fileName: string, path: string): EngineError =>
+  new EngineError("format", `${fileName} is damaged: the indices in ${path} do not fit its shape; copy or export it again`);
+
+function requireIndices(indices: Int32Array, limit: number, fileName: string, path: string): void {
+  for (let at = 0; at < indices.length; at++) if (indices[at] < 0 || indices[at] >= limit) throw damaged(fileName, path);
+}
+
+const isFloat = ({ dtype }: Dataset): boolean => typeof dtype === "string" && /^[<>]?[efd]$/.test(dtype);
+
+const isFlags = ({ metadata }: Dataset): boolean => Boolean(metadata.enum_type);
+
+/** A matrix whose rows are stored one after the other. */
+export class CsrMatrix implements Matrix {
+  readonly n: number;
+  readonly nColumns: number;
+  readonly isFloat: boolean;
+  readonly isFlags: boolean;
+  readonly #arrays: SparseArrays;
+  readonly #where: [string, string];
+
+  constructor(group: Group, [n, nColumns]: [number, number], fileName: string) {
+    this.n = n;
+    this.nColumns = nColumns;
+    this.#arrays = new SparseArrays(group, n, fileName);
+    this.#where = [fileName, group.path];
+    this.isFloat = isFloat(this.#arrays.data);
+    this.isFlags = isFlags(this.#arrays.data);
+  }
+
+  async read(ranges: [number, number][]): Promise<Rows[]> {
+    return ranges.map(([start, stop]) => this.#rows(start, stop));
+  }
+
+  async *parts(): AsyncGenerator<Rows> {
+    const { indptr } = this.#arrays;
+    for (let start = 0, stop; start < this.n; start = stop) {
+      for (stop = start + 1; stop < this.n && indptr[stop + 1] - indptr[start] <= PART_VALUES; stop++);
+      yield this.#rows(start, stop);
+    }
+  }
+
+  #rows(start: number, stop: number): Rows {
+    const { indptr } = this.#arrays;
+    const [low, high] = [indptr[start], indptr[stop]];
+    const indices = this.#arrays.readIndices(low, high);
+    requireIndices(indices, this.nColumns, ...this.#where);
+    return {
+      n: stop - start,
+      nColumns: this.nColumns,
+      indptr: Int32Array.from(indptr.subarray(start, stop + 1), (value) => value - low),
+      indices,
+      values: this.#arrays.readValues(low, high),
+    };
+  }
+}
+
+/** A matrix whose columns are stored one after the other: rows are collected in passes over the whole file. */
+export class CscMatrix implements Matrix {
+  readonly n: number;
+  readonly nColumns: number;
+  readonly isFloat: boolean;
+  readonly isFlags: boolean;
+  readonly #arrays: SparseArrays;
+  readonly #where: [string, string];
+  #sizes: Int32Array | null = null;
+
+  constructor(group: Group, [n, nColumns]: [number, number], fileName: string) {
+    this.n = n;
+    this.nColumns = nColumns;
+    this.#arrays = new SparseArrays(group, nColumns, fileName);
+    this.#where = [fileName, group.path];
+    this.isFloat = isFloat(this.#arrays.data);
+    this.isFlags = isFlags(this.#arrays.data);
+  }
+
+  async read(ranges: [number, number][]): Promise<Rows[]> {
+    return ranges.map(([start, stop]) => this.#collect(start, stop));
+  }
+
+  async *parts(): AsyncGenerator<Rows> {
+    const sizes = this.#rowSizes();
+    for (let start = 0, stop; start < this.n; start = stop) {
+      let size = sizes[start];
+      for (stop = start + 1; stop < this.n && size + sizes[stop] <= PASS_VALUES; stop++) size += sizes[stop];
+      yield this.#collect(start, stop);
+    }
+  }
+
+  /** Return the number of values of each row. */
+  #rowSizes(): Int32Array {
+    if (this.#sizes) return this.#sizes;
+    const sizes = new Int32Array(this.n);
+    for (const [low, high] of this.#pieces()) {
+      const rows = this.#arrays.readIndices(low, high);
+      requireIndices(rows, this.n, ...this.#where);
+      for (let at = 0; at < rows.length; at++) sizes[rows[at]]++;
+    }
+    return (this.#sizes = sizes);
+  }
+
+  *#pieces(): Generator<[number, number]> {
+    const size = this.#arrays.indptr[this.nColumns];
+    for (let low = 0; low < size; low += PART_VALUES) yield [low, Math.min(low + PART_VALUES, size)];
+  }
+
+  /** Collect a range of rows in one pass over the matrix. */
+  #collect(start: number, stop: number): Rows {
+    const sizes = this.#rowSizes();
+    const indptr = new Int32Array(stop - start + 1);
+    for (let row = start; row < stop; row++) indptr[row - start + 1] = indptr[row - start] + sizes[row];
+    const next = indptr.slice();
+    const size = indptr[stop - start];
+    const indices = new Int32Array(size);
+    const values = this.#arrays.readValues(0, 0) instanceof Float32Array ? new Float32Array(size) : new Float64Array(size);
+    let column = 0;
+    for (const [low, high] of this.#pieces()) {
+      const rows = this.#arrays.readIndices(low, high);
+      const data = this.#arrays.readValues(low, high);
+      for (let at = low; at < high; at++) {
+        while (at >= this.#arrays.indptr[column + 1]) column++;
+        const row = rows[at - low];
+        if (row < start || row >= stop) continue;
+        const place = next[row - start]++;
+        indices[place] = column;
+        values[place] = data[at - low];
+      }
+    }
+    return { n: stop - start, nColumns: this.nColumns, indptr, indices, values };
+  }
+}
+
+/** A matrix that is stored as an array. */
+class DenseMatrix implements Matrix {
+  readonly n: number;
+  readonly nColumns: number;
+  readonly isFloat: boolean;
+  readonly isFlags: boolean;
+  readonly #dataset: Dataset;
+
+  constructor(dataset: Dataset, [n, nColumns]: [number, number], fileName: string) {
+    if (dataset.shape?.join() !== `${n},${nColumns}`) {
+      throw new EngineError(
+        "format",
+        `${dataset.path} in ${fileName} has shape (${dataset.shape?.join(", ")}) for ${grouped(n)} cells and ` +
+          `${grouped(nColumns)} features; the file is damaged, copy or export it again`,
+      );
+    }
+    this.n = n;
+    this.nColumns = nColumns;
+    this.isFloat = isFloat(dataset);
+    this.isFlags = isFlags(dataset);
+    this.#dataset = dataset;
+  }
+
+  async read(ranges: [number, number][]): Promise<Rows[]> {
+    return ranges.map(([start, stop]) => this.#rows(start, stop));
+  }
+
+  async *parts(): AsyncGenerator<Rows> {
+    const step = Math.max(1, Math.floor(PART_VALUES / this.nColumns));
+    for (let start = 0; start < this.n; start += step) yield this.#rows(start, Math.min(start + step, this.n));
+  }
+
+  #rows(start: number, stop: number): Rows {
+    const values = asNumbers(this.#dataset.slice([[start, stop], []]), this.#dataset.path);
+    return sparsified(values, stop - start, this.nColumns);
+  }
+}
