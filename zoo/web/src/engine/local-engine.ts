@@ -11,12 +11,13 @@ import type {
   SpaceSummary,
 } from "./engine";
 import { EngineError } from "./engine";
-import { type GeneTables, readGeneTables } from "./features/gene-aliases";
+import { GeneTables } from "./features/gene-aliases";
 import { openQueryFile } from "./formats/query-files";
 import type { QueryFile } from "./formats/query-file";
-import { type EncoderQuery, chooseModality, kindOfEncoder, prepareQuery, valuesOf } from "./projection/encoder-query";
+import { type EncoderQuery, chooseModality, kindOfEncoder, prepareQuery } from "./projection/encoder-query";
 import { readFeatureValues } from "./projection/feature-values";
 import { projectAll } from "./projection/projection";
+import { describeValues } from "./query/value-interpretation";
 import { Space } from "./space/space";
 import { summarizeSpace } from "./space/summary";
 
@@ -27,14 +28,14 @@ interface OpenQuery {
 
 export class LocalEngine implements Engine {
   #space: Space | null = null;
-  #tables: Promise<GeneTables> | null = null;
+  #tables: GeneTables | null = null;
   #query: OpenQuery | null = null;
   #isCancelled = false;
 
   async openSpace(source: SpaceSource): Promise<SpaceSummary> {
     this.#closeQuery();
-    this.#tables = null;
     this.#space = await Space.open(source);
+    this.#tables = new GeneTables(source);
     return summarizeSpace(this.#space);
   }
 
@@ -43,7 +44,7 @@ export class LocalEngine implements Engine {
     const space = this.#required;
     const modality = chooseModality(space, options.modality);
     const table = await space.table(space.manifest.encoders[modality]);
-    const tables = await (this.#tables ??= readGeneTables(space.source));
+    const tables = this.#tables!;
     const wanted = { modality, kind: kindOfEncoder(space, modality, table), ids: table.ids, tables };
     const file = await openQueryFile(files, wanted);
     try {
@@ -107,7 +108,7 @@ function summarizeQuery({ file, prepared }: OpenQuery): QuerySummary {
     modality: prepared.modality,
     columns: file.columns,
     layers: file.layers,
-    values: valuesOf(prepared),
+    values: describeValues(prepared.interpretation),
     matched: report.nMatched,
     measuredWeight: report.weight,
     missing,

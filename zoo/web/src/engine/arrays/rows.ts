@@ -25,6 +25,11 @@ export function sliceRows(rows: Rows, start: number, stop: number): Rows {
   };
 }
 
+/** Return the given rows, in that order. */
+export function rowsAt(rows: Rows, cells: number[]): Rows {
+  return concatenated(cells.map((cell) => sliceRows(rows, cell, cell + 1)));
+}
+
 /** Return the rows with other values. */
 export const withValues = (rows: Rows, values: Values): Rows => ({ ...rows, values });
 

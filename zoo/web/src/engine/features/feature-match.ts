@@ -30,17 +30,17 @@ export interface FeatureMatch {
 }
 
 /** Match the features of a query to an encoder's. */
-export function matchFeatures(
+export async function matchFeatures(
   frame: Frame,
   table: FeatureTable,
   record: EncoderRecord,
   organism: string,
   tables: GeneTables,
-): FeatureMatch {
+): Promise<FeatureMatch> {
   // Antibodies (the only values with CLR) have names of genes, but must not match by the aliases of genes.
   organism = record.preprocessing.clr ? "" : latinName(organism);
   const candidates = idCandidates(frame);
-  const lookup = new FeatureLookup(table, tables.get(organism) ?? null);
+  const lookup = new FeatureLookup(table, await tables.of(organism));
   let [source, hits] = bestCandidate(candidates, lookup, table);
   let [ids, dropped] = [candidates.get(source)!, NO_AFFIXES];
   let shortened = new Map<string, string[]>();
@@ -56,7 +56,7 @@ export function matchFeatures(
   const genes = lookup.genes !== null;
   const report = makeReport(hits, ids, table, { source, genes, dropped: describeAffixes(dropped) });
   if (report.weight < LOW_WEIGHT_FRACTION && organism && !lookup.intervals) {
-    const mismatch = findSpeciesMismatch([...candidates.values(), ...shortened.values()], organism, tables);
+    const mismatch = findSpeciesMismatch([...candidates.values(), ...shortened.values()], organism, await tables.all());
     if (mismatch) throw speciesMismatchError(mismatch, organism);
   }
   if (!report.nMatched || report.weight < record.min_matched - WEIGHT_TOLERANCE) {

@@ -47,15 +47,30 @@ export class GeneAliases {
   }
 }
 
-/** Gene tables of all species that have one, by the scientific name of the species. */
-export type GeneTables = ReadonlyMap<string, GeneAliases>;
+/** Gene tables by the scientific name of the species, each read when it is first needed. */
+export class GeneTables {
+  readonly #source: SpaceSource;
+  readonly #loaded = new Map<string, Promise<GeneAliases>>();
 
-/** Read the gene tables. */
-export async function readGeneTables(source: SpaceSource): Promise<GeneTables> {
-  const tables = Object.entries(TABLE_FILES).map(
-    async ([organism, file]) => [organism, new GeneAliases(await readGeneTable(source, file))] as const,
-  );
-  return new Map(await Promise.all(tables));
+  constructor(source: SpaceSource) {
+    this.#source = source;
+  }
+
+  /** Return the genes of a species; null for species without a table. */
+  async of(organism: string): Promise<GeneAliases | null> {
+    const file = TABLE_FILES[organism];
+    if (file === undefined) return null;
+    const known = this.#loaded.get(organism) ?? readGeneTable(this.#source, file).then((table) => new GeneAliases(table));
+    this.#loaded.set(organism, known);
+    return known;
+  }
+
+  /** Return the genes of all species that have a table. */
+  async all(): Promise<Map<string, GeneAliases>> {
+    const tables = new Map<string, GeneAliases>();
+    for (const organism of Object.keys(TABLE_FILES)) tables.set(organism, (await this.of(organism))!);
+    return tables;
+  }
 }
 
 /** Return the scientific name: `Homo sapiens` for `human` and for `homo sapiens`. */

@@ -1,6 +1,6 @@
 /** Recognize the genes of another species by name. */
 import { KNOWN_SPECIES, ensemblSpecies } from "./ensembl-ids";
-import type { GeneTables } from "./gene-aliases";
+import type { GeneAliases } from "./gene-aliases";
 
 const MIN_OTHER_FRACTION = 0.5;
 
@@ -11,7 +11,7 @@ export interface SpeciesMismatch {
 }
 
 /** Return the other species that a query's genes belong to; null if they may belong to the expected organism. */
-export function findSpeciesMismatch(candidates: string[][], organism: string, tables: GeneTables): SpeciesMismatch | null {
+export function findSpeciesMismatch(candidates: string[][], organism: string, tables: ReadonlyMap<string, GeneAliases>): SpeciesMismatch | null {
   if (!KNOWN_SPECIES.has(organism)) return null;
   const speciesOf = tables.has(organism) ? (name: string) => speciesOfName(name, tables) : ensemblSpecies;
   const species = candidates.map((names) => names.map(speciesOf));
@@ -31,7 +31,7 @@ function mostCommonOther(species: (string | null)[], organism: string): [string 
 }
 
 /** Return the only species with a gene of that name; null if no known species has one, or several do. */
-function speciesOfName(name: string, tables: GeneTables): string | null {
+function speciesOfName(name: string, tables: ReadonlyMap<string, GeneAliases>): string | null {
   const species = ensemblSpecies(name);
   if (species !== null) return species;
   const matches = [...tables].filter(([, genes]) => genes.has(name));

@@ -2,17 +2,19 @@
 import { columnView } from "../arrays/column-view";
 import type { Matrix } from "../arrays/rows";
 import { EngineError, type QueryOptions } from "../engine";
-import { describeSelection, type FeatureKind, kindOfFeatures, selectKind } from "../features/feature-kinds";
+import { type FeatureKind, describeSelection, kindOfFeatures, selectKind } from "../features/feature-kinds";
 import { type FeatureMatch, matchFeatures, matchNotes } from "../features/feature-match";
-import { takeRows } from "../features/frame";
+import { type Frame, takeRows } from "../features/frame";
 import type { GeneTables } from "../features/gene-aliases";
 import { repeatError, repeatWarning } from "../features/match-messages";
 import type { QueryFile } from "../formats/query-file";
-import { ValueInterpreter, describeValues } from "../query/value-interpretation";
+import { type FeatureSet, findFeatureSets, zeroFilled } from "../query/unmeasured";
+import { ValueInterpreter } from "../query/value-interpretation";
 import type { ValueInterpretation } from "../query/value-recognition";
 import type { FeatureTable } from "../space/feature-table";
 import type { EncoderRecord } from "../space/manifest";
 import type { Space } from "../space/space";
+import { grouped, percent } from "../text";
 
 export interface EncoderQuery {
   modality: string;
@@ -22,7 +24,10 @@ export interface EncoderQuery {
   matrix: Matrix;
   /** Ids of the columns, from where they match best. */
   ids: string[];
+  /** Match of the columns. */
   match: FeatureMatch;
+  /** Match of each set of features, by its key, if cells measured different ones; empty otherwise. */
+  matches: Map<string, FeatureMatch>;
   interpreter: ValueInterpreter;
   interpretation: ValueInterpretation;
   notes: string[];
@@ -50,23 +55,86 @@ export async function prepareQuery(space: Space, file: QueryFile, tables: GeneTa
   const table = await space.table(record);
   const { organism } = space.manifest;
   if (file.nCells === 0) throw new EngineError("query", "the query has no cells; at least one is needed");
-  const whole = file.matrix(options.layer);
   const frame = file.frame(options.layer);
   const selection = selectKind(frame, kindOfEncoder(space, modality, table), table.ids, organism);
   const own = takeRows(frame, selection.columns);
-  const matrix = columnView(whole, selection.columns);
-  const match = matchFeatures(own, table, record, organism, tables);
+  const selected = columnView(file.matrix(options.layer), selection.columns);
+  const isAmount = !["levels", "numbers"].includes(record.preprocessing.values); // in others, NaN is a value
+  const sets = isAmount ? await findFeatureSets(selected, own.names) : [];
+  const matchOf = (part: Frame): Promise<FeatureMatch> => matchFeatures(part, table, record, organism, tables);
+
+  const everMeasured = own.names.map((_, column) => !sets.length || sets.some(({ measured }) => measured[column]));
+  const columns = Int32Array.from(everMeasured.keys()).filter((column) => everMeasured[column]);
+  const measured = takeRows(own, columns);
+  const match = await matchOf(measured);
+  const matches = sets.length > 1 ? await matchSets(sets, own, matchOf) : new Map<string, FeatureMatch>();
+  const matrix = matches.size ? selected : columnView(selected, columns);
+
   const interpreter = new ValueInterpreter(record.preprocessing, file.notedBase);
-  const interpretation = await interpreter.interpret(matrix);
-  const { report } = match;
-  if (report.summed.length && !["counts", "presence"].includes(interpretation.kind)) {
-    throw repeatError(report, interpretation.kind);
+  const interpretation = await interpreter.interpret(matches.size ? zeroFilled(matrix) : matrix);
+  for (const { report } of [match, ...matches.values()]) {
+    if (report.summed.length && !["counts", "presence"].includes(interpretation.kind)) {
+      throw repeatError(report, interpretation.kind);
+    }
   }
-  const ids = own.columns.find(({ name }) => name === report.source)?.texts ?? own.names;
-  const leftOut = selection.leftOut.length ? [describeSelection(selection)] : [];
-  const notes = [...file.notes, ...leftOut, ...matchNotes(match), repeatWarning(report)].filter(Boolean);
-  return { modality, record, table, matrix, ids, match, interpreter, interpretation, notes };
+  const ids = (matches.size ? own : measured).columns.find(({ name }) => name === match.report.source)?.texts;
+  const nAbsent = own.names.length - columns.length;
+  const notes = [
+    ...file.notes,
+    selection.leftOut.length ? describeSelection(selection) : "",
+    nAbsent ? `${grouped(nAbsent)} features are NaN in all cells and count as not measured` : "",
+    ...matchNotes(match),
+    repeatWarning(match.report),
+    matches.size ? setsNote(matches) : "",
+  ].filter(Boolean);
+  return {
+    modality,
+    record,
+    table,
+    matrix,
+    ids: ids ?? (matches.size ? own : measured).names,
+    match,
+    matches,
+    interpreter,
+    interpretation,
+    notes,
+  };
 }
 
-/** Describe what the values were taken for. */
-export const valuesOf = ({ interpretation }: EncoderQuery): string => describeValues(interpretation);
+/** Match each of the sets of features that cells measured; the targets count all columns. */
+async function matchSets(
+  sets: FeatureSet[],
+  frame: Frame,
+  matchOf: (part: Frame) => Promise<FeatureMatch>,
+): Promise<Map<string, FeatureMatch>> {
+  const matches = new Map<string, FeatureMatch>();
+  for (const { key, measured } of sets) {
+    const columns = Int32Array.from(measured.keys()).filter((column) => measured[column] === 1);
+    try {
+      const match = await matchOf(takeRows(frame, columns));
+      const target = new Int32Array(measured.length).fill(-1);
+      columns.forEach((column, index) => (target[column] = match.target[index]));
+      matches.set(key, { ...match, target });
+    } catch (error) {
+      const nMissing = measured.length - columns.length;
+      throw new EngineError(
+        "features",
+        `some cells, in which ${grouped(nMissing)} features are NaN, cannot be projected: ${(error as Error).message}; or ` +
+          "drop these cells",
+      );
+    }
+  }
+  return matches;
+}
+
+function setsNote(matches: Map<string, FeatureMatch>): string {
+  const least = Math.min(...[...matches.values()].map(({ report }) => report.weight));
+  return (
+    `cells measured ${grouped(matches.size)} different sets of features, by their NaN, with at least ${percent(least, 1)} of ` +
+    "the encoder's feature weight; each set is projected with its own features"
+  );
+}
+
+/** Return the match of the cells that measured least. */
+export const poorestMatch = ({ match, matches }: EncoderQuery): FeatureMatch =>
+  [...matches.values()].reduce((a, b) => (b.report.weight < a.report.weight ? b : a), [...matches.values()][0] ?? match);

@@ -6,7 +6,7 @@ import { Reinterpretation } from "../query/value-interpretation";
 import type { ValueInterpretation } from "../query/value-recognition";
 import type { Space } from "../space/space";
 import { grouped } from "../text";
-import type { EncoderQuery } from "./encoder-query";
+import { type EncoderQuery, poorestMatch } from "./encoder-query";
 import { describeExpectedAccuracy } from "./expected-accuracy";
 import { type Projected, Projector } from "./projector";
 
@@ -47,7 +47,7 @@ async function projectOnce(
   for await (const rows of query.matrix.parts()) {
     for (const batch of batchesOf(rows)) {
       if (isCancelled()) throw new EngineError("cancelled", "the projection was stopped");
-      collected.add(await projector.project(batch, interpretation));
+      collected.add(batch.n, await projector.project(batch, interpretation));
       progress({ done: collected.n, total });
       await nextTask();
     }
@@ -96,24 +96,27 @@ class CollectedResults {
     this.#detected = new Int32Array(total);
   }
 
-  add({ columns, similarity, map, embedding, detected, totals }: Projected): void {
-    const start = this.n;
-    columns.forEach(({ labels, nearest, confidence }, index) => {
-      this.#columns[index].labels.set(labels, start);
-      this.#columns[index].nearest.set(nearest, start);
-      this.#columns[index].confidence.set(confidence, start);
-    });
-    this.#similarity.set(similarity, start);
-    this.#map.set(map, 2 * start);
-    this.#embedding.set(embedding, (embedding.length / detected.length) * start);
-    this.#detected.set(detected, start);
-    this.#nEmpty += totals.filter((each) => each === 0).length;
-    this.n += detected.length;
+  /** Add the results of the next `n` cells. */
+  add(n: number, parts: Projected[]): void {
+    for (const part of parts) {
+      const place = (row: number): number => this.n + (part.cells ? part.cells[row] : row);
+      part.columns.forEach(({ labels, nearest, confidence }, index) => {
+        const column = this.#columns[index];
+        scatter(labels, column.labels, 1, place);
+        scatter(nearest, column.nearest, 1, place);
+        scatter(confidence, column.confidence, 1, place);
+      });
+      scatter(part.similarity, this.#similarity, 1, place);
+      scatter(part.map, this.#map, 2, place);
+      scatter(part.embedding, this.#embedding, part.embedding.length / part.totals.length, place);
+      scatter(part.detected, this.#detected, 1, place);
+      this.#nEmpty += part.totals.filter((each) => each === 0).length;
+    }
+    this.n += n;
   }
 
   finish(query: EncoderQuery, interpretation: ValueInterpretation): Results {
-    const { match, record } = query;
-    const { nMatched, nFeatures, weight } = match.report;
+    const { nMatched, nFeatures, weight } = poorestMatch(query).report;
     const isAmount = interpretation.kind !== "levels" && interpretation.kind !== "numbers";
     const empty =
       this.#nEmpty && isAmount
@@ -124,7 +127,7 @@ class CollectedResults {
       similarity: this.#similarity,
       map: this.#map,
       embedding: this.#embedding,
-      expectedAccuracy: describeExpectedAccuracy(record, this.#medianDetected(), nMatched / nFeatures, weight),
+      expectedAccuracy: describeExpectedAccuracy(query.record, this.#medianDetected(), nMatched / nFeatures, weight),
       notes: [...empty, ...interpretation.remarks],
     };
   }
@@ -133,5 +136,13 @@ class CollectedResults {
   #medianDetected(): number {
     const ordered = this.#detected.toSorted();
     return ordered[Math.max(0, Math.ceil(this.n / 2) - 1)] ?? 0;
+  }
+}
+
+/** Copy the rows of an array, each of so many values, to their places in another. */
+function scatter(from: Float32Array | Int32Array, to: Float32Array | Int32Array, width: number, place: (row: number) => number): void {
+  for (let row = 0; row * width < from.length; row++) {
+    const start = place(row) * width;
+    for (let at = 0; at < width; at++) to[start + at] = from[row * width + at];
   }
 }
