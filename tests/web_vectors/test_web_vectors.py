@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from vectors import VECTORS, Vector, array, open_packaged
+
+from web_vectors import VECTORS, Vector, array, open_packaged
 
 MAX_BYTES = 1_000_000
 

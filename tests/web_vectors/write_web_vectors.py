@@ -1,9 +1,10 @@
-"""Write the test vectors of the web page anew: python tests/web_vectors/write_vectors.py."""
+"""Write the test vectors of the web page anew: python tests/web_vectors/write_web_vectors.py."""
 
 from functools import cache
 
-from cases import vectors
-from vectors import VECTORS, open_packaged
+from vector_queries import vectors
+
+from web_vectors import VECTORS, open_packaged
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Test vectors of the web page: queries, and what this runtime gives for them.
 
-A vector is a file ``NAME.json.gz``. Arrays are the base64 of their little-endian values: ``int32`` for indices and codes
+A vector is a file ``NAME.json.gz``. Arrays are base64 of little-endian values: ``int32`` for indices and codes
 of labels (-1: unknown), ``float32`` for all others.
 """
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from simulated_cells import simulated_counts
-from vectors import SPACES, Vector, open_packaged
 
 from smile_runtime.features import load_gene_aliases
+from web_vectors import SPACES, Vector, open_packaged
 
 N_CELLS = 40
 N_CASE_CELLS = 16
