@@ -23,10 +23,8 @@ export function plural(value: number, noun: string): string {
   return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 }
 
-/** Return a sentence: with a capital letter and a full stop. */
+/** Return a sentence: with a capital letter, unless it starts with the name of a file or a feature, and a full stop. */
 export function sentence(text: string): string {
-  const trimmed = text.trim();
-  if (trimmed === "") return "";
-  const capital = trimmed[0].toUpperCase() + trimmed.slice(1);
-  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+  const capital = text.trim().replace(/^[a-z]+(?=[\s,;:]|$)/, (word) => word[0].toUpperCase() + word.slice(1));
+  return capital === "" || /[.!?]$/.test(capital) ? capital : `${capital}.`;
 }
