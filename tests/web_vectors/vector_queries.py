@@ -14,6 +14,7 @@ from web_vectors import SPACES, Vector, open_packaged
 N_CELLS = 40
 N_CASE_CELLS = 16
 N_OTHER_GENES = 8000
+N_HEAVIEST = 150
 Case = Callable[[anndata.AnnData], anndata.AnnData]
 
 
@@ -23,7 +24,12 @@ def vectors() -> Iterator[Vector]:
         name = path.parent.name
         yield Vector(name, name, cells_of(name, N_CELLS))
     for case in CASES:
-        yield Vector(f"case-{case.__name__.replace('_', '-')}", "pbmc", case(cells_of("pbmc", N_CASE_CELLS)))
+        yield Vector(name_of(case), "pbmc", case(cells_of("pbmc", N_CASE_CELLS)))
+
+
+def name_of(case: Case) -> str:
+    """Return the name of the vector of a case."""
+    return f"case-{case.__name__.replace('_', '-')}"
 
 
 def cells_of(name: str, n_cells: int) -> anndata.AnnData:
@@ -38,6 +44,17 @@ def cells_of(name: str, n_cells: int) -> anndata.AnnData:
 def missing_features(adata: anndata.AnnData) -> anndata.AnnData:
     """Drop a random half of the features."""
     return adata[:, np.random.default_rng(1).random(adata.n_vars) < 0.5].copy()
+
+
+def heaviest_features(adata: anndata.AnnData) -> anndata.AnnData:
+    """Keep the heaviest features, with their Ensembl ids: a query that `query_files` writes in several formats."""
+    (encoder,) = open_packaged("pbmc").encoders.values()
+    few = adata[:, np.sort(np.argsort(-encoder.features.weight)[:N_HEAVIEST])].copy()
+    genes = load_gene_aliases("Homo sapiens")
+    assert genes is not None
+    known = genes.by_current_name
+    few.var["gene_ids"] = [known[name].ensembl if name in known else "" for name in few.var_names]
+    return few
 
 
 def former_names(adata: anndata.AnnData) -> anndata.AnnData:
@@ -193,6 +210,7 @@ def unmeasured_in_a_batch(adata: anndata.AnnData) -> anndata.AnnData:
 
 
 CASES: tuple[Case, ...] = (
+    heaviest_features,
     missing_features,
     former_names,
     ensembl_ids,

@@ -1,8 +1,9 @@
-"""Write the test vectors of the web page anew: python tests/web_vectors/write_web_vectors.py."""
+"""Write the test vectors and query files of the web page anew: python tests/web_vectors/write_web_vectors.py."""
 
 from functools import cache
 
-from vector_queries import vectors
+from query_files import write_query_files
+from vector_queries import heaviest_features, name_of, vectors
 
 from web_vectors import VECTORS, open_packaged
 
@@ -15,6 +16,8 @@ def main() -> None:
     for vector in vectors():
         vector.write(opened(vector.space))
         written.add(vector.path)
+        if vector.name == name_of(heaviest_features):
+            write_query_files(vector.adata)
     for path in set(VECTORS.glob("*.json.gz")) - written:
         path.unlink()
 

@@ -3,7 +3,7 @@ import type { Matrix } from "../arrays/rows";
 import { EngineError, type ObsColumn } from "../engine";
 import type { Frame } from "../features/frame";
 import { quoted } from "../text";
-import { type Group, type OpenHdf5, asNumbers, groupOf, requireDataset, textsOf, unreadable } from "./hdf5";
+import { type Group, type OpenHdf5, asNumbers, groupOf, reading, requireDataset, textsOf } from "./hdf5";
 import type { QueryFile } from "./query-file";
 import { CsrMatrix } from "./stored-matrix";
 import { uniqueFeatures, uniqueNames } from "./unique-names";
@@ -41,18 +41,14 @@ export class CellRangerFile implements QueryFile {
     this.name = name;
     this.#file = file;
     this.#group = group;
-    try {
-      const [nFeatures, nCells] = asNumbers(requireDataset(group, "shape").value, "shape");
-      this.nCells = nCells;
-      this.#frame = readFeatures(group);
-      this.#matrix = new CsrMatrix(group, [nCells, nFeatures], name); // the columns that are stored are its rows
-    } catch (error) {
-      throw unreadable(name, error);
-    }
+    const [nFeatures, nCells] = reading(name, () => asNumbers(requireDataset(group, "shape").value, "shape"));
+    this.nCells = nCells;
+    this.#frame = reading(name, () => readFeatures(group));
+    this.#matrix = reading(name, () => new CsrMatrix(group, [nCells, nFeatures], name)); // the stored columns are its rows
   }
 
   cellNames(): string[] {
-    return uniqueNames(textsOf(requireDataset(this.#group, "barcodes")));
+    return reading(this.name, () => uniqueNames(textsOf(requireDataset(this.#group, "barcodes"))));
   }
 
   obsColumn(name: string): ObsColumn {

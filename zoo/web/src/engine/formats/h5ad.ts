@@ -3,7 +3,7 @@ import type { Matrix } from "../arrays/rows";
 import { EngineError, type ObsColumn } from "../engine";
 import type { Frame } from "../features/frame";
 import { grouped, quoted } from "../text";
-import { type Dataset, type Group, type OpenHdf5, datasetOf, groupOf, unreadable } from "./hdf5";
+import { type Dataset, type Group, type OpenHdf5, datasetOf, groupOf, reading, unreadable } from "./hdf5";
 import type { QueryFile } from "./query-file";
 import { lengthOf, namesOf, readCategories, readFrame, textColumns } from "./stored-frame";
 import { openMatrix } from "./stored-matrix";
@@ -30,14 +30,14 @@ export class H5adFile implements QueryFile {
     const obs = groupOf(table, "obs");
     if (!obs || !groupOf(table, "var")) throw unreadable(name, "it has no table of cells, or one of anndata before 0.7");
     this.#obs = obs;
-    this.nCells = this.#reading(() => lengthOf(obs));
-    this.columns = this.#reading(() => textColumns(obs));
+    this.nCells = reading(name, () => lengthOf(obs));
+    this.columns = reading(name, () => textColumns(obs));
     this.layers = [...(groupOf(table, "layers")?.keys() ?? []), ...(this.#raw ? [RAW] : [])];
     this.notedBase = notedBase(table);
   }
 
   cellNames(): string[] {
-    return this.#reading(() => namesOf(this.#obs));
+    return reading(this.name, () => namesOf(this.#obs));
   }
 
   obsColumn(name: string): ObsColumn {
@@ -45,12 +45,12 @@ export class H5adFile implements QueryFile {
       const known = this.columns.map(quoted).join(", ") || "none";
       throw new EngineError("query", `the query has no column ${quoted(name)} in obs; its columns are: ${known}`);
     }
-    return this.#reading(() => readCategories(this.#obs, name));
+    return reading(this.name, () => readCategories(this.#obs, name));
   }
 
   frame(layer: string | undefined): Frame {
     const parent = this.#isRaw(layer) ? this.#raw! : this.#table;
-    return this.#reading(() => readFrame(groupOf(parent, "var")!));
+    return reading(this.name, () => readFrame(groupOf(parent, "var")!));
   }
 
   matrix(layer: string | undefined): Matrix {
@@ -72,7 +72,7 @@ export class H5adFile implements QueryFile {
         `the query has no X; choose the matrix that holds the values. Its layers are: ${layers}`,
       );
     }
-    const nColumns = this.#reading(() => lengthOf(groupOf(isRaw ? this.#raw! : this.#table, "var")!));
+    const nColumns = reading(this.name, () => lengthOf(groupOf(isRaw ? this.#raw! : this.#table, "var")!));
     const shape = stored.attrs["shape"]?.value ?? stored.attrs["h5sparse_shape"]?.value;
     if (shape && Array.from(shape as ArrayLike<bigint | number>, Number).join() !== `${this.nCells},${nColumns}`) {
       throw new EngineError(
@@ -81,7 +81,7 @@ export class H5adFile implements QueryFile {
           `${grouped(this.nCells)} cells and ${grouped(nColumns)} features; the file is damaged, copy or export it again`,
       );
     }
-    return this.#reading(() => openMatrix(stored, [this.nCells, nColumns], this.name));
+    return reading(this.name, () => openMatrix(stored, [this.nCells, nColumns], this.name));
   }
 
   close(): void {
@@ -95,15 +95,6 @@ export class H5adFile implements QueryFile {
 
   #isRaw(layer: string | undefined): boolean {
     return layer === RAW && this.#raw !== null && !groupOf(this.#table, "layers")?.keys().includes(RAW);
-  }
-
-  /** Turn any error of a read into one for the reader of the page. */
-  #reading<T>(read: () => T): T {
-    try {
-      return read();
-    } catch (error) {
-      throw unreadable(this.name, error);
-    }
   }
 }
 

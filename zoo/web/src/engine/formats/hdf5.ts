@@ -18,6 +18,7 @@ const FILTER_NAMES: Record<number, string> = {
   32026: "blosc2",
 };
 let nMounted = 0;
+let library: Promise<typeof import("h5wasm")> | undefined;
 
 export interface OpenHdf5 {
   root: Hdf5File;
@@ -26,8 +27,8 @@ export interface OpenHdf5 {
 
 /** Open a file without reading it; where there is no FileReaderSync, as in Node, it is copied into memory. */
 export async function openHdf5(file: File): Promise<OpenHdf5> {
-  const { default: h5wasm } = await import("h5wasm");
-  const { FS } = await h5wasm.ready;
+  const h5wasm = await (library ??= load());
+  const FS = h5wasm.FS!;
   const folder = `/query${nMounted++}`;
   FS.mkdir(folder);
   const isMounted = "FileReaderSync" in globalThis;
@@ -45,7 +46,7 @@ export async function openHdf5(file: File): Promise<OpenHdf5> {
   let root: Hdf5File;
   try {
     root = new h5wasm.File(`${folder}/file`, "r");
-    root.keys();
+    requireFilters(root, file.name);
   } catch (error) {
     release();
     throw unreadable(file.name, error);
@@ -59,6 +60,19 @@ export async function openHdf5(file: File): Promise<OpenHdf5> {
   };
 }
 
+/** Load h5wasm, and let it report failed reads, whose values would be those of unset memory. */
+async function load(): Promise<typeof import("h5wasm")> {
+  const h5wasm = await import("h5wasm");
+  const module = (await h5wasm.ready) as unknown as { get_dataset_data: (...given: unknown[]) => number };
+  const read = module.get_dataset_data;
+  module.get_dataset_data = (...given) => {
+    const status = read(...given);
+    if (status < 0) throw new Error(`the values of ${String(given[1])} are damaged`);
+    return status;
+  };
+  return h5wasm;
+}
+
 /** Return the error for a file that cannot be read. */
 export function unreadable(name: string, error: unknown): EngineError {
   if (error instanceof EngineError) return error;
@@ -68,6 +82,15 @@ export function unreadable(name: string, error: unknown): EngineError {
     `${name} cannot be read as HDF5: ${reason}; it is truncated, damaged, in another format, or from a later anndata: ` +
       "copy or export it again",
   );
+}
+
+/** Return what a function reads; its errors become those of an unreadable file. */
+export function reading<T>(fileName: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw unreadable(fileName, error);
+  }
 }
 
 /** Return a group; null if it is missing. */
@@ -99,16 +122,19 @@ export function textAttribute({ attrs }: Group | Dataset, name: string): string 
   return typeof value === "string" ? value : "";
 }
 
-/** Throw if a dataset is compressed in a way that h5wasm cannot read. */
-export function requireFilters(dataset: Dataset, fileName: string): void {
-  const other = dataset.filters.find(({ id }) => !READABLE_FILTERS.has(id));
-  if (!other) return;
-  const name = FILTER_NAMES[other.id] ?? `filter ${other.id}`;
-  throw new EngineError(
-    "format",
-    `${fileName} is compressed with ${name}, which this page cannot read; write it again with ` +
-      "adata.write_h5ad(path, compression='gzip'), or project it with the smile-zoo command",
-  );
+/** Throw if a dataset of a file is compressed in a way that h5wasm cannot read. */
+function requireFilters(root: Hdf5File, fileName: string): void {
+  for (const path of root.paths()) {
+    const found = root.get(path) as Group | Dataset | null;
+    const other = found?.type === "Dataset" && (found as Dataset).filters.find(({ id }) => !READABLE_FILTERS.has(id));
+    if (!other) continue;
+    const name = FILTER_NAMES[other.id] ?? `filter ${other.id}`;
+    throw new EngineError(
+      "format",
+      `${fileName} is compressed with ${name}, which this page cannot read; write it again with ` +
+        "adata.write_h5ad(path, compression='gzip'), or project it with the smile-zoo command",
+    );
+  }
 }
 
 /** Return numbers of a part of a one-dimensional dataset. */

@@ -2,7 +2,7 @@
 import { type Matrix, type Rows, sparsified } from "../arrays/rows";
 import { EngineError } from "../engine";
 import { grouped, quoted } from "../text";
-import { type Dataset, type Group, asNumbers, numbersOf, requireDataset, requireFilters, textAttribute } from "./hdf5";
+import { type Dataset, type Group, asNumbers, numbersOf, reading, requireDataset, textAttribute } from "./hdf5";
 
 const PART_VALUES = 2_000_000; // 16 MB of values and indices
 const PASS_VALUES = 16_000_000; // of a CSC matrix transposed together: 128 MB
@@ -10,7 +10,6 @@ const PASS_VALUES = 16_000_000; // of a CSC matrix transposed together: 128 MB
 /** Open a stored matrix, (n, n_columns). */
 export function openMatrix(stored: Group | Dataset, shape: [number, number], fileName: string): Matrix {
   if (stored.type === "Dataset") {
-    requireFilters(stored as Dataset, fileName);
     return new DenseMatrix(stored as Dataset, shape, fileName);
   }
   const group = stored as Group;
@@ -29,11 +28,12 @@ class SparseArrays {
   readonly data: Dataset;
   readonly indices: Dataset;
   readonly indptr: Float64Array;
+  readonly #fileName: string;
 
   constructor(group: Group, nMajor: number, fileName: string) {
+    this.#fileName = fileName;
     this.data = requireDataset(group, "data");
     this.indices = requireDataset(group, "indices");
-    for (const dataset of [this.data, this.indices]) requireFilters(dataset, fileName);
     this.indptr = Float64Array.from(asNumbers(requireDataset(group, "indptr").value, `${group.path}/indptr`));
     const size = Math.min(this.data.shape![0], this.indices.shape![0]);
     const ascends = this.indptr.every((value, at) => at === 0 || value >= this.indptr[at - 1]);
@@ -43,12 +43,12 @@ class SparseArrays {
   }
 
   readValues(start: number, stop: number): Float32Array | Float64Array {
-    const values = numbersOf(this.data, start, stop);
+    const values = reading(this.#fileName, () => numbersOf(this.data, start, stop));
     return values instanceof Int32Array ? Float64Array.from(values) : values;
   }
 
   readIndices(start: number, stop: number): Int32Array {
-    const indices = numbersOf(this.indices, start, stop);
+    const indices = reading(this.#fileName, () => numbersOf(this.indices, start, stop));
     return indices instanceof Int32Array ? indices : Int32Array.from(indices);
   }
 }
@@ -191,6 +191,7 @@ class DenseMatrix implements Matrix {
   readonly isFloat: boolean;
   readonly isFlags: boolean;
   readonly #dataset: Dataset;
+  readonly #fileName: string;
 
   constructor(dataset: Dataset, [n, nColumns]: [number, number], fileName: string) {
     if (dataset.shape?.join() !== `${n},${nColumns}`) {
@@ -205,6 +206,7 @@ class DenseMatrix implements Matrix {
     this.isFloat = isFloat(dataset);
     this.isFlags = isFlags(dataset);
     this.#dataset = dataset;
+    this.#fileName = fileName;
   }
 
   async read(ranges: [number, number][]): Promise<Rows[]> {
@@ -217,7 +219,8 @@ class DenseMatrix implements Matrix {
   }
 
   #rows(start: number, stop: number): Rows {
-    const values = asNumbers(this.#dataset.slice([[start, stop], []]), this.#dataset.path);
+    const { path } = this.#dataset;
+    const values = reading(this.#fileName, () => asNumbers(this.#dataset.slice([[start, stop], []]), path));
     return sparsified(values, stop - start, this.nColumns);
   }
 }

@@ -14,7 +14,7 @@ import type { ValueInterpretation } from "../query/value-recognition";
 import type { FeatureTable } from "../space/feature-table";
 import type { EncoderRecord } from "../space/manifest";
 import type { Space } from "../space/space";
-import { grouped, percent } from "../text";
+import { grouped, percent, quoted } from "../text";
 
 export interface EncoderQuery {
   modality: string;
@@ -71,7 +71,7 @@ export async function prepareQuery(space: Space, file: QueryFile, tables: GeneTa
   const matrix = matches.size ? selected : columnView(selected, columns);
 
   const interpreter = new ValueInterpreter(record.preprocessing, file.notedBase);
-  const interpretation = await interpreter.interpret(matches.size ? zeroFilled(matrix) : matrix);
+  const interpretation = await interpretValues(interpreter, matches.size ? zeroFilled(matrix) : matrix, file, options.layer);
   for (const { report } of [match, ...matches.values()]) {
     if (report.summed.length && !["counts", "presence"].includes(interpretation.kind)) {
       throw repeatError(report, interpretation.kind);
@@ -99,6 +99,40 @@ export async function prepareQuery(space: Space, file: QueryFile, tables: GeneTa
     interpretation,
     notes,
   };
+}
+
+/** Interpret the values of a matrix; an error names other matrices of the file that would work. */
+async function interpretValues(
+  interpreter: ValueInterpreter,
+  matrix: Matrix,
+  file: QueryFile,
+  rejected: string | undefined,
+): Promise<ValueInterpretation> {
+  try {
+    return await interpreter.interpret(matrix);
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== "values") throw error;
+    const usable: [string, ValueInterpretation][] = [];
+    for (const layer of [...file.layers, undefined]) {
+      if (layer === rejected) continue;
+      const name = layer === undefined ? "X" : layer === "raw" ? layer : `the layer ${quoted(layer)}`;
+      const found = await tried(() => interpreter.interpret(file.matrix(layer)));
+      if (found) usable.push([name, found]);
+    }
+    const sure = usable.filter(([, { remarks }]) => !remarks.length);
+    const kinds = (sure.length ? sure : usable).map(([name, { kind }]) => `${name} holds ${kind}`).join("; ");
+    throw kinds ? new EngineError("values", `${error.message}. In this query ${kinds}`) : error;
+  }
+}
+
+/** Return a result, or null if the query is refused. */
+async function tried<T>(attempt: () => Promise<T>): Promise<T | null> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (error instanceof EngineError) return null;
+    throw error;
+  }
 }
 
 /** Match each of the sets of features that cells measured; the targets count all columns. */
