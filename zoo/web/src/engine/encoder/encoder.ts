@@ -6,7 +6,7 @@ import type { Space } from "../space/space";
 import { floats, readTensors } from "../space/tensors";
 import { FirstLayer } from "./first-layer";
 import { readOnnxGraph } from "./onnx-graph";
-import { SessionTrunk, openSession } from "./onnx-runtime";
+import { GraphSession, SessionTrunk } from "./onnx-runtime";
 import { Preprocessing } from "./preprocessing";
 import { PlainTrunk, type Trunk } from "./trunk";
 
@@ -39,7 +39,7 @@ const ortFolder = ({ source }: Space): string | undefined => ("url" in source ? 
 async function openTrunk(content: Uint8Array, width: number, folder: string | undefined): Promise<Trunk> {
   const graph = readOnnxGraph(content);
   if (PlainTrunk.takes(graph)) return new PlainTrunk(graph, width);
-  return new SessionTrunk(...(await openSession(content, folder)), width);
+  return new SessionTrunk(await GraphSession.open(content, folder));
 }
 
 /** Takes rows as they are: the first layer in float64, the trunk behind it. */
@@ -57,7 +57,7 @@ class SparseEncoder implements Encoder {
 }
 
 async function openWholeGraph(space: Space, record: EncoderRecord, table: FeatureTable, measured: Uint8Array): Promise<Encoder> {
-  const [runtime, session] = await openSession(await space.read(record.graph), ortFolder(space));
+  const session = await GraphSession.open(await space.read(record.graph), ortFolder(space));
   const empty = Float32Array.from(measured, (each) => (each ? 0 : NaN));
   const nFeatures = table.ids.length;
   return {
@@ -69,12 +69,8 @@ async function openWholeGraph(space: Space, record: EncoderRecord, table: Featur
           dense[row * nFeatures + rows.indices[at]] = rows.values[at];
         }
       }
-      const inputs = {
-        X: new runtime.Tensor("float32", dense, [rows.n, nFeatures]),
-        size_factor: new runtime.Tensor("float32", sizeFactor, [rows.n, 1]),
-      };
-      const { embedding } = await session.run(inputs, ["embedding"]);
-      return { embedding: embedding.data as Float32Array, components: new Float64Array(0) };
+      const embedding = await session.embed({ X: dense, size_factor: sizeFactor }, rows.n);
+      return { embedding, components: new Float64Array(0) };
     },
   };
 }

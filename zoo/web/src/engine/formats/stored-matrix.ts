@@ -1,11 +1,11 @@
 /** Matrices in HDF5 files, read in parts of rows: CSR, CSC and dense. */
-import { type Matrix, type Rows, sparsified } from "../arrays/rows";
+import { type Matrix, type Rows, sliceRows, sparsified } from "../arrays/rows";
 import { EngineError } from "../engine";
 import { grouped, quoted } from "../text";
 import { type Dataset, type Group, asNumbers, numbersOf, reading, requireDataset, textAttribute } from "./hdf5";
 
 const PART_VALUES = 2_000_000; // 16 MB of values and indices
-const PASS_VALUES = 16_000_000; // of a CSC matrix transposed together: 128 MB
+const PASS_VALUES = 48_000_000; // of a CSC matrix transposed together: 384 MB of float32 values and indices
 
 /** Open a stored matrix, (n, n_columns). */
 export function openMatrix(stored: Group | Dataset, shape: [number, number], fileName: string): Matrix {
@@ -129,7 +129,9 @@ export class CscMatrix implements Matrix {
   }
 
   async read(ranges: [number, number][]): Promise<Rows[]> {
-    return ranges.map(([start, stop]) => this.#collect(start, stop));
+    const rows = this.#collect(ranges);
+    let first = 0;
+    return ranges.map(([start, stop]) => sliceRows(rows, first, (first += stop - start)));
   }
 
   async *parts(): AsyncGenerator<Rows> {
@@ -137,7 +139,7 @@ export class CscMatrix implements Matrix {
     for (let start = 0, stop; start < this.n; start = stop) {
       let size = sizes[start];
       for (stop = start + 1; stop < this.n && size + sizes[stop] <= PASS_VALUES; stop++) size += sizes[stop];
-      yield this.#collect(start, stop);
+      yield this.#collect([[start, stop]]);
     }
   }
 
@@ -158,29 +160,35 @@ export class CscMatrix implements Matrix {
     for (let low = 0; low < size; low += PART_VALUES) yield [low, Math.min(low + PART_VALUES, size)];
   }
 
-  /** Collect a range of rows in one pass over the matrix. */
-  #collect(start: number, stop: number): Rows {
+  /** Collect ranges of rows, one after the other, in one pass over the matrix. */
+  #collect(ranges: [number, number][]): Rows {
     const sizes = this.#rowSizes();
-    const indptr = new Int32Array(stop - start + 1);
-    for (let row = start; row < stop; row++) indptr[row - start + 1] = indptr[row - start] + sizes[row];
-    const next = indptr.slice();
-    const size = indptr[stop - start];
-    const indices = new Int32Array(size);
-    const values = this.#arrays.readValues(0, 0) instanceof Float32Array ? new Float32Array(size) : new Float64Array(size);
+    const n = ranges.reduce((sum, [start, stop]) => sum + stop - start, 0);
+    const indptr = new Int32Array(n + 1);
+    const next = new Int32Array(this.n).fill(-1); // place of the next value of each row; -1 for rows outside
+    let row = 0;
+    for (const [start, stop] of ranges) {
+      for (let each = start; each < stop; each++, row++) {
+        next[each] = indptr[row];
+        indptr[row + 1] = indptr[row] + sizes[each];
+      }
+    }
+    const indices = new Int32Array(indptr[n]);
+    const values = this.#arrays.readValues(0, 0) instanceof Float32Array ? new Float32Array(indptr[n]) : new Float64Array(indptr[n]);
     let column = 0;
     for (const [low, high] of this.#pieces()) {
       const rows = this.#arrays.readIndices(low, high);
       const data = this.#arrays.readValues(low, high);
       for (let at = low; at < high; at++) {
         while (at >= this.#arrays.indptr[column + 1]) column++;
-        const row = rows[at - low];
-        if (row < start || row >= stop) continue;
-        const place = next[row - start]++;
+        const place = next[rows[at - low]];
+        if (place < 0) continue;
+        next[rows[at - low]]++;
         indices[place] = column;
         values[place] = data[at - low];
       }
     }
-    return { n: stop - start, nColumns: this.nColumns, indptr, indices, values };
+    return { n, nColumns: this.nColumns, indptr, indices, values };
   }
 }
 
@@ -214,7 +222,9 @@ class DenseMatrix implements Matrix {
   }
 
   async *parts(): AsyncGenerator<Rows> {
-    const step = Math.max(1, Math.floor(PART_VALUES / this.nColumns));
+    const stored = this.#dataset.metadata.chunks?.[0] ?? 1; // rows that cost no more to read than one of them
+    const together = stored * this.nColumns <= PASS_VALUES ? stored : 1;
+    const step = Math.max(1, Math.floor(PART_VALUES / this.nColumns / together)) * together;
     for (let start = 0; start < this.n; start += step) yield this.#rows(start, Math.min(start + step, this.n));
   }
 

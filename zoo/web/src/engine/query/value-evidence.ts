@@ -29,11 +29,15 @@ export const TRANSFORMS = [...LOGARITHMS, CELL_SCALE, new Transform("arcsinh", 1
 
 export const largestOf = (sample: Rows[]): number => largest(sample.map(({ values }) => largest(values, 0)), 0);
 
-/** Return the share of values that are whole multiples of their cell's unit once a transform is undone. */
-export function multipleShare(sample: Rows[], transform: Transform): number {
-  if (largestOf(sample) > transform.maxValue) return 0;
+/**
+ * Return the share of values that are whole multiples of their cell's unit once a transform is undone.
+ *
+ * @param cells Positive values of each cell of a sample.
+ */
+export function multipleShare(cells: Float64Array[], transform: Transform): number {
+  if (cells.some((cell) => largest(cell, 0) > transform.maxValue)) return 0;
   let [nWhole, nValues] = [0, 0];
-  for (const cell of cellsOf(sample)) {
+  for (const cell of cells) {
     const [whole, informative] = multiples(cell, transform);
     nWhole += whole;
     nValues += informative;
@@ -57,14 +61,13 @@ function multiples(cell: Float64Array, transform: Transform): [number, number] {
 
 const isWhole = (value: number, tolerance = MULTIPLE_TOLERANCE): boolean => Math.abs(value - Math.round(value)) <= tolerance;
 
-/** Yield the positive values of each cell. */
-function* cellsOf(sample: Rows[]): Generator<Float64Array> {
-  for (const { n, indptr, values } of sample) {
-    for (let row = 0; row < n; row++) {
-      yield Float64Array.from(values.subarray(indptr[row], indptr[row + 1]).filter((value) => value > 0));
-    }
-  }
-}
+/** Return the positive values of each cell of a sample. */
+export const positiveCells = (sample: Rows[]): Float64Array[] =>
+  sample.flatMap(({ n, indptr, values }) =>
+    Array.from({ length: n }, (_, row) =>
+      Float64Array.from(values.subarray(indptr[row], indptr[row + 1]).filter((value) => value > 0)),
+    ),
+  );
 
 /** What distinguishes counts from logarithms in each cell with enough values. */
 interface CellShapes {
@@ -75,7 +78,7 @@ interface CellShapes {
 
 function cellShapes(sample: Rows[]): CellShapes {
   const shapes: CellShapes = { nearWhole: [], largest: [], dynamicRange: [] };
-  for (const cell of cellsOf(sample)) {
+  for (const cell of positiveCells(sample)) {
     if (cell.length < MIN_CELL_VALUES) continue;
     const most = largest(cell, 0);
     shapes.nearWhole.push(shareOf(cell, (value) => isWhole(value, WHOLE_TOLERANCE)));

@@ -13,6 +13,7 @@ import {
   holdFractionalCounts,
   largestOf,
   multipleShare,
+  positiveCells,
 } from "./value-evidence";
 import { shareOneTotal, valueError } from "./value-kind";
 
@@ -89,9 +90,10 @@ export function recognizeExactCounts(sample: Rows[]): ValueInterpretation {
 function recognizeTransform(sample: Rows[], notedBase: number | null): Transform | null {
   const noted = notedBase === null ? NATURAL_LOG : logOf(notedBase);
   const candidates = [...TRANSFORMS, ...(TRANSFORMS.some((each) => each.equals(noted)) ? [] : [noted])];
+  const cells = positiveCells(sample);
   const shares = new Map<Transform, number>();
   for (const transform of candidates) {
-    const share = multipleShare(sample, transform);
+    const share = multipleShare(cells, transform);
     shares.set(transform, share);
     if (share >= MIN_MULTIPLE_SHARE) return transform;
   }
