@@ -1,8 +1,11 @@
 """The web page in a browser: it labels cells as Python does, sends nothing, and says what is wrong with a file."""
 
 import io
+import json
+import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anndata
@@ -18,7 +21,7 @@ from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
 from smile_zoo.transfer import pull
-from smile_zoo.web import PageServer, make_site, write_single_file
+from smile_zoo.web import PageServer, Site, make_site, write_single_file
 
 MAX_BYTES_BEFORE_FILE = 1_500_000
 SECONDS = 30
@@ -36,16 +39,25 @@ class CountedFiles(dict[str, bytes]):
         return super().get(name, default)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PageServer]:
-    """A server of the page with the pbmc space."""
-    with PageServer(make_site([pull("pbmc")])) as server:
+@contextmanager
+def served(site: Site) -> Iterator[PageServer]:
+    """Serve a site."""
+    with PageServer(site) as server:
         server.files = CountedFiles(server.files)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PageServer]:
+    """A server of the page with the pbmc space."""
+    with served(make_site([pull("pbmc")])) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -356,6 +368,26 @@ def test_the_single_file_works_without_a_server(
     counts = {label: int(row[0]) for label, row in label_rows(chromium).items()}
     assert counts == projected.obs["smile_label"].value_counts().to_dict()
     assert errors(chromium) == []
+
+
+def test_other_encoders_run_in_onnxruntime(
+    chromium: Chrome, folder: Path, projected: anndata.AnnData, tmp_path: Path
+) -> None:
+    space = tmp_path / "dense"
+    shutil.copytree(pull("pbmc").path, space)
+    manifest = json.loads((space / "config.json").read_bytes())
+    encoder = manifest["encoders"]["rna"]
+    del encoder["sparse"], encoder["similarity"], encoder["label_sets"]  # both are computed from the first layer
+    for calibration in encoder["calibrations"].values():
+        del calibration["weights"]
+    (space / "config.json").write_text(json.dumps(manifest))
+    with served(make_site([pull(space)])) as server:
+        open_page(chromium, server.url, tmp_path)
+        choose(chromium, folder / "query.h5ad")
+        assert alert(chromium) == ""
+        counts = {label: int(row[0]) for label, row in label_rows(chromium).items()}
+        assert [text for text in errors(chromium) if "No available adapters" not in text] == []  # of WebGPU
+    assert counts == projected.obs["smile_nearest_label"].value_counts().to_dict()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

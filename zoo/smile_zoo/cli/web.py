@@ -52,7 +52,7 @@ def command(
         require_free(output, force=force)
     if export is not None:
         require_free(export, force=force, replaceable=SITE_FOLDER)
-    pulled = _pull(spaces or [entry.name for entry in list_spaces() if entry.packaged])
+    pulled = _pull(spaces or _packaged())
     if output is not None:
         write_single_file(pulled[0], output, force=force)
         print_line(
@@ -83,6 +83,12 @@ def _require_consistent(spaces: Sequence[str], export: Path | None, output: Path
             f"{output} does not end in .html, by which browsers know a page; name it {output.with_suffix('.html')}",
             param_hint="-o",
         )
+
+
+def _packaged() -> list[str]:
+    """Return the names of the packaged spaces, by organism and tissue as `smile-zoo list` shows them."""
+    entries = [entry for entry in list_spaces() if entry.packaged]
+    return [entry.name for entry in sorted(entries, key=lambda entry: (entry.organism, entry.tissue, entry.name))]
 
 
 def _pull(names: Sequence[str]) -> list[PulledSpace]:

@@ -24,7 +24,7 @@ export interface Theme {
 export const LIGHT: Theme = {
   dark: false,
   background: "#ffffff",
-  reference: "#d9d9d6",
+  reference: "#cfd1cd",
   unknown: "#444444",
   selected: "#e8590c",
 };
@@ -32,7 +32,7 @@ export const LIGHT: Theme = {
 export const DARK: Theme = {
   dark: true,
   background: "#15191d",
-  reference: "#3b4148",
+  reference: "#4d565f",
   unknown: "#c9ccd0",
   selected: "#ffa94d",
 };
@@ -47,7 +47,7 @@ export function categoryColor(id: number, theme: Theme): string {
   const hue = hues[id % hues.length];
   const round = Math.floor(id / hues.length) % 3;
   if (round === 0) return hue;
-  return round === 1 ? mix(hue, "#ffffff", 0.45) : mix(hue, "#000000", 0.4);
+  return round === 1 ? mix(hue, "#ffffff", 0.45) : mix(hue, "#000000", theme.dark ? 0.28 : 0.4);
 }
 
 /** Return the color of a value between 0 and 1; the palest or darkest end that the background hides is left out. */

@@ -82,8 +82,8 @@ async function main(): Promise<void> {
       const projection = await engine.project({}, progressBar());
       const result = { query, projection };
       enter("results");
-      results.show(space, result);
       await map.showResult(space, result);
+      results.show(space, result);
       byId("summary-title").focus();
       scrollTo(0, 0);
       announce(`Done: ${count(projection.cells.length)} cells were labeled in ${projection.seconds.toFixed(0)} seconds.`);

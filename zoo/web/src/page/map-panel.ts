@@ -63,10 +63,10 @@ export class MapPanel {
     for (const id of ["map-tools", "legend", "map-help"]) byId(id).hidden = true;
     byId("lasso").hidden = true;
     byId("map-title").textContent = "Reference";
-    const points = plural(space.reference.weights.length, "point");
-    byId("map-caption").textContent = `${space.title}: ${points} that stand for ${plural(space.nCells, "cell")}, colored by label.`;
     byId("map").setAttribute("aria-label", `Map of the reference ${space.title}`);
     await this.draw();
+    const points = plural(space.reference.weights.length, "point");
+    byId("map-caption").textContent = `${space.title}: ${points} that stand for ${plural(space.nCells, "cell")}, colored by label.`;
   }
 
   /** Show a query over the reference. */
@@ -80,7 +80,6 @@ export class MapPanel {
     this.listGenes();
     const cells = plural(result.projection.cells.length, "cell");
     byId("map-title").textContent = "Map";
-    byId("map-caption").textContent = `${cells} of ${result.query.fileName} over the reference, in pale gray.`;
     byId("map").setAttribute(
       "aria-label",
       `Map of ${cells} over the reference ${space.title}; the tables below hold its numbers`,
@@ -96,6 +95,7 @@ export class MapPanel {
     select.value = GENE;
     byId("gene-row").hidden = false;
     byId<HTMLInputElement>("gene").value = gene;
+    byId("map-caption").textContent = `Reading ${gene} from the file …`;
     try {
       const values = await this.engine.featureValues(gene);
       if (values.every(Number.isNaN)) {
@@ -103,8 +103,7 @@ export class MapPanel {
         byId("map-caption").textContent = `${gene} was not measured in this file; check its name.`;
         return;
       }
-      byId("map-caption").textContent = `${gene}: log1p of counts per 10,000.`;
-      await this.recolor(byFeature(gene, values));
+      await this.recolor(byFeature(gene, values), " (log1p of counts per 10,000)");
     } catch (error) {
       showProblem(error);
     }
@@ -118,7 +117,9 @@ export class MapPanel {
 
   /** Return what the map shows now as a figure on white. */
   figure(): Figure {
-    const { space, result, coloring } = this.shown();
+    const { space, result } = this.shown();
+    const { coloring } = this;
+    if (coloring === null) throw new Error("the cells have no color yet");
     const { palette, colors } = paint(coloring, LIGHT);
     const legend =
       coloring.kind === "categories"
@@ -139,10 +140,10 @@ export class MapPanel {
     };
   }
 
-  private shown(): { space: SpaceSummary; result: Result; coloring: Coloring } {
-    const { space, result, coloring } = this;
-    if (space === null || result === null || coloring === null) throw new Error("no cells are shown yet");
-    return { space, result, coloring };
+  private shown(): { space: SpaceSummary; result: Result } {
+    const { space, result } = this;
+    if (space === null || result === null) throw new Error("no cells are shown yet");
+    return { space, result };
   }
 
   private listColorings(): void {
@@ -190,7 +191,10 @@ export class MapPanel {
     return projection.obs[name];
   }
 
-  private async recolor(coloring: Coloring): Promise<void> {
+  private async recolor(coloring: Coloring, unit = ""): Promise<void> {
+    const { query, projection } = this.shown().result;
+    const cells = plural(projection.cells.length, "cell");
+    byId("map-caption").textContent = `${cells} of ${query.fileName} over the reference in pale gray, colored by ${coloring.title}${unit}.`;
     this.coloring = coloring;
     this.hidden.clear();
     await this.draw();
@@ -248,7 +252,9 @@ export class MapPanel {
   }
 
   private describe(cell: number): string[] {
-    const { space, result, coloring } = this.shown();
+    const { space, result } = this.shown();
+    const { coloring } = this;
+    if (coloring === null) return [];
     const { projection } = result;
     const lines = space.columns
       .filter(({ name }) => name in projection.columns)

@@ -29,12 +29,16 @@ export interface MapEvents {
 const ZOOM_STEP = 1.5;
 const PAN_STEP = 0.2;
 const MARGIN = 1.06;
+/** Pixels between a name and the point that it stands above. */
+const NAME_GAP = 5;
 
 export class MapView {
   private readonly plot;
   private readonly tooltip: HTMLElement;
   private readonly names: HTMLElement;
   private scene: Scene | null = null;
+  private waiting: Scene | null = null;
+  private drawing: Promise<void> = Promise.resolve();
   private frame: Frame | null = null;
   /** Cell of each drawn point after those of the reference. */
   private drawn: number[] = [];
@@ -67,8 +71,53 @@ export class MapView {
     new ResizeObserver(() => requestAnimationFrame(() => this.placeNames())).observe(box);
   }
 
+  /** Draw a scene once the one before is drawn; of several that wait, only the last is. */
+  show(scene: Scene): Promise<void> {
+    this.waiting = scene;
+    const drawn = this.drawing.then(async () => {
+      const next = this.waiting;
+      this.waiting = null;
+      if (next !== null) await this.draw(next);
+    });
+    this.drawing = drawn.catch(() => undefined); // a scene that failed is no reason not to draw the next one
+    return drawn;
+  }
+
+  set selecting(active: boolean) {
+    this.plot.set({ mouseMode: active ? "lasso" : "panZoom" });
+  }
+
+  /** Select cells of the query, as the lasso does. */
+  selectCells(cells: number[]): void {
+    this.selected = cells;
+    this.markSelection();
+    this.events.onSelect(cells);
+  }
+
+  clearSelection(): void {
+    this.selected = [];
+    this.plot.deselect({ preventEvent: true });
+    this.events.onDeselect();
+  }
+
+  zoom(direction: 1 | -1): void {
+    this.zoomBy(ZOOM_STEP ** direction);
+  }
+
+  /** Move the view by fractions of its width. */
+  pan(right: number, up: number): void {
+    const { target, distance } = this.camera();
+    this.moveTo([target[0] + right * PAN_STEP * distance, target[1] + up * PAN_STEP * distance], distance);
+  }
+
+  /** Show the whole map. */
+  reset(): void {
+    const { width, height } = this.canvas.getBoundingClientRect();
+    if (height > 0) this.moveTo([0, 0], MARGIN * Math.max(1, height / width));
+  }
+
   /** Draw a scene; the view is kept unless the positions of the reference are other ones. */
-  async show(scene: Scene): Promise<void> {
+  private async draw(scene: Scene): Promise<void> {
     const isNew = this.scene?.reference.map !== scene.reference.map;
     this.scene = scene;
     const frame = isNew || this.frame === null ? frameAround(scene.reference.map, scene.query.map) : this.frame;
@@ -109,39 +158,6 @@ export class MapView {
     if (isNew) this.reset();
     this.markSelection();
     this.placeNames();
-  }
-
-  set selecting(active: boolean) {
-    this.plot.set({ mouseMode: active ? "lasso" : "panZoom" });
-  }
-
-  /** Select cells of the query, as the lasso does. */
-  selectCells(cells: number[]): void {
-    this.selected = cells;
-    this.markSelection();
-    this.events.onSelect(cells);
-  }
-
-  clearSelection(): void {
-    this.selected = [];
-    this.plot.deselect({ preventEvent: true });
-    this.events.onDeselect();
-  }
-
-  zoom(direction: 1 | -1): void {
-    this.zoomBy(ZOOM_STEP ** direction);
-  }
-
-  /** Move the view by fractions of its width. */
-  pan(right: number, up: number): void {
-    const { target, distance } = this.camera();
-    this.moveTo([target[0] + right * PAN_STEP * distance, target[1] + up * PAN_STEP * distance], distance);
-  }
-
-  /** Show the whole map. */
-  reset(): void {
-    const { width, height } = this.canvas.getBoundingClientRect();
-    if (height > 0) this.moveTo([0, 0], MARGIN * Math.max(1, height / width));
   }
 
   private zoomBy(factor: number): void {
@@ -210,7 +226,7 @@ export class MapView {
     const boxes = this.scene.names.map(({ point }, index) => {
       const [x, y] = this.plot.getScreenPosition(point) ?? [-1000, -1000];
       const size = { width: tags[index].offsetWidth, height: tags[index].offsetHeight };
-      return { left: x - size.width / 2, top: y - size.height / 2, ...size };
+      return { left: x - size.width / 2, top: y - size.height - NAME_GAP, ...size };
     });
     const kept = new Set(withoutOverlaps(boxes));
     tags.forEach((tag, index) => {

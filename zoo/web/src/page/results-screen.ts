@@ -157,7 +157,8 @@ export class ResultsScreen {
   private fillFeatures(): void {
     const { query } = this.shown().result;
     const { missing, matched, measuredWeight, nFeatures } = query;
-    const text = `Of the ${count(matched + missing.length)} features that the reference uses, ${count(matched)} are among the ${count(nFeatures)} of your file; they carry ${percent(measuredWeight)} of its feature weight. Missing ones are imputed from the measured ones.`;
+    const text = `Of the ${count(matched + missing.length)} features that the reference uses, ${count(matched)} are among the ${count(nFeatures)} of your file; they carry ${percent(measuredWeight)} of its feature weight.`;
+    const more = missing.length === 0 ? "" : " Missing ones are imputed from the measured ones; the lower the share, the less reliable the labels.";
     const list =
       missing.length === 0
         ? null
@@ -167,7 +168,7 @@ export class ResultsScreen {
             element("summary", {}, `${count(missing.length)} missing`),
             element("p", { className: "missing", tabIndex: 0, role: "region", "aria-label": "Missing features" }, missing.join(", ")),
           );
-    byId("features").replaceChildren(element("p", {}, text), ...(list === null ? [] : [list]));
+    byId("features").replaceChildren(element("p", {}, text + more), ...(list === null ? [] : [list]));
   }
 
   private provenance(): [string, string][] {

@@ -17,7 +17,7 @@ export function listSpaces(spaces: SiteSpace[], choose: (space: SiteSpace) => vo
       "span",
       {},
       element("b", {}, space.title),
-      element("small", {}, space.intended_use),
+      element("small", { className: "use" }, space.intended_use),
       element("small", {}, facts.filter((fact) => fact !== "").join(" · ")),
     );
     return element("label", { className: only ? "only" : "" }, input, text);
@@ -47,6 +47,7 @@ export function listenForFiles(open: (files: File[]) => void): void {
   });
   for (const [button, name] of [["choose-files", "files"], ["choose-folder", "folder"]]) {
     const input = byId<HTMLInputElement>(name);
+    byId(button).hidden = name === "folder" && !("webkitdirectory" in input); // as on phones
     byId(button).addEventListener("click", () => input.click());
     input.addEventListener("change", () => {
       take(Array.from(input.files ?? []));
