@@ -104,7 +104,8 @@ export function lowWeightError(
   }
   const warning = caseWarning(report);
   const advice = "put the same kind of ids into adata.var_names or a column of adata.var";
-  return new EngineError("features", `${start}${advice}${affix}${warning && `. ${warning}`}`);
+  const anyway = report.nMatched ? ". To project it nevertheless, use the smile-zoo command with a lower --min-matched" : "";
+  return new EngineError("features", `${start}${advice}${affix}${warning && `. ${warning}`}${anyway}`);
 }
 
 /** Name the columns that were searched for ids; empty for `var_names` only. */

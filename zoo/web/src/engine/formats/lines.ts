@@ -4,14 +4,19 @@ import { type ByteSource, contentOf } from "./byte-source";
 /** Yield lines without their ends, many at a time. */
 export async function* linesOf(source: ByteSource): AsyncGenerator<string[]> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
-  let rest = "";
+  let rest: string[] = []; // pieces of a line that is longer than a chunk
   for await (const chunk of contentOf(source)) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop()!;
-    if (lines.length) yield lines.map(withoutReturn);
+    const text = decoder.decode(chunk, { stream: true });
+    if (!text.includes("\n")) {
+      rest.push(text);
+      continue;
+    }
+    const lines = [...rest, text].join("").split("\n");
+    rest = [lines.pop()!];
+    yield lines.map(withoutReturn);
   }
-  rest += decoder.decode();
-  if (rest) yield [withoutReturn(rest)];
+  const last = [...rest, decoder.decode()].join("");
+  if (last) yield [withoutReturn(last)];
 }
 
 /** Return all lines. */

@@ -18,8 +18,10 @@ export interface TableLayout {
 }
 
 /** Return the fields of a line, without their quotes. */
-export const fieldsOf = (line: string, separator: string): string[] =>
-  line === "" ? [] : (Papa.parse<string[]>(line, { delimiter: separator }).data[0] ?? []);
+export function fieldsOf(line: string, separator: string): string[] {
+  if (line === "") return [];
+  return line.includes('"') ? (Papa.parse<string[]>(line, { delimiter: separator }).data[0] ?? []) : line.split(separator);
+}
 
 /** Read the layout off the lines at the beginning of a table. */
 export function readLayout(lines: string[], name: string): TableLayout {

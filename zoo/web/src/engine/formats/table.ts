@@ -11,7 +11,7 @@ import { MemoryFile, rowsOfEntries } from "./memory-file";
 import { type TableLayout, fieldsOf, readLayout } from "./table-layout";
 import { uniqueNames } from "./unique-names";
 
-const N_LAYOUT_LINES = 50; // by which columns of numbers are told from those of text
+const N_SAMPLED_LINES = 100; // by which columns of numbers are told from those of text
 const MIN_FRACTION = 0.1;
 const MIN_RATIO = 2;
 const MAX_NUMBERS_IN_TEXT = 0.5;
@@ -69,15 +69,15 @@ async function parse(source: ByteSource): Promise<TableParser> {
       continue;
     }
     waiting = waiting.concat(lines);
-    if (waiting.length >= N_LAYOUT_LINES) parser = begin(waiting, source.name);
+    if (waiting.length >= N_SAMPLED_LINES) parser = begin(waiting, source.name);
   }
   return parser ?? begin(waiting, source.name);
 }
 
 function begin(lines: string[], name: string): TableParser {
   const clean = lines.map((line, index) => (index === 0 ? line.replace(/^\uFEFF/, "") : line));
-  const layout = readLayout(clean, name);
-  const parser = new TableParser(layout, name, clean.slice(layout.nHeaderLines));
+  const layout = readLayout(clean.slice(0, N_SAMPLED_LINES), name);
+  const parser = new TableParser(layout, name, clean.slice(layout.nHeaderLines, N_SAMPLED_LINES));
   clean.slice(layout.nHeaderLines).forEach((line) => parser.add(line));
   return parser;
 }
@@ -125,13 +125,14 @@ class TableParser {
     const fields = fieldsOf(line, this.layout.separator);
     this.names.push(fields[0].trim());
     this.#reserve(this.numeric.length);
-    this.numeric.forEach((column, index) => {
+    for (let index = 0; index < this.numeric.length; index++) {
+      const column = this.numeric[index];
       const value = this.#number(fields[column + 1]);
+      if (value === 0) continue;
       if (Number.isNaN(value)) throw this.#missing(fields[column + 1], fields[0].trim(), column);
-      if (value === 0) return;
       this.#indices[this.#size] = index;
       this.#values[this.#size++] = value;
-    });
+    }
     this.#texts.forEach((column, index) => this.annotations[index].texts.push(fields[column + 1] ?? ""));
     this.#ends.push(this.#size);
   }
@@ -147,6 +148,7 @@ class TableParser {
   }
 
   #number(text: string | undefined): number {
+    if (text === "0") return 0;
     if (text === undefined || text.trim() === "") return NaN;
     return Number(this.layout.decimal === "," ? text.replace(",", ".") : text);
   }
