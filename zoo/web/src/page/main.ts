@@ -37,6 +37,7 @@ async function main(): Promise<void> {
   const results = new ResultsScreen(map, site.version);
   let opened: Promise<SpaceSummary> | null = null;
   let running = false;
+  let cancelled = false;
 
   function choose(space: SiteSpace): void {
     clearProblem();
@@ -67,6 +68,7 @@ async function main(): Promise<void> {
   async function label(files: File[]): Promise<void> {
     if (running || opened === null) return;
     running = true;
+    cancelled = false;
     clearProblem();
     const names = files.length === 1 ? files[0].name : `${files.length} files`;
     byId("working-title").textContent = `Reading ${names}`;
@@ -78,6 +80,7 @@ async function main(): Promise<void> {
     try {
       const space = await opened;
       const query = await engine.openQuery(files, queryOptions(space));
+      if (cancelled) throw new EngineError("cancelled", "cancelled while the file was opened");
       byId("working-title").textContent = `Labeling ${query.fileName}`;
       const projection = await engine.project({}, progressBar());
       const result = { query, projection };
@@ -102,7 +105,11 @@ async function main(): Promise<void> {
     if (opened !== null) await opened.then((space) => map.showSpace(space), () => undefined);
   }
 
-  byId("cancel").addEventListener("click", () => engine.cancel());
+  byId("cancel").addEventListener("click", () => {
+    cancelled = true;
+    byId("progress-text").textContent = "Cancelling …";
+    engine.cancel();
+  });
   byId("again").addEventListener("click", () => {
     clearProblem();
     void back().then(() => byId("choose-files").focus());
