@@ -136,6 +136,32 @@ def color_by(page: Chrome, value: str) -> None:
     Select(find(page, "color-by")).select_by_value(value)
 
 
+def first_name_left(page: Chrome) -> float:
+    """Return where on the screen the first name is written that fits the map."""
+    script = "return document.querySelector('.names span:not([hidden])').getBoundingClientRect().left"
+    return float(page.execute_script(script))
+
+
+def drag_by_touch(page: Chrome, n_pixels: int) -> None:
+    """Move a finger to the right, from the middle of the map."""
+    left, top, width, height = map_box(page)
+    x, y = left + width / 2, top + height / 2
+    for kind, moved in (
+        ("touchStart", 0),
+        ("touchMove", 1),
+        *(("touchMove", n_pixels * step // 5) for step in range(6)),
+    ):
+        page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x + moved, "y": y}]})
+        page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def map_box(page: Chrome) -> tuple[float, float, float, float]:
+    """Return left, top, width and height of the map in the window."""
+    script = "const b = document.getElementById('map').getBoundingClientRect(); return [b.x, b.y, b.width, b.height]"
+    return tuple(page.execute_script(script))
+
+
 def map_pixels(page: Chrome) -> np.ndarray:
     """Return the colors of the map, shape (height, width, 3)."""
     return np.asarray(Image.open(io.BytesIO(find(page, "map").screenshot_as_png)).convert("RGB")).astype(int)
@@ -306,9 +332,7 @@ def test_hidden_labels_leave_the_map(labeled: Chrome) -> None:
 def test_a_lasso_selects_cells(labeled: Chrome, projected: anndata.AnnData, tmp_path: Path) -> None:
     labeled.execute_script("document.getElementById('map-title').scrollIntoView()")
     find(labeled, "lasso").click()
-    box = labeled.execute_script(
-        "const b = document.getElementById('map').getBoundingClientRect(); return [b.x, b.y, b.width, b.height]"
-    )
+    box = map_box(labeled)
     corners = [(0.02, 0.1), (0.02, 0.98), (0.98, 0.98), (0.98, 0.1), (0.05, 0.1)]
     drag = ActionChains(labeled)
     pointer = drag.w3c_actions.pointer_action
@@ -404,6 +428,9 @@ def test_the_page_fits_a_phone_and_follows_the_color_scheme(
         choose(chromium, folder / "query.h5ad")
         assert chromium.execute_script("return document.documentElement.scrollWidth") == 375
         chromium.execute_script("document.getElementById('map').scrollIntoView()")
+        before = first_name_left(chromium)
+        drag_by_touch(chromium, 40)
+        wait(chromium).until(lambda page: first_name_left(page) == pytest.approx(before + 40, abs=4))
         background = np.median(map_pixels(chromium)[-40:].reshape(-1, 3), axis=0)
         assert background.tolist() == ([255, 255, 255] if scheme == "light" else [21, 25, 29])
     finally:

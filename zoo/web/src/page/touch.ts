@@ -18,7 +18,10 @@ export function listenForTouch(canvas: HTMLCanvasElement, zoom: (factor: number)
     fingers.set(event.pointerId, event);
     if (fingers.size > 1) return;
     act("mousemove", event);
-    act("mousedown", event);
+    afterNextFrame(() => {
+      const finger = fingers.get(event.pointerId);
+      if (finger !== undefined && fingers.size === 1) act("mousedown", finger);
+    });
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!fingers.has(event.pointerId)) return;
@@ -36,4 +39,9 @@ export function listenForTouch(canvas: HTMLCanvasElement, zoom: (factor: number)
       if (fingers.delete(event.pointerId) && fingers.size === 0) act("mouseup", event);
     });
   }
+}
+
+/** The camera compares positions frame by frame: a finger must be seen where it is before it is pressed there. */
+function afterNextFrame(call: () => void): void {
+  requestAnimationFrame(() => requestAnimationFrame(call));
 }
