@@ -1,6 +1,7 @@
-// Build the page and write it where Python finds it, with the sha256 of every source and of every file of the page.
+// Build the page and write it where Python finds it, with the licenses of the packages in it, and the sha256 of every
+// source and of every file of the page.
 import { createHash } from "node:crypto";
-import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { build } from "vite";
 
@@ -12,9 +13,25 @@ for (const mode of ["production", "single"]) {
 }
 rmSync(page, { recursive: true, force: true });
 cpSync("dist/site", page, { recursive: true });
-cpSync("dist/single/index.html", join(page, "single.html"));
+const texts = licenses();
+writeFileSync(join(page, "licenses.txt"), texts);
+const single = readFileSync("dist/single/index.html", "utf8");
+const script = `<script type="text/plain" id="licenses">${texts.replaceAll("<", "&lt;")}</script>\n`;
+writeFileSync(join(page, "single.html"), single.replace("</body>", () => `${script}</body>`));
 const hashes = { sources: hashesOf(sources.flatMap(filesIn), "."), page: hashesOf(filesIn(page), page) };
 writeFileSync(join(page, "sources.json"), `${JSON.stringify(hashes, null, 1)}\n`);
+
+// Return name, version, license and its text of every package that may be part of the page.
+function licenses() {
+  const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
+  const used = Object.entries(packages).filter(([path, { dev }]) => path !== "" && !dev && existsSync(path));
+  const parts = used.map(([path, { version, license }]) => {
+    const files = readdirSync(path).filter((name) => /^licen[cs]e/i.test(name)).sort();
+    const text = files.map((name) => readFileSync(join(path, name), "utf8").trim()).join("\n\n");
+    return `${path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length)} ${version} (${license})\n\n${text}`;
+  });
+  return `${parts.map((part) => part.trim()).join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
+}
 
 function filesIn(path) {
   if (statSync(path).isFile()) return [path];

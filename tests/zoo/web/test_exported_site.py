@@ -27,6 +27,7 @@ def test_export_writes_the_page_its_spaces_and_a_readme(pbmc: PulledSpace, tmp_p
     assert (folder / first["folder"] / "config.json").read_bytes() == (pbmc.path / "config.json").read_bytes()
     assert (folder / "index.html").is_file()
     assert (folder / "genes/human.tsv.gz").is_file()
+    assert "\nregl 2" in (folder / "licenses.txt").read_text("utf-8")
     readme = (folder / "README.md").read_text("utf-8")
     front_matter = yaml.safe_load(readme.split("---\n")[1])
     assert (front_matter["sdk"], front_matter["app_file"]) == ("static", "index.html")

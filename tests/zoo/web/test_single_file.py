@@ -25,6 +25,7 @@ def test_the_file_holds_the_space_and_the_gene_tables(pbmc: PulledSpace, tmp_pat
     found = DATA.search(page)
     assert found is not None
     assert found.start() < page.index('<script type="module">'), "the script would not find the space"
+    assert '<script type="text/plain" id="licenses">' in page
     data = json.loads(found[1])
     assert data["spaces"][0]["manifest_sha256"] == pbmc.manifest_sha256
     points = base64.b64decode(data["files"]["reference/points.safetensors"])

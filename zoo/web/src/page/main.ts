@@ -118,6 +118,7 @@ async function main(): Promise<void> {
     if (running) event.preventDefault(); // the browser asks whether to stop
   });
   byId("about").textContent = `smile-zoo ${site.version}. Nothing is uploaded: a Content-Security-Policy forbids this page every request to another computer.`;
+  linkLicenses();
   listSpaces(site.spaces, choose);
   listenForFiles((files) => void label(files));
 }
@@ -136,6 +137,13 @@ function progressBar(): (progress: Progress) => void {
     if (reached > quarter && reached < 4) announce(`${25 * reached} percent`);
     quarter = reached;
   };
+}
+
+/** In a single file, let the link to the licenses lead to those in the page. */
+function linkLicenses(): void {
+  const texts = document.getElementById("licenses")?.textContent?.replaceAll("&lt;", "<");
+  if (texts === undefined) return;
+  byId<HTMLAnchorElement>("licenses-link").href = URL.createObjectURL(new Blob([texts], { type: "text/plain;charset=utf-8" }));
 }
 
 main().catch((error) => showProblem(error, "page"));
