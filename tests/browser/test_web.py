@@ -265,6 +265,26 @@ def test_a_bad_file_is_refused_with_a_sentence(
     assert find(chromium, "start").is_displayed()
 
 
+def test_scaled_values_are_refused_and_another_layer_is_taken(
+    start: Chrome, projected: anndata.AnnData, tmp_path: Path
+) -> None:
+    values = projected.X.toarray()
+    scaled = anndata.AnnData(
+        (values - values.mean(axis=0)) / (values.std(axis=0) + 1e-9), var=projected.var, layers={"log": projected.X}
+    )
+    scaled.write_h5ad(tmp_path / "scaled.h5ad")
+    choose(start, tmp_path / "scaled.h5ad")
+    assert "values are negative, so they were scaled" in alert(start)
+    assert "layer 'log'" in alert(start)
+    find(start, "layer").send_keys("log")
+    find(start, "retry").click()
+    wait(start).until(lambda page: find(page, "labels").text)
+    assert alert(start) == ""
+    assert {label: int(row[0]) for label, row in label_rows(start).items()} == projected.obs[
+        "smile_label"
+    ].value_counts().to_dict()
+
+
 def test_another_file_follows_a_bad_one(start: Chrome, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.csv").touch()
     choose(start, tmp_path / "empty.csv")
@@ -351,6 +371,15 @@ def test_a_lasso_selects_cells(labeled: Chrome, projected: anndata.AnnData, tmp_
     names = next(tmp_path.glob("*.selected.txt")).read_text("utf-8").splitlines()
     assert len(names) == n_selected
     assert set(names) <= set(projected.obs_names)
+
+
+def test_the_map_is_moved_by_keyboard(labeled: Chrome) -> None:
+    find(labeled, "reset-view").send_keys(Keys.ENTER)
+    before = first_name_left(labeled)
+    find(labeled, "map").send_keys(Keys.ARROW_LEFT)
+    wait(labeled).until(lambda page: first_name_left(page) > before + 20)
+    find(labeled, "map").send_keys("0")
+    wait(labeled).until(lambda page: first_name_left(page) == pytest.approx(before, abs=1))
 
 
 def test_a_label_is_selected_by_keyboard(labeled: Chrome, projected: anndata.AnnData) -> None:

@@ -17,7 +17,10 @@ from smile_zoo.web import SITE_FOLDER, PageServer, Site, export_site, make_site,
 @click.command("web")
 @click.argument("spaces", metavar="[SPACE]...", nargs=-1)
 @click.option(
-    "--export", type=click.Path(path_type=Path), help="Write the page into this folder, for any web server, and stop."
+    "--export",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write the page into this folder, for any web server, and stop.",
 )
 @click.option("--single-file", is_flag=True, help="Write the page with one SPACE into one HTML file, OUTPUT, and stop.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="HTML file to write, with --single-file.")

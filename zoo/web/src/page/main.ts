@@ -38,6 +38,7 @@ async function main(): Promise<void> {
   let opened: Promise<SpaceSummary> | null = null;
   let running = false;
   let cancelled = false;
+  let last: File[] = [];
 
   function choose(space: SiteSpace): void {
     clearProblem();
@@ -69,6 +70,7 @@ async function main(): Promise<void> {
     if (running || opened === null) return;
     running = true;
     cancelled = false;
+    last = files;
     clearProblem();
     const names = files.length === 1 ? files[0].name : `${files.length} files`;
     byId("working-title").textContent = `Reading ${names}`;
@@ -94,6 +96,8 @@ async function main(): Promise<void> {
       await back();
       if (error instanceof EngineError && error.code === "cancelled") announce("Cancelled; nothing was kept.");
       else showProblem(error);
+      byId("retry").textContent = `Try ${names} again with these options`;
+      byId("retry").hidden = false;
       if (error instanceof EngineError && error.code === "values") openOptions();
     } finally {
       running = false;
@@ -101,6 +105,7 @@ async function main(): Promise<void> {
   }
 
   async function back(): Promise<void> {
+    byId("retry").hidden = true;
     enter("start");
     if (opened !== null) await opened.then((space) => map.showSpace(space), () => undefined);
   }
@@ -110,6 +115,7 @@ async function main(): Promise<void> {
     byId("progress-text").textContent = "Cancelling …";
     engine.cancel();
   });
+  byId("retry").addEventListener("click", () => void label(last));
   byId("again").addEventListener("click", () => {
     clearProblem();
     void back().then(() => byId("choose-files").focus());
