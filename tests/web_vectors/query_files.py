@@ -5,12 +5,14 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anndata
 import h5py
 import numpy as np
 import pandas as pd
 from mudata import MuData
+from numpy.typing import NDArray
 from scipy import sparse
 
 from web_vectors import VECTORS
@@ -49,6 +51,56 @@ def lzf_h5ad(adata: anndata.AnnData, path: Path) -> None:
     adata.write_h5ad(path, compression="lzf")
 
 
+def half_precision_h5ad(adata: anndata.AnnData, path: Path) -> None:
+    """Write counts as floats of half precision."""
+    adata.write_h5ad(path, compression="gzip")
+    with h5py.File(path, "r+") as file:
+        _replace(file["X"], "data", file["X/data"][:].astype(np.float16))
+
+
+def names_of_r_h5ad(adata: anndata.AnnData, path: Path) -> None:
+    """Write text as UTF-8 that is stated to be ASCII, as packages of R do."""
+    adata.write_h5ad(path, compression="gzip")
+    with h5py.File(path, "r+") as file:
+        donors = [f"Zürich {number % 2}".encode() for number in range(adata.n_obs)]
+        _replace(file["obs"], "donor", np.array(donors), "string-array")
+        _replace(file["var"], "_index", np.array([name.encode() for name in adata.var_names]), "string-array")
+
+
+def damaged_column_h5ad(adata: anndata.AnnData, path: Path) -> None:
+    """Write a column of var with codes of categories that there are not."""
+    adata.var["family"] = pd.Categorical(["a"] * adata.n_vars)
+    adata.write_h5ad(path, compression="gzip")
+    with h5py.File(path, "r+") as file:
+        file["var/family/codes"][0] = 7
+
+
+def broken_link_h5ad(adata: anndata.AnnData, path: Path) -> None:
+    """Write a link that leads nowhere in place of X."""
+    adata.write_h5ad(path, compression="gzip")
+    with h5py.File(path, "r+") as file:
+        del file["X"]
+        file["X"] = h5py.SoftLink("/nowhere")
+
+
+def virtual_values_h5ad(adata: anndata.AnnData, path: Path) -> None:
+    """Write the values of X as a virtual dataset of another file."""
+    adata.write_h5ad(path, compression="gzip")
+    with h5py.File(path, "r+") as file:
+        shape, dtype = file["X/data"].shape, file["X/data"].dtype
+        del file["X/data"]
+        layout = h5py.VirtualLayout(shape, dtype)
+        layout[:] = h5py.VirtualSource("other.h5", "data", shape, dtype)
+        file["X"].create_virtual_dataset("data", layout)
+
+
+def nested_pointers_h5ad(adata: anndata.AnnData, path: Path) -> None:
+    """Write pointers to rows as a matrix of one column."""
+    adata.write_h5ad(path, compression="gzip")
+    with h5py.File(path, "r+") as file:
+        _replace(file["X"], "indptr", file["X/indptr"][:][:, None])
+
+
 def multimodal_h5mu(adata: anndata.AnnData, path: Path) -> None:
     """Write counts beside another modality."""
     proteins = anndata.AnnData(np.ones((adata.n_obs, 2), np.float32), obs=pd.DataFrame(index=adata.obs_names))
@@ -85,6 +137,12 @@ WRITERS: tuple[Writer, ...] = (
     dense_h5ad,
     layers_h5ad,
     lzf_h5ad,
+    half_precision_h5ad,
+    names_of_r_h5ad,
+    damaged_column_h5ad,
+    broken_link_h5ad,
+    virtual_values_h5ad,
+    nested_pointers_h5ad,
     multimodal_h5mu,
     version_3_h5,
     version_2_h5,
@@ -122,3 +180,10 @@ def _write_matrix(file: h5py.File, name: str, adata: anndata.AnnData) -> h5py.Gr
     group.create_dataset("indices", data=rows.indices.astype(np.int64), compression="gzip")
     group["indptr"] = rows.indptr.astype(np.int64)
     return group
+
+
+def _replace(group: h5py.Group, name: str, values: NDArray[Any], encoding: str = "array") -> None:
+    del group[name]
+    group[name] = values
+    group[name].attrs["encoding-type"] = encoding
+    group[name].attrs["encoding-version"] = "0.2.0"

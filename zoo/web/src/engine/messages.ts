@@ -10,6 +10,7 @@ export type Request =
 
 export type Reply =
   | { id: number; kind: "result"; result: unknown }
+  | { id: null; kind: "alive" }
   | { id: number; kind: "progress"; progress: Progress }
   | { id: number; kind: "error"; code: EngineErrorCode; message: string };
 

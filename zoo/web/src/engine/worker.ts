@@ -1,9 +1,14 @@
 /** Entry of the engine's worker. */
 import { EngineError, type Progress, type Projection } from "./engine";
+import { heartbeat } from "./heartbeat";
 import { LocalEngine } from "./local-engine";
 import type { Method, Reply, Request } from "./messages";
 
+const ALIVE_INTERVAL_MS = 5000; // while the worker waits, as for a download
+
 const engine = new LocalEngine();
+heartbeat.listen(() => post({ id: null, kind: "alive" }));
+setInterval(() => heartbeat.beat(), ALIVE_INTERVAL_MS);
 
 self.onmessage = ({ data }: MessageEvent<Request>): void => {
   if (data.id === null) engine.cancel();
@@ -21,7 +26,9 @@ async function answer(id: number, method: Method, given: unknown[]): Promise<voi
   }
 }
 
-const post = (reply: Reply, transfer: Transferable[] = []): void => (self as unknown as Worker).postMessage(reply, transfer);
+function post(reply: Reply, transfer: Transferable[] = []): void {
+  (self as unknown as Worker).postMessage(reply, transfer);
+}
 
 /** Return the arrays of a result that need not be copied. */
 const buffersOf = ({ columns, similarity, map, embedding }: Projection): Transferable[] => {

@@ -64,7 +64,9 @@ function table(separator: string, transpose = false): string {
   return [["", ...across], ...lines].map((line) => line.join(separator)).join("\n");
 }
 
-test.each(["csr.h5ad", "csc.h5ad", "dense.h5ad", "multimodal.h5mu", "version-2.h5", "version-3.h5"])("%s", async (name) => {
+const READABLE = ["csr", "csc", "dense", "half-precision", "names-of-r", "damaged-column"].map((name) => `${name}.h5ad`);
+
+test.each([...READABLE, "multimodal.h5mu", "version-2.h5", "version-3.h5"])("%s", async (name) => {
   expectSame(await project([stored(name)]));
 });
 
@@ -77,6 +79,26 @@ test("h5ad: columns of obs that hold text, with missing values", async () => {
   await expect(engine.obsColumn("depth")).rejects.toThrow(
     "the query has no column 'depth' in obs; its columns are: 'batch', 'donor'",
   );
+});
+
+test("h5ad: text of R, which is UTF-8 whatever the file says", async () => {
+  await engine.openQuery([stored("names-of-r.h5ad")]);
+  expect((await engine.obsColumn("donor")).categories).toEqual(["Zürich 0", "Zürich 1"]);
+});
+
+test("h5ad: a column that cannot be read is ignored", async () => {
+  const { notes } = await engine.openQuery([stored("damaged-column.h5ad")]);
+  expect(notes).toEqual([
+    "the column 'family' of /var cannot be read: its categories have the code 7, but there are 1. It is ignored",
+  ]);
+});
+
+test.each([
+  ["broken-link.h5ad", "/X is damaged: it is a link that leads nowhere"],
+  ["virtual-values.h5ad", "/X/data is a virtual dataset of 'other.h5', which is not read"],
+  ["nested-pointers.h5ad", "/X/indptr should be a list of numbers, but has shape (17, 1)"],
+])("%s: refused", async (name, reason) => {
+  await expect(engine.openQuery([stored(name)])).rejects.toThrow(`${name} cannot be read as HDF5: ${reason}; it is truncated`);
 });
 
 test("h5ad: values in a layer or in raw", async () => {

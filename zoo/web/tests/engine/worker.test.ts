@@ -70,6 +70,23 @@ test("a projection that is stopped", async () => {
   expect((await engine.project({}, () => {})).cells.length).toBe(16); // the query is still open
 });
 
+test("a worker that is silent for a minute is ended", async () => {
+  vi.useFakeTimers();
+  const silent = { postMessage: () => {}, terminate: vi.fn<() => void>() } as unknown as Worker;
+  const other = connectEngine(silent);
+  const running = other.openQuery([]).catch((error: EngineError) => error.message);
+  vi.advanceTimersByTime(45_000);
+  silent.onmessage!({ data: { id: null, kind: "alive" } } as MessageEvent);
+  vi.advanceTimersByTime(50_000);
+  expect(silent.terminate).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(10_000);
+  expect(silent.terminate).toHaveBeenCalledOnce();
+  const message = "reading the file does not end, so it is damaged; copy or export it again, and reload this page";
+  expect(await running).toBe(message);
+  await expect(other.openSpace({ files: {} })).rejects.toThrow(message);
+  vi.useRealTimers();
+});
+
 test("a closed engine rejects what it was asked", async () => {
   const running = engine.project({}, () => {});
   engine.close();

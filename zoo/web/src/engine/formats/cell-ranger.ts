@@ -3,7 +3,7 @@ import type { Matrix } from "../arrays/rows";
 import { EngineError, type ObsColumn } from "../engine";
 import type { Frame } from "../features/frame";
 import { quoted } from "../text";
-import { type Group, type OpenHdf5, asNumbers, groupOf, reading, requireDataset, textsOf } from "./hdf5";
+import { type Group, type OpenHdf5, groupOf, numbersOf, reading, requireDataset, textsOf } from "./hdf5";
 import type { QueryFile } from "./query-file";
 import { CsrMatrix } from "./stored-matrix";
 import { uniqueFeatures, uniqueNames } from "./unique-names";
@@ -41,7 +41,7 @@ export class CellRangerFile implements QueryFile {
     this.name = name;
     this.#file = file;
     this.#group = group;
-    const [nFeatures, nCells] = reading(name, () => asNumbers(requireDataset(group, "shape").value, "shape"));
+    const [nFeatures, nCells] = reading(name, () => numbersOf(requireDataset(group, "shape")));
     this.nCells = nCells;
     this.#frame = reading(name, () => readFeatures(group));
     this.#matrix = reading(name, () => new CsrMatrix(group, [nCells, nFeatures], name)); // the stored columns are its rows

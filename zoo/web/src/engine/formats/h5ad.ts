@@ -50,7 +50,7 @@ export class H5adFile implements QueryFile {
 
   frame(layer: string | undefined): Frame {
     const parent = this.#isRaw(layer) ? this.#raw! : this.#table;
-    return reading(this.name, () => readFrame(groupOf(parent, "var")!));
+    return reading(this.name, () => readFrame(groupOf(parent, "var")!, this.notes));
   }
 
   matrix(layer: string | undefined): Matrix {
@@ -64,7 +64,7 @@ export class H5adFile implements QueryFile {
     const isRaw = this.#isRaw(layer);
     const parent = isRaw ? this.#raw! : layer === undefined ? this.#table : groupOf(this.#table, "layers")!;
     const key = isRaw || layer === undefined ? "X" : layer;
-    const stored = groupOf(parent, key) ?? datasetOf(parent, key);
+    const stored = reading(this.name, () => groupOf(parent, key) ?? datasetOf(parent, key));
     if (!stored || (stored.type === "Dataset" && !(stored as Dataset).shape?.length)) {
       const layers = this.layers.map(quoted).join(", ") || "none";
       throw new EngineError(
@@ -74,6 +74,7 @@ export class H5adFile implements QueryFile {
     }
     const nColumns = reading(this.name, () => lengthOf(groupOf(isRaw ? this.#raw! : this.#table, "var")!));
     const shape = stored.attrs["shape"]?.value ?? stored.attrs["h5sparse_shape"]?.value;
+    if (!shape && stored.type === "Group") throw unreadable(this.name, `${key} has no shape`);
     if (shape && Array.from(shape as ArrayLike<bigint | number>, Number).join() !== `${this.nCells},${nColumns}`) {
       throw new EngineError(
         "format",

@@ -1,6 +1,8 @@
 /** HDF5 files, read in parts by h5wasm. */
 import type { Dataset, File as Hdf5File, Group } from "h5wasm";
 import { EngineError } from "../engine";
+import { heartbeat } from "../heartbeat";
+import { halfToNumber } from "../space/tensors";
 import { quoted } from "../text";
 
 export type { Dataset, Group };
@@ -17,6 +19,7 @@ const FILTER_NAMES: Record<number, string> = {
   32015: "zstd",
   32026: "blosc2",
 };
+const UTF8 = 1; // the character set, as HDF5 numbers it
 let nMounted = 0;
 let library: Promise<typeof import("h5wasm")> | undefined;
 
@@ -46,7 +49,7 @@ export async function openHdf5(file: File): Promise<OpenHdf5> {
   let root: Hdf5File;
   try {
     root = new h5wasm.File(`${folder}/file`, "r");
-    requireFilters(root, file.name);
+    requireReadable(root, file.name);
   } catch (error) {
     release();
     throw unreadable(file.name, error);
@@ -60,17 +63,45 @@ export async function openHdf5(file: File): Promise<OpenHdf5> {
   };
 }
 
-/** Load h5wasm, and let it report failed reads, whose values would be those of unset memory. */
+type Metadata = Dataset["metadata"] & {
+  /** Whether the values are floats of half precision, read as the integers of their bits. */
+  isHalf?: boolean;
+};
+
+interface Library {
+  get_dataset_data: (...given: unknown[]) => number;
+  get_dataset_metadata: (...given: unknown[]) => Metadata;
+}
+
+/**
+ * Load h5wasm, and make up for what it does not do.
+ *
+ * It does not report failed reads, whose values are those of unset memory; it takes text for ASCII where a file says so,
+ * although R writes UTF-8 there; and it does not read floats of half precision.
+ */
 async function load(): Promise<typeof import("h5wasm")> {
   const h5wasm = await import("h5wasm");
-  const module = (await h5wasm.ready) as unknown as { get_dataset_data: (...given: unknown[]) => number };
-  const read = module.get_dataset_data;
+  const module = (await h5wasm.ready) as unknown as Library;
+  const { get_dataset_data: read, get_dataset_metadata: describe } = module;
+  const { H5T_STRING, H5T_FLOAT, H5T_INTEGER } = h5wasm.Module.H5T_class_t;
   module.get_dataset_data = (...given) => {
     const status = read(...given);
     if (status < 0) throw new Error(`the values of ${String(given[1])} are damaged`);
+    heartbeat.beat();
     return status;
   };
+  module.get_dataset_metadata = (...given) => {
+    const metadata = describe(...given);
+    if (metadata.type === H5T_STRING.value) return { ...metadata, cset: UTF8 };
+    const isHalf = metadata.type === H5T_FLOAT.value && metadata.size === 2;
+    return isHalf ? { ...metadata, type: H5T_INTEGER.value, signed: false, isHalf } : metadata;
+  };
   return h5wasm;
+}
+
+/** Return whether a dataset holds floating-point numbers. */
+export function isFloat({ dtype, metadata }: Dataset): boolean {
+  return Boolean((metadata as Metadata).isHalf) || (typeof dtype === "string" && /^[<>]?[fd]$/.test(dtype));
 }
 
 /** Return the error for a file that cannot be read. */
@@ -106,7 +137,10 @@ export function datasetOf(parent: Group, name: string): Dataset | null {
 }
 
 function member(parent: Group, name: string): Group | Dataset | null {
-  return parent.keys().includes(name) ? (parent.get(name) as Group | Dataset | null) : null;
+  if (!parent.keys().includes(name)) return null;
+  const found = parent.get(name) as Group | Dataset | { type: string } | null;
+  if (found?.type === "Group" || found?.type === "Dataset") return found as Group | Dataset;
+  throw new Error(`${parent.path.replace(/\/$/, "")}/${name} is damaged: it is a link that leads nowhere`);
 }
 
 /** Return a dataset, or throw if it is missing. */
@@ -122,11 +156,17 @@ export function textAttribute({ attrs }: Group | Dataset, name: string): string 
   return typeof value === "string" ? value : "";
 }
 
-/** Throw if a dataset of a file is compressed in a way that h5wasm cannot read. */
-function requireFilters(root: Hdf5File, fileName: string): void {
+/** Throw if a dataset of a file is stored in a way that h5wasm cannot read. */
+function requireReadable(root: Hdf5File, fileName: string): void {
   for (const path of root.paths()) {
     const found = root.get(path) as Group | Dataset | null;
-    const other = found?.type === "Dataset" && (found as Dataset).filters.find(({ id }) => !READABLE_FILTERS.has(id));
+    if (found?.type !== "Dataset") continue;
+    const { filters, metadata } = found as Dataset;
+    if (metadata.virtual_sources?.length) {
+      const sources = metadata.virtual_sources.map(({ file_name }) => quoted(file_name)).join(", ");
+      throw new Error(`/${path} is a virtual dataset of ${sources}, which is not read`);
+    }
+    const other = filters.find(({ id }) => !READABLE_FILTERS.has(id));
     if (!other) continue;
     const name = FILTER_NAMES[other.id] ?? `filter ${other.id}`;
     throw new EngineError(
@@ -137,13 +177,16 @@ function requireFilters(root: Hdf5File, fileName: string): void {
   }
 }
 
-/** Return numbers of a part of a one-dimensional dataset. */
-export function numbersOf(dataset: Dataset, start: number, stop: number): Float32Array | Float64Array | Int32Array {
-  return asNumbers(stop > start ? dataset.slice([[start, stop]]) : new Int32Array(0), dataset.path);
+/** Return all numbers of a dataset, or some ranges of them, one range for each dimension. */
+export function numbersOf(dataset: Dataset, ranges?: [number, number][]): Float32Array | Float64Array | Int32Array {
+  if (ranges?.some(([start, stop]) => start === stop)) return isFloat(dataset) ? new Float32Array(0) : new Int32Array(0);
+  const values = ranges ? dataset.slice(ranges) : dataset.value;
+  if ((dataset.metadata as Metadata).isHalf) return Float32Array.from(values as Uint16Array, halfToNumber);
+  return asNumbers(values, dataset.path);
 }
 
 /** Return what h5wasm read as floats or 32-bit integers; other integers become float64. */
-export function asNumbers(values: unknown, path: string): Float32Array | Float64Array | Int32Array {
+function asNumbers(values: unknown, path: string): Float32Array | Float64Array | Int32Array {
   if (values instanceof Float32Array || values instanceof Float64Array || values instanceof Int32Array) return values;
   if (values instanceof Int8Array || values instanceof Int16Array || values instanceof Uint8Array || values instanceof Uint16Array) {
     return Int32Array.from(values);

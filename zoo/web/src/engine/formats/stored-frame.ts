@@ -1,7 +1,8 @@
 /** Data frames in h5ad files: names, and columns of text or categories. */
 import type { ObsColumn } from "../engine";
 import type { Frame } from "../features/frame";
-import { type Dataset, type Group, asNumbers, datasetOf, groupOf, requireDataset, textAttribute, textsOf } from "./hdf5";
+import { grouped, quoted } from "../text";
+import { type Dataset, type Group, datasetOf, groupOf, numbersOf, requireDataset, textAttribute, textsOf } from "./hdf5";
 
 type Stored = { kind: "texts"; texts: string[] } | { kind: "categories"; codes: ArrayLike<number>; categories: string[] };
 
@@ -16,13 +17,19 @@ export function lengthOf(frame: Group): number {
   return dataset.shape![0];
 }
 
-/** Read the names and all columns of text of a frame. */
-export function readFrame(frame: Group): Frame {
+/** Read the names and all columns of text of a frame; what is said of columns that cannot be read goes into `notes`. */
+export function readFrame(frame: Group, notes: string[]): Frame {
+  const names = namesOf(frame);
   const columns = columnNames(frame).flatMap((name) => {
-    const stored = read(frame, name);
-    return stored ? [{ name, texts: textsFrom(stored, name) }] : [];
+    try {
+      const stored = read(frame, name);
+      return stored ? [{ name, texts: textsFrom(stored, name) }] : [];
+    } catch (error) {
+      notes.push(`the column ${quoted(name)} of ${frame.path} cannot be read: ${(error as Error).message}. It is ignored`);
+      return [];
+    }
   });
-  return { names: namesOf(frame), columns };
+  return { names, columns };
 }
 
 /** Return the names of the columns of text or categories. */
@@ -32,7 +39,10 @@ export const textColumns = (frame: Group): string[] => columnNames(frame).filter
 export function readCategories(frame: Group, name: string): ObsColumn {
   const stored = read(frame, name);
   if (!stored) throw new Error(`the column ${name} holds no texts`);
-  if (stored.kind === "categories") return { codes: Int32Array.from(stored.codes), categories: stored.categories };
+  if (stored.kind === "categories") {
+    requireCodes(stored);
+    return { codes: Int32Array.from(stored.codes), categories: stored.categories };
+  }
   const codes = new Map<string, number>();
   const result = Int32Array.from(stored.texts, (text) => codes.get(text) ?? codes.set(text, codes.size).size - 1);
   return { codes: result, categories: [...codes.keys()] };
@@ -66,13 +76,13 @@ function read(frame: Group, name: string): Stored | null {
   }
   const categories = datasetOf(group, "categories");
   if (categories) {
-    const codes = asNumbers(requireDataset(group, "codes").value, name);
+    const codes = numbersOf(requireDataset(group, "codes"));
     return { kind: "categories", codes, categories: textsOf(categories) };
   }
   const values = datasetOf(group, "values");
   if (!values || !holdsText(values)) return null;
   const mask = datasetOf(group, "mask");
-  const missing = mask ? asNumbers(mask.value, name) : new Int32Array(0);
+  const missing = mask ? numbersOf(mask) : new Int32Array(0);
   return { kind: "texts", texts: textsOf(values).map((text, row) => (missing[row] ? "" : text)) };
 }
 
@@ -81,11 +91,19 @@ function oldCategories(frame: Group, dataset: Dataset): Stored | null {
   if (!("categories" in dataset.attrs)) return null;
   const all = groupOf(frame, "__categories");
   const categories = all && datasetOf(all, dataset.path.split("/").at(-1)!);
-  return categories && { kind: "categories", codes: asNumbers(dataset.value, dataset.path), categories: textsOf(categories) };
+  return categories && { kind: "categories", codes: numbersOf(dataset), categories: textsOf(categories) };
 }
 
 function textsFrom(stored: Stored | null, name: string): string[] {
   if (!stored) throw new Error(`the names in ${name} are no texts`);
   if (stored.kind === "texts") return stored.texts;
+  requireCodes(stored);
   return Array.from(stored.codes, (code) => (code < 0 ? "" : stored.categories[code]));
+}
+
+function requireCodes({ codes, categories }: Extract<Stored, { kind: "categories" }>): void {
+  const wrong = Array.from(codes).find((code) => code < -1 || code >= categories.length);
+  if (wrong !== undefined) {
+    throw new Error(`its categories have the code ${wrong}, but there are ${grouped(categories.length)}`);
+  }
 }

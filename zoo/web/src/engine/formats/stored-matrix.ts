@@ -2,7 +2,7 @@
 import { type Matrix, type Rows, sliceRows, sparsified } from "../arrays/rows";
 import { EngineError } from "../engine";
 import { grouped, quoted } from "../text";
-import { type Dataset, type Group, asNumbers, numbersOf, reading, requireDataset, textAttribute } from "./hdf5";
+import { type Dataset, type Group, isFloat, numbersOf, reading, requireDataset, textAttribute } from "./hdf5";
 
 const PART_VALUES = 2_000_000; // 16 MB of values and indices
 const PASS_VALUES = 48_000_000; // of a CSC matrix transposed together: 384 MB of float32 values and indices
@@ -34,7 +34,11 @@ class SparseArrays {
     this.#fileName = fileName;
     this.data = requireDataset(group, "data");
     this.indices = requireDataset(group, "indices");
-    this.indptr = Float64Array.from(asNumbers(requireDataset(group, "indptr").value, `${group.path}/indptr`));
+    const indptr = requireDataset(group, "indptr");
+    for (const { path, shape } of [this.data, this.indices, indptr]) {
+      if (shape?.length !== 1) throw new Error(`${path} should be a list of numbers, but has shape (${shape?.join(", ")})`);
+    }
+    this.indptr = Float64Array.from(numbersOf(indptr));
     const size = Math.min(this.data.shape![0], this.indices.shape![0]);
     const ascends = this.indptr.every((value, at) => at === 0 || value >= this.indptr[at - 1]);
     if (this.indptr.length !== nMajor + 1 || !ascends || this.indptr[0] !== 0 || this.indptr[nMajor] > size) {
@@ -43,12 +47,12 @@ class SparseArrays {
   }
 
   readValues(start: number, stop: number): Float32Array | Float64Array {
-    const values = reading(this.#fileName, () => numbersOf(this.data, start, stop));
+    const values = reading(this.#fileName, () => numbersOf(this.data, [[start, stop]]));
     return values instanceof Int32Array ? Float64Array.from(values) : values;
   }
 
   readIndices(start: number, stop: number): Int32Array {
-    const indices = reading(this.#fileName, () => numbersOf(this.indices, start, stop));
+    const indices = reading(this.#fileName, () => numbersOf(this.indices, [[start, stop]]));
     return indices instanceof Int32Array ? indices : Int32Array.from(indices);
   }
 }
@@ -59,8 +63,6 @@ const damaged = (fileName: string, path: string): EngineError =>
 function requireIndices(indices: Int32Array, limit: number, fileName: string, path: string): void {
   for (let at = 0; at < indices.length; at++) if (indices[at] < 0 || indices[at] >= limit) throw damaged(fileName, path);
 }
-
-const isFloat = ({ dtype }: Dataset): boolean => typeof dtype === "string" && /^[<>]?[efd]$/.test(dtype);
 
 const isFlags = ({ metadata }: Dataset): boolean => Boolean(metadata.enum_type);
 
@@ -229,8 +231,7 @@ class DenseMatrix implements Matrix {
   }
 
   #rows(start: number, stop: number): Rows {
-    const { path } = this.#dataset;
-    const values = reading(this.#fileName, () => asNumbers(this.#dataset.slice([[start, stop], []]), path));
+    const values = reading(this.#fileName, () => numbersOf(this.#dataset, [[start, stop], [0, this.nColumns]]));
     return sparsified(values, stop - start, this.nColumns);
   }
 }
