@@ -55,7 +55,9 @@ test.each(spaceNames())("%s: the parity rows get torch's embedding", async (name
 });
 
 test("a whole graph, by onnxruntime-web", async () => {
-  expect(await parityDifference(await Space.open(siteOf("mouse-skin")), { isWhole: true, nRows: 3 })).toBeLessThan(MAX_DIFFERENCE);
+  expect(await parityDifference(await Space.open(siteOf("mouse-skin")), { isWhole: true, nRows: 3 })).toBeLessThan(
+    MAX_DIFFERENCE,
+  );
 });
 
 test("a page without onnxruntime-web refuses an encoder that needs it", async () => {
@@ -74,7 +76,12 @@ test("a trunk by onnxruntime-web, as by this engine", async () => {
   expect(Math.max(...own.map((value, at) => Math.abs(value - other[at])))).toBeLessThan(1e-6);
 });
 
-const node = (operator: string, inputs: string[], output: string, attributes: Record<string, number> = {}): GraphNode => ({
+const node = (
+  operator: string,
+  inputs: string[],
+  output: string,
+  attributes: Record<string, number> = {},
+): GraphNode => ({
   operator,
   inputs,
   outputs: [output],
@@ -100,7 +107,10 @@ test("MatMul, Add and LeakyRelu", async () => {
 });
 
 test("Gemm with weights by output or by input", async () => {
-  for (const [weight, attributes] of [["rows", { transB: 1 }], ["weight", {}]] as const) {
+  for (const [weight, attributes] of [
+    ["rows", { transB: 1 }],
+    ["weight", {}],
+  ] as const) {
     const nodes = [node("Gemm", ["first", weight, "bias"], "embedding", attributes)];
     const found = await new PlainTrunk({ nodes, tensors }, 2).run(Float64Array.from([1, 1]), 1);
     expect([...found]).toEqual([-3, -3, -2]);

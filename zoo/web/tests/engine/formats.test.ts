@@ -34,7 +34,8 @@ function expectSame([summary, projection]: [QuerySummary, Projection]): void {
   expect(summary.matched).toBe(expected.matched);
   expect(projection.cells).toEqual(barcodes);
   projection.embedding.forEach((value, at) => expect(Math.abs(value - expected.embedding[at])).toBeLessThan(1e-5));
-  for (const [name, { labels }] of Object.entries(expected.columns)) expect(projection.columns[name].labels).toEqual(labels);
+  for (const [name, { labels }] of Object.entries(expected.columns))
+    expect(projection.columns[name].labels).toEqual(labels);
 }
 
 /** Entries of a Matrix Market file, features first, in the order of cells or the other way around. */
@@ -47,8 +48,16 @@ function matrixMarket({ byFeature = false, cellsFirst = false } = {}): string {
   }
   if (byFeature) entries.sort(([a], [b]) => a - b);
   const shape = cellsFirst ? [rows.n, rows.nColumns] : [rows.nColumns, rows.n];
-  const lines = entries.map(([feature, cell, value]) => `${cellsFirst ? `${cell} ${feature}` : `${feature} ${cell}`} ${value}`);
-  return ["%%MatrixMarket matrix coordinate integer general", "% a comment", `${shape.join(" ")} ${entries.length}`, ...lines, ""].join("\n");
+  const lines = entries.map(
+    ([feature, cell, value]) => `${cellsFirst ? `${cell} ${feature}` : `${feature} ${cell}`} ${value}`,
+  );
+  return [
+    "%%MatrixMarket matrix coordinate integer general",
+    "% a comment",
+    `${shape.join(" ")} ${entries.length}`,
+    ...lines,
+    "",
+  ].join("\n");
 }
 
 const featuresTsv = (): string => symbols.map((name, at) => `${ids[at]}\t${name}\tGene Expression\n`).join("");
@@ -60,11 +69,16 @@ function table(separator: string, transpose = false): string {
     for (let at = rows.indptr[row]; at < rows.indptr[row + 1]; at++) dense[row][rows.indices[at]] = rows.values[at];
   }
   const [down, across] = transpose ? [symbols, barcodes] : [barcodes, symbols];
-  const lines = down.map((name, at) => [name, ...across.map((_, other) => (transpose ? dense[other][at] : dense[at][other]))]);
+  const lines = down.map((name, at) => [
+    name,
+    ...across.map((_, other) => (transpose ? dense[other][at] : dense[at][other])),
+  ]);
   return [["", ...across], ...lines].map((line) => line.join(separator)).join("\n");
 }
 
-const READABLE = ["csr", "csc", "dense", "half-precision", "names-of-r", "damaged-column"].map((name) => `${name}.h5ad`);
+const READABLE = ["csr", "csc", "dense", "half-precision", "names-of-r", "damaged-column"].map(
+  (name) => `${name}.h5ad`,
+);
 
 test.each([...READABLE, "multimodal.h5mu", "version-2.h5", "version-3.h5"])("%s", async (name) => {
   expectSame(await project([stored(name)]));
@@ -98,7 +112,9 @@ test.each([
   ["virtual-values.h5ad", "/X/data is a virtual dataset of 'other.h5', which is not read"],
   ["nested-pointers.h5ad", "/X/indptr should be a list of numbers, but has shape (17, 1)"],
 ])("%s: refused", async (name, reason) => {
-  await expect(engine.openQuery([stored(name)])).rejects.toThrow(`${name} cannot be read as HDF5: ${reason}; it is truncated`);
+  await expect(engine.openQuery([stored(name)])).rejects.toThrow(
+    `${name} cannot be read as HDF5: ${reason}; it is truncated`,
+  );
 });
 
 test("h5ad: values in a layer or in raw", async () => {
@@ -144,7 +160,11 @@ test("Matrix Market: a zip archive, and a matrix of several gzip members", async
   const members = [text.slice(0, 999), text.slice(999)].map((part) => gzipSync(strToU8(part)));
   const matrix = Buffer.concat(members);
   const names = { "features.tsv": strToU8(featuresTsv()), "barcodes.tsv.gz": gzipSync(strToU8(barcodesTsv())) };
-  const zip = zipSync({ "a/": {}, sample: { "matrix.mtx.gz": matrix, ...names }, "__MACOSX/._matrix.mtx": strToU8("") });
+  const zip = zipSync({
+    "a/": {},
+    sample: { "matrix.mtx.gz": matrix, ...names },
+    "__MACOSX/._matrix.mtx": strToU8(""),
+  });
   expectSame(await project([written("sample.zip", zip)]));
 });
 
@@ -189,7 +209,10 @@ test.each([
   ["a,b\n1,x\n", "cells.csv has no column of numbers, only text such as 'x'; values are needed"],
   [",CD3E,MS4A1\nc1,1,\nc2,0,2\n", "cells.csv has no value in row 'c1' and column 'MS4A1', but a number is needed"],
   [",CD3E,MS4A1\nc1,1,2\nc2,0,none\nc3,0,1\n", "cells.csv has no value in row 'c2' and column 'MS4A1'"],
-  [",x,y\nc1,1,2\n", "cannot tell the features of cells.csv from its cells: 0% of the names of rows (c1) and 0% of those"],
+  [
+    ",x,y\nc1,1,2\n",
+    "cannot tell the features of cells.csv from its cells: 0% of the names of rows (c1) and 0% of those",
+  ],
   ["0.5,0.5\n1,2\n", "cells.csv has numbers in its first line, but names of cells or of features are needed there"],
   ["Dear all,\nthis is no table.\n", "cells.csv is text, but not a table of cells and features"],
 ])("table %#: refused", async (content, message) => {
@@ -218,5 +241,7 @@ test("HDF5: refused if it is truncated, damaged, compressed with gzip, or has a 
     /^query.h5ad cannot be read as HDF5: the values of .* are damaged; it is truncated, damaged, in another format/,
   );
   await expect(project([written("query.h5ad.gz", gzipSync(whole))])).rejects.toThrow("decompress it with: gunzip");
-  await expect(project([stored("lzf.h5ad")])).rejects.toThrow("lzf.h5ad is compressed with lzf, which this page cannot read");
+  await expect(project([stored("lzf.h5ad")])).rejects.toThrow(
+    "lzf.h5ad is compressed with lzf, which this page cannot read",
+  );
 });

@@ -11,12 +11,15 @@ const config = JSON.parse(new TextDecoder().decode(files["config.json"]));
 /** A table of two cells with the heaviest features of the space. */
 function query(): File {
   const { ids, weight } = parseFeatureTable(files["features/rna.tsv"], "features/rna.tsv");
-  const heaviest = Array.from(ids.keys()).sort((a, b) => weight[b] - weight[a]).slice(0, 300);
+  const heaviest = Array.from(ids.keys())
+    .sort((a, b) => weight[b] - weight[a])
+    .slice(0, 300);
   const rows = [1, 2].map((cell) => [`c${cell}`, ...heaviest.map((at) => (at * cell) % 3)]);
   return new File([[["cell", ...heaviest.map((at) => ids[at])], ...rows].join("\n")], "cells.csv");
 }
 
-const opening = (changed: Record<string, Uint8Array>) => new LocalEngine().openSpace({ files: { ...files, ...changed } });
+const opening = (changed: Record<string, Uint8Array>) =>
+  new LocalEngine().openSpace({ files: { ...files, ...changed } });
 const manifest = (changed: object): Record<string, Uint8Array> => ({
   "config.json": strToU8(JSON.stringify({ ...config, ...changed })),
 });
@@ -36,13 +39,19 @@ test("the summary of a space", async () => {
 
 test.each<[Record<string, Uint8Array>, string]>([
   [manifest({ format: "other" }), "config.json has format 'other', not 'smile-space'; use a space directory"],
-  [manifest({ format_version: 2 }), "was written by a newer version of smile-zoo: it has format version 2, this page reads"],
+  [
+    manifest({ format_version: 2 }),
+    "was written by a newer version of smile-zoo: it has format version 2, this page reads",
+  ],
   [{ "config.json": strToU8("<html>") }, "config.json is not a smile-zoo manifest: "],
   [
     { "reference/points.safetensors": files["reference/points.safetensors"].slice(1) },
     "reference/points.safetensors has 330,255 bytes, but the manifest says 330,256: it is truncated or was changed; pull",
   ],
-  [{ "reference/points.safetensors": files["reference/points.safetensors"].with(9, 0) }, "points.safetensors was changed: its"],
+  [
+    { "reference/points.safetensors": files["reference/points.safetensors"].with(9, 0) },
+    "points.safetensors was changed: its",
+  ],
 ])("a space that cannot be used %#", async (changed, message) => {
   const error = await opening(changed).catch((each: unknown) => each);
   expect(error).toBeInstanceOf(EngineError);

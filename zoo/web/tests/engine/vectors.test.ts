@@ -32,7 +32,15 @@ test.each(vectorNames())("%s: the same as in Python", async (name) => {
   const [space, tables] = await once(spaceName);
   const project = async () => {
     const prepared = await prepareQuery(space, query, tables, {});
-    return [prepared, await projectAll(space, prepared, () => {}, () => false)] as const;
+    return [
+      prepared,
+      await projectAll(
+        space,
+        prepared,
+        () => {},
+        () => false,
+      ),
+    ] as const;
   };
   if ("error" in expected) {
     await expect(project()).rejects.toThrow(expected.error);

@@ -44,7 +44,10 @@ function structuredCloneWithFiles(message: unknown): unknown {
 }
 
 test("a projection, with its progress", async () => {
-  await expect(engine.openQuery([])).rejects.toMatchObject({ code: "space", message: "no space is open; open one first" });
+  await expect(engine.openQuery([])).rejects.toMatchObject({
+    code: "space",
+    message: "no space is open; open one first",
+  });
   await engine.openSpace({ files: packagedFiles("pbmc") });
   await expect(engine.featureValues("CD3E")).rejects.toThrow("no query is open; choose a file first");
   const summary = await engine.openQuery([await table()]);

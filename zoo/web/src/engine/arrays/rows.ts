@@ -84,7 +84,7 @@ export function sparsified(values: ArrayLike<number>, n: number, nColumns: numbe
 }
 
 /** Return rows of several parts as one. */
-export function concatenated(parts: Rows[]): Rows {
+function concatenated(parts: Rows[]): Rows {
   const size = parts.reduce((sum, part) => sum + part.values.length, 0);
   const n = parts.reduce((sum, part) => sum + part.n, 0);
   const result: Rows = {
@@ -92,7 +92,9 @@ export function concatenated(parts: Rows[]): Rows {
     nColumns: parts[0].nColumns,
     indptr: new Int32Array(n + 1),
     indices: new Int32Array(size),
-    values: parts.every((part) => part.values instanceof Float32Array) ? new Float32Array(size) : new Float64Array(size),
+    values: parts.every((part) => part.values instanceof Float32Array)
+      ? new Float32Array(size)
+      : new Float64Array(size),
   };
   let [row, at] = [0, 0];
   for (const part of parts) {

@@ -22,7 +22,12 @@ export interface Encoder {
 }
 
 /** Open an encoder; `measured` tells for each feature whether the query measured it. */
-export async function openEncoder(space: Space, record: EncoderRecord, table: FeatureTable, measured: Uint8Array): Promise<Encoder> {
+export async function openEncoder(
+  space: Space,
+  record: EncoderRecord,
+  table: FeatureTable,
+  measured: Uint8Array,
+): Promise<Encoder> {
   if (!record.sparse) return openWholeGraph(space, record, table, measured);
   const { first, trunk, width } = record.sparse;
   const weight = floats(readTensors(await space.read(first), first), "weight", [record.n_features, width], first);
@@ -56,7 +61,12 @@ class SparseEncoder implements Encoder {
   }
 }
 
-async function openWholeGraph(space: Space, record: EncoderRecord, table: FeatureTable, measured: Uint8Array): Promise<Encoder> {
+async function openWholeGraph(
+  space: Space,
+  record: EncoderRecord,
+  table: FeatureTable,
+  measured: Uint8Array,
+): Promise<Encoder> {
   const session = await GraphSession.open(await space.read(record.graph), ortFolder(space));
   const empty = Float32Array.from(measured, (each) => (each ? 0 : NaN));
   const nFeatures = table.ids.length;

@@ -34,7 +34,13 @@ function readGraphField(tag: number, graph: OnnxGraph, pbf: PbfReader): void {
   if (tag === 1) {
     graph.nodes.push(pbf.readMessage(readNodeField, { operator: "", inputs: [], outputs: [], attributes: {} }));
   } else if (tag === 5) {
-    const tensor: RawTensor = pbf.readMessage(readTensorField, { name: "", type: 0, shape: [], floats: [], integers: [] });
+    const tensor: RawTensor = pbf.readMessage(readTensorField, {
+      name: "",
+      type: 0,
+      shape: [],
+      floats: [],
+      integers: [],
+    });
     graph.tensors[tensor.name] = { shape: tensor.shape, data: valuesOf(tensor) };
   }
 }

@@ -6,7 +6,7 @@ type OnnxRuntime = typeof import("onnxruntime-web");
 type Session = import("onnxruntime-web").InferenceSession;
 
 /** Inputs of a graph: each has a row per cell. */
-export type Inputs = Record<string, Float32Array>;
+type Inputs = Record<string, Float32Array>;
 
 const MAX_DIFFERENCE = 1e-5; // between WebGPU, which may round otherwise, and the CPU
 
@@ -48,7 +48,10 @@ export class GraphSession {
 
   async #run(session: Session, inputs: Inputs, n: number): Promise<Float32Array> {
     const { Tensor } = this.#runtime;
-    const tensors = Object.entries(inputs).map(([name, data]) => [name, new Tensor("float32", data, [n, data.length / n])]);
+    const tensors = Object.entries(inputs).map(([name, data]) => [
+      name,
+      new Tensor("float32", data, [n, data.length / n]),
+    ]);
     const { embedding } = await session.run(Object.fromEntries(tensors), ["embedding"]);
     return embedding.data as Float32Array;
   }

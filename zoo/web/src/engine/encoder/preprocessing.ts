@@ -24,8 +24,14 @@ export class Preprocessing {
     const power = table.mean.map((mean, feature) => mean ** 2 + table.std[feature] ** 2);
     const total = power.reduce((sum, each) => sum + each, 0);
     const shares = power.map((each) => (total > 0 ? each / total : 1 / power.length));
-    this.#measuredPower = Math.max(shares.reduce((sum, share, at) => sum + (measured[at] ? share : 0), 0), MIN_MEASURED_FRACTION);
-    this.#nMeasured = Math.max(measured.reduce((sum, each) => sum + each, 0), 1);
+    this.#measuredPower = Math.max(
+      shares.reduce((sum, share, at) => sum + (measured[at] ? share : 0), 0),
+      MIN_MEASURED_FRACTION,
+    );
+    this.#nMeasured = Math.max(
+      measured.reduce((sum, each) => sum + each, 0),
+      1,
+    );
   }
 
   /** Return the values of rows in the encoder's feature order after every step before centering. */

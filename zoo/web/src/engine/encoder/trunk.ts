@@ -165,6 +165,7 @@ function product(x: Batch, weight: Batch, bias?: Batch): Batch {
       data[row * out + o] = sum;
     }
   }
-  if (bias) for (let index = 0; index < data.length; index++) data[index] += bias.data[bias.columns === 1 ? 0 : index % out];
+  if (bias)
+    for (let index = 0; index < data.length; index++) data[index] += bias.data[bias.columns === 1 ? 0 : index % out];
   return { rows: n, columns: out, data };
 }

@@ -46,7 +46,9 @@ function commonPrefix(names: readonly string[], ownIds: readonly string[]): stri
 
 /** Return the parts of a name up to each separator, except for coordinates: all peaks may lie on one chromosome. */
 const prefixesOf = (name: string): string[] =>
-  [...name.matchAll(SEPARATOR)].map((hit) => name.slice(0, hit.index + hit[0].length)).filter((prefix) => !LOCUS.test(prefix));
+  [...name.matchAll(SEPARATOR)]
+    .map((hit) => name.slice(0, hit.index + hit[0].length))
+    .filter((prefix) => !LOCUS.test(prefix));
 
 const fraction = (names: readonly string[], prefix: string): number =>
   names.filter((name) => name.startsWith(prefix)).length / Math.max(1, names.length);

@@ -5,13 +5,7 @@ import { latinName } from "./gene-aliases";
 import { areIntervals } from "./intervals";
 
 export type FeatureKind =
-  | "genes"
-  | "antibodies"
-  | "peaks"
-  | "guides"
-  | "hashtags"
-  | "other features"
-  | "features of another species";
+  "genes" | "antibodies" | "peaks" | "guides" | "hashtags" | "other features" | "features of another species";
 
 type Kinds = (FeatureKind | null)[];
 
@@ -47,7 +41,7 @@ const MIN_OWN_FRACTION = 0.9;
 const MIN_UNKNOWN_GENES = 200;
 
 /** Columns of a matrix that hold one kind of features. */
-export interface KindSelection {
+interface KindSelection {
   columns: Int32Array;
   /** Number of the other columns, by kind, most frequent first. */
   leftOut: [FeatureKind, number][];
@@ -73,7 +67,12 @@ export function kindOfFeatures(modality: string, ids: readonly string[]): Featur
 }
 
 /** Select the columns of a kind of features, leaving out those of other kinds; all columns if none would remain. */
-export function selectKind(frame: Frame, kind: FeatureKind | null, ownIds: readonly string[], organism: string): KindSelection {
+export function selectKind(
+  frame: Frame,
+  kind: FeatureKind | null,
+  ownIds: readonly string[],
+  organism: string,
+): KindSelection {
   const n = frame.names.length;
   const everything = { columns: Int32Array.from({ length: n }, (_, column) => column), leftOut: [], source: null };
   if (kind === null) return everything;
@@ -109,7 +108,15 @@ function statedKinds(frame: Frame): [Kinds, string | null] {
   let nBest = 0;
   for (const name of KIND_COLUMNS) {
     for (const column of columnsNamed(name, frame)) {
-      const kinds = column.texts.map((word) => KIND_OF_WORD.get(word.replace(/[\s_-]+/g, " ").trim().toLowerCase()) ?? null);
+      const kinds = column.texts.map(
+        (word) =>
+          KIND_OF_WORD.get(
+            word
+              .replace(/[\s_-]+/g, " ")
+              .trim()
+              .toLowerCase(),
+          ) ?? null,
+      );
       const nKinds = new Set(kinds.filter((kind) => kind !== null)).size;
       if (nKinds > nBest) {
         best = [kinds, column.name];

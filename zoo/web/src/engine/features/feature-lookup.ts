@@ -37,10 +37,16 @@ export class FeatureLookup {
 
   #learn(features: FeatureTable): void {
     features.ids.forEach((name, index) => this.#known.set(name, [index, MatchRule.SAME]));
-    this.#add(features.ids.map((name, index) => [this.#respell(name), index]), MatchRule.RESPELLED);
+    this.#add(
+      features.ids.map((name, index) => [this.#respell(name), index]),
+      MatchRule.RESPELLED,
+    );
     for (const ids of [features.ensembl, features.symbol]) {
       const names = (ids ?? []).map((name, index) => [stripVersion(name), index] as [string, number]);
-      this.#add(names.filter(([name]) => name), MatchRule.OTHER_ID);
+      this.#add(
+        names.filter(([name]) => name),
+        MatchRule.OTHER_ID,
+      );
     }
     if (this.genes) {
       for (const rule of [MatchRule.OTHER_ID, MatchRule.ALIAS]) this.#add(geneNames(features, this.genes, rule), rule);

@@ -7,7 +7,14 @@ import { FeatureLookup, type Hit, MatchRule } from "./feature-lookup";
 import { type FeatureReport, makeReport } from "./feature-report";
 import type { Frame } from "./frame";
 import { type GeneTables, latinName } from "./gene-aliases";
-import { affixWarning, caseWarning, lowWeightError, lowWeightWarning, speciesMismatchError } from "./match-messages";
+import {
+  affixWarning,
+  caseWarning,
+  lowWeightError,
+  lowWeightWarning,
+  respellingNote,
+  speciesMismatchError,
+} from "./match-messages";
 import { findSpeciesMismatch } from "./species-mismatch";
 
 const VAR_NAMES = "var_names";
@@ -47,7 +54,9 @@ export async function matchFeatures(
   const weight = matchedWeight(hits, table);
   if (weight < LOW_WEIGHT_FRACTION) {
     const affixes = new Map([...candidates].map(([name, names]) => [name, affixesToDrop(names, lookup)]));
-    shortened = new Map([...candidates].map(([name, names]) => [name, names.map((each) => dropAffixes(affixes.get(name)!, each))]));
+    shortened = new Map(
+      [...candidates].map(([name, names]) => [name, names.map((each) => dropAffixes(affixes.get(name)!, each))]),
+    );
     const [other, otherHits] = bestCandidate(shortened, lookup, table);
     if (matchedWeight(otherHits, table) > MIN_GAIN * weight) {
       [source, hits, ids, dropped] = [other, otherHits, shortened.get(other)!, affixes.get(other)!];
@@ -74,7 +83,7 @@ export async function matchFeatures(
 /** Return what the reader should know about a match. */
 export function matchNotes({ report }: FeatureMatch): string[] {
   const lowWeight = report.weight < LOW_WEIGHT_FRACTION ? lowWeightWarning(report) : "";
-  return [affixWarning(report), lowWeight, caseWarning(report)].filter(Boolean);
+  return [respellingNote(report), affixWarning(report), lowWeight, caseWarning(report)].filter(Boolean);
 }
 
 /** Return lists of ids that may identify a query's features, `var_names` first. */

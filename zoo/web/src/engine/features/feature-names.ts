@@ -4,7 +4,11 @@ import type { GeneAliases } from "./gene-aliases";
 import { parseInterval } from "./intervals";
 
 /** Return the fraction of names that are features: known ones, genes of any species, Ensembl ids or intervals. */
-export function fractionOfFeatures(names: string[], known: readonly string[], tables: ReadonlyMap<string, GeneAliases>): number {
+export function fractionOfFeatures(
+  names: string[],
+  known: readonly string[],
+  tables: ReadonlyMap<string, GeneAliases>,
+): number {
   const own = new Set(known);
   const isFeature = (name: string): boolean =>
     own.has(name) ||

@@ -60,7 +60,8 @@ export class GeneTables {
   async of(organism: string): Promise<GeneAliases | null> {
     const file = TABLE_FILES[organism];
     if (file === undefined) return null;
-    const known = this.#loaded.get(organism) ?? readGeneTable(this.#source, file).then((table) => new GeneAliases(table));
+    const known =
+      this.#loaded.get(organism) ?? readGeneTable(this.#source, file).then((table) => new GeneAliases(table));
     this.#loaded.set(organism, known);
     return known;
   }

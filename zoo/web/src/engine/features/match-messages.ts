@@ -10,12 +10,20 @@ import type { SpeciesMismatch } from "./species-mismatch";
 const N_EXAMPLES = 3;
 const MIN_CASE_FRACTION = 0.01;
 
-/** Summarize in one line which ids matched, and how many by each rule. */
-export function matchSummary(report: FeatureReport): string {
+/** Describe which ids matched, and how many by each rule; empty if all did by their own id. */
+export function respellingNote(report: FeatureReport): string {
+  if (report.nByRule[0] === report.nMatched) return "";
   const respelled =
     report.kind === "coordinates" ? "by another spelling" : "by their id without version or as R spells it";
-  const rules = ["by their own id", respelled, "by Ensembl id and symbol of the same gene", "by a former name or alias"];
-  const byRule = rules.flatMap((rule, index) => (report.nByRule[index] ? [`${grouped(report.nByRule[index])} ${rule}`] : []));
+  const rules = [
+    "by their own id",
+    respelled,
+    "by Ensembl id and symbol of the same gene",
+    "by a former name or alias",
+  ];
+  const byRule = rules.flatMap((rule, index) =>
+    report.nByRule[index] ? [`${grouped(report.nByRule[index])} ${rule}`] : [],
+  );
   return (
     `matched ${grouped(report.nMatched)} of ${grouped(report.nFeatures)} features to ${report.location} ` +
     `(${report.kind}): ${byRule.join(", ") || "none"}`
@@ -104,7 +112,9 @@ export function lowWeightError(
   }
   const warning = caseWarning(report);
   const advice = "put the same kind of ids into adata.var_names or a column of adata.var";
-  const anyway = report.nMatched ? ". To project it nevertheless, use the smile-zoo command with a lower --min-matched" : "";
+  const anyway = report.nMatched
+    ? ". To project it nevertheless, use the smile-zoo command with a lower --min-matched"
+    : "";
   return new EngineError("features", `${start}${advice}${affix}${warning && `. ${warning}`}${anyway}`);
 }
 

@@ -11,7 +11,11 @@ export interface SpeciesMismatch {
 }
 
 /** Return the other species that a query's genes belong to; null if they may belong to the expected organism. */
-export function findSpeciesMismatch(candidates: string[][], organism: string, tables: ReadonlyMap<string, GeneAliases>): SpeciesMismatch | null {
+export function findSpeciesMismatch(
+  candidates: string[][],
+  organism: string,
+  tables: ReadonlyMap<string, GeneAliases>,
+): SpeciesMismatch | null {
   if (!KNOWN_SPECIES.has(organism)) return null;
   const speciesOf = tables.has(organism) ? (name: string) => speciesOfName(name, tables) : ensemblSpecies;
   const species = candidates.map((names) => names.map(speciesOf));
@@ -19,7 +23,10 @@ export function findSpeciesMismatch(candidates: string[][], organism: string, ta
   for (const [index, names] of candidates.entries()) {
     const [other, n] = mostCommonOther(species[index], organism);
     if (other === null || n <= nExpected || n < MIN_OTHER_FRACTION * names.length) continue;
-    return describe(names.filter((_, at) => species[index][at] === other), other);
+    return describe(
+      names.filter((_, at) => species[index][at] === other),
+      other,
+    );
   }
   return null;
 }

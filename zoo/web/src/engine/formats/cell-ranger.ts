@@ -5,7 +5,7 @@ import type { Frame } from "../features/frame";
 import { quoted } from "../text";
 import { type Group, type OpenHdf5, groupOf, numbersOf, reading, requireDataset, textsOf } from "./hdf5";
 import type { QueryFile } from "./query-file";
-import { CsrMatrix } from "./stored-matrix";
+import { CsrMatrix } from "./csr-matrix";
 import { uniqueFeatures, uniqueNames } from "./unique-names";
 
 /** Return the group of the matrix; null if the file is none of Cell Ranger's. */
@@ -73,7 +73,10 @@ function readFeatures(group: Group): Frame {
   const features = groupOf(group, "features");
   const texts = (parent: Group, name: string): string[] => textsOf(requireDataset(parent, name));
   if (!features) {
-    return { names: uniqueNames(texts(group, "gene_names")), columns: [{ name: "gene_ids", texts: texts(group, "genes") }] };
+    return {
+      names: uniqueNames(texts(group, "gene_names")),
+      columns: [{ name: "gene_ids", texts: texts(group, "genes") }],
+    };
   }
   const stored = features.keys();
   const id = stored.includes("gene_id") ? "gene_id" : "id"; // a matrix of probes has both

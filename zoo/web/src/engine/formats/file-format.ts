@@ -1,7 +1,7 @@
 /** Formats of files that people have: recognized by content, with advice on those that cannot be read. */
 import { type ByteSource, startOf } from "./byte-source";
 
-export interface FileFormat {
+interface FileFormat {
   /** Name with its article. */
   name: string;
   /** How to obtain a file that can be read; empty if this one can be. */
@@ -100,7 +100,10 @@ function textFormat(start: Uint8Array): FileFormat {
   } catch {
     return NOT_UTF8;
   }
-  const lines = text.split("\n").slice(0, -1).filter((line) => !line.startsWith("#"));
+  const lines = text
+    .split("\n")
+    .slice(0, -1)
+    .filter((line) => !line.startsWith("#"));
   const found = lines.map((line) => FRAGMENT.exec(line));
   return found.length && found.every((each) => each && Number(each[1]) < Number(each[2])) ? FRAGMENTS : TABLE;
 }

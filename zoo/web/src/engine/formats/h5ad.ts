@@ -28,7 +28,8 @@ export class H5adFile implements QueryFile {
     this.#file = file;
     this.#table = table;
     const obs = groupOf(table, "obs");
-    if (!obs || !groupOf(table, "var")) throw unreadable(name, "it has no table of cells, or one of anndata before 0.7");
+    if (!obs || !groupOf(table, "var"))
+      throw unreadable(name, "it has no table of cells, or one of anndata before 0.7");
     this.#obs = obs;
     this.nCells = reading(name, () => lengthOf(obs));
     this.columns = reading(name, () => textColumns(obs));

@@ -1,9 +1,9 @@
 /** HDF5 files, read in parts by h5wasm. */
 import type { Dataset, File as Hdf5File, Group } from "h5wasm";
 import { EngineError } from "../engine";
-import { heartbeat } from "../heartbeat";
 import { halfToNumber } from "../space/tensors";
 import { quoted } from "../text";
+import { type Metadata, loadHdf5Library } from "./hdf5-library";
 
 export type { Dataset, Group };
 
@@ -19,7 +19,6 @@ const FILTER_NAMES: Record<number, string> = {
   32015: "zstd",
   32026: "blosc2",
 };
-const UTF8 = 1; // the character set, as HDF5 numbers it
 let nMounted = 0;
 let library: Promise<typeof import("h5wasm")> | undefined;
 
@@ -30,7 +29,7 @@ export interface OpenHdf5 {
 
 /** Open a file without reading it; where there is no FileReaderSync, as in Node, it is copied into memory. */
 export async function openHdf5(file: File): Promise<OpenHdf5> {
-  const h5wasm = await (library ??= load());
+  const h5wasm = await (library ??= loadHdf5Library());
   const FS = h5wasm.FS!;
   const folder = `/query${nMounted++}`;
   FS.mkdir(folder);
@@ -63,46 +62,13 @@ export async function openHdf5(file: File): Promise<OpenHdf5> {
   };
 }
 
-type Metadata = Dataset["metadata"] & {
-  /** Whether the values are floats of half precision, read as the integers of their bits. */
-  isHalf?: boolean;
-};
-
-interface Library {
-  get_dataset_data: (...given: unknown[]) => number;
-  get_dataset_metadata: (...given: unknown[]) => Metadata;
-}
-
-/**
- * Load h5wasm, and make up for what it does not do.
- *
- * It does not report failed reads, whose values are those of unset memory; it takes text for ASCII where a file says so,
- * although R writes UTF-8 there; and it does not read floats of half precision.
- */
-async function load(): Promise<typeof import("h5wasm")> {
-  const h5wasm = await import("h5wasm");
-  const module = (await h5wasm.ready) as unknown as Library;
-  const { get_dataset_data: read, get_dataset_metadata: describe } = module;
-  const { H5T_STRING, H5T_FLOAT, H5T_INTEGER } = h5wasm.Module.H5T_class_t;
-  module.get_dataset_data = (...given) => {
-    const status = read(...given);
-    if (status < 0) throw new Error(`the values of ${String(given[1])} are damaged`);
-    heartbeat.beat();
-    return status;
-  };
-  module.get_dataset_metadata = (...given) => {
-    const metadata = describe(...given);
-    if (metadata.type === H5T_STRING.value) return { ...metadata, cset: UTF8 };
-    const isHalf = metadata.type === H5T_FLOAT.value && metadata.size === 2;
-    return isHalf ? { ...metadata, type: H5T_INTEGER.value, signed: false, isHalf } : metadata;
-  };
-  return h5wasm;
-}
-
 /** Return whether a dataset holds floating-point numbers. */
 export function isFloat({ dtype, metadata }: Dataset): boolean {
   return Boolean((metadata as Metadata).isHalf) || (typeof dtype === "string" && /^[<>]?[fd]$/.test(dtype));
 }
+
+/** Return whether a dataset holds True and False. */
+export const isFlags = ({ metadata }: Dataset): boolean => Boolean(metadata.enum_type);
 
 /** Return the error for a file that cannot be read. */
 export function unreadable(name: string, error: unknown): EngineError {
@@ -179,7 +145,8 @@ function requireReadable(root: Hdf5File, fileName: string): void {
 
 /** Return all numbers of a dataset, or some ranges of them, one range for each dimension. */
 export function numbersOf(dataset: Dataset, ranges?: [number, number][]): Float32Array | Float64Array | Int32Array {
-  if (ranges?.some(([start, stop]) => start === stop)) return isFloat(dataset) ? new Float32Array(0) : new Int32Array(0);
+  if (ranges?.some(([start, stop]) => start === stop))
+    return isFloat(dataset) ? new Float32Array(0) : new Int32Array(0);
   const values = ranges ? dataset.slice(ranges) : dataset.value;
   if ((dataset.metadata as Metadata).isHalf) return Float32Array.from(values as Uint16Array, halfToNumber);
   return asNumbers(values, dataset.path);
@@ -188,11 +155,17 @@ export function numbersOf(dataset: Dataset, ranges?: [number, number][]): Float3
 /** Return what h5wasm read as floats or 32-bit integers; other integers become float64. */
 function asNumbers(values: unknown, path: string): Float32Array | Float64Array | Int32Array {
   if (values instanceof Float32Array || values instanceof Float64Array || values instanceof Int32Array) return values;
-  if (values instanceof Int8Array || values instanceof Int16Array || values instanceof Uint8Array || values instanceof Uint16Array) {
+  if (
+    values instanceof Int8Array ||
+    values instanceof Int16Array ||
+    values instanceof Uint8Array ||
+    values instanceof Uint16Array
+  ) {
     return Int32Array.from(values);
   }
   if (values instanceof Uint32Array) return Float64Array.from(values);
-  if (values instanceof BigInt64Array || values instanceof BigUint64Array) return Float64Array.from(values as BigInt64Array, Number);
+  if (values instanceof BigInt64Array || values instanceof BigUint64Array)
+    return Float64Array.from(values as BigInt64Array, Number);
   throw new Error(`${path} holds no numbers`);
 }
 

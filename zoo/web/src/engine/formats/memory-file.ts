@@ -8,7 +8,7 @@ import type { QueryFile } from "./query-file";
 const PART_VALUES = 2_000_000;
 const MAX_EMPTY_TOTAL = 10;
 
-export interface MemoryContent {
+interface MemoryContent {
   name: string;
   cells: string[];
   frame: Frame;

@@ -12,7 +12,7 @@ import type { QueryFile } from "./query-file";
 import { readTable } from "./table";
 
 /** What an encoder takes, which tells the table of an h5mu file, and features from cells. */
-export interface WantedFeatures {
+interface WantedFeatures {
   modality: string;
   kind: FeatureKind | null;
   ids: readonly string[];
@@ -41,7 +41,8 @@ export async function openQueryFile(files: File[], wanted: WantedFeatures): Prom
 
 /** Read a matrix with its names, or a table, into memory. */
 async function reading(sources: ByteSource[], origin: string, { ids, tables }: WantedFeatures): Promise<QueryFile> {
-  const isMatrix = sources.some(({ name }) => isMatrixName(name)) || (await recognizeFormat(sources[0])) === MATRIX_MARKET;
+  const isMatrix =
+    sources.some(({ name }) => isMatrixName(name)) || (await recognizeFormat(sources[0])) === MATRIX_MARKET;
   const kind = isMatrix ? MATRIX_MARKET.name : TABLE.name;
   try {
     return await (isMatrix ? readMatrixMarket(sources, origin) : readTable(sources[0], ids, tables));
@@ -58,7 +59,8 @@ async function reading(sources: ByteSource[], origin: string, { ids, tables }: W
 async function openZip(file: File, wanted: WantedFeatures): Promise<QueryFile> {
   const members = await zipMembers(file);
   const workbook = workbookFormat(members);
-  if (workbook) throw new EngineError("format", `${file.name} cannot be read: it is ${workbook.name}; ${workbook.advice}`);
+  if (workbook)
+    throw new EngineError("format", `${file.name} cannot be read: it is ${workbook.name}; ${workbook.advice}`);
   if (members.some(({ name }) => isMatrixName(name))) return reading(members, file.name, wanted);
   const tables = members.filter(({ name }) => /\.(csv|tsv|txt)(\.gz)?$/.test(name));
   if (members.length === 1 && tables.length === 1) return reading(tables, file.name, wanted);
@@ -88,7 +90,11 @@ function openHdf5Cells(name: string, file: OpenHdf5, { modality, kind }: WantedF
 function otherHdf5(name: string, groups: string[]): EngineError {
   const has = (...wanted: string[]): boolean => wanted.every((each) => groups.includes(each));
   const known: [boolean, string, string][] = [
-    [has("matrix", "row_attrs", "col_attrs"), "a loom file", "project it with the smile-zoo command, or save it as .h5ad"],
+    [
+      has("matrix", "row_attrs", "col_attrs"),
+      "a loom file",
+      "project it with the smile-zoo command, or save it as .h5ad",
+    ],
     [
       has("assays", "cell.names"),
       "an h5Seurat file",

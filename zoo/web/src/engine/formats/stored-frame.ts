@@ -2,9 +2,19 @@
 import type { ObsColumn } from "../engine";
 import type { Frame } from "../features/frame";
 import { grouped, quoted } from "../text";
-import { type Dataset, type Group, datasetOf, groupOf, numbersOf, requireDataset, textAttribute, textsOf } from "./hdf5";
+import {
+  type Dataset,
+  type Group,
+  datasetOf,
+  groupOf,
+  numbersOf,
+  requireDataset,
+  textAttribute,
+  textsOf,
+} from "./hdf5";
 
-type Stored = { kind: "texts"; texts: string[] } | { kind: "categories"; codes: ArrayLike<number>; categories: string[] };
+type Stored =
+  { kind: "texts"; texts: string[] } | { kind: "categories"; codes: ArrayLike<number>; categories: string[] };
 
 /** Return the names of the rows of a frame. */
 export const namesOf = (frame: Group): string[] => textsFrom(read(frame, indexName(frame)), indexName(frame));
@@ -25,7 +35,9 @@ export function readFrame(frame: Group, notes: string[]): Frame {
       const stored = read(frame, name);
       return stored ? [{ name, texts: textsFrom(stored, name) }] : [];
     } catch (error) {
-      notes.push(`the column ${quoted(name)} of ${frame.path} cannot be read: ${(error as Error).message}. It is ignored`);
+      notes.push(
+        `the column ${quoted(name)} of ${frame.path} cannot be read: ${(error as Error).message}. It is ignored`,
+      );
       return [];
     }
   });
@@ -61,7 +73,10 @@ function columnNames(frame: Group): string[] {
 function isText(frame: Group, name: string): boolean {
   const group = groupOf(frame, name);
   const values = group ? (datasetOf(group, "categories") ?? datasetOf(group, "values")) : datasetOf(frame, name);
-  return values !== null && (holdsText(values) || "categories" in values.attrs || (group !== null && datasetOf(group, "codes") !== null));
+  return (
+    values !== null &&
+    (holdsText(values) || "categories" in values.attrs || (group !== null && datasetOf(group, "codes") !== null))
+  );
 }
 
 const holdsText = (dataset: Dataset): boolean => typeof dataset.dtype === "string" && dataset.dtype.startsWith("S");

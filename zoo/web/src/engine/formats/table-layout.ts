@@ -20,7 +20,9 @@ export interface TableLayout {
 /** Return the fields of a line, without their quotes. */
 export function fieldsOf(line: string, separator: string): string[] {
   if (line === "") return [];
-  return line.includes('"') ? (Papa.parse<string[]>(line, { delimiter: separator }).data[0] ?? []) : line.split(separator);
+  return line.includes('"')
+    ? (Papa.parse<string[]>(line, { delimiter: separator }).data[0] ?? [])
+    : line.split(separator);
 }
 
 /** Read the layout off the lines at the beginning of a table. */

@@ -7,7 +7,12 @@ const MIN_SHARE = 1e-3;
 const MAX_DISTANCE = 3;
 
 /** Return the evidence for a label: the log odds of its share of the votes, plus weighted terms. */
-export function weighEvidence(share: number, raw: Measures, record: DissimilarityRecord, weights: EvidenceWeights): number {
+export function weighEvidence(
+  share: number,
+  raw: Measures,
+  record: DissimilarityRecord,
+  weights: EvidenceWeights,
+): number {
   const measures = clippedTo(record, raw);
   const clipped = clip(share, MIN_SHARE, 1 - MIN_SHARE);
   const distance = clip(inUnits(measures.logDistance, measures, record.distance), 0, MAX_DISTANCE);

@@ -4,7 +4,7 @@ import type { LabelColumnRecord } from "../space/manifest";
 type Columns = readonly LabelColumnRecord[];
 
 /** Return the columns that a column nests in, from fine to coarse. */
-export function coarserColumns(column: LabelColumnRecord, columns: Columns): LabelColumnRecord[] {
+function coarserColumns(column: LabelColumnRecord, columns: Columns): LabelColumnRecord[] {
   const result: LabelColumnRecord[] = [];
   while (column.within) {
     const { within } = column;

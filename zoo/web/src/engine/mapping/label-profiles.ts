@@ -17,7 +17,14 @@ export class LabelProfiles {
   readonly #center: Float32Array;
   readonly #whitening: Float32Array;
 
-  constructor(content: Uint8Array, origin: string, nLabels: number, nFeatures: number, nComponents: number, measured: Uint8Array) {
+  constructor(
+    content: Uint8Array,
+    origin: string,
+    nLabels: number,
+    nFeatures: number,
+    nComponents: number,
+    measured: Uint8Array,
+  ) {
     const tensors = readTensors(content, origin);
     const logs = floats(tensors, "log_profile", [nLabels, nFeatures], origin);
     this.#center = floats(tensors, "center", [nLabels, nComponents], origin);
@@ -60,7 +67,8 @@ export class LabelProfiles {
       }
       if (total <= 0) continue;
       let least = Infinity;
-      for (let label = 0; label < nLabels; label++) least = Math.min(least, this.#expected[label] - logs[label] / total);
+      for (let label = 0; label < nLabels; label++)
+        least = Math.min(least, this.#expected[label] - logs[label] / total);
       result[row] = least;
     }
     return result;

@@ -5,7 +5,7 @@ import type { Neighbors } from "./nearest-neighbors";
 
 const MIN_KERNEL_WIDTH = 1e-3;
 
-export interface LabelTransfer {
+interface LabelTransfer {
   /** Label ids, -1 if points without a label won, (n,). */
   label: Int32Array;
   /** Fraction of the votes for that label, (n,). */
@@ -61,7 +61,13 @@ export function transferLabels(neighbors: Neighbors, weights: Float32Array, refe
   return won;
 }
 
-function vote(votes: Float32Array, { k, indices }: Neighbors, weights: Float32Array, labels: Int32Array, row: number): void {
+function vote(
+  votes: Float32Array,
+  { k, indices }: Neighbors,
+  weights: Float32Array,
+  labels: Int32Array,
+  row: number,
+): void {
   votes.fill(0);
   for (let at = row * k; at < (row + 1) * k; at++) {
     const label = labels[indices[at]];

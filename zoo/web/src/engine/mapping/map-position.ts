@@ -41,7 +41,12 @@ function smallest(values: Float64Array, rank: number): number {
  *
  * @param weights Weights of the neighbors that count, 0 for the others, (n, k).
  */
-export function mapPositions(map: Float32Array, { k, indices }: Neighbors, weights: Float32Array, width: number): Float32Array {
+export function mapPositions(
+  map: Float32Array,
+  { k, indices }: Neighbors,
+  weights: Float32Array,
+  width: number,
+): Float32Array {
   const positions = new Float32Array((indices.length / k) * 2);
   for (let start = 0; start < indices.length; start += k) {
     let heaviest = start;

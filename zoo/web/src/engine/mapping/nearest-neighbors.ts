@@ -18,7 +18,12 @@ export interface Neighbors {
  * @param embedding Embedding of the cells, (n, n_latent).
  * @param points Embedding of the points, (m, n_latent).
  */
-export function findNearestNeighbors(embedding: Float32Array, points: Float64Array, nLatent: number, k: number): Neighbors {
+export function findNearestNeighbors(
+  embedding: Float32Array,
+  points: Float64Array,
+  nLatent: number,
+  k: number,
+): Neighbors {
   const [n, m] = [embedding.length / nLatent, points.length / nLatent];
   k = Math.min(k, m);
   const indices = new Int32Array(n * k);

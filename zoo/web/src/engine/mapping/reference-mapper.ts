@@ -15,13 +15,13 @@ const UNKNOWN_RATE = 0.05;
 const UNKNOWN_ID = -1;
 
 /** Values of cells as the profiles take them: rows without zeros, and the components of the stem. */
-export interface CellValues {
+interface CellValues {
   rows: Rows;
   values: Float32Array;
   components: Float64Array;
 }
 
-export interface MappedColumn {
+interface MappedColumn {
   labels: Int32Array;
   nearest: Int32Array;
   confidence: Float32Array;
@@ -91,7 +91,8 @@ export class ReferenceMapper {
   /** Set the weights of neighbors without the winning primary label to 0. */
   #keepWinners(weights: Float32Array, { k, indices }: Neighbors, winners: Int32Array): void {
     const labels = this.#reference.labels[0];
-    for (let at = 0; at < indices.length; at++) if (labels[indices[at]] !== winners[Math.floor(at / k)]) weights[at] = 0;
+    for (let at = 0; at < indices.length; at++)
+      if (labels[indices[at]] !== winners[Math.floor(at / k)]) weights[at] = 0;
   }
 
   #measure(distance: Float32Array, { rows, values, components }: CellValues): Measures[] | null {
@@ -136,7 +137,8 @@ export class ReferenceMapper {
     const record = this.#record.similarity;
     if (!record) return new Float32Array(distance.length).fill(NaN);
     return distance.map((each, row) => {
-      const dissimilarity = measures && record.dissimilarity ? dissimilarityOf(measures[row], record.dissimilarity) : each;
+      const dissimilarity =
+        measures && record.dissimilarity ? dissimilarityOf(measures[row], record.dissimilarity) : each;
       return interpolate(dissimilarity, record.quantiles, this.#quantiles);
     });
   }

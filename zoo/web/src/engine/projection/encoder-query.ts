@@ -49,7 +49,12 @@ export const kindOfEncoder = (space: Space, modality: string, table: FeatureTabl
   kindOfFeatures(space.manifest.recipe.modalities?.[modality]?.kind ?? modality, table.ids);
 
 /** Match the features of a query file and recognize its values. */
-export async function prepareQuery(space: Space, file: QueryFile, tables: GeneTables, options: QueryOptions): Promise<EncoderQuery> {
+export async function prepareQuery(
+  space: Space,
+  file: QueryFile,
+  tables: GeneTables,
+  options: QueryOptions,
+): Promise<EncoderQuery> {
   const modality = chooseModality(space, options.modality);
   const record = space.manifest.encoders[modality];
   const table = await space.table(record);
@@ -71,7 +76,12 @@ export async function prepareQuery(space: Space, file: QueryFile, tables: GeneTa
   const matrix = matches.size ? selected : columnView(selected, columns);
 
   const interpreter = new ValueInterpreter(record.preprocessing, file.notedBase);
-  const interpretation = await interpretValues(interpreter, matches.size ? zeroFilled(matrix) : matrix, file, options.layer);
+  const interpretation = await interpretValues(
+    interpreter,
+    matches.size ? zeroFilled(matrix) : matrix,
+    file,
+    options.layer,
+  );
   for (const { report } of [match, ...matches.values()]) {
     if (report.summed.length && !["counts", "presence"].includes(interpretation.kind)) {
       throw repeatError(report, interpretation.kind);
@@ -171,4 +181,7 @@ function setsNote(matches: Map<string, FeatureMatch>): string {
 
 /** Return the match of the cells that measured least. */
 export const poorestMatch = ({ match, matches }: EncoderQuery): FeatureMatch =>
-  [...matches.values()].reduce((a, b) => (b.report.weight < a.report.weight ? b : a), [...matches.values()][0] ?? match);
+  [...matches.values()].reduce(
+    (a, b) => (b.report.weight < a.report.weight ? b : a),
+    [...matches.values()][0] ?? match,
+  );

@@ -4,7 +4,12 @@ import type { EncoderRecord } from "../space/manifest";
 import { grouped, percent } from "../text";
 
 /** Return one line on the accuracy to expect; empty without evidence. */
-export function describeExpectedAccuracy(record: EncoderRecord, detected: number, matched: number, measured: number): string {
+export function describeExpectedAccuracy(
+  record: EncoderRecord,
+  detected: number,
+  matched: number,
+  measured: number,
+): string {
   const accuracy = expectedAccuracy(record, detected, matched, measured);
   if (accuracy === null) return "";
   return (
@@ -21,7 +26,15 @@ function expectedAccuracy(record: EncoderRecord, detected: number, matched: numb
       .filter((each) => each.kind === kind)
       .map((each) => [log(kind === "depth" ? each.detected : each.measured), each.accuracy])
       .sort(([a, x], [b, y]) => a - b || x - y);
-    return places.length ? [interpolate(log(value), places.map(([x]) => x), places.map(([, y]) => y))] : [];
+    return places.length
+      ? [
+          interpolate(
+            log(value),
+            places.map(([x]) => x),
+            places.map(([, y]) => y),
+          ),
+        ]
+      : [];
   });
   return expected.length ? Math.min(...expected) : null;
 }

@@ -140,7 +140,12 @@ class CollectedResults {
 }
 
 /** Copy the rows of an array, each of so many values, to their places in another. */
-function scatter(from: Float32Array | Int32Array, to: Float32Array | Int32Array, width: number, place: (row: number) => number): void {
+function scatter(
+  from: Float32Array | Int32Array,
+  to: Float32Array | Int32Array,
+  width: number,
+  place: (row: number) => number,
+): void {
   for (let row = 0; row * width < from.length; row++) {
     const start = place(row) * width;
     for (let at = 0; at < width; at++) to[start + at] = from[row * width + at];

@@ -59,7 +59,12 @@ export class Projector {
     return results;
   }
 
-  async #project(rows: Rows, cells: number[] | null, key: string, interpretation: ValueInterpretation): Promise<Projected> {
+  async #project(
+    rows: Rows,
+    cells: number[] | null,
+    key: string,
+    interpretation: ValueInterpretation,
+  ): Promise<Projected> {
     const { interpreter, record, table } = this.#query;
     const { match, encoder, mapper } = this.#routes.get(key)!;
     const [linear, totals] = interpreter.linearRows(rows, interpretation);

@@ -8,7 +8,7 @@ const MAX_SHOWN_COUNT = 1e4;
 const MAX_NEWTON_STEPS = 100;
 const NEWTON_TOLERANCE = 1e-12;
 
-export type Form = "log" | "double log" | "arcsinh" | "square root" | "clr" | "scale";
+type Form = "log" | "double log" | "arcsinh" | "square root" | "clr" | "scale";
 
 /** A transform of counts, or of counts scaled by cell, whose inverse needs each cell alone. */
 export class Transform {
@@ -67,7 +67,10 @@ export class Transform {
   undo(rows: Rows): Rows {
     if (this.form === "clr") return undoClr(rows);
     if (this.form === "scale") return rows;
-    return withValues(rows, rows.values.map((value) => this.undoValue(value))); // float32 stays float32, as in numpy
+    return withValues(
+      rows,
+      rows.values.map((value) => this.undoValue(value)),
+    ); // float32 stays float32, as in numpy
   }
 
   /** Return the inverse of a single value; for the centered log ratio, up to a factor of the cell. */
@@ -129,4 +132,3 @@ export function holdCounts({ values }: Rows): boolean {
   }
   return 2 * nSmall >= nPositive;
 }
-

@@ -63,7 +63,10 @@ export function splitByFeatures(rows: Rows): Map<string, number[]> {
 
 /** Return a matrix with zero in place of NaN, which changes no sum of the measured values. */
 export function zeroFilled(matrix: Matrix): Matrix {
-  const fill = (rows: Rows): Rows => ({ ...rows, values: rows.values.map((value) => (Number.isNaN(value) ? 0 : value)) });
+  const fill = (rows: Rows): Rows => ({
+    ...rows,
+    values: rows.values.map((value) => (Number.isNaN(value) ? 0 : value)),
+  });
   return {
     n: matrix.n,
     nColumns: matrix.nColumns,

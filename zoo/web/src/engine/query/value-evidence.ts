@@ -27,7 +27,11 @@ export const LOGARITHMS = [NATURAL_LOG, new Transform("log", 2), new Transform("
 export const CELL_SCALE = new Transform("scale");
 export const TRANSFORMS = [...LOGARITHMS, CELL_SCALE, new Transform("arcsinh", 1), new Transform("square root")];
 
-export const largestOf = (sample: Rows[]): number => largest(sample.map(({ values }) => largest(values, 0)), 0);
+export const largestOf = (sample: Rows[]): number =>
+  largest(
+    sample.map(({ values }) => largest(values, 0)),
+    0,
+  );
 
 /**
  * Return the share of values that are whole multiples of their cell's unit once a transform is undone.
@@ -52,14 +56,16 @@ function multiples(cell: Float64Array, transform: Transform): [number, number] {
   const shown: number[] = [];
   amounts.forEach((amount, at) => {
     const multiple = amount / unit;
-    const shows = multiple > 1 + 2 * MULTIPLE_TOLERANCE && multiple <= MAX_MULTIPLE && cell[at] !== Math.round(cell[at]);
+    const shows =
+      multiple > 1 + 2 * MULTIPLE_TOLERANCE && multiple <= MAX_MULTIPLE && cell[at] !== Math.round(cell[at]);
     if (shows) shown.push(multiple);
   });
   const whole = UNIT_DIVISORS.map((divisor) => shown.filter((multiple) => isWhole(multiple * divisor)).length);
   return [Math.max(...whole), shown.length];
 }
 
-const isWhole = (value: number, tolerance = MULTIPLE_TOLERANCE): boolean => Math.abs(value - Math.round(value)) <= tolerance;
+const isWhole = (value: number, tolerance = MULTIPLE_TOLERANCE): boolean =>
+  Math.abs(value - Math.round(value)) <= tolerance;
 
 /** Return the positive values of each cell of a sample. */
 export const positiveCells = (sample: Rows[]): Float64Array[] =>

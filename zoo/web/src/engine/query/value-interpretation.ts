@@ -59,9 +59,7 @@ export class ValueInterpreter {
     }
     const sample = await matrix.read(sampleRanges(matrix.n));
     if (this.#needsAmounts && !sample.some(hasValues) && !(await anyHasValues(matrix))) {
-      throw valueError(
-        `all values of all ${grouped(matrix.n)} cells are zero; choose the layer that holds the values`,
-      );
+      throw valueError(`all values of all ${grouped(matrix.n)} cells are zero; choose the layer that holds the values`);
     }
     return this.#interpretRows(sample);
   }

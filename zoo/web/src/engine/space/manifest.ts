@@ -53,12 +53,12 @@ export interface DissimilarityRecord {
   deviation: TrendRecord | null;
 }
 
-export interface SimilarityRecord {
+interface SimilarityRecord {
   quantiles: number[];
   dissimilarity?: DissimilarityRecord | null;
 }
 
-export interface StressRecord {
+interface StressRecord {
   kind: "depth" | "features";
   fraction: number;
   detected: number;
@@ -98,7 +98,7 @@ export interface ReferenceRecord {
   n_neighbors: number;
 }
 
-export interface MetricRecord {
+interface MetricRecord {
   name: string;
   modality: string;
   method: string;
@@ -132,7 +132,10 @@ export function parseManifest(content: Uint8Array): Manifest {
   try {
     manifest = JSON.parse(new TextDecoder().decode(content)) as Manifest;
   } catch (error) {
-    throw new EngineError("space", `${MANIFEST_NAME} is not a smile-zoo manifest: ${reason(error)}; pull or build the space again`);
+    throw new EngineError(
+      "space",
+      `${MANIFEST_NAME} is not a smile-zoo manifest: ${reason(error)}; pull or build the space again`,
+    );
   }
   if (manifest?.format !== FORMAT) {
     const found = quoted(String(manifest?.format ?? ""));

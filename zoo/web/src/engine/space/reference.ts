@@ -35,7 +35,9 @@ export function readReference(content: Uint8Array, record: ReferenceRecord, nLat
     embedding: floats(tensors, "embedding", [m, nLatent], record.points),
     weight: floats(tensors, "weight", [m], record.points),
     map: floats(tensors, "map", [m, 2], record.points),
-    labels: columns.map((_, column) => Int32Array.from({ length: m }, (_, row) => label[row * columns.length + column])),
+    labels: columns.map((_, column) =>
+      Int32Array.from({ length: m }, (_, row) => label[row * columns.length + column]),
+    ),
     modality,
     columns,
   };

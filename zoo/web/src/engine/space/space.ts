@@ -34,7 +34,8 @@ export class Space {
   /** Return the feature table of an encoder. */
   table(record: EncoderRecord): Promise<FeatureTable> {
     const { features } = record;
-    const known = this.#tables.get(features) ?? this.read(features).then((content) => parseFeatureTable(content, features));
+    const known =
+      this.#tables.get(features) ?? this.read(features).then((content) => parseFeatureTable(content, features));
     this.#tables.set(features, known);
     return known;
   }

@@ -36,16 +36,23 @@ export function summarizeSpace(space: Space): SpaceSummary {
 function driversOf({ manifest }: Space): Record<string, Driver[]> {
   const listed = Object.values(manifest.encoders).find(({ drivers }) => drivers)?.drivers ?? {};
   return Object.fromEntries(
-    Object.entries(listed).map(([label, features]) => [label, features.map((feature) => ({ feature, symbol: feature }))]),
+    Object.entries(listed).map(([label, features]) => [
+      label,
+      features.map((feature) => ({ feature, symbol: feature })),
+    ]),
   );
 }
 
 /** Return the accuracy on left-out cells of each modality, such as `rna 0.959 ± 0.001`. */
 function accuracyOf({ manifest }: Space): string {
   const measured = manifest.metrics.filter(
-    ({ name, method, modality }) => name === "label transfer accuracy" && method === "smile" && modality in manifest.encoders,
+    ({ name, method, modality }) =>
+      name === "label transfer accuracy" && method === "smile" && modality in manifest.encoders,
   );
   return measured
-    .map(({ modality, mean, std, n_repeats }) => `${modality} ${mean.toFixed(3)}${n_repeats > 1 ? ` ± ${std.toFixed(3)}` : ""}`)
+    .map(
+      ({ modality, mean, std, n_repeats }) =>
+        `${modality} ${mean.toFixed(3)}${n_repeats > 1 ? ` ± ${std.toFixed(3)}` : ""}`,
+    )
     .join(", ");
 }

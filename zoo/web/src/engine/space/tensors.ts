@@ -20,10 +20,19 @@ export function readTensors(content: Uint8Array, origin: string): Record<string,
     const header = JSON.parse(new TextDecoder().decode(content.subarray(8, start))) as Record<string, TensorRecord>;
     delete header.__metadata__;
     return Object.fromEntries(
-      Object.entries(header).map(([name, { dtype, shape, data_offsets: [low, high] }]) => [
-        name,
-        { shape, data: decode(content.slice(start + low, start + high), dtype) }, // a copy, so that it is aligned
-      ]),
+      Object.entries(header).map(
+        ([
+          name,
+          {
+            dtype,
+            shape,
+            data_offsets: [low, high],
+          },
+        ]) => [
+          name,
+          { shape, data: decode(content.slice(start + low, start + high), dtype) }, // a copy, so that it is aligned
+        ],
+      ),
     );
   } catch (error) {
     throw new EngineError(
