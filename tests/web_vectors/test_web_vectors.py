@@ -1,10 +1,12 @@
 """This runtime still gives what the web page is tested against."""
 
+import json
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from preprocessing_vectors import PATH, preprocessing_vectors
 
 from web_vectors import VECTORS, Vector, array, open_packaged
 
@@ -20,6 +22,14 @@ opened = cache(open_packaged)
 
 def test_vectors_are_small():
     assert sum(path.stat().st_size for path in VECTORS.parent.rglob("*.gz")) < MAX_BYTES
+
+
+def test_preprocessing_gives_what_its_vectors_say():
+    expected, found = json.loads(PATH.read_text("utf-8")), preprocessing_vectors()
+    assert found.keys() == expected.keys()
+    for name, kind in expected["kinds"].items():
+        assert found["kinds"][name]["record"] == kind["record"]
+        np.testing.assert_allclose(found["kinds"][name]["transformed"], kind["transformed"], rtol=1e-6)
 
 
 @pytest.mark.parametrize("path", sorted(VECTORS.glob("*.json.gz")), ids=lambda path: path.name.removesuffix(".json.gz"))

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from preprocessing_vectors import write_preprocessing_vectors
 from query_files import write_query_files
 from vector_queries import heaviest_features, name_of, vectors
 
@@ -20,6 +21,7 @@ def main() -> None:
             write_query_files(vector.adata)
     for path in set(VECTORS.glob("*.json.gz")) - written:
         path.unlink()
+    write_preprocessing_vectors()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ export const grouped = (value: number): string => Math.round(value).toLocaleStri
 /** A share in percent, with so many decimals. */
 export const percent = (share: number, digits = 0): string => `${(100 * share).toFixed(digits)}%`;
 
-/** A number with so many significant digits, as `:.4g` writes it. */
+/** A number with so many significant digits, as `:,.4g` writes it. */
 export function general(value: number, digits = 4): string {
   if (value === 0 || !Number.isFinite(value)) return String(value);
   const exponent = Math.floor(Math.log10(Math.abs(value)));
@@ -15,7 +15,8 @@ export function general(value: number, digits = 4): string {
     const sign = power.startsWith("-") ? "-" : "+";
     return `${trimmed(mantissa)}e${sign}${power.replace(/[+-]/, "").padStart(2, "0")}`;
   }
-  return trimmed(value.toPrecision(digits));
+  const [whole, fraction] = trimmed(value.toPrecision(digits)).split(".");
+  return [whole.replace(/\B(?=(\d{3})+$)/g, ","), fraction].filter(Boolean).join(".");
 }
 
 const trimmed = (text: string): string => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);

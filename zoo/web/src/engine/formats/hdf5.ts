@@ -45,18 +45,20 @@ export async function openHdf5(file: File): Promise<OpenHdf5> {
     else FS.unlink(`${folder}/file`);
     FS.rmdir(folder);
   };
-  let root: Hdf5File;
+  let root: Hdf5File | null = null;
   try {
     root = new h5wasm.File(`${folder}/file`, "r");
     requireReadable(root, file.name);
   } catch (error) {
+    root?.close();
     release();
     throw unreadable(file.name, error);
   }
+  const opened = root;
   return {
-    root,
+    root: opened,
     close: () => {
-      root.close();
+      opened.close();
       release();
     },
   };
