@@ -75,6 +75,8 @@ def labeled(chromium: Chrome, server: PageServer, folder: Path, tmp_path: Path) 
         open_page(chromium, server.url, tmp_path)
         choose(chromium, folder / "query.h5ad")
     save_into(chromium, tmp_path)
+    if not find(chromium, "write-names").is_selected():
+        find(chromium, "write-names").click()
     for value in ("similarity:", "label:cell_type"):  # a change of the coloring also shows what was hidden
         color_by(chromium, value)
     yield chromium

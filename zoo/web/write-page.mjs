@@ -17,7 +17,7 @@ const texts = licenses();
 writeFileSync(join(page, "licenses.txt"), texts);
 const single = readFileSync("dist/single/index.html", "utf8");
 const script = `<script type="text/plain" id="licenses">${texts.replaceAll("<", "&lt;")}</script>\n`;
-writeFileSync(join(page, "single.html"), single.replace("</body>", () => `${script}</body>`));
+writeFileSync(join(page, "single.html"), single.replace("<!-- space -->", (mark) => `${script}${mark}`));
 const hashes = { sources: hashesOf(sources.flatMap(filesIn), "."), page: hashesOf(filesIn(page), page) };
 writeFileSync(join(page, "sources.json"), `${JSON.stringify(hashes, null, 1)}\n`);
 

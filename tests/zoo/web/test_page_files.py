@@ -1,5 +1,6 @@
 """The built page that comes with the package, and the files of a space that it reads."""
 
+import base64
 import hashlib
 import json
 import re
@@ -63,3 +64,11 @@ def test_the_pages_allow_no_request_elsewhere() -> None:
         own = {"'none'", "'self'", "blob:", "data:", "'unsafe-eval'", "'wasm-unsafe-eval'"}
         assert sources - hashes <= own
         assert len(hashes) == (0 if name == "index.html" else 2)
+
+
+def test_the_policy_of_the_single_page_allows_its_own_script_and_styles() -> None:
+    page = (PAGE / "single.html").read_text("utf-8")
+    for start, end in (('<script type="module">', "</script>"), ("<style>", "</style>")):
+        content = page.split(start, 1)[1].split(end, 1)[0]
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in page

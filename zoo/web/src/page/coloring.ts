@@ -1,6 +1,6 @@
 /** What the cells of a map are colored by: categories, or values on a scale. */
 
-import type { Projection, SpaceSummary } from "../engine";
+import type { ObsColumn, Projection, SpaceSummary } from "../engine";
 import { categoryColor, N_VALUE_COLORS, type Theme, valueColor } from "./colors";
 import { UNKNOWN } from "./label-table";
 
@@ -14,6 +14,8 @@ export interface Category {
 export interface Categories {
   kind: "categories";
   title: string;
+  /** Label column of the space that the categories are those of; null if they are of the query. */
+  labelColumn: string | null;
   /** Id of each cell's category. */
   ids: Int32Array;
   /** Those that occur, the most frequent first and -1 last. */
@@ -34,11 +36,11 @@ export type Coloring = Categories | Values;
 /** Color by the labels of a column. */
 export function byLabel(projection: Projection, space: SpaceSummary, column: string): Categories {
   const { labels } = space.columns.find(({ name }) => name === column) ?? { labels: [] };
-  return categories(column, projection.columns[column].labels, labels, UNKNOWN);
+  return { ...categories(column, projection.columns[column].labels, labels, UNKNOWN), labelColumn: column };
 }
 
 /** Color by a column of the query, such as its batches. */
-export function byColumn(title: string, column: { codes: Int32Array; categories: string[] }): Categories {
+export function byColumn(title: string, column: ObsColumn): Categories {
   return categories(title, column.codes, column.categories, "no value");
 }
 
@@ -78,5 +80,5 @@ function categories(title: string, codes: Int32Array, names: string[], missing: 
   }
   const found = [...counts].map(([id, cells]) => ({ id, name: id < 0 ? missing : names[id], cells }));
   found.sort((a, b) => Number(a.id < 0) - Number(b.id < 0) || b.cells - a.cells || a.name.localeCompare(b.name));
-  return { kind: "categories", title, ids: codes, categories: found };
+  return { kind: "categories", title, labelColumn: null, ids: codes, categories: found };
 }

@@ -35,10 +35,11 @@ export interface Column {
 /** Return a table with a header; the first cell of each row is its header. */
 export function table(columns: Column[], rows: Child[][], properties: Record<string, unknown> = {}): HTMLTableElement {
   const style = (index: number) => ({ className: columns[index].number ? "number" : "" });
+  const titles = columns.map(({ title }, index) => element("th", { scope: "col", ...style(index) }, title));
   return element(
     "table",
     properties,
-    element("thead", {}, element("tr", {}, ...columns.map((column, i) => element("th", { scope: "col", ...style(i) }, column.title)))),
+    element("thead", {}, element("tr", {}, ...titles)),
     element(
       "tbody",
       {},

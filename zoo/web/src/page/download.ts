@@ -25,9 +25,9 @@ export async function pngOfSvg(svg: string): Promise<Blob> {
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [2 * image.width, 2 * image.height];
     canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
-    return await new Promise((resolve, reject) =>
-      canvas.toBlob((blob) => (blob === null ? reject(new Error("the browser could not draw the map as a PNG; save it as SVG instead")) : resolve(blob)), "image/png"),
-    );
+    const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
+    if (blob === null) throw new Error("the browser could not draw the map as a PNG; save it as SVG instead");
+    return blob;
   } finally {
     URL.revokeObjectURL(url);
   }

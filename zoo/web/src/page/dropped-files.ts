@@ -1,10 +1,15 @@
 /** Files from a drop, those in folders included. */
 
+import { count } from "./format";
+
 const MAX_FILES = 1000;
 
 export class TooManyFilesError extends Error {
   constructor() {
-    super(`The folder holds more than ${MAX_FILES.toLocaleString("en-US")} files. Drop the file with the cells, or the folder that holds only its matrix, barcodes and features.`);
+    super(
+      `The folder holds more than ${count(MAX_FILES)} files. Drop the file with the cells, or the folder that holds ` +
+        "only its matrix, barcodes and features.",
+    );
   }
 }
 

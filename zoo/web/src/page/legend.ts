@@ -6,7 +6,13 @@ import { element } from "./dom";
 import { count } from "./format";
 
 /** Fill the legend; `change` is called when `hidden`, the ids of categories that are not drawn, has changed. */
-export function fillLegend(box: HTMLElement, coloring: Coloring, hidden: Set<number>, theme: Theme, change: () => void): void {
+export function fillLegend(
+  box: HTMLElement,
+  coloring: Coloring,
+  hidden: Set<number>,
+  theme: Theme,
+  change: () => void,
+): void {
   const content = coloring.kind === "categories" ? switches(coloring, hidden, theme, change) : scale(coloring, theme);
   box.replaceChildren(element("h3", {}, coloring.title), ...content);
 }
@@ -47,10 +53,12 @@ function switches({ categories }: Categories, hidden: Set<number>, theme: Theme,
 }
 
 function scale({ low, high }: Values, theme: Theme): Node[] {
-  const bar = element("span", { className: "scale", role: "img", "aria-label": `colors from ${low} to ${high.toFixed(2)}` });
+  const description = `colors from ${low} to ${high.toFixed(2)}`;
+  const bar = element("span", { className: "scale", role: "img", "aria-label": description });
   const stops = Array.from({ length: 9 }, (_, index) => valueColor(index / 8, theme));
   bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
-  return [bar, element("span", { className: "scale-ends" }, element("span", {}, String(low)), element("span", {}, high.toFixed(2)))];
+  const ends = [String(low), high.toFixed(2)].map((text) => element("span", {}, text));
+  return [bar, element("span", { className: "scale-ends" }, ...ends)];
 }
 
 export function swatch(color: string): HTMLElement {

@@ -60,7 +60,8 @@ async function main(): Promise<void> {
     if (summary.sha256 !== space.manifest_sha256) {
       throw new EngineError(
         "space",
-        `The manifest of ${space.name} is not the one that this page was made with (its sha256 differs). Write the site again with smile-zoo web --export, and copy all of it.`,
+        `The manifest of ${space.name} is not the one that this page was made with (its sha256 differs). Write the site ` +
+          "again with smile-zoo web --export, and copy all of it.",
       );
     }
     return summary;
@@ -123,7 +124,9 @@ async function main(): Promise<void> {
   addEventListener("beforeunload", (event) => {
     if (running) event.preventDefault(); // the browser asks whether to stop
   });
-  byId("about").textContent = `smile-zoo ${site.version}. Nothing is uploaded: a Content-Security-Policy forbids this page every request to another computer.`;
+  byId("about").textContent =
+    `smile-zoo ${site.version}. Nothing is uploaded: a Content-Security-Policy forbids this page every request to ` +
+    "another computer.";
   linkLicenses();
   listSpaces(site.spaces, choose);
   listenForFiles((files) => void label(files));
@@ -149,7 +152,8 @@ function progressBar(): (progress: Progress) => void {
 function linkLicenses(): void {
   const texts = document.getElementById("licenses")?.textContent?.replaceAll("&lt;", "<");
   if (texts === undefined) return;
-  byId<HTMLAnchorElement>("licenses-link").href = URL.createObjectURL(new Blob([texts], { type: "text/plain;charset=utf-8" }));
+  const file = new Blob([texts], { type: "text/plain;charset=utf-8" });
+  byId<HTMLAnchorElement>("licenses-link").href = URL.createObjectURL(file);
 }
 
 main().catch((error) => showProblem(error, "page"));

@@ -38,8 +38,10 @@ export function mapSvg(figure: Figure): string {
   figure.colors.forEach((color, cell) => dots[color]?.push(dot(figure.query, cell)));
   const reference = Array.from({ length: figure.reference.length / 2 }, (_, point) => dot(figure.reference, point));
   const height = Math.max(TITLE_HEIGHT + SIDE, legendHeight(figure));
+  const width = SIDE + LEGEND_WIDTH;
+  const size = `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${SIDE + LEGEND_WIDTH} ${height}" width="${SIDE + LEGEND_WIDTH}" height="${height}" role="img" aria-label="${escapeXml(figure.title)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-label="${escapeXml(figure.title)}">`,
     '<rect width="100%" height="100%" fill="#ffffff"/>',
     `<text x="${MARGIN}" y="30" font-size="17" font-weight="600" ${TEXT}>${escapeXml(figure.title)}</text>`,
     path(reference, figure.referenceColor, Math.max(figure.size * 0.8, 2)),
@@ -78,10 +80,10 @@ function legend(figure: Figure): string[] {
   const width = 160 / scale.length;
   return [
     text(figure.legendTitle, left, 0, 600),
-    ...scale.map(
-      (color, index) =>
-        `<rect x="${(left + index * width).toFixed(2)}" y="${line(1) - 8}" width="${(width + 0.3).toFixed(2)}" height="14" fill="${color}"/>`,
-    ),
+    ...scale.map((color, index) => {
+      const place = `x="${(left + index * width).toFixed(2)}" y="${line(1) - 8}"`;
+      return `<rect ${place} width="${(width + 0.3).toFixed(2)}" height="14" fill="${color}"/>`;
+    }),
     text(low, left, 2),
     `<text x="${left + 160}" y="${line(2) + 4}" font-size="13" text-anchor="end" ${TEXT}>${escapeXml(high)}</text>`,
     mark(figure.referenceColor, 4),

@@ -11,12 +11,13 @@ const TITLES: Partial<Record<Code, string>> = {
   internal: "The page failed",
   page: "The page could not start",
 };
+const REPORT =
+  " Reload the page and try again; if it happens again, please report it with the name of your browser.";
 const QUERY_TITLE = "These cells could not be labeled";
 
 export function showProblem(error: unknown, code: Code = error instanceof EngineError ? error.code : "internal"): void {
   const message = error instanceof Error ? error.message : String(error);
-  const advice =
-    code === "internal" ? " Reload the page and try again; if it happens again, please report it with the name of your browser." : "";
+  const advice = code === "internal" ? REPORT : "";
   const alert = byId("alert");
   alert.replaceChildren(element("strong", {}, TITLES[code] ?? QUERY_TITLE), sentence(message) + advice);
   alert.focus();

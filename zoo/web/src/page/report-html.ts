@@ -69,13 +69,15 @@ ${provenance.map(([name, value]) => `<tr><th scope="row">${escapeXml(name)}</th>
 }
 
 function labelTable(column: string, rows: LabelCount[]): string {
-  const lines = rows.map(
-    ({ label, cells, share, confidence }) =>
-      `<tr><th scope="row">${escapeXml(label)}</th><td class="number">${count(cells)}</td><td class="number">${percent(share)}</td><td class="number">${fraction(confidence)}</td></tr>`,
-  );
+  const lines = rows.map(({ label, cells, share, confidence }) => {
+    const numbers = [count(cells), percent(share), fraction(confidence)];
+    const text = numbers.map((number) => `<td class="number">${number}</td>`).join("");
+    return `<tr><th scope="row">${escapeXml(label)}</th>${text}</tr>`;
+  });
+  const titles = ["cells", "share", "mean confidence"].map((title) => `<th scope="col" class="number">${title}</th>`);
   return `<h2>Labels: ${escapeXml(column)}</h2>
 <table>
-<thead><tr><th scope="col">label</th><th scope="col" class="number">cells</th><th scope="col" class="number">share</th><th scope="col" class="number">mean confidence</th></tr></thead>
+<thead><tr><th scope="col">label</th>${titles.join("")}</tr></thead>
 <tbody>
 ${lines.join("\n")}
 </tbody>

@@ -2,6 +2,7 @@
 
 import type { Projection, SpaceSummary } from "../engine";
 import { UNKNOWN } from "./label-table";
+import { labelColumns } from "./result";
 
 const ROWS_PER_PART = 10_000;
 
@@ -9,8 +10,10 @@ type Cell = (row: number) => string;
 
 /** Return the table as CSV, in parts of some thousand rows; `obs_names` comes first, as in the .parquet output. */
 export function resultsCsv(projection: Projection, space: SpaceSummary): string[] {
-  const columns: [string, Cell][] = [["obs_names", (row) => projection.cells[row]], ...labelColumns(projection, space)];
-  columns.push(["smile_similarity", (row) => numeral(projection.similarity[row])]);
+  const columns: [string, Cell][] = [["obs_names", (row) => projection.cells[row]], ...columnsOfLabels(projection, space)];
+  if (!projection.similarity.every(Number.isNaN)) {
+    columns.push(["smile_similarity", (row) => numeral(projection.similarity[row])]);
+  }
   for (const axis of [0, 1]) {
     columns.push([`X_smile_map_${axis + 1}`, (row) => numeral(projection.map[2 * row + axis])]);
   }
@@ -31,11 +34,9 @@ export function barcodeList(projection: Projection, cells: ArrayLike<number>): s
 }
 
 /** Return the columns of every label column, the primary one first; its names carry no suffix. */
-function labelColumns(projection: Projection, space: SpaceSummary): [string, Cell][] {
-  const ordered = [...space.columns].sort((a, b) => Number(b.name === space.primary) - Number(a.name === space.primary));
-  return ordered.flatMap(({ name, labels }) => {
+function columnsOfLabels(projection: Projection, space: SpaceSummary): [string, Cell][] {
+  return labelColumns(space, { projection }).flatMap(({ name, labels }) => {
     const result = projection.columns[name];
-    if (result === undefined) return [];
     const suffix = name === space.primary ? "" : `_${name}`;
     const columns: [string, Cell][] = [
       [`smile_label${suffix}`, (row) => labels[result.labels[row]] ?? UNKNOWN],

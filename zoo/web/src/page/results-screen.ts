@@ -2,16 +2,18 @@
 
 import type { SpaceSummary } from "../engine";
 import { categoryColor } from "./colors";
+import { countTable } from "./count-table";
 import { byId, descriptions, element, table } from "./dom";
 import { download, outputName, pngOfSvg } from "./download";
-import { count, fraction, percent, sentence } from "./format";
+import { count, percent, sentence } from "./format";
 import { countLabels, type LabelCount } from "./label-table";
 import { swatch } from "./legend";
-import type { MapPanel, Result } from "./map-panel";
+import type { MapPanel } from "./map-panel";
 import { mapSvg } from "./map-svg";
 import { npyHeader } from "./npy";
 import { showProblem } from "./problem";
 import { reportHtml } from "./report-html";
+import { labelColumns, type Result } from "./result";
 import { resultsCsv } from "./results-csv";
 import { currentTheme, onThemeChange } from "./theme";
 
@@ -75,11 +77,9 @@ export class ResultsScreen {
     return { space, result };
   }
 
-  /** Return the names of the label columns, the primary one first. */
   private columns(): string[] {
     const { space, result } = this.shown();
-    const names = space.columns.map(({ name }) => name).filter((name) => name in result.projection.columns);
-    return [space.primary, ...names.filter((name) => name !== space.primary)].filter((name) => names.includes(name));
+    return labelColumns(space, result).map(({ name }) => name);
   }
 
   /** Count the labels of a column; a space without labels has no column, and no counts. */
@@ -93,11 +93,12 @@ export class ResultsScreen {
     const { query, projection } = this.shown().result;
     const n = projection.cells.length;
     const counts = this.counts(this.columns()[0]);
-    const unknown = counts.find(({ id }) => id < 0)?.share ?? 0;
+    const share = percent(counts.find(({ id }) => id < 0)?.share ?? 0);
+    const unknown: [string, string][] = counts.length === 0 ? [] : [["unknown: like no cell of the reference", share]];
     const ofReference = query.matched + query.missing.length;
     return [
       ["cells", count(n)],
-      ...(counts.length === 0 ? [] : [["unknown: like no cell of the reference", percent(unknown)] as [string, string]]),
+      ...unknown,
       ["features of the reference found", `${count(query.matched)} of ${count(ofReference)}`],
       ["of the feature weight measured", percent(query.measuredWeight)],
     ];
@@ -116,7 +117,8 @@ export class ResultsScreen {
     const { labels } = result.projection.columns[column];
     const cells = (id: number) => Array.from(labels.keys()).filter((cell) => labels[cell] === id);
     const name = ({ id, label }: LabelCount) => {
-      const button = element("button", { type: "button", className: "link", title: "Select these cells on the map" }, label);
+      const title = "Select these cells on the map";
+      const button = element("button", { type: "button", className: "link", title }, label);
       button.addEventListener("click", () => {
         this.map.select(cells(id));
         this.showDrivers(column === space.primary ? label : "");
@@ -124,13 +126,7 @@ export class ResultsScreen {
       });
       return element("span", { className: "label-cell" }, swatch(categoryColor(id, currentTheme())), button);
     };
-    byId("labels").replaceChildren(
-      table(
-        [{ title: "label" }, { title: "cells", number: true }, { title: "share", number: true }, { title: "mean confidence", number: true }],
-        rows.map((row) => [name(row), count(row.cells), percent(row.share), fraction(row.confidence)]),
-        { className: "labels" },
-      ),
-    );
+    byId("labels").replaceChildren(countTable(rows, name));
     byId("unknown-note").hidden = rows.every(({ id }) => id >= 0);
   }
 
@@ -157,18 +153,18 @@ export class ResultsScreen {
   private fillFeatures(): void {
     const { query } = this.shown().result;
     const { missing, matched, measuredWeight, nFeatures } = query;
-    const text = `Of the ${count(matched + missing.length)} features that the reference uses, ${count(matched)} are among the ${count(nFeatures)} of your file; they carry ${percent(measuredWeight)} of its feature weight.`;
-    const more = missing.length === 0 ? "" : " Missing ones are imputed from the measured ones; the lower the share, the less reliable the labels.";
-    const list =
-      missing.length === 0
-        ? null
-        : element(
-            "details",
-            {},
-            element("summary", {}, `${count(missing.length)} missing`),
-            element("p", { className: "missing", tabIndex: 0, role: "region", "aria-label": "Missing features" }, missing.join(", ")),
-          );
-    byId("features").replaceChildren(element("p", {}, text + more), ...(list === null ? [] : [list]));
+    const text =
+      `Of the ${count(matched + missing.length)} features that the reference uses, ${count(matched)} are among the ` +
+      `${count(nFeatures)} of your file; they carry ${percent(measuredWeight)} of its feature weight.`;
+    byId("features").replaceChildren(element("p", {}, text));
+    if (missing.length === 0) return;
+    const scrolled = { className: "missing", tabIndex: 0, role: "region", "aria-label": "Missing features" };
+    const names = element("p", scrolled, missing.join(", "));
+    const summary = element("summary", {}, `${count(missing.length)} missing`);
+    byId("features").append(
+      element("p", {}, "Missing ones are imputed from the measured ones; the lower the share, the less reliable the labels."),
+      element("details", {}, summary, names),
+    );
   }
 
   private provenance(): [string, string][] {
