@@ -3,7 +3,7 @@ import { type Matrix, type Rows, sliceRows } from "../arrays/rows";
 import type { Group } from "./hdf5";
 import { PART_VALUES, SparseArrays } from "./sparse-arrays";
 
-const PASS_VALUES = 48_000_000; // of the rows that are collected together: 384 MB of float32 values and indices
+const PASS_VALUES = 32_000_000; // of the rows that are collected together: 256 MB of float32 values and indices
 
 /** A matrix whose columns are stored one after the other: rows are collected in passes over the whole file. */
 export class CscMatrix implements Matrix {
