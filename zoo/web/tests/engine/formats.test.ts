@@ -138,6 +138,7 @@ test("feature values: log1p of counts per 10,000, NaN for a feature that was not
     if (rows.indices[at] === 3) value = rows.values[at];
   }
   expect(values[0]).toBeCloseTo(Math.log1p((1e4 * value) / total), 5);
+  expect(await engine.featureValues(ids[3])).toEqual(values);
   expect(await engine.featureValues("no such gene")).toEqual(new Float32Array(rows.n).fill(NaN));
 });
 

@@ -22,9 +22,9 @@ export interface EncoderQuery {
   table: FeatureTable;
   /** Values of the encoder's kind of features that were measured. */
   matrix: Matrix;
-  /** Ids of the columns, from where they match best. */
-  ids: string[];
-  /** Match of the columns. */
+  /** Names and text columns of the matrix's columns. */
+  frame: Frame;
+  /** Match of the columns that any cell measured. */
   match: FeatureMatch;
   /** Match of each set of features, by its key, if cells measured different ones; empty otherwise. */
   matches: Map<string, FeatureMatch>;
@@ -87,7 +87,6 @@ export async function prepareQuery(
       throw repeatError(report, interpretation.kind);
     }
   }
-  const ids = (matches.size ? own : measured).columns.find(({ name }) => name === match.report.source)?.texts;
   const nAbsent = own.names.length - columns.length;
   const notes = [
     ...file.notes,
@@ -102,7 +101,7 @@ export async function prepareQuery(
     record,
     table,
     matrix,
-    ids: ids ?? (matches.size ? own : measured).names,
+    frame: matches.size ? own : measured,
     match,
     matches,
     interpreter,

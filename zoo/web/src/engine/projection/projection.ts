@@ -3,7 +3,6 @@ import type { Rows } from "../arrays/rows";
 import { sliceRows } from "../arrays/rows";
 import { type ColumnResult, EngineError, type Progress, type Projection } from "../engine";
 import { Reinterpretation } from "../query/value-interpretation";
-import type { ValueInterpretation } from "../query/value-recognition";
 import type { Space } from "../space/space";
 import { grouped } from "../text";
 import { type EncoderQuery, poorestMatch } from "./encoder-query";
@@ -22,13 +21,12 @@ export async function projectAll(
   isCancelled: () => boolean,
 ): Promise<Results> {
   const projector = await Projector.open(space, query);
-  let { interpretation } = query;
   for (;;) {
     try {
-      return await projectOnce(space, query, projector, interpretation, progress, isCancelled);
+      return await projectOnce(space, query, projector, progress, isCancelled);
     } catch (error) {
       if (!(error instanceof Reinterpretation)) throw error;
-      interpretation = error.interpretation;
+      query.interpretation = error.interpretation; // a later cell shows what the values are
     }
   }
 }
@@ -37,7 +35,6 @@ async function projectOnce(
   space: Space,
   query: EncoderQuery,
   projector: Projector,
-  interpretation: ValueInterpretation,
   progress: (done: Progress) => void,
   isCancelled: () => boolean,
 ): Promise<Results> {
@@ -47,12 +44,12 @@ async function projectOnce(
   for await (const rows of query.matrix.parts()) {
     for (const batch of batchesOf(rows)) {
       if (isCancelled()) throw new EngineError("cancelled", "the projection was stopped");
-      collected.add(batch.n, await projector.project(batch, interpretation));
+      collected.add(batch.n, await projector.project(batch, query.interpretation));
       progress({ done: collected.n, total });
       await nextTask();
     }
   }
-  return collected.finish(query, interpretation);
+  return collected.finish(query);
 }
 
 function* batchesOf(rows: Rows): Generator<Rows> {
@@ -115,7 +112,8 @@ class CollectedResults {
     this.n += n;
   }
 
-  finish(query: EncoderQuery, interpretation: ValueInterpretation): Results {
+  finish(query: EncoderQuery): Results {
+    const { interpretation } = query;
     const { nMatched, nFeatures, weight } = poorestMatch(query).report;
     const isAmount = interpretation.kind !== "levels" && interpretation.kind !== "numbers";
     const empty =
