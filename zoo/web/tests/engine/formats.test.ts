@@ -169,6 +169,14 @@ test("Matrix Market: a zip archive, and a matrix of several gzip members", async
   expectSame(await project([written("sample.zip", zip)]));
 });
 
+test("Matrix Market: a line of features without its type", async () => {
+  const features = featuresTsv().replace("\tGene Expression", "");
+  const files = [matrixMarket(), features, barcodesTsv()].map((content, at) =>
+    written(["matrix.mtx", "features.tsv", "barcodes.tsv"][at], content),
+  );
+  expectSame(await project(files));
+});
+
 test("Matrix Market: refused", async () => {
   const names = [written("features.tsv", featuresTsv()), written("barcodes.tsv", barcodesTsv())];
   const cut = matrixMarket().split("\n").slice(0, -9).join("\n");
@@ -218,6 +226,18 @@ test.each([
   ["Dear all,\nthis is no table.\n", "cells.csv is text, but not a table of cells and features"],
 ])("table %#: refused", async (content, message) => {
   await expect(project([written("cells.csv", content)])).rejects.toThrow(message);
+});
+
+test("gzip: a changed byte is found by the checksum, in any member", async () => {
+  const lines = table(",").split("\n");
+  const members = [lines.slice(0, 9), lines.slice(9)].map((part) => gzipSync(strToU8(`${part.join("\n")}\n`)));
+  expectSame(await project([written("cells.csv.gz", Buffer.concat(members))]));
+  for (const member of [0, 1]) {
+    const damaged = members.map((bytes, at) => (at === member ? bytes.with(-7, bytes.at(-7)! ^ 1) : bytes));
+    await expect(project([written("cells.csv.gz", Buffer.concat(damaged))])).rejects.toThrow(
+      /^cells.csv.gz (looks like a text table, but cannot be read: its data do not fit their checksum|cannot be read: it is a damaged gzip file); /,
+    );
+  }
 });
 
 test.each([

@@ -1,5 +1,6 @@
 /** Content of a file or of a member of a zip archive, in chunks, decompressed if it is gzip. */
-import { Gunzip, Unzip, type UnzipFile, UnzipInflate } from "fflate";
+import { Unzip, type UnzipFile, UnzipInflate } from "fflate";
+import { GzipReader } from "./gzip-reader";
 
 const GZIP_SIGNATURE = [0x1f, 0x8b];
 
@@ -26,22 +27,15 @@ async function* chunksOf(file: Blob): AsyncGenerator<Uint8Array> {
 
 /** Yield the content of a source, decompressed if it is gzip, also of several members. */
 export async function* contentOf(source: ByteSource): AsyncGenerator<Uint8Array> {
-  let gunzip: Gunzip | null | undefined;
-  let out: Uint8Array[] = [];
+  let gzip: GzipReader | null = null;
+  let isFirst = true;
   for await (const chunk of source.chunks()) {
-    if (gunzip === undefined) {
-      gunzip = GZIP_SIGNATURE.every((byte, at) => chunk[at] === byte) ? new Gunzip((data) => out.push(data)) : null;
-    }
-    if (gunzip === null) {
-      yield chunk;
-      continue;
-    }
-    gunzip.push(chunk);
-    yield* out;
-    out = [];
+    if (isFirst && GZIP_SIGNATURE.every((byte, at) => chunk[at] === byte)) gzip = new GzipReader();
+    isFirst = false;
+    if (gzip) yield* gzip.push(chunk);
+    else yield chunk;
   }
-  gunzip?.push(new Uint8Array(0), true); // throws if the file is cut off
-  yield* out;
+  if (gzip) yield* gzip.finish();
 }
 
 /** Return up to `n` bytes of the start of a source. */

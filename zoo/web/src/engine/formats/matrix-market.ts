@@ -85,11 +85,11 @@ function describeFeatures(table: string[][]): Frame {
   const ids = table.map(([id]) => id);
   const width = table[0]?.length ?? 1;
   if (width === 1) return { names: uniqueNames(ids), columns: [] };
-  const types = width === 2 ? undefined : table.map((row) => row[2]);
+  const types = width === 2 ? undefined : table.map((row) => row[2] ?? "");
   const columns = [{ name: "gene_ids", texts: ids }, ...(types ? [{ name: "feature_types", texts: types }] : [])];
   return {
     names: uniqueFeatures(
-      table.map((row) => row[1]),
+      table.map((row) => row[1] ?? ""),
       types,
     ),
     columns,
