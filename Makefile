@@ -17,12 +17,13 @@ FILE_TESTS = $(addprefix tests/runtime/,arrays features formats io query results
 	$(addprefix tests/zoo/,cli/test_interruption.py cli/test_outputs.py transfer)
 # Nothing where there is no npm: the test then says so. The file is the last that npm writes.
 NODE_PACKAGES = $(and $(shell command -v npm 2>/dev/null),docs/javascript/node_modules/.package-lock.json)
+WEB_PACKAGES = $(and $(shell command -v npm 2>/dev/null),zoo/web/node_modules/.package-lock.json)
 
 FUZZ = OMP_NUM_THREADS=1 .venv/bin/python -W ignore benchmarks/fuzz
 SEED ?= 0
 DATA ?= ../shared/data
 
-.PHONY: demo test lint test-base test-hub test-runtime-oldest test-wheel test-gpu-wheel test-javascript test-browser zoo release fuzz clean
+.PHONY: demo test lint test-base test-hub test-runtime-oldest test-wheel test-gpu-wheel test-javascript test-web test-browser zoo release fuzz clean
 
 demo: .venv/demo.stamp  ## project the packaged query into the pbmc space: demo.h5ad, demo.html and demo.png
 	.venv/bin/smile-zoo demo
@@ -69,7 +70,10 @@ test-gpu-wheel: test-wheel  ## in the same environment: the GPU build without CU
 test-javascript: .venv-base/base.stamp $(NODE_PACKAGES)  ## the JavaScript example, where there is node
 	.venv-base/bin/python -m pytest tests/javascript
 
-test-browser: .venv/dev.stamp  ## the HTML report in Chromium, where there is one
+test-web: $(WEB_PACKAGES)  ## the sources of the web page, and that they give the page that is committed, where there is npm
+	$(if $(WEB_PACKAGES),npm run check --prefix zoo/web,@echo "npm is not installed; install Node.js 20 or newer"; test "$$CI" != true)
+
+test-browser: .venv/dev.stamp  ## the HTML report and the web page in Chromium, where there is one
 	.venv/bin/python -m pytest tests/browser
 
 zoo: .venv/dev.stamp  ## the spaces of all recipes from their data, DATA=FOLDER: hours, resumable, skips what is up to date
@@ -100,10 +104,14 @@ fuzz: .venv/dev.stamp  ## damaged queries, stores and spaces, and a hostile Hub;
 	.venv-base/bin/python $(PIP) --no-compile --editable '.[cpu,plot,test]'
 	touch $@
 
+zoo/web/node_modules/.package-lock.json: zoo/web/package.json zoo/web/package-lock.json
+	npm ci --prefix zoo/web --ignore-scripts --no-audit --no-fund --loglevel error
+	touch $@
+
 # Without its scripts: that of onnxruntime-node downloads CUDA, from elsewhere than the registry.
 docs/javascript/node_modules/.package-lock.json: docs/javascript/package.json docs/javascript/package-lock.json
 	npm ci --prefix docs/javascript --ignore-scripts --no-audit --no-fund --loglevel error
 	touch $@
 
 clean:
-	rm -rf .venv .venv-base .venv-wheel .hub-oldest .runtime-oldest docs/javascript/node_modules dist demo.h5ad demo.html demo.png
+	rm -rf .venv .venv-base .venv-wheel .hub-oldest .runtime-oldest docs/javascript/node_modules zoo/web/node_modules zoo/web/dist dist demo.h5ad demo.html demo.png

@@ -39,6 +39,7 @@ BUILT_IN = {
     "show": "Describe a SPACE and draw how well it labels cells.",
     "suggest": "Rank the spaces on this machine by how well they fit a QUERY.",
     "verify": "Check the files of a SPACE and its embedding on this machine.",
+    "web": "Label cells on a web page in the browser: no cell leaves the computer.",
 }
 """Subcommands of this package and their lines of help, which stand here so that --help need not load them."""
 
@@ -51,7 +52,7 @@ TRAINING = {
 
 
 GROUPS = {
-    "Project cells": ("demo", "suggest", "project"),
+    "Project cells": ("demo", "suggest", "project", "web"),
     "Understand": ("show", "explain", "impute", "doctor"),
     "Spaces": ("list", "search", "pull", "verify", "cache", "bundle", "catalogue"),
     "Training": ("train", "evaluate", "extend"),

@@ -1,0 +1,118 @@
+"""A static site: the page, the spaces that it offers, and their list."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata, resources
+
+import msgspec
+
+from smile_zoo.transfer import PulledSpace
+from smile_zoo.web.page_files import needs_onnx_runtime, page_files, space_files
+
+CATALOGUE = "spaces.json"
+GENE_TABLES = ("human.tsv.gz", "mouse.tsv.gz")
+"""Tables of both species: a query of the other one is recognized by its genes."""
+
+
+class SiteSpace(msgspec.Struct, frozen=True):
+    """What the page says of a space before it reads any of its files.
+
+    Attributes
+    ----------
+    name, title, organism, tissue, intended_use
+        As in the manifest.
+    n_cells
+        Number of cells that the reference represents.
+    size
+        Size of the files that the page reads, in bytes.
+    folder
+        Folder of the files in the site; empty in a single file.
+    manifest_sha256
+        sha256 of the manifest, which the page compares.
+    """
+
+    name: str
+    title: str
+    organism: str
+    tissue: str
+    intended_use: str
+    n_cells: int
+    size: int
+    folder: str
+    manifest_sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """A site in memory.
+
+    Attributes
+    ----------
+    spaces
+        The spaces in the order in which the page lists them.
+    files
+        Content of each file by its path.
+    """
+
+    spaces: Sequence[SiteSpace]
+    files: dict[str, bytes]
+
+    @property
+    def size(self) -> int:
+        """Size of all files, in bytes."""
+        return sum(map(len, self.files.values()))
+
+
+def make_site(spaces: Sequence[PulledSpace]) -> Site:
+    """Return the site that offers some spaces.
+
+    Raises
+    ------
+    OSError
+        If a file of a space cannot be read.
+    """
+    files = dict(page_files(onnx_runtime=any(needs_onnx_runtime(space.manifest) for space in spaces)))
+    files |= {f"genes/{name}": content for name, content in gene_tables()}
+    entries = []
+    for space in spaces:
+        folder = (
+            f"spaces/{space.manifest.name}-{space.manifest_sha256[:8]}"  # a changed space never meets a stale cache
+        )
+        content = read_space(space)
+        files |= {f"{folder}/{name}": each for name, each in content.items()}
+        entries.append(site_space(space, folder, sum(map(len, content.values()))))
+    files[CATALOGUE] = catalogue(entries)
+    return Site(entries, files)
+
+
+def read_space(space: PulledSpace) -> dict[str, bytes]:
+    """Return the content of those files of a space that the page reads."""
+    return {name: (space.path / name).read_bytes() for name in space_files(space.manifest)}
+
+
+def site_space(space: PulledSpace, folder: str, size: int) -> SiteSpace:
+    """Return the entry of a space."""
+    manifest = space.manifest
+    return SiteSpace(
+        name=manifest.name,
+        title=manifest.title,
+        organism=manifest.organism,
+        tissue=manifest.tissue,
+        intended_use=manifest.intended_use or "",
+        n_cells=manifest.reference.n_cells,
+        size=size,
+        folder=folder,
+        manifest_sha256=space.manifest_sha256,
+    )
+
+
+def catalogue(spaces: Sequence[SiteSpace], **more: object) -> bytes:
+    """Return the list of the spaces as JSON, with the version of this package."""
+    return msgspec.json.encode({"version": metadata.version("smile-zoo"), "spaces": spaces, **more})
+
+
+def gene_tables() -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of the tables of gene names."""
+    folder = resources.files("smile_runtime.features").joinpath("genes")
+    for name in GENE_TABLES:
+        yield name, folder.joinpath(name).read_bytes()

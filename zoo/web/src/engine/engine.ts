@@ -1,0 +1,155 @@
+/**
+ * What the page asks of the engine. The engine runs in a worker; every method but `close` may take long.
+ * Rejections are `EngineError`s, whose message is a sentence for the reader of the page: what was got, what was needed,
+ * what to do next.
+ */
+export interface Engine {
+  /** Read and verify a space: each file's sha256 is compared with the manifest before the file is used. */
+  openSpace(source: SpaceSource): Promise<SpaceSummary>;
+  /** Read the names of cells and features and recognize the values; no values are kept in memory. */
+  openQuery(files: File[], options?: QueryOptions): Promise<QuerySummary>;
+  /** Project all cells of the open query, chunk by chunk. */
+  project(options: ProjectionOptions, progress: (done: Progress) => void): Promise<Projection>;
+  /** Values of one feature in all cells, as log1p of counts per 10,000; NaN if it was not measured. */
+  featureValues(feature: string): Promise<Float32Array>;
+  /** Read a column of obs: the code of each cell (-1: missing) and the categories. */
+  obsColumn(name: string): Promise<ObsColumn>;
+  /** Stop the projection that is running; it rejects with the code "cancelled". */
+  cancel(): void;
+  /** End the worker. */
+  close(): void;
+}
+
+/**
+ * Files of a space by their path in the manifest: at absolute URLs, or the files themselves, as in a single-file page.
+ *
+ * The gene tables are `human.tsv.gz` and `mouse.tsv.gz` in the folder `genes`, or in `files` as `genes/human.tsv.gz`; they
+ * are read with the first query. `ort` is a folder with `ort.webgpu.min.mjs` of onnxruntime-web and its wasm files
+ * (docs/web.md lists them), loaded only for encoders that need it (`SpaceSummary.needsOnnxRuntime`).
+ */
+export type SpaceSource = { url: string; genes: string; ort?: string } | { files: Record<string, Uint8Array> };
+
+export interface LabelColumn {
+  name: string;
+  labels: string[];
+  /** Column that contains this one, if it is a finer level. */
+  within: string | null;
+}
+
+export interface ReferencePoints {
+  /** Positions on the map, x0 y0 x1 y1 ... */
+  map: Float32Array;
+  /** Number of reference cells each point stands for. */
+  weights: Float32Array;
+  /** Code of the label in each column (-1: none), by the column's name. */
+  labels: Record<string, Int32Array>;
+}
+
+export interface Driver {
+  feature: string;
+  symbol: string;
+}
+
+export interface SpaceSummary {
+  name: string;
+  title: string;
+  description: string;
+  intendedUse: string;
+  organism: string;
+  tissue: string;
+  licence: string;
+  sources: { name: string; licence: string; url: string }[];
+  /** Number of cells of the reference. */
+  nCells: number;
+  modalities: string[];
+  nFeatures: Record<string, number>;
+  columns: LabelColumn[];
+  primary: string;
+  reference: ReferencePoints;
+  /** Cell Ontology term of labels that have one; empty if none is stated. */
+  ontology: Record<string, string>;
+  /** Up to ten features that carry each primary label, by label; empty if the space has none. */
+  drivers: Record<string, Driver[]>;
+  /** Accuracy on left-out cells, in words, as the command states it; empty if unknown. */
+  accuracy: string;
+  /** sha256 of the manifest: with the name, the provenance of a result. */
+  sha256: string;
+  /** Whether an encoder lacks files for sparse rows, so that its whole graph runs in onnxruntime-web. */
+  needsOnnxRuntime: boolean;
+}
+
+export interface QueryOptions {
+  modality?: string;
+  /** Layer of an .h5ad file that holds the values; X by default. */
+  layer?: string;
+}
+
+export interface QuerySummary {
+  fileName: string;
+  nCells: number;
+  nFeatures: number;
+  modality: string;
+  /** Categorical or text columns of obs, by which cells can be colored; empty for formats without any. */
+  columns: string[];
+  layers: string[];
+  /** What the values were taken for, in words: "counts", "log-normalized to 10,000 per cell", ... */
+  values: string;
+  /** Features of the space that the query has, their share of the feature weight, and those that it lacks. */
+  matched: number;
+  measuredWeight: number;
+  missing: string[];
+  /** Sentences that the reader should see: former gene names, few matched features, ... */
+  notes: string[];
+}
+
+export interface ProjectionOptions {
+  /** Column of obs with the batches; the page colors by it. */
+  batchColumn?: string;
+}
+
+export interface ObsColumn {
+  codes: Int32Array;
+  categories: string[];
+}
+
+export interface Progress {
+  done: number;
+  total: number;
+}
+
+export interface ColumnResult {
+  /** Code of the transferred label; -1: unknown. */
+  labels: Int32Array;
+  /** Code of the nearest label, also for unknown cells. */
+  nearest: Int32Array;
+  confidence: Float32Array;
+}
+
+export interface Projection {
+  cells: string[];
+  /** Results in each label column, by its name. */
+  columns: Record<string, ColumnResult>;
+  similarity: Float32Array;
+  /** Positions on the map, x0 y0 x1 y1 ...; NaN for cells without any. */
+  map: Float32Array;
+  /** Embedding, row by row, 128 numbers a cell. */
+  embedding: Float32Array;
+  /** Accuracy to expect of these cells, in words, as the command states it; empty if unknown. */
+  expectedAccuracy: string;
+  /** Columns of obs that were read along, as codes and categories. */
+  obs: Record<string, ObsColumn>;
+  notes: string[];
+  seconds: number;
+}
+
+export type EngineErrorCode = "space" | "query" | "format" | "features" | "values" | "cancelled" | "internal";
+
+export class EngineError extends Error {
+  constructor(
+    readonly code: EngineErrorCode,
+    message: string,
+  ) {
+    super(message);
+    this.name = "EngineError";
+  }
+}

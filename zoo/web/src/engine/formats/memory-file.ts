@@ -1,0 +1,130 @@
+/** Cells of other tools' formats, read into memory as compressed sparse rows. */
+import { type Matrix, type Rows, sliceRows } from "../arrays/rows";
+import { EngineError, type ObsColumn } from "../engine";
+import type { Frame, TextColumn } from "../features/frame";
+import { grouped, quoted } from "../text";
+import type { QueryFile } from "./query-file";
+
+const PART_VALUES = 2_000_000;
+const MAX_EMPTY_TOTAL = 10;
+
+interface MemoryContent {
+  name: string;
+  cells: string[];
+  frame: Frame;
+  rows: Rows;
+  obs: TextColumn[];
+  notes: string[];
+}
+
+export class MemoryFile implements QueryFile {
+  readonly name: string;
+  readonly nCells: number;
+  readonly layers: string[] = [];
+  readonly columns: string[];
+  readonly notedBase = null;
+  readonly notes: string[];
+  readonly #content: MemoryContent;
+
+  constructor(content: MemoryContent) {
+    this.name = content.name;
+    this.nCells = content.cells.length;
+    this.columns = content.obs.map(({ name }) => name);
+    this.notes = content.notes;
+    this.#content = content;
+  }
+
+  cellNames(): string[] {
+    return this.#content.cells;
+  }
+
+  obsColumn(name: string): ObsColumn {
+    const column = this.#content.obs.find((each) => each.name === name);
+    if (!column) {
+      const known = this.columns.map(quoted).join(", ") || "none";
+      throw new EngineError("query", `the query has no column ${quoted(name)} in obs; its columns are: ${known}`);
+    }
+    const codes = new Map<string, number>();
+    const ids = column.texts.map((text) => codes.get(text) ?? codes.set(text, codes.size).size - 1);
+    return { codes: Int32Array.from(ids), categories: [...codes.keys()] };
+  }
+
+  frame(): Frame {
+    return this.#content.frame;
+  }
+
+  matrix(layer: string | undefined): Matrix {
+    if (layer === undefined) return new MemoryMatrix(this.#content.rows);
+    throw new EngineError("query", `the query has no layer ${quoted(layer)}, its layers are: none; choose X`);
+  }
+
+  close(): void {}
+}
+
+/** Rows in memory. */
+class MemoryMatrix implements Matrix {
+  readonly isFloat = true;
+  readonly isFlags = false;
+  readonly #rows: Rows;
+
+  constructor(rows: Rows) {
+    this.#rows = rows;
+  }
+
+  get n(): number {
+    return this.#rows.n;
+  }
+
+  get nColumns(): number {
+    return this.#rows.nColumns;
+  }
+
+  async read(ranges: [number, number][]): Promise<Rows[]> {
+    return ranges.map(([start, stop]) => sliceRows(this.#rows, start, stop));
+  }
+
+  async *parts(): AsyncGenerator<Rows> {
+    const { n, indptr } = this.#rows;
+    for (let start = 0, stop; start < n; start = stop) {
+      for (stop = start + 1; stop < n && indptr[stop + 1] - indptr[start] <= PART_VALUES; stop++);
+      yield sliceRows(this.#rows, start, stop);
+    }
+  }
+}
+
+/** Return rows of entries in any order, by counting. */
+export function rowsOfEntries(
+  row: Int32Array,
+  column: Int32Array,
+  values: Float32Array,
+  n: number,
+  nColumns: number,
+): Rows {
+  const indptr = new Int32Array(n + 1);
+  for (let at = 0; at < row.length; at++) indptr[row[at] + 1]++;
+  for (let each = 0; each < n; each++) indptr[each + 1] += indptr[each];
+  if (row.every((each, at) => at === 0 || each >= row[at - 1])) return { n, nColumns, indptr, indices: column, values };
+  const next = indptr.slice();
+  const [indices, sorted] = [new Int32Array(row.length), new Float32Array(row.length)];
+  for (let at = 0; at < row.length; at++) {
+    const place = next[row[at]]++;
+    indices[place] = column[at];
+    sorted[place] = values[at];
+  }
+  return { n, nColumns, indptr, indices, values: sorted };
+}
+
+/** Return the note that most barcodes have next to no counts, as in the unfiltered matrices of Cell Ranger. */
+export function emptyDropletNote({ n, indptr, values }: Rows, name: string): string[] {
+  let nEmpty = 0;
+  for (let row = 0; row < n; row++) {
+    let total = 0;
+    for (let at = indptr[row]; at < indptr[row + 1]; at++) total += values[at];
+    if (total <= MAX_EMPTY_TOTAL) nEmpty++;
+  }
+  if (nEmpty <= n / 2) return [];
+  return [
+    `${grouped(nEmpty)} of ${grouped(n)} barcodes in ${name} have at most ${MAX_EMPTY_TOTAL} counts, so it seems to be ` +
+      "unfiltered; use the filtered_feature_bc_matrix of the same run to project cells alone",
+  ];
+}

@@ -1,0 +1,115 @@
+/** Files of cells, opened by their content and not by their names. */
+import { EngineError } from "../engine";
+import { type FeatureKind, wordsOfKind } from "../features/feature-kinds";
+import type { GeneTables } from "../features/gene-aliases";
+import { type ByteSource, sourceOf, zipMembers } from "./byte-source";
+import { CellRangerFile, cellRangerGroup } from "./cell-ranger";
+import { HDF5, MATRIX_MARKET, TABLE, ZIP, recognizeFormat, workbookFormat } from "./file-format";
+import { H5adFile, tableOf } from "./h5ad";
+import { type OpenHdf5, openHdf5 } from "./hdf5";
+import { isMatrixName, readMatrixMarket } from "./matrix-market";
+import type { QueryFile } from "./query-file";
+import { readTable } from "./table";
+
+/** What an encoder takes, which tells the table of an h5mu file, and features from cells. */
+interface WantedFeatures {
+  modality: string;
+  kind: FeatureKind | null;
+  ids: readonly string[];
+  tables: GeneTables;
+}
+
+/** Open the file, or the files of one matrix, that were dropped. */
+export async function openQueryFile(files: File[], wanted: WantedFeatures): Promise<QueryFile> {
+  const sources = files.map(sourceOf);
+  if (sources.some(({ name }) => isMatrixName(name))) return reading(sources, "the folder", wanted);
+  if (files.length !== 1) {
+    const names = files.slice(0, 5).map(({ name }) => name);
+    throw new EngineError(
+      "query",
+      `${files.length} files were given (${names.join(", ") || "none"}), but none is a matrix.mtx; give one file, or the three ` +
+        "files of one matrix",
+    );
+  }
+  const [file] = files;
+  const format = await recognizeFormat(sources[0]);
+  if (format === HDF5) return openHdf5Cells(file.name, await openHdf5(file), wanted);
+  if (format === MATRIX_MARKET || format === TABLE) return reading(sources, file.name, wanted);
+  if (format === ZIP) return openZip(file, wanted);
+  throw new EngineError("format", `${file.name} cannot be read: it is ${format.name}; ${format.advice}`);
+}
+
+/** Read a matrix with its names, or a table, into memory. */
+async function reading(sources: ByteSource[], origin: string, { ids, tables }: WantedFeatures): Promise<QueryFile> {
+  const isMatrix =
+    sources.some(({ name }) => isMatrixName(name)) || (await recognizeFormat(sources[0])) === MATRIX_MARKET;
+  const kind = isMatrix ? MATRIX_MARKET.name : TABLE.name;
+  try {
+    return await (isMatrix ? readMatrixMarket(sources, origin) : readTable(sources[0], ids, tables));
+  } catch (error) {
+    if (error instanceof EngineError || error instanceof RangeError) throw error;
+    throw new EngineError(
+      "format",
+      `${origin} looks like ${kind}, but cannot be read: ${(error as Error).message}; it is damaged or incomplete, copy or ` +
+        "export it again",
+    );
+  }
+}
+
+async function openZip(file: File, wanted: WantedFeatures): Promise<QueryFile> {
+  const members = await zipMembers(file);
+  const workbook = workbookFormat(members);
+  if (workbook)
+    throw new EngineError("format", `${file.name} cannot be read: it is ${workbook.name}; ${workbook.advice}`);
+  if (members.some(({ name }) => isMatrixName(name))) return reading(members, file.name, wanted);
+  const tables = members.filter(({ name }) => /\.(csv|tsv|txt)(\.gz)?$/.test(name));
+  if (members.length === 1 && tables.length === 1) return reading(tables, file.name, wanted);
+  const names = members.slice(0, 5).map(({ name }) => name);
+  throw new EngineError(
+    "format",
+    `${file.name} is a zip archive of ${names.join(", ") || "nothing"}, without a matrix.mtx; unpack it, and use a file or ` +
+      "folder in it",
+  );
+}
+
+function openHdf5Cells(name: string, file: OpenHdf5, { modality, kind }: WantedFeatures): QueryFile {
+  try {
+    const names = file.root.keys();
+    if (names.includes("mod")) return new H5adFile(name, file, tableOf(file.root, name, modality, wordsOfKind(kind)));
+    if (names.some((each) => ["obs", "var", "X"].includes(each))) return new H5adFile(name, file, file.root);
+    const group = cellRangerGroup(file.root, name);
+    if (group) return new CellRangerFile(name, file, group);
+    throw otherHdf5(name, names);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/** Return the error for an HDF5 file of another tool. */
+function otherHdf5(name: string, groups: string[]): EngineError {
+  const has = (...wanted: string[]): boolean => wanted.every((each) => groups.includes(each));
+  const known: [boolean, string, string][] = [
+    [
+      has("matrix", "row_attrs", "col_attrs"),
+      "a loom file",
+      "project it with the smile-zoo command, or save it as .h5ad",
+    ],
+    [
+      has("assays", "cell.names"),
+      "an h5Seurat file",
+      "in R, convert it with SeuratDisk::Convert('x.h5seurat', dest = 'h5ad')",
+    ],
+    [
+      has("barcode_idx"),
+      "a Cell Ranger file of molecules",
+      "use filtered_feature_bc_matrix.h5, which lies in the same folder",
+    ],
+  ];
+  const [, kind, advice] = known.find(([applies]) => applies) ?? [
+    true,
+    `an HDF5 file of another kind (${groups.slice(0, 5).join(", ") || "empty"})`,
+    "export its cells as .h5ad",
+  ];
+  return new EngineError("format", `${name} cannot be read: it is ${kind}; ${advice}`);
+}

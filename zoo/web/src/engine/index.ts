@@ -1,0 +1,2 @@
+export { connectEngine } from "./connected-engine";
+export * from "./engine";

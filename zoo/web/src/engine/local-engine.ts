@@ -1,0 +1,117 @@
+/** The engine itself, in the thread that calls it. */
+import type {
+  Engine,
+  ObsColumn,
+  Progress,
+  Projection,
+  ProjectionOptions,
+  QueryOptions,
+  QuerySummary,
+  SpaceSource,
+  SpaceSummary,
+} from "./engine";
+import { EngineError } from "./engine";
+import { GeneTables } from "./features/gene-aliases";
+import { openQueryFile } from "./formats/query-files";
+import type { QueryFile } from "./formats/query-file";
+import { type EncoderQuery, chooseModality, kindOfEncoder, prepareQuery } from "./projection/encoder-query";
+import { readFeatureValues } from "./projection/feature-values";
+import { projectAll } from "./projection/projection";
+import { describeValues } from "./query/value-interpretation";
+import { Space } from "./space/space";
+import { summarizeSpace } from "./space/summary";
+
+interface OpenQuery {
+  file: QueryFile;
+  prepared: EncoderQuery;
+}
+
+export class LocalEngine implements Engine {
+  #space: Space | null = null;
+  #tables: GeneTables | null = null;
+  #query: OpenQuery | null = null;
+  #isCancelled = false;
+
+  async openSpace(source: SpaceSource): Promise<SpaceSummary> {
+    this.#closeQuery();
+    this.#space = await Space.open(source);
+    this.#tables = new GeneTables(source);
+    return summarizeSpace(this.#space);
+  }
+
+  async openQuery(files: File[], options: QueryOptions = {}): Promise<QuerySummary> {
+    this.#closeQuery();
+    const space = this.#required;
+    const modality = chooseModality(space, options.modality);
+    const table = await space.table(space.manifest.encoders[modality]);
+    const tables = this.#tables!;
+    const wanted = { modality, kind: kindOfEncoder(space, modality, table), ids: table.ids, tables };
+    const file = await openQueryFile(files, wanted);
+    try {
+      const prepared = await prepareQuery(space, file, tables, { ...options, modality });
+      this.#query = { file, prepared };
+      return summarizeQuery(this.#query);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  async project({ batchColumn }: ProjectionOptions, progress: (done: Progress) => void): Promise<Projection> {
+    const { file, prepared } = this.#open;
+    this.#isCancelled = false;
+    const start = performance.now();
+    const obs = batchColumn === undefined ? {} : { [batchColumn]: file.obsColumn(batchColumn) };
+    const results = await projectAll(this.#required, prepared, progress, () => this.#isCancelled);
+    return { ...results, cells: file.cellNames(), obs, seconds: (performance.now() - start) / 1000 };
+  }
+
+  async featureValues(feature: string): Promise<Float32Array> {
+    return readFeatureValues(this.#open.prepared, feature);
+  }
+
+  async obsColumn(name: string): Promise<ObsColumn> {
+    return this.#open.file.obsColumn(name);
+  }
+
+  cancel(): void {
+    this.#isCancelled = true;
+  }
+
+  close(): void {
+    this.#closeQuery();
+    this.#space = null;
+  }
+
+  get #required(): Space {
+    if (!this.#space) throw new EngineError("space", "no space is open; open one first");
+    return this.#space;
+  }
+
+  get #open(): OpenQuery {
+    if (!this.#query) throw new EngineError("query", "no query is open; choose a file first");
+    return this.#query;
+  }
+
+  #closeQuery(): void {
+    this.#query?.file.close();
+    this.#query = null;
+  }
+}
+
+function summarizeQuery({ file, prepared }: OpenQuery): QuerySummary {
+  const { report, missing } = prepared.match;
+  return {
+    fileName: file.name,
+    nCells: file.nCells,
+    nFeatures: prepared.matrix.nColumns,
+    modality: prepared.modality,
+    columns: file.columns,
+    layers: file.layers,
+    values: describeValues(prepared.interpretation),
+    matched: report.nMatched,
+    measuredWeight: report.weight,
+    missing,
+    notes: [...prepared.notes, ...prepared.interpretation.remarks],
+  };
+}

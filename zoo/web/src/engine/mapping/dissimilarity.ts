@@ -1,0 +1,55 @@
+/** Dissimilarity of a cell to the reference, from surprise, distance and deviation. */
+import type { DissimilarityRecord, TrendRecord } from "../space/manifest";
+
+const SURPRISE_WEIGHT = 4;
+const DISTANCE_WEIGHT = 6;
+const DEVIATION_WEIGHT = 10;
+const MAX_DEVIATION = 1;
+const MIN_MEASURED_WEIGHT = 0.02;
+const MIN_LOG_DISTANCE = Math.log(1e-6);
+
+/** Raw measures of a cell. */
+export interface Measures {
+  logDistance: number;
+  surprise: number;
+  /** Null without a stem. */
+  logDeviation: number | null;
+  logDetected: number;
+  logMeasured: number;
+}
+
+export const logOfDistance = (distance: number): number => Math.max(Math.log(distance), MIN_LOG_DISTANCE);
+
+export const logOfMeasured = (weight: number): number => Math.log(Math.max(weight, MIN_MEASURED_WEIGHT));
+
+/** Return the measures with both logarithms clipped to the ranges of the trends. */
+export function clippedTo(record: DissimilarityRecord, measures: Measures): Measures {
+  return {
+    ...measures,
+    logDetected: clip(measures.logDetected, ...record.log_detected),
+    logMeasured: clip(measures.logMeasured, ...record.log_measured),
+  };
+}
+
+/** Return a measure in the units of its trend. */
+export function inUnits(measure: number, { logDetected: d, logMeasured: m }: Measures, trend: TrendRecord): number {
+  const c = trend.coefficients;
+  return (measure - (c[0] + c[1] * d + c[2] * d * d + c[3] * m + c[4] * m * m + c[5] * d * m)) / trend.spread;
+}
+
+/** Return `max(4 surprise + 6 distance, 10 clip(deviation, 0, 1) + max(distance, 0))`. */
+export function dissimilarityOf(raw: Measures, record: DissimilarityRecord): number {
+  const measures = clippedTo(record, raw);
+  const surprise = inUnits(measures.surprise, measures, record.surprise);
+  const distance = inUnits(measures.logDistance, measures, record.distance);
+  const deviation =
+    record.deviation && measures.logDeviation !== null
+      ? clip(inUnits(measures.logDeviation, measures, record.deviation), 0, MAX_DEVIATION)
+      : MAX_DEVIATION;
+  return Math.max(
+    SURPRISE_WEIGHT * surprise + DISTANCE_WEIGHT * distance,
+    DEVIATION_WEIGHT * deviation + Math.max(distance, 0),
+  );
+}
+
+export const clip = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);

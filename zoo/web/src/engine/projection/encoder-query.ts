@@ -1,0 +1,186 @@
+/** A query as one encoder sees it: the matrix of its kind of features, matched and interpreted. */
+import { columnView } from "../arrays/column-view";
+import type { Matrix } from "../arrays/rows";
+import { EngineError, type QueryOptions } from "../engine";
+import { type FeatureKind, describeSelection, kindOfFeatures, selectKind } from "../features/feature-kinds";
+import { type FeatureMatch, matchFeatures, matchNotes } from "../features/feature-match";
+import { type Frame, takeRows } from "../features/frame";
+import type { GeneTables } from "../features/gene-aliases";
+import { repeatError, repeatWarning } from "../features/match-messages";
+import type { QueryFile } from "../formats/query-file";
+import { type FeatureSet, findFeatureSets, zeroFilled } from "../query/unmeasured";
+import { ValueInterpreter } from "../query/value-interpretation";
+import type { ValueInterpretation } from "../query/value-recognition";
+import type { FeatureTable } from "../space/feature-table";
+import type { EncoderRecord } from "../space/manifest";
+import type { Space } from "../space/space";
+import { grouped, percent, quoted } from "../text";
+
+export interface EncoderQuery {
+  modality: string;
+  record: EncoderRecord;
+  table: FeatureTable;
+  /** Values of the encoder's kind of features that were measured. */
+  matrix: Matrix;
+  /** Names and text columns of the matrix's columns. */
+  frame: Frame;
+  /** Match of the columns that any cell measured. */
+  match: FeatureMatch;
+  /** Match of each set of features, by its key, if cells measured different ones; empty otherwise. */
+  matches: Map<string, FeatureMatch>;
+  interpreter: ValueInterpreter;
+  interpretation: ValueInterpretation;
+  notes: string[];
+}
+
+/** Return the modality to use: the one that is named, or the only one. */
+export function chooseModality({ manifest }: Space, modality: string | undefined): string {
+  const known = Object.keys(manifest.encoders);
+  if (modality === undefined && known.length > 1) {
+    throw new EngineError("space", `the space ${manifest.name} has several encoders: ${known.join(", ")}; choose one`);
+  }
+  const chosen = modality ?? known[0];
+  if (known.includes(chosen)) return chosen;
+  throw new EngineError("space", `the space ${manifest.name} has no '${chosen}' encoder; it has: ${known.join(", ")}`);
+}
+
+/** Return the kind of an encoder's features; null if they may be anything. */
+export const kindOfEncoder = (space: Space, modality: string, table: FeatureTable): FeatureKind | null =>
+  kindOfFeatures(space.manifest.recipe.modalities?.[modality]?.kind ?? modality, table.ids);
+
+/** Match the features of a query file and recognize its values. */
+export async function prepareQuery(
+  space: Space,
+  file: QueryFile,
+  tables: GeneTables,
+  options: QueryOptions,
+): Promise<EncoderQuery> {
+  const modality = chooseModality(space, options.modality);
+  const record = space.manifest.encoders[modality];
+  const table = await space.table(record);
+  const { organism } = space.manifest;
+  if (file.nCells === 0) throw new EngineError("query", "the query has no cells; at least one is needed");
+  const frame = file.frame(options.layer);
+  const selection = selectKind(frame, kindOfEncoder(space, modality, table), table.ids, organism);
+  const own = takeRows(frame, selection.columns);
+  const selected = columnView(file.matrix(options.layer), selection.columns);
+  const isAmount = !["levels", "numbers"].includes(record.preprocessing.values); // in others, NaN is a value
+  const sets = isAmount ? await findFeatureSets(selected, own.names) : [];
+  const matchOf = (part: Frame): Promise<FeatureMatch> => matchFeatures(part, table, record, organism, tables);
+
+  const everMeasured = own.names.map((_, column) => !sets.length || sets.some(({ measured }) => measured[column]));
+  const columns = Int32Array.from(everMeasured.keys()).filter((column) => everMeasured[column]);
+  const measured = takeRows(own, columns);
+  const match = await matchOf(measured);
+  const matches = sets.length > 1 ? await matchSets(sets, own, matchOf) : new Map<string, FeatureMatch>();
+  const matrix = matches.size ? selected : columnView(selected, columns);
+
+  const interpreter = new ValueInterpreter(record.preprocessing, file.notedBase);
+  const interpretation = await interpretValues(
+    interpreter,
+    matches.size ? zeroFilled(matrix) : matrix,
+    file,
+    options.layer,
+  );
+  for (const { report } of [match, ...matches.values()]) {
+    if (report.summed.length && !["counts", "presence"].includes(interpretation.kind)) {
+      throw repeatError(report, interpretation.kind);
+    }
+  }
+  const nAbsent = own.names.length - columns.length;
+  const notes = [
+    ...file.notes,
+    selection.leftOut.length ? describeSelection(selection) : "",
+    nAbsent ? `${grouped(nAbsent)} features are NaN in all cells and count as not measured` : "",
+    ...matchNotes(match),
+    repeatWarning(match.report),
+    matches.size ? setsNote(matches) : "",
+  ].filter(Boolean);
+  return {
+    modality,
+    record,
+    table,
+    matrix,
+    frame: matches.size ? own : measured,
+    match,
+    matches,
+    interpreter,
+    interpretation,
+    notes,
+  };
+}
+
+/** Interpret the values of a matrix; an error names other matrices of the file that would work. */
+async function interpretValues(
+  interpreter: ValueInterpreter,
+  matrix: Matrix,
+  file: QueryFile,
+  rejected: string | undefined,
+): Promise<ValueInterpretation> {
+  try {
+    return await interpreter.interpret(matrix);
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== "values") throw error;
+    const usable: [string, ValueInterpretation][] = [];
+    for (const layer of [...file.layers, undefined]) {
+      if (layer === rejected) continue;
+      const name = layer === undefined ? "X" : layer === "raw" ? layer : `the layer ${quoted(layer)}`;
+      const found = await tried(() => interpreter.interpret(file.matrix(layer)));
+      if (found) usable.push([name, found]);
+    }
+    const sure = usable.filter(([, { remarks }]) => !remarks.length);
+    const kinds = (sure.length ? sure : usable).map(([name, { kind }]) => `${name} holds ${kind}`).join("; ");
+    throw kinds ? new EngineError("values", `${error.message}. In this query ${kinds}`) : error;
+  }
+}
+
+/** Return a result, or null if the query is refused. */
+async function tried<T>(attempt: () => Promise<T>): Promise<T | null> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (error instanceof EngineError) return null;
+    throw error;
+  }
+}
+
+/** Match each of the sets of features that cells measured; the targets count all columns. */
+async function matchSets(
+  sets: FeatureSet[],
+  frame: Frame,
+  matchOf: (part: Frame) => Promise<FeatureMatch>,
+): Promise<Map<string, FeatureMatch>> {
+  const matches = new Map<string, FeatureMatch>();
+  for (const { key, measured } of sets) {
+    const columns = Int32Array.from(measured.keys()).filter((column) => measured[column] === 1);
+    try {
+      const match = await matchOf(takeRows(frame, columns));
+      const target = new Int32Array(measured.length).fill(-1);
+      columns.forEach((column, index) => (target[column] = match.target[index]));
+      matches.set(key, { ...match, target });
+    } catch (error) {
+      const nMissing = measured.length - columns.length;
+      throw new EngineError(
+        "features",
+        `some cells, in which ${grouped(nMissing)} features are NaN, cannot be projected: ${(error as Error).message}; or ` +
+          "drop these cells",
+      );
+    }
+  }
+  return matches;
+}
+
+function setsNote(matches: Map<string, FeatureMatch>): string {
+  const least = Math.min(...[...matches.values()].map(({ report }) => report.weight));
+  return (
+    `cells measured ${grouped(matches.size)} different sets of features, by their NaN, with at least ${percent(least, 1)} of ` +
+    "the encoder's feature weight; each set is projected with its own features"
+  );
+}
+
+/** Return the match of the cells that measured least. */
+export const poorestMatch = ({ match, matches }: EncoderQuery): FeatureMatch =>
+  [...matches.values()].reduce(
+    (a, b) => (b.report.weight < a.report.weight ? b : a),
+    [...matches.values()][0] ?? match,
+  );

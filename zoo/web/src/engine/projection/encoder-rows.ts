@@ -1,0 +1,45 @@
+/** Rows in the encoder's feature order. */
+import type { Rows } from "../arrays/rows";
+
+/** Return rows without stored zeros and NaN; the rows themselves if there are none. */
+export function nonzero(rows: Rows): Rows {
+  let size = 0;
+  for (const value of rows.values) if (value !== 0 && !Number.isNaN(value)) size++;
+  if (size === rows.values.length) return rows;
+  const [indices, indptr] = [new Int32Array(size), new Int32Array(rows.n + 1)];
+  const values = rows.values instanceof Float32Array ? new Float32Array(size) : new Float64Array(size);
+  let next = 0;
+  for (let row = 0; row < rows.n; row++) {
+    for (let at = rows.indptr[row]; at < rows.indptr[row + 1]; at++) {
+      const value = rows.values[at];
+      if (value === 0 || Number.isNaN(value)) continue;
+      indices[next] = rows.indices[at];
+      values[next++] = value;
+    }
+    indptr[row + 1] = next;
+  }
+  return { ...rows, indptr, indices, values };
+}
+
+/** Return rows in which values of the same column are summed. */
+export function summedDuplicates(rows: Rows): Rows {
+  const place = new Int32Array(rows.nColumns).fill(-1);
+  const [indices, values] = [rows.indices.slice(), Float32Array.from(rows.values)];
+  const indptr = new Int32Array(rows.n + 1);
+  let next = 0;
+  for (let row = 0; row < rows.n; row++) {
+    const start = next;
+    for (let at = rows.indptr[row]; at < rows.indptr[row + 1]; at++) {
+      const column = rows.indices[at];
+      if (place[column] >= start) {
+        values[place[column]] += rows.values[at];
+        continue;
+      }
+      place[column] = next;
+      indices[next] = column;
+      values[next++] = rows.values[at];
+    }
+    indptr[row + 1] = next;
+  }
+  return { ...rows, indptr, indices: indices.subarray(0, next), values: values.subarray(0, next) };
+}

@@ -1,0 +1,30 @@
+/** Numbers and names as Python's messages write them. */
+
+/** A whole number with commas between thousands. */
+export const grouped = (value: number): string => Math.round(value).toLocaleString("en-US");
+
+/** A share in percent, with so many decimals. */
+export const percent = (share: number, digits = 0): string => `${(100 * share).toFixed(digits)}%`;
+
+/** A number with so many significant digits, as `:,.4g` writes it. */
+export function general(value: number, digits = 4): string {
+  if (value === 0 || !Number.isFinite(value)) return String(value);
+  const exponent = Math.floor(Math.log10(Math.abs(value)));
+  if (exponent < -4 || exponent >= digits) {
+    const [mantissa, power] = value.toExponential(digits - 1).split("e");
+    const sign = power.startsWith("-") ? "-" : "+";
+    return `${trimmed(mantissa)}e${sign}${power.replace(/[+-]/, "").padStart(2, "0")}`;
+  }
+  const [whole, fraction] = trimmed(value.toPrecision(digits)).split(".");
+  return [whole.replace(/\B(?=(\d{3})+$)/g, ","), fraction].filter(Boolean).join(".");
+}
+
+const trimmed = (text: string): string => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+
+/** A name in quotes. */
+export const quoted = (name: string): string =>
+  name.includes("'") && !name.includes('"') ? `"${name}"` : `'${name.replace(/\\/g, "\\\\").replace(/'/g, "\\'")}'`;
+
+/** Up to `n` names in quotes. */
+export const examples = (names: readonly string[], n = 3): string =>
+  names.slice(0, n).map(quoted).join(", ") || "(none)";

@@ -1,0 +1,24 @@
+/** What the map says of the cell below the pointer. */
+
+import type { SpaceSummary } from "../engine";
+import type { Coloring } from "./coloring";
+import { fraction } from "./format";
+import { UNKNOWN } from "./label-table";
+import { labelColumns, type Result } from "./result";
+
+/** Return the lines about a cell: its name, labels with their confidence, similarity, and what it is colored by. */
+export function cellText(space: SpaceSummary, result: Result, coloring: Coloring, cell: number): string[] {
+  const { cells, columns, similarity } = result.projection;
+  const labels = labelColumns(space, result).map(({ name, labels }) => {
+    const { labels: ids, confidence } = columns[name];
+    return `${name}: ${labels[ids[cell]] ?? UNKNOWN} (${fraction(confidence[cell])})`;
+  });
+  return [cells[cell], ...labels, `similarity: ${fraction(similarity[cell])}`, ...colorText(coloring, cell)];
+}
+
+function colorText(coloring: Coloring, cell: number): string[] {
+  if (coloring.kind === "values") return [`${coloring.title}: ${coloring.values[cell].toFixed(2)}`];
+  if (coloring.labelColumn !== null) return []; // it stands among the labels
+  const found = coloring.categories.find(({ id }) => id === coloring.ids[cell]);
+  return [`${coloring.title}: ${found?.name ?? ""}`];
+}

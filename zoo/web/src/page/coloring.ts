@@ -1,0 +1,84 @@
+/** What the cells of a map are colored by: categories, or values on a scale. */
+
+import type { ObsColumn, Projection, SpaceSummary } from "../engine";
+import { categoryColor, N_VALUE_COLORS, type Theme, valueColor } from "./colors";
+import { UNKNOWN } from "./label-table";
+
+export interface Category {
+  /** Id that gives the color; -1: unknown or missing. */
+  id: number;
+  name: string;
+  cells: number;
+}
+
+export interface Categories {
+  kind: "categories";
+  title: string;
+  /** Label column of the space that the categories are those of; null if they are of the query. */
+  labelColumn: string | null;
+  /** Id of each cell's category. */
+  ids: Int32Array;
+  /** Those that occur, the most frequent first and -1 last. */
+  categories: Category[];
+}
+
+export interface Values {
+  kind: "values";
+  title: string;
+  /** Value of each cell; NaN if it has none. */
+  values: Float32Array;
+  low: number;
+  high: number;
+}
+
+export type Coloring = Categories | Values;
+
+/** Color by the labels of a column. */
+export function byLabel(projection: Projection, space: SpaceSummary, column: string): Categories {
+  const { labels } = space.columns.find(({ name }) => name === column) ?? { labels: [] };
+  return { ...categories(column, projection.columns[column].labels, labels, UNKNOWN), labelColumn: column };
+}
+
+/** Color by a column of the query, such as its batches. */
+export function byColumn(title: string, column: ObsColumn): Categories {
+  return categories(title, column.codes, column.categories, "no value");
+}
+
+/** Color by fractions from 0 to 1. */
+export function byFraction(title: string, values: Float32Array): Values {
+  return { kind: "values", title, values, low: 0, high: 1 };
+}
+
+/** Color by the values of a gene, from 0 to the highest one. */
+export function byFeature(title: string, values: Float32Array): Values {
+  const high = values.reduce((highest, value) => (value > highest ? value : highest), 0);
+  return { kind: "values", title, values, low: 0, high: high || 1 };
+}
+
+/** Return a palette, and the place in it of each cell's color. */
+export function paint(coloring: Coloring, theme: Theme): { palette: string[]; colors: Int32Array } {
+  if (coloring.kind === "categories") {
+    const place = new Map(coloring.categories.map(({ id }, index) => [id, index]));
+    return {
+      palette: coloring.categories.map(({ id }) => categoryColor(id, theme)),
+      colors: Int32Array.from(coloring.ids, (id) => place.get(id) ?? 0),
+    };
+  }
+  const steps = N_VALUE_COLORS - 1;
+  const palette = Array.from({ length: N_VALUE_COLORS }, (_, step) => valueColor(step / steps, theme));
+  const { low, high, values } = coloring;
+  const colors = Int32Array.from(values, (value) =>
+    Number.isNaN(value) ? N_VALUE_COLORS : Math.round(Math.min(Math.max((value - low) / (high - low), 0), 1) * steps),
+  );
+  return { palette: [...palette, theme.unknown], colors };
+}
+
+function categories(title: string, codes: Int32Array, names: string[], missing: string): Categories {
+  const counts = new Map<number, number>();
+  for (const id of codes) {
+    counts.set(id, (counts.get(id) ?? 0) + 1);
+  }
+  const found = [...counts].map(([id, cells]) => ({ id, name: id < 0 ? missing : names[id], cells }));
+  found.sort((a, b) => Number(a.id < 0) - Number(b.id < 0) || b.cells - a.cells || a.name.localeCompare(b.name));
+  return { kind: "categories", title, labelColumn: null, ids: codes, categories: found };
+}

@@ -1,0 +1,30 @@
+/** Numbers as texts, as the reports of the command write them. */
+
+export function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+export function percent(fraction: number): string {
+  return Number.isFinite(fraction) ? `${(100 * fraction).toFixed(1)}%` : "–";
+}
+
+export function fraction(value: number): string {
+  return Number.isFinite(value) ? value.toFixed(3) : "–";
+}
+
+export function size(bytes: number): string {
+  for (const [unit, amount] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]] as const) {
+    if (bytes >= amount) return `${(bytes / amount).toFixed(1)} ${unit}`;
+  }
+  return `${bytes} B`;
+}
+
+export function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
+/** Return a sentence: with a capital letter, unless it starts with the name of a file or a feature, and a full stop. */
+export function sentence(text: string): string {
+  const capital = text.trim().replace(/^[a-z]+(?=[\s,;:]|$)/, (word) => word[0].toUpperCase() + word.slice(1));
+  return capital === "" || /[.!?]$/.test(capital) ? capital : `${capital}.`;
+}

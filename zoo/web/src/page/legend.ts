@@ -1,0 +1,68 @@
+/** The legend of the map: a switch for each category, or a scale. */
+
+import type { Categories, Coloring, Values } from "./coloring";
+import { categoryColor, type Theme, valueColor } from "./colors";
+import { element } from "./dom";
+import { count } from "./format";
+
+/** Fill the legend; `change` is called when `hidden`, the ids of categories that are not drawn, has changed. */
+export function fillLegend(
+  box: HTMLElement,
+  coloring: Coloring,
+  hidden: Set<number>,
+  theme: Theme,
+  change: () => void,
+): void {
+  const content = coloring.kind === "categories" ? switches(coloring, hidden, theme, change) : scale(coloring, theme);
+  box.replaceChildren(element("h3", {}, coloring.title), ...content);
+}
+
+function switches({ categories }: Categories, hidden: Set<number>, theme: Theme, change: () => void): Node[] {
+  const inputs = categories.map(({ id }) => {
+    const input = element("input", { type: "checkbox", checked: !hidden.has(id) });
+    input.addEventListener("change", () => {
+      if (input.checked) hidden.delete(id);
+      else hidden.add(id);
+      change();
+    });
+    return input;
+  });
+  const rows = categories.map(({ id, name, cells }, index) =>
+    element(
+      "label",
+      {},
+      inputs[index],
+      swatch(categoryColor(id, theme)),
+      element("span", { className: "name" }, name),
+      element("span", { className: "cells" }, count(cells)),
+    ),
+  );
+  const all = (title: string, shown: boolean) => {
+    const button = element("button", { type: "button" }, title);
+    button.addEventListener("click", () => {
+      for (const [index, { id }] of categories.entries()) {
+        inputs[index].checked = shown;
+        if (shown) hidden.delete(id);
+        else hidden.add(id);
+      }
+      change();
+    });
+    return button;
+  };
+  return [...rows, element("div", { className: "buttons" }, all("Show all", true), all("Hide all", false))];
+}
+
+function scale({ low, high }: Values, theme: Theme): Node[] {
+  const description = `colors from ${low} to ${high.toFixed(2)}`;
+  const bar = element("span", { className: "scale", role: "img", "aria-label": description });
+  const stops = Array.from({ length: 9 }, (_, index) => valueColor(index / 8, theme));
+  bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+  const ends = [String(low), high.toFixed(2)].map((text) => element("span", {}, text));
+  return [bar, element("span", { className: "scale-ends" }, ...ends)];
+}
+
+export function swatch(color: string): HTMLElement {
+  const mark = element("span", { className: "swatch", "aria-hidden": "true" });
+  mark.style.background = color;
+  return mark;
+}

@@ -1,0 +1,159 @@
+/** The page: choose a space, drop a file, look at the results. */
+
+import { connectEngine, EngineError, type Progress, type SpaceSummary } from "../engine";
+import { byId } from "./dom";
+import { count } from "./format";
+import { MapPanel } from "./map-panel";
+import { announce, clearProblem, showProblem } from "./problem";
+import { ResultsScreen } from "./results-screen";
+import { startWorker } from "./site-worker";
+import { readSite, type Site, type SiteSpace } from "./site";
+import { listenForFiles, listModalities, listSpaces, openOptions, queryOptions } from "./start-screen";
+import "./style.css";
+
+type State = "start" | "working" | "results";
+
+const SECTIONS: Record<string, State[]> = {
+  start: ["start"],
+  working: ["working"],
+  summary: ["results"],
+  "map-section": ["start", "working", "results"],
+  details: ["results"],
+};
+
+/** Show the sections of a state. */
+function enter(state: State): void {
+  document.body.dataset.state = state;
+  for (const [id, states] of Object.entries(SECTIONS)) {
+    byId(id).hidden = !states.includes(state);
+  }
+}
+
+async function main(): Promise<void> {
+  const site = await readSite();
+  if (site.spaces.length === 0) throw new Error("This page has no space; write it again with smile-zoo web --export.");
+  const engine = connectEngine(await startWorker());
+  const map = new MapPanel(engine);
+  const results = new ResultsScreen(map, site.version);
+  let opened: Promise<SpaceSummary> | null = null;
+  let running = false;
+  let cancelled = false;
+  let last: File[] = [];
+
+  function choose(space: SiteSpace): void {
+    clearProblem();
+    const opening = openSpace(space, site);
+    opened = opening;
+    opening.then(
+      async (summary) => {
+        if (opened !== opening) return; // another one was chosen meanwhile
+        listModalities(summary);
+        byId("map-section").hidden = false;
+        await map.showSpace(summary);
+      },
+      (error) => opened === opening && showProblem(error, "space"),
+    );
+  }
+
+  async function openSpace(space: SiteSpace, { source }: Site): Promise<SpaceSummary> {
+    const summary = await engine.openSpace(source(space));
+    if (summary.sha256 !== space.manifest_sha256) {
+      throw new EngineError(
+        "space",
+        `The manifest of ${space.name} is not the one that this page was made with (its sha256 differs). Write the site ` +
+          "again with smile-zoo web --export, and copy all of it.",
+      );
+    }
+    return summary;
+  }
+
+  async function label(files: File[]): Promise<void> {
+    if (running || opened === null) return;
+    running = true;
+    cancelled = false;
+    last = files;
+    clearProblem();
+    const names = files.length === 1 ? files[0].name : `${files.length} files`;
+    byId("working-title").textContent = `Reading ${names}`;
+    byId("progress-text").textContent = "Looking for cells, genes and the kind of values …";
+    byId("progress").removeAttribute("value");
+    enter("working");
+    byId("cancel").focus();
+    announce(`Reading ${names}`);
+    try {
+      const space = await opened;
+      const query = await engine.openQuery(files, queryOptions(space));
+      if (cancelled) throw new EngineError("cancelled", "cancelled while the file was opened");
+      byId("working-title").textContent = `Labeling ${query.fileName}`;
+      const projection = await engine.project({}, progressBar());
+      const result = { query, projection };
+      enter("results");
+      await map.showResult(space, result);
+      results.show(space, result);
+      byId("summary-title").focus();
+      scrollTo(0, 0);
+      announce(`Done: ${count(projection.cells.length)} cells were labeled in ${projection.seconds.toFixed(0)} seconds.`);
+    } catch (error) {
+      await back();
+      if (error instanceof EngineError && error.code === "cancelled") announce("Cancelled; nothing was kept.");
+      else showProblem(error);
+      byId("retry").textContent = `Try ${names} again with these options`;
+      byId("retry").hidden = false;
+      if (error instanceof EngineError && error.code === "values") openOptions();
+    } finally {
+      running = false;
+    }
+  }
+
+  async function back(): Promise<void> {
+    byId("retry").hidden = true;
+    enter("start");
+    if (opened !== null) await opened.then((space) => map.showSpace(space), () => undefined);
+  }
+
+  byId("cancel").addEventListener("click", () => {
+    cancelled = true;
+    byId("progress-text").textContent = "Cancelling …";
+    engine.cancel();
+  });
+  byId("retry").addEventListener("click", () => void label(last));
+  byId("again").addEventListener("click", () => {
+    clearProblem();
+    void back().then(() => byId("choose-files").focus());
+  });
+  addEventListener("beforeunload", (event) => {
+    if (running) event.preventDefault(); // the browser asks whether to stop
+  });
+  byId("about").textContent =
+    `smile-zoo ${site.version}. Nothing is uploaded: a Content-Security-Policy forbids this page every request to ` +
+    "another computer.";
+  linkLicenses();
+  listSpaces(site.spaces, choose);
+  listenForFiles((files) => void label(files));
+}
+
+/** Return a function that shows progress: cells, speed, and for screen readers each quarter. */
+function progressBar(): (progress: Progress) => void {
+  const start = performance.now();
+  const bar = byId<HTMLProgressElement>("progress");
+  let quarter = 0;
+  return ({ done, total }) => {
+    bar.max = total;
+    bar.value = done;
+    const speed = Math.round(done / ((performance.now() - start) / 1000));
+    byId("progress-text").textContent = `${count(done)} of ${count(total)} cells, ${count(speed)} cells/s`;
+    const reached = Math.floor((4 * done) / total);
+    if (reached > quarter && reached < 4) announce(`${25 * reached} percent`);
+    quarter = reached;
+  };
+}
+
+/** In a single file, let the link to the licenses lead to those in the page. */
+function linkLicenses(): void {
+  const texts = document.getElementById("licenses")?.textContent?.replaceAll("&lt;", "<");
+  if (texts === undefined) return;
+  const file = new Blob([texts], { type: "text/plain;charset=utf-8" });
+  byId<HTMLAnchorElement>("licenses-link").href = URL.createObjectURL(file);
+}
+
+main().catch((error) => showProblem(error, "page"));

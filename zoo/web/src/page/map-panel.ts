@@ -1,0 +1,231 @@
+/** The map with its tools: what it is colored by, the legend, and the selected cells. */
+
+import type { Engine, ObsColumn, SpaceSummary } from "../engine";
+import { cellText } from "./cell-text";
+import { chooseGene, colorChoice, fillColorMenu, listenForGenes } from "./color-menu";
+import { byColumn, byFeature, byFraction, byLabel, type Coloring, paint } from "./coloring";
+import { categoryColor, LIGHT, type Theme } from "./colors";
+import { byId } from "./dom";
+import { count, plural } from "./format";
+import { locateLabels } from "./label-positions";
+import { fillLegend } from "./legend";
+import { listenForMoves } from "./map-controls";
+import { pointSize } from "./map-frame";
+import type { Figure } from "./map-svg";
+import { MapView, type Scene } from "./map-view";
+import { announce, showProblem } from "./problem";
+import type { Result } from "./result";
+import { hideSelection, showSelection } from "./selection-box";
+import { currentTheme, onThemeChange } from "./theme";
+
+const NO_CELLS = { map: new Float32Array(), palette: [], colors: new Int32Array() };
+const NO_WEBGL =
+  "This browser cannot draw the map, because WebGL is off or not supported. All results are in the tables, and the map " +
+  "can be saved as SVG or PNG.";
+/** Shown with the cells of a query, and not with the reference alone. */
+const TOOLS = ["map-tools", "legend", "map-help", "lasso"];
+
+export class MapPanel {
+  private view: MapView | null = null;
+  private space: SpaceSummary | null = null;
+  private result: Result | null = null;
+  private coloring: Coloring | null = null;
+  private readonly hidden = new Set<number>();
+
+  constructor(private readonly engine: Engine) {
+    onThemeChange(() => void this.draw());
+    byId("color-by").addEventListener("change", () => void this.changeColoring().catch(showProblem));
+    listenForGenes((gene) => void this.colorByGene(gene));
+    for (const name of ["color-reference", "write-names"]) {
+      byId(name).addEventListener("change", () => void this.draw());
+    }
+    listenForMoves(() => this.view);
+    const lasso = byId("lasso");
+    lasso.addEventListener("click", () => this.setSelecting(lasso.getAttribute("aria-pressed") !== "true"));
+  }
+
+  /** Show the reference alone, colored by its labels. */
+  async showSpace(space: SpaceSummary): Promise<void> {
+    this.start(space, null, "Reference", `Map of the reference ${space.title}`);
+    await this.draw();
+    const points = plural(space.reference.weights.length, "point");
+    setCaption(`${space.title}: ${points} that stand for ${plural(space.nCells, "cell")}, colored by label.`);
+  }
+
+  /** Show a query over the reference. */
+  async showResult(space: SpaceSummary, result: Result): Promise<void> {
+    const cells = plural(result.projection.cells.length, "cell");
+    const text = `Map of ${cells} over the reference ${space.title}; the tables below hold its numbers`;
+    this.start(space, result, "Map", text);
+    fillColorMenu(space, result);
+    await this.changeColoring();
+  }
+
+  /** Color by a gene of the query. */
+  async colorByGene(gene: string): Promise<void> {
+    if (gene === "" || this.result === null) return;
+    chooseGene(gene);
+    byId("gene-row").hidden = false;
+    setCaption(`Reading ${gene} from the file …`);
+    try {
+      const values = await this.engine.featureValues(gene);
+      if (values.every(Number.isNaN)) {
+        const problem = `${gene} was not measured in this file; check its name.`;
+        setCaption(problem);
+        announce(problem);
+      } else {
+        await this.recolor(byFeature(gene, values), " (log1p of counts per 10,000)");
+      }
+    } catch (error) {
+      showProblem(error);
+    }
+  }
+
+  /** Select cells, as the lasso does. */
+  select(cells: number[]): void {
+    if (this.view === null) this.showSelection(cells);
+    else this.view.selectCells(cells);
+  }
+
+  /** Return what the map shows now as a figure on white. */
+  figure(): Figure {
+    const { space, result, coloring } = this.shown();
+    const { palette, colors } = paint(coloring, LIGHT);
+    const legend =
+      coloring.kind === "categories"
+        ? coloring.categories
+            .filter(({ id }) => !this.hidden.has(id))
+            .map(({ id, name, cells }) => ({ name: `${name} (${count(cells)})`, color: categoryColor(id, LIGHT) }))
+        : { low: String(coloring.low), high: coloring.high.toFixed(2) };
+    return {
+      title: `${result.query.fileName} in ${space.title}`,
+      reference: space.reference.map,
+      referenceColor: LIGHT.reference,
+      query: result.projection.map,
+      colors: colors.map((color, cell) => (this.isVisible(cell) ? color : -1)),
+      palette,
+      legend,
+      legendTitle: coloring.title,
+      size: pointSize(result.projection.cells.length),
+    };
+  }
+
+  /** Forget what was shown before, and say what is shown now. */
+  private start(space: SpaceSummary, result: Result | null, title: string, description: string): void {
+    this.space = space;
+    this.result = result;
+    this.coloring = null;
+    this.hidden.clear();
+    this.view?.clearSelection();
+    hideSelection();
+    this.setSelecting(false);
+    for (const id of TOOLS) byId(id).hidden = result === null;
+    byId("map-title").textContent = title;
+    byId("map").setAttribute("aria-label", description);
+  }
+
+  private shown(): { space: SpaceSummary; result: Result; coloring: Coloring } {
+    const { space, result, coloring } = this;
+    if (space === null || result === null || coloring === null) throw new Error("no cells are shown yet");
+    return { space, result, coloring };
+  }
+
+  private async changeColoring(): Promise<void> {
+    const { space, result } = this;
+    if (space === null || result === null) return;
+    const { kind, name } = colorChoice();
+    const { projection } = result;
+    byId("gene-row").hidden = kind !== "gene";
+    if (kind === "gene") byId("gene").focus();
+    else if (kind === "label") await this.recolor(byLabel(projection, space, name));
+    else if (kind === "similarity") await this.recolor(byFraction(kind, projection.similarity));
+    else if (kind === "obs") await this.recolor(byColumn(name, await this.obsColumn(result, name)));
+    else await this.recolor(byFraction(`confidence of ${name}`, projection.columns[name].confidence));
+  }
+
+  private async obsColumn({ projection }: Result, name: string): Promise<ObsColumn> {
+    projection.obs[name] ??= await this.engine.obsColumn(name);
+    return projection.obs[name];
+  }
+
+  private async recolor(coloring: Coloring, unit = ""): Promise<void> {
+    this.coloring = coloring;
+    this.hidden.clear();
+    const { query, projection } = this.shown().result;
+    const cells = `${plural(projection.cells.length, "cell")} of ${query.fileName}`;
+    setCaption(`${cells} over the reference in pale gray, colored by ${coloring.title}${unit}.`);
+    await this.draw();
+  }
+
+  private isVisible(cell: number): boolean {
+    return this.coloring?.kind !== "categories" || !this.hidden.has(this.coloring.ids[cell]);
+  }
+
+  private async draw(): Promise<void> {
+    const { space, coloring } = this;
+    if (space === null || byId("map-section").hidden) return;
+    const theme = currentTheme();
+    if (coloring !== null) fillLegend(byId("legend"), coloring, this.hidden, theme, () => void this.draw());
+    await this.openView()?.show(this.scene(space, theme));
+  }
+
+  private scene(space: SpaceSummary, theme: Theme): Scene {
+    const { coloring, result } = this;
+    const alone = coloring === null || result === null;
+    const column = (coloring?.kind === "categories" ? coloring.labelColumn : null) ?? space.primary;
+    const labels = space.columns.find(({ name }) => name === column)?.labels ?? [];
+    const codes = space.reference.labels[column];
+    const colored = codes !== undefined && (alone || isChecked("color-reference"));
+    const named = codes !== undefined && (alone || isChecked("write-names"));
+    const palette = [...labels.map((_, id) => categoryColor(id, theme)), theme.reference];
+    const colors = Int32Array.from(space.reference.weights, (_, point) =>
+      colored && codes[point] >= 0 ? codes[point] : labels.length,
+    );
+    return {
+      reference: { map: space.reference.map, palette, colors },
+      query: alone ? NO_CELLS : { map: result.projection.map, ...paint(coloring, theme) },
+      visible: (cell) => this.isVisible(cell),
+      names: named ? locateLabels(space.reference, column, labels) : [],
+      theme,
+    };
+  }
+
+  /** Return the view, or null if the browser cannot draw with WebGL, which the page then says. */
+  private openView(): MapView | null {
+    const failure = byId("map-failure");
+    if (this.view !== null || !failure.hidden) return this.view;
+    try {
+      this.view = new MapView(byId("map-box"), byId<HTMLCanvasElement>("map"), {
+        onSelect: (cells) => this.showSelection(cells),
+        onDeselect: hideSelection,
+        describe: (cell) => {
+          const { space, result, coloring } = this.shown();
+          return cellText(space, result, coloring, cell);
+        },
+      });
+    } catch (error) {
+      failure.textContent = NO_WEBGL;
+      failure.hidden = false;
+      console.warn(error);
+    }
+    return this.view;
+  }
+
+  private setSelecting(active: boolean): void {
+    byId("lasso").setAttribute("aria-pressed", String(active));
+    if (this.view !== null) this.view.selecting = active;
+  }
+
+  private showSelection(cells: number[]): void {
+    const { space, result } = this.shown();
+    showSelection(space, result, cells, () => (this.view === null ? hideSelection() : this.view.clearSelection()));
+  }
+}
+
+function setCaption(text: string): void {
+  byId("map-caption").textContent = text;
+}
+
+function isChecked(id: string): boolean {
+  return byId<HTMLInputElement>(id).checked;
+}

@@ -1,0 +1,239 @@
+/** The map on the screen: reference and query cells in WebGL, names of labels above them. */
+
+import createScatterplot from "regl-scatterplot";
+import type { Theme } from "./colors";
+import { element } from "./dom";
+import { type LabelPosition, withoutOverlaps } from "./label-positions";
+import { listenForTouch } from "./touch";
+import { type Frame, frameAround, pointSize } from "./map-frame";
+
+/** What the map shows. Colors are places in the palette. */
+export interface Scene {
+  reference: { map: Float32Array; palette: string[]; colors: Int32Array };
+  query: { map: Float32Array; palette: string[]; colors: Int32Array };
+  /** Cells of the query that are drawn; those without a position never are. */
+  visible: (cell: number) => boolean;
+  /** Labels to write; none if empty. */
+  names: LabelPosition[];
+  theme: Theme;
+}
+
+export interface MapEvents {
+  /** Cells of the query within the lasso. */
+  onSelect: (cells: number[]) => void;
+  onDeselect: () => void;
+  /** Text about the cell below the pointer. */
+  describe: (cell: number) => string[];
+}
+
+const ZOOM_STEP = 1.5;
+const PAN_STEP = 0.2;
+const MARGIN = 1.06;
+/** Pixels between a name and the point that it stands above. */
+const NAME_GAP = 5;
+
+export class MapView {
+  private readonly plot;
+  private readonly tooltip: HTMLElement;
+  private readonly names: HTMLElement;
+  private scene: Scene | null = null;
+  private waiting: Scene | null = null;
+  private drawing: Promise<void> = Promise.resolve();
+  private frame: Frame | null = null;
+  /** Cell of each drawn point after those of the reference. */
+  private drawn: number[] = [];
+  private selected: number[] = [];
+
+  constructor(
+    private readonly box: HTMLElement,
+    private readonly canvas: HTMLCanvasElement,
+    private readonly events: MapEvents,
+  ) {
+    this.plot = createScatterplot({
+      canvas,
+      colorBy: "valueA",
+      sizeBy: "valueB",
+      opacityBy: "valueB",
+      lassoOnLongPress: false,
+      deselectOnDblClick: false,
+      pointScaleMode: "asinh",
+      opacityInactiveScale: 0.25,
+    });
+    this.names = element("div", { className: "names", "aria-hidden": "true" });
+    this.tooltip = element("div", { className: "tooltip", hidden: true });
+    box.append(this.names, this.tooltip);
+    this.plot.subscribe("select", ({ points }) => this.select(points));
+    this.plot.subscribe("deselect", () => this.clearSelection());
+    this.plot.subscribe("pointOver", (point) => this.showTooltip(point));
+    this.plot.subscribe("pointOut", () => this.hideTooltip());
+    this.plot.subscribe("view", () => this.placeNames());
+    listenForTouch(canvas, (factor) => this.zoomBy(factor));
+    new ResizeObserver(() => requestAnimationFrame(() => this.placeNames())).observe(box);
+  }
+
+  /** Draw a scene once the one before is drawn; of several that wait, only the last is. */
+  show(scene: Scene): Promise<void> {
+    this.waiting = scene;
+    const drawn = this.drawing.then(async () => {
+      const next = this.waiting;
+      this.waiting = null;
+      if (next !== null) await this.draw(next);
+    });
+    this.drawing = drawn.catch(() => undefined); // a scene that failed is no reason not to draw the next one
+    return drawn;
+  }
+
+  set selecting(active: boolean) {
+    this.plot.set({ mouseMode: active ? "lasso" : "panZoom" });
+  }
+
+  /** Select cells of the query, as the lasso does. */
+  selectCells(cells: number[]): void {
+    this.selected = cells;
+    this.markSelection();
+    this.events.onSelect(cells);
+  }
+
+  clearSelection(): void {
+    this.selected = [];
+    this.plot.deselect({ preventEvent: true });
+    this.events.onDeselect();
+  }
+
+  zoom(direction: 1 | -1): void {
+    this.zoomBy(ZOOM_STEP ** direction);
+  }
+
+  /** Move the view by fractions of its width. */
+  pan(right: number, up: number): void {
+    const { target, distance } = this.camera();
+    this.moveTo([target[0] + right * PAN_STEP * distance, target[1] + up * PAN_STEP * distance], distance);
+  }
+
+  /** Show the whole map. */
+  reset(): void {
+    const { width, height } = this.canvas.getBoundingClientRect();
+    if (height > 0) this.moveTo([0, 0], MARGIN * Math.max(1, height / width));
+  }
+
+  /** Draw a scene; the view is kept unless the positions of the reference are other ones. */
+  private async draw(scene: Scene): Promise<void> {
+    const isNew = this.scene?.reference.map !== scene.reference.map;
+    this.scene = scene;
+    const frame = isNew || this.frame === null ? frameAround(scene.reference.map, scene.query.map) : this.frame;
+    this.frame = frame;
+    const nReference = scene.reference.map.length / 2;
+    const nQuery = scene.query.map.length / 2;
+    this.drawn = [];
+    for (let cell = 0; cell < nQuery; cell += 1) {
+      if (!Number.isNaN(scene.query.map[2 * cell]) && scene.visible(cell)) this.drawn.push(cell);
+    }
+    const total = nReference + this.drawn.length;
+    const [x, y, color, kind] = [0, 1, 2, 3].map(() => new Float32Array(total));
+    for (let point = 0; point < nReference; point += 1) {
+      x[point] = frame.x(scene.reference.map[2 * point]);
+      y[point] = frame.y(scene.reference.map[2 * point + 1]);
+      color[point] = scene.reference.colors[point];
+    }
+    this.drawn.forEach((cell, index) => {
+      const point = nReference + index;
+      x[point] = frame.x(scene.query.map[2 * cell]);
+      y[point] = frame.y(scene.query.map[2 * cell + 1]);
+      color[point] = scene.reference.palette.length + scene.query.colors[cell];
+      kind[point] = 1;
+    });
+    const { theme } = scene;
+    this.plot.set({
+      backgroundColor: theme.background,
+      pointColor: [...scene.reference.palette, ...scene.query.palette],
+      pointColorActive: theme.selected,
+      pointColorHover: theme.selected,
+      lassoColor: theme.selected,
+      pointSize: [nQuery === 0 ? 5 : 3.5, pointSize(nQuery)],
+      pointSizeSelected: 1,
+      pointOutlineWidth: 1,
+      opacity: nQuery === 0 ? [0.9, 0.9] : [0.75, 0.9],
+    });
+    await this.plot.draw({ x, y, valueA: color, valueB: kind }, { zDataType: "categorical", wDataType: "categorical" });
+    if (isNew) this.reset();
+    this.markSelection();
+    this.placeNames();
+  }
+
+  private zoomBy(factor: number): void {
+    const { target, distance } = this.camera();
+    this.moveTo(target, distance / factor);
+  }
+
+  private moveTo(target: [number, number], distance: number): void {
+    void this.plot.zoomToLocation(target, distance, { transition: false });
+    requestAnimationFrame(() => this.placeNames());
+  }
+
+  private camera(): { target: [number, number]; distance: number } {
+    const [x, y] = this.plot.get("cameraTarget");
+    return { target: [x, y], distance: this.plot.get("cameraDistance") as unknown as number };
+  }
+
+  private select(points: number[]): void {
+    const first = this.firstCell;
+    const cells = points.filter((point) => point >= first).map((point) => this.drawn[point - first]);
+    if (cells.length === 0) {
+      this.clearSelection();
+      return;
+    }
+    this.selectCells(cells); // marks the cells alone, without points of the reference
+  }
+
+  private markSelection(): void {
+    if (this.selected.length === 0) return;
+    const selected = new Set(this.selected);
+    const points = this.drawn.flatMap((cell, index) => (selected.has(cell) ? [this.firstCell + index] : []));
+    this.plot.select(points, { preventEvent: true });
+  }
+
+  /** Place of the first cell of the query among the drawn points. */
+  private get firstCell(): number {
+    return this.scene === null ? 0 : this.scene.reference.map.length / 2;
+  }
+
+  private showTooltip(point: number): void {
+    const position = this.plot.getScreenPosition(point);
+    const cell = this.drawn[point - this.firstCell];
+    if (position === undefined || cell === undefined) {
+      this.hideTooltip();
+      return;
+    }
+    const [first, ...rest] = this.events.describe(cell);
+    this.tooltip.replaceChildren(element("strong", {}, first), ...rest.map((line) => element("span", {}, line)));
+    this.tooltip.hidden = false;
+    const { width, height } = this.box.getBoundingClientRect();
+    const size = this.tooltip.getBoundingClientRect();
+    this.tooltip.style.left = `${Math.max(4, Math.min(position[0] + 12, width - size.width - 4))}px`;
+    this.tooltip.style.top = `${Math.max(4, Math.min(position[1] + 12, height - size.height - 4))}px`;
+  }
+
+  private hideTooltip(): void {
+    this.tooltip.hidden = true;
+  }
+
+  /** Write the names where they fit, those of the largest labels first. */
+  private placeNames(): void {
+    if (this.scene === null) return;
+    const tags = this.scene.names.map(({ label }) => element("span", {}, label));
+    this.names.replaceChildren(...tags);
+    const { width, height } = this.box.getBoundingClientRect();
+    const boxes = this.scene.names.map(({ point }, index) => {
+      const [x, y] = this.plot.getScreenPosition(point) ?? [-1000, -1000];
+      const size = { width: tags[index].offsetWidth, height: tags[index].offsetHeight };
+      return { left: x - size.width / 2, top: y - size.height - NAME_GAP, ...size };
+    });
+    const kept = new Set(withoutOverlaps(boxes));
+    tags.forEach((tag, index) => {
+      const { left, top, ...size } = boxes[index];
+      const inside = left >= 0 && top >= 0 && left + size.width <= width && top + size.height <= height;
+      tag.hidden = !inside || !kept.has(index);
+      tag.style.transform = `translate(${left}px, ${top}px)`;
+    });
+  }
+}

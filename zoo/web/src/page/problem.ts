@@ -1,0 +1,33 @@
+/** Errors as the reader of the page sees them: a sentence in an alert, which takes the focus. */
+
+import { EngineError, type EngineErrorCode } from "../engine";
+import { byId, element } from "./dom";
+import { sentence } from "./format";
+
+type Code = EngineErrorCode | "page";
+
+const TITLES: Partial<Record<Code, string>> = {
+  space: "The reference could not be opened",
+  internal: "The page failed",
+  page: "The page could not start",
+};
+const REPORT =
+  " Reload the page and try again; if it happens again, please report it with the name of your browser.";
+const QUERY_TITLE = "These cells could not be labeled";
+
+export function showProblem(error: unknown, code: Code = error instanceof EngineError ? error.code : "internal"): void {
+  const message = error instanceof Error ? error.message : String(error);
+  const advice = code === "internal" ? REPORT : "";
+  const alert = byId("alert");
+  alert.replaceChildren(element("strong", {}, TITLES[code] ?? QUERY_TITLE), sentence(message) + advice);
+  alert.focus();
+}
+
+export function clearProblem(): void {
+  byId("alert").replaceChildren();
+}
+
+/** Say something to screen readers. */
+export function announce(text: string): void {
+  byId("status").textContent = text;
+}

@@ -1,0 +1,91 @@
+/** The report: one HTML file with the map and the tables, which needs no script and makes no request. */
+
+import { escapeXml } from "./escape-xml";
+import { count, fraction, percent } from "./format";
+import type { LabelCount } from "./label-table";
+
+export interface Report {
+  title: string;
+  /** Figures at the top: caption and value. */
+  figures: [string, string][];
+  notes: string[];
+  /** The map as SVG. */
+  map: string;
+  /** Counts of labels by column, the primary one first. */
+  labels: [string, LabelCount[]][];
+  missing: string[];
+  nMissing: number;
+  provenance: [string, string][];
+}
+
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
+
+const STYLE = `
+:root { color-scheme: light; }
+body { margin: 0 auto; max-width: 62rem; padding: 1.5rem; background: #fff; color: #222; font: 15px/1.5 system-ui, sans-serif; }
+h1 { margin: 0; font-size: 1.5rem; }
+h2 { margin: 2rem 0 0.5rem; font-size: 1.15rem; }
+svg { max-width: 100%; height: auto; border: 1px solid #ddd; }
+.figures { display: flex; flex-wrap: wrap; gap: 0.75rem 2.5rem; margin: 1rem 0; }
+.figures div { display: flex; flex-direction: column-reverse; }
+.figures dt { color: #595959; }
+.figures dd { margin: 0; font-size: 1.3rem; font-weight: 600; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.2rem 1.5rem 0.2rem 0; border-bottom: 1px solid #e5e5e5; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+td.number, th.number { text-align: right; }
+@media print { body { padding: 0; } h2 { break-after: avoid; } }
+`;
+
+/** Return the report as HTML. */
+export function reportHtml(report: Report): string {
+  const { title, figures, notes, map, labels, missing, nMissing, provenance } = report;
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeXml(title)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<h1>${escapeXml(title)}</h1>
+<dl class="figures">
+${figures.map(([name, value]) => `<div><dt>${escapeXml(name)}</dt><dd>${escapeXml(value)}</dd></div>`).join("\n")}
+</dl>
+${notes.map((note) => `<p>${escapeXml(note)}</p>`).join("\n")}
+<h2>Map</h2>
+${map}
+${labels.map(([column, rows]) => labelTable(column, rows)).join("\n")}
+<h2>Features</h2>
+<p>${missingText(missing, nMissing)}</p>
+<h2>Provenance</h2>
+<table><tbody>
+${provenance.map(([name, value]) => `<tr><th scope="row">${escapeXml(name)}</th><td>${escapeXml(value)}</td></tr>`).join("\n")}
+</tbody></table>
+</body>
+</html>
+`;
+}
+
+function labelTable(column: string, rows: LabelCount[]): string {
+  const lines = rows.map(({ label, cells, share, confidence }) => {
+    const numbers = [count(cells), percent(share), fraction(confidence)];
+    const text = numbers.map((number) => `<td class="number">${number}</td>`).join("");
+    return `<tr><th scope="row">${escapeXml(label)}</th>${text}</tr>`;
+  });
+  const titles = ["cells", "share", "mean confidence"].map((title) => `<th scope="col" class="number">${title}</th>`);
+  return `<h2>Labels: ${escapeXml(column)}</h2>
+<table>
+<thead><tr><th scope="col">label</th>${titles.join("")}</tr></thead>
+<tbody>
+${lines.join("\n")}
+</tbody>
+</table>`;
+}
+
+function missingText(missing: string[], nMissing: number): string {
+  if (nMissing === 0) return "The file has every feature that the space uses.";
+  const more = nMissing > missing.length ? `, and ${count(nMissing - missing.length)} more` : "";
+  return `${count(nMissing)} features of the space are not in the file: ${escapeXml(missing.join(", "))}${more}.`;
+}

@@ -1,0 +1,15 @@
+/** A projected query, and what both sides of the results ask of it. */
+
+import type { LabelColumn, Projection, QuerySummary, SpaceSummary } from "../engine";
+
+export interface Result {
+  query: QuerySummary;
+  projection: Projection;
+}
+
+/** Return the label columns that were projected, the primary one first; none if the space has no labels. */
+export function labelColumns(space: SpaceSummary, { projection }: Pick<Result, "projection">): LabelColumn[] {
+  const columns = space.columns.filter(({ name }) => name in projection.columns);
+  const isPrimary = ({ name }: LabelColumn) => Number(name === space.primary);
+  return columns.sort((a, b) => isPrimary(b) - isPrimary(a));
+}

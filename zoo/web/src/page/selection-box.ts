@@ -1,0 +1,37 @@
+/** The selected cells: how many have each label, and their barcodes. */
+
+import type { SpaceSummary } from "../engine";
+import { byId, element } from "./dom";
+import { download, outputName } from "./download";
+import { plural } from "./format";
+import { countLabels } from "./label-table";
+import { countTable } from "./count-table";
+import { announce } from "./problem";
+import { labelColumns, type Result } from "./result";
+import { barcodeList } from "./results-csv";
+
+/** Show what is selected; `clear` is called when the reader wants nothing selected. */
+export function showSelection(space: SpaceSummary, result: Result, cells: number[], clear: () => void): void {
+  const { query, projection } = result;
+  const [primary] = labelColumns(space, result);
+  const rows = primary === undefined ? [] : countLabels(projection.columns[primary.name], primary.labels, cells);
+  const save = element("button", { type: "button" }, "Download their barcodes (TXT)");
+  save.addEventListener("click", () =>
+    download(outputName(query.fileName, ".selected.txt"), [barcodeList(projection, cells)], "text/plain"),
+  );
+  const none = element("button", { type: "button" }, "Clear the selection");
+  none.addEventListener("click", clear);
+  const box = byId("selection");
+  const title = `${plural(cells.length, "cell")} selected`;
+  box.replaceChildren(
+    element("h3", {}, title),
+    countTable(rows, ({ label }) => label),
+    element("div", { className: "downloads" }, save, none),
+  );
+  box.hidden = false;
+  announce(title);
+}
+
+export function hideSelection(): void {
+  byId("selection").hidden = true;
+}

@@ -1,0 +1,268 @@
+import { gunzipSync } from "node:zlib";
+import { gzipSync, strToU8, zipSync } from "fflate";
+import { beforeAll, expect, test } from "vitest";
+import type { Rows } from "../../src/engine/arrays/rows";
+import type { Projection, QueryOptions, QuerySummary } from "../../src/engine/engine";
+import { LocalEngine } from "../../src/engine/local-engine";
+import { bytes, packagedFiles } from "./packaged";
+import { type Expected, readVector } from "./vectors";
+
+const FILES = new URL("files", import.meta.url).pathname;
+const engine = new LocalEngine();
+const vector = readVector("case-heaviest-features");
+const expected = vector.expected as Expected;
+const { names: symbols, columns } = vector.query.frame();
+const ids = columns[0].texts;
+const barcodes = vector.query.cellNames();
+let rows: Rows;
+
+beforeAll(async () => {
+  await engine.openSpace({ files: packagedFiles("pbmc") });
+  [rows] = await vector.query.matrix(undefined).read([[0, barcodes.length]]);
+});
+
+const stored = (name: string): File => new File([new Uint8Array(gunzipSync(bytes(`${FILES}/${name}.gz`)))], name);
+const written = (name: string, content: string | Uint8Array): File => new File([content as BlobPart], name);
+
+async function project(files: File[], options: QueryOptions = {}): Promise<[QuerySummary, Projection]> {
+  const summary = await engine.openQuery(files, options);
+  return [summary, await engine.project({}, () => {})];
+}
+
+function expectSame([summary, projection]: [QuerySummary, Projection]): void {
+  expect(summary.values).toBe("counts");
+  expect(summary.matched).toBe(expected.matched);
+  expect(projection.cells).toEqual(barcodes);
+  projection.embedding.forEach((value, at) => expect(Math.abs(value - expected.embedding[at])).toBeLessThan(1e-5));
+  for (const [name, { labels }] of Object.entries(expected.columns))
+    expect(projection.columns[name].labels).toEqual(labels);
+}
+
+/** Entries of a Matrix Market file, features first, in the order of cells or the other way around. */
+function matrixMarket({ byFeature = false, cellsFirst = false } = {}): string {
+  const entries: [number, number, number][] = [];
+  for (let row = 0; row < rows.n; row++) {
+    for (let at = rows.indptr[row]; at < rows.indptr[row + 1]; at++) {
+      entries.push([rows.indices[at] + 1, row + 1, rows.values[at]]);
+    }
+  }
+  if (byFeature) entries.sort(([a], [b]) => a - b);
+  const shape = cellsFirst ? [rows.n, rows.nColumns] : [rows.nColumns, rows.n];
+  const lines = entries.map(
+    ([feature, cell, value]) => `${cellsFirst ? `${cell} ${feature}` : `${feature} ${cell}`} ${value}`,
+  );
+  return [
+    "%%MatrixMarket matrix coordinate integer general",
+    "% a comment",
+    `${shape.join(" ")} ${entries.length}`,
+    ...lines,
+    "",
+  ].join("\n");
+}
+
+const featuresTsv = (): string => symbols.map((name, at) => `${ids[at]}\t${name}\tGene Expression\n`).join("");
+const barcodesTsv = (): string => barcodes.map((name) => `${name}\n`).join("");
+
+function table(separator: string, transpose = false): string {
+  const dense = Array.from({ length: rows.n }, () => new Array<number>(rows.nColumns).fill(0));
+  for (let row = 0; row < rows.n; row++) {
+    for (let at = rows.indptr[row]; at < rows.indptr[row + 1]; at++) dense[row][rows.indices[at]] = rows.values[at];
+  }
+  const [down, across] = transpose ? [symbols, barcodes] : [barcodes, symbols];
+  const lines = down.map((name, at) => [
+    name,
+    ...across.map((_, other) => (transpose ? dense[other][at] : dense[at][other])),
+  ]);
+  return [["", ...across], ...lines].map((line) => line.join(separator)).join("\n");
+}
+
+const READABLE = ["csr", "csc", "dense", "half-precision", "names-of-r", "damaged-column"].map(
+  (name) => `${name}.h5ad`,
+);
+
+test.each([...READABLE, "multimodal.h5mu", "version-2.h5", "version-3.h5"])("%s", async (name) => {
+  expectSame(await project([stored(name)]));
+});
+
+test("h5ad: columns of obs that hold text, with missing values", async () => {
+  const [summary] = await project([stored("csr.h5ad")]);
+  expect(summary.columns).toEqual(["batch", "donor"]);
+  const { codes, categories } = await engine.obsColumn("batch");
+  expect(categories).toEqual(["a", "b"]);
+  expect([...codes.slice(0, 4)]).toEqual([0, 1, -1, 0]);
+  await expect(engine.obsColumn("depth")).rejects.toThrow(
+    "the query has no column 'depth' in obs; its columns are: 'batch', 'donor'",
+  );
+});
+
+test("h5ad: text of R, which is UTF-8 whatever the file says", async () => {
+  await engine.openQuery([stored("names-of-r.h5ad")]);
+  expect((await engine.obsColumn("donor")).categories).toEqual(["Zürich 0", "Zürich 1"]);
+});
+
+test("h5ad: a column that cannot be read is ignored", async () => {
+  const { notes } = await engine.openQuery([stored("damaged-column.h5ad")]);
+  expect(notes).toEqual([
+    "the column 'family' of /var cannot be read: its categories have the code 7, but there are 1. It is ignored",
+  ]);
+});
+
+test.each([
+  ["broken-link.h5ad", "/X is damaged: it is a link that leads nowhere"],
+  ["virtual-values.h5ad", "/X/data is a virtual dataset of 'other.h5', which is not read"],
+  ["nested-pointers.h5ad", "/X/indptr should be a list of numbers, but has shape (17, 1)"],
+])("%s: refused", async (name, reason) => {
+  await expect(engine.openQuery([stored(name)])).rejects.toThrow(
+    `${name} cannot be read as HDF5: ${reason}; it is truncated`,
+  );
+});
+
+test("h5ad: values in a layer or in raw", async () => {
+  expectSame(await project([stored("layers.h5ad")], { layer: "counts" }));
+  expectSame(await project([stored("layers.h5ad")], { layer: "raw" }));
+  await expect(project([stored("layers.h5ad")])).rejects.toThrow(
+    /values are negative, so they were scaled or corrected; .*\. In this query the layer 'counts' holds counts; raw holds counts/,
+  );
+  await expect(project([stored("layers.h5ad")], { layer: "X" })).rejects.toThrow(
+    "the query has no layer 'X', its layers are: 'counts', 'raw'; choose one of them, or X by default",
+  );
+});
+
+test("feature values: log1p of counts per 10,000, NaN for a feature that was not measured", async () => {
+  await project([stored("csc.h5ad")]);
+  const values = await engine.featureValues(symbols[3]);
+  const [first] = rows.indptr;
+  let [total, value] = [0, 0];
+  for (let at = first; at < rows.indptr[1]; at++) {
+    total += rows.values[at];
+    if (rows.indices[at] === 3) value = rows.values[at];
+  }
+  expect(values[0]).toBeCloseTo(Math.log1p((1e4 * value) / total), 5);
+  expect(await engine.featureValues(ids[3])).toEqual(values);
+  expect(await engine.featureValues("no such gene")).toEqual(new Float32Array(rows.n).fill(NaN));
+});
+
+test.each<[string, { byFeature?: boolean; cellsFirst?: boolean }, string, string, string]>([
+  ["a folder of Cell Ranger", {}, "matrix.mtx.gz", "features.tsv.gz", "barcodes.tsv.gz"],
+  ["files of GEO", {}, "GSM1_matrix.mtx", "GSM1_genes.tsv", "GSM1_barcodes.tsv"],
+  ["cells first", { cellsFirst: true }, "matrix.mtx", "features.tsv", "barcodes.tsv"],
+  ["entries by feature", { byFeature: true }, "matrix.mtx", "features.tsv", "barcodes.tsv"],
+])("Matrix Market: %s", async (_, order, ...names) => {
+  const contents = [matrixMarket(order), featuresTsv(), barcodesTsv()];
+  const files = names.map((name, at) => {
+    const content = strToU8(contents[at]);
+    return written(name, name.endsWith(".gz") ? gzipSync(content) : content);
+  });
+  expectSame(await project(files.toReversed()));
+});
+
+test("Matrix Market: a zip archive, and a matrix of several gzip members", async () => {
+  const text = matrixMarket();
+  const members = [text.slice(0, 999), text.slice(999)].map((part) => gzipSync(strToU8(part)));
+  const matrix = Buffer.concat(members);
+  const names = { "features.tsv": strToU8(featuresTsv()), "barcodes.tsv.gz": gzipSync(strToU8(barcodesTsv())) };
+  const zip = zipSync({
+    "a/": {},
+    sample: { "matrix.mtx.gz": matrix, ...names },
+    "__MACOSX/._matrix.mtx": strToU8(""),
+  });
+  expectSame(await project([written("sample.zip", zip)]));
+});
+
+test("Matrix Market: a line of features without its type", async () => {
+  const features = featuresTsv().replace("\tGene Expression", "");
+  const files = [matrixMarket(), features, barcodesTsv()].map((content, at) =>
+    written(["matrix.mtx", "features.tsv", "barcodes.tsv"][at], content),
+  );
+  expectSame(await project(files));
+});
+
+test("Matrix Market: refused", async () => {
+  const names = [written("features.tsv", featuresTsv()), written("barcodes.tsv", barcodesTsv())];
+  const cut = matrixMarket().split("\n").slice(0, -9).join("\n");
+  await expect(project([written("matrix.mtx", cut), ...names])).rejects.toThrow(
+    /^matrix.mtx looks like a Matrix Market matrix, but cannot be read: it ends after [\d,]+ of [\d,]+ values; it is damaged/,
+  );
+  await expect(project([written("matrix.mtx", matrixMarket()), names[0]])).rejects.toThrow(
+    "matrix.mtx needs its names beside it, in barcodes.tsv (or cells.tsv; .gz too), but there is no such file",
+  );
+  const few = [names[0], written("barcodes.tsv", "a\nb\nc\n")];
+  await expect(project([written("matrix.mtx", matrixMarket()), ...few])).rejects.toThrow(
+    "matrix.mtx has 150 rows and 16 columns, which fits neither way to 150 features and 3 barcodes beside it",
+  );
+  const gzip = gzipSync(strToU8(matrixMarket()));
+  await expect(project([written("matrix.mtx.gz", gzip.slice(0, gzip.length - 200)), ...names])).rejects.toThrow(
+    "but cannot be read: unexpected EOF; it is damaged or incomplete, copy or export it again",
+  );
+});
+
+test.each([
+  ["cells as rows", table, ",", false, "cells.csv"],
+  ["genes as rows", table, "\t", true, "genes.tsv"],
+  ["semicolons", table, ";", false, "cells.csv"],
+])("table: %s", async (_, content, separator, transpose, name) => {
+  expectSame(await project([written(name, content(separator, transpose))]));
+});
+
+test("table: compressed, with quotes, returns, a column of text and one of numbers about cells", async () => {
+  const lines = table(",").split("\n");
+  const added = lines.map((line, at) => (at === 0 ? `${line},"batch, or so",n_genes` : `${line},"a, b",${at * 7}`));
+  const [summary, projection] = await project([written("cells.csv.gz", gzipSync(strToU8(added.join("\r\n"))))]);
+  expectSame([summary, projection]);
+  expect(summary.columns).toEqual(["batch, or so"]);
+  expect((await engine.obsColumn("batch, or so")).categories).toEqual(["a, b"]);
+  expect(summary.notes[0]).toBe("cells.csv.gz: columns of text are kept as annotations: batch, or so");
+});
+
+test.each([
+  ["a,b\n1,x\n", "cells.csv has no column of numbers, only text such as 'x'; values are needed"],
+  [",CD3E,MS4A1\nc1,1,\nc2,0,2\n", "cells.csv has no value in row 'c1' and column 'MS4A1', but a number is needed"],
+  [",CD3E,MS4A1\nc1,1,2\nc2,0,none\nc3,0,1\n", "cells.csv has no value in row 'c2' and column 'MS4A1'"],
+  [
+    ",x,y\nc1,1,2\n",
+    "cannot tell the features of cells.csv from its cells: 0% of the names of rows (c1) and 0% of those",
+  ],
+  ["0.5,0.5\n1,2\n", "cells.csv has numbers in its first line, but names of cells or of features are needed there"],
+  ["Dear all,\nthis is no table.\n", "cells.csv is text, but not a table of cells and features"],
+])("table %#: refused", async (content, message) => {
+  await expect(project([written("cells.csv", content)])).rejects.toThrow(message);
+});
+
+test("gzip: a changed byte is found by the checksum, in any member", async () => {
+  const lines = table(",").split("\n");
+  const members = [lines.slice(0, 9), lines.slice(9)].map((part) => gzipSync(strToU8(`${part.join("\n")}\n`)));
+  expectSame(await project([written("cells.csv.gz", Buffer.concat(members))]));
+  for (const member of [0, 1]) {
+    const damaged = members.map((bytes, at) => (at === member ? bytes.with(-7, bytes.at(-7)! ^ 1) : bytes));
+    await expect(project([written("cells.csv.gz", Buffer.concat(damaged))])).rejects.toThrow(
+      /^cells.csv.gz (looks like a text table, but cannot be read: its data do not fit their checksum|cannot be read: it is a damaged gzip file); /,
+    );
+  }
+});
+
+test.each([
+  ["query.h5ad", "", "query.h5ad cannot be read: it is an empty file; copy or download it again"],
+  ["query.rds", "RDX3\n", "it is a file of R objects; in R, write its object with zellkonverter"],
+  ["query.h5ad", "<!DOCTYPE html><html>", "it is a web page; the download failed or needs a login"],
+  ["query.h5ad", "version https://git-lfs.github.com/spec/v1\n", "it is a git-lfs pointer, not the file itself"],
+  ["fragments.tsv", "chr1\t10\t20\tAAAC-1\t1\n", "it is an ATAC fragments file; this page does not count fragments"],
+])("%s of another format: refused", async (name, content, message) => {
+  await expect(project([written(name, content)])).rejects.toThrow(message);
+});
+
+test("HDF5: refused if it is truncated, damaged, compressed with gzip, or has a filter that cannot be read", async () => {
+  const whole = new Uint8Array(await stored("csr.h5ad").arrayBuffer());
+  await expect(project([written("query.h5ad", whole.slice(0, whole.length / 2))])).rejects.toThrow(
+    /^query.h5ad cannot be read as HDF5: .*; it is truncated, damaged, in another format, or from a later anndata/,
+  );
+  const data = whole.slice();
+  const zlib = data.findIndex((byte, at) => byte === 0x78 && [0x5e, 0x9c].includes(data[at + 1])); // of a compressed chunk
+  data.fill(0, zlib + 2, zlib + 40);
+  await expect(project([written("query.h5ad", data)])).rejects.toThrow(
+    /^query.h5ad cannot be read as HDF5: the values of .* are damaged; it is truncated, damaged, in another format/,
+  );
+  await expect(project([written("query.h5ad.gz", gzipSync(whole))])).rejects.toThrow("decompress it with: gunzip");
+  await expect(project([stored("lzf.h5ad")])).rejects.toThrow(
+    "lzf.h5ad is compressed with lzf, which this page cannot read",
+  );
+});

@@ -1,0 +1,83 @@
+import { strToU8 } from "fflate";
+import { expect, test, vi } from "vitest";
+import { EngineError } from "../../src/engine/engine";
+import { LocalEngine } from "../../src/engine/local-engine";
+import { parseFeatureTable } from "../../src/engine/space/feature-table";
+import { fetchLocal, packagedFiles, siteOf } from "./packaged";
+
+const files = packagedFiles("mouse-marrow");
+const config = JSON.parse(new TextDecoder().decode(files["config.json"]));
+
+/** A table of two cells with the heaviest features of the space. */
+function query(): File {
+  const { ids, weight } = parseFeatureTable(files["features/rna.tsv"], "features/rna.tsv");
+  const heaviest = Array.from(ids.keys())
+    .sort((a, b) => weight[b] - weight[a])
+    .slice(0, 300);
+  const rows = [1, 2].map((cell) => [`c${cell}`, ...heaviest.map((at) => (at * cell) % 3)]);
+  return new File([[["cell", ...heaviest.map((at) => ids[at])], ...rows].join("\n")], "cells.csv");
+}
+
+const opening = (changed: Record<string, Uint8Array>) =>
+  new LocalEngine().openSpace({ files: { ...files, ...changed } });
+const manifest = (changed: object): Record<string, Uint8Array> => ({
+  "config.json": strToU8(JSON.stringify({ ...config, ...changed })),
+});
+
+test("the summary of a space", async () => {
+  const summary = await opening({});
+  expect(summary.columns.map(({ name, labels, within }) => [name, labels.length, within])).toEqual([
+    ["cell_type", 19, "lineage"],
+    ["lineage", 10, null],
+  ]);
+  expect(summary.reference.map.length).toBe(2 * 602);
+  expect(summary.reference.weights.reduce((sum, weight) => sum + weight)).toBe(summary.nCells);
+  expect(summary.drivers["12Baso"][0]).toEqual({ feature: "Srgn", symbol: "Srgn" });
+  expect(summary.accuracy).toBe("rna 0.705 ± 0.007");
+  expect(summary.needsOnnxRuntime).toBe(false);
+});
+
+test.each<[Record<string, Uint8Array>, string]>([
+  [manifest({ format: "other" }), "config.json has format 'other', not 'smile-space'; use a space directory"],
+  [
+    manifest({ format_version: 2 }),
+    "was written by a newer version of smile-zoo: it has format version 2, this page reads",
+  ],
+  [{ "config.json": strToU8("<html>") }, "config.json is not a smile-zoo manifest: "],
+  [
+    { "reference/points.safetensors": files["reference/points.safetensors"].slice(1) },
+    "reference/points.safetensors has 330,255 bytes, but the manifest says 330,256: it is truncated or was changed; pull",
+  ],
+  [
+    { "reference/points.safetensors": files["reference/points.safetensors"].with(9, 0) },
+    "points.safetensors was changed: its",
+  ],
+])("a space that cannot be used %#", async (changed, message) => {
+  const error = await opening(changed).catch((each: unknown) => each);
+  expect(error).toBeInstanceOf(EngineError);
+  expect((error as EngineError).code).toBe("space");
+  expect((error as EngineError).message).toContain(message);
+});
+
+test.each(["features/rna.tsv", "first/rna.safetensors", "onnx/rna.trunk.onnx", "profiles/rna.safetensors"])(
+  "%s is verified before it is used",
+  async (name) => {
+    const engine = new LocalEngine();
+    await engine.openSpace({ files: { ...files, [name]: files[name].with(99, files[name][99] ^ 1) } });
+    const project = async () => {
+      await engine.openQuery([query()]);
+      await engine.project({}, () => {});
+    };
+    await expect(project()).rejects.toThrow(`${name} was changed: its sha256 is`);
+  },
+);
+
+test("a space at a URL, and files that are not there", async () => {
+  vi.stubGlobal("fetch", fetchLocal);
+  const engine = new LocalEngine();
+  expect((await engine.openSpace(siteOf("mouse-skin"))).name).toBe("mouse-skin");
+  await expect(engine.openSpace(siteOf("no-such-space"))).rejects.toThrow(
+    "https://site/zoo/smile_zoo/spaces/no-such-space/config.json is missing (HTTP 404); pull or build the space again",
+  );
+  vi.unstubAllGlobals();
+});

@@ -1,0 +1,133 @@
+import { expect, test } from "vitest";
+import type { Rows } from "../../src/engine/arrays/rows";
+import { GeneTables } from "../../src/engine/features/gene-aliases";
+import { MemoryFile } from "../../src/engine/formats/memory-file";
+import { prepareQuery } from "../../src/engine/projection/encoder-query";
+import { readFeatureValues } from "../../src/engine/projection/feature-values";
+import { projectAll } from "../../src/engine/projection/projection";
+import { describeValues } from "../../src/engine/query/value-interpretation";
+import { Space } from "../../src/engine/space/space";
+import { packagedFiles, spaceNames } from "./packaged";
+import { type Expected, readVector, vectorNames } from "./vectors";
+
+const opened = new Map<string, Promise<[Space, GeneTables]>>();
+
+async function open(name: string): Promise<[Space, GeneTables]> {
+  const files = packagedFiles(name);
+  return [await Space.open({ files }), new GeneTables({ files })];
+}
+
+const once = (name: string): Promise<[Space, GeneTables]> => {
+  if (!opened.has(name)) opened.set(name, open(name));
+  return opened.get(name)!;
+};
+
+const largestDifference = (found: Float32Array, expected: Float32Array): number => {
+  expect(found.length).toBe(expected.length);
+  return found.reduce((most, value, at) => Math.max(most, Math.abs(value - expected[at])), 0);
+};
+
+test("each packaged space has a vector", () => {
+  expect(vectorNames().filter((name) => !name.startsWith("case-"))).toEqual(spaceNames());
+});
+
+test.each(vectorNames())("%s: the same as in Python", async (name) => {
+  const { space: spaceName, query, expected } = readVector(name);
+  const [space, tables] = await once(spaceName);
+  const project = async () => {
+    const prepared = await prepareQuery(space, query, tables, {});
+    return [
+      prepared,
+      await projectAll(
+        space,
+        prepared,
+        () => {},
+        () => false,
+      ),
+    ] as const;
+  };
+  if ("error" in expected) {
+    await expect(project()).rejects.toThrow(expected.error);
+    return;
+  }
+  const [prepared, projection] = await project();
+  expect(prepared.interpretation.kind).toBe(expected.values);
+  expect(prepared.match.report.nMatched).toBe(expected.matched);
+  expect(prepared.match.report.weight).toBeCloseTo(expected.weight, 6);
+  expect(projection.expectedAccuracy).toContain(`expect an accuracy of about ${expected.accuracy.toFixed(2)} on`);
+  expectSame(projection, expected);
+});
+
+test("values of a feature in cells that measured different ones, and by a name of the space", async () => {
+  const { query } = readVector("case-unmeasured-in-a-batch");
+  const [space, tables] = await once("pbmc");
+  const names = query.frame().names;
+  const prepared = await prepareQuery(space, query, tables, {});
+  const [inSecond, inFirst] = [names[0], names[1]]; // each unmeasured in the other batch
+  const missing = async (name: string) => [...(await readFeatureValues(prepared, name))].map(Number.isNaN);
+  expect(await missing(inSecond)).toEqual(Array.from({ length: 32 }, (_, cell) => cell < 16));
+  expect(await missing(inFirst)).toEqual(Array.from({ length: 32 }, (_, cell) => cell >= 16));
+
+  const former = readVector("case-former-names").query;
+  const renamed = await prepareQuery(space, former, tables, {});
+  const position = former.frame().names.findIndex((name, at) => name !== names[at]);
+  const values = await readFeatureValues(renamed, names[position]);
+  expect(values).toEqual(await readFeatureValues(renamed, former.frame().names[position]));
+  expect(values.some((value) => value > 0)).toBe(true);
+});
+
+test("a later cell shows that counts may be fractions, and all cells are projected again", async () => {
+  const { query, expected } = readVector("case-corrected-counts");
+  const [fractions] = await query.matrix(undefined).read([[0, query.nCells]]);
+  const counts = { ...fractions, values: fractions.values.map(Math.round) };
+  const parts = [...Array<Rows>(40).fill(counts), fractions, ...Array<Rows>(60).fill(counts)];
+  const rows = joined(parts); // of which 256 are sampled at each of three places
+  const cells = Array.from({ length: rows.n }, (_, cell) => `cell-${cell}`);
+  const file = new MemoryFile({ name: "query", cells, frame: query.frame(), rows, obs: [], notes: [] });
+  const [space, tables] = await once("pbmc");
+  const prepared = await prepareQuery(space, file, tables, {});
+  expect(describeValues(prepared.interpretation)).toBe("counts");
+  const reported: number[] = [];
+  const { columns, notes } = await projectAll(
+    space,
+    prepared,
+    ({ done }) => reported.push(done),
+    () => false,
+  );
+  expect(describeValues(prepared.interpretation)).toBe("corrected or estimated counts");
+  expect(notes).toEqual([
+    "the values are not whole numbers but look like corrected or estimated counts; taking them as counts",
+  ]);
+  expect(reported).toEqual([0, 256, 512, 0, 256, 512, 768, 1024, 1280, 1536, 1616]);
+  const start = 40 * query.nCells;
+  expect(columns.cell_type.labels.slice(start, start + query.nCells)).toEqual(
+    (expected as Expected).columns.cell_type.labels,
+  );
+});
+
+/** Return rows of several parts as one. */
+function joined(parts: Rows[]): Rows {
+  const indptr = [0];
+  for (const part of parts) {
+    for (let row = 0; row < part.n; row++) indptr.push(indptr.at(-1)! + part.indptr[row + 1] - part.indptr[row]);
+  }
+  return {
+    n: indptr.length - 1,
+    nColumns: parts[0].nColumns,
+    indptr: Int32Array.from(indptr),
+    indices: Int32Array.from(parts.flatMap(({ indices }) => [...indices])),
+    values: Float32Array.from(parts.flatMap(({ values }) => [...values])),
+  };
+}
+
+function expectSame(found: Awaited<ReturnType<typeof projectAll>>, expected: Expected): void {
+  expect(largestDifference(found.embedding, expected.embedding)).toBeLessThan(1e-5);
+  expect(largestDifference(found.similarity, expected.similarity)).toBeLessThan(1e-4);
+  expect(largestDifference(found.map, expected.map)).toBeLessThan(1e-3);
+  expect(Object.keys(found.columns)).toEqual(Object.keys(expected.columns));
+  for (const [name, { labels, nearest, confidence }] of Object.entries(expected.columns)) {
+    expect(found.columns[name].labels).toEqual(labels);
+    expect(found.columns[name].nearest).toEqual(nearest);
+    expect(largestDifference(found.columns[name].confidence, confidence)).toBeLessThan(1e-4);
+  }
+}

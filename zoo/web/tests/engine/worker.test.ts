@@ -1,0 +1,98 @@
+import { beforeAll, expect, test, vi } from "vitest";
+import { connectEngine, type Engine, type EngineError } from "../../src/engine";
+import { packagedFiles } from "./packaged";
+import { readVector } from "./vectors";
+
+let engine: Engine;
+const terminate = vi.fn<() => void>();
+
+/** A table of the cells of a vector. */
+async function table(): Promise<File> {
+  const { query } = readVector("case-heaviest-features");
+  const [rows] = await query.matrix(undefined).read([[0, query.nCells]]);
+  const lines = query.cellNames().map((name, row) => {
+    const values = new Array<number>(rows.nColumns).fill(0);
+    for (let at = rows.indptr[row]; at < rows.indptr[row + 1]; at++) values[rows.indices[at]] = rows.values[at];
+    return [name, ...values].join(",");
+  });
+  return new File([[["cell", ...query.frame().names].join(","), ...lines].join("\n")], "cells.csv");
+}
+
+beforeAll(async () => {
+  // worker.ts in this thread: messages are cloned as between threads, and arrive later
+  const page: Partial<Worker> = {};
+  const scope: { onmessage?: (event: MessageEvent) => void; postMessage: Worker["postMessage"] } = {
+    postMessage: (message: unknown, transfer: unknown) => {
+      const data = structuredClone(message, { transfer: transfer as Transferable[] });
+      queueMicrotask(() => page.onmessage!.call(page as Worker, { data } as MessageEvent));
+    },
+  };
+  vi.stubGlobal("self", scope);
+  await import("../../src/engine/worker");
+  page.terminate = terminate;
+  page.postMessage = (message: unknown) => {
+    const data = structuredCloneWithFiles(message);
+    queueMicrotask(() => scope.onmessage!({ data } as MessageEvent));
+  };
+  engine = connectEngine(page as Worker);
+});
+
+/** Node does not clone files, and browsers do. */
+function structuredCloneWithFiles(message: unknown): unknown {
+  const { method, arguments: given, ...rest } = message as { method: string; arguments?: unknown[] };
+  return { ...rest, method, arguments: method === "openQuery" ? given : structuredClone(given) };
+}
+
+test("a projection, with its progress", async () => {
+  await expect(engine.openQuery([])).rejects.toMatchObject({
+    code: "space",
+    message: "no space is open; open one first",
+  });
+  await engine.openSpace({ files: packagedFiles("pbmc") });
+  await expect(engine.featureValues("CD3E")).rejects.toThrow("no query is open; choose a file first");
+  const summary = await engine.openQuery([await table()]);
+  expect(summary.nCells).toBe(16);
+  const reported: number[] = [];
+  const projection = await engine.project({}, ({ done, total }) => reported.push(done / total));
+  expect(reported).toEqual([0, 1]);
+  expect(projection.cells[0]).toBe("cell-0");
+  expect(projection.embedding.length).toBe(16 * 128);
+  expect((await engine.featureValues("CD3E")).length).toBe(16);
+});
+
+test("an error keeps its code", async () => {
+  const error: EngineError = await engine.openQuery([new File([""], "empty.csv")]).catch((each) => each);
+  expect([error.name, error.code]).toEqual(["EngineError", "format"]);
+});
+
+test("a projection that is stopped", async () => {
+  await engine.openQuery([await table()]);
+  const running = engine.project({}, () => {});
+  engine.cancel();
+  await expect(running).rejects.toMatchObject({ code: "cancelled", message: "the projection was stopped" });
+  expect((await engine.project({}, () => {})).cells.length).toBe(16); // the query is still open
+});
+
+test("a worker that is silent for a minute is ended", async () => {
+  vi.useFakeTimers();
+  const silent = { postMessage: () => {}, terminate: vi.fn<() => void>() } as unknown as Worker;
+  const other = connectEngine(silent);
+  const running = other.openQuery([]).catch((error: EngineError) => error.message);
+  vi.advanceTimersByTime(45_000);
+  silent.onmessage!({ data: { id: null, kind: "alive" } } as MessageEvent);
+  vi.advanceTimersByTime(50_000);
+  expect(silent.terminate).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(10_000);
+  expect(silent.terminate).toHaveBeenCalledOnce();
+  const message = "reading the file does not end, so it is damaged; copy or export it again, and reload this page";
+  expect(await running).toBe(message);
+  await expect(other.openSpace({ files: {} })).rejects.toThrow(message);
+  vi.useRealTimers();
+});
+
+test("a closed engine rejects what it was asked", async () => {
+  const running = engine.project({}, () => {});
+  engine.close();
+  await expect(running).rejects.toMatchObject({ code: "cancelled", message: "the engine was closed" });
+  expect(terminate).toHaveBeenCalledOnce();
+});

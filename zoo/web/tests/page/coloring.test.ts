@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { byColumn, byFeature, byFraction, byLabel, paint } from "../../src/page/coloring";
+import { categoryColor, DARK, LIGHT, mix, N_VALUE_COLORS, valueColor } from "../../src/page/colors";
+import { PROJECTION, SPACE } from "./projection";
+
+test("a label has the color of its id, whatever the query holds", () => {
+  const coloring = byLabel(PROJECTION, SPACE, "cell_type");
+  const { palette, colors } = paint(coloring, LIGHT);
+  expect(Array.from(colors, (place) => palette[place])).toEqual(["#cc6677", "#332288", "#ddcc77", "#444444", "#ddcc77"]);
+  expect(coloring.categories.map(({ name, cells }) => [name, cells])).toEqual([["B", 2], ["CD4 T", 1], ["CD8 T", 1], ["unknown", 1]]);
+});
+
+test("27 categories differ, in light and dark", () => {
+  for (const theme of [LIGHT, DARK]) {
+    expect(new Set(Array.from({ length: 27 }, (_, id) => categoryColor(id, theme))).size).toBe(27);
+  }
+});
+
+test("cells without a value of a column come last", () => {
+  const coloring = byColumn("donor", { codes: Int32Array.of(-1, -1, 1), categories: ["a", "b"] });
+  expect(coloring.categories).toEqual([{ id: 1, name: "b", cells: 1 }, { id: -1, name: "no value", cells: 2 }]);
+});
+
+test("values are spread over the palette; a missing one has the color of unknown cells", () => {
+  const { palette, colors } = paint(byFraction("similarity", PROJECTION.similarity), LIGHT);
+  expect(Array.from(colors)).toEqual([32, 16, N_VALUE_COLORS - 1, 1, N_VALUE_COLORS]);
+  expect(palette).toHaveLength(N_VALUE_COLORS + 1);
+  expect(palette[N_VALUE_COLORS]).toBe(LIGHT.unknown);
+});
+
+test("a gene is colored from zero to its highest value", () => {
+  expect(byFeature("LYZ", Float32Array.of(0, 4, Number.NaN))).toMatchObject({ low: 0, high: 4 });
+  expect(byFeature("LYZ", Float32Array.of(0, 0)), "no cell has any: the scale still has two ends").toMatchObject({ high: 1 });
+});
+
+test("the ends of the scale are visible on their background", () => {
+  expect(valueColor(0, LIGHT)).toBe("#440154");
+  expect(valueColor(1, DARK)).toBe("#fde725");
+  expect(valueColor(0, DARK), "the darkest part is left out").not.toBe("#440154");
+  expect(mix("#000000", "#ffffff", 0.5)).toBe("#808080");
+});

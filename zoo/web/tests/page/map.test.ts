@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { locateLabels, withoutOverlaps } from "../../src/page/label-positions";
+import { frameAround, pointSize } from "../../src/page/map-frame";
+import { mapSvg } from "../../src/page/map-svg";
+
+test("a frame keeps proportions and ignores cells without a position", () => {
+  const { x, y } = frameAround(Float32Array.of(0, 0, 10, 4), Float32Array.of(Number.NaN, Number.NaN));
+  expect([x(0), x(10), x(5)]).toEqual([-1, 1, 0]);
+  expect([y(0), y(4)]).toEqual([-0.4, 0.4]);
+});
+
+test("cells are drawn smaller where there are more", () => {
+  expect(pointSize(100)).toBe(6);
+  expect(pointSize(10_000)).toBe(3);
+  expect(pointSize(10_000_000)).toBe(1.5);
+});
+
+test("a name stands at the reference point closest to the mean of its cells", () => {
+  const reference = {
+    map: Float32Array.of(0, 0, 1, 0, 9, 0, 5, 5),
+    weights: Float32Array.of(1, 1, 10, 2),
+    labels: { type: Int32Array.of(0, 0, 0, 1) },
+  };
+  const places = locateLabels(reference, "type", ["A", "B", "nowhere"]);
+  expect(places.map(({ label, point }) => [label, point])).toEqual([["A", 2], ["B", 3]]);
+});
+
+test("of names that overlap, the first stays", () => {
+  const box = (left: number) => ({ left, top: 0, width: 10, height: 10 });
+  expect(withoutOverlaps([box(0), box(5), box(10)])).toEqual([0, 2]);
+});
+
+const FIGURE = {
+  title: "a & b",
+  reference: Float32Array.of(0, 0, 10, 10),
+  referenceColor: "#d9d9d6",
+  query: Float32Array.of(10, 0, 0, 10, Number.NaN, Number.NaN),
+  colors: Int32Array.of(0, -1, 0),
+  palette: ["#cc6677"],
+  legend: [{ name: "<B>", color: "#cc6677" }],
+  legendTitle: "cell_type",
+  size: 6,
+};
+
+test("the drawing holds every visible cell once, with y upwards, and no markup from names", () => {
+  const svg = mapSvg(FIGURE);
+  const paths = [...svg.matchAll(/<path d="([^"]*)" stroke="([^"]*)"/g)].map(([, d, stroke]) => [stroke, d]);
+  expect(paths).toEqual([
+    ["#d9d9d6", "M20.0 668.0h.01M620.0 68.0h.01"],
+    ["#cc6677", "M620.0 668.0h.01"],
+  ]);
+  expect(svg).toContain("a &amp; b");
+  expect(svg).toContain("&lt;B&gt;");
+  expect(svg).not.toContain("<B>");
+});
+
+test("a scale shows its ends", () => {
+  const svg = mapSvg({ ...FIGURE, legend: { low: "0", high: "3.21" } });
+  expect(svg).toMatch(/>0<\/text>/);
+  expect(svg).toMatch(/>3.21<\/text>/);
+});

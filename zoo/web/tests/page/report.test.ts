@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import { outputName } from "../../src/page/download";
+import { count, fraction, percent, plural, sentence, size } from "../../src/page/format";
+import { npyHeader } from "../../src/page/npy";
+import { reportHtml } from "../../src/page/report-html";
+
+const REPORT = {
+  title: "<script>throw 1</script>",
+  figures: [["cells", "5"]] as [string, string][],
+  notes: ["Fine."],
+  map: "<svg></svg>",
+  labels: [["cell_type", [{ id: 0, label: "B & T", cells: 1234, share: 0.5, confidence: 0.25 }]]] as never,
+  missing: ["LYZ", "<b>"],
+  nMissing: 3,
+  provenance: [["file", "a\u0000.h5ad"]] as [string, string][],
+};
+
+test("the report needs no script, and no name becomes markup", () => {
+  const html = reportHtml(REPORT);
+  expect(html).toContain("default-src 'none'; style-src 'unsafe-inline'");
+  expect(html).not.toMatch(/<script|<b>|\u0000/);
+  expect(html).toContain("&lt;script&gt;");
+  expect(html).toContain('B &amp; T</th><td class="number">1,234</td><td class="number">50.0%</td><td class="number">0.250</td>');
+  expect(html).toContain("3 features of the space are not in the file: LYZ, &lt;b&gt;, and 1 more.");
+});
+
+test("a complete file has no missing features", () => {
+  expect(reportHtml({ ...REPORT, missing: [], nMissing: 0 })).toContain("The file has every feature that the space uses.");
+});
+
+test("numbers are written as the command writes them", () => {
+  expect([count(1234567), percent(0.0251), fraction(0.25), size(1_388_000), size(12), plural(1, "cell")]).toEqual([
+    "1,234,567", "2.5%", "0.250", "1.4 MB", "12 B", "1 cell",
+  ]);
+  expect([percent(Number.NaN), fraction(Number.NaN)]).toEqual(["–", "–"]);
+  expect([sentence("no cells; drop another file"), sentence("cells.h5ad is empty"), sentence("Really?"), sentence("")]).toEqual([
+    "No cells; drop another file.", "cells.h5ad is empty.", "Really?", "",
+  ]);
+});
+
+test("outputs are named after the query", () => {
+  expect(outputName("sample 1.h5ad", ".smile.csv")).toBe("sample_1.smile.csv");
+  expect(outputName("matrix.mtx.gz", ".smile.csv")).toBe("matrix.smile.csv");
+  expect(outputName("../../évil?.csv", ".x")).toBe(".._.._évil_.x");
+});
+
+test("the header of an array has NumPy's alignment and shape", () => {
+  const header = npyHeader(20, 128);
+  expect(header.length % 64).toBe(0);
+  expect(header[8] + 256 * header[9]).toBe(header.length - 10);
+  const text = new TextDecoder("latin1").decode(header);
+  expect(text).toMatch(/^\x93NUMPY\x01\x00..\{'descr': '<f4', 'fortran_order': False, 'shape': \(20, 128\), \} *\n$/s);
+});
