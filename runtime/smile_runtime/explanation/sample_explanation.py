@@ -14,7 +14,7 @@ from smile_runtime.explanation.cell_explainer import Block, CellExplainer
 from smile_runtime.explanation.feature_effects import CELLS_PER_BLOCK, FeatureEffects
 from smile_runtime.explanation.label_centers import LabelCenters
 from smile_runtime.explanation.label_drivers import N_DRIVERS as N_LABEL_DRIVERS
-from smile_runtime.explanation.label_effects import LabelEffects
+from smile_runtime.explanation.label_effects import MIN_COMPARED_CELLS, LabelEffects
 from smile_runtime.projection import Progress, ProjectionOptions, prepare, rows_per_read
 from smile_runtime.query import Query
 from smile_runtime.results import ProjectionSummary
@@ -42,8 +42,10 @@ class SampleExplanation:
         Up to five features that carry each sampled cell's label, strongest first, -1 for none; shape
         ``(m, 5)``. Cells that are unknown or beyond the limit have none.
     label_drivers
-        Up to ten features that carry each label most specifically, by label: those that the space states, otherwise
-        those of the explained cells.
+        Up to ten features that carry each label most specifically, by label, in the explained cells; those that the
+        space states for its own cells where the query has too few to compare.
+    stated_labels
+        Labels whose drivers are those that the space states.
     n_cells
         Number of explained cells of each label, shape ``(n_labels,)``.
     fraction
@@ -63,6 +65,7 @@ class SampleExplanation:
     measured: NDArray[np.bool_]
     cell_drivers: NDArray[np.int64]
     label_drivers: dict[str, list[int]]
+    stated_labels: frozenset[str]
     n_cells: NDArray[np.int64]
     fraction: NDArray[np.float64]
     value: NDArray[np.float64]
@@ -131,12 +134,14 @@ def explain_sample(
         drivers[chosen[cells]], _ = strongest_features(effects, len(cells))
         values.add(labels[chosen[cells]], effects)
         progress(len(cells), len(chosen))
+    label_drivers, stated_labels = _label_drivers(encoder, summary.columns[0].labels, values.effects)
     return SampleExplanation(
         features=list(encoder.features.ids),
         labels=list(summary.columns[0].labels),
         measured=prepared.projector.match.measured,
         cell_drivers=drivers,
-        label_drivers=_label_drivers(encoder, summary.columns[0].labels, values.effects),
+        label_drivers=label_drivers,
+        stated_labels=stated_labels,
         n_cells=values.effects.n_cells,
         fraction=values.effects.fraction,
         value=values.average,
@@ -191,21 +196,32 @@ def choose_cells(
     return np.sort(order[np.cumsum(n_embeddings[order], dtype=np.int64) <= limit])
 
 
-def _label_drivers(encoder: Encoder, labels: list[str], effects: LabelEffects) -> dict[str, list[int]]:
-    """Return the features that carry each label, as the space states them, or by the effects on the query's cells."""
-    if encoder.record.drivers:
-        place = {name: index for index, name in enumerate(encoder.features.ids)}
-        return {
-            label: [place[each] for each in drivers if each in place]
-            for label, drivers in encoder.record.drivers.items()
-            if label in labels
-        }
+def _label_drivers(
+    encoder: Encoder, labels: list[str], effects: LabelEffects
+) -> tuple[dict[str, list[int]], frozenset[str]]:
+    """Return the features that carry each label, and the labels for which the space states them.
+
+    Effects on the query's cells count for labels of enough cells, if there are several such labels to compare, and for
+    labels for which the space states nothing.
+    """
+    stated, place = _stated_drivers(encoder, labels), {name: index for index, name in enumerate(encoder.features.ids)}
+    enough = effects.n_cells >= MIN_COMPARED_CELLS
     specific = effects.specific_effect()
     order = np.argsort(-specific, axis=1, kind="stable")[:, :N_LABEL_DRIVERS]
-    return {
-        labels[label]: [int(feature) for feature in order[label] if specific[label, feature] > 0]
+    found = {label: [place[each] for each in drivers if each in place] for label, drivers in stated.items()}
+    own = [
+        label
         for label in np.flatnonzero(effects.n_cells)
+        if labels[label] not in stated or (enough[label] and np.count_nonzero(enough) > 1)
+    ]
+    found |= {
+        labels[label]: [int(feature) for feature in order[label] if specific[label, feature] > 0] for label in own
     }
+    return found, frozenset(stated) - {labels[label] for label in own}
+
+
+def _stated_drivers(encoder: Encoder, labels: list[str]) -> dict[str, list[str]]:
+    return {label: drivers for label, drivers in (encoder.record.drivers or {}).items() if label in labels}
 
 
 def _reference_values(space: Space, encoder: Encoder) -> NDArray[np.float64] | None:

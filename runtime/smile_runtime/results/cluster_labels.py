@@ -35,10 +35,10 @@ class ClusterLabel:
     column
         Label column of the label; empty for ``mixed`` and ``unknown``.
     confidence
-        Mean probability of the label; of the most probable one for ``mixed`` and ``unknown``.
+        Mean probability of the label; None for ``mixed`` and ``unknown``, in which it would be none.
     fraction_other
         Share of cells with another label than the cluster, unknown cells among them; than the most probable one for
-        ``mixed``.
+        ``mixed``. None for ``unknown``, which is no label to agree with.
     fraction_unknown
         Share of unknown cells.
     nearest
@@ -49,8 +49,8 @@ class ClusterLabel:
     n_cells: int
     label: str
     column: str
-    confidence: float
-    fraction_other: float
+    confidence: float | None
+    fraction_other: float | None
     fraction_unknown: float
     nearest: tuple[tuple[str, float], ...]
 
@@ -90,9 +90,10 @@ class ClusterCounts:
         n_cells, primary = int(cells.sum()), self._levels[0].labels
         probability = total / n_cells
         order = np.argsort(-probability, kind="stable")
-        label, column, confidence, n_same = MIXED, "", float(probability[order[0]]), int(cells[order[0]])
+        label, column, confidence = MIXED, "", None
+        n_same: int | None = int(cells[order[0]])
         if cells[-1] > _MOST * n_cells:
-            label, n_same = UNKNOWN, int(cells[-1])
+            label, n_same = UNKNOWN, None
         elif found := self._clear_label(probability):
             level, ancestor, each = found
             label, column, confidence = level.labels[each], level.name, float(probability[ancestor == each].sum())
@@ -103,7 +104,7 @@ class ClusterCounts:
             label=label,
             column=column,
             confidence=confidence,
-            fraction_other=1 - n_same / n_cells,
+            fraction_other=None if n_same is None else 1 - n_same / n_cells,
             fraction_unknown=int(cells[-1]) / n_cells,
             nearest=tuple((primary[each], float(probability[each])) for each in order[:N_NEAREST]),
         )
@@ -121,14 +122,16 @@ class ClusterCounts:
 
 
 def cluster_columns(clusters: Sequence[ClusterLabel]) -> dict[str, NDArray[Any]]:
-    """Return the labels of clusters as columns of equal length, as ``uns`` stores them."""
+    """Return the labels of clusters as columns of equal length, as ``uns`` stores them, with NaN in place of None."""
     names = ("cluster", "n_cells", "label", "column", "confidence", "fraction_other", "fraction_unknown")
     columns = {name: [getattr(each, name) for each in clusters] for name in names}
     for place in range(max((len(each.nearest) for each in clusters), default=0)):
         columns[f"nearest_{place + 1}"] = [each.nearest[place][0] for each in clusters]
         columns[f"probability_{place + 1}"] = [each.nearest[place][1] for each in clusters]
-    texts = {"cluster", "label", "column"}
+    texts, optional = {"cluster", "label", "column"}, {"confidence", "fraction_other"}
     return {
-        name: np.array(values, object if name in texts or name.startswith("nearest") else None)
+        name: np.array(
+            values, object if name in texts or name.startswith("nearest") else float if name in optional else None
+        )
         for name, values in columns.items()
     }

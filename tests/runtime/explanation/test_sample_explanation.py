@@ -86,9 +86,17 @@ def test_the_reference_has_the_values_of_its_profiles(space, found):
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
 
 
-def test_drivers_of_labels_are_those_that_the_space_states(query, space, summary, found):
-    stated = space.encoder().record.drivers["NK"]
-    assert [found.features[each] for each in found.label_drivers["NK"]] == stated
+def test_drivers_are_those_of_the_query_where_it_has_five_cells_of_a_label(query, space, summary, found):
+    stated = space.encoder().record.drivers
+    few = {label for label, n in zip(found.labels, found.n_cells, strict=True) if n < 5}
+    assert found.stated_labels == few
+    assert found.n_cells.max() >= 5
+    for label in few:
+        assert [found.features[each] for each in found.label_drivers[label]] == stated[label]
+    sampled = explain(query[summary.sample_rows].copy(), space).labels
+    for label in set(found.labels) - few:
+        own = sampled[(sampled["label"] == label) & (sampled["specific_effect"] > 0)]["feature"].head(10).tolist()
+        assert [found.features[each] for each in found.label_drivers[label]] == own
 
 
 def test_a_space_without_stated_drivers_has_those_of_the_query(query, space, summary):

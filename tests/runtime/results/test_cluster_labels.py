@@ -6,6 +6,7 @@ import pytest
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import Records, record_dtype
 from smile_runtime.results import Batches, ClusterCounts, ClusterLabel
+from smile_runtime.results.cluster_labels import cluster_columns
 
 COLUMNS = (
     LabelColumn(name="type", labels=["CD4 T", "CD8 T", "NK", "B"], within="broad", parents=[0, 0, 1, -1]),
@@ -46,13 +47,16 @@ def test_two_close_labels_give_their_coarser_one():
 def test_close_labels_of_different_kinds_are_mixed():
     result = label_of([[0.51, 0, 0, 0.49], [0.51, 0, 0, 0.49]], [0, 3])
     assert (result.label, result.column, result.fraction_other) == ("mixed", "", 0.5)
-    assert result.confidence == pytest.approx(0.51)
+    assert result.confidence is None
 
 
 def test_a_cluster_of_mostly_unknown_cells_is_unknown():
     result = label_of([[0.9, 0.1, 0, 0]] * 3, [-1, -1, 0])
     assert (result.label, result.fraction_unknown) == ("unknown", pytest.approx(2 / 3))
-    assert result.fraction_other == pytest.approx(1 / 3)
+    assert (result.confidence, result.fraction_other) == (None, None)
+    columns = cluster_columns([result, label_of([[0.8, 0.1, 0.1, 0]], [0])])
+    np.testing.assert_allclose(columns["confidence"], [np.nan, 0.8])
+    np.testing.assert_allclose(columns["fraction_other"], [np.nan, 0])
     assert result.nearest[0] == ("CD4 T", pytest.approx(0.9))
 
 

@@ -74,6 +74,7 @@ def explanation() -> SampleExplanation:
         measured=np.array([True, True, False]),
         cell_drivers=np.array([[2, 0, -1, -1, -1], [1, -1, -1, -1, -1], [-1] * 5, [-1] * 5, [0, 1, 2, -1, -1]]),
         label_drivers={"type 0": [2, 0], "type 1": [1]},
+        stated_labels=frozenset({"type 1"}),
         n_cells=np.array([4, 0, 1, 0]),
         fraction=fraction,
         value=2 * fraction,
@@ -87,6 +88,7 @@ def test_values_of_drivers_in_query_and_reference(explanation: SampleExplanation
     assert data["labels"] == ["type 0", "type 1", "type 2"]
     assert data["features"] == ["G0", MARKUP, "G2"]
     assert data["drivers"] == [[2, 0], [1], []]
+    assert data["stated"] == [False, True, False]
     assert (data["chosen"], data["n"]) == (0, [4, 0, 1])
     assert data["fraction"] == [[1, 0.5, None], [None] * 3, [1, 0, None]]  # G2 was not measured, no cell is of type 1
     assert data["value"] == [[2, 1, None], [None] * 3, [2, 0, None]]
@@ -101,7 +103,9 @@ def test_hovered_cells_name_their_drivers(write, make_cells: CellsMaker, explana
     assert named == [["G2", "G0"], [MARKUP], [], [], ["G0", MARKUP, "G2"]]
     text = visible_text(page)
     assert "which were determined for 3 cells" in text
-    assert "as the space states them" in text
+    assert "These are the drivers in the query’s own cells; of labels with fewer than 5 of them, those that" in text
+    assert "type 1 (stated by the space)" in text
+    assert "type 0 (stated" not in text
     assert "The 5 drawn cells with a label were read for this; hover" in text
     assert "* The query did not measure this feature." in text
     assert "have one size, because a space holds the expected counts" in text

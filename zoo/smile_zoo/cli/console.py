@@ -76,10 +76,13 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
 
 
 def table_lines(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    """Return the lines of a table, the header first, in aligned columns, with numbers on the right."""
+    """Return the lines of a table, the header first, in aligned columns, with numbers (and ``.``) on the right."""
     cells = [list(header), *([terminal_text(_cell_text(value)) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    numeric = [all(isinstance(row[column], int | float | None) for row in rows) for column in range(len(header))]
+    numeric = [
+        all(row[column] == "." or isinstance(row[column], int | float | None) for row in rows)
+        for column in range(len(header))
+    ]
     padded = [
         [
             text.rjust(width) if right else text.ljust(width)

@@ -23,6 +23,10 @@ from smile_zoo.report import (
     write_samples_page,
 )
 
+_MAX_COLUMNS = 12
+"""Labels of a table of known by transferred labels; more are listed by pairs, as a terminal would break the lines."""
+_NO_CELLS = "."
+
 
 def report_outcomes(
     outcomes: Sequence[Outcome], space: Space, reports: Sequence[Path], folder: Path | None, *, as_json: bool
@@ -84,15 +88,10 @@ def print_clusters(clusters: Sequence[ClusterLabel], name: str = "") -> None:
     print_table(
         [f"{name and f'{name}: '}CLUSTER", "CELLS", "LABEL", "CONFIDENCE", "OTHER", "UNKNOWN", "NEAREST"],
         [
-            [row.cluster, row.n_cells, row.label, _confidence(row), row.fraction_other, row.fraction_unknown, labels]
+            [row.cluster, row.n_cells, row.label, row.confidence, row.fraction_other, row.fraction_unknown, labels]
             for row, labels in zip(clusters, nearest, strict=True)
         ],
     )
-
-
-def _confidence(row: ClusterLabel) -> float | None:
-    """Return the confidence in the label of a cluster; None for ``mixed`` and ``unknown``, in which it is none."""
-    return row.confidence if row.column else None
 
 
 def print_agreement(agreement: LabelAgreement, name: str = "") -> None:
@@ -106,9 +105,14 @@ def print_agreement(agreement: LabelAgreement, name: str = "") -> None:
     print_line("")
     rows = {**agreement.confusion, **{f"{label} (not in the space)": row for label, row in agreement.lacking.items()}}
     labels = transferred_labels(agreement)
-    print_table(
-        ["KNOWN \\ LABELED", *labels], [[label, *(row.get(each, 0) for each in labels)] for label, row in rows.items()]
-    )
+    if len(labels) > _MAX_COLUMNS:
+        pairs = [[known, label, row[label]] for known, row in rows.items() for label in labels if label in row]
+        print_table(["KNOWN", "LABELED", "CELLS"], pairs)
+    else:
+        print_table(
+            ["KNOWN \\ LABELED", *labels],
+            [[known, *(row.get(label, _NO_CELLS) for label in labels)] for known, row in rows.items()],
+        )
     left_out = f"; {agreement.n_without:,} cells have no known label" if agreement.n_without else ""
     print_line(f"macro-F1 {agreement.macro_f1:.3f}; FROM and TO are 95% intervals (Wilson){left_out}", err=True)
 
@@ -139,7 +143,7 @@ def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str
     if tables.sets is not None and tables.sets.n_cells:
         print_line(
             f"sets at a coverage of {tables.sets.coverage:g}: {tables.sets.mean_size:.2f} labels on average, and "
-            f"{tables.sets.fraction_single:.1%} of the cells that are not unknown have one alone",
+            f"{tables.sets.fraction_single:.1%} of the cells that are not unknown have a single label",
             err=True,
         )
     if "n_feature_sets" in provenance:

@@ -25,6 +25,7 @@ def make_driver_data(found: SampleExplanation) -> dict[str, Any] | None:
     values[:, ~found.measured] = fraction[:, ~found.measured] = np.nan
     return {
         "labels": [visible_text(found.labels[row]) for row in rows],
+        "stated": [found.labels[row] in found.stated_labels for row in rows],
         "chosen": int(found.n_cells[rows].argmax()),
         "n": found.n_cells[rows].tolist(),
         "features": [visible_text(found.features[column]) for column in columns],

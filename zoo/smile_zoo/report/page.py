@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smile_runtime import Space
-from smile_runtime.explanation import SampleExplanation
+from smile_runtime.explanation import MIN_COMPARED_CELLS, SampleExplanation
 from smile_runtime.io import atomic_path, visible_text
 from smile_runtime.mapping import MAX_MIXING_CELLS, UNKNOWN
 from smile_zoo.report.driver_data import make_driver_data
@@ -139,6 +139,7 @@ def _write(
         n_explained=0 if drivers is None else int((drivers.ids[:, 0] >= 0).sum()),
         dot_pixels=DOT_PIXELS,
         max_mixing_cells=MAX_MIXING_CELLS,
+        min_compared_cells=MIN_COMPARED_CELLS,
         plot_data=Markup(_script_json(plot_data)),  # noqa: S704 (it cannot close its script element)
         css=Markup(_read_asset("page.css")),  # noqa: S704 (it comes with this package)
         js=Markup(_read_asset("page.js") + _read_asset("drivers.js")),  # noqa: S704 (it comes with this package)
@@ -162,7 +163,6 @@ def _section(sample: SampleResult, space: Space) -> dict[str, Any]:
         "provenance": provenance_rows(sample.provenance),
         "explanation": found,
         "drivers": None if found is None else make_driver_data(found),
-        "drivers_from_space": encoder is not None and bool(encoder.record.drivers),
         "is_joint": encoder is None,
         "n_explained": 0 if found is None else int(found.n_cells.sum()),
         "n_labeled": len(sample.cells)
