@@ -81,7 +81,7 @@ def test_the_log_states_what_was_left_out(counts, space, caplog):
     caplog.set_level(logging.INFO)
     project(with_columns_of_another_kind(counts, "AB_{}".format, stated=True), space)
     project(with_columns_of_another_kind(counts, "AB_{}".format, stated=False), space)
-    logged = {record.levelname: record.message for record in caplog.records if "left out" in record.message}
+    logged = {record.levelname: record.message for record in caplog.records if "are left out" in record.message}
     left_out = f"20 of {counts.n_vars + 20:,} columns are left out: 20 antibodies, as "
     assert logged == {
         "INFO": f"{left_out}var['feature_types'] states",
