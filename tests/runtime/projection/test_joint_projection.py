@@ -11,7 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smile_runtime import QueryError, Space, SpaceError, UnknownModalityError, open_space, project, project_file
+from smile_runtime import (
+    QueryError,
+    Space,
+    SpaceError,
+    UnknownModalityError,
+    explain,
+    open_space,
+    project,
+    project_file,
+)
 from smile_runtime.mapping import pool_probabilities
 from smile_runtime.projection import ProjectionOptions, is_projected, joint_projection, source_text
 from smile_runtime.projection.joint_tables import rows_of_cells
@@ -288,3 +297,10 @@ def test_what_cannot_be_joined_is_refused(joint_space, tables):
         rows_of_cells(["a", "b"], ["a", "a"], "rna")
     with pytest.raises(QueryError, match="1 cells of rna, such as 'c', are not among those of the whole file"):
         rows_of_cells(["a", "b"], ["a", "c"], "rna")
+
+
+def test_labels_of_several_modalities_are_not_explained_at_once(joint_space, tables, tmp_path):
+    mudata.MuData(tables).write(tmp_path / "query.h5mu")
+    for query in (one_table(tables), tmp_path / "query.h5mu"):
+        with pytest.raises(UnknownModalityError, match=r"query and the space share rna and adt, .* choose one"):
+            explain(query, joint_space)
