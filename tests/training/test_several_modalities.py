@@ -85,8 +85,8 @@ def test_queries_of_each_modality_land_among_their_kind(two: Path, folder: Path)
         smile_runtime.project(adata, space, modality=modality)
         assert (adata.obs["smile_label"].astype(str) == adata.obs["type"].astype(str)).mean() > 0.9
         assert adata.uns["smile"]["modality"] == modality
-    with pytest.raises(smile_runtime.UnknownModalityError, match="several encoders: rna, adt"):
-        smile_runtime.project(adata, space, overwrite=True)
+        smile_runtime.project(adata, space, overwrite=True)  # chosen by the features
+        assert adata.uns["smile"]["modality"] == modality
 
 
 def test_votes_are_of_the_modalities_that_the_manifest_names(two: Path) -> None:

@@ -1,6 +1,6 @@
 """Explanation of labels, of a query's cells or by the profiles of a space."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from smile_runtime.explanation.requirements import find_label_column, require_re
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
 from smile_runtime.projection import Progress, ProjectionOptions
-from smile_runtime.query import MatrixLocation
+from smile_runtime.query import AnnDataQuery, MatrixLocation
 from smile_runtime.space import Space
 
 if TYPE_CHECKING:
@@ -109,12 +109,18 @@ def explain(
     request = Request(
         column=find_label_column(space, label_column), max_cells=max_cells, seed=seed, cells=cells, programs=programs
     )
-    require_removable(space, space.encoder(modality))
     if query is None:
+        require_removable(space, space.encoder(modality))
         _require_no_query_options(options, request, table)
         return explain_profiles(space, space.checked_encoder(modality), programs=programs)
-    with opened_query(query, space, modality, table) as opened:
-        return explain_query(opened, space, options, request, progress)
+    with opened_query(query, space, options, table) as (opened, choice):
+        if choice is not None:
+            options = replace(options, modality=choice.modality)
+        require_removable(space, space.encoder(options.modality))
+        found = explain_query(opened, space, options, request, progress)
+        source = {} if isinstance(opened, AnnDataQuery) else opened.table_provenance
+        chosen = {} if choice is None else choice.provenance
+        return replace(found, provenance={**found.provenance, **source, **chosen})
 
 
 def _require_no_query_options(options: ProjectionOptions, request: Request, table: str | None) -> None:

@@ -85,7 +85,8 @@ def read_pairs(
     """
     inputs, names, labels = {}, [], None
     for modality, query in queries.items():
-        with opened_query(query, space, modality, None) as opened:
+        options = ProjectionOptions(modality=modality, overwrite=True)
+        with opened_query(query, space, options, None) as (opened, _):
             if labels is None:
                 labels = _labels(opened, space, modality, column, unknown_rate)
             inputs[modality] = read_encoder_input(opened, space, modality=modality)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -110,6 +110,25 @@ def kind_of_features(modality: str, ids: Sequence[str] = ()) -> FeatureKind | No
 def words_of_kind(kind: FeatureKind | None) -> tuple[str, ...]:
     """Return the words that state a kind of features, in lower case."""
     return () if kind is None else _WORDS[kind]
+
+
+def modality_of_word(word: str, kinds: Mapping[str, FeatureKind | None]) -> str:
+    """Return the modality that a word names: itself, or the only one whose kind of features it states.
+
+    Parameters
+    ----------
+    word
+        Name of a modality, or a word for its features, such as ``prot``.
+    kinds
+        Kind of the features of each modality; None if they may be anything.
+
+    Returns
+    -------
+        The word as it is, if it names no modality or several.
+    """
+    kind = _KIND_OF_WORD.get(word.casefold())
+    found = [] if kind is None or word in kinds else [modality for modality, each in kinds.items() if each == kind]
+    return found[0] if len(found) == 1 else word
 
 
 def recognize_kind(var: "pd.DataFrame") -> FeatureKind | None:

@@ -128,7 +128,7 @@ def impute_file(
                 n_cells=len(projection.results),
                 n_unknown=int(sum(unknown)),
                 record=imputer.record,
-                provenance=imputer.provenance(projection),
+                provenance={**imputer.provenance(projection), **stored.table_provenance},
             )
 
 

@@ -13,7 +13,7 @@ from smile_runtime.mapping import ExpectedValues, Records, Reference
 from smile_runtime.projection import ProjectionOptions
 from smile_runtime.query import MatrixLocation
 from smile_runtime.results import Projection
-from smile_runtime.space import Space
+from smile_runtime.space import Space, named_modality
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,6 +116,8 @@ class Imputer:
 
 def _choose_record(space: Space, modality_to: str, modality_from: str | None) -> ImputationRecord:
     records = space.manifest.imputations or []
+    modality_to = named_modality(space.manifest, modality_to)
+    modality_from = None if modality_from is None else named_modality(space.manifest, modality_from)
     found = [
         each for each in records if each.modality_to == modality_to and modality_from in (None, each.modality_from)
     ]

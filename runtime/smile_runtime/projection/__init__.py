@@ -6,6 +6,9 @@ from smile_runtime.projection.encoder_input import EncoderInput, read_encoder_in
 from smile_runtime.projection.expected_accuracy import expectation_text
 from smile_runtime.projection.file_projection import is_projected, project_file
 from smile_runtime.projection.finish import finish_projection
+from smile_runtime.projection.joint_files import open_any_query
+from smile_runtime.projection.joint_tables import JointFileQuery, find_modalities
+from smile_runtime.projection.modality_choice import ModalityChoice, choose_modality, source_text
 from smile_runtime.projection.preparation import ProjectionOptions, prepare, reference_mapper
 from smile_runtime.projection.projector import Projector
 from smile_runtime.projection.single_projection import project_anndata
@@ -18,14 +21,19 @@ __all__ = [
     "N_SAMPLED_CELLS",
     "ArrayProjection",
     "EncoderInput",
+    "JointFileQuery",
+    "ModalityChoice",
     "Progress",
     "ProjectionOptions",
     "Projector",
     "SpaceFit",
     "Suggestion",
+    "choose_modality",
     "expectation_text",
+    "find_modalities",
     "finish_projection",
     "is_projected",
+    "open_any_query",
     "open_encoder_query",
     "prepare",
     "project",
@@ -39,5 +47,6 @@ __all__ = [
     "reference_mapper",
     "require_anndata",
     "rows_per_read",
+    "source_text",
     "suggest_spaces",
 ]

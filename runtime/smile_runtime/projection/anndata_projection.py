@@ -53,9 +53,10 @@ def project(
     space
         Open space.
     modality
-        Modality of the encoder; None if the space has only one. Several, joined by ``+``, label each cell together
-        (``rna+adt``); None means all that the query and the space share, by ``var["feature_types"]`` or, of a MuData,
-        by the names of its tables.
+        Modality of the encoder, or another word for its features (``prot`` for ``adt``). Several, joined by ``+``,
+        label each cell together (``rna+adt``). None means all that the query and the space share, by
+        ``var["feature_types"]`` or, of a MuData, by the names of its tables; if these state no more than one, the
+        encoder that the features of the query suit best.
     layer
         Layer that holds the values; None for ``X``.
     use_raw
@@ -147,7 +148,7 @@ def project(
     QueryError, FeatureMatchError, ValueKindError
         If the cells cannot be projected.
     UnknownModalityError
-        If the space has no encoder of the modality.
+        If the space has no encoder of the modality, or none is named and the features do not show which suits them.
     DependencyError, DeviceError
         If ONNX Runtime or the device does not work.
     SpaceError

@@ -1,13 +1,14 @@
 """Accuracy to expect of a query, from the stress records of the space and its left-out batches."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from smile_runtime.manifest import EncoderRecord, MetricRecord
 
-_LEFT_OUT_BATCHES = "label transfer accuracy of left-out batches"
+_LEFT_OUT_CELLS = "label transfer accuracy"
+_LEFT_OUT_BATCHES = f"{_LEFT_OUT_CELLS} of left-out batches"
 
 
 def expected_accuracy(record: EncoderRecord, detected: float, matched: float, measured: float) -> float | None:
@@ -40,7 +41,21 @@ def expected_accuracy(record: EncoderRecord, detected: float, matched: float, me
 
 def accuracy_left_out_batches(metrics: Iterable[MetricRecord], modality: str) -> float | None:
     """Return the accuracy of a space on whole batches left out of training, as measured; None if none were."""
-    wanted = (_LEFT_OUT_BATCHES, modality, "smile")
+    return _measured(metrics, _LEFT_OUT_BATCHES, modality)
+
+
+def joint_accuracies(metrics: Iterable[MetricRecord], modalities: str) -> dict[str, float]:
+    """Return the accuracies of joint labels on left-out cells and batches, as provenance; only those measured."""
+    metrics = list(metrics)
+    found = {
+        "joint_accuracy": _measured(metrics, _LEFT_OUT_CELLS, modalities),
+        "joint_accuracy_left_out_batches": _measured(metrics, _LEFT_OUT_BATCHES, modalities),
+    }
+    return {name: accuracy for name, accuracy in found.items() if accuracy is not None}
+
+
+def _measured(metrics: Iterable[MetricRecord], name: str, modality: str) -> float | None:
+    wanted = (name, modality, "smile")
     return next((each.mean for each in metrics if (each.name, each.modality, each.method) == wanted), None)
 
 
@@ -49,7 +64,12 @@ def _log(value: Any) -> Any:  # noqa: ANN401 (a number or an array)
 
 
 def expectation_text(provenance: Mapping[str, Any]) -> str:
-    """Return one line on the accuracy to expect, from the provenance of a projection; empty if it is not known."""
+    """Return one line on the accuracy to expect, from the provenance of a projection; empty if it is not known.
+
+    For a joint projection it is one line for each modality, about cells that have it alone, and one about joint labels.
+    """
+    if "modalities" in provenance:
+        return "\n".join(_joint_lines(provenance))
     if "expected_accuracy" not in provenance:
         return ""
     measured = provenance.get("lowest_weight_matched", provenance["weight_matched"])
@@ -61,3 +81,15 @@ def expectation_text(provenance: Mapping[str, Any]) -> str:
     if "accuracy_left_out_batches" not in provenance:
         return f"{line}; how much lower it is in other studies was not measured"
     return f"{line}; on whole batches left out of training it was {provenance['accuracy_left_out_batches']:.2f}"
+
+
+def _joint_lines(provenance: Mapping[str, Any]) -> Iterator[str]:
+    for modality, own in provenance["modalities"].items():
+        if line := expectation_text(own):
+            yield f"labeled by {modality} alone: {line}"
+    modalities = provenance["modality"]
+    if "joint_accuracy" in provenance:
+        line = f"labeled by {modalities}: accuracy was {provenance['joint_accuracy']:.2f} on cells left out of training"
+        if "joint_accuracy_left_out_batches" in provenance:
+            line += f" and {provenance['joint_accuracy_left_out_batches']:.2f} on whole left-out batches"
+        yield f"{line}; unlike the others, this does not account for the depth and features of the query"

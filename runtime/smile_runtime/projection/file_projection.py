@@ -14,11 +14,11 @@ from smile_runtime.formats import FREQUENT_BARCODES, BarcodeSelection
 from smile_runtime.io import ZARR_STORE, require_apart, require_free
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
-from smile_runtime.projection.joint_files import may_be_joint, open_joint_query, project_stored_jointly
+from smile_runtime.projection.joint_files import open_any_query, project_stored_jointly
 from smile_runtime.projection.joint_projection import is_joint_request
 from smile_runtime.projection.joint_tables import JointFileQuery
 from smile_runtime.projection.preparation import ProjectionOptions
-from smile_runtime.projection.stored_projection import open_encoder_query, project_stored
+from smile_runtime.projection.stored_projection import project_stored
 from smile_runtime.projection.streaming import Progress
 from smile_runtime.query import FileQuery, MatrixLocation, require_cell_names, require_tables
 from smile_runtime.results import (
@@ -161,13 +161,15 @@ def project_file(
             options={"force": True},
         )
     require_free(output, force=force, replaceable=replaceable)
-    joint = may_be_joint(query, space, options, table)
-    if not joint:
+    if not is_joint_request(space, modality):
         space.encoder(modality)
     with (
         unfinished_folder(output, resume=resume, force=force, replaceable=replaceable) as folder,
-        _open(query, space, options, folder, table, selection, joint=joint) as stored,
+        open_any_query(query, space, options, folder, table=table, barcodes=selection) as (stored, choice),
     ):
+        if choice is not None:
+            options = replace(options, modality=choice.modality)
+        source = {**stored.table_provenance, **({} if choice is None else choice.provenance)}
         require_kind(stored, output, only_embedding=only_embedding)
         batches = {key: make_batches(stored.obs(key), key) for key in batch_keys}
         agreement = None if truth is None else _count_agreement(stored, truth, space)
@@ -175,26 +177,10 @@ def project_file(
         if not only_embedding:
             require_tables(stored)
         with _project(stored, space, options, folder, progress, barcodes=selection) as projection:
-            projection = replace(projection, provenance={**projection.provenance, "options": stated})
+            projection = replace(projection, provenance={**projection.provenance, **source, "options": stated})
             summary = summarize_projection(projection, stored.obs_names, batches, n_sample, agreement=agreement)
             write_output(stored, projection, key_added, folder / output.name, only_embedding=only_embedding)
     return summary
-
-
-def _open(
-    query: Path,
-    space: Space,
-    options: ProjectionOptions,
-    folder: Path,
-    table: str | None,
-    barcodes: BarcodeSelection,
-    *,
-    joint: bool,
-) -> AbstractContextManager[FileQuery]:
-    if joint:
-        return open_joint_query(query, space, options, folder, barcodes=barcodes)
-    encoder = space.encoder(options.modality)
-    return open_encoder_query(query, space, encoder, folder, table=table, barcodes=barcodes)
 
 
 def _project(

@@ -18,45 +18,73 @@ from smile_runtime.projection.joint_projection import (
     require_joint_options,
 )
 from smile_runtime.projection.joint_tables import JointFileQuery, find_modalities, find_tables, require_tables_of
+from smile_runtime.projection.modality_choice import (
+    ModalityChoice,
+    choose_for_fragments,
+    choose_modality,
+    choose_table,
+)
 from smile_runtime.projection.preparation import ProjectionOptions
 from smile_runtime.projection.stored_projection import open_encoder_query, project_stored, resumable_results
 from smile_runtime.projection.streaming import Progress
-from smile_runtime.query import open_query
+from smile_runtime.query import FileQuery, open_query
 from smile_runtime.results import Projection, make_clusters, require_free_fields
 from smile_runtime.space import Space
 
 
-def may_be_joint(query: Path, space: Space, options: ProjectionOptions, table: str | None) -> bool:
-    """Return whether several encoders may label the cells of a file together: those of one table, or of all."""
-    by_name = table is None and is_joint_request(space, options.modality)
-    return by_name and recognize_format(query) not in (FRAGMENTS, TABLE)
-
-
 @contextmanager
-def open_joint_query(
-    query: Path, space: Space, options: ProjectionOptions, scratch: Path, *, barcodes: BarcodeSelection
-) -> Iterator[JointFileQuery]:
-    """Open a query file whose cells several encoders label together.
+def open_any_query(
+    query: Path,
+    space: Space,
+    options: ProjectionOptions,
+    scratch: Path | None,
+    *,
+    table: str | None = None,
+    barcodes: BarcodeSelection = FREQUENT_BARCODES,
+) -> Iterator[tuple[FileQuery, ModalityChoice | None]]:
+    """Open a query file for the named encoders or, if none is named, for those that its features are for.
+
+    Yields a `JointFileQuery` if several encoders label the cells together, and the choice if one was chosen.
 
     Raises
     ------
     UnknownModalityError
-        If the query and the space share fewer than two modalities, or the space cannot join them.
+        If the space has no such encoder, cannot join the modalities, or the features do not show which is meant.
     QueryError, DependencyError
         As `open_query`.
     """
-    with open_query(query, "", scratch, barcodes=barcodes, whole=True) as opened:
-        tables: dict[str, str] = {}
-        if opened.kind == "h5mu":
-            with opened.reading():
-                tables = find_tables(space, list(opened.root["mod"]))
-            shared = list(tables)
-        else:
-            shared = find_modalities(space, opened.var(options.location))
-        modalities = joint_modalities(space, options.modality, shared)
-        if opened.kind == "h5mu":
-            require_tables_of(modalities, tables, list(opened.root["mod"]), str(query))
-        yield JointFileQuery.of(opened, modalities, tables)
+    with ExitStack() as stack:
+        if not is_joint_request(space, options.modality) or (table is not None and options.modality is not None):
+            encoder = space.encoder(options.modality)
+            opened = open_encoder_query(query, space, encoder, scratch, table=table, barcodes=barcodes)
+            yield stack.enter_context(opened), None
+            return
+        found = recognize_format(query)
+        if found == FRAGMENTS and options.modality is None:
+            choice = choose_for_fragments(space)
+            opened = open_encoder_query(query, space, space.encoder(choice.modality), scratch, barcodes=barcodes)
+            yield stack.enter_context(opened), choice
+            return
+        known = {each for encoder in space.encoders.values() for each in encoder.features.ids} if found == TABLE else ()
+        whole = stack.enter_context(
+            open_query(query, "values", scratch, known, table=table, barcodes=barcodes, whole=table is None)
+        )
+        if whole.kind == "h5mu" and table is None:
+            tables = find_tables(space, whole.table_names)
+            if options.modality is None and len(tables) < 2:
+                choice = choose_table(space, tables, whole.table_names, str(query))
+                encoder, name = space.encoder(choice.modality), tables[choice.modality]
+                yield stack.enter_context(open_encoder_query(query, space, encoder, scratch, table=name)), choice
+                return
+            modalities = joint_modalities(space, options.modality, list(tables))
+            require_tables_of(modalities, tables, whole.table_names, str(query))
+            yield JointFileQuery.of(whole, modalities, tables), None
+            return
+        shared = find_modalities(space, whole.var(options.location))
+        if options.modality is None and (len(shared) < 2 or table is not None):
+            yield whole, choose_modality(space, whole.var(options.location), options)
+            return
+        yield JointFileQuery.of(whole, joint_modalities(space, options.modality, shared), {}), None
 
 
 @contextmanager

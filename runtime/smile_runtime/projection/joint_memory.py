@@ -1,9 +1,12 @@
 """Joint projection of the cells of an AnnData or a MuData in memory."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from smile_runtime.errors import QueryError
 from smile_runtime.projection.joint_projection import (
     Joiner,
     finish_joint,
@@ -20,6 +23,7 @@ from smile_runtime.projection.joint_tables import (
     require_tables_of,
     rows_of_cells,
 )
+from smile_runtime.projection.modality_choice import choose_modality, choose_table
 from smile_runtime.projection.preparation import ProjectionOptions
 from smile_runtime.projection.single_projection import project_anndata
 from smile_runtime.projection.streaming import Progress
@@ -43,18 +47,20 @@ def project_jointly(
     options: ProjectionOptions,
     progress: Progress,
 ) -> Projection:
-    """Return the joint projection of an AnnData or MuData, which stays as it is.
+    """Return the projection of an AnnData or MuData, which stays as it is, by all encoders for its features.
 
     Raises
     ------
     UnknownModalityError
-        If the query and the space share fewer than two modalities, or the space cannot join them.
+        If the space cannot join the modalities, or no encoder is for the features of the query.
     SmileError
         As `smile_runtime.project`.
     """
-    require_joint_options(options)
     tables = find_tables(space, list(adata.mod)) if is_mudata(adata) else {}
     shared = list(tables) if is_mudata(adata) else find_modalities(space, AnnDataQuery(adata).var(options.location))
+    if options.modality is None and len(shared) < 2:
+        return _project_chosen(adata, space, options, progress, tables)
+    require_joint_options(options)
     modalities = joint_modalities(space, options.modality, shared)
     if is_mudata(adata):
         require_tables_of(modalities, tables, list(adata.mod), "the query")
@@ -75,6 +81,25 @@ def project_jointly(
     results = MemoryResults(next(iter(parts.values())).results.interpretation)
     join_records(Joiner.of(space, parts, rows, options.unknown_rate), adata.n_obs, results)
     return finish_joint(space, parts, results, options, groups)
+
+
+def _project_chosen(
+    adata: Any,  # noqa: ANN401 (as above)
+    space: Space,
+    options: ProjectionOptions,
+    progress: Progress,
+    tables: Mapping[str, str],
+) -> Projection:
+    """Return the projection by the only encoder that suits the features."""
+    if is_mudata(adata):
+        table = tables[choose_table(space, tables, list(adata.mod), "the query").modality]
+        raise QueryError(
+            f"of the tables of the query, only {table!r} is of a modality of the space {space.name}; pass that table "
+            f"alone: mod[{table!r}]"
+        )
+    choice = choose_modality(space, AnnDataQuery(adata).var(options.location), options)
+    projection = project_anndata(adata, space, replace(options, modality=choice.modality), progress)
+    return replace(projection, provenance={**projection.provenance, **choice.provenance})
 
 
 def _column(adata: Any, column: str) -> "pd.Series[Any]":  # noqa: ANN401 (as above)

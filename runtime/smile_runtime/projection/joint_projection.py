@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from smile_runtime.errors import SpaceError, UnknownModalityError
 from smile_runtime.manifest import JOINT_SEPARATOR, JointRecord
 from smile_runtime.mapping import JointMapper, Records, joint_record_dtype
+from smile_runtime.projection.expected_accuracy import joint_accuracies
 from smile_runtime.projection.finish import label_clusters
 from smile_runtime.projection.preparation import ProjectionOptions
 from smile_runtime.results import Batches, Projection, Results, field_names
@@ -42,17 +43,20 @@ def joint_modalities(space: Space, modality: str | None, shared: Sequence[str]) 
     modality
         Names of modalities, joined by ``+``; None for all that the query and the space share.
     shared
-        Modalities that the query and the space share.
+        Modalities that the query and the space share, at least two unless some are named.
 
     Raises
     ------
     UnknownModalityError
-        If fewer than two are shared, if an encoder is missing, or if the space cannot join these modalities.
+        If fewer than two are named, if an encoder is missing, or if the space cannot join these modalities.
     """
     named = shared if modality is None else modality.split(JOINT_SEPARATOR)
     chosen = {space.encoder(name).modality for name in named}
     if len(chosen) < 2:
-        space.encoder(None if modality is None else named[0])  # raises unless there is only one
+        raise UnknownModalityError(
+            f"{modality} names the same encoder of the space {space.name} twice; name two different ones, or one alone",
+            options={"modality": None},
+        )
     modalities = [name for name in space.encoders if name in chosen]
     known = {record.name for record in space.manifest.joints or ()}
     names = [JOINT_SEPARATOR.join(each) for n in range(2, len(modalities) + 1) for each in combinations(modalities, n)]
@@ -70,9 +74,9 @@ def require_joint_options(options: ProjectionOptions) -> None:
     """Raise SpaceError if an option needs what is calibrated for single modalities alone."""
     if options.coverage is not None:
         raise SpaceError(
-            "sets of labels are calibrated for one modality, not for several together; choose a modality, or ask for "
-            "probabilities instead",
-            options={"modality": None, "coverage": False, "probabilities": True},
+            "sets of labels (coverage) are calibrated for one modality, but several label these cells together; name "
+            "one of them, or leave coverage out and ask for the probability of every label",
+            options={"modality": None, "probabilities": True},
         )
 
 
@@ -215,6 +219,7 @@ def finish_joint(
             **labels,
             **({} if options.clusters is None else {"clusters": options.clusters}),
             **_weights(space, list(parts)),
+            **joint_accuracies(space.manifest.metrics, JOINT_SEPARATOR.join(parts)),
         },
         probabilities=options.probabilities,
         clusters=None if clusters is None else label_clusters(results, clusters, columns),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from smile_runtime.errors import QueryError
@@ -31,6 +31,9 @@ class Suggestion:
         Tissues that the query states in ``obs["tissue"]`` or ``uns["tissue"]``.
     fits
         Fit of each encoder of each space, the best first.
+    tables
+        Table of an h5mu file that was compared with the encoders of each modality, and its number of cells; empty for
+        other files.
     """
 
     n_cells: int
@@ -38,6 +41,7 @@ class Suggestion:
     organism: str | None
     tissues: list[str]
     fits: list[SpaceFit]
+    tables: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
 def suggest_spaces(
@@ -92,7 +96,8 @@ def suggest_spaces(
         raise errors[0] if errors else QueryError("there are no spaces to compare the query with; pull one first")
     fits = sorted((fit for each in found for fit in each.fits), key=lambda fit: fit.rank)
     organism = next((each.organism for each in found if each.organism), None)
-    return replace(found[0], organism=organism, fits=fits)
+    tables = {modality: table for each in found for modality, table in each.tables.items()}
+    return replace(found[0], organism=organism, fits=fits, tables=tables)
 
 
 def _open(query: Path, modality: str, spaces: Mapping[str, Space]) -> AbstractContextManager[FileQuery]:
@@ -118,6 +123,7 @@ def _assess(
         organism=organism,
         tissues=tissues,
         fits=[_with_tissue(fit, tissues) for fit in fits],
+        tables={modality: (query.table.removeprefix("mod/"), query.n_obs)} if query.table else {},
     )
 
 

@@ -5,7 +5,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -78,6 +78,21 @@ class FileQuery:
         """Number of cells."""
         with self.reading():
             return len(self._obs)
+
+    @property
+    def table_names(self) -> list[str]:
+        """Names of the tables of an h5mu file; empty for other files."""
+        with self.reading():
+            return list(self.root["mod"]) if self.kind == "h5mu" else []
+
+    @property
+    def table_provenance(self) -> dict[str, Any]:
+        """Name of the table in an h5mu file, and the number of cells in each table that is not read; else empty."""
+        if not self.table:
+            return {}
+        own = self.table.removeprefix("mod/")
+        others = {name: replace(self, table=f"mod/{name}").n_obs for name in self.table_names if name != own}
+        return {"table": own, **({"tables_not_read": others} if others else {})}
 
     @property
     def layers(self) -> Sequence[str]:

@@ -13,6 +13,7 @@ from smile_runtime.results.cluster_labels import ClusterCounts, ClusterLabel
 from smile_runtime.results.earlier_output import is_finished
 from smile_runtime.results.label_agreement import AgreementCounts, LabelAccuracy, LabelAgreement, compare_labels
 from smile_runtime.results.label_counts import BatchCount, LabelCount, LabelCounts
+from smile_runtime.results.modality_counts import ModalityCount
 from smile_runtime.results.on_request import fields_on_request, members_of
 from smile_runtime.results.output_file import OUTPUTS, require_kind, write_output
 from smile_runtime.results.projection_summary import ProjectionSummary, summarize_projection
@@ -32,6 +33,7 @@ __all__ = [
     "LabelCount",
     "LabelCounts",
     "MemoryResults",
+    "ModalityCount",
     "Projection",
     "ProjectionSummary",
     "Results",

@@ -96,6 +96,13 @@ class AgreementCounts:
         """Add a range of cells, with their label ids in the column, -1 for unknown, shape ``(n,)``."""
         np.add.at(self._counts, (self._ids[rows], label), 1)
 
+    def outcome(self, rows: slice, label: NDArray[np.integer]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which cells of a range have a known label of the space and which are right, two of shape ``(n,)``."""
+        labels = self._column.labels
+        place = np.array([*(labels.index(name) if name in labels else -1 for name in self._names), -1])
+        known = place[self._ids[rows]]
+        return known >= 0, (known >= 0) & (known == label)
+
     def known_labels(self, cells: NDArray[np.intp]) -> Batches:
         """Return the known labels of some cells, by their indices, shape ``(n,)``."""
         return Batches(tuple(self._names), self._ids[cells])

@@ -14,6 +14,7 @@ from smile_runtime.results.batches import Batches
 from smile_runtime.results.cluster_labels import ClusterLabel
 from smile_runtime.results.label_agreement import AgreementCounts, LabelAgreement
 from smile_runtime.results.label_counts import LabelCounts
+from smile_runtime.results.modality_counts import ModalityCount, ModalityCounts
 from smile_runtime.results.on_request import members_of
 from smile_runtime.results.results import Projection
 from smile_runtime.results.set_counts import SetCounts, SetSizes
@@ -58,6 +59,10 @@ class ProjectionSummary:
         for.
     sample_known
         Known labels of the sampled cells; None unless these were named.
+    modalities
+        Counts by the modalities that labels come from; empty unless several label cells together.
+    sample_modalities
+        Modalities that the label of each sampled cell comes from; None likewise.
     """
 
     n_cells: int
@@ -76,6 +81,8 @@ class ProjectionSummary:
     sample_batches: Mapping[str, Batches]
     sample_sets: NDArray[np.bool_] | None
     sample_known: Batches | None
+    modalities: Sequence[ModalityCount] = ()
+    sample_modalities: Batches | None = None
 
     def __repr__(self) -> str:
         columns = ", ".join(f"{len(each.labels)} of {each.name}" for each in self.columns)
@@ -121,6 +128,7 @@ def summarize_projection(
     labels = {column.name: LabelCounts(column.labels) for column in columns}
     batch_counts = {key: LabelCounts(columns[0].labels if columns else (), each.names) for key, each in batches.items()}
     sets = None if projection.sets is None else SetCounts(columns[0].labels)
+    modalities = ModalityCounts(projection.modalities, has_truth=agreement is not None)
     records, sample_names, start = [], [], 0
     for block in projection.results.blocks():
         rows = slice(start, start + len(block))
@@ -131,6 +139,9 @@ def summarize_projection(
             counts.add(label, confidence, block["similarity"], batch=batches[key].ids[rows])
         if agreement is not None:
             agreement.add(rows, block["label"][:, agreement.index])
+        if projection.modalities:
+            outcome = () if agreement is None else agreement.outcome(rows, block["label"][:, agreement.index])
+            modalities.add(block, *outcome)
         if sets is not None:
             sets.add(members_of(projection, block))
         chosen = sampled[np.searchsorted(sampled, rows.start) : np.searchsorted(sampled, rows.stop)] - start
@@ -156,4 +167,8 @@ def summarize_projection(
         sample_batches={key: Batches(each.names, each.ids[sampled]) for key, each in batches.items()},
         sample_sets=None if projection.sets is None else members_of(projection, sample),
         sample_known=None if agreement is None else agreement.known_labels(sampled),
+        modalities=modalities.rows(),
+        sample_modalities=Batches(tuple(modalities.names), modalities.groups(sample))
+        if projection.modalities
+        else None,
     )

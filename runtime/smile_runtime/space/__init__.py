@@ -1,6 +1,7 @@
 """Space directories: opened, verified, and checked against their parity rows."""
 
 from smile_runtime.space.file_hashes import FileHashes
+from smile_runtime.space.modality_names import named_modality
 from smile_runtime.space.parity import (
     MAX_DIFFERENCE,
     ParityCheck,
@@ -31,6 +32,7 @@ __all__ = [
     "Space",
     "check_parity",
     "encoder_not_pulled_error",
+    "named_modality",
     "open_space",
     "open_verified",
     "parity_cosine",

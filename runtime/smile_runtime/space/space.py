@@ -33,6 +33,7 @@ from smile_runtime.mapping import (
     read_profiles,
 )
 from smile_runtime.space.file_hashes import FileHashes
+from smile_runtime.space.modality_names import named_modality
 from smile_runtime.space.parity import check_parity
 from smile_runtime.space.pinned_file import PinnedFile, require_pinned
 
@@ -252,7 +253,7 @@ class Space:
                 self.expected_values(record)
 
     def encoder(self, modality: str | None = None) -> Encoder:
-        """Return the encoder of a modality.
+        """Return the encoder of a modality, also by another word for its features (``prot`` for ``adt``).
 
         Raises
         ------
@@ -269,6 +270,7 @@ class Space:
                     f"the space {self.name} has several encoders: {known}; choose one", options={"modality": None}
                 )
             modality = pulled[0]
+        modality = named_modality(self.manifest, modality)
         if modality not in pulled and modality in self.manifest.encoders:
             raise encoder_not_pulled_error(modality, self.name, pulled)
         if modality not in pulled:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smile_runtime.features import kind_of_features, recognize_kind, select_kind
+from smile_runtime.features import kind_of_features, modality_of_word, recognize_kind, select_kind
 from smile_runtime.features.gene_aliases import load_gene_aliases
 
 GENES = [
@@ -200,3 +200,9 @@ def test_a_query_of_another_species_alone_is_left_to_the_match():
 
 def test_an_empty_matrix_has_nothing_to_select():
     np.testing.assert_array_equal(select_kind(frame([]), "genes").columns, [])
+
+
+def test_a_word_names_the_only_modality_of_its_kind() -> None:
+    kinds = {"rna": "genes", "adt": "antibodies", "h3k27ac": "peaks", "h3k27me3": "peaks", "hic": None}
+    words = ("Protein", "gex", "adt", "atac", "something")
+    assert [modality_of_word(word, kinds) for word in words] == ["adt", "rna", "adt", "atac", "something"]

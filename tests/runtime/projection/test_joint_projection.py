@@ -11,9 +11,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smile_runtime import QueryError, Space, SpaceError, UnknownModalityError, open_space, project, project_file
+from smile_runtime import (
+    QueryError,
+    Space,
+    SpaceError,
+    UnknownModalityError,
+    explain,
+    open_space,
+    project,
+    project_file,
+)
 from smile_runtime.mapping import pool_probabilities
-from smile_runtime.projection import ProjectionOptions, is_projected, joint_projection
+from smile_runtime.projection import ProjectionOptions, is_projected, joint_projection, source_text
 from smile_runtime.projection.joint_tables import rows_of_cells
 
 WEIGHTS = {"rna": 1.0, "adt": 0.5}
@@ -232,10 +241,45 @@ def test_a_space_without_weights_says_so(make_space, tables, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["query.h5mu"]
 
 
-def test_a_query_of_one_modality_needs_its_name(joint_space, tables, tmp_path):
-    for query in (tables["rna"], mudata.MuData({"rna": tables["rna"]})):
-        with pytest.raises(UnknownModalityError, match="several encoders: rna, adt; choose one"):
-            project(query, joint_space)
+def test_the_encoder_of_a_query_of_one_modality_is_chosen(joint_space, tables, tmp_path):
+    with pytest.raises(UnknownModalityError, match="several encoders: rna, adt; choose one"):
+        project(tables["rna"], joint_space)  # both encoders have the same genes
+    with pytest.raises(QueryError, match=r"only 'rna' is of a modality of the space pbmc; pass that table alone"):
+        project(mudata.MuData({"rna": tables["rna"]}), joint_space)
+    with pytest.raises(
+        UnknownModalityError, match=r"no table of the query is named like an encoder .* tables are x, y"
+    ):
+        project(mudata.MuData({"x": tables["rna"], "y": tables["adt"]}), joint_space)
+    expected = results(alone(tables["adt"], joint_space, "adt", coverage=0.9))
+    stated = tables["adt"].copy()
+    stated.var["feature_types"] = "Antibody Capture"
+    stated.write_h5ad(tmp_path / "adt.h5ad")
+    project(stated, joint_space, coverage=0.9)
+    assert_same(results(stated), expected)
+    assert stated.uns["smile"]["modality_chosen_because"] == "the features of the query are antibodies"
+    project_file(tmp_path / "adt.h5ad", joint_space, tmp_path / "out.h5ad", coverage=0.9)
+    assert_same(results(anndata.read_h5ad(tmp_path / "out.h5ad")), expected)
+    other = tables["rna"][:5].copy()
+    mudata.MuData({"prot": tables["adt"], "other": other}).write(tmp_path / "query.h5mu")
+    summary = project_file(tmp_path / "query.h5mu", joint_space, tmp_path / "out.h5mu", coverage=0.9)
+    assert_same(results(mudata.read_h5mu(tmp_path / "out.h5mu").mod["prot"]), expected)
+    assert source_text(summary.provenance) == (
+        "the adt encoder was chosen, because the table prot is the only one of a modality of the space; "
+        "cells are those of the table prot; not read: other (5 cells)"
+    )
+
+
+def test_other_words_for_the_features_name_a_modality(joint_space, tables):
+    joint, named = one_table(tables), one_table(tables)
+    project(joint, joint_space, modality="rna+adt")
+    project(named, joint_space, modality="Prot+gex")
+    assert_same(results(joint), results(named))
+    assert joint_space.encoder("protein").modality == "adt"
+    with pytest.raises(UnknownModalityError, match=r"adt[+]prot names the same encoder .* twice"):
+        project(joint, joint_space, modality="adt+prot")
+
+
+def test_named_modalities_that_are_missing_are_refused(joint_space, tables, tmp_path):
     with pytest.raises(QueryError, match="has no table 'adt'; it has: rna"):
         project(mudata.MuData({"rna": tables["rna"]}), joint_space, modality="rna+adt")
     with pytest.raises(UnknownModalityError, match="has no 'atac' encoder"):
@@ -246,7 +290,7 @@ def test_a_query_of_one_modality_needs_its_name(joint_space, tables, tmp_path):
 
 def test_what_cannot_be_joined_is_refused(joint_space, tables):
     joint = one_table(tables)
-    with pytest.raises(SpaceError, match="sets of labels are calibrated for one modality"):
+    with pytest.raises(SpaceError, match=r"sets of labels \(coverage\) are calibrated for one modality"):
         project(joint, joint_space, coverage=0.9)
     project(joint, joint_space)
     with pytest.raises(QueryError, match=r"already has .*obs\['smile_modalities'\]"):
@@ -255,3 +299,10 @@ def test_what_cannot_be_joined_is_refused(joint_space, tables):
         rows_of_cells(["a", "b"], ["a", "a"], "rna")
     with pytest.raises(QueryError, match="1 cells of rna, such as 'c', are not among those of the whole file"):
         rows_of_cells(["a", "b"], ["a", "c"], "rna")
+
+
+def test_labels_of_several_modalities_are_not_explained_at_once(joint_space, tables, tmp_path):
+    mudata.MuData(tables).write(tmp_path / "query.h5mu")
+    for query in (one_table(tables), tmp_path / "query.h5mu"):
+        with pytest.raises(UnknownModalityError, match=r"query and the space share rna and adt, .* choose one"):
+            explain(query, joint_space)

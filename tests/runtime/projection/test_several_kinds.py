@@ -81,7 +81,7 @@ def test_the_log_states_what_was_left_out(counts, space, caplog):
     caplog.set_level(logging.INFO)
     project(with_columns_of_another_kind(counts, "AB_{}".format, stated=True), space)
     project(with_columns_of_another_kind(counts, "AB_{}".format, stated=False), space)
-    logged = {record.levelname: record.message for record in caplog.records if "left out" in record.message}
+    logged = {record.levelname: record.message for record in caplog.records if "are left out" in record.message}
     left_out = f"20 of {counts.n_vars + 20:,} columns are left out: 20 antibodies, as "
     assert logged == {
         "INFO": f"{left_out}var['feature_types'] states",
@@ -101,7 +101,7 @@ def test_values_of_other_kinds_are_not_checked(counts, space):
 
 def test_a_query_of_antibodies_alone_is_refused(counts, space):
     joint = with_columns_of_another_kind(counts, "AB_{}".format, stated=True)
-    with pytest.raises(FeatureMatchError, match="none of the space's"):
+    with pytest.raises(FeatureMatchError, match="look like antibodies, not genes"):
         project(joint[:, joint.var["feature_types"] == "Antibody Capture"].copy(), space)
 
 

@@ -29,6 +29,7 @@ def joining(pbmc_copy: Path) -> Path:
 def multiome(tmp_path: Path) -> Path:
     """Twenty cells, of which ten have both measurements, five only the first, and five only the second."""
     cells = anndata.read_h5ad(DEMO)[:20].copy()
+    cells.obs["cell_type"] = ["B", "CD4 T"] * 10
     cells.var.columns = [f"gene_{name}" for name in cells.var.columns]
     with mudata.set_options(pull_on_update=False):
         query = mudata.MuData({"rna": cells[:15].copy(), "prot": cells[5:].copy()})
@@ -50,15 +51,39 @@ def test_each_cell_is_labeled_from_what_measured_it(joining: Path, multiome: Pat
     written = mudata.read_h5mu(output)
     assert dict(written.obs["smile_modalities"].value_counts()) == {"rna+adt": 10, "rna": 5, "adt": 5}
     assert written.obsm["X_smile"].shape == (20, 128)
-    assert "rna+adt" in report.read_text("utf-8")
+    groups = {row["modalities"]: (row["n_cells"], row["fraction"]) for row in summary["modalities"]}
+    assert groups == {"rna": (5, 0.25), "adt": (5, 0.25), "rna+adt": (10, 0.5)}
+    page = report.read_text("utf-8")
+    assert ">modalities</option>" in page
+    assert "of the adt encoder’s feature weight measured" in page
     before = sha256_file(output)
     again = project(multiome, joining, "-o", output, "--report", report, "--resume")
     assert "is complete; nothing to resume" in again.stderr
     assert sha256_file(output) == before
     named = project(multiome, joining, "-o", tmp_path / "rna.h5mu", "--modality", "rna")
     assert "15 cells" in named.stderr
-    both = project(multiome, joining, "-o", tmp_path / "both.h5mu", "--modality", "rna+adt")
+    assert "cells are those of the table rna; not read: prot (15 cells)" in named.stderr
+    both = project(
+        multiome,
+        joining,
+        "-o",
+        tmp_path / "both.h5mu",
+        "--modality",
+        "rna+prot",
+        "--truth",
+        "cell_type",
+        "--tables",
+        tmp_path,
+    )
     assert "rna: 246 of 2,000 features matched (41% of the encoder's feature weight)" in both.stderr
+    assert "labeled by adt alone: the median cell has" in both.stderr
+    header, *lines = [line.split("\t") for line in (tmp_path / "modalities.tsv").read_text("utf-8").splitlines()]
+    truth = mudata.read_h5mu(tmp_path / "both.h5mu")
+    found = truth.obs[truth.obs["smile_modalities"] == "adt"]
+    n_right = int((found["smile_label"].astype(str) == truth["prot"].obs["cell_type"][found.index].astype(str)).sum())
+    row = dict(zip(header, lines[1], strict=True))
+    assert (row["modalities"], row["n_known"], row["n_right"]) == ("adt", "5", str(n_right))
+    assert "LABELED FROM  CELLS" in both.stdout
     np.testing.assert_array_equal(mudata.read_h5mu(tmp_path / "both.h5mu").obsm["X_smile"], written.obsm["X_smile"])
 
 

@@ -10,6 +10,7 @@ from smile_runtime.explanation import MAX_CELLS, require_free_tables, table_text
 from smile_runtime.io import require_apart
 from smile_runtime.manifest import Device, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
+from smile_runtime.projection import source_text
 from smile_zoo.cli import options
 from smile_zoo.cli.arguments import require_query_first
 from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar
@@ -52,7 +53,7 @@ _N_SHOWN = 10
     help="Number of cells per label to explain, chosen at random if there are more.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of that choice.")
-@click.option("--modality", help="Encoder to use; needed only if the space has several.")
+@click.option("--modality", help="Encoder to use [default: the one that the features of QUERY suit].")
 @click.option(
     "--against",
     metavar="MODALITY",
@@ -184,8 +185,10 @@ def command(
 
 
 def _print_counts(found: Explanation) -> None:
-    """Print on stderr how many cells were explained, and why not all."""
+    """Print on stderr how many cells were explained, why not all, and what was chosen of several modalities."""
     facts = found.provenance
+    if source := source_text(facts):
+        print_line(source, err=True)
     n, n_unknown, n_explained = (facts[name] for name in ("n_cells", "n_unknown", "n_explained"))
     left_out = n - n_unknown - n_explained
     sampled = (

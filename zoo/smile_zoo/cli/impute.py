@@ -8,6 +8,7 @@ import click
 from smile_runtime import ImputationSummary, impute_file
 from smile_runtime.io import require_apart, require_free
 from smile_runtime.manifest import Device, Precision
+from smile_runtime.projection import source_text
 from smile_zoo.cli import options
 from smile_zoo.cli.arguments import require_query_first
 from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar
@@ -72,6 +73,8 @@ def command(
         f"{summary.n_unknown:,} unknown cells; {len(rows):,} of {len(summary.record.features):,} features",
         err=True,
     )
+    if source := source_text(summary.provenance):
+        print_line(source, err=True)
     print_line(f"wrote {output}", err=True)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from smile_runtime import Space
-from smile_runtime.results import ClusterLabel, LabelAgreement
+from smile_runtime.projection import source_text
+from smile_runtime.results import ClusterLabel, LabelAgreement, ModalityCount
 from smile_zoo.cli.console import print_json, print_line, print_table
 from smile_zoo.cli.samples import Outcome, Projected
 from smile_zoo.cli.table_files import write_tables
@@ -75,10 +76,23 @@ def print_tables(tables: Mapping[str, ProjectionTables]) -> None:
     else:
         print_table(["QUERY", *header], [[name, *asdict(row).values()] for name, row in named])
     for name, each in tables.items():
+        if each.modalities:
+            print_modalities(each.modalities, name)
         if each.clusters is not None:
             print_clusters(each.clusters, name)
         if each.agreement is not None:
             print_agreement(each.agreement, name)
+
+
+def print_modalities(modalities: Sequence[ModalityCount], name: str = "") -> None:
+    """Print on stdout how many cells of one query were labeled from which modalities, and how many were right."""
+    has_truth = any(row.n_known is not None for row in modalities)
+    header = ["CELLS", "SHARE", "UNKNOWN", *(["KNOWN", "RIGHT", "ACCURACY"] if has_truth else [])]
+    print_line("")
+    print_table(
+        [f"{name and f'{name}: '}LABELED FROM", *header],
+        [list(asdict(row).values())[: 1 + len(header)] for row in modalities],
+    )
 
 
 def print_clusters(clusters: Sequence[ClusterLabel], name: str = "") -> None:
@@ -119,27 +133,22 @@ def print_agreement(agreement: LabelAgreement, name: str = "") -> None:
 
 def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str = "") -> None:
     """Print a summary of a projection on stderr."""
-    n_matched = provenance["n_features_matched"]
     if tables.fraction_unknown is not None:
         unknown = f"{tables.fraction_unknown:.1%} unknown; "
     else:
         unknown = "no cell can become unknown, because the space was not evaluated; " if tables.labels else ""
-    feature_weight = "least matched feature weight" if "modalities" in provenance else "encoder's feature weight"
+    features = f"labeled from {provenance['modality']}" if "modalities" in provenance else _features_text(provenance)
     print_line(
         f"{name and f'{name}: '}{tables.n_cells:,} cells ({provenance['values']}) into {provenance['space']}: {unknown}"
-        f"{n_matched:,} of {n_matched + len(provenance['features_missing']):,} features matched "
-        f"({provenance['weight_matched']:.0%} of the {feature_weight}), {provenance['provider']}",
+        f"{features}, {provenance['provider']}",
         err=True,
     )
+    if source := source_text(provenance):
+        print_line(source, err=True)
     for modality, own in provenance.get("modalities", {}).items():
-        n_own = own["n_features_matched"]
-        print_line(
-            f"{modality}: {n_own:,} of {n_own + len(own['features_missing']):,} features matched "
-            f"({own['weight_matched']:.0%} of the encoder's feature weight)",
-            err=True,
-        )
-    if expected := expectation(tables, provenance):
-        print_line(expected, err=True)
+        print_line(f"{modality}: {_features_text(own)}", err=True)
+    for line in expectation(tables, provenance).splitlines():
+        print_line(line, err=True)
     if tables.sets is not None and tables.sets.n_cells:
         print_line(
             f"sets at a coverage of {tables.sets.coverage:g}: {tables.sets.mean_size:.2f} labels on average, and "
@@ -159,6 +168,14 @@ def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str
         mixing = "mixing undefined" if table.mixing is None else f"mixing {table.mixing:.2f} (0 apart, 1 mixed)"
         n = len(table.batches)
         print_line(f"{n} {'batch' if n == 1 else 'batches'} by {column}: {mixing}", err=True)
+
+
+def _features_text(provenance: Mapping[str, Any]) -> str:
+    n_matched = provenance["n_features_matched"]
+    return (
+        f"{n_matched:,} of {n_matched + len(provenance['features_missing']):,} features matched "
+        f"({provenance['weight_matched']:.0%} of the encoder's feature weight)"
+    )
 
 
 def _samples_json(outcomes: Sequence[Outcome], results: Sequence[SampleResult]) -> list[dict[str, Any]]:

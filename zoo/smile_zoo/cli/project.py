@@ -62,7 +62,8 @@ _COMPARED = (
 )
 @click.option(
     "--modality",
-    help="Encoder to use, or several, as in rna+adt, that label each cell together [default: all that QUERY has].",
+    help="Encoder to use, or several, as in rna+adt, that label each cell together [default: all that the features of "
+    "QUERY are for].",
 )
 @options.query
 @click.option(

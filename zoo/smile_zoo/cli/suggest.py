@@ -112,12 +112,15 @@ def _to_json(suggestion: Suggestion, command: click.Command) -> dict[str, Any]:
     spaces = [
         {**{name: getattr(fit, name) for name in names}, "against": _reasons(fit, command)} for fit in suggestion.fits
     ]
-    return {**about, "spaces": spaces}
+    tables = {modality: {"table": table, "n_cells": n} for modality, (table, n) in suggestion.tables.items()}
+    return {**about, **({"tables": tables} if tables else {}), "spaces": spaces}
 
 
 def _print_table(suggestion: Suggestion, command: click.Command) -> None:
     origin = ", ".join([suggestion.organism or "organism not recognized", *suggestion.tissues])
     print_line(f"{suggestion.n_cells:,} cells ({origin}), of which {suggestion.n_sampled:,} were compared", err=True)
+    for modality, (table, n_cells) in suggestion.tables.items():
+        print_line(f"encoders of {modality} were compared with the table {table} ({n_cells:,} cells)", err=True)
     header, *lines = table_lines(_HEADER, [_row(fit) for fit in suggestion.fits])
     spaces = _spaces_by_reason(suggestion.fits, command)
     print_line(header)

@@ -48,6 +48,7 @@ def _rows(tables: ProjectionTables) -> Iterator[tuple[str, Row]]:
     """Yield the rows of all tables of a query, each with the name of its table."""
     for column, labels in tables.labels.items():
         yield from (("labels", {"column": column, **asdict(label)}) for label in labels)
+    yield from (("modalities", asdict(count)) for count in tables.modalities)
     for cluster in tables.clusters or ():
         row = asdict(cluster)
         for place, (label, probability) in enumerate(row.pop("nearest"), start=1):

@@ -158,8 +158,11 @@ def _section(sample: SampleResult, space: Space) -> dict[str, Any]:
         "tables": tables,
         "labels": _batch_labels(tables),
         "transferred": [] if tables.agreement is None else transferred_labels(tables.agreement),
-        "features": feature_rows(sample.provenance),
-        "expectation": expectation(tables, sample.provenance),
+        "features": {
+            modality: feature_rows(own)
+            for modality, own in sample.provenance.get("modalities", {"": sample.provenance}).items()
+        },
+        "expectation": expectation(tables, sample.provenance).splitlines(),
         "provenance": provenance_rows(sample.provenance),
         "explanation": found,
         "drivers": None if found is None else make_driver_data(found),

@@ -9,7 +9,7 @@ import numpy as np
 from smile_runtime import ProjectionSummary
 from smile_runtime.mapping import UNKNOWN, batch_mixing
 from smile_runtime.projection import expectation_text
-from smile_runtime.results import BatchCount, ClusterLabel, LabelAgreement, LabelCount, SetSizes
+from smile_runtime.results import BatchCount, ClusterLabel, LabelAgreement, LabelCount, ModalityCount, SetSizes
 
 _MOST = 0.5  # of the cells
 _OPTIONAL_FACTS = (
@@ -18,8 +18,13 @@ _OPTIONAL_FACTS = (
     "median_detected",
     "expected_accuracy",
     "accuracy_left_out_batches",
+    "joint_accuracy",
+    "joint_accuracy_left_out_batches",
+    "modality_chosen_because",
+    "table",
+    "tables_not_read",
 )
-_ON_REQUEST = ("sets", "clusters", "agreement")
+_OPTIONAL = ("sets", "clusters", "agreement", "modalities")
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class ProjectionTables:
         Labels of the clusters; None unless these were named.
     agreement
         Agreement with known labels; None unless these were named.
+    modalities
+        Counts by the modalities that labels come from; empty unless several label cells together.
     """
 
     n_cells: int
@@ -60,6 +67,7 @@ class ProjectionTables:
     sets: SetSizes | None = None
     clusters: Sequence[ClusterLabel] | None = None
     agreement: LabelAgreement | None = None
+    modalities: Sequence[ModalityCount] = ()
 
 
 def tabulate_projection(summary: ProjectionSummary) -> ProjectionTables:
@@ -79,6 +87,7 @@ def tabulate_projection(summary: ProjectionSummary) -> ProjectionTables:
         sets=summary.sets,
         clusters=summary.clusters,
         agreement=summary.agreement,
+        modalities=summary.modalities,
     )
 
 
@@ -90,7 +99,7 @@ def transferred_labels(agreement: LabelAgreement) -> list[str]:
 
 
 def expectation(tables: ProjectionTables, provenance: Mapping[str, Any]) -> str:
-    """Return one line on the accuracy to expect, or that most cells are of no known type; empty if nothing is known."""
+    """Return what accuracy to expect, one line for each modality, or that most cells are unknown; empty if none is."""
     if tables.fraction_unknown is not None and tables.fraction_unknown > _MOST:
         space = provenance["space"]
         return f"most cells resemble nothing in the reference; smile-zoo show {space} states which cells {space} is for"
@@ -110,7 +119,7 @@ def tables_json(tables: ProjectionTables, provenance: Mapping[str, Any]) -> dict
         "weight_matched": provenance["weight_matched"],
         **{name: provenance[name] for name in _OPTIONAL_FACTS if name in provenance},
         "features": {name: _plain(value) for name, value in provenance["features"].items()},
-        **{name: value for name, value in asdict(tables).items() if value is not None or name not in _ON_REQUEST},
+        **{name: value for name, value in asdict(tables).items() if value or name not in _OPTIONAL},
     }
 
 

@@ -115,7 +115,7 @@ class ReportCells:
 def sampled_cells(summary: ProjectionSummary, explanation: SampleExplanation | None = None) -> ReportCells:
     """Return the sampled cells of a projection, with the features that carry their labels if these were explained."""
     sample, columns = summary.sample, list(enumerate(summary.columns))
-    members = summary.sample_sets
+    members, modalities = summary.sample_sets, summary.sample_modalities
     return ReportCells(
         n_cells=summary.n_cells,
         names=summary.sample_names.astype(str),
@@ -123,7 +123,10 @@ def sampled_cells(summary: ProjectionSummary, explanation: SampleExplanation | N
         label={column.name: Categories(column.labels, sample["label"][:, index]) for index, column in columns},
         confidence={column.name: sample["confidence"][:, index] for index, column in columns},
         similarity=sample["similarity"] if summary.has_similarity else None,
-        batch={key: Categories(each.names, each.ids, "no batch") for key, each in summary.sample_batches.items()},
+        batch={
+            **{key: Categories(each.names, each.ids, "no batch") for key, each in summary.sample_batches.items()},
+            **({} if modalities is None else {"modalities": Categories(modalities.names, modalities.ids)}),
+        },
         sets=None if members is None else _sets(members, summary.columns[0].labels),
         set_size=None if members is None else _set_sizes(members),
         known=None if summary.sample_known is None else _known(summary.sample_known, _known_column(summary)),
@@ -143,7 +146,11 @@ def pool_cells(samples: Mapping[str, ReportCells]) -> ReportCells:
         confidence={name: np.concatenate([each.confidence[name] for each in cells]) for name in first.confidence},
         similarity=None if first.similarity is None else np.concatenate([_similarity(each) for each in cells]),
         batch={
-            **{key: _join([each.batch[key] for each in cells]) for key in first.batch},
+            **{
+                key: _join([each.batch[key] for each in cells])
+                for key in first.batch
+                if all(key in each.batch for each in cells)  # not all queries may have several modalities
+            },
             "query": Categories(tuple(samples), np.repeat(np.arange(len(cells)), sizes)),
         },
         sets=_join_if_any([each.sets for each in cells]),

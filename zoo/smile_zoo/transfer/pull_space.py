@@ -161,6 +161,7 @@ def _local_space(space: LocalSpace) -> PulledSpace:
 def _verified(space: PulledSpace, selection: FileSelection) -> PulledSpace:
     """Verify the selected files of a directory, which may hold only some of a space's encoders."""
     here = pulled_modalities(space.path, space.manifest)
+    selection = selection.named(space.manifest)
     selection = replace(selection, modalities=selection.modalities or here or None)
     files = selection.of(space.manifest)
     if here and (absent := [name for name in selection.modalities or () if name not in here]):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from smile_runtime.errors import IntegrityError, UnknownModalityError
 from smile_runtime.manifest import CARD_NAME, FileRecord, Manifest
-from smile_runtime.space import FileHashes, require_pinned
+from smile_runtime.space import FileHashes, named_modality, require_pinned
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,15 @@ class FileSelection:
         UnknownModalityError
             If the space has no encoder of a selected modality.
         """
-        if unknown := [name for name in self.modalities or () if name not in manifest.encoders]:
+        names = self.named(manifest).modalities
+        if unknown := [name for name in names or () if name not in manifest.encoders]:
             raise UnknownModalityError(
                 f"the space {manifest.name} has no {unknown[0]!r} encoder; it has: {', '.join(manifest.encoders)}"
             )
-        return manifest.select(self.modalities, with_training=self.with_training)
+        return manifest.select(names, with_training=self.with_training)
+
+    def named(self, manifest: Manifest) -> "FileSelection":
+        """Return the selection with the names of the modalities in the manifest, in place of other words for them."""
+        if self.modalities is None:
+            return self
+        return replace(self, modalities=[named_modality(manifest, name) for name in self.modalities])
