@@ -256,6 +256,5 @@ def test_mouse_cells_are_rejected_by_species(data_folder, space):
 
 def test_genomic_bins_are_rejected_by_a_space_of_genes(data_folder, space):
     query = anndata.read_h5ad(data_folder / "pairedtag_h3k27ac.h5ad", backed="r")
-    example = repr(space.encoder().features.ids[0])
-    with pytest.raises(FeatureMatchError, match=f"ids look like 'chr18_69424813_69624806', .* like {example}"):
+    with pytest.raises(FeatureMatchError, match=r"look like peaks, not genes \('chr18_69424813_69624806', "):
         match_features(query.var, space.encoder().features, space.encoder().record, organism=HUMAN)

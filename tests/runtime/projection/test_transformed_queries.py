@@ -73,7 +73,7 @@ def test_an_interrupted_projection_resumes_with_its_logarithm(counts, space, exp
     query.write_h5ad(tmp_path / "query.h5ad")
     monkeypatch.setattr("smile_runtime.results.resumable_results.SAVE_INTERVAL_SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(file_projection, "finish_projection", interrupt)
+        patch.setattr(file_projection, "write_output", interrupt)
         with pytest.raises(KeyboardInterrupt):
             project_file(tmp_path / "query.h5ad", space, tmp_path / "out.h5ad")
     project_file(tmp_path / "query.h5ad", space, tmp_path / "out.h5ad", resume=True)

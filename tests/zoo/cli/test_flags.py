@@ -37,7 +37,7 @@ PYTHON_ONLY = {"copy"}
 """Arguments of functions that no command calls."""
 FUNCTIONS = {
     "bundle": [pack],
-    "explain": [smile_runtime.explain, smile_zoo.load, write_tables],
+    "explain": [smile_runtime.explain, smile_runtime.screen_pairs, smile_zoo.load, write_tables],
     "impute": [smile_runtime.impute_file, smile_zoo.load],
     "project": [smile_runtime.project_file, smile_zoo.load],
     "publish": [smile_zoo.publish],
