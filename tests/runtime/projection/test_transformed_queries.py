@@ -82,7 +82,7 @@ def test_an_interrupted_projection_resumes_with_its_logarithm(counts, space, exp
     assert written.uns["smile"]["values_undone"] == "log2(1 + x)"
 
 
-def interrupt(*_arguments: object) -> None:
+def interrupt(*_arguments: object, **_options: object) -> None:
     raise KeyboardInterrupt
 
 
