@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from smile_runtime.io import threads
 from smile_runtime.io.threads import default_threads, map_in_order, single_threaded_blas
-from smile_runtime.projection import anndata_projection as projection_module
+from smile_runtime.projection import single_projection as projection_module
 from smile_runtime.projection import streaming
 from smile_runtime.projection.anndata_projection import project
 

@@ -223,7 +223,7 @@ def test_search_of_the_hub(hub, machine, catalogue) -> None:
     assert len(table) == 2
     nothing = machine.run("search", "liver", "--hub")
     assert (nothing.returncode, len(nothing.stdout.splitlines())) == (0, 1)
-    assert f"no repo at {hub.endpoint} with library_name: smile-zoo has 'liver' in its name\n" in nothing.stderr
+    assert f"no repo at {hub.endpoint} with library_name: smile-zoo has 'liver' in its name or tags\n" in nothing.stderr
 
 
 def test_search_of_an_unreachable_hub(machine, unreachable: str) -> None:

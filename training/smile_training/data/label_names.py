@@ -74,7 +74,7 @@ def _require_members(groups: Mapping[str, Mapping[str, Sequence[str]]], by_file:
     Labels of finer columns and groups of others have terms of the ontology, too, by which groups are listed.
     """
     columns = [labels for columns in by_file for labels in columns]
-    primary = {label for columns in by_file for label in columns[0].column.labels}
+    primary = {label for file in by_file for labels in file[:1] for label in labels.column.labels}
     derived = {group for members in groups.values() for group in members}
     for name, members in groups.items():
         listed = [label for labels in members.values() for label in labels if label not in derived]
