@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
+_MIN_PAIRS = 2
+"""Fewest cells to screen: groups of features are chosen on one half of them and measured on the other."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PairScreening:
@@ -84,7 +87,7 @@ def screen_pairs(
 ) -> PairScreening:
     """Screen the features of two modalities by the distance between their embeddings of the same cells.
 
-    Cells are matched by name. Those that are unknown by the first modality are left out.
+    Cells are matched by name. Those that are unknown by the first modality, or all zero in one, are left out.
 
     Parameters
     ----------
@@ -117,7 +120,7 @@ def screen_pairs(
     Raises
     ------
     QueryError
-        If both modalities are the same, or no labeled cell is in both.
+        If both modalities are the same, or fewer than two labeled cells are in both.
     SmileError
         As `explain`.
     """
@@ -134,11 +137,12 @@ def screen_pairs(
     )
     for encoder in encoders.values():
         require_removable(space, encoder)
-    pairs = read_pairs({modality: query, against: against_query or query}, space, column, unknown_rate)
+    pairs = read_pairs({modality: query, against: against_query or query}, space, column, unknown_rate).with_values()
     screened = pairs.select(sample_cells(pairs.labels, max_cells, seed))
-    if not len(screened):
+    if len(screened) < _MIN_PAIRS:
         raise QueryError(
-            f"all {len(pairs):,} cells that are in both modalities are unknown in {modality}; none is left"
+            f"of {len(pairs):,} cells with values in both modalities, {len(screened):,} have a label by {modality}; at "
+            f"least {_MIN_PAIRS} are needed; provide more cells that both measured"
         )
     embedding = {each: embed_pairs(encoder, screened) for each, encoder in encoders.items()}
     half, names = choose_half(screened.labels, seed), space.reference.label_columns[column].labels

@@ -53,6 +53,11 @@ class PairedCells:
             labels=self.labels[cells],
         )
 
+    def with_values(self) -> "PairedCells":
+        """Return the cells that have a value in both modalities; those that are all zero in one were not measured."""
+        totals = np.stack([values.total for values in self.inputs.values()])  # (2, n)
+        return self.select(np.flatnonzero((totals != 0).all(axis=0)))
+
     def values(self, modality: str, cells: slice) -> CellValues:
         """Return the arguments of `Encoder.encode` for a range of cells in one modality."""
         found = self.inputs[modality]

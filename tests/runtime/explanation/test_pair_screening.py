@@ -162,3 +162,23 @@ def test_errors(rna, nuclei, pair_space, tmp_path, screening):
     write_screening(screening, tmp_path / "screen.tsv")
     first = (tmp_path / "screen.tsv").read_text("utf-8").splitlines()[0]
     assert first.split("\t") == ["label", "modality", "feature", "change", "rank", "fraction", "distance", "n_cells"]
+
+
+def test_one_pair_is_too_few(rna, nuclei, pair_space):
+    with pytest.raises(QueryError, match=r"of 1 cells with values in both .* at least 2 are needed"):
+        screen_pairs(
+            rna[rna.obs_names == nuclei.obs_names[0]].copy(),
+            pair_space,
+            modality="rna",
+            against="nuclei",
+            against_query=nuclei,
+            unknown_rate=0,
+        )
+
+
+def test_cells_that_are_zero_in_one_modality_are_left_out(rna, nuclei, pair_space):
+    empty = nuclei[:20].copy()
+    empty.X = empty.X.toarray()
+    empty.X[:5] = 0
+    found = screen_pairs(rna, pair_space, modality="rna", against="nuclei", against_query=empty, unknown_rate=0)
+    assert found.provenance["n_pairs"] == len(set(rna.obs_names) & set(empty.obs_names[5:]))
