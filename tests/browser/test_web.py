@@ -20,6 +20,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
+from smile_runtime.projection import expectation_text
 from smile_zoo.transfer import pull
 from smile_zoo.web import PageServer, Site, make_site, write_single_file
 
@@ -181,7 +182,7 @@ def test_labels_are_those_of_the_command(labeled: Chrome, projected: anndata.Ann
     stored = projected.uns["smile"]
     assert stored["manifest_sha256"] in find(labeled, "provenance").text
     assert f"{stored['n_features_matched']:,} of" in find(labeled, "figures").text
-    assert f"expect an accuracy of about {stored['expected_accuracy']:.2f}" in find(labeled, "notes").text
+    assert expectation_text(stored) in find(labeled, "notes").text.replace("The median", "the median")
 
 
 def test_results_join_the_query_in_python(

@@ -1,21 +1,36 @@
 /** Accuracy to expect of a query, from the stress records of the space. */
 import { interpolate } from "../mapping/interpolation";
-import type { EncoderRecord } from "../space/manifest";
+import type { EncoderRecord, MetricRecord } from "../space/manifest";
 import { grouped, percent } from "../text";
 
 /** Return one line on the accuracy to expect; empty without evidence. */
 export function describeExpectedAccuracy(
   record: EncoderRecord,
+  leftOutBatches: number | null,
   detected: number,
   matched: number,
   measured: number,
 ): string {
   const accuracy = expectedAccuracy(record, detected, matched, measured);
   if (accuracy === null) return "";
-  return (
+  const line =
     `the median cell has ${grouped(detected)} of the encoder's features detected, and the query measures ` +
-    `${percent(measured)} of its feature weight: expect an accuracy of about ${accuracy.toFixed(2)} on cells of known types`
+    `${percent(measured)} of its feature weight: expect an accuracy of about ${accuracy.toFixed(2)} on cells of known ` +
+    "types from the studies of the space";
+  return leftOutBatches === null
+    ? `${line}; how much lower it is in other studies was not measured`
+    : `${line}; on whole batches left out of training it was ${leftOutBatches.toFixed(2)}`;
+}
+
+/** Return the accuracy on whole batches left out of training, as measured; null if none were. */
+export function accuracyLeftOutBatches(metrics: MetricRecord[], modality: string): number | null {
+  const found = metrics.find(
+    (each) =>
+      each.name === "label transfer accuracy of left-out batches" &&
+      each.method === "smile" &&
+      each.modality === modality,
   );
+  return found?.mean ?? null;
 }
 
 /** Return the accuracy of left-out cells that resemble a query in depth and in features; null if not measured. */

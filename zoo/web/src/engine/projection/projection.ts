@@ -3,10 +3,11 @@ import type { Rows } from "../arrays/rows";
 import { sliceRows } from "../arrays/rows";
 import { type ColumnResult, EngineError, type Progress, type Projection } from "../engine";
 import { Reinterpretation } from "../query/value-interpretation";
+import type { MetricRecord } from "../space/manifest";
 import type { Space } from "../space/space";
 import { grouped } from "../text";
 import { type EncoderQuery, poorestMatch } from "./encoder-query";
-import { describeExpectedAccuracy } from "./expected-accuracy";
+import { accuracyLeftOutBatches, describeExpectedAccuracy } from "./expected-accuracy";
 import { type Projected, Projector } from "./projector";
 
 const BATCH_ROWS = 256; // between two reports of progress, and two looks at whether to stop
@@ -78,6 +79,7 @@ class CollectedResults {
   readonly #map: Float32Array;
   readonly #embedding: Float32Array;
   readonly #detected: Int32Array;
+  readonly #metrics: MetricRecord[];
   #nEmpty = 0;
 
   constructor(space: Space, nLatent: number, total: number) {
@@ -91,6 +93,7 @@ class CollectedResults {
     this.#map = new Float32Array(2 * total);
     this.#embedding = new Float32Array(nLatent * total);
     this.#detected = new Int32Array(total);
+    this.#metrics = space.manifest.metrics;
   }
 
   /** Add the results of the next `n` cells. */
@@ -125,7 +128,13 @@ class CollectedResults {
       similarity: this.#similarity,
       map: this.#map,
       embedding: this.#embedding,
-      expectedAccuracy: describeExpectedAccuracy(query.record, this.#medianDetected(), nMatched / nFeatures, weight),
+      expectedAccuracy: describeExpectedAccuracy(
+        query.record,
+        accuracyLeftOutBatches(this.#metrics, query.modality),
+        this.#medianDetected(),
+        nMatched / nFeatures,
+        weight,
+      ),
       notes: [...empty, ...interpretation.remarks],
     };
   }

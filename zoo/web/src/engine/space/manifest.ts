@@ -98,7 +98,7 @@ export interface ReferenceRecord {
   n_neighbors: number;
 }
 
-interface MetricRecord {
+export interface MetricRecord {
   name: string;
   modality: string;
   method: string;
