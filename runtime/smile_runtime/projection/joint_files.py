@@ -14,6 +14,7 @@ from smile_runtime.projection.joint_projection import (
     join_records,
     joint_fields,
     joint_modalities,
+    naming_modality,
     options_of_part,
     require_joint_options,
 )
@@ -121,7 +122,8 @@ def project_stored_jointly(
             part = project_stored(
                 query, space, options_of_part(options, modality), own, lambda n, _total: progress(n, n_total)
             )
-            parts[modality] = stack.enter_context(part)
+            with naming_modality(modality):
+                parts[modality] = stack.enter_context(part)
         joiner = Joiner.of(space, parts, rows, options.unknown_rate)
         first = next(iter(parts.values())).results.interpretation
         results = stack.enter_context(

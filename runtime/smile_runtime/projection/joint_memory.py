@@ -13,6 +13,7 @@ from smile_runtime.projection.joint_projection import (
     join_records,
     joint_fields,
     joint_modalities,
+    naming_modality,
     options_of_part,
     require_joint_options,
 )
@@ -74,10 +75,12 @@ def project_jointly(
         for name, query in queries.items()
     ]
     n_total = sum(query.n_obs for query in queries.values())
-    parts = {
-        name: project_anndata(query, space, options_of_part(options, name), lambda n, _total: progress(n, n_total))
-        for name, query in queries.items()
-    }
+    parts = {}
+    for name, query in queries.items():
+        with naming_modality(name):
+            parts[name] = project_anndata(
+                query, space, options_of_part(options, name), lambda n, _total: progress(n, n_total)
+            )
     results = MemoryResults(next(iter(parts.values())).results.interpretation)
     join_records(Joiner.of(space, parts, rows, options.unknown_rate), adata.n_obs, results)
     return finish_joint(space, parts, results, options, groups)

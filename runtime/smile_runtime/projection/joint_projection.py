@@ -4,7 +4,8 @@ Each encoder projects its own table or columns as if they were alone. A cell tha
 result; the results of the others are joined (`JointMapper`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.errors import SpaceError, UnknownModalityError
+from smile_runtime.errors import SmileError, SpaceError, UnknownModalityError
 from smile_runtime.manifest import JOINT_SEPARATOR, JointRecord
 from smile_runtime.mapping import JointMapper, Records, joint_record_dtype
 from smile_runtime.projection.expected_accuracy import joint_accuracies
@@ -84,6 +85,17 @@ def options_of_part(options: ProjectionOptions, modality: str) -> ProjectionOpti
     """Return the options with which the encoder of one modality projects its part of the cells."""
     needed = options.needs_probabilities
     return replace(options, modality=modality, probabilities=needed, clusters=None, overwrite=True)
+
+
+@contextmanager
+def naming_modality(modality: str) -> Iterator[None]:
+    """Name the modality in errors about its part of the cells, and that it can be left out."""
+    try:
+        yield
+    except SmileError as error:
+        error.message = f"{modality}: {error.message}; or label the cells by another modality alone"
+        error.options.setdefault("modality", None)
+        raise
 
 
 def joint_fields(space: Space, options: ProjectionOptions) -> list[tuple[str, str]]:

@@ -279,6 +279,18 @@ def test_other_words_for_the_features_name_a_modality(joint_space, tables):
         project(joint, joint_space, modality="adt+prot")
 
 
+def test_errors_name_the_modality_whose_table_is_wrong(joint_space, tables, tmp_path):
+    zero = tables["adt"].copy()
+    zero.X = zero.X * 0
+    query = mudata.MuData({"rna": tables["rna"], "prot": zero})
+    with pytest.raises(QueryError, match=r"adt: all values .* or label the cells by another modality alone"):
+        project(query, joint_space)
+    query.write(tmp_path / "zero.h5mu")
+    with pytest.raises(QueryError, match=r"adt: all values .* or label the cells by another modality alone"):
+        project_file(tmp_path / "zero.h5mu", joint_space, tmp_path / "out.h5mu")
+    assert [path.name for path in tmp_path.iterdir()] == ["zero.h5mu"]
+
+
 def test_named_modalities_that_are_missing_are_refused(joint_space, tables, tmp_path):
     with pytest.raises(QueryError, match="has no table 'adt'; it has: rna"):
         project(mudata.MuData({"rna": tables["rna"]}), joint_space, modality="rna+adt")
