@@ -14,7 +14,7 @@ from smile_runtime.projection.projector import Projector
 from smile_runtime.projection.single_projection import project_anndata
 from smile_runtime.projection.space_fit import SpaceFit
 from smile_runtime.projection.stored_projection import open_encoder_query, project_stored
-from smile_runtime.projection.streaming import Progress, project_rows, read_chunks, rows_per_read
+from smile_runtime.projection.streaming import Progress, project_rows, rows_per_read
 from smile_runtime.projection.suggestion import N_SAMPLED_CELLS, Suggestion, suggest_spaces
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
     "project_file",
     "project_rows",
     "project_stored",
-    "read_chunks",
     "read_encoder_input",
     "read_prepared_input",
     "reference_mapper",
