@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.manifest import JointRecord, LabelColumn
-from smile_runtime.mapping.confidence import calibrate_confidence
+from smile_runtime.mapping.confidence import calibrate_confidence, inherit_confidence
 from smile_runtime.mapping.distance_by_label import label_distances
 from smile_runtime.mapping.label_probability import divide_rest, label_probabilities
 from smile_runtime.mapping.pooling import pool_labels, pool_probabilities
 from smile_runtime.mapping.records import Records
 from smile_runtime.mapping.reference import Reference
-from smile_runtime.mapping.reference_mapper import inherit_confidence
 from smile_runtime.mapping.unknown_cells import mark_unknown
 
 _MIN_NORM = 1e-12
