@@ -8,9 +8,17 @@ from figures import ROOT, about, committed
 from smile_runtime.cards.card import CITATION_TEXT, LIMITS_TEXT, render_card
 from smile_runtime.cards.markdown import escaped
 from smile_runtime.cards.sections import MEASURED, source_list
-from smile_runtime.cards.tables import OWN_METHOD, is_label_choice, markdown_table, metric_table, with_spread
+from smile_runtime.cards.tables import is_label_choice, markdown_table, metric_table, with_spread
 from smile_runtime.io.atomic_files import sha256_file
-from smile_runtime.manifest import CARD_NAME, MANIFEST_NAME, Manifest, MetricRecord, SourceRecord, read_manifest
+from smile_runtime.manifest import (
+    CARD_NAME,
+    MANIFEST_NAME,
+    OWN_METHOD,
+    Manifest,
+    MetricRecord,
+    SourceRecord,
+    read_manifest,
+)
 from smile_training.recipe.records import Recipe
 from smile_zoo.catalogue import PACKAGED_CATALOGUE as CATALOGUE
 from smile_zoo.catalogue import CatalogueEntry, encode_catalogue, entry_from_manifest, parse_catalogue

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 
 from smile_runtime.features import common_name
-from smile_runtime.manifest import Manifest, MetricRecord
+from smile_runtime.manifest import OWN_METHOD, Manifest, MetricRecord
 from smile_zoo.errors import CatalogueError
 from smile_zoo.hub import updated_catalogue
 
@@ -90,7 +90,7 @@ def entry_from_manifest(
         n_cells=manifest.reference.n_cells,
         size=sum(record.size for record in manifest.select().values()),
         license=manifest.license,
-        metrics=[metric for metric in manifest.metrics if metric.method == "smile"],
+        metrics=[metric for metric in manifest.metrics if metric.method == OWN_METHOD],
     )
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from smile_runtime.cards.markdown import escaped
-from smile_runtime.cards.tables import OWN_METHOD
-from smile_runtime.manifest import MetricRecord
+from smile_runtime.manifest import OWN_METHOD, MetricRecord
 
 _HIGHER_IS_BETTER = ("label transfer", "correlation of imputed values")
 _LOWER_IS_BETTER = "FOSCTTM"

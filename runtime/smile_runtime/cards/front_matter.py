@@ -8,9 +8,9 @@ from typing import Any
 from smile_runtime.cards.extensions import split_sources
 from smile_runtime.cards.licenses import LICENSES
 from smile_runtime.cards.markdown import one_line, slug
-from smile_runtime.cards.tables import OWN_METHOD, is_label_choice
+from smile_runtime.cards.tables import is_label_choice
 from smile_runtime.errors import SpaceError
-from smile_runtime.manifest import Manifest, MetricRecord
+from smile_runtime.manifest import OWN_METHOD, Manifest, MetricRecord
 
 LIBRARY = "smile-zoo"
 MAX_FRONT_CHARACTERS = 200_000

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 
 from smile_runtime.cards.markdown import escaped
-from smile_runtime.manifest import MetricRecord
-
-OWN_METHOD = "smile"
-"""Method of a space's own metrics; all other methods are baselines."""
+from smile_runtime.manifest import OWN_METHOD, MetricRecord
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

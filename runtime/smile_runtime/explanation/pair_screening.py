@@ -97,9 +97,9 @@ def screen_pairs(
     space
         Open space with encoders of both modalities.
     modality
-        Modality that cells are labeled by.
+        Modality that cells are labeled by, or another word for its features, as in `project`.
     against
-        The other modality.
+        The other modality, likewise.
     against_query
         Query with the same cells in the other modality; None if ``query`` holds both.
     unknown_rate
@@ -127,15 +127,14 @@ def screen_pairs(
     import pandas as pd
 
     require_positive(max_cells=max_cells)
+    encoders = [space.encoder(each) for each in (modality, against)]
+    modality, against = (encoder.modality for encoder in encoders)
     if modality == against:
         raise QueryError(
             f"two modalities are needed, got {modality!r} twice; name the other one", options={"against": None}
         )
-    column, encoders = (
-        find_label_column(space, label_column),
-        {each: space.encoder(each) for each in (modality, against)},
-    )
-    for encoder in encoders.values():
+    column = find_label_column(space, label_column)
+    for encoder in encoders:
         require_removable(space, encoder)
     pairs = read_pairs({modality: query, against: against_query or query}, space, column, unknown_rate).with_values()
     screened = pairs.select(sample_cells(pairs.labels, max_cells, seed))
@@ -144,12 +143,11 @@ def screen_pairs(
             f"of {len(pairs):,} cells with values in both modalities, {len(screened):,} have a label by {modality}; at "
             f"least {_MIN_PAIRS} are needed; provide more cells that both measured"
         )
-    embedding = {each: embed_pairs(encoder, screened) for each, encoder in encoders.items()}
+    embeddings = [embed_pairs(encoder, screened) for encoder in encoders]
     half, names = choose_half(screened.labels, seed), space.reference.label_columns[column].labels
     screens = []
-    for encoder, other in zip(encoders.values(), (against, modality), strict=True):
-        own, others = embedding[encoder.modality], embedding[other]
-        distances = PairDistances(encoder=encoder, pairs=screened, own=own, other=others)
+    for encoder, own, other in zip(encoders, embeddings, reversed(embeddings), strict=True):
+        distances = PairDistances(encoder=encoder, pairs=screened, own=own, other=other)
         screens.append(screen_modality(distances, half, names, progress, 2 * len(screened)))
     return PairScreening(
         features=pd.concat([screen.table for screen in screens], ignore_index=True),

@@ -1,6 +1,6 @@
 """Cells that were measured in two modalities, read from one query that holds both or from two."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +15,13 @@ from smile_runtime.explanation.opened_query import cell_names, opened_query
 from smile_runtime.explanation.query_labels import LabelResults
 from smile_runtime.projection import (
     EncoderInput,
+    PreparedProjection,
     ProjectionOptions,
     prepare,
     project_rows,
-    read_encoder_input,
+    read_prepared_input,
     rows_per_read,
 )
-from smile_runtime.query import AnnDataQuery, FileQuery
 from smile_runtime.space import Space
 
 if TYPE_CHECKING:
@@ -90,44 +90,45 @@ def read_pairs(
     """
     inputs, names, labels = {}, [], None
     for modality, query in queries.items():
-        options = ProjectionOptions(modality=modality, overwrite=True)
+        options = ProjectionOptions(modality=modality, unknown_rate=unknown_rate, overwrite=True)  # no field is written
         with opened_query(query, space, options, None) as (opened, _):
+            prepared = prepare(opened, space, options)
             if labels is None:
-                labels = _labels(opened, space, modality, column, unknown_rate)
-            inputs[modality] = read_encoder_input(opened, space, modality=modality)
-            names.append(np.array(cell_names(opened), dtype=object))
+                labels = _labels(prepared, column)
+            inputs[modality] = read_prepared_input(prepared)
+            names.append(cell_names(opened))
     assert labels is not None  # there are two queries
     rows = _match(names, tuple(queries))
     paired = {modality: _select(each, row) for (modality, each), row in zip(inputs.items(), rows, strict=True)}
     return PairedCells(inputs=paired, labels=labels[rows[0]])
 
 
-def _labels(
-    query: AnnDataQuery | FileQuery, space: Space, modality: str, column: int, unknown_rate: float
-) -> NDArray[np.int64]:
-    options = ProjectionOptions(modality=modality, unknown_rate=unknown_rate, overwrite=True)  # no field is written
-    prepared = prepare(query, space, options)
+def _labels(prepared: PreparedProjection, column: int) -> NDArray[np.int64]:
+    """Return the label of each cell of a query, -1 for unknown, shape ``(n,)``."""
     results, matrix = LabelResults(prepared.interpretation), prepared.matrix
     project_rows(matrix, prepared.projector, results, progress=lambda _n, _total: None, n_read=rows_per_read(matrix))
     return results.labels(column)
 
 
-def _match(names: list[NDArray[np.object_]], modalities: tuple[str, ...]) -> list[NDArray[np.intp]]:
+def _match(names: Sequence[Sequence[str]], modalities: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the rows of the same cells in both queries, in the order of the first."""
-    for each, modality in zip(names, modalities, strict=True):
-        if len(set(each)) < len(each):
+    import pandas as pd
+
+    first, second = (pd.Index(np.array(each, dtype=object)) for each in names)
+    for index, modality in zip((first, second), modalities, strict=True):
+        if not index.is_unique:
             raise QueryError(
                 f"some names of cells occur twice in {modality}, so pairs cannot be matched; make them unique: "
                 "adata.obs_names_make_unique()"
             )
-    place = {name: row for row, name in enumerate(names[1])}
-    first = np.array([row for row, name in enumerate(names[0]) if name in place], np.intp)
-    if not len(first):
+    place = second.get_indexer(first)
+    rows = np.flatnonzero(place >= 0)
+    if not len(rows):
         raise QueryError(
-            f"no cell has the same name in {modalities[0]} (such as {names[0][0]!r}) and {modalities[1]} (such as "
-            f"{names[1][0]!r}); give the cells of both the same obs_names"
+            f"no cell has the same name in {modalities[0]} (such as {first[0]!r}) and {modalities[1]} (such as "
+            f"{second[0]!r}); give the cells of both the same obs_names"
         )
-    return [first, np.array([place[name] for name in names[0][first]], np.intp)]
+    return rows, place[rows]
 
 
 def _select(values: EncoderInput, cells: NDArray[np.intp]) -> EncoderInput:

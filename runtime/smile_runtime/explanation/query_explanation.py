@@ -1,15 +1,11 @@
 """Explanation of the labels of a query's cells: their projection, sampling, and the effects of their features."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Rows
 from smile_runtime.explanation.cell_drivers import CellDrivers
-from smile_runtime.explanation.cell_explainer import Block, CellExplainer
+from smile_runtime.explanation.cell_explainer import CellExplainer
 from smile_runtime.explanation.explanation import Explanation, label_table
-from smile_runtime.explanation.feature_effects import CELLS_PER_BLOCK
 from smile_runtime.explanation.label_centers import LabelCenters
 from smile_runtime.explanation.label_effects import LabelEffects
 from smile_runtime.explanation.label_tree import label_tree
@@ -17,13 +13,13 @@ from smile_runtime.explanation.opened_query import cell_names
 from smile_runtime.explanation.programs import program_table
 from smile_runtime.explanation.query_labels import LabelResults, sample_cells
 from smile_runtime.explanation.request import Request
+from smile_runtime.explanation.sampled_rows import read_blocks
 from smile_runtime.projection import (
     Progress,
     ProjectionOptions,
     finish_projection,
     prepare,
     project_rows,
-    read_chunks,
     rows_per_read,
 )
 from smile_runtime.query import AnnDataQuery, FileQuery
@@ -52,7 +48,8 @@ def explain_query(
     )
     on_labels, on_cells = LabelEffects(len(names), len(features)), CellDrivers(names, features)
     on_dimensions = np.zeros((len(features), projector.encoder.record.n_latent))
-    for cells, effects in explainer.explain(_blocks(matrix, sample)):
+    blocks = ((sample[places], values) for places, values in read_blocks(matrix, sample))
+    for cells, effects in explainer.explain(blocks):
         on_labels.add(labels[cells], effects)
         if request.cells:
             on_cells.add(cells, effects)
@@ -85,14 +82,3 @@ def _balanced(labels: NDArray[np.int64], sample: NDArray[np.intp]) -> NDArray[np
     _, index, n_cells = np.unique(labels[sample], return_inverse=True, return_counts=True)
     weights[sample] = 1 / (n_cells[index] * len(n_cells))
     return weights
-
-
-def _blocks(matrix: Rows, sample: NDArray[np.intp]) -> Iterator[Block]:
-    """Read the sampled rows, and yield their indices and values in blocks for one thread each."""
-    start = 0
-    for rows in read_chunks(matrix, 0, rows_per_read(matrix)):
-        chosen = sample[np.searchsorted(sample, start) : np.searchsorted(sample, start + rows.shape[0])]
-        for first in range(0, len(chosen), CELLS_PER_BLOCK):
-            cells = chosen[first : first + CELLS_PER_BLOCK]
-            yield cells, rows[cells - start]
-        start += rows.shape[0]

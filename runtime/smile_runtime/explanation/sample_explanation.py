@@ -1,21 +1,20 @@
 """Drivers of the sampled cells of a projection, and of their labels, for its report."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Rows
 from smile_runtime.encoder import Encoder
 from smile_runtime.explanation.average_cells import average_cells, count_reference_cells, takes_log_counts
 from smile_runtime.explanation.cell_drivers import N_DRIVERS, strongest_features
-from smile_runtime.explanation.cell_explainer import Block, CellExplainer
-from smile_runtime.explanation.feature_effects import CELLS_PER_BLOCK, FeatureEffects
+from smile_runtime.explanation.cell_explainer import CellExplainer
+from smile_runtime.explanation.feature_effects import FeatureEffects
 from smile_runtime.explanation.label_centers import LabelCenters
 from smile_runtime.explanation.label_drivers import N_DRIVERS as N_LABEL_DRIVERS
 from smile_runtime.explanation.label_effects import MIN_COMPARED_CELLS, LabelEffects
-from smile_runtime.projection import Progress, ProjectionOptions, prepare, rows_per_read
+from smile_runtime.explanation.sampled_rows import read_blocks
+from smile_runtime.projection import Progress, ProjectionOptions, prepare
 from smile_runtime.query import Query
 from smile_runtime.results import ProjectionSummary
 from smile_runtime.space import Space
@@ -23,7 +22,6 @@ from smile_runtime.space import Space
 MAX_MULTIPLICATIONS = 5e10
 """Multiplications by weights of the trunk that may be spent on a report: some ten seconds on one thread."""
 _BYTES_PER_WEIGHT = 4
-_MAX_GAP_ROWS = 64  # rows that are read and not used, rather than read the next ones apart
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -130,7 +128,7 @@ def explain_sample(
         len(summary.columns[0].labels), len(encoder.features), is_log=takes_log_counts(encoder.preprocessing)
     )
     drivers = np.full((len(labels), N_DRIVERS), -1)
-    for cells, effects in explainer.explain(_read_blocks(prepared.matrix, summary.sample_rows[chosen])):
+    for cells, effects in explainer.explain(read_blocks(prepared.matrix, summary.sample_rows[chosen])):
         drivers[chosen[cells]], _ = strongest_features(effects, len(cells))
         values.add(labels[chosen[cells]], effects)
         progress(len(cells), len(chosen))
@@ -232,21 +230,3 @@ def _reference_values(space: Space, encoder: Encoder) -> NDArray[np.float64] | N
     values = np.log1p(average_cells(profiles, encoder, n_cells).astype(np.float64))
     values[n_cells == 0] = np.nan
     return values
-
-
-def _read_blocks(matrix: Rows, rows: NDArray[np.intp]) -> Iterator[Block]:
-    """Read some rows, by ascending index, and yield their places among these and their values in small blocks.
-
-    Rows between those that are wanted are read only where these lie close together.
-    """
-    n_read, start = rows_per_read(matrix), 0
-    while start < len(rows):
-        near = np.flatnonzero(np.diff(rows[start:]) > max(_MAX_GAP_ROWS, getattr(matrix, "chunk_rows", 1)))
-        stop = min(
-            start + int(near[0]) + 1 if len(near) else len(rows), int(np.searchsorted(rows, rows[start] + n_read))
-        )
-        values = matrix[int(rows[start]) : int(rows[stop - 1]) + 1]
-        for first in range(start, stop, CELLS_PER_BLOCK):
-            places = np.arange(first, min(first + CELLS_PER_BLOCK, stop))
-            yield places, values[rows[places] - rows[start]]
-        start = stop

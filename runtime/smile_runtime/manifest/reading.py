@@ -36,7 +36,7 @@ class _Header(msgspec.Struct):
 
     @property
     def writer(self) -> str:
-        """That version beside the one of this release; empty if it is not stated."""
+        """Stated version beside that of this release, as an error quotes it; empty if it is not stated."""
         return f" (it states {self.stated!r:.40}, this is {metadata.version('smile-zoo')!r})" if self.stated else ""
 
 

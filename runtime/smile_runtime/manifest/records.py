@@ -14,6 +14,8 @@ CARD_NAME = "README.md"
 TRAINING_FOLDER = "training/"
 JOINT_SEPARATOR = "+"
 """Stands between the modalities that label a cell together, as in ``rna+adt``."""
+OWN_METHOD = "smile"
+"""Method of a space's own metrics; all other methods are baselines."""
 FORMAT = "smile-space"
 FORMAT_VERSION = 1
 MAX_MANIFEST_BYTES = 20_000_000

@@ -1,6 +1,6 @@
 """Reference mapping: nearest neighbors, label transfer, confidence and similarity."""
 
-from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
+from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, inherit_confidence, weigh_evidence
 from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, in_units, measure
 from smile_runtime.mapping.distance_by_label import label_distances
 from smile_runtime.mapping.expected_values import ExpectedValues, read_expected_values, write_expected_values
@@ -14,7 +14,7 @@ from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_runtime.mapping.pooling import PooledLabels, pool_labels, pool_probabilities
 from smile_runtime.mapping.records import Records, joint_record_dtype, record_dtype
 from smile_runtime.mapping.reference import Reference, read_points, write_points
-from smile_runtime.mapping.reference_mapper import ReferenceMapper, inherit_confidence
+from smile_runtime.mapping.reference_mapper import ReferenceMapper
 from smile_runtime.mapping.similarity import mean_distance, similarity_of
 from smile_runtime.mapping.unknown_cells import UNKNOWN, UNKNOWN_RATE, mark_unknown, require_rate
 

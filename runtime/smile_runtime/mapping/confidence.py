@@ -1,11 +1,14 @@
 """Confidence of a transferred label: the probability that it is right, calibrated on left-out cells."""
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.manifest import CalibrationRecord, DissimilarityRecord, EvidenceWeights
+from smile_runtime.manifest import CalibrationRecord, DissimilarityRecord, EvidenceWeights, LabelColumn, order_by_level
 from smile_runtime.mapping.dissimilarity import Measures, in_units
+from smile_runtime.mapping.label_transfer import are_undetermined
 
 _MIN_SHARE = 1e-3  # of the votes for a label and of those against it, so that the odds are finite
 _MAX_DISTANCE = 3.0
@@ -40,3 +43,26 @@ def calibrate_confidence(evidence: NDArray[np.floating], calibration: Calibratio
         confidence = np.interp(evidence, calibration.evidence, calibration.probability)
     result: NDArray[np.float32] = confidence.astype(np.float32)
     return result
+
+
+def inherit_confidence(
+    confidence: NDArray[np.float32], nearest: NDArray[np.integer], columns: Sequence[LabelColumn]
+) -> None:
+    """Give labels that say nothing about their level the confidence of their parents, which mean the same.
+
+    Parameters
+    ----------
+    confidence
+        Confidence in the label of each column, which is overwritten, shape ``(n, n_columns)``.
+    nearest
+        Label ids in each column, shape ``(n, n_columns)``.
+    columns
+        Label columns.
+    """
+    undetermined = are_undetermined(nearest, columns)
+    names = [column.name for column in columns]
+    for index in order_by_level(columns):
+        within = columns[index].within
+        if within is not None:
+            rows = undetermined[:, index]
+            confidence[rows, index] = confidence[rows, names.index(within)]

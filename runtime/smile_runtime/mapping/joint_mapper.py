@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.manifest import JointRecord, LabelColumn
-from smile_runtime.mapping.confidence import calibrate_confidence
+from smile_runtime.mapping.confidence import calibrate_confidence, inherit_confidence
 from smile_runtime.mapping.distance_by_label import label_distances
 from smile_runtime.mapping.label_probability import divide_rest, label_probabilities
 from smile_runtime.mapping.pooling import pool_labels, pool_probabilities
 from smile_runtime.mapping.records import Records
 from smile_runtime.mapping.reference import Reference
-from smile_runtime.mapping.reference_mapper import inherit_confidence
 from smile_runtime.mapping.unknown_cells import mark_unknown
 
 _MIN_NORM = 1e-12
@@ -21,14 +20,14 @@ _MIN_NORM = 1e-12
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class JointMapper:
-    """Joins records of cells that were measured in several modalities. The result for a cell depends on it only.
+    """Joins records of cells that were measured in several modalities. The result for a cell depends on that cell only.
 
     Attributes
     ----------
     record
-        Weights of the modalities, and calibrations of what they give together.
+        Weights of the modalities, and calibrations of their pooled probabilities.
     references
-        Points that label the cells of each modality.
+        Reference points that label the cells of each modality.
     unknown_rate
         Similarity below which cells are labeled unknown.
     """
@@ -46,11 +45,11 @@ class JointMapper:
         """Return the joint records of cells, shape ``(n,)``.
 
         Labels are the most probable ones after pooling (`pool_probabilities`), from coarse to fine, and their
-        confidence is the calibrated pooled probability. The embedding is the mean of all, weighted by weight and
-        confidence. Similarity is the lowest of all, so that a cell is
-        unknown if any modality says so. The position on the map, the total and the number of
-        detected features are those of the modality that gives the label the highest weighted probability. If one
-        modality alone has a positive weight, its records are returned.
+        confidence is the calibrated pooled probability. The embedding is the mean over modalities, weighted by weight
+        and confidence. The similarity is the lowest of any modality, so a cell is unknown if one modality says so. The
+        position on the map, the total and the number of detected features are those of the modality, among those with
+        a positive weight, that gives the label the highest probability. If only one modality has a positive weight,
+        its records are returned.
 
         Parameters
         ----------
@@ -83,7 +82,7 @@ class JointMapper:
     def _carriers(
         self, parts: Sequence[Records], probabilities: Sequence[NDArray[np.float32]], label: NDArray[np.int64]
     ) -> Records:
-        """Return the record of the modality that gives each label, shape ``(n,)``, the highest probability."""
+        """Return each cell's record from the modality that gives its label the highest probability, shape ``(n,)``."""
         rows = np.arange(len(label))
         own = np.stack([each[rows, label] for each in probabilities])  # (n_modalities, n)
         own[np.array(self.record.weights) == 0] = -1.0
@@ -111,10 +110,10 @@ def label_probabilities_of(records: Records, reference: Reference, column: int) 
 
 
 def _mean_embedding(
-    parts: Sequence[Records], weights: NDArray[np.float64], otherwise: NDArray[np.float32]
+    parts: Sequence[Records], weights: NDArray[np.float64], fallback: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return the weighted mean of embeddings, L2-normalized, ``(n, n_latent)``; another one where the mean is zero."""
+    """Return the L2-normalized weighted mean of embeddings, ``(n, n_latent)``; a fallback where the mean is zero."""
     mean = sum(weight[:, None] * part["embedding"] for weight, part in zip(weights, parts, strict=True))
     norm = np.linalg.norm(mean, axis=1, keepdims=True)
-    result: NDArray[np.float32] = np.where(norm > 0, mean / np.maximum(norm, _MIN_NORM), otherwise).astype(np.float32)
+    result: NDArray[np.float32] = np.where(norm > 0, mean / np.maximum(norm, _MIN_NORM), fallback).astype(np.float32)
     return result

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from smile_runtime.manifest import LabelColumn, order_by_level
 
 MIN_PROBABILITY = 1e-3
-"""Probability that no modality's falls below, so that none can rule a label out alone."""
+"""Lower bound of the probability of a label by a modality, so that none can rule a label out alone."""
 
 
 class PooledLabels(NamedTuple):

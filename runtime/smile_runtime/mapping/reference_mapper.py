@@ -1,19 +1,18 @@
 """Map embedded cells onto a reference: labels, confidence, similarity, and coordinates on the map."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.manifest import EncoderRecord, LabelColumn, order_by_level
-from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
+from smile_runtime.manifest import EncoderRecord, LabelColumn
+from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, inherit_confidence, weigh_evidence
 from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, measure
 from smile_runtime.mapping.distance_by_label import label_distances
 from smile_runtime.mapping.label_probability import label_probabilities
 from smile_runtime.mapping.label_profiles import LabelProfiles
-from smile_runtime.mapping.label_transfer import are_undetermined, neighbor_weights, transfer_labels
+from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
 from smile_runtime.mapping.map_position import kernel_width, map_positions
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_runtime.mapping.records import Records, record_dtype
@@ -131,26 +130,3 @@ class ReferenceMapper:
         if record.dissimilarity is None or measures is None:
             return similarity_of(distance, record)
         return similarity_of(dissimilarity_of(measures, record.dissimilarity), record)
-
-
-def inherit_confidence(
-    confidence: NDArray[np.float32], nearest: NDArray[np.integer], columns: Sequence[LabelColumn]
-) -> None:
-    """Give labels that say nothing about their level the confidence of their parents, which mean the same.
-
-    Parameters
-    ----------
-    confidence
-        Confidence in the label of each column, which is overwritten, shape ``(n, n_columns)``.
-    nearest
-        Label ids in each column, shape ``(n, n_columns)``.
-    columns
-        Label columns.
-    """
-    undetermined = are_undetermined(nearest, columns)
-    names = [column.name for column in columns]
-    for index in order_by_level(columns):
-        within = columns[index].within
-        if within is not None:
-            rows = undetermined[:, index]
-            confidence[rows, index] = confidence[rows, names.index(within)]

@@ -2,19 +2,19 @@
 
 from smile_runtime.projection.anndata_projection import project, require_anndata
 from smile_runtime.projection.array_projection import ArrayProjection, project_arrays
-from smile_runtime.projection.encoder_input import EncoderInput, read_encoder_input
+from smile_runtime.projection.encoder_input import EncoderInput, read_encoder_input, read_prepared_input
 from smile_runtime.projection.expected_accuracy import expectation_text
 from smile_runtime.projection.file_projection import is_projected, project_file
 from smile_runtime.projection.finish import finish_projection
 from smile_runtime.projection.joint_files import open_any_query
 from smile_runtime.projection.joint_tables import JointFileQuery, find_modalities
 from smile_runtime.projection.modality_choice import ModalityChoice, choose_modality, source_text
-from smile_runtime.projection.preparation import ProjectionOptions, prepare, reference_mapper
+from smile_runtime.projection.preparation import PreparedProjection, ProjectionOptions, prepare, reference_mapper
 from smile_runtime.projection.projector import Projector
 from smile_runtime.projection.single_projection import project_anndata
 from smile_runtime.projection.space_fit import SpaceFit
 from smile_runtime.projection.stored_projection import open_encoder_query, project_stored
-from smile_runtime.projection.streaming import Progress, project_rows, read_chunks, rows_per_read
+from smile_runtime.projection.streaming import Progress, project_rows, rows_per_read
 from smile_runtime.projection.suggestion import N_SAMPLED_CELLS, Suggestion, suggest_spaces
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "EncoderInput",
     "JointFileQuery",
     "ModalityChoice",
+    "PreparedProjection",
     "Progress",
     "ProjectionOptions",
     "Projector",
@@ -42,8 +43,8 @@ __all__ = [
     "project_file",
     "project_rows",
     "project_stored",
-    "read_chunks",
     "read_encoder_input",
+    "read_prepared_input",
     "reference_mapper",
     "require_anndata",
     "rows_per_read",

@@ -7,7 +7,7 @@ from smile_runtime.encoder import DEFAULT_BATCH_SIZE
 from smile_runtime.errors import QueryError
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
-from smile_runtime.projection.joint_memory import is_mudata, project_jointly
+from smile_runtime.projection.joint_anndata import is_mudata, project_jointly
 from smile_runtime.projection.joint_projection import is_joint_request
 from smile_runtime.projection.preparation import ProjectionOptions
 from smile_runtime.projection.single_projection import project_anndata

@@ -56,7 +56,13 @@ def read_encoder_input(
         As `project`; also if cells measured different features.
     """
     location = MatrixLocation(layer, use_raw)
-    prepared = prepare(query, space, ProjectionOptions(modality=modality, location=location, overwrite=True))
+    return read_prepared_input(
+        prepare(query, space, ProjectionOptions(modality=modality, location=location, overwrite=True))
+    )
+
+
+def read_prepared_input(prepared: PreparedProjection) -> EncoderInput:
+    """Read the values of a query that is ready to be projected; raises as `read_encoder_input`."""
     projector, interpretation = prepared.projector, prepared.interpretation
     if projector.matches:
         raise ValueKindError(

@@ -87,6 +87,11 @@ def kind_of_encoder(space: Space, encoder: Encoder) -> FeatureKind | None:
     return kind_of_features(recipe.get("kind", encoder.modality), encoder.features.ids)
 
 
+def kinds_of_encoders(space: Space) -> dict[str, FeatureKind | None]:
+    """Return the kind of the features of each encoder of a space, by modality."""
+    return {modality: kind_of_encoder(space, encoder) for modality, encoder in space.encoders.items()}
+
+
 def restrict_query(query: Query, space: Space, encoder: Encoder) -> EncoderQuery:
     """Return the part of a query that an encoder of a space measures."""
     return EncoderQuery(query, kind_of_encoder(space, encoder), encoder.features.ids, space.manifest.organism)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from smile_runtime.manifest import EncoderRecord, MetricRecord
+from smile_runtime.manifest import OWN_METHOD, EncoderRecord, MetricRecord
 
 _LEFT_OUT_CELLS = "label transfer accuracy"
 _LEFT_OUT_BATCHES = f"{_LEFT_OUT_CELLS} of left-out batches"
@@ -55,7 +55,7 @@ def joint_accuracies(metrics: Iterable[MetricRecord], modalities: str) -> dict[s
 
 
 def _measured(metrics: Iterable[MetricRecord], name: str, modality: str) -> float | None:
-    wanted = (name, modality, "smile")
+    wanted = (name, modality, OWN_METHOD)
     return next((each.mean for each in metrics if (each.name, each.modality, each.method) == wanted), None)
 
 

@@ -81,9 +81,10 @@ def open_any_query(
             require_tables_of(modalities, tables, whole.table_names, str(query))
             yield JointFileQuery.of(whole, modalities, tables), None
             return
-        shared = find_modalities(space, whole.var(options.location))
+        var = whole.var(options.location)
+        shared = find_modalities(space, var)
         if options.modality is None and (len(shared) < 2 or table is not None):
-            yield whole, choose_modality(space, whole.var(options.location), options)
+            yield whole, choose_modality(space, var, options)
             return
         yield JointFileQuery.of(whole, joint_modalities(space, options.modality, shared), {}), None
 

@@ -1,7 +1,7 @@
 """Joint projection: cells that several modalities measured get one label from all of them, by fitted weights.
 
-Each encoder projects its own table or columns as if they were alone. A cell that only one of them measured keeps that
-result; the results of the others are joined (`JointMapper`).
+Each encoder projects its own table or columns as if they were alone. A cell that only one modality measured keeps that
+result; for all other cells the results are joined (`JointMapper`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,13 +24,20 @@ from smile_runtime.space import Space
 
 CELLS_PER_BLOCK = 4096
 _OF_ONE_MODALITY = {
-    *("probability_labels", "values_undone", "target_sum", "n_feature_sets", "lowest_weight_matched"),
-    *("expected_accuracy", "accuracy_left_out_batches", "median_detected"),
+    "probability_labels",
+    "values_undone",
+    "target_sum",
+    "n_feature_sets",
+    "lowest_weight_matched",
+    "expected_accuracy",
+    "accuracy_left_out_batches",
+    "median_detected",
 }
+"""Provenance that only the projection by one modality has."""
 
 
 def is_joint_request(space: Space, modality: str | None) -> bool:
-    """Return whether several encoders may label the cells together: none or several of several were named."""
+    """Return whether several encoders may label the cells together: several are named, or none of several."""
     return len(space.encoders) > 1 if modality is None else JOINT_SEPARATOR in modality
 
 
@@ -89,7 +96,7 @@ def options_of_part(options: ProjectionOptions, modality: str) -> ProjectionOpti
 
 @contextmanager
 def naming_modality(modality: str) -> Iterator[None]:
-    """Name the modality in errors about its part of the cells, and that it can be left out."""
+    """Name the modality in errors about its part of the cells, and suggest leaving it out."""
     try:
         yield
     except SmileError as error:
@@ -115,10 +122,8 @@ class Joiner:
 
     Attributes
     ----------
-    modalities
-        Modalities, in the order of the encoders.
     results
-        Records of each.
+        Records of each modality, in the order of the encoders.
     rows
         Row of each cell in the table of each modality, -1 for none, each of shape ``(n,)``.
     mappers
@@ -127,7 +132,6 @@ class Joiner:
         Type of the records.
     """
 
-    modalities: Sequence[str]
     results: Sequence[Results]
     rows: Sequence[NDArray[np.intp]]
     mappers: Mapping[tuple[int, ...], JointMapper]
@@ -147,17 +151,11 @@ class Joiner:
         sets = [each for n in range(2, len(parts) + 1) for each in combinations(range(len(parts)), n)]
         mappers = {}
         for chosen in sets:
-            names = [modalities[index] for index in chosen]
-            mappers[chosen] = _mapper(space, records[JOINT_SEPARATOR.join(names)], unknown_rate)
+            name = JOINT_SEPARATOR.join(modalities[index] for index in chosen)
+            mappers[chosen] = _mapper(space, records[name], unknown_rate)
         results = [part.results for part in parts.values()]
         single = results[0].take(np.zeros(1, np.intp)).dtype
-        return cls(
-            modalities=modalities,
-            results=results,
-            rows=rows,
-            mappers=mappers,
-            dtype=joint_record_dtype(single, len(modalities)),
-        )
+        return cls(results=results, rows=rows, mappers=mappers, dtype=joint_record_dtype(single, len(parts)))
 
     def __call__(self, cells: slice) -> Records:
         """Return the joint records of a range of cells, shape ``(n,)``.
@@ -192,7 +190,7 @@ class Joiner:
             records, used = mapper.join(parts), [weight > 0 for weight in mapper.record.weights]
         for name in records.dtype.names or ():
             result[name][cells] = records[name]
-        flags = np.zeros(len(self.modalities), bool)
+        flags = np.zeros(len(self.results), bool)
         flags[list(chosen)] = used
         result["used"][cells] = flags
 
@@ -247,9 +245,9 @@ def _weights(space: Space, modalities: Sequence[str]) -> dict[str, Any]:
 
 
 def _common_provenance(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the provenance of all modalities as one: counts are added up, and the lowest matched weight stands.
+    """Merge the provenance of all modalities: counts are summed, and the lowest matched weight is kept.
 
-    Each modality's own is under ``modalities``.
+    The provenance of each modality is under ``modalities``.
     """
     own = list(parts.values())
     kinds = dict.fromkeys(str(each["values"]) for each in own)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from smile_runtime.errors import QueryError
 from smile_runtime.features import stated_kinds, words_of_kind
-from smile_runtime.projection.encoder_query import kind_of_encoder
+from smile_runtime.projection.encoder_query import kinds_of_encoders
 from smile_runtime.query import FileQuery, find_table
 from smile_runtime.space import Space
 
@@ -21,10 +21,10 @@ _ALL = slice(None)
 
 
 def find_tables(space: Space, tables: Sequence[str]) -> dict[str, str]:
-    """Return the table of each modality of a space that an h5mu file or a MuData holds, of those it has."""
+    """Return the table of each modality of a space that an h5mu file or a MuData has."""
     found = {}
-    for modality, encoder in space.encoders.items():
-        table = find_table(tables, modality, words_of_kind(kind_of_encoder(space, encoder)))
+    for modality, kind in kinds_of_encoders(space).items():
+        table = find_table(tables, modality, words_of_kind(kind))
         if table is not None:
             found[modality] = table
     repeated = {table for table, n in Counter(found.values()).items() if n > 1}
@@ -32,9 +32,8 @@ def find_tables(space: Space, tables: Sequence[str]) -> dict[str, str]:
 
 
 def find_modalities(space: Space, var: "pd.DataFrame") -> list[str]:
-    """Return the modalities of a space whose kind of features a column of ``var`` states, none of several of a kind."""
-    stated = stated_kinds(var)
-    kinds = {modality: kind_of_encoder(space, encoder) for modality, encoder in space.encoders.items()}
+    """Return the modalities of a space whose kind of features ``var`` states, if no other has that kind."""
+    stated, kinds = stated_kinds(var), kinds_of_encoders(space)
     numbers = Counter(kinds.values())
     return [modality for modality, kind in kinds.items() if kind in stated and numbers[kind] == 1]
 
@@ -120,7 +119,7 @@ class JointFileQuery(FileQuery):
         return FileQuery(self.path, self.source, self.kind, self.root, table, self.scratch)
 
     def obs(self, column: str) -> "pd.Series[Any]":
-        """Return a column of ``obs``, or of the tables that have it; the first that has a cell counts."""
+        """Return a column of ``obs``, or of the tables that have it, for each cell the first with a value."""
         parts = [part for part in map(self.part, self.tables) if part.has_field("obs", column)]
         if self.has_field("obs", column) or not parts:
             return super().obs(column)

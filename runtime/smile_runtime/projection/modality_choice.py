@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import FeatureMatchError, UnknownModalityError
 from smile_runtime.features import match_features, recognize_kind, select_kind
-from smile_runtime.projection.encoder_query import kind_of_encoder
+from smile_runtime.projection.encoder_query import kind_of_encoder, kinds_of_encoders
 from smile_runtime.projection.preparation import ProjectionOptions
 from smile_runtime.space import Space
 
@@ -39,8 +39,7 @@ def choose_modality(space: Space, var: "pd.DataFrame", options: ProjectionOption
     UnknownModalityError
         If there is no such encoder.
     """
-    kind = recognize_kind(var)
-    kinds = {modality: kind_of_encoder(space, encoder) for modality, encoder in space.encoders.items()}
+    kind, kinds = recognize_kind(var), kinds_of_encoders(space)
     possible = [modality for modality, each in kinds.items() if kind is None or each in (kind, None)]
     if len(possible) == 1 and kinds[possible[0]] == kind:
         return ModalityChoice(possible[0], f"the features of the query are {kind}")
@@ -54,7 +53,7 @@ def choose_modality(space: Space, var: "pd.DataFrame", options: ProjectionOption
 
 def choose_for_fragments(space: Space) -> ModalityChoice:
     """Choose the encoder for ATAC fragments, the only one with peaks; raises as `choose_modality`."""
-    possible = [name for name, encoder in space.encoders.items() if kind_of_encoder(space, encoder) == "peaks"]
+    possible = [modality for modality, kind in kinds_of_encoders(space).items() if kind == "peaks"]
     if len(possible) != 1:
         raise ambiguous_error(space)
     return ModalityChoice(possible[0], "fragments are counted on peaks")

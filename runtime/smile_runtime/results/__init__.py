@@ -14,9 +14,9 @@ from smile_runtime.results.earlier_output import is_finished
 from smile_runtime.results.label_agreement import AgreementCounts, LabelAccuracy, LabelAgreement, compare_labels
 from smile_runtime.results.label_counts import BatchCount, LabelCount, LabelCounts
 from smile_runtime.results.modality_counts import ModalityCount
-from smile_runtime.results.on_request import fields_on_request, members_of
 from smile_runtime.results.output_file import OUTPUTS, require_kind, write_output
 from smile_runtime.results.projection_summary import ProjectionSummary, summarize_projection
+from smile_runtime.results.requested_fields import fields_on_request, members_of
 from smile_runtime.results.results import MemoryResults, Projection, Results
 from smile_runtime.results.resumable_results import ResumableResults, unfinished_folder, unfinished_path
 from smile_runtime.results.set_counts import SetSizes

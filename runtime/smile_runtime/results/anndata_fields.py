@@ -12,7 +12,7 @@ from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import UNKNOWN
 from smile_runtime.query import Query
 from smile_runtime.results.cluster_labels import cluster_columns
-from smile_runtime.results.on_request import fields_on_request, names_on_request
+from smile_runtime.results.requested_fields import fields_on_request, names_on_request
 from smile_runtime.results.results import Projection
 
 if TYPE_CHECKING:

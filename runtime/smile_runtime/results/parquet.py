@@ -13,7 +13,7 @@ from smile_runtime.mapping import Records
 from smile_runtime.query import FileQuery
 from smile_runtime.results.anndata_fields import label_keys, label_names, term_column
 from smile_runtime.results.cluster_labels import cluster_columns
-from smile_runtime.results.on_request import fields_on_request
+from smile_runtime.results.requested_fields import fields_on_request
 from smile_runtime.results.results import Projection
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from smile_runtime.results.cluster_labels import ClusterLabel
 from smile_runtime.results.label_agreement import AgreementCounts, LabelAgreement
 from smile_runtime.results.label_counts import LabelCounts
 from smile_runtime.results.modality_counts import ModalityCount, ModalityCounts
-from smile_runtime.results.on_request import members_of
+from smile_runtime.results.requested_fields import members_of
 from smile_runtime.results.results import Projection
 from smile_runtime.results.set_counts import SetCounts, SetSizes
 

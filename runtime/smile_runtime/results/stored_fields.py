@@ -11,7 +11,7 @@ from smile_runtime.arrays import StoredGroup, attribute_texts
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.results.anndata_fields import earlier_fields, label_codes, label_keys, term_column, written_fields
 from smile_runtime.results.cluster_labels import cluster_columns
-from smile_runtime.results.on_request import Field, fields_on_request
+from smile_runtime.results.requested_fields import Field, fields_on_request
 from smile_runtime.results.results import Projection
 
 CHUNK_BYTES = 2**20  # size of a stored chunk, which HDF5 caches until it is complete

@@ -89,6 +89,14 @@ def test_changes_equal_brute_force(screening, pairs, pair_space, modality, other
             assert row["n_cells"] == cells.sum()
 
 
+def test_other_words_name_a_modality(rna, nuclei, pair_space):
+    found = screen_pairs(rna, pair_space, modality="gex", against="nuclei", against_query=nuclei, max_cells=2)
+    assert found.provenance["modalities"] == ["rna", "nuclei"]
+    assert list(found.features["modality"].unique()) == ["rna", "nuclei"]
+    with pytest.raises(QueryError, match="'rna' twice"):
+        screen_pairs(rna, pair_space, modality="gex", against="rna")
+
+
 def test_ranks_follow_the_changes_of_a_label(screening):
     assert list(screening.features["modality"].unique()) == ["rna", "nuclei"]
     for _, rows in screening.features.groupby(["modality", "label"], sort=False):

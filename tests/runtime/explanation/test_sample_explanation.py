@@ -10,7 +10,8 @@ import pytest
 
 from smile_runtime import ProjectionSummary, Space, explain, project_file
 from smile_runtime.explanation import SampleExplanation, explain_sample
-from smile_runtime.explanation.sample_explanation import _read_blocks, choose_cells
+from smile_runtime.explanation.sample_explanation import choose_cells
+from smile_runtime.explanation.sampled_rows import read_blocks
 from smile_runtime.projection import ProjectionOptions
 from smile_runtime.query import AnnDataQuery
 
@@ -50,7 +51,7 @@ def test_rare_labels_come_first_and_the_limit_holds():
 @pytest.mark.parametrize("rows", [[0], [3, 4, 5], [0, 199, 200, 201, 700, 999], list(range(0, 1000, 7))])
 def test_rows_are_read_whatever_lies_between_them(rows):
     matrix = np.arange(1000, dtype=np.float32)[:, None]
-    blocks = list(_read_blocks(matrix, np.array(rows)))
+    blocks = list(read_blocks(matrix, np.array(rows)))
     assert np.concatenate([places for places, _ in blocks]).tolist() == list(range(len(rows)))
     assert np.concatenate([values[:, 0] for _, values in blocks]).tolist() == rows
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.manifest import MetricRecord
+from smile_runtime.manifest import OWN_METHOD, MetricRecord
 from smile_runtime.mapping import are_undetermined
 from smile_training.data import Dataset, rows_with_names
 from smile_training.evaluation import metrics
@@ -17,7 +17,7 @@ from smile_training.evaluation.paired_interval import accuracy_of, lead_interval
 
 logger = logging.getLogger(__name__)
 
-SMILE = "smile"
+SMILE = OWN_METHOD
 ACCURACY, MACRO_F1 = "label transfer accuracy", "label transfer macro-F1"
 LABEL, BATCH, MODALITY = "silhouette by label", "silhouette by batch", "silhouette by modality"
 ARI, FOSCTTM = "ARI of clusters", "FOSCTTM"

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from smile_runtime.cards import extension_text, imputation_text
-from smile_runtime.manifest import LabelColumn, Manifest, undetermined_labels
+from smile_runtime.manifest import OWN_METHOD, LabelColumn, Manifest, undetermined_labels
 from smile_zoo.cli import options
 from smile_zoo.cli.console import plus_minus, print_fields, print_json, print_line, size_text
 from smile_zoo.cli.figures import figure_tables
@@ -69,7 +69,7 @@ def _fields(pulled: PulledSpace) -> list[tuple[str, str]]:
     rows += [
         (f"{metric.name}, {metric.modality}", f"{metric.mean:.3f} {plus_minus()} {metric.std:.3f}")
         for metric in manifest.metrics
-        if metric.method == "smile"
+        if metric.method == OWN_METHOD
     ]
     return [*rows, ("files in the manifest", _files_text(manifest))]
 

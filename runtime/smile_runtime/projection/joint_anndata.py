@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def is_mudata(adata: object) -> bool:
-    """Return whether an object is a MuData, without a need of its package."""
+    """Return whether an object is a MuData, without importing its package."""
     return hasattr(adata, "mod") and hasattr(adata, "obs_names")
 
 
@@ -93,7 +93,7 @@ def _project_chosen(
     progress: Progress,
     tables: Mapping[str, str],
 ) -> Projection:
-    """Return the projection by the only encoder that suits the features."""
+    """Return the projection by the encoder that suits the features of an AnnData; refuse a MuData."""
     if is_mudata(adata):
         table = tables[choose_table(space, tables, list(adata.mod), "the query").modality]
         raise QueryError(
