@@ -120,3 +120,15 @@ export interface Matrix {
   /** Yield all rows in parts of convenient size, in their order. */
   parts(): AsyncGenerator<Rows>;
 }
+
+/** Return a matrix whose rows are changed as they are read. */
+export const mappedMatrix = (matrix: Matrix, change: (rows: Rows) => Rows, nColumns = matrix.nColumns): Matrix => ({
+  n: matrix.n,
+  nColumns,
+  isFloat: matrix.isFloat,
+  isFlags: matrix.isFlags,
+  read: async (ranges) => (await matrix.read(ranges)).map(change),
+  parts: async function* () {
+    for await (const rows of matrix.parts()) yield change(rows);
+  },
+});
