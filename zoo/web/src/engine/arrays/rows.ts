@@ -107,6 +107,15 @@ function concatenated(parts: Rows[]): Rows {
   return result;
 }
 
+/** Yield ranges of consecutive rows with at most `maxValues` values each, but at least one row. */
+export function* rowRanges(indptr: Int32Array | Float64Array, maxValues: number): Generator<[number, number]> {
+  const n = indptr.length - 1;
+  for (let start = 0, stop; start < n; start = stop) {
+    for (stop = start + 1; stop < n && indptr[stop + 1] - indptr[start] <= maxValues; stop++);
+    yield [start, stop];
+  }
+}
+
 /** A matrix whose rows are read in parts. */
 export interface Matrix {
   n: number;
