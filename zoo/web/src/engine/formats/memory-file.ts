@@ -1,9 +1,9 @@
 /** Cells of other tools' formats, read into memory as compressed sparse rows. */
 import { type Matrix, type Rows, rowRanges, rowSums, sliceRows } from "../arrays/rows";
-import { EngineError, type ObsColumn } from "../engine";
+import type { ObsColumn } from "../engine";
 import type { Frame, TextColumn } from "../features/frame";
-import { grouped, quoted } from "../text";
-import type { QueryFile } from "./query-file";
+import { grouped } from "../text";
+import { type QueryFile, codesOf, unknownColumn, unknownLayer } from "./query-file";
 
 const PART_VALUES = 2_000_000;
 const MAX_EMPTY_TOTAL = 10;
@@ -40,13 +40,8 @@ export class MemoryFile implements QueryFile {
 
   obsColumn(name: string): ObsColumn {
     const column = this.#content.obs.find((each) => each.name === name);
-    if (!column) {
-      const known = this.columns.map(quoted).join(", ") || "none";
-      throw new EngineError("query", `the query has no column ${quoted(name)} in obs; its columns are: ${known}`);
-    }
-    const codes = new Map<string, number>();
-    const ids = column.texts.map((text) => codes.get(text) ?? codes.set(text, codes.size).size - 1);
-    return { codes: Int32Array.from(ids), categories: [...codes.keys()] };
+    if (!column) throw unknownColumn(name, this.columns);
+    return codesOf(column.texts);
   }
 
   frame(): Frame {
@@ -55,7 +50,7 @@ export class MemoryFile implements QueryFile {
 
   matrix(layer: string | undefined): Matrix {
     if (layer === undefined) return new MemoryMatrix(this.#content.rows);
-    throw new EngineError("query", `the query has no layer ${quoted(layer)}, its layers are: none; choose X`);
+    throw unknownLayer(layer, this.layers);
   }
 
   close(): void {}
