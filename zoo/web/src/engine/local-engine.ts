@@ -4,7 +4,6 @@ import type {
   ObsColumn,
   Progress,
   Projection,
-  ProjectionOptions,
   QueryOptions,
   QuerySummary,
   SpaceSource,
@@ -57,13 +56,12 @@ export class LocalEngine implements Engine {
     }
   }
 
-  async project({ batchColumn }: ProjectionOptions, progress: (done: Progress) => void): Promise<Projection> {
+  async project(progress: (done: Progress) => void): Promise<Projection> {
     const { file, prepared } = this.#open;
     this.#isCancelled = false;
     const start = performance.now();
-    const obs = batchColumn === undefined ? {} : { [batchColumn]: file.obsColumn(batchColumn) };
     const results = await projectAll(this.#required, prepared, progress, () => this.#isCancelled);
-    return { ...results, cells: file.cellNames(), obs, seconds: (performance.now() - start) / 1000 };
+    return { ...results, cells: file.cellNames(), seconds: (performance.now() - start) / 1000 };
   }
 
   async featureValues(feature: string): Promise<Float32Array> {
@@ -107,7 +105,6 @@ function summarizeQuery({ file, prepared }: OpenQuery): QuerySummary {
     nFeatures: prepared.matrix.nColumns,
     modality: prepared.modality,
     columns: file.columns,
-    layers: file.layers,
     values: describeValues(prepared.interpretation),
     matched: report.nMatched,
     measuredWeight: report.weight,

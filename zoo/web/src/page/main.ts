@@ -85,7 +85,7 @@ async function main(): Promise<void> {
       const query = await engine.openQuery(files, queryOptions(space));
       if (cancelled) throw new EngineError("cancelled", "cancelled while the file was opened");
       byId("working-title").textContent = `Labeling ${query.fileName}`;
-      const projection = await engine.project({}, progressBar());
+      const projection = await engine.project(progressBar());
       const result = { query, projection };
       enter("results");
       await map.showResult(space, result);

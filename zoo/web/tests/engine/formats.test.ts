@@ -26,7 +26,7 @@ const written = (name: string, content: string | Uint8Array): File => new File([
 
 async function project(files: File[], options: QueryOptions = {}): Promise<[QuerySummary, Projection]> {
   const summary = await engine.openQuery(files, options);
-  return [summary, await engine.project({}, () => {})];
+  return [summary, await engine.project(() => {})];
 }
 
 function expectSame([summary, projection]: [QuerySummary, Projection]): void {

@@ -13,7 +13,7 @@ import { type Projected, Projector } from "./projector";
 
 const BATCH_ROWS = 256; // between two reports of progress, and two looks at whether to stop
 
-export type Results = Omit<Projection, "cells" | "obs" | "seconds">;
+type Results = Omit<Projection, "cells" | "seconds">;
 
 /** Project all cells; `isCancelled` is asked between batches. */
 export async function projectAll(
