@@ -40,7 +40,7 @@ export class LocalEngine implements Engine {
 
   async openQuery(files: File[], options: QueryOptions = {}): Promise<QuerySummary> {
     this.#closeQuery();
-    const space = this.#required;
+    const space = this.#openedSpace;
     const modality = chooseModality(space, options.modality);
     const table = await space.table(space.manifest.encoders[modality]);
     const tables = this.#tables!;
@@ -57,19 +57,19 @@ export class LocalEngine implements Engine {
   }
 
   async project(progress: (done: Progress) => void): Promise<Projection> {
-    const { file, prepared } = this.#open;
+    const { file, prepared } = this.#openedQuery;
     this.#isCancelled = false;
     const start = performance.now();
-    const results = await projectAll(this.#required, prepared, progress, () => this.#isCancelled);
+    const results = await projectAll(this.#openedSpace, prepared, progress, () => this.#isCancelled);
     return { ...results, cells: file.cellNames(), seconds: (performance.now() - start) / 1000 };
   }
 
   async featureValues(feature: string): Promise<Float32Array> {
-    return readFeatureValues(this.#open.prepared, feature);
+    return readFeatureValues(this.#openedQuery.prepared, feature);
   }
 
   async obsColumn(name: string): Promise<ObsColumn> {
-    return this.#open.file.obsColumn(name);
+    return this.#openedQuery.file.obsColumn(name);
   }
 
   cancel(): void {
@@ -81,12 +81,12 @@ export class LocalEngine implements Engine {
     this.#space = null;
   }
 
-  get #required(): Space {
+  get #openedSpace(): Space {
     if (!this.#space) throw new EngineError("space", "no space is open; open one first");
     return this.#space;
   }
 
-  get #open(): OpenQuery {
+  get #openedQuery(): OpenQuery {
     if (!this.#query) throw new EngineError("query", "no query is open; choose a file first");
     return this.#query;
   }

@@ -125,7 +125,7 @@ async function main(): Promise<void> {
     if (running) event.preventDefault(); // the browser asks whether to stop
   });
   byId("about").textContent =
-    `smile-zoo ${site.version}. Nothing is uploaded: a Content-Security-Policy forbids this page every request to ` +
+    `smile-zoo ${site.version}. Nothing is uploaded: a Content-Security-Policy keeps this page from sending anything to ` +
     "another computer.";
   linkLicenses();
   listSpaces(site.spaces, choose);

@@ -45,8 +45,8 @@ async function readServedSite(): Promise<Site> {
   const answer = await fetch("spaces.json");
   if (!answer.ok) {
     throw new Error(
-      `The list of spaces, spaces.json, could not be read (status ${answer.status}). Copy the whole folder that ` +
-        "smile-zoo web --export wrote to the server, and reload this page.",
+      `The list of spaces, spaces.json, could not be read (status ${answer.status}). Copy the whole folder written by ` +
+        "smile-zoo web --export to the server, and reload this page.",
     );
   }
   const { version, spaces }: Catalogue = await answer.json();
