@@ -64,7 +64,7 @@ export function connectEngine(worker: Worker): Engine {
   return {
     openSpace: (source) => call("openSpace", [source]),
     openQuery: (files, options) => call("openQuery", [files, options]),
-    project: (options, progress) => call("project", [options], progress),
+    project: (progress) => call("project", [], progress),
     featureValues: (feature) => call("featureValues", [feature]),
     obsColumn: (name) => call("obsColumn", [name]),
     cancel: () => send({ id: null, method: "cancel" }),

@@ -9,7 +9,7 @@ export interface Engine {
   /** Read the names of cells and features and recognize the values; no values are kept in memory. */
   openQuery(files: File[], options?: QueryOptions): Promise<QuerySummary>;
   /** Project all cells of the open query, chunk by chunk. */
-  project(options: ProjectionOptions, progress: (done: Progress) => void): Promise<Projection>;
+  project(progress: (done: Progress) => void): Promise<Projection>;
   /** Values of one feature in all cells, as log1p of counts per 10,000; NaN if it was not measured. */
   featureValues(feature: string): Promise<Float32Array>;
   /** Read a column of obs: the code of each cell (-1: missing) and the categories. */
@@ -24,8 +24,8 @@ export interface Engine {
  * Files of a space by their path in the manifest: at absolute URLs, or the files themselves, as in a single-file page.
  *
  * The gene tables are `human.tsv.gz` and `mouse.tsv.gz` in the folder `genes`, or in `files` as `genes/human.tsv.gz`; they
- * are read with the first query. `ort` is a folder with `ort.webgpu.min.mjs` of onnxruntime-web and its wasm files
- * (docs/web.md lists them), loaded only for encoders that need it (`SpaceSummary.needsOnnxRuntime`).
+ * are read with the first query. `ort` is a folder with `ort.webgpu.min.mjs` of onnxruntime-web and its wasm files,
+ * loaded only for encoders that need it (`SpaceSummary.needsOnnxRuntime`).
  */
 export type SpaceSource = { url: string; genes: string; ort?: string } | { files: Record<string, Uint8Array> };
 
@@ -53,8 +53,6 @@ export interface Driver {
 export interface SpaceSummary {
   name: string;
   title: string;
-  description: string;
-  intendedUse: string;
   organism: string;
   tissue: string;
   licence: string;
@@ -62,7 +60,6 @@ export interface SpaceSummary {
   /** Number of cells of the reference. */
   nCells: number;
   modalities: string[];
-  nFeatures: Record<string, number>;
   columns: LabelColumn[];
   primary: string;
   reference: ReferencePoints;
@@ -91,7 +88,6 @@ export interface QuerySummary {
   modality: string;
   /** Categorical or text columns of obs, by which cells can be colored; empty for formats without any. */
   columns: string[];
-  layers: string[];
   /** What the values were taken for, in words: "counts", "log-normalized to 10,000 per cell", ... */
   values: string;
   /** Features of the space that the query has, their share of the feature weight, and those that it lacks. */
@@ -100,11 +96,6 @@ export interface QuerySummary {
   missing: string[];
   /** Sentences that the reader should see: former gene names, few matched features, ... */
   notes: string[];
-}
-
-export interface ProjectionOptions {
-  /** Column of obs with the batches; the page colors by it. */
-  batchColumn?: string;
 }
 
 export interface ObsColumn {
@@ -136,8 +127,6 @@ export interface Projection {
   embedding: Float32Array;
   /** Accuracy to expect of these cells, in words, as the command states it; empty if unknown. */
   expectedAccuracy: string;
-  /** Columns of obs that were read along, as codes and categories. */
-  obs: Record<string, ObsColumn>;
   notes: string[];
   seconds: number;
 }

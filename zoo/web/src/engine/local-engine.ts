@@ -4,7 +4,6 @@ import type {
   ObsColumn,
   Progress,
   Projection,
-  ProjectionOptions,
   QueryOptions,
   QuerySummary,
   SpaceSource,
@@ -41,7 +40,7 @@ export class LocalEngine implements Engine {
 
   async openQuery(files: File[], options: QueryOptions = {}): Promise<QuerySummary> {
     this.#closeQuery();
-    const space = this.#required;
+    const space = this.#openedSpace;
     const modality = chooseModality(space, options.modality);
     const table = await space.table(space.manifest.encoders[modality]);
     const tables = this.#tables!;
@@ -57,21 +56,20 @@ export class LocalEngine implements Engine {
     }
   }
 
-  async project({ batchColumn }: ProjectionOptions, progress: (done: Progress) => void): Promise<Projection> {
-    const { file, prepared } = this.#open;
+  async project(progress: (done: Progress) => void): Promise<Projection> {
+    const { file, prepared } = this.#openedQuery;
     this.#isCancelled = false;
     const start = performance.now();
-    const obs = batchColumn === undefined ? {} : { [batchColumn]: file.obsColumn(batchColumn) };
-    const results = await projectAll(this.#required, prepared, progress, () => this.#isCancelled);
-    return { ...results, cells: file.cellNames(), obs, seconds: (performance.now() - start) / 1000 };
+    const results = await projectAll(this.#openedSpace, prepared, progress, () => this.#isCancelled);
+    return { ...results, cells: file.cellNames(), seconds: (performance.now() - start) / 1000 };
   }
 
   async featureValues(feature: string): Promise<Float32Array> {
-    return readFeatureValues(this.#open.prepared, feature);
+    return readFeatureValues(this.#openedQuery.prepared, feature);
   }
 
   async obsColumn(name: string): Promise<ObsColumn> {
-    return this.#open.file.obsColumn(name);
+    return this.#openedQuery.file.obsColumn(name);
   }
 
   cancel(): void {
@@ -83,12 +81,12 @@ export class LocalEngine implements Engine {
     this.#space = null;
   }
 
-  get #required(): Space {
+  get #openedSpace(): Space {
     if (!this.#space) throw new EngineError("space", "no space is open; open one first");
     return this.#space;
   }
 
-  get #open(): OpenQuery {
+  get #openedQuery(): OpenQuery {
     if (!this.#query) throw new EngineError("query", "no query is open; choose a file first");
     return this.#query;
   }
@@ -107,7 +105,6 @@ function summarizeQuery({ file, prepared }: OpenQuery): QuerySummary {
     nFeatures: prepared.matrix.nColumns,
     modality: prepared.modality,
     columns: file.columns,
-    layers: file.layers,
     values: describeValues(prepared.interpretation),
     matched: report.nMatched,
     measuredWeight: report.weight,

@@ -1,4 +1,4 @@
-/** What the map says of the cell below the pointer. */
+/** Text of the tooltip: the cell below the pointer. */
 
 import type { SpaceSummary } from "../engine";
 import type { Coloring } from "./coloring";

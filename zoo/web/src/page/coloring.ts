@@ -14,11 +14,11 @@ export interface Category {
 export interface Categories {
   kind: "categories";
   title: string;
-  /** Label column of the space that the categories are those of; null if they are of the query. */
+  /** Label column whose labels the categories are; null for a column of the query. */
   labelColumn: string | null;
   /** Id of each cell's category. */
   ids: Int32Array;
-  /** Those that occur, the most frequent first and -1 last. */
+  /** Categories with cells, the most frequent first and -1 last. */
   categories: Category[];
 }
 

@@ -2,7 +2,7 @@
 
 type Child = Node | string | null;
 
-/** Return a new element with properties (attributes if their name has a hyphen, or is `role` or `for`) and children. */
+/** Return a new element with properties (attributes if their name has a hyphen, or is `role` or `scope`) and children. */
 export function element<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   properties: Record<string, unknown> = {},
@@ -10,7 +10,7 @@ export function element<Name extends keyof HTMLElementTagNameMap>(
 ): HTMLElementTagNameMap[Name] {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
-    if (key.includes("-") || key === "role" || key === "for" || key === "scope") {
+    if (key.includes("-") || key === "role" || key === "scope") {
       node.setAttribute(key, String(value));
     } else {
       Object.assign(node, { [key]: value });
@@ -20,6 +20,16 @@ export function element<Name extends keyof HTMLElementTagNameMap>(
   return node;
 }
 
+/** Return a button that calls `press`. */
+export function button(text: string, press: () => void, properties: Record<string, unknown> = {}): HTMLButtonElement {
+  return element("button", { type: "button", onclick: press, ...properties }, text);
+}
+
+/** Return an option of a menu for each value, which is also its text. */
+export function options(values: string[]): HTMLOptionElement[] {
+  return values.map((value) => element("option", { value }, value));
+}
+
 /** Return the element of the page with an id. */
 export function byId<Type extends HTMLElement = HTMLElement>(id: string): Type {
   const found = document.getElementById(id);
@@ -27,7 +37,7 @@ export function byId<Type extends HTMLElement = HTMLElement>(id: string): Type {
   return found as Type;
 }
 
-export interface Column {
+interface Column {
   title: string;
   number?: boolean;
 }

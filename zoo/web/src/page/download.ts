@@ -11,7 +11,7 @@ export function download(name: string, parts: BlobPart[], type: string): void {
 
 /** Return a file name for an output of a query: its own name without the endings, and a new one. */
 export function outputName(query: string, ending: string): string {
-  const base = query.replace(/\.(gz|zip)$/i, "").replace(/\.(h5ad|h5|csv|tsv|txt|mtx)$/i, "");
+  const base = query.replace(/\.(gz|zip)$/i, "").replace(/\.(h5ad|h5mu|h5|csv|tsv|txt|mtx)$/i, "");
   return `${base.replace(/[^\p{L}\p{N}._-]+/gu, "_") || "cells"}${ending}`;
 }
 

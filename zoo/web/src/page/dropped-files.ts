@@ -4,7 +4,7 @@ import { count } from "./format";
 
 const MAX_FILES = 1000;
 
-export class TooManyFilesError extends Error {
+class TooManyFilesError extends Error {
   constructor() {
     super(
       `The folder holds more than ${count(MAX_FILES)} files. Drop the file with the cells, or the folder that holds ` +

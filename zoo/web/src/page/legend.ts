@@ -2,7 +2,7 @@
 
 import type { Categories, Coloring, Values } from "./coloring";
 import { categoryColor, type Theme, valueColor } from "./colors";
-import { element } from "./dom";
+import { button, element } from "./dom";
 import { count } from "./format";
 
 /** Fill the legend; `change` is called when `hidden`, the ids of categories that are not drawn, has changed. */
@@ -37,9 +37,8 @@ function switches({ categories }: Categories, hidden: Set<number>, theme: Theme,
       element("span", { className: "cells" }, count(cells)),
     ),
   );
-  const all = (title: string, shown: boolean) => {
-    const button = element("button", { type: "button" }, title);
-    button.addEventListener("click", () => {
+  const all = (title: string, shown: boolean) =>
+    button(title, () => {
       for (const [index, { id }] of categories.entries()) {
         inputs[index].checked = shown;
         if (shown) hidden.delete(id);
@@ -47,8 +46,6 @@ function switches({ categories }: Categories, hidden: Set<number>, theme: Theme,
       }
       change();
     });
-    return button;
-  };
   return [...rows, element("div", { className: "buttons" }, all("Show all", true), all("Hide all", false))];
 }
 

@@ -85,7 +85,7 @@ async function main(): Promise<void> {
       const query = await engine.openQuery(files, queryOptions(space));
       if (cancelled) throw new EngineError("cancelled", "cancelled while the file was opened");
       byId("working-title").textContent = `Labeling ${query.fileName}`;
-      const projection = await engine.project({}, progressBar());
+      const projection = await engine.project(progressBar());
       const result = { query, projection };
       enter("results");
       await map.showResult(space, result);
@@ -125,7 +125,7 @@ async function main(): Promise<void> {
     if (running) event.preventDefault(); // the browser asks whether to stop
   });
   byId("about").textContent =
-    `smile-zoo ${site.version}. Nothing is uploaded: a Content-Security-Policy forbids this page every request to ` +
+    `smile-zoo ${site.version}. Nothing is uploaded: a Content-Security-Policy keeps this page from sending anything to ` +
     "another computer.";
   linkLicenses();
   listSpaces(site.spaces, choose);

@@ -1,6 +1,6 @@
 /** The map with its tools: what it is colored by, the legend, and the selected cells. */
 
-import type { Engine, ObsColumn, SpaceSummary } from "../engine";
+import type { Engine, SpaceSummary } from "../engine";
 import { cellText } from "./cell-text";
 import { chooseGene, colorChoice, fillColorMenu, listenForGenes } from "./color-menu";
 import { byColumn, byFeature, byFraction, byLabel, type Coloring, paint } from "./coloring";
@@ -139,13 +139,8 @@ export class MapPanel {
     if (kind === "gene") byId("gene").focus();
     else if (kind === "label") await this.recolor(byLabel(projection, space, name));
     else if (kind === "similarity") await this.recolor(byFraction(kind, projection.similarity));
-    else if (kind === "obs") await this.recolor(byColumn(name, await this.obsColumn(result, name)));
+    else if (kind === "obs") await this.recolor(byColumn(name, await this.engine.obsColumn(name)));
     else await this.recolor(byFraction(`confidence of ${name}`, projection.columns[name].confidence));
-  }
-
-  private async obsColumn({ projection }: Result, name: string): Promise<ObsColumn> {
-    projection.obs[name] ??= await this.engine.obsColumn(name);
-    return projection.obs[name];
   }
 
   private async recolor(coloring: Coloring, unit = ""): Promise<void> {

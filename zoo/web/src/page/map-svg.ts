@@ -24,6 +24,7 @@ const MARGIN = 20;
 const TITLE_HEIGHT = 48;
 const LEGEND_WIDTH = 250;
 const LINE_HEIGHT = 20;
+const SCALE_WIDTH = 160;
 const TEXT = 'font-family="Helvetica, Arial, sans-serif" fill="#222222"';
 
 /** Return the drawing as SVG. The points of one color are one path of round dots, which stays small. */
@@ -56,37 +57,36 @@ function path(dots: string[], color: string, size: number): string {
 }
 
 function legendHeight(figure: Figure): number {
-  const lines = Array.isArray(figure.legend) ? figure.legend.length : 2;
-  return TITLE_HEIGHT + MARGIN + (lines + 3) * LINE_HEIGHT;
+  return TITLE_HEIGHT + MARGIN + (legendLines(figure) + 3) * LINE_HEIGHT;
+}
+
+/** Number of lines between the title of the legend and the mark of the reference. */
+function legendLines({ legend }: Figure): number {
+  return Array.isArray(legend) ? legend.length : 2;
 }
 
 function legend(figure: Figure): string[] {
   const left = SIDE + 4;
   const line = (index: number) => TITLE_HEIGHT + MARGIN + index * LINE_HEIGHT;
-  const text = (content: string, from: number, index: number, weight = 400) =>
-    `<text x="${from}" y="${line(index) + 4}" font-size="13" font-weight="${weight}" ${TEXT}>${escapeXml(content)}</text>`;
+  const text = (content: string, from: number, index: number, style = "") =>
+    `<text x="${from}" y="${line(index) + 4}" font-size="13" ${style} ${TEXT}>${escapeXml(content)}</text>`;
   const mark = (color: string, index: number) => `<circle cx="${left + 6}" cy="${line(index)}" r="5" fill="${color}"/>`;
-  if (Array.isArray(figure.legend)) {
-    const reference = figure.legend.length + 2;
-    return [
-      text(figure.legendTitle, left, 0, 600),
-      ...figure.legend.flatMap(({ name, color }, index) => [mark(color, index + 1), text(name, left + 18, index + 1)]),
-      mark(figure.referenceColor, reference),
-      text("reference", left + 18, reference),
-    ];
-  }
-  const { low, high } = figure.legend;
-  const scale = figure.palette.slice(0, N_VALUE_COLORS);
-  const width = 160 / scale.length;
-  return [
-    text(figure.legendTitle, left, 0, 600),
-    ...scale.map((color, index) => {
+  const entry = (name: string, color: string, index: number) => [mark(color, index), text(name, left + 18, index)];
+  const scale = ({ low, high }: { low: string; high: string }) => {
+    const colors = figure.palette.slice(0, N_VALUE_COLORS);
+    const width = SCALE_WIDTH / colors.length;
+    const bars = colors.map((color, index) => {
       const place = `x="${(left + index * width).toFixed(2)}" y="${line(1) - 8}"`;
       return `<rect ${place} width="${(width + 0.3).toFixed(2)}" height="14" fill="${color}"/>`;
-    }),
-    text(low, left, 2),
-    `<text x="${left + 160}" y="${line(2) + 4}" font-size="13" text-anchor="end" ${TEXT}>${escapeXml(high)}</text>`,
-    mark(figure.referenceColor, 4),
-    text("reference", left + 18, 4),
+    });
+    return [...bars, text(low, left, 2), text(high, left + SCALE_WIDTH, 2, 'text-anchor="end"')];
+  };
+  const content = Array.isArray(figure.legend)
+    ? figure.legend.flatMap(({ name, color }, index) => entry(name, color, index + 1))
+    : scale(figure.legend);
+  return [
+    text(figure.legendTitle, left, 0, 'font-weight="600"'),
+    ...content,
+    ...entry("reference", figure.referenceColor, legendLines(figure) + 2),
   ];
 }

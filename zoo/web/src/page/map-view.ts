@@ -36,6 +36,8 @@ export class MapView {
   private readonly plot;
   private readonly tooltip: HTMLElement;
   private readonly names: HTMLElement;
+  /** Names on the map, each with its reference point and its size in pixels. */
+  private tags: { tag: HTMLElement; point: number; width: number; height: number }[] = [];
   private scene: Scene | null = null;
   private waiting: Scene | null = null;
   private drawing: Promise<void> = Promise.resolve();
@@ -157,6 +159,7 @@ export class MapView {
     await this.plot.draw({ x, y, valueA: color, valueB: kind }, { zDataType: "categorical", wDataType: "categorical" });
     if (isNew) this.reset();
     this.markSelection();
+    this.writeNames(scene.names);
     this.placeNames();
   }
 
@@ -217,21 +220,29 @@ export class MapView {
     this.tooltip.hidden = true;
   }
 
-  /** Write the names where they fit, those of the largest labels first. */
-  private placeNames(): void {
-    if (this.scene === null) return;
-    const tags = this.scene.names.map(({ label }) => element("span", {}, label));
+  /** Write the names, and measure them while all are visible: their sizes stay the same while the map moves. */
+  private writeNames(names: LabelPosition[]): void {
+    const tags = names.map(({ label }) => element("span", {}, label));
     this.names.replaceChildren(...tags);
-    const { width, height } = this.box.getBoundingClientRect();
-    const boxes = this.scene.names.map(({ point }, index) => {
+    this.tags = tags.map((tag, index) => ({
+      tag,
+      point: names[index].point,
+      width: tag.offsetWidth,
+      height: tag.offsetHeight,
+    }));
+  }
+
+  /** Place the names where they fit, those of the largest labels first. */
+  private placeNames(): void {
+    const frame = this.box.getBoundingClientRect();
+    const boxes = this.tags.map(({ point, width, height }) => {
       const [x, y] = this.plot.getScreenPosition(point) ?? [-1000, -1000];
-      const size = { width: tags[index].offsetWidth, height: tags[index].offsetHeight };
-      return { left: x - size.width / 2, top: y - size.height - NAME_GAP, ...size };
+      return { left: x - width / 2, top: y - height - NAME_GAP, width, height };
     });
     const kept = new Set(withoutOverlaps(boxes));
-    tags.forEach((tag, index) => {
-      const { left, top, ...size } = boxes[index];
-      const inside = left >= 0 && top >= 0 && left + size.width <= width && top + size.height <= height;
+    this.tags.forEach(({ tag }, index) => {
+      const { left, top, width, height } = boxes[index];
+      const inside = left >= 0 && top >= 0 && left + width <= frame.width && top + height <= frame.height;
       tag.hidden = !inside || !kept.has(index);
       tag.style.transform = `translate(${left}px, ${top}px)`;
     });

@@ -1,10 +1,11 @@
 /** The report: one HTML file with the map and the tables, which needs no script and makes no request. */
 
+import { COUNT_TITLES, countTexts } from "./count-table";
 import { escapeXml } from "./escape-xml";
-import { count, fraction, percent } from "./format";
+import { count } from "./format";
 import type { LabelCount } from "./label-table";
 
-export interface Report {
+interface Report {
   title: string;
   /** Figures at the top: caption and value. */
   figures: [string, string][];
@@ -69,12 +70,11 @@ ${provenance.map(([name, value]) => `<tr><th scope="row">${escapeXml(name)}</th>
 }
 
 function labelTable(column: string, rows: LabelCount[]): string {
-  const lines = rows.map(({ label, cells, share, confidence }) => {
-    const numbers = [count(cells), percent(share), fraction(confidence)];
-    const text = numbers.map((number) => `<td class="number">${number}</td>`).join("");
-    return `<tr><th scope="row">${escapeXml(label)}</th>${text}</tr>`;
+  const lines = rows.map((row) => {
+    const numbers = countTexts(row).map((text) => `<td class="number">${text}</td>`);
+    return `<tr><th scope="row">${escapeXml(row.label)}</th>${numbers.join("")}</tr>`;
   });
-  const titles = ["cells", "share", "mean confidence"].map((title) => `<th scope="col" class="number">${title}</th>`);
+  const titles = COUNT_TITLES.map((title) => `<th scope="col" class="number">${title}</th>`);
   return `<h2>Labels: ${escapeXml(column)}</h2>
 <table>
 <thead><tr><th scope="col">label</th>${titles.join("")}</tr></thead>

@@ -1,4 +1,4 @@
-/** A projected query, and what both sides of the results ask of it. */
+/** A projected query, and its label columns. */
 
 import type { LabelColumn, Projection, QuerySummary, SpaceSummary } from "../engine";
 

@@ -3,7 +3,7 @@
 import type { SpaceSummary } from "../engine";
 import { categoryColor } from "./colors";
 import { countTable } from "./count-table";
-import { byId, descriptions, element, table } from "./dom";
+import { button, byId, descriptions, element, options, table } from "./dom";
 import { download, outputName, pngOfSvg } from "./download";
 import { count, percent, sentence } from "./format";
 import { countLabels, type LabelCount } from "./label-table";
@@ -29,7 +29,7 @@ export class ResultsScreen {
     private readonly version: string,
   ) {
     const saves: Record<string, () => void | Promise<void>> = {
-      "save-csv": () => this.save(".smile.csv", resultsCsv(...this.projected()), "text/csv"),
+      "save-csv": () => this.saveCsv(),
       "save-embedding": () => this.saveEmbedding(),
       "save-svg": () => this.save(".smile-map.svg", [mapSvg(this.map.figure())], "image/svg+xml"),
       "save-png": async () => this.save(".smile-map.png", [await pngOfSvg(mapSvg(this.map.figure()))], "image/png"),
@@ -50,12 +50,12 @@ export class ResultsScreen {
     byId("figures").replaceChildren(descriptions(this.figures()));
     byId("notes").replaceChildren(...this.notes().map((note) => element("p", {}, note)));
     const columns = this.columns();
-    byId("label-column").replaceChildren(...columns.map((name) => element("option", { value: name }, name)));
+    byId("label-column").replaceChildren(...options(columns));
     byId("column-row").hidden = columns.length < 2;
     byId("labels-section").hidden = columns.length === 0;
     if (columns.length > 0) this.fillLabels();
     const labels = Object.keys(space.drivers);
-    byId("driver-label").replaceChildren(...labels.map((name) => element("option", { value: name }, name)));
+    byId("driver-label").replaceChildren(...options(labels));
     byId("drivers-section").hidden = labels.length === 0;
     const first = this.counts(columns[0]).find(({ label }) => labels.includes(label));
     if (first !== undefined) byId<HTMLSelectElement>("driver-label").value = first.label;
@@ -64,11 +64,6 @@ export class ResultsScreen {
     byId("provenance").replaceChildren(
       table([{ title: "what" }, { title: "value" }], this.provenance(), { className: "provenance" }),
     );
-  }
-
-  private projected(): [Result["projection"], SpaceSummary] {
-    const { space, result } = this.shown();
-    return [result.projection, space];
   }
 
   private shown(): { space: SpaceSummary; result: Result } {
@@ -117,14 +112,13 @@ export class ResultsScreen {
     const { labels } = result.projection.columns[column];
     const cells = (id: number) => Array.from(labels.keys()).filter((cell) => labels[cell] === id);
     const name = ({ id, label }: LabelCount) => {
-      const title = "Select these cells on the map";
-      const button = element("button", { type: "button", className: "link", title }, label);
-      button.addEventListener("click", () => {
+      const select = () => {
         this.map.select(cells(id));
-        this.showDrivers(column === space.primary ? label : "");
+        if (column === space.primary) this.showDrivers(label);
         byId("map-title").scrollIntoView();
-      });
-      return element("span", { className: "label-cell" }, swatch(categoryColor(id, currentTheme())), button);
+      };
+      const link = button(label, select, { className: "link", title: "Select these cells on the map" });
+      return element("span", { className: "label-cell" }, swatch(categoryColor(id, currentTheme())), link);
     };
     byId("labels").replaceChildren(countTable(rows, name));
     byId("unknown-note").hidden = rows.every(({ id }) => id >= 0);
@@ -139,13 +133,12 @@ export class ResultsScreen {
 
   private fillDrivers(): void {
     const drivers = this.space?.drivers[byId<HTMLSelectElement>("driver-label").value] ?? [];
-    const chips = drivers.map(({ symbol, feature }) => {
-      const button = element("button", { type: "button" }, symbol || feature);
-      button.addEventListener("click", () => {
-        void this.map.colorByGene(symbol || feature);
+    const chips = drivers.map(({ symbol }) => {
+      const show = () => {
+        void this.map.colorByGene(symbol);
         byId("map-title").scrollIntoView();
-      });
-      return element("li", {}, button);
+      };
+      return element("li", {}, button(symbol, show));
     });
     byId("drivers").replaceChildren(element("ul", { className: "chips" }, ...chips));
   }
@@ -198,6 +191,11 @@ export class ResultsScreen {
       nMissing: missing.length,
       provenance: this.provenance(),
     });
+  }
+
+  private saveCsv(): void {
+    const { space, result } = this.shown();
+    this.save(".smile.csv", resultsCsv(result.projection, space), "text/csv");
   }
 
   private saveEmbedding(): void {

@@ -1,7 +1,7 @@
 /** The selected cells: how many have each label, and their barcodes. */
 
 import type { SpaceSummary } from "../engine";
-import { byId, element } from "./dom";
+import { button, byId, element } from "./dom";
 import { download, outputName } from "./download";
 import { plural } from "./format";
 import { countLabels } from "./label-table";
@@ -15,18 +15,15 @@ export function showSelection(space: SpaceSummary, result: Result, cells: number
   const { query, projection } = result;
   const [primary] = labelColumns(space, result);
   const rows = primary === undefined ? [] : countLabels(projection.columns[primary.name], primary.labels, cells);
-  const save = element("button", { type: "button" }, "Download their barcodes (TXT)");
-  save.addEventListener("click", () =>
+  const save = button("Download their barcodes (TXT)", () =>
     download(outputName(query.fileName, ".selected.txt"), [barcodeList(projection, cells)], "text/plain"),
   );
-  const none = element("button", { type: "button" }, "Clear the selection");
-  none.addEventListener("click", clear);
   const box = byId("selection");
   const title = `${plural(cells.length, "cell")} selected`;
   box.replaceChildren(
     element("h3", {}, title),
     countTable(rows, ({ label }) => label),
-    element("div", { className: "downloads" }, save, none),
+    element("div", { className: "downloads" }, save, button("Clear the selection", clear)),
   );
   box.hidden = false;
   announce(title);

@@ -1,6 +1,7 @@
 /** The spaces that this page offers: those of a site, or the one in a file. */
 
 import type { SpaceSource } from "../engine";
+import { bytesOfBase64 } from "./base64";
 
 /** Entry of `spaces.json`, which Python writes. */
 export interface SiteSpace {
@@ -45,8 +46,8 @@ async function readServedSite(): Promise<Site> {
   const answer = await fetch("spaces.json");
   if (!answer.ok) {
     throw new Error(
-      `The list of spaces, spaces.json, could not be read (status ${answer.status}). Copy the whole folder that ` +
-        "smile-zoo web --export wrote to the server, and reload this page.",
+      `The list of spaces, spaces.json, could not be read (status ${answer.status}). Copy the whole folder written by ` +
+        "smile-zoo web --export to the server, and reload this page.",
     );
   }
   const { version, spaces }: Catalogue = await answer.json();
@@ -62,10 +63,6 @@ function embeddedSite({ version, spaces, files }: EmbeddedSite): Site {
   return {
     version,
     spaces,
-    source: () => ({ files: Object.fromEntries(Object.entries(files).map(([name, content]) => [name, bytes(content)])) }),
+    source: () => ({ files: Object.fromEntries(Object.entries(files).map(([name, content]) => [name, bytesOfBase64(content)])) }),
   };
-}
-
-function bytes(base64: string): Uint8Array {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }

@@ -1,7 +1,7 @@
 /** The start: which space, which file, which options. */
 
 import type { QueryOptions, SpaceSummary } from "../engine";
-import { byId, element } from "./dom";
+import { byId, element, options } from "./dom";
 import { droppedFiles } from "./dropped-files";
 import { count, size } from "./format";
 import { showProblem } from "./problem";
@@ -58,7 +58,7 @@ export function listenForFiles(open: (files: File[]) => void): void {
 
 /** Offer the modalities of a space if there are several. */
 export function listModalities(space: SpaceSummary): void {
-  byId("modality").replaceChildren(...space.modalities.map((name) => element("option", { value: name }, name)));
+  byId("modality").replaceChildren(...options(space.modalities));
   byId("modality-row").hidden = space.modalities.length < 2;
 }
 

@@ -26,7 +26,7 @@ const written = (name: string, content: string | Uint8Array): File => new File([
 
 async function project(files: File[], options: QueryOptions = {}): Promise<[QuerySummary, Projection]> {
   const summary = await engine.openQuery(files, options);
-  return [summary, await engine.project({}, () => {})];
+  return [summary, await engine.project(() => {})];
 }
 
 function expectSame([summary, projection]: [QuerySummary, Projection]): void {
@@ -242,6 +242,8 @@ test("gzip: a changed byte is found by the checksum, in any member", async () =>
 
 test.each([
   ["query.h5ad", "", "query.h5ad cannot be read: it is an empty file; copy or download it again"],
+  ["counts.txt", "%%MatrixMarket matrix coordinate integer general\n", "is a Matrix Market matrix without its names; give"],
+  ["query.xls", Uint8Array.of(0xd0, 0xcf, 0x11, 0xe0), "it is an Excel workbook; save its sheet of counts as .csv"],
   ["query.rds", "RDX3\n", "it is a file of R objects; in R, write its object with zellkonverter"],
   ["query.h5ad", "<!DOCTYPE html><html>", "it is a web page; the download failed or needs a login"],
   ["query.h5ad", "version https://git-lfs.github.com/spec/v1\n", "it is a git-lfs pointer, not the file itself"],

@@ -66,7 +66,7 @@ test.each(["features/rna.tsv", "first/rna.safetensors", "onnx/rna.trunk.onnx", "
     await engine.openSpace({ files: { ...files, [name]: files[name].with(99, files[name][99] ^ 1) } });
     const project = async () => {
       await engine.openQuery([query()]);
-      await engine.project({}, () => {});
+      await engine.project(() => {});
     };
     await expect(project()).rejects.toThrow(`${name} was changed: its sha256 is`);
   },

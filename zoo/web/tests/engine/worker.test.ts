@@ -53,7 +53,7 @@ test("a projection, with its progress", async () => {
   const summary = await engine.openQuery([await table()]);
   expect(summary.nCells).toBe(16);
   const reported: number[] = [];
-  const projection = await engine.project({}, ({ done, total }) => reported.push(done / total));
+  const projection = await engine.project(({ done, total }) => reported.push(done / total));
   expect(reported).toEqual([0, 1]);
   expect(projection.cells[0]).toBe("cell-0");
   expect(projection.embedding.length).toBe(16 * 128);
@@ -67,10 +67,10 @@ test("an error keeps its code", async () => {
 
 test("a projection that is stopped", async () => {
   await engine.openQuery([await table()]);
-  const running = engine.project({}, () => {});
+  const running = engine.project(() => {});
   engine.cancel();
   await expect(running).rejects.toMatchObject({ code: "cancelled", message: "the projection was stopped" });
-  expect((await engine.project({}, () => {})).cells.length).toBe(16); // the query is still open
+  expect((await engine.project(() => {})).cells.length).toBe(16); // the query is still open
 });
 
 test("a worker that is silent for a minute is ended", async () => {
@@ -91,7 +91,7 @@ test("a worker that is silent for a minute is ended", async () => {
 });
 
 test("a closed engine rejects what it was asked", async () => {
-  const running = engine.project({}, () => {});
+  const running = engine.project(() => {});
   engine.close();
   await expect(running).rejects.toMatchObject({ code: "cancelled", message: "the engine was closed" });
   expect(terminate).toHaveBeenCalledOnce();

@@ -40,6 +40,7 @@ test("numbers are written as the command writes them", () => {
 
 test("outputs are named after the query", () => {
   expect(outputName("sample 1.h5ad", ".smile.csv")).toBe("sample_1.smile.csv");
+  expect(outputName("multiome.h5mu", ".smile.csv")).toBe("multiome.smile.csv");
   expect(outputName("matrix.mtx.gz", ".smile.csv")).toBe("matrix.smile.csv");
   expect(outputName("../../évil?.csv", ".x")).toBe(".._.._évil_.x");
 });

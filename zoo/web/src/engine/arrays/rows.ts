@@ -107,6 +107,15 @@ function concatenated(parts: Rows[]): Rows {
   return result;
 }
 
+/** Yield ranges of consecutive rows with at most `maxValues` values each, but at least one row. */
+export function* rowRanges(indptr: Int32Array | Float64Array, maxValues: number): Generator<[number, number]> {
+  const n = indptr.length - 1;
+  for (let start = 0, stop; start < n; start = stop) {
+    for (stop = start + 1; stop < n && indptr[stop + 1] - indptr[start] <= maxValues; stop++);
+    yield [start, stop];
+  }
+}
+
 /** A matrix whose rows are read in parts. */
 export interface Matrix {
   n: number;
@@ -120,3 +129,15 @@ export interface Matrix {
   /** Yield all rows in parts of convenient size, in their order. */
   parts(): AsyncGenerator<Rows>;
 }
+
+/** Return a matrix whose rows are changed as they are read. */
+export const mappedMatrix = (matrix: Matrix, change: (rows: Rows) => Rows, nColumns = matrix.nColumns): Matrix => ({
+  n: matrix.n,
+  nColumns,
+  isFloat: matrix.isFloat,
+  isFlags: matrix.isFlags,
+  read: async (ranges) => (await matrix.read(ranges)).map(change),
+  parts: async function* () {
+    for await (const rows of matrix.parts()) yield change(rows);
+  },
+});

@@ -8,7 +8,7 @@ type Session = import("onnxruntime-web").InferenceSession;
 /** Inputs of a graph: each has a row per cell. */
 type Inputs = Record<string, Float32Array>;
 
-const MAX_DIFFERENCE = 1e-5; // between WebGPU, which may round otherwise, and the CPU
+const MAX_DIFFERENCE = 1e-5; // between WebGPU, which may round differently, and the CPU
 
 let loaded: Promise<OnnxRuntime> | undefined;
 

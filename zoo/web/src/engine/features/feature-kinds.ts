@@ -3,6 +3,7 @@ import { grouped, quoted } from "../text";
 import type { Frame, TextColumn } from "./frame";
 import { latinName } from "./gene-aliases";
 import { areIntervals } from "./intervals";
+import { mostCommon } from "./most-common";
 
 export type FeatureKind =
   "genes" | "antibodies" | "peaks" | "guides" | "hashtags" | "other features" | "features of another species";
@@ -146,12 +147,6 @@ function shownKinds(ids: readonly string[], kind: FeatureKind): Kinds {
   const found = new Set(several(shown).filter((each) => !(hidden && each === "antibodies")));
   const areGenes = (kind === "antibodies" || kind === "peaks") && found.has(kind) && nUnknown >= MIN_UNKNOWN_GENES;
   return shown.map((each) => (each !== null && found.has(each) ? each : areGenes ? "genes" : null));
-}
-
-function mostCommon<T>(values: readonly T[]): [T, number][] {
-  const counts = new Map<T, number>();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return [...counts].sort(([, a], [, b]) => b - a);
 }
 
 /** Return the words that state a kind of features, in lower case. */

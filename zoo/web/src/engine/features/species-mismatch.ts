@@ -1,6 +1,7 @@
 /** Recognize the genes of another species by name. */
 import { KNOWN_SPECIES, ensemblSpecies } from "./ensembl-ids";
 import type { GeneAliases } from "./gene-aliases";
+import { mostCommon } from "./most-common";
 
 const MIN_OTHER_FRACTION = 0.5;
 
@@ -21,7 +22,8 @@ export function findSpeciesMismatch(
   const species = candidates.map((names) => names.map(speciesOf));
   const nExpected = Math.max(0, ...species.map((each) => each.filter((one) => one === organism).length));
   for (const [index, names] of candidates.entries()) {
-    const [other, n] = mostCommonOther(species[index], organism);
+    const others = species[index].filter((each) => each !== null && each !== organism);
+    const [other, n] = mostCommon(others)[0] ?? [null, 0];
     if (other === null || n <= nExpected || n < MIN_OTHER_FRACTION * names.length) continue;
     return describe(
       names.filter((_, at) => species[index][at] === other),
@@ -29,12 +31,6 @@ export function findSpeciesMismatch(
     );
   }
   return null;
-}
-
-function mostCommonOther(species: (string | null)[], organism: string): [string | null, number] {
-  const counts = new Map<string, number>();
-  for (const each of species) if (each !== null && each !== organism) counts.set(each, (counts.get(each) ?? 0) + 1);
-  return [...counts].reduce<[string | null, number]>((best, each) => (each[1] > best[1] ? each : best), [null, 0]);
 }
 
 /** Return the only species with a gene of that name; null if no known species has one, or several do. */

@@ -25,12 +25,15 @@ async function* chunksOf(file: Blob): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** Return whether the first chunk of a source is that of a gzip file. */
+export const isGzip = (chunk: Uint8Array): boolean => GZIP_SIGNATURE.every((byte, at) => chunk[at] === byte);
+
 /** Yield the content of a source, decompressed if it is gzip, also of several members. */
 export async function* contentOf(source: ByteSource): AsyncGenerator<Uint8Array> {
   let gzip: GzipReader | null = null;
   let isFirst = true;
   for await (const chunk of source.chunks()) {
-    if (isFirst && GZIP_SIGNATURE.every((byte, at) => chunk[at] === byte)) gzip = new GzipReader();
+    if (isFirst && isGzip(chunk)) gzip = new GzipReader();
     isFirst = false;
     if (gzip) yield* gzip.push(chunk);
     else yield chunk;

@@ -3,9 +3,9 @@ import type { Matrix } from "../arrays/rows";
 import { EngineError, type ObsColumn } from "../engine";
 import type { Frame } from "../features/frame";
 import { quoted } from "../text";
-import { type Group, type OpenHdf5, groupOf, numbersOf, reading, requireDataset, textsOf } from "./hdf5";
-import type { QueryFile } from "./query-file";
 import { CsrMatrix } from "./csr-matrix";
+import { type Group, type OpenHdf5, groupOf, numbersOf, reading, requireDataset, textsOf } from "./hdf5";
+import { type QueryFile, unknownColumn, unknownLayer } from "./query-file";
 import { uniqueFeatures, uniqueNames } from "./unique-names";
 
 /** Return the group of the matrix; null if the file is none of Cell Ranger's. */
@@ -52,7 +52,7 @@ export class CellRangerFile implements QueryFile {
   }
 
   obsColumn(name: string): ObsColumn {
-    throw new EngineError("query", `the query has no column ${quoted(name)} in obs; its columns are: none`);
+    throw unknownColumn(name, this.columns);
   }
 
   frame(): Frame {
@@ -61,7 +61,7 @@ export class CellRangerFile implements QueryFile {
 
   matrix(layer: string | undefined): Matrix {
     if (layer === undefined) return this.#matrix;
-    throw new EngineError("query", `the query has no layer ${quoted(layer)}, its layers are: none; choose X`);
+    throw unknownLayer(layer, this.layers);
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 /** Matrices in HDF5 files whose rows are stored one after the other. */
-import type { Matrix, Rows } from "../arrays/rows";
+import { type Matrix, type Rows, rowRanges } from "../arrays/rows";
 import type { Group } from "./hdf5";
 import { PART_VALUES, SparseArrays } from "./sparse-arrays";
 
@@ -24,11 +24,7 @@ export class CsrMatrix implements Matrix {
   }
 
   async *parts(): AsyncGenerator<Rows> {
-    const { indptr } = this.#arrays;
-    for (let start = 0, stop; start < this.n; start = stop) {
-      for (stop = start + 1; stop < this.n && indptr[stop + 1] - indptr[start] <= PART_VALUES; stop++);
-      yield this.#rows(start, stop);
-    }
+    for (const [start, stop] of rowRanges(this.#arrays.indptr, PART_VALUES)) yield this.#rows(start, stop);
   }
 
   #rows(start: number, stop: number): Rows {

@@ -1,5 +1,5 @@
 /** Formats of files that people have: recognized by content, with advice on those that cannot be read. */
-import { type ByteSource, startOf } from "./byte-source";
+import { type ByteSource, isGzip, startOf } from "./byte-source";
 
 interface FileFormat {
   /** Name with its article. */
@@ -28,24 +28,25 @@ const FRAGMENTS = {
   advice: "this page does not count fragments on peaks; project it with the smile-zoo command",
 };
 
-const SIGNATURES: [number[] | string, FileFormat][] = [
+const HDF5_SIGNATURE = "\x89HDF\r\n\x1a\n";
+const SIGNATURES: [string, FileFormat][] = [
   [
     "version https://git-lfs",
     { name: "a git-lfs pointer, not the file itself", advice: "fetch the file with: git lfs pull (in its repository)" },
   ],
-  [[0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a], HDF5],
+  [HDF5_SIGNATURE, HDF5],
   ["%%MatrixMarket", MATRIX_MARKET],
-  ["PK\u0003\u0004", ZIP],
-  [[0xd0, 0xcf, 0x11, 0xe0], EXCEL],
+  ["PK\x03\x04", ZIP],
+  ["\xd0\xcf\x11\xe0", EXCEL],
   ["BZh", { name: "compressed with bzip2", advice: DECOMPRESS }],
-  [[0xfd, 0x37, 0x7a, 0x58, 0x5a], { name: "compressed with xz", advice: DECOMPRESS }],
-  [[0x28, 0xb5, 0x2f, 0xfd], { name: "compressed with zstd", advice: DECOMPRESS }],
+  ["\xfd7zXZ", { name: "compressed with xz", advice: DECOMPRESS }],
+  ["(\xb5/\xfd", { name: "compressed with zstd", advice: DECOMPRESS }],
   ["RDX", R_OBJECT],
   ["RDA", R_OBJECT],
-  [[0x58, 0x0a, 0, 0], R_OBJECT],
+  ["X\n\0\0", R_OBJECT],
   ["PAR1", { name: "a Parquet file", advice: "save its cells as .h5ad or .csv" }],
-  [[0xff, 0xfe], NOT_UTF8],
-  [[0xfe, 0xff], NOT_UTF8],
+  ["\xff\xfe", NOT_UTF8],
+  ["\xfe\xff", NOT_UTF8],
 ];
 const HDF5_OFFSETS = [512, 1024, 2048, 4096]; // of its signature, which a block of the user may precede
 const N_CHECKED_BYTES = 8192;
@@ -53,9 +54,9 @@ const FRAGMENT = /^[^\t\n]+\t(\d+)\t(\d+)\t[^\t\n]*[^\t\n\d.][^\t\n]*(?:\t\d+(?:
 
 /** Return the format of a file by its first bytes, after decompression if it is gzip. */
 export async function recognizeFormat(source: ByteSource): Promise<FileFormat> {
-  let isGzip = false;
+  let isCompressed = false;
   for await (const chunk of source.chunks()) {
-    isGzip = chunk[0] === 0x1f && chunk[1] === 0x8b;
+    isCompressed = isGzip(chunk);
     break;
   }
   let start: Uint8Array;
@@ -65,7 +66,7 @@ export async function recognizeFormat(source: ByteSource): Promise<FileFormat> {
     return { name: "a damaged gzip file", advice: "copy or download it again" };
   }
   const found = formatOf(start);
-  if (!isGzip) return found;
+  if (!isCompressed) return found;
   if (found === HDF5) return { name: "an HDF5 file compressed with gzip", advice: "decompress it with: gunzip" };
   return found === UNKNOWN ? { name: "compressed with gzip", advice: DECOMPRESS } : found;
 }
@@ -77,12 +78,9 @@ export const workbookFormat = (members: ByteSource[]): FileFormat | null =>
 function formatOf(start: Uint8Array): FileFormat {
   if (!start.length) return { name: "an empty file", advice: "copy or download it again" };
   const text = latin(start.subarray(0, 512));
-  for (const [signature, format] of SIGNATURES) {
-    const wanted = typeof signature === "string" ? signature : String.fromCharCode(...signature);
-    if (text.startsWith(wanted)) return format;
-  }
-  const hdf5 = String.fromCharCode(...(SIGNATURES[1][0] as number[]));
-  if (HDF5_OFFSETS.some((offset) => latin(start.subarray(offset, offset + 8)) === hdf5)) return HDF5;
+  const found = SIGNATURES.find(([signature]) => text.startsWith(signature));
+  if (found) return found[1];
+  if (HDF5_OFFSETS.some((offset) => latin(start.subarray(offset, offset + 8)) === HDF5_SIGNATURE)) return HDF5;
   if (text.slice(257, 262) === "ustar") {
     return { name: "a tar archive", advice: "unpack it with: tar xf, and use a file or folder in it" };
   }

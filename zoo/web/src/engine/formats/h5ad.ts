@@ -4,7 +4,7 @@ import { EngineError, type ObsColumn } from "../engine";
 import type { Frame } from "../features/frame";
 import { grouped, quoted } from "../text";
 import { type Dataset, type Group, type OpenHdf5, datasetOf, groupOf, reading, unreadable } from "./hdf5";
-import type { QueryFile } from "./query-file";
+import { type QueryFile, listed, unknownColumn, unknownLayer } from "./query-file";
 import { lengthOf, namesOf, readCategories, readFrame, textColumns } from "./stored-frame";
 import { openMatrix } from "./stored-matrix";
 
@@ -42,10 +42,7 @@ export class H5adFile implements QueryFile {
   }
 
   obsColumn(name: string): ObsColumn {
-    if (!this.columns.includes(name)) {
-      const known = this.columns.map(quoted).join(", ") || "none";
-      throw new EngineError("query", `the query has no column ${quoted(name)} in obs; its columns are: ${known}`);
-    }
+    if (!this.columns.includes(name)) throw unknownColumn(name, this.columns);
     return reading(this.name, () => readCategories(this.#obs, name));
   }
 
@@ -55,22 +52,15 @@ export class H5adFile implements QueryFile {
   }
 
   matrix(layer: string | undefined): Matrix {
-    if (layer !== undefined && !this.layers.includes(layer)) {
-      const layers = this.layers.map(quoted).join(", ") || "none";
-      throw new EngineError(
-        "query",
-        `the query has no layer ${quoted(layer)}, its layers are: ${layers}; choose one of them, or X by default`,
-      );
-    }
+    if (layer !== undefined && !this.layers.includes(layer)) throw unknownLayer(layer, this.layers);
     const isRaw = this.#isRaw(layer);
     const parent = isRaw ? this.#raw! : layer === undefined ? this.#table : groupOf(this.#table, "layers")!;
     const key = isRaw || layer === undefined ? "X" : layer;
     const stored = reading(this.name, () => groupOf(parent, key) ?? datasetOf(parent, key));
     if (!stored || (stored.type === "Dataset" && !(stored as Dataset).shape?.length)) {
-      const layers = this.layers.map(quoted).join(", ") || "none";
       throw new EngineError(
         "query",
-        `the query has no X; choose the matrix that holds the values. Its layers are: ${layers}`,
+        `the query has no X; choose the matrix that holds the values. Its layers are: ${listed(this.layers)}`,
       );
     }
     const nColumns = reading(this.name, () => lengthOf(groupOf(isRaw ? this.#raw! : this.#table, "var")!));

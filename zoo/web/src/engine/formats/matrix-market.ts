@@ -1,5 +1,5 @@
 /** Matrix Market files beside tables of barcodes and features: Cell Ranger, STARsolo, kallisto, GEO. */
-import { type Rows } from "../arrays/rows";
+import type { Rows } from "../arrays/rows";
 import { EngineError } from "../engine";
 import type { Frame } from "../features/frame";
 import { grouped } from "../text";
@@ -19,12 +19,10 @@ export const isMatrixName = (name: string): boolean => MATRIX.test(name);
 export async function readMatrixMarket(sources: ByteSource[], origin: string): Promise<MemoryFile> {
   const found = sources.filter(({ name }) => isMatrixName(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
   if (found.length > 1) {
+    const names = found.slice(0, 5).map(({ name }) => name);
     throw new EngineError(
       "query",
-      `${origin} has ${found.length} matrices: ${found
-        .slice(0, 5)
-        .map(({ name }) => name)
-        .join(", ")}; give one of them ` + "and its names",
+      `${origin} has ${found.length} matrices: ${names.join(", ")}; give one of them, with its barcodes and features`,
     );
   }
   const matrix = found[0];

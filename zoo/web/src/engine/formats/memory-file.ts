@@ -1,9 +1,9 @@
 /** Cells of other tools' formats, read into memory as compressed sparse rows. */
-import { type Matrix, type Rows, sliceRows } from "../arrays/rows";
-import { EngineError, type ObsColumn } from "../engine";
+import { type Matrix, type Rows, rowRanges, rowSums, sliceRows } from "../arrays/rows";
+import type { ObsColumn } from "../engine";
 import type { Frame, TextColumn } from "../features/frame";
-import { grouped, quoted } from "../text";
-import type { QueryFile } from "./query-file";
+import { grouped } from "../text";
+import { type QueryFile, codesOf, unknownColumn, unknownLayer } from "./query-file";
 
 const PART_VALUES = 2_000_000;
 const MAX_EMPTY_TOTAL = 10;
@@ -40,13 +40,8 @@ export class MemoryFile implements QueryFile {
 
   obsColumn(name: string): ObsColumn {
     const column = this.#content.obs.find((each) => each.name === name);
-    if (!column) {
-      const known = this.columns.map(quoted).join(", ") || "none";
-      throw new EngineError("query", `the query has no column ${quoted(name)} in obs; its columns are: ${known}`);
-    }
-    const codes = new Map<string, number>();
-    const ids = column.texts.map((text) => codes.get(text) ?? codes.set(text, codes.size).size - 1);
-    return { codes: Int32Array.from(ids), categories: [...codes.keys()] };
+    if (!column) throw unknownColumn(name, this.columns);
+    return codesOf(column.texts);
   }
 
   frame(): Frame {
@@ -55,7 +50,7 @@ export class MemoryFile implements QueryFile {
 
   matrix(layer: string | undefined): Matrix {
     if (layer === undefined) return new MemoryMatrix(this.#content.rows);
-    throw new EngineError("query", `the query has no layer ${quoted(layer)}, its layers are: none; choose X`);
+    throw unknownLayer(layer, this.layers);
   }
 
   close(): void {}
@@ -84,11 +79,7 @@ class MemoryMatrix implements Matrix {
   }
 
   async *parts(): AsyncGenerator<Rows> {
-    const { n, indptr } = this.#rows;
-    for (let start = 0, stop; start < n; start = stop) {
-      for (stop = start + 1; stop < n && indptr[stop + 1] - indptr[start] <= PART_VALUES; stop++);
-      yield sliceRows(this.#rows, start, stop);
-    }
+    for (const [start, stop] of rowRanges(this.#rows.indptr, PART_VALUES)) yield sliceRows(this.#rows, start, stop);
   }
 }
 
@@ -115,16 +106,11 @@ export function rowsOfEntries(
 }
 
 /** Return the note that most barcodes have next to no counts, as in the unfiltered matrices of Cell Ranger. */
-export function emptyDropletNote({ n, indptr, values }: Rows, name: string): string[] {
-  let nEmpty = 0;
-  for (let row = 0; row < n; row++) {
-    let total = 0;
-    for (let at = indptr[row]; at < indptr[row + 1]; at++) total += values[at];
-    if (total <= MAX_EMPTY_TOTAL) nEmpty++;
-  }
-  if (nEmpty <= n / 2) return [];
+export function emptyDropletNote(rows: Rows, name: string): string[] {
+  const nEmpty = rowSums(rows).filter((total) => total <= MAX_EMPTY_TOTAL).length;
+  if (nEmpty <= rows.n / 2) return [];
   return [
-    `${grouped(nEmpty)} of ${grouped(n)} barcodes in ${name} have at most ${MAX_EMPTY_TOTAL} counts, so it seems to be ` +
+    `${grouped(nEmpty)} of ${grouped(rows.n)} barcodes in ${name} have at most ${MAX_EMPTY_TOTAL} counts, so it seems to be ` +
       "unfiltered; use the filtered_feature_bc_matrix of the same run to project cells alone",
   ];
 }

@@ -1,7 +1,8 @@
 /** Cells to be projected, in a file of any format. */
 import type { Matrix } from "../arrays/rows";
-import type { ObsColumn } from "../engine";
+import { EngineError, type ObsColumn } from "../engine";
 import type { Frame } from "../features/frame";
+import { quoted } from "../text";
 
 export interface QueryFile {
   name: string;
@@ -21,4 +22,26 @@ export interface QueryFile {
   /** Return the values of X, or of a layer. */
   matrix(layer: string | undefined): Matrix;
   close(): void;
+}
+
+/** List names in quotes; `none` if there are none. */
+export const listed = (names: string[]): string => names.map(quoted).join(", ") || "none";
+
+/** Return the error for a column of obs that a query lacks, or that holds no text. */
+export const unknownColumn = (name: string, columns: string[]): EngineError =>
+  new EngineError("query", `the query has no column ${quoted(name)} in obs; its columns are: ${listed(columns)}`);
+
+/** Return the error for a layer that a query lacks. */
+export const unknownLayer = (name: string, layers: string[]): EngineError =>
+  new EngineError(
+    "query",
+    `the query has no layer ${quoted(name)}, its layers are: ${listed(layers)}; choose ` +
+      (layers.length ? "one of them, or X by default" : "X"),
+  );
+
+/** Return the codes of texts, and the different ones among them in the order of their first rows. */
+export function codesOf(texts: string[]): ObsColumn {
+  const codes = new Map<string, number>();
+  const result = Int32Array.from(texts, (text) => codes.get(text) ?? codes.set(text, codes.size).size - 1);
+  return { codes: result, categories: [...codes.keys()] };
 }

@@ -22,7 +22,7 @@ interface WantedFeatures {
 /** Open the file, or the files of one matrix, that were dropped. */
 export async function openQueryFile(files: File[], wanted: WantedFeatures): Promise<QueryFile> {
   const sources = files.map(sourceOf);
-  if (sources.some(({ name }) => isMatrixName(name))) return reading(sources, "the folder", wanted);
+  if (sources.some(({ name }) => isMatrixName(name))) return openMatrixMarket(sources, "the folder");
   if (files.length !== 1) {
     const names = files.slice(0, 5).map(({ name }) => name);
     throw new EngineError(
@@ -34,18 +34,28 @@ export async function openQueryFile(files: File[], wanted: WantedFeatures): Prom
   const [file] = files;
   const format = await recognizeFormat(sources[0]);
   if (format === HDF5) return openHdf5Cells(file.name, await openHdf5(file), wanted);
-  if (format === MATRIX_MARKET || format === TABLE) return reading(sources, file.name, wanted);
+  if (format === TABLE) return openTable(sources[0], wanted);
+  if (format === MATRIX_MARKET) {
+    throw new EngineError(
+      "query",
+      `${file.name} is a Matrix Market matrix without its names; give it together with its barcodes and features, as ` +
+        "matrix.mtx, barcodes.tsv and features.tsv",
+    );
+  }
   if (format === ZIP) return openZip(file, wanted);
   throw new EngineError("format", `${file.name} cannot be read: it is ${format.name}; ${format.advice}`);
 }
 
-/** Read a matrix with its names, or a table, into memory. */
-async function reading(sources: ByteSource[], origin: string, { ids, tables }: WantedFeatures): Promise<QueryFile> {
-  const isMatrix =
-    sources.some(({ name }) => isMatrixName(name)) || (await recognizeFormat(sources[0])) === MATRIX_MARKET;
-  const kind = isMatrix ? MATRIX_MARKET.name : TABLE.name;
+const openMatrixMarket = (sources: ByteSource[], origin: string): Promise<QueryFile> =>
+  readAs(MATRIX_MARKET.name, origin, readMatrixMarket(sources, origin));
+
+const openTable = (source: ByteSource, { ids, tables }: WantedFeatures, origin = source.name): Promise<QueryFile> =>
+  readAs(TABLE.name, origin, readTable(source, ids, tables));
+
+/** Return what is read; its errors become those of a damaged file of that kind. */
+async function readAs(kind: string, origin: string, read: Promise<QueryFile>): Promise<QueryFile> {
   try {
-    return await (isMatrix ? readMatrixMarket(sources, origin) : readTable(sources[0], ids, tables));
+    return await read;
   } catch (error) {
     if (error instanceof EngineError || error instanceof RangeError) throw error;
     throw new EngineError(
@@ -61,9 +71,9 @@ async function openZip(file: File, wanted: WantedFeatures): Promise<QueryFile> {
   const workbook = workbookFormat(members);
   if (workbook)
     throw new EngineError("format", `${file.name} cannot be read: it is ${workbook.name}; ${workbook.advice}`);
-  if (members.some(({ name }) => isMatrixName(name))) return reading(members, file.name, wanted);
+  if (members.some(({ name }) => isMatrixName(name))) return openMatrixMarket(members, file.name);
   const tables = members.filter(({ name }) => /\.(csv|tsv|txt)(\.gz)?$/.test(name));
-  if (members.length === 1 && tables.length === 1) return reading(tables, file.name, wanted);
+  if (members.length === 1 && tables.length === 1) return openTable(tables[0], wanted, file.name);
   const names = members.slice(0, 5).map(({ name }) => name);
   throw new EngineError(
     "format",

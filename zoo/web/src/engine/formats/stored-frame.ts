@@ -12,6 +12,7 @@ import {
   textAttribute,
   textsOf,
 } from "./hdf5";
+import { codesOf } from "./query-file";
 
 type Stored =
   { kind: "texts"; texts: string[] } | { kind: "categories"; codes: ArrayLike<number>; categories: string[] };
@@ -55,9 +56,7 @@ export function readCategories(frame: Group, name: string): ObsColumn {
     requireCodes(stored);
     return { codes: Int32Array.from(stored.codes), categories: stored.categories };
   }
-  const codes = new Map<string, number>();
-  const result = Int32Array.from(stored.texts, (text) => codes.get(text) ?? codes.set(text, codes.size).size - 1);
-  return { codes: result, categories: [...codes.keys()] };
+  return codesOf(stored.texts);
 }
 
 const indexName = (frame: Group): string => textAttribute(frame, "_index") || "_index";

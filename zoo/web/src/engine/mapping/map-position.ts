@@ -1,4 +1,5 @@
 /** Position of query cells on the map of a reference, always among reference points. */
+import { median } from "../arrays/statistics";
 import type { Neighbors } from "./nearest-neighbors";
 
 const NTH_NEAREST = 3;
@@ -17,10 +18,7 @@ export function kernelWidth(map: Float32Array): number {
     }
     distances[point] = Math.sqrt(smallest(squares, rank));
   }
-  distances.sort();
-  const half = m >> 1;
-  const median = m % 2 ? distances[half] : (distances[half - 1] + distances[half]) / 2;
-  return Math.max(MIN_WIDTH, SPACINGS_PER_WIDTH * median);
+  return Math.max(MIN_WIDTH, SPACINGS_PER_WIDTH * median(distances));
 }
 
 /** Return the value of a rank, counted from 0, of some values. */

@@ -1,5 +1,6 @@
 /** Map embedded cells onto a reference: labels, confidence, similarity, and coordinates on the map. */
 import type { Rows } from "../arrays/rows";
+import type { ColumnResult } from "../engine";
 import type { EncoderRecord } from "../space/manifest";
 import type { Reference } from "../space/reference";
 import { calibrateConfidence, weighEvidence } from "./confidence";
@@ -21,14 +22,8 @@ interface CellValues {
   components: Float64Array;
 }
 
-interface MappedColumn {
-  labels: Int32Array;
-  nearest: Int32Array;
-  confidence: Float32Array;
-}
-
 export interface Mapped {
-  columns: MappedColumn[];
+  columns: ColumnResult[];
   similarity: Float32Array;
   map: Float32Array;
 }
@@ -120,7 +115,7 @@ export class ReferenceMapper {
   }
 
   /** Give labels that say nothing about their level the confidence of their parents, which mean the same. */
-  #inheritConfidence(columns: MappedColumn[]): void {
+  #inheritConfidence(columns: ColumnResult[]): void {
     const records = this.#reference.columns;
     const undetermined = undeterminedLabels(records);
     for (const index of orderByLevel(records)) {

@@ -9,6 +9,7 @@ import type { GeneTables } from "../features/gene-aliases";
 import { repeatError, repeatWarning } from "../features/match-messages";
 import type { QueryFile } from "../formats/query-file";
 import { type FeatureSet, findFeatureSets, zeroFilled } from "../query/unmeasured";
+import { areAmounts } from "../query/value-kind";
 import { ValueInterpreter } from "../query/value-interpretation";
 import type { ValueInterpretation } from "../query/value-recognition";
 import type { FeatureTable } from "../space/feature-table";
@@ -64,8 +65,7 @@ export async function prepareQuery(
   const selection = selectKind(frame, kindOfEncoder(space, modality, table), table.ids, organism);
   const own = takeRows(frame, selection.columns);
   const selected = columnView(file.matrix(options.layer), selection.columns);
-  const isAmount = !["levels", "numbers"].includes(record.preprocessing.values); // in others, NaN is a value
-  const sets = isAmount ? await findFeatureSets(selected, own.names) : [];
+  const sets = areAmounts(record.preprocessing.values) ? await findFeatureSets(selected, own.names) : [];
   const matchOf = (part: Frame): Promise<FeatureMatch> => matchFeatures(part, table, record, organism, tables);
 
   const everMeasured = own.names.map((_, column) => !sets.length || sets.some(({ measured }) => measured[column]));

@@ -3,6 +3,7 @@ import type { Rows } from "../arrays/rows";
 import { sliceRows } from "../arrays/rows";
 import { type ColumnResult, EngineError, type Progress, type Projection } from "../engine";
 import { Reinterpretation } from "../query/value-interpretation";
+import { areAmounts } from "../query/value-kind";
 import type { MetricRecord } from "../space/manifest";
 import type { Space } from "../space/space";
 import { grouped } from "../text";
@@ -12,7 +13,7 @@ import { type Projected, Projector } from "./projector";
 
 const BATCH_ROWS = 256; // between two reports of progress, and two looks at whether to stop
 
-export type Results = Omit<Projection, "cells" | "obs" | "seconds">;
+type Results = Omit<Projection, "cells" | "seconds">;
 
 /** Project all cells; `isCancelled` is asked between batches. */
 export async function projectAll(
@@ -118,9 +119,8 @@ class CollectedResults {
   finish(query: EncoderQuery): Results {
     const { interpretation } = query;
     const { nMatched, nFeatures, weight } = poorestMatch(query).report;
-    const isAmount = interpretation.kind !== "levels" && interpretation.kind !== "numbers";
     const empty =
-      this.#nEmpty && isAmount
+      this.#nEmpty && areAmounts(interpretation.kind)
         ? [`${grouped(this.#nEmpty)} of ${grouped(this.n)} cells have no values at all; their labels are meaningless`]
         : [];
     return {

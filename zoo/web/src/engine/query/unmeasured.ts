@@ -1,5 +1,5 @@
 /** Features that are NaN in whole batches, as an outer join leaves them: those cells did not measure them. */
-import type { Matrix, Rows } from "../arrays/rows";
+import { type Matrix, type Rows, mappedMatrix, withValues } from "../arrays/rows";
 import { grouped, quoted } from "../text";
 import { sampleRanges } from "./value-interpretation";
 import { valueError } from "./value-kind";
@@ -62,22 +62,13 @@ export function splitByFeatures(rows: Rows): Map<string, number[]> {
 }
 
 /** Return a matrix with zero in place of NaN, which changes no sum of the measured values. */
-export function zeroFilled(matrix: Matrix): Matrix {
-  const fill = (rows: Rows): Rows => ({
-    ...rows,
-    values: rows.values.map((value) => (Number.isNaN(value) ? 0 : value)),
-  });
-  return {
-    n: matrix.n,
-    nColumns: matrix.nColumns,
-    isFloat: matrix.isFloat,
-    isFlags: matrix.isFlags,
-    read: async (ranges) => (await matrix.read(ranges)).map(fill),
-    parts: async function* () {
-      for await (const rows of matrix.parts()) yield fill(rows);
-    },
-  };
-}
+export const zeroFilled = (matrix: Matrix): Matrix =>
+  mappedMatrix(matrix, (rows) =>
+    withValues(
+      rows,
+      rows.values.map((value) => (Number.isNaN(value) ? 0 : value)),
+    ),
+  );
 
 function featureSet(key: string, n: number): FeatureSet {
   const measured = new Uint8Array(n).fill(1);

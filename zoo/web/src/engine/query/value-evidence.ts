@@ -1,6 +1,6 @@
 /** Evidence of what values are, from the values of a sample of cells rather than from their range. */
 import type { Rows } from "../arrays/rows";
-import { correlation, largest, median, shareOf } from "./statistics";
+import { correlation, largest, median, shareOf } from "../arrays/statistics";
 import { MAX_LOG_VALUE, NATURAL_LOG, Transform } from "./transform";
 
 const MULTIPLE_TOLERANCE = 0.01;

@@ -2,13 +2,14 @@
 import { type Matrix, type Rows, rowSums } from "../arrays/rows";
 import type { AcceptedValues, PreprocessingRecord } from "../space/manifest";
 import { general, grouped } from "../text";
-import { largest, median, quantile, shareOf } from "./statistics";
+import { largest, median, quantile, shareOf } from "../arrays/statistics";
 import { type Transform, holdCounts } from "./transform";
 import { countUnlikeCounts } from "./value-evidence";
 import {
   COMMON_TARGETS,
   TOTAL_TOLERANCE,
   type ValueScan,
+  areAmounts,
   rejectCountCells,
   scanRows,
   shareOneTotal,
@@ -58,7 +59,7 @@ export class ValueInterpreter {
       );
     }
     const sample = await matrix.read(sampleRanges(matrix.n));
-    if (this.#needsAmounts && !sample.some(hasValues) && !(await anyHasValues(matrix))) {
+    if (areAmounts(this.#accepted) && !sample.some(hasValues) && !(await anyHasValues(matrix))) {
       throw valueError(`all values of all ${grouped(matrix.n)} cells are zero; choose the layer that holds the values`);
     }
     return this.#interpretRows(sample);
@@ -76,10 +77,6 @@ export class ValueInterpreter {
     const { total } = interpretation;
     // features are never gained
     return [values, total === null ? sums : sums.map((sum) => (sum > 0 ? Math.max(sum, total) : 0))];
-  }
-
-  get #needsAmounts(): boolean {
-    return this.#accepted !== "levels" && this.#accepted !== "numbers";
   }
 
   get #needsExactCounts(): boolean {

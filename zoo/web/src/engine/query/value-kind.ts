@@ -1,9 +1,9 @@
 /** Kinds of values: raw counts, log-normalized values, or something that cannot be projected. */
 import type { Rows } from "../arrays/rows";
 import { EngineError } from "../engine";
-import type { AcceptedValues } from "../space/manifest";
+import type { AcceptedValues, ValueKind } from "../space/manifest";
 import { general, grouped } from "../text";
-import { median } from "./statistics";
+import { median } from "../arrays/statistics";
 
 const MAX_FLOAT32 = 3.4028234663852886e38;
 export const TOTAL_TOLERANCE = 0.01;
@@ -47,10 +47,13 @@ export function scanRows(parts: Rows[]): ValueScan {
   return scan;
 }
 
+/** Return whether values measure an amount of each feature, so that 0 is nothing and NaN is no value. */
+export const areAmounts = (kind: AcceptedValues | ValueKind): boolean => kind !== "levels" && kind !== "numbers";
+
 /** Throw unless values can be of a kind that an encoder accepts. */
 export function validateValues(scan: ValueScan, accepted: AcceptedValues): void {
-  if (accepted === "levels" || accepted === "numbers") requireNumbers(scan, accepted);
-  else requireAmounts(scan);
+  if (areAmounts(accepted)) requireAmounts(scan);
+  else requireNumbers(scan, accepted);
 }
 
 function requireNumbers(scan: ValueScan, accepted: AcceptedValues): void {

@@ -112,7 +112,6 @@ export interface Manifest {
   format_version: number;
   name: string;
   title: string;
-  description: string;
   organism: string;
   tissue: string;
   licence: string;
@@ -122,7 +121,6 @@ export interface Manifest {
   metrics: MetricRecord[];
   recipe: { modalities?: Record<string, { kind?: string }> };
   files: Record<string, FileRecord>;
-  intended_use?: string;
   ontology?: Record<string, string>;
 }
 

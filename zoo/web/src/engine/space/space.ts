@@ -7,6 +7,7 @@ import { type Reference, readReference, selectPoints } from "./reference";
 import { readFile } from "./source";
 
 export class Space {
+  readonly #files = new Map<string, Promise<Uint8Array>>();
   readonly #tables = new Map<string, Promise<FeatureTable>>();
 
   private constructor(
@@ -26,9 +27,11 @@ export class Space {
     return new Space(source, manifest, digestOf(content), readReference(read, manifest.reference, nLatent));
   }
 
-  /** Return the content of a file, verified. */
+  /** Return the content of a file, verified; each is read once, although every set of features needs the encoder. */
   read(name: string): Promise<Uint8Array> {
-    return verified(this.source, this.manifest, name);
+    const known = this.#files.get(name) ?? verified(this.source, this.manifest, name);
+    this.#files.set(name, known);
+    return known;
   }
 
   /** Return the feature table of an encoder. */

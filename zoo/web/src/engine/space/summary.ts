@@ -5,19 +5,15 @@ import type { Space } from "./space";
 /** Return the summary of a space. */
 export function summarizeSpace(space: Space): SpaceSummary {
   const { manifest, reference } = space;
-  const encoders = Object.entries(manifest.encoders);
   return {
     name: manifest.name,
     title: manifest.title,
-    description: manifest.description,
-    intendedUse: manifest.intended_use ?? "",
     organism: manifest.organism,
     tissue: manifest.tissue,
     licence: manifest.licence,
     sources: manifest.sources.map(({ name, licence, url = "" }) => ({ name, licence, url })),
     nCells: manifest.reference.n_cells,
-    modalities: encoders.map(([modality]) => modality),
-    nFeatures: Object.fromEntries(encoders.map(([modality, record]) => [modality, record.n_features])),
+    modalities: Object.keys(manifest.encoders),
     columns: reference.columns.map(({ name, labels, within = null }) => ({ name, labels, within })),
     primary: reference.columns[0]?.name ?? "",
     reference: {
@@ -29,7 +25,7 @@ export function summarizeSpace(space: Space): SpaceSummary {
     drivers: driversOf(space),
     accuracy: accuracyOf(space),
     sha256: space.sha256,
-    needsOnnxRuntime: encoders.some(([, record]) => !record.sparse),
+    needsOnnxRuntime: Object.values(manifest.encoders).some(({ sparse }) => !sparse),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Statistics as numpy computes them. */
 
-export const sorted = (values: ArrayLike<number>): Float64Array => Float64Array.from(values).sort();
+const sorted = (values: ArrayLike<number>): Float64Array => Float64Array.from(values).sort();
 
 /** Return a quantile, interpolated linearly; NaN without values. */
 export function quantile(values: ArrayLike<number>, q: number): number {
