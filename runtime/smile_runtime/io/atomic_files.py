@@ -102,6 +102,8 @@ def replace_path(new: Path, target: Path, *, backup: Path) -> None:
     if not target.is_dir() and not (new.is_dir() and os.path.lexists(target)):
         new.replace(target)
         return
+    # Not by way of the folder that is renamed, as in folder/../folder.
+    new, target, backup = (path.parent.resolve() / path.name for path in (new, target, backup))
     target.rename(backup)
     try:
         new.rename(target)

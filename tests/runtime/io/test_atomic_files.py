@@ -109,6 +109,15 @@ def test_directory_is_replaced_as_a_whole(tmp_path):
     assert names(target) == ["new.json"]
 
 
+def test_directory_is_replaced_by_a_path_through_itself(tmp_path):
+    target = tmp_path / "site"
+    target.mkdir()
+    (target / "old").touch()
+    with atomic_directory(target / ".." / "site") as partial:
+        (partial / "new").touch()
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["site", "site/new"]
+
+
 @pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt])
 def test_interruption_keeps_the_old_directory(tmp_path, interruption):
     target = tmp_path / "space"

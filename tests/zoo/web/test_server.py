@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 
@@ -72,3 +74,24 @@ def test_a_foreign_name_of_this_machine_is_refused(server: PageServer) -> None:
 def test_only_this_machine_is_served(server: PageServer) -> None:
     assert server.server_address[0] == "127.0.0.1"
     assert server.url == f"http://127.0.0.1:{server.server_port}/"
+
+
+def test_names_of_this_machine_are_those_that_clients_send(server: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answer(server, "/", Host=f"LOCALHOST:{server.server_port}")[0].status == 200
+    assert answer(server, "/", Host="127.0.0.1")[0].status == 421
+    monkeypatch.setattr("smile_zoo.web.server.HTTP_PORT", server.server_port)
+    assert answer(server, "/", Host="127.0.0.1")[0].status == 200
+
+
+def test_bad_addresses_and_closed_tabs_print_nothing(server: PageServer, capfd: pytest.CaptureFixture[str]) -> None:
+    host = f"Host: 127.0.0.1:{server.server_port}"
+    with socket.create_connection(("127.0.0.1", server.server_port)) as client:
+        client.sendall(f"GET http://[/ HTTP/1.0\r\n{host}\r\n\r\n".encode())
+        assert b" 400 " in client.recv(100)
+    largest = max(server.files, key=lambda name: len(server.files[name]))
+    with socket.create_connection(("127.0.0.1", server.server_port)) as tab:
+        tab.sendall(f"GET /{largest} HTTP/1.0\r\n{host}\r\n\r\n".encode())
+        tab.recv(100)
+        tab.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset when closed
+    assert answer(server, "/")[0].status == 200
+    assert capfd.readouterr().err == ""

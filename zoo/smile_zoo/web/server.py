@@ -2,7 +2,9 @@
 
 import html
 import re
+from contextlib import suppress
 from http import HTTPStatus
+from http.client import HTTP_PORT
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -48,6 +50,12 @@ class PageServer(ThreadingHTTPServer):
         super().__init__((HOST, port), _Handler)
 
     @property
+    def hosts(self) -> set[str]:
+        """Names of this machine in requests, in lower case; clients leave out the usual port."""
+        suffixes = [f":{self.server_port}", *([""] if self.server_port == HTTP_PORT else [])]
+        return {name + suffix for name in (HOST, "localhost") for suffix in suffixes}
+
+    @property
     def url(self) -> str:
         """Address of the page."""
         return f"http://{HOST}:{self.server_port}/"
@@ -60,7 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Send a file."""
         content = self._send_head()
         if content is not None:
-            self.wfile.write(content)
+            with suppress(ConnectionError):  # the tab was closed, or loaded again
+                self.wfile.write(content)
 
     def do_HEAD(self) -> None:
         """Send the headers of a file."""
@@ -68,10 +77,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_head(self) -> bytes | None:
         """Send the headers of a file, and return its content; None if an error was sent instead."""
-        if self.headers.get("Host") not in [f"{name}:{self.server.server_port}" for name in (HOST, "localhost")]:
+        if self.headers.get("Host", "").lower() not in self.server.hosts:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST)  # a name of another site that was pointed to this machine
             return None
-        name = unquote(urlsplit(self.path).path).removeprefix("/") or _INDEX
+        try:
+            name = unquote(urlsplit(self.path).path).removeprefix("/") or _INDEX
+        except ValueError:  # no address, such as http://[/
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return None
         content = self.server.files.get(name)
         if content is None:
             self.send_error(HTTPStatus.NOT_FOUND)
