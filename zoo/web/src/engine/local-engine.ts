@@ -21,6 +21,7 @@ import { Space } from "./space/space";
 import { summarizeSpace } from "./space/summary";
 
 interface OpenQuery {
+  space: Space;
   file: QueryFile;
   prepared: EncoderQuery;
 }
@@ -30,12 +31,19 @@ export class LocalEngine implements Engine {
   #tables: GeneTables | null = null;
   #query: OpenQuery | null = null;
   #isCancelled = false;
+  #nOpenings = 0;
 
+  /** Open a space; of several that are opened at a time, the last one asked for stays, whichever comes first. */
   async openSpace(source: SpaceSource): Promise<SpaceSummary> {
     this.#closeQuery();
-    this.#space = await Space.open(source);
-    this.#tables = new GeneTables(source);
-    return summarizeSpace(this.#space);
+    this.#space = null;
+    const opening = ++this.#nOpenings;
+    const space = await Space.open(source);
+    if (opening === this.#nOpenings) {
+      this.#space = space;
+      this.#tables = new GeneTables(source);
+    }
+    return summarizeSpace(space);
   }
 
   async openQuery(files: File[], options: QueryOptions = {}): Promise<QuerySummary> {
@@ -48,7 +56,7 @@ export class LocalEngine implements Engine {
     const file = await openQueryFile(files, wanted);
     try {
       const prepared = await prepareQuery(space, file, tables, { ...options, modality });
-      this.#query = { file, prepared };
+      this.#query = { space, file, prepared };
       return summarizeQuery(this.#query);
     } catch (error) {
       file.close();
@@ -57,10 +65,10 @@ export class LocalEngine implements Engine {
   }
 
   async project(progress: (done: Progress) => void): Promise<Projection> {
-    const { file, prepared } = this.#openedQuery;
+    const { space, file, prepared } = this.#openedQuery;
     this.#isCancelled = false;
     const start = performance.now();
-    const results = await projectAll(this.#openedSpace, prepared, progress, () => this.#isCancelled);
+    const results = await projectAll(space, prepared, progress, () => this.#isCancelled);
     return { ...results, cells: file.cellNames(), seconds: (performance.now() - start) / 1000 };
   }
 

@@ -190,6 +190,8 @@ test("Matrix Market: refused", async () => {
   await expect(project([written("matrix.mtx", matrixMarket()), ...few])).rejects.toThrow(
     "matrix.mtx has 150 rows and 16 columns, which fits neither way to 150 features and 3 barcodes beside it",
   );
+  const fraction = matrixMarket().replace(/\n(\d+) (\d+) (\d+)\n(\d+) /, "\n$1 $2 $3\n$4.5 ");
+  await expect(project([written("matrix.mtx", fraction), ...names])).rejects.toThrow(/its entry 1 is '\d+\.5 \d+ \d+'/);
   const gzip = gzipSync(strToU8(matrixMarket()));
   await expect(project([written("matrix.mtx.gz", gzip.slice(0, gzip.length - 200)), ...names])).rejects.toThrow(
     "but cannot be read: unexpected EOF; it is damaged or incomplete, copy or export it again",

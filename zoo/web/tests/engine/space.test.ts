@@ -37,6 +37,34 @@ test("the summary of a space", async () => {
   expect(summary.needsOnnxRuntime).toBe(false);
 });
 
+test("of two spaces that are opened at a time, the last one asked for projects the cells", async () => {
+  const engine = new LocalEngine();
+  const slow = packagedFiles("mouse-skin");
+  vi.stubGlobal("fetch", async (url: string) => {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return new Response(new Uint8Array(slow[url.replace("https://slow/", "")]));
+  });
+  const first = engine.openSpace({ url: "https://slow", genes: "", ort: "" });
+  const last = await engine.openSpace({ files });
+  expect((await first).name).toBe("mouse-skin");
+  vi.unstubAllGlobals();
+  expect((await engine.openQuery([query()])).matched).toBe(300);
+  expect(Object.keys((await engine.project(() => {})).columns)).toEqual(last.columns.map(({ name }) => name));
+});
+
+test("what failed is read again", async () => {
+  let isDown = true;
+  vi.stubGlobal("fetch", async (url: string) =>
+    isDown && url.endsWith("features/rna.tsv") ? new Response(null, { status: 404 }) : fetchLocal(url),
+  );
+  const engine = new LocalEngine();
+  await engine.openSpace(siteOf("mouse-marrow"));
+  await expect(engine.openQuery([query()])).rejects.toThrow("features/rna.tsv is missing (HTTP 404)");
+  isDown = false;
+  expect((await engine.openQuery([query()])).matched).toBe(300);
+  vi.unstubAllGlobals();
+});
+
 test.each<[Record<string, Uint8Array>, string]>([
   [manifest({ format: "other" }), "config.json has format 'other', not 'smile-space'; use a space directory"],
   [

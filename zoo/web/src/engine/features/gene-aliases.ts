@@ -1,6 +1,7 @@
 /** Current names and aliases of genes, from the tables that ship with smile-zoo. */
-import { gunzipSync } from "fflate";
 import type { SpaceSource } from "../engine";
+import { GzipReader } from "../formats/gzip-reader";
+import { KeptResults } from "../kept-results";
 import { readGeneTable } from "../space/source";
 
 const TABLE_FILES: Record<string, string> = { "Homo sapiens": "human.tsv.gz", "Mus musculus": "mouse.tsv.gz" };
@@ -18,7 +19,7 @@ export class GeneAliases {
   readonly byAlias = new Map<string, Gene>();
 
   constructor(table: Uint8Array) {
-    const lines = new TextDecoder().decode(gunzipSync(table)).trimEnd().split("\n");
+    const lines = textOf(table).trimEnd().split("\n");
     for (const line of lines.slice(1)) {
       const [ensembl, symbol, aliases] = line.split("\t");
       const gene = { ensembl, symbol, aliases: aliases ? aliases.split("|") : [] };
@@ -47,10 +48,17 @@ export class GeneAliases {
   }
 }
 
+/** Return the text of a gzip file, which must be whole. */
+function textOf(file: Uint8Array): string {
+  const [reader, decoder] = [new GzipReader(), new TextDecoder()];
+  const parts = [...reader.push(file), ...reader.finish()];
+  return parts.map((part) => decoder.decode(part, { stream: true })).join("") + decoder.decode();
+}
+
 /** Gene tables by the scientific name of the species, each read when it is first needed. */
 export class GeneTables {
   readonly #source: SpaceSource;
-  readonly #loaded = new Map<string, Promise<GeneAliases>>();
+  readonly #loaded = new KeptResults<GeneAliases>();
 
   constructor(source: SpaceSource) {
     this.#source = source;
@@ -60,10 +68,7 @@ export class GeneTables {
   async of(organism: string): Promise<GeneAliases | null> {
     const file = TABLE_FILES[organism];
     if (file === undefined) return null;
-    const known =
-      this.#loaded.get(organism) ?? readGeneTable(this.#source, file).then((table) => new GeneAliases(table));
-    this.#loaded.set(organism, known);
-    return known;
+    return this.#loaded.of(organism, async () => new GeneAliases(await readGeneTable(this.#source, file)));
   }
 
   /** Return the genes of all species that have a table. */

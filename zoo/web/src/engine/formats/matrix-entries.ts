@@ -79,7 +79,8 @@ class EntryParser {
     const header = this.#header.trim().toLowerCase();
     if (
       !/^%%matrixmarket matrix coordinate (real|integer|pattern|unsigned-integer) general/.test(header) ||
-      fields.length !== 3
+      fields.length !== 3 ||
+      !fields.every(Number.isInteger)
     ) {
       throw this.#damaged(`its first line is '${header.slice(0, 60)}', but a general coordinate matrix is needed`);
     }
@@ -94,7 +95,8 @@ class EntryParser {
 
   #add({ shape, first, second, values }: Entries, fields: number[]): void {
     const [row, column, value = 1] = fields;
-    const fits = row >= 1 && row <= shape[0] && column >= 1 && column <= shape[1] && this.#n < values.length;
+    const isWhole = Number.isInteger(row) && Number.isInteger(column);
+    const fits = isWhole && row >= 1 && row <= shape[0] && column >= 1 && column <= shape[1] && this.#n < values.length;
     if (!fits || Number.isNaN(value)) throw this.#damaged(`its entry ${grouped(this.#n + 1)} is '${fields.join(" ")}'`);
     first[this.#n] = row - 1;
     second[this.#n] = column - 1;

@@ -45,11 +45,11 @@ export class SparseArrays {
   /** Return the indices of a range of values, each below the limit. */
   readIndices(start: number, stop: number, limit: number): Int32Array {
     const indices = reading(this.#fileName, () => numbersOf(this.indices, [[start, stop]]));
-    const result = indices instanceof Int32Array ? indices : Int32Array.from(indices);
-    for (let at = 0; at < result.length; at++) {
-      if (result[at] < 0 || result[at] >= limit) throw damaged(this.#fileName, this.indices.path);
+    for (let at = 0; at < indices.length; at++) {
+      const index = indices[at];
+      if (!(Number.isInteger(index) && index >= 0 && index < limit)) throw damaged(this.#fileName, this.indices.path);
     }
-    return result;
+    return indices instanceof Int32Array ? indices : Int32Array.from(indices);
   }
 }
 

@@ -1,5 +1,6 @@
 /** A space: its manifest, its reference, and its encoders; each file is verified when it is read. */
 import type { SpaceSource } from "../engine";
+import { KeptResults } from "../kept-results";
 import { type FeatureTable, parseFeatureTable } from "./feature-table";
 import { type EncoderRecord, MANIFEST_NAME, type Manifest, parseManifest } from "./manifest";
 import { digestOf, requirePinned } from "./pinned-file";
@@ -7,8 +8,8 @@ import { type Reference, readReference, selectPoints } from "./reference";
 import { readFile } from "./source";
 
 export class Space {
-  readonly #files = new Map<string, Promise<Uint8Array>>();
-  readonly #tables = new Map<string, Promise<FeatureTable>>();
+  readonly #files = new KeptResults<Uint8Array>();
+  readonly #tables = new KeptResults<FeatureTable>();
 
   private constructor(
     readonly source: SpaceSource,
@@ -29,18 +30,13 @@ export class Space {
 
   /** Return the content of a file, verified; each is read once, although every set of features needs the encoder. */
   read(name: string): Promise<Uint8Array> {
-    const known = this.#files.get(name) ?? verified(this.source, this.manifest, name);
-    this.#files.set(name, known);
-    return known;
+    return this.#files.of(name, () => verified(this.source, this.manifest, name));
   }
 
   /** Return the feature table of an encoder. */
   table(record: EncoderRecord): Promise<FeatureTable> {
     const { features } = record;
-    const known =
-      this.#tables.get(features) ?? this.read(features).then((content) => parseFeatureTable(content, features));
-    this.#tables.set(features, known);
-    return known;
+    return this.#tables.of(features, async () => parseFeatureTable(await this.read(features), features));
   }
 
   /** Return the points whose labels an encoder's queries get. */
