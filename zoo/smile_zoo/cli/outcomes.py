@@ -137,7 +137,7 @@ def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str
         unknown = f"{tables.fraction_unknown:.1%} unknown; "
     else:
         unknown = "no cell can become unknown, because the space was not evaluated; " if tables.labels else ""
-    features = f"labeled from {provenance['modality']}" if "modalities" in provenance else _features_text(provenance)
+    features = f"encoded by {provenance['modality']}" if "modalities" in provenance else _features_text(provenance)
     print_line(
         f"{name and f'{name}: '}{tables.n_cells:,} cells ({provenance['values']}) into {provenance['space']}: {unknown}"
         f"{features}, {provenance['provider']}",
