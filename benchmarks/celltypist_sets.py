@@ -20,8 +20,8 @@ import msgspec
 import numpy as np
 import pandas as pd
 import scipy
-
 from peer_process import measure_apart
+
 from smile_runtime.cards.tables import markdown_table
 from smile_runtime.mapping import LabelSets
 from smile_training.data import Cells, Dataset, read_dataset

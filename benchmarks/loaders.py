@@ -22,9 +22,9 @@ import anndata
 import h5py
 import numpy as np
 import scipy
+from peer_process import measure_apart
 
 from machine import cpu_model
-from peer_process import measure_apart
 from training_scale import make_recipe, simulated_file
 
 BATCH = 512

@@ -27,8 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from machine import cpu_model
 from peer_process import measure_apart
+
+from machine import cpu_model
 from training_scale import measure_command, simulated_file
 
 N_GENES = 2_000

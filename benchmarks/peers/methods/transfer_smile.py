@@ -1,0 +1,25 @@
+"""smile-zoo as documented in its README: ``train`` from a file, at the settings it drafts, then ``project``."""
+
+import anndata
+from adapter import phase, report, task_folders
+from transfer_task import write_labels
+
+from smile_zoo.cli.main import cli
+
+task, output, _ = task_folders()
+space, labeled = str(output / "space"), str(output / "labeled.h5ad")
+reference = anndata.read_h5ad(task / "reference.h5ad", backed="r")
+batch = ["--batch", "batch"] if reference.obs["batch"].nunique() > 1 else []
+with phase("build"):
+    cli.main(["train", str(task / "reference.h5ad"), "--labels", "label", *batch, "-o", space], standalone_mode=False)
+with phase("project"):
+    cli.main(["project", str(task / "query.h5ad"), space, "-o", labeled], standalone_mode=False)
+found = anndata.read_h5ad(labeled).obs
+write_labels(
+    found.index,
+    found["smile_label"],
+    found["smile_confidence"],
+    nearest=found["smile_nearest_label"],
+    novelty=1 - found["smile_similarity"],
+)
+report("smile-zoo")
