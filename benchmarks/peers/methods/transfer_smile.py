@@ -11,7 +11,10 @@ space, labeled = str(output / "space"), str(output / "labeled.h5ad")
 reference = anndata.read_h5ad(task / "reference.h5ad", backed="r")
 batch = ["--batch", "batch"] if reference.obs["batch"].nunique() > 1 else []
 with phase("build"):
-    cli.main(["train", str(task / "reference.h5ad"), "--labels", "label", *batch, "-o", space], standalone_mode=False)
+    cli.main(
+        ["train", str(task / "reference.h5ad"), "--labels", "label", *batch, "-o", space, "--evaluation", "sample"],
+        standalone_mode=False,
+    )
 with phase("project"):
     cli.main(["project", str(task / "query.h5ad"), space, "-o", labeled], standalone_mode=False)
 found = anndata.read_h5ad(labeled).obs
