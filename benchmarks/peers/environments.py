@@ -116,7 +116,7 @@ def measure_process(
     process.returncode = os.waitstatus_to_exitcode(status)
     seconds = used.ru_utime + used.ru_stime
     if process.returncode:
-        if limit is not None and seconds >= limit:
+        if limit is not None and process.returncode in (-signal.SIGXCPU, -signal.SIGKILL) and seconds > 0.9 * limit:
             raise PeerError(f"stopped after {limit:,} s of CPU time")
         if limit is not None and wall >= limit * WALL_SECONDS_PER_CPU_SECOND:
             raise PeerError(f"stopped after {wall:,.0f} s, of which {seconds:,.0f} s of CPU time")
