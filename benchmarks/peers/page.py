@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from over_sets import Rows, compare, figures, mean_ranks, sign
-from plots import Titles, cost_points, exponent, plot_costs, plot_leads, plot_values
+from comparison_tables import METRICS, behind, by_set_table, compared_metrics, cost_table, over_sets_table
+from over_sets import Rows, figures
+from plots import SIMULATED, Titles, plot_costs, plot_leads, plot_values
 from sets import KINDS
-from summary import OURS, summarize
+from summary import summarize
 
 from smile_runtime.cards.tables import markdown_table
 
@@ -22,115 +23,32 @@ PAGE = Path(__file__).parents[2] / "docs/comparison.md"
 HEADINGS = {"transfer": "Labels", "integration": "Integration of batches", "pairs": "Pairs of modalities"}
 STRANGERS = "-strangers"
 ABOUT = {
-    "transfer": (
-        "A method learns from labeled cells of a reference, and labels a query: whole batches or studies where there\n"
-        "are several, otherwise a quarter of the cells. `unknown` counts as wrong. Cells whose type the reference lacks\n"
-        "are counted only among strangers: in sets that end in `-strangers`, one or two types were removed from the\n"
-        "reference."
-    ),
+    "transfer": """A method learns from labeled cells of a reference, and labels a query: whole batches or studies where
+there are several, otherwise a quarter of the cells. `unknown` counts as wrong. In sets that end in `-strangers`, one or
+two types were removed from the reference; cells of types that it lacks count only among strangers.""",
     "integration": "A method embeds the cells of several batches; labels are known to semi-supervised methods alone.",
     "pairs": "A method embeds cells of two modalities, some of which are known to be the same cells.",
 }
-METRICS = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro-F1",
-    "nearest_accuracy": "accuracy without `unknown`",
-    "ece": "calibration error",
-    "auroc": "strangers: AUROC of the confidence",
-    "auroc_novelty": "strangers: AUROC of the method's own score",
-}
-NOT_COMPARED = {"n_cells", "n_strangers", "unknown", "unknown_strangers", "nearest_macro_f1"}
+COSTS = """Simulated counts of 20,000 genes, as many cells in the query as in the reference, one thread; imports are
+not counted. Values at 1,000, 10,000 and 100,000 cells, as far as they were run; in brackets, the exponent between the
+two largest."""
+HOW = """Everything below is made by two commands; the first takes hours and is resumed by itself:
 
+```bash
+for kind in transfer integration pairs; do python benchmarks/peers/run.py $kind ../shared/data -o RESULTS; done
+python benchmarks/peers/page.py --results RESULTS
+```
 
-def behind(rows: Rows, titles: Titles) -> Iterator[str]:
-    """Yield where a method is ahead of ours by an interval that excludes zero: by cells of a set, or over sets."""
-    ours = {metric: figures(rows, metric).get(OURS, {}) for metric in ("accuracy", "macro_f1")}
-    for metric, known in ours.items():
-        for name in known:
-            ahead = [row for row in rows if row["set"] == name and row.get("leads", {}).get(metric, [0, 0])[1] < 0]
-            if ahead:
-                by = ", ".join(
-                    f"{titles[row['method']]} ({100 * (row['metrics'][metric] - known[name]):.1f} points)"
-                    for row in ahead
-                )
-                yield f"{METRICS[metric]} in `{name}`: {by}"
-    for metric in compared_metrics(rows):
-        found = figures(rows, metric)
-        for method, other in found.items():
-            result = compare(found.get(OURS, {}), other, metric) if method != OURS else None
-            if result and result.interval and result.interval[1] < 0:
-                means = f"{result.other:.3f} against {result.mean:.3f}, {result.n_sets} sets"
-                yield f"{METRICS.get(metric, metric)}, mean over sets: {titles[method]} ({means})"
-
-
-def compared_metrics(rows: Rows) -> list[str]:
-    """Return the metrics that methods are compared by, the known ones first."""
-    present = dict.fromkeys(metric for row in rows for metric in row.get("metrics", {}))
-    order = [*METRICS, *(metric for metric in present if metric not in METRICS)]
-    return [metric for metric in order if metric in present and metric not in NOT_COMPARED]
-
-
-def over_sets_table(rows: Rows, titles: Titles, metric: str) -> str:
-    """Return the table of methods in a metric over sets."""
-    found = figures(rows, metric)
-    ranks = mean_ranks(found, metric)
-    table = []
-    for method in titles:
-        if method not in found:
-            continue
-        result = compare(found.get(OURS, {}), found[method], metric)
-        lead = "" if result.interval is None or method == OURS else _interval(result.interval)
-        p = "" if result.p is None or method == OURS else f"{result.p:.3f}"
-        rank = f"{ranks[method]:.1f}" if method in ranks else ""
-        ours = "" if method == OURS else f"{result.mean:.3f}"
-        table.append([titles[method], str(result.n_sets), f"{result.other:.3f}", ours, lead, p, rank])
-    header = [
-        "method",
-        "sets",
-        "mean",
-        "smile-zoo on these",
-        "our lead, 95% interval over sets",
-        "Wilcoxon p",
-        "mean rank",
-    ]
-    return markdown_table(header, table)
-
-
-def by_set_table(rows: Rows, titles: Titles, metric: str) -> str:
-    """Return a metric of every method in every set: the mean over seeds; `-` where there is a reason for none."""
-    found = figures(rows, metric)
-    sets = list(dict.fromkeys(row["set"] for row in rows if metric in row.get("metrics", {})))
-    methods = [method for method in titles if method in found]
-    table = []
-    for name in sets:
-        values = {method: found[method][name] for method in methods if name in found[method]}
-        best = max(values.values(), key=lambda value: sign(metric) * value)
-        seeds = max(len(row["seeds"]) for row in rows if row["set"] == name)
-        cells = [f"{values[each]:.3f}" if each in values else "-" for each in methods]
-        cells = [f"**{cell}**" if cell == f"{best:.3f}" else cell for cell in cells]
-        table.append([name, str(seeds), *cells])
-    return markdown_table(["set", "seeds", *(titles[method] for method in methods)], table)
-
-
-def cost_table(rows: Rows, titles: Titles) -> str:
-    """Return what building and projecting took by number of cells, and the exponents between the two largest."""
-    table = []
-    for method, title in titles.items():
-        cells = [title]
-        for cost in ("build_cpu_s", "build_mb", "project_cpu_s", "project_mb"):
-            points = cost_points(rows, method, cost)
-            power = exponent(points)
-            cells.append("; ".join(f"{value:,.3g}" for _, value in points) + (f" ({power:.2f})" if power else ""))
-        if any(cells[1:]):
-            table.append(cells)
-    header = ["method", "build, CPU s", "build, peak MB", "project, CPU s", "project, peak MB"]
-    return markdown_table(header, table)
+All methods get the same cells and features, one thread, and an environment of their own; each follows its documented
+workflow, linked below, and nothing is tuned on cells that a figure is measured on. Intervals of one set are of paired
+cells (500 bootstrap draws), those over sets of paired sets (10,000 draws). A dash stands for a run that was not
+made, or failed; reasons stand below the methods."""
 
 
 def section(kind: str, summary: dict[str, Any], folder: Path) -> Iterator[str]:
     """Yield the paragraphs of a kind of task, and draw its figures."""
     rows, titles = summary["rows"], {name: each["title"] for name, each in summary["methods"].items()}
-    real = [row for row in rows if not row["set"].startswith("simulated-")]
+    real = [row for row in rows if not row["set"].startswith(SIMULATED)]
     yield f"## {HEADINGS[kind]}"
     yield ABOUT[kind]
     for metric in compared_metrics(real):
@@ -147,18 +65,14 @@ def section(kind: str, summary: dict[str, Any], folder: Path) -> Iterator[str]:
         yield f"![{label}]({folder.name}/{path.name})"
         yield over_sets_table(of_metric, titles, metric)
         yield by_set_table(of_metric, titles, metric)
-    if any(row["set"].startswith("simulated-") and "costs" in row for row in rows):
+    if any(row["set"].startswith(SIMULATED) and "costs" in row for row in rows):
         yield from _costs(kind, rows, titles, folder)
     yield from _methods(kind, summary, rows, titles)
 
 
 def _costs(kind: str, rows: Rows, titles: Titles, folder: Path) -> Iterator[str]:
     yield "### Time and memory"
-    yield (
-        "Simulated counts of 20,000 genes, as many cells in the query as in the reference, one thread; imports are not\n"
-        "counted. Values at 1,000, 10,000 and 100,000 cells, as far as they were run; in brackets, the exponent between\n"
-        "the two largest."
-    )
+    yield COSTS
     for phase in ("build", "project"):
         costs = {f"{phase}_cpu_s": f"{phase}, CPU s", f"{phase}_mb": f"{phase}, peak MB"}
         plot_costs(rows, titles, costs, folder / f"{kind}-{phase}.svg")
@@ -173,6 +87,8 @@ def _methods(kind: str, summary: dict[str, Any], rows: Rows, titles: Titles) -> 
         for each in summary["methods"].values()
     ]
     yield markdown_table(["method and workflow followed", "version", "settings chosen on"], table)
+    if summary["not_run"]:
+        yield f"Not run: {', '.join(summary['not_run'])}."
     failed: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if "reason" in row:
@@ -181,10 +97,6 @@ def _methods(kind: str, summary: dict[str, Any], rows: Rows, titles: Titles) -> 
         yield "Runs without figures:"
         table = [[title, ", ".join(sets), reason] for (title, reason), sets in failed.items()]
         yield markdown_table(["method", "sets", "reason"], table)
-
-
-def _interval(interval: tuple[float, float]) -> str:
-    return f"{interval[0]:+.3f} to {interval[1]:+.3f}"
 
 
 def write_page(results: dict[str, Any], page: Path) -> None:
@@ -197,7 +109,7 @@ def write_page(results: dict[str, Any], page: Path) -> None:
         f"- {HEADINGS[kind]}, {line}"
         for kind, summary in results.items()
         for line in behind(
-            [row for row in summary["rows"] if not row["set"].startswith("simulated-")],
+            [row for row in summary["rows"] if not row["set"].startswith(SIMULATED)],
             {name: each["title"] for name, each in summary["methods"].items()},
         )
     ]
@@ -210,18 +122,6 @@ def write_page(results: dict[str, Any], page: Path) -> None:
     for kind, summary in results.items():
         paragraphs += section(kind, summary, folder)
     page.write_text("\n\n".join(each.rstrip("\n") for each in paragraphs) + "\n", "utf-8")
-
-
-HOW = """Everything below is made by two commands; the first takes hours and is resumed by itself:
-
-```bash
-for kind in transfer integration pairs; do python benchmarks/peers/run.py $kind ../shared/data -o RESULTS; done
-python benchmarks/peers/page.py --results RESULTS
-```
-
-All methods get the same cells and features, one thread, and an environment of their own; each follows its documented
-workflow, linked below, and nothing is tuned on cells that a figure is measured on. Intervals of one set are of paired
-cells (500 bootstrap draws), those over sets of paired sets (10,000 draws)."""
 
 
 def main() -> None:

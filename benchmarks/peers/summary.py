@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from method_table import read_methods
+from sets import load_kind
 
 from smile_training.evaluation.metrics import Floats
 from smile_training.evaluation.paired_interval import accuracy_of, lead_interval
@@ -17,7 +18,7 @@ COSTS = ("cpu_s", "wall_s", "peak_mb", "build_s", "build_cpu_s", "build_mb", "pr
 
 
 def summarize(folder: Path, kind: str) -> dict[str, Any]:
-    """Return the methods of a kind, and a row for each set and method that has results.
+    """Return the methods of a kind, a row for each set and method that has results, and the sets that have none.
 
     A row holds the seeds that gave figures, the mean and the values of each metric, the mean of what a run took, and
     the reason for no figures. For labels, it also holds the interval of what our method is ahead by.
@@ -39,7 +40,8 @@ def summarize(folder: Path, kind: str) -> dict[str, Any]:
             "documentation": method.documentation,
             "settings_chosen_on": method.settings_chosen_on,
         }
-    return {"methods": methods, "rows": rows}
+    not_run = [name for name in load_kind(kind).names if name not in {row["set"] for row in rows}]
+    return {"methods": methods, "rows": rows, "not_run": not_run}
 
 
 def _row(name: str, method: str, group: list[dict[str, Any]]) -> dict[str, Any]:
