@@ -25,7 +25,10 @@ STRANGERS = "-strangers"
 ABOUT = {
     "transfer": """A method learns from labeled cells of a reference, and labels a query: whole batches or studies where
 there are several, otherwise a quarter of the cells. `unknown` counts as wrong. In sets that end in `-strangers`, one or
-two types were removed from the reference; cells of types that it lacks count only among strangers.""",
+two types were removed from the reference; cells of types that it lacks count only among strangers.
+
+smile-zoo is what `smile-zoo train reference.h5ad --labels label --batch batch --evaluation sample` and
+`smile-zoo project query.h5ad` give, at the settings that the command drafts, the same for all sets.""",
     "integration": "A method embeds the cells of several batches; labels are known to semi-supervised methods alone.",
     "pairs": "A method embeds cells of two modalities, some of which are known to be the same cells.",
 }
