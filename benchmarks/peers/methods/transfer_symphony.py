@@ -1,7 +1,7 @@
 """Symphony as in symphonypy's tutorial: variable genes by batch, 30 components, Harmony, mapping, 5 neighbors.
 
-For a reference of one batch, symphonypy 0.2.4 keeps the means of clusters where Symphony's equations need their sums, as
-it does after Harmony; they are replaced by the sums, without which most labels would be wrong.
+For a reference of one batch, symphonypy 0.2.4 keeps the means of clusters where Symphony's equations need their sums,
+as it does after Harmony; they are replaced by the sums, without which most labels would be wrong.
 
 Harmony runs to convergence: by default, harmonypy 2.1 stops after its first iteration. The confidence is the share of
 neighbors; the score of novel types is Symphony's mapping confidence of a cell, a Mahalanobis distance.
