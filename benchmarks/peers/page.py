@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from comparison_tables import METRICS, behind, by_set_table, compared_metrics, cost_table, over_sets_table
+from comparison_tables import METRICS, STRANGERS, behind, by_set_table, compared_metrics, cost_table, over_sets_table
 from over_sets import Rows, figures
 from plots import SIMULATED, Titles, plot_costs, plot_leads, plot_values
 from sets import KINDS
@@ -21,7 +21,6 @@ from smile_runtime.cards.tables import markdown_table
 SUMMARY = Path(__file__).with_name("results.json")
 PAGE = Path(__file__).parents[2] / "docs/comparison.md"
 HEADINGS = {"transfer": "Labels", "integration": "Integration of batches", "pairs": "Pairs of modalities"}
-STRANGERS = "-strangers"
 ABOUT = {
     "transfer": """A method learns from labeled cells of a reference, and labels a query: whole batches or studies where
 there are several, otherwise a quarter of the cells. `unknown` counts as wrong. In sets that end in `-strangers`, one or
