@@ -29,9 +29,9 @@ PACKAGES = [
 ]
 
 
-def results_of(results: Path, name: str) -> Iterator[tuple[Path, dict]]:
-    """Yield the path and content of each result of a set that has an embedding."""
-    for path in sorted((results / "integration" / name).glob("*.json")):
+def results_of(results: Path, name: str, kind: str = "integration") -> Iterator[tuple[Path, dict]]:
+    """Yield the path and content of each result of a set for which a method gave an output."""
+    for path in sorted((results / kind / name).glob("*.json")):
         result = json.loads(path.read_text("utf-8"))
         if "reason" not in result:
             yield path, result

@@ -1,4 +1,4 @@
-"""Tasks of horizontal integration: cells of several batches, their batches, and the labels that an embedding should keep.
+"""Tasks of horizontal integration: cells of several batches, whose embedding should mix batches and keep labels apart.
 
 Each seed is a random draw of nine tenths of the cells, so that deterministic methods, too, differ from seed to seed.
 
