@@ -1,7 +1,7 @@
 # SingleR, as in its vignette with single-cell references: markers by Wilcoxon tests; pruned labels are unknown.
 #
-# Its scores are correlations and no probabilities. The confidence is delta.next, by how much the best score after
-# fine-tuning exceeds the next; novelty is by how little the best exceeds the median, which pruning goes by.
+# Its scores are correlations and no probabilities, so that it has no confidence; novelty is by how little the best score
+# exceeds the median, which pruning goes by.
 
 folder <- dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1]))
 source(file.path(folder, "adapter.R"))
@@ -21,7 +21,7 @@ predicted <- phase("project", SingleR::classifySingleR(read_normalized("query.h5
 write_labels(data.frame(
   cell = rownames(predicted),
   label = ifelse(is.na(predicted$pruned.labels), "unknown", predicted$pruned.labels),
-  confidence = predicted$delta.next,
+  confidence = NA,
   nearest = predicted$labels,
   novelty = -SingleR::getDeltaFromMedian(predicted)
 ))

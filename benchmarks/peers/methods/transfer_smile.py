@@ -1,4 +1,8 @@
-"""smile-zoo as documented in its README: ``train`` from a file, at the settings it drafts, then ``project``."""
+"""smile-zoo as documented in its README: ``train`` from a file, at the settings it drafts, then ``project``.
+
+``--evaluation sample`` calibrates confidence and ``unknown`` by one training, as is the default for more than 5,000
+cells; the default for fewer, a full cross-validation, takes several times as long, mostly for the figures of the card.
+"""
 
 import anndata
 from adapter import phase, report, task_folders
