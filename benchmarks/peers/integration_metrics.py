@@ -17,6 +17,7 @@ from integration_sets import KIND
 
 WORKER = Path(__file__).with_name("scib_worker.py")
 ENVIRONMENT = "scib-metrics"
+MEASURED = "silhouette_batch"  # the last figure
 PACKAGES = [
     "scib-metrics==0.5.10",
     "jax==0.10.2",
@@ -67,7 +68,7 @@ def main() -> None:
             }
             for name in KIND.names
             for path, result in results_of(arguments.results, name)
-            if "bras" not in result["metrics"]
+            if MEASURED not in result["metrics"]
         ]
         listed = Path(folder) / "pending.json"
         listed.write_text(json.dumps(pending), "utf-8")

@@ -41,13 +41,17 @@ def read_cells(data: Path, name: str, *, as_one_batch: bool = False) -> anndata.
     counts.eliminate_zeros()
     labels = cells.obs["cell_type"].astype(str).replace(LUPUS_LABELS)
     obs = pd.DataFrame({"label": labels, "batch": name if as_one_batch else cells.obs["batch"].astype(str)})
-    return anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=genes))[:, ~genes.duplicated()].copy()
+    kept = ~genes.duplicated()
+    return anndata.AnnData(counts[:, kept], obs=obs, var=pd.DataFrame(index=genes[kept]))
 
 
 def join_files(names: tuple[str, ...], as_one_batch: tuple[str, ...], data: Path) -> anndata.AnnData:
     """Return the cells of several files with the genes that all have; of cells in two files, the first."""
-    cells = anndata.concat([read_cells(data, name, as_one_batch=name in as_one_batch) for name in names])
-    return cells[~cells.obs_names.duplicated()].copy()
+    files: list[anndata.AnnData] = []
+    for name in names:
+        cells = read_cells(data, name, as_one_batch=name in as_one_batch)
+        files.append(cells[~cells.obs_names.isin([cell for each in files for cell in each.obs_names])])
+    return anndata.concat(files)
 
 
 SETS: dict[str, Callable[[Path], anndata.AnnData]] = {

@@ -1,19 +1,11 @@
-"""Compare our figures with those that the scripts of openproblems compute from the same outputs.
+"""Scripts of metrics by openproblems, run as they are on our outputs.
 
-The scripts run as they are, with the parameters that viash would put between their marks, in an environment with the
-releases of scib and scib-metrics that they name. They are read from copies of two repositories, and none is committed:
-
-    github.com/openproblems-bio/task_batch_integration, github.com/openproblems-bio/task_label_projection
-
-    python benchmarks/peers/openproblems.py DATA RESULTS COPIES --sets cell-lines skin      (the folder of both copies)
+Their parameters are put between the marks where viash would put them, and they run in an environment with the releases
+of scib and scib-metrics that they name.
 """
 
-import argparse
-import json
 import re
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +13,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import scanpy as sc
-
 from environments import PeerError, make_environment
-from integration_metrics import embedding_path, results_of, write_cells
 
 ENVIRONMENT = "openproblems"
 PACKAGES = [
@@ -39,8 +29,11 @@ PACKAGES = [
     "leidenalg==0.12.0",
     "igraph==1.0.0",
 ]
-INTEGRATION_SCRIPTS = ("bras", "isolated_label_asw", "lisi", "clustering_overlap")
-PROJECTION_SCRIPTS = ("accuracy", "f1")
+SCRIPTS = {
+    "integration": ("task_batch_integration", ("bras", "isolated_label_asw", "lisi", "clustering_overlap")),
+    "transfer": ("task_label_projection", ("accuracy", "f1")),
+}
+"""Repository and scripts of each kind of task."""
 OURS = {
     "bras": "bras",
     "isolated_label_asw": "isolated_labels",
@@ -51,20 +44,42 @@ OURS = {
     "accuracy": "accuracy",
     "f1_macro": "macro_f1",
 }
-"""Our name of each figure of theirs."""
+"""Our name of each figure of theirs that is compared."""
 RESOLUTIONS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 IDS = {"dataset_id": "set", "normalization_id": "none", "method_id": "method"}
 
 
-def run_script(python: str, script: Path, parameters: dict[str, Any]) -> dict[str, float]:
-    """Return the figures that a metric's script writes, by name.
+def prepare(environments: Path) -> str:
+    """Return the Python of their environment, where the program that scib computes LISI by is compiled here.
 
     Raises
     ------
     PeerError
-        If it fails.
+        If it cannot be made.
     """
-    output = Path(parameters["output"])
+    python = make_environment(environments / ENVIRONMENT, PACKAGES)
+    program = next((environments / ENVIRONMENT).glob("lib/*/site-packages/scib/knn_graph/knn_graph.o"))
+    compiled = program.with_name("compiled")  # that of the wheel needs a later C library than Debian 12 has
+    if not compiled.exists():
+        compile_command = ["g++", "-std=c++11", "-O3", str(program.with_suffix(".cpp")), "-o", str(compiled)]
+        if subprocess.run(compile_command).returncode:
+            raise PeerError("not installed: run apt-get install g++")
+        program.write_bytes(compiled.read_bytes())
+    return python
+
+
+def run_scripts(python: str, copies: Path, kind: str, paths: dict[str, str]) -> dict[str, float]:
+    """Return the figures of all scripts of a kind of task, under our names."""
+    repository, names = SCRIPTS[kind]
+    figures: dict[str, float] = {}
+    for name in names:
+        figures |= _run_script(python, copies / repository / "src/metrics" / name / "script.py", paths)
+    return {OURS[name]: value for name, value in figures.items() if name in OURS}
+
+
+def _run_script(python: str, script: Path, paths: dict[str, str]) -> dict[str, float]:
+    output = Path(paths["input_solution"]).with_name("output.h5ad")
+    parameters: dict[str, Any] = {**paths, "output": str(output), "resolutions": list(RESOLUTIONS)}
     meta = {"name": script.parent.name, "resources_dir": str(script.parents[2] / "utils")}
     settings = f"par = {parameters!r}\nmeta = {meta!r}\n"
     code = re.sub(r"## VIASH START.*?## VIASH END", lambda _: settings, script.read_text("utf-8"), flags=re.DOTALL)
@@ -72,16 +87,18 @@ def run_script(python: str, script: Path, parameters: dict[str, Any]) -> dict[st
     if run.returncode:
         raise PeerError(f"{script.parent.name}: {run.stderr.strip().splitlines()[-1]}")
     written = anndata.read_h5ad(output).uns
-    return dict(zip(np.atleast_1d(written["metric_ids"]), np.atleast_1d(written["metric_values"]).tolist(), strict=True))
+    return dict(
+        zip(np.atleast_1d(written["metric_ids"]), np.atleast_1d(written["metric_values"]).tolist(), strict=True)
+    )
 
 
 def write_integration(embedding: Path, cells: pd.DataFrame, folder: Path) -> dict[str, str]:
     """Write what their scripts read: the embedding with neighbors and clusters, and the solution; return the paths."""
     solution = anndata.AnnData(obs=cells.rename(columns={"label": "cell_type"}).astype("category"), uns=IDS)
     integrated = anndata.AnnData(obs=cells[["batch"]].astype("category"), obsm={"X_emb": np.load(embedding)}, uns=IDS)
-    sc.pp.neighbors(integrated, use_rep="X_emb")  # as their transform does
+    sc.pp.neighbors(integrated, use_rep="X_emb")  # as their `transform` does
     clusters = pd.DataFrame(index=cells.index)
-    for resolution in RESOLUTIONS:  # as their precompute_clustering_run does
+    for resolution in RESOLUTIONS:  # as their `precompute_clustering_run` does
         sc.tl.leiden(integrated, resolution=resolution, key_added="now", flavor="igraph", n_iterations=2)
         clusters[f"leiden_{resolution}"] = integrated.obs["now"].to_numpy()
     integrated.obsm["clustering"] = clusters
@@ -101,55 +118,3 @@ def write_projection(labels: Path, folder: Path) -> dict[str, str]:
     true = table[["true"]].rename(columns={"true": "label"}).astype("category")
     anndata.AnnData(obs=true, uns=IDS).write_h5ad(paths["input_solution"])
     return paths
-
-
-def compare(python: str, scripts: list[Path], paths: dict[str, str], ours: dict[str, float]) -> Iterator[dict[str, Any]]:
-    """Yield each figure of theirs beside ours."""
-    extra = {"output": str(Path(paths["input_solution"]).with_name("output.h5ad")), "resolutions": list(RESOLUTIONS)}
-    for script in scripts:
-        for name, value in run_script(python, script, {**paths, **extra}).items():
-            if OURS.get(name) in ours:
-                yield {"figure": OURS[name], "ours": ours[OURS[name]], "theirs": value}
-
-
-def main() -> None:
-    """Print a table of figures, and write it as JSON into the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="folder of the data files")
-    parser.add_argument("results", type=Path, help="folder of results")
-    parser.add_argument("copies", type=Path, help="folder of the copies of both repositories")
-    parser.add_argument("--sets", nargs="+", required=True, help="names of sets that have results")
-    parser.add_argument("--methods", nargs="+", help="names of methods [default: all]")
-    parser.add_argument("--environments", type=Path, default=Path(__file__).parents[2] / ".peers")
-    arguments = parser.parse_args()
-    python = make_environment(arguments.environments / ENVIRONMENT, PACKAGES)
-    integration, projection = (
-        [arguments.copies / repository / "src/metrics" / name / "script.py" for name in names]
-        for repository, names in (
-            ("task_batch_integration", INTEGRATION_SCRIPTS),
-            ("task_label_projection", PROJECTION_SCRIPTS),
-        )
-    )
-    rows: list[dict[str, Any]] = []
-    for name in arguments.sets:
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            for kind in ("integration", "transfer"):
-                for path, result in results_of(arguments.results, name, kind):
-                    if result["seed"] or (arguments.methods and result["method"] not in arguments.methods):
-                        continue
-                    if kind == "integration":
-                        cells = pd.read_csv(write_cells(arguments.data, name, 0, folder), index_col="cell", dtype=str)
-                        paths, scripts = write_integration(embedding_path(path), cells, folder), integration
-                    else:
-                        paths = write_projection(path.with_name(f"{path.stem}-labels.csv"), folder)
-                        scripts = projection
-                    about = {"kind": kind, "set": name, "method": result["method"]}
-                    for row in compare(python, scripts, paths, result["metrics"]):
-                        rows.append(about | row)
-                        print(name, result["method"], row, flush=True)
-    (arguments.results / "openproblems.json").write_text(json.dumps(rows, indent=1), "utf-8")
-
-
-if __name__ == "__main__":
-    main()

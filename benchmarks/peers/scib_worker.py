@@ -12,7 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scib_metrics import bras, clisi_knn, ilisi_knn, isolated_labels, nmi_ari_cluster_labels_leiden
+from scib_metrics import (
+    bras,
+    clisi_knn,
+    ilisi_knn,
+    isolated_labels,
+    nmi_ari_cluster_labels_leiden,
+    silhouette_batch,
+    silhouette_label,
+)
 from scib_metrics.nearest_neighbors import pynndescent
 
 LISI_NEIGHBORS, CLUSTERING_NEIGHBORS = 90, 15  # those of scib-metrics' own Benchmarker
@@ -29,6 +37,8 @@ def measure(embedding: np.ndarray, labels: np.ndarray, batches: np.ndarray) -> d
         "nmi": clusters["nmi"],
         "ari": clusters["ari"],
         "isolated_labels": isolated_labels(embedding, labels, batches),
+        "silhouette_label": silhouette_label(embedding, labels),
+        "silhouette_batch": silhouette_batch(embedding, labels, batches),
     }
     return {name: float(value) for name, value in figures.items()}
 
