@@ -42,7 +42,7 @@ SETS = """- `cell-lines`: five human lung cancer lines, four runs of three proto
   types, and 25 of 43 types are in one batch.
 - `pancreas`: five batches of four protocols (SMART-seq, inDrop, CEL-seq, C1); counts are rounded; 1,213 genes.
 - `cortex-snare`: ten libraries of mouse cortex; 1,677 genes.
-- `blood`: six studies, seven batches, of four 10x chemistries and two laboratories; 8,227 genes."""
+- `blood`: seven batches of six studies, 10x 3' v1, 3' v2 and 5'; one is of another laboratory; 8,227 genes."""
 EXPLANATIONS = {
     ("openproblems", "ilisi"): "scib takes distances along the graph of 15 neighbors, and the median over cells",
     ("openproblems", "clisi"): "as iLISI",
