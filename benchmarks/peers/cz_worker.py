@@ -5,7 +5,6 @@ python cz_worker.py PENDING.json      (as of `scib_worker.py`; prints one JSON o
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -39,7 +38,7 @@ def run_tasks(embedding: np.ndarray, cells: pd.DataFrame) -> dict[str, float]:
 
 def main() -> None:
     """Run the tasks on each embedding."""
-    for each in json.loads(Path(sys.argv[1]).read_text("utf-8")):
+    for each in json.load(sys.stdin):
         cells = pd.read_csv(each["cells"], index_col="cell", dtype=str, keep_default_na=False)
         print(json.dumps(run_tasks(np.load(each["embedding"]), cells)), flush=True)
 

@@ -43,11 +43,12 @@ def embedding_path(result: Path) -> Path:
     return result.with_name(f"{result.stem}-embedding.npy")
 
 
-def write_cells(data: Path, name: str, seed: int, folder: Path) -> Path:
-    """Write the table of ``label`` and ``batch`` of a set and seed, unless it is there."""
-    path = folder / f"{name}-{seed}.csv"
+def write_cells(data: Path, results: Path, name: str, seed: int) -> Path:
+    """Write the table of ``label`` and ``batch`` of a set and seed beside its results, unless it is there."""
+    path = results / "integration" / name / f"cells-{seed}.csv"
     if not path.exists():
-        KIND.write_task(data, name, seed, folder).to_csv(path, index_label="cell")
+        with tempfile.TemporaryDirectory() as folder:
+            KIND.write_task(data, name, seed, Path(folder)).to_csv(path, index_label="cell")
     return path
 
 
@@ -59,20 +60,18 @@ def main() -> None:
     parser.add_argument("--environments", type=Path, default=Path(__file__).parents[2] / ".peers")
     arguments = parser.parse_args()
     python = make_environment(arguments.environments / ENVIRONMENT, PACKAGES)
-    with tempfile.TemporaryDirectory() as folder:
-        pending = [
-            {
-                "result": str(path),
-                "embedding": str(embedding_path(path)),
-                "cells": str(write_cells(arguments.data, name, result["seed"], Path(folder))),
-            }
-            for name in KIND.names
-            for path, result in results_of(arguments.results, name)
-            if MEASURED not in result["metrics"]
-        ]
-        listed = Path(folder) / "pending.json"
-        listed.write_text(json.dumps(pending), "utf-8")
-        subprocess.run([python, "-E", "-W", "ignore", str(WORKER), str(listed)], check=True)
+    pending = [
+        {
+            "result": str(path),
+            "embedding": str(embedding_path(path)),
+            "cells": str(write_cells(arguments.data, arguments.results, name, result["seed"])),
+        }
+        for name in KIND.names
+        for path, result in results_of(arguments.results, name)
+        if MEASURED not in result["metrics"]
+    ]
+    command = [python, "-E", "-W", "ignore", str(WORKER)]
+    subprocess.run(command, input=json.dumps(pending), text=True, check=True)
 
 
 if __name__ == "__main__":

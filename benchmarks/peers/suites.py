@@ -60,7 +60,9 @@ def compare_openproblems(arguments: argparse.Namespace, python: str, name: str, 
     for kind in openproblems.SCRIPTS:
         for path, result in chosen_results(arguments.results, name, kind, arguments.methods):
             if kind == "integration":
-                cells = pd.read_csv(write_cells(arguments.data, name, 0, folder), index_col="cell", dtype=str)
+                cells = pd.read_csv(
+                    write_cells(arguments.data, arguments.results, name, 0), index_col="cell", dtype=str
+                )
                 paths = openproblems.write_integration(embedding_path(path), cells, folder)
             else:
                 paths = openproblems.write_projection(path.with_name(f"{path.stem}-labels.csv"), folder)
@@ -68,15 +70,15 @@ def compare_openproblems(arguments: argparse.Namespace, python: str, name: str, 
             yield from _rows("openproblems", kind, result, theirs)
 
 
-def compare_cz(arguments: argparse.Namespace, python: str, name: str, folder: Path) -> Iterator[Row]:
+def compare_cz(arguments: argparse.Namespace, python: str, name: str, _: Path) -> Iterator[Row]:
     """Yield figures of cz-benchmarks' tasks in a set beside ours."""
     chosen = list(chosen_results(arguments.results, name, "integration", arguments.methods))
     if not chosen:
         return
-    cells, pending = str(write_cells(arguments.data, name, 0, folder)), folder / "pending.json"
-    pending.write_text(json.dumps([{"embedding": str(embedding_path(path)), "cells": cells} for path, _ in chosen]))
-    command = [python, "-E", "-W", "ignore", str(CZ_WORKER), str(pending)]
-    printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    cells = str(write_cells(arguments.data, arguments.results, name, 0))
+    pending = json.dumps([{"embedding": str(embedding_path(path)), "cells": cells} for path, _ in chosen])
+    command = [python, "-E", "-W", "ignore", str(CZ_WORKER)]
+    printed = subprocess.run(command, input=pending, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
     for (_, result), line in zip(chosen, printed, strict=True):
         theirs = {CZ_OURS.get(figure, figure): value for figure, value in json.loads(line).items()}
         yield from _rows("cz-benchmarks", "integration", result, theirs)
