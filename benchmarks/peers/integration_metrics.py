@@ -17,6 +17,7 @@ from integration_sets import KIND
 
 WORKER = Path(__file__).with_name("scib_worker.py")
 ENVIRONMENT = "scib-metrics"
+MEASURED = "silhouette_batch"  # the last figure
 PACKAGES = [
     "scib-metrics==0.5.10",
     "jax==0.10.2",
@@ -29,9 +30,9 @@ PACKAGES = [
 ]
 
 
-def results_of(results: Path, name: str) -> Iterator[tuple[Path, dict]]:
-    """Yield the path and content of each result of a set that has an embedding."""
-    for path in sorted((results / "integration" / name).glob("*.json")):
+def results_of(results: Path, name: str, kind: str = "integration") -> Iterator[tuple[Path, dict]]:
+    """Yield the path and content of each result of a set for which a method gave an output."""
+    for path in sorted((results / kind / name).glob("*.json")):
         result = json.loads(path.read_text("utf-8"))
         if "reason" not in result:
             yield path, result
@@ -42,11 +43,12 @@ def embedding_path(result: Path) -> Path:
     return result.with_name(f"{result.stem}-embedding.npy")
 
 
-def write_cells(data: Path, name: str, seed: int, folder: Path) -> Path:
-    """Write the table of ``label`` and ``batch`` of a set and seed, unless it is there."""
-    path = folder / f"{name}-{seed}.csv"
+def write_cells(data: Path, results: Path, name: str, seed: int) -> Path:
+    """Write the table of ``label`` and ``batch`` of a set and seed beside its results, unless it is there."""
+    path = results / "integration" / name / f"cells-{seed}.csv"
     if not path.exists():
-        KIND.write_task(data, name, seed, folder).to_csv(path, index_label="cell")
+        with tempfile.TemporaryDirectory() as folder:
+            KIND.write_task(data, name, seed, Path(folder)).to_csv(path, index_label="cell")
     return path
 
 
@@ -58,20 +60,18 @@ def main() -> None:
     parser.add_argument("--environments", type=Path, default=Path(__file__).parents[2] / ".peers")
     arguments = parser.parse_args()
     python = make_environment(arguments.environments / ENVIRONMENT, PACKAGES)
-    with tempfile.TemporaryDirectory() as folder:
-        pending = [
-            {
-                "result": str(path),
-                "embedding": str(embedding_path(path)),
-                "cells": str(write_cells(arguments.data, name, result["seed"], Path(folder))),
-            }
-            for name in KIND.names
-            for path, result in results_of(arguments.results, name)
-            if "bras" not in result["metrics"]
-        ]
-        listed = Path(folder) / "pending.json"
-        listed.write_text(json.dumps(pending), "utf-8")
-        subprocess.run([python, "-E", "-W", "ignore", str(WORKER), str(listed)], check=True)
+    pending = [
+        {
+            "result": str(path),
+            "embedding": str(embedding_path(path)),
+            "cells": str(write_cells(arguments.data, arguments.results, name, result["seed"])),
+        }
+        for name in KIND.names
+        for path, result in results_of(arguments.results, name)
+        if MEASURED not in result["metrics"]
+    ]
+    command = [python, "-E", "-W", "ignore", str(WORKER)]
+    subprocess.run(command, input=json.dumps(pending), text=True, check=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Tasks of horizontal integration: cells of several batches, their batches, and the labels that an embedding should keep.
+"""Tasks of horizontal integration: cells of several batches, whose embedding should mix batches and keep labels apart.
 
 Each seed is a random draw of nine tenths of the cells, so that deterministic methods, too, differ from seed to seed.
 
@@ -14,40 +14,31 @@ from typing import Any
 import anndata
 import numpy as np
 import pandas as pd
-import scipy
 from environments import PeerError
 from sets import Kind
+from transfer_sets import BLOOD, read_cells
 
 DRAWN_FRACTION = 0.9
-BLOOD = ("pbmc_3k_rna", "pbmc_4k_rna", "pbmc_zheng_facs_rna", "pbmc_5p_rna", "pbmc_6k8k_rna", "pbmc_lupus_rna")
-LUPUS_LABELS = {
-    "B cells": "B",
-    "CD14+ Monocytes": "CD14 Mono",
-    "CD4 T cells": "CD4 T",
-    "CD8 T cells": "CD8 T",
-    "Dendritic cells": "DC",
-    "FCGR3A+ Monocytes": "CD16 Mono",
-    "Megakaryocytes": "Megakaryocyte",
-    "NK cells": "NK",
-}
+LUPUS = "pbmc_lupus_rna"
 
 
-def read_cells(data: Path, name: str, *, as_one_batch: bool = False) -> anndata.AnnData:
-    """Return the cells of a file with ``label`` and ``batch``: counts as integers, gene symbols where there are any."""
-    cells = anndata.read_h5ad(data / f"{name}.h5ad")
-    genes = pd.Index((cells.var["symbol"] if "symbol" in cells.var else cells.var_names.to_series()).astype(str))
-    counts = scipy.sparse.csr_matrix(cells.X, dtype=np.float32)
-    counts.data = np.rint(counts.data)  # pancreas: corrected for collisions, or shared out among transcripts
-    counts.eliminate_zeros()
-    labels = cells.obs["cell_type"].astype(str).replace(LUPUS_LABELS)
-    obs = pd.DataFrame({"label": labels, "batch": name if as_one_batch else cells.obs["batch"].astype(str)})
-    return anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=genes))[:, ~genes.duplicated()].copy()
+def read_batches(data: Path, name: str, *, as_one_batch: bool) -> anndata.AnnData:
+    """Return the cells of a file with ``label`` and ``batch``, and whole counts."""
+    cells = read_cells(data, name)
+    cells.X.data = np.rint(cells.X.data)  # pancreas: corrected for collisions, or shared out among transcripts
+    cells.X.eliminate_zeros()
+    if as_one_batch:
+        cells.obs["batch"] = name
+    return cells
 
 
 def join_files(names: tuple[str, ...], as_one_batch: tuple[str, ...], data: Path) -> anndata.AnnData:
     """Return the cells of several files with the genes that all have; of cells in two files, the first."""
-    cells = anndata.concat([read_cells(data, name, as_one_batch=name in as_one_batch) for name in names])
-    return cells[~cells.obs_names.duplicated()].copy()
+    files: list[anndata.AnnData] = []
+    for name in names:
+        cells = read_batches(data, name, as_one_batch=name in as_one_batch)
+        files.append(cells[~cells.obs_names.isin([cell for each in files for cell in each.obs_names])])
+    return anndata.concat(files)
 
 
 SETS: dict[str, Callable[[Path], anndata.AnnData]] = {
@@ -59,7 +50,7 @@ SETS: dict[str, Callable[[Path], anndata.AnnData]] = {
         join_files, ("pancreas_rna", "pancreas_celseq_rna", "pancreas_indrop_rna"), ("pancreas_celseq_rna",)
     ),
     "cortex-snare": partial(join_files, ("mouse_cortex_snare_rna",), ()),
-    "blood": partial(join_files, BLOOD, ("pbmc_lupus_rna",)),
+    "blood": partial(join_files, (*BLOOD, LUPUS), (LUPUS,)),
 }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import integration_page
 from comparison_tables import METRICS, STRANGERS, behind, by_set_table, compared_metrics, cost_table, over_sets_table
 from over_sets import Rows, figures
 from plots import SIMULATED, Titles, plot_costs, plot_leads, plot_values
@@ -28,16 +29,16 @@ two types were removed from the reference; cells of types that it lacks count on
 
 smile-zoo is what `smile-zoo train reference.h5ad --labels label --batch batch --evaluation sample` and
 `smile-zoo project query.h5ad` give, at the settings that the command drafts, the same for all sets.""",
-    "integration": "A method embeds the cells of several batches; labels are known to semi-supervised methods alone.",
     "pairs": "A method embeds cells of two modalities, some of which are known to be the same cells.",
 }
 COSTS = """Simulated counts of 20,000 genes, as many cells in the query as in the reference, one thread; imports are
 not counted. Values at 1,000, 10,000 and 100,000 cells, as far as they were run; in brackets, the exponent between the
 two largest."""
-HOW = """Everything below is made by two commands; the first takes hours and is resumed by itself:
+HOW = """Everything below is made by these commands; the first takes hours and is resumed by itself:
 
 ```bash
 for kind in transfer integration pairs; do python benchmarks/peers/run.py $kind ../shared/data -o RESULTS; done
+python benchmarks/peers/integration_metrics.py ../shared/data RESULTS
 python benchmarks/peers/page.py --results RESULTS
 ```
 
@@ -52,6 +53,10 @@ def section(kind: str, summary: dict[str, Any], folder: Path) -> Iterator[str]:
     rows, titles = summary["rows"], {name: each["title"] for name, each in summary["methods"].items()}
     real = [row for row in rows if not row["set"].startswith(SIMULATED)]
     yield f"## {HEADINGS[kind]}"
+    if kind == "integration":
+        yield from integration_page.section(summary, folder)
+        yield from _methods(kind, summary, rows, titles)
+        return
     yield ABOUT[kind]
     for metric in compared_metrics(real):
         of_metric = [row for row in real if row["set"].endswith(STRANGERS) == metric.startswith("auroc")]
@@ -110,7 +115,7 @@ def write_page(results: dict[str, Any], page: Path) -> None:
     lost = [
         f"- {HEADINGS[kind]}, {line}"
         for kind, summary in results.items()
-        for line in behind(
+        for line in (integration_page.behind if kind == "integration" else behind)(
             [row for row in summary["rows"] if not row["set"].startswith(SIMULATED)],
             {name: each["title"] for name, each in summary["methods"].items()},
         )

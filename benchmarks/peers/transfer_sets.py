@@ -45,13 +45,14 @@ def read_cells(data: Path, name: str) -> anndata.AnnData:
     """Return the labeled cells of a file: raw counts, ``label``, ``batch``, and gene symbols where there are any."""
     cells = anndata.read_h5ad(data / f"{name}.h5ad")
     cells = cells[cells.obs["cell_type"].notna().to_numpy()]
-    names = cells.var["symbol"].astype(str) if "symbol" in cells.var else cells.var_names
+    names = pd.Index(cells.var.get("symbol", cells.var_names), dtype=str)
     batch = cells.obs["batch"].astype(str) if "batch" in cells.obs else pd.Series(name, cells.obs_names)
+    first = ~names.duplicated()
     return anndata.AnnData(
-        scipy.sparse.csr_matrix(cells.X, dtype=np.float32),
+        scipy.sparse.csr_matrix(cells.X, dtype=np.float32)[:, first],
         obs=pd.DataFrame({"label": cells.obs["cell_type"].astype(str).replace(COMMON_NAMES), "batch": batch}),
-        var=pd.DataFrame(index=pd.Index(np.asarray(names, dtype=str))),
-    )[:, ~pd.Index(names).duplicated()].copy()
+        var=pd.DataFrame(index=names[first]),
+    )
 
 
 def split_file(name: str, data: Path, seed: int, *, by_cells: bool = False) -> Split | None:

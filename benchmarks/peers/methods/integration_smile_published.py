@@ -5,6 +5,7 @@ Settings of its notebook on mouse cortex: scaled log values, 25 pseudo-classes, 
 """
 
 import contextlib
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -43,5 +44,6 @@ with phase("build"), mock.patch.object(torch.Tensor, "cuda", lambda self: self):
     with torch.inference_mode():
         embedding = model.encoder(torch.tensor(scaled).float()).numpy()
 write_embedding(output, embedding)
-FIGURES["published"] = Path(folder).name
+code = (Path(folder) / "SMILE/SMILE.py").read_bytes()
+FIGURES["version"] = f"SMILE.py of sha256 {hashlib.sha256(code).hexdigest()[:8]}, torch {torch.__version__}"
 report("torch")
