@@ -1,10 +1,10 @@
 """Sets of labels at 90%: CellTypist beside the space and logistic regression, on left-out cells of the same folds.
 
 Each fold of the first repeat of a recipe's evaluation, and each fold of left-out batches, trains CellTypist on the
-same cells as the space (`celltypist_worker.py`, one thread, all features of the data). Its probabilities, divided by
-their sum, get limits by the same conformal fit as those of the space, from cells as measured: of left-out cells, each
-half with limits fitted to the other half; of left-out batches, each fold with limits fitted to the other folds. The
-figures of the space and of logistic regression are those beside the recipe, over all repeats.
+same cells as the space (``peers/methods/transfer_celltypist.py``, one thread, all features of the data). Its
+probabilities, divided by their sum, get limits by the same conformal fit as those of the space, from cells as measured:
+of left-out cells, each half with limits fitted to the other half; of left-out batches, each fold with limits fitted to
+the other folds. The figures of the space and of logistic regression are those beside the recipe, over all repeats.
 
     python benchmarks/celltypist_sets.py ../shared/data mouse-marrow mouse-spleen-lymph-node pbmc --environment FOLDER
 """
@@ -20,8 +20,9 @@ import msgspec
 import numpy as np
 import pandas as pd
 import scipy
-from peer_process import measure_apart
 
+from peers.environments import PeerError, make_environment, measure_process
+from peers.method_table import read_methods
 from smile_runtime.cards.tables import markdown_table
 from smile_runtime.mapping import LabelSets
 from smile_training.data import Cells, Dataset, read_dataset
@@ -33,9 +34,9 @@ from smile_training.evaluation.metric_log import SMILE
 from smile_training.evaluation.splits import full_splits
 from smile_training.recipe import read_recipe
 
-PACKAGES = ["celltypist==1.7.1", "scanpy==1.11.5", "scikit-learn==1.7.2"]  # 1.8 lacks what CellTypist asks for
+CELLTYPIST = read_methods("transfer")["celltypist"]
 RECIPES = Path(__file__).parents[1] / "training/recipes"
-WORKER = Path(__file__).with_name("celltypist_worker.py")
+ADAPTER = Path(__file__).parent / "peers/methods" / CELLTYPIST.script
 WITHIN, BETWEEN = "left-out cells", "left-out batches"
 
 
@@ -50,11 +51,13 @@ def score_by_celltypist(train: Cells, left_out: Cells, environment: Path) -> Sco
     train = train.subset(np.flatnonzero(train.labels >= 0))
     known = left_out.subset(np.flatnonzero((left_out.labels >= 0) & np.isin(left_out.labels, train.labels)))
     with tempfile.TemporaryDirectory() as folder:
-        to_anndata(train).write_h5ad(Path(folder) / "train.h5ad")
-        to_anndata(known).write_h5ad(Path(folder) / "left_out.h5ad")
-        used = measure_apart([str(WORKER), folder], environment, PACKAGES)
-        if "reason" in used:
-            raise SystemExit(f"CellTypist: {used['reason']}")
+        to_anndata(train).write_h5ad(Path(folder) / "reference.h5ad")
+        to_anndata(known).write_h5ad(Path(folder) / "query.h5ad")
+        try:
+            python = make_environment(environment, CELLTYPIST.packages)
+            used, _ = measure_process([python, "-E", "-W", "ignore", str(ADAPTER), folder, folder, "0"])
+        except PeerError as error:
+            raise SystemExit(f"CellTypist: {error}") from error
         print(json.dumps(used), flush=True)
         found = np.load(Path(folder) / "probabilities.npz")
     probability = np.zeros((len(known), len(known.label_names)))

@@ -22,9 +22,9 @@ import anndata
 import h5py
 import numpy as np
 import scipy
-from peer_process import measure_apart
 
 from machine import cpu_model
+from peers.environments import PeerError, make_environment, measure_process
 from training_scale import make_recipe, simulated_file
 
 BATCH = 512
@@ -116,8 +116,13 @@ def main() -> None:
     rows = {"sparse rows in memory (ours)": measure_ours(path)}
     for name, (_, packages) in OTHERS.items():
         python = arguments.annbatch_python if packages is ANNBATCH else sys.executable
-        environment, command = arguments.folder / name.partition(",")[0], [__file__, str(arguments.folder)]
-        rows[name] = measure_apart([*command, "--measure", name], environment, packages, python=python)
+        environment = arguments.folder / name.partition(",")[0]
+        try:
+            installed = make_environment(environment, packages, python)
+            command = [installed, "-E", "-W", "ignore", __file__, str(arguments.folder), "--measure", name]
+            rows[name] = json.loads(measure_process(command)[1].splitlines()[-1])
+        except PeerError as error:
+            rows[name] = {"reason": str(error)}
     if arguments.json:
         print(json.dumps({"processor": cpu_model(), "packages": [*SCDATASET, *ANNBATCH], "rows": rows}))
         return

@@ -46,8 +46,13 @@ def run_method(
         used, printed = measure_process([*command, str(task), folder, str(seed)], limit, memory_gb)
         try:
             told = json.loads(printed.splitlines()[-1])
+        except (ValueError, IndexError) as error:
+            raise PeerError("printed no figures as its last line") from error
+        try:
             metrics = kind.measure(Path(folder), truth)
-        except (OSError, ValueError, KeyError, IndexError) as error:
+        except FileNotFoundError as error:
+            raise PeerError(f"did not write {Path(error.filename).name}") from error
+        except (ValueError, KeyError) as error:
             raise PeerError(f"gave no proper output: {error}") from error
         for name in kind.kept:
             shutil.copyfile(Path(folder) / name, kept.with_name(f"{kept.name}-{name}"))
