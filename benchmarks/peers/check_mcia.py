@@ -1,6 +1,6 @@
 """Compare our co-inertia axes with ade4's on its published example, `escopage` (needs R with r-cran-ade4).
 
-    python benchmarks/peers/check_mcia.py
+python benchmarks/peers/check_mcia.py
 """
 
 import subprocess

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import scipy
+from environments import PeerError
 from numpy.typing import NDArray
 
-from environments import PeerError
 from smile_training.evaluation.baselines import nearest_neighbor_labels
 from smile_training.evaluation.metrics import Floats, accuracy, foscttm, macro_f1
 

@@ -12,11 +12,11 @@ import anndata
 import numpy as np
 import pandas as pd
 import scipy
-from numpy.typing import NDArray
-
 from gene_links import link_peaks
 from measure_pairs import PairTruth, measure_pairs
+from numpy.typing import NDArray
 from sets import Kind
+
 from smile_training.data.folds import batch_folds, split_folds
 
 N_FOLDS = 3
@@ -85,7 +85,8 @@ def read_pairs(data: Path, name: str) -> tuple[anndata.AnnData, anndata.AnnData]
     second = anndata.read_h5ad(data / f"{properties.second}.h5ad")
     second = second[first.obs_names]
     batch = first.obs["batch"].astype(str) if "batch" in first.obs else "one"
-    obs = pd.DataFrame({"label": first.obs["cell_type"].astype(str), "batch": batch}, first.obs_names).astype("category")
+    columns = {"label": first.obs["cell_type"].astype(str), "batch": batch}
+    obs = pd.DataFrame(columns, first.obs_names).astype("category")
     tables = []
     for adata, kind in zip((first, second), properties.kinds, strict=True):
         values = scipy.sparse.csr_matrix(adata.X, dtype=np.float32)
@@ -126,11 +127,15 @@ def write_task(data: Path, name: str, seed: int, folder: Path) -> PairTruth | No
         shuffled.write_h5ad(folder / f"{file}.h5ad")
         orders.append(order)
     if SETS[name].genome:
-        link_peaks(tables[0].var_names, tables[1].var_names, SETS[name].genome).to_csv(folder / "links.csv", index=False)
+        links = link_peaks(tables[0].var_names, tables[1].var_names, SETS[name].genome)
+        links.to_csv(folder / "links.csv", index=False)
     labels = tables[0].obs["label"].cat.codes.to_numpy(np.int64)
-    counts = tables[0].X if tables[0].uns["kind"] == "rna" else None
     return PairTruth(
-        orders=(orders[0], orders[1]), left_out=left_out, labels=labels, values=tables[0].X, counts=counts is not None
+        orders=(orders[0], orders[1]),
+        left_out=left_out,
+        labels=labels,
+        values=tables[0].X,
+        counts=tables[0].uns["kind"] == "rna",
     )
 
 

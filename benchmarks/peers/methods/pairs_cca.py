@@ -3,6 +3,7 @@
 import numpy as np
 from adapter import phase, report, task_folders
 from pairs_adapter import read_pairs, usual_values, write_embeddings
+
 from smile_training.evaluation.baselines import fit_lsi, fit_pca
 from smile_training.evaluation.cca import COMPONENT_NUMBERS, cca, choose_cca
 

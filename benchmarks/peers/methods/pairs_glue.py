@@ -2,7 +2,6 @@
 
 import anndata
 import networkx as nx
-import numpy as np
 import pandas as pd
 import scanpy as sc
 import scglue
@@ -55,7 +54,7 @@ with phase("build"):
     for adata, latent in ((rna, "X_pca"), (atac, "X_lsi")):
         several = {"use_batch": "batch"} if adata.obs["batch"].nunique() > 1 else {}
         scglue.models.configure_dataset(
-            adata, "NB", use_highly_variable=True, use_layer="counts" if latent == "X_pca" else None, use_rep=latent, **several
+            adata, "NB", use_highly_variable=True, use_layer="counts", use_rep=latent, **several
         )
     genes, peaks = sorted(chosen), list(atac.var_names[atac.var["highly_variable"]])
     graph = guidance_graph(links, genes, peaks)

@@ -12,6 +12,7 @@ folder, output, seed = task_folders()
 task = read_pairs(folder)
 with phase("build"):
     counts, activity, genes = gene_activity(task)
+    activity.data = np.round(activity.data / np.exp(-1))  # in units of the smallest weight: pyliger drops fractions
     measured = np.all([each.sum(axis=0).A1 > 0 for each in (counts, activity)], axis=0)  # LIGER divides by these sums
     tables = []
     for name, cells, values in (("first", task.first, counts), ("second", task.second, activity)):

@@ -24,7 +24,8 @@ with phase("build"):
     n_pairs, n_first, n_second = len(task.known_first), len(alone[0]), len(alone[1])
     frequent = np.asarray((task.second.X > 0).mean(axis=0)).ravel() >= MIN_CELL_FRACTION
     peaks = task.second[:, frequent]
-    first = [task.first.X[task.known_first], task.first.X[alone[0]], scipy.sparse.csr_matrix((n_second, task.first.n_vars))]
+    missing = scipy.sparse.csr_matrix((n_second, task.first.n_vars))
+    first = [task.first.X[task.known_first], task.first.X[alone[0]], missing]
     second = [peaks.X[task.known_second], scipy.sparse.csr_matrix((n_first, peaks.n_vars)), peaks.X[alone[1]]]
     batches = [task.first.obs["batch"].iloc[np.r_[task.known_first, alone[0]]], task.second.obs["batch"].iloc[alone[1]]]
     obs_names = [f"cell-{row}" for row in range(n_pairs + n_first + n_second)]
@@ -45,6 +46,7 @@ with phase("project"):
     accessibility = model.get_latent_representation(modality="accessibility")
     embeddings = [np.empty((adata.n_obs, expression.shape[1]), np.float32) for adata, _ in task.tables()]
     embeddings[0][np.r_[task.known_first, alone[0]]] = expression
-    embeddings[1][np.r_[task.known_second, alone[1]]] = np.delete(accessibility, np.s_[n_pairs : n_pairs + n_first], axis=0)
+    without = np.s_[n_pairs : n_pairs + n_first]
+    embeddings[1][np.r_[task.known_second, alone[1]]] = np.delete(accessibility, without, axis=0)
     write_embeddings(output, *embeddings)
 report("scvi-tools")
