@@ -58,7 +58,7 @@ def plot_costs(rows: Rows, titles: Titles, costs: dict[str, str], path: Path) ->
             if points:
                 axes.loglog(*zip(*points, strict=True), label=title, **_style(titles, method) | {"linestyle": "-"})
         axes.set(xlabel="cells", ylabel=label)
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False, fontsize=8)
     _save(figure, path)
 
 
@@ -96,7 +96,7 @@ def _axes(rows: Rows, titles: Titles):
     for row in range(1, len(sets)):
         axes.axhline(row - 0.5, color="0.9", linewidth=0.6)
     handles = [axes.plot([], [], label=titles[method], **_style(titles, method))[0] for method in methods]
-    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False, fontsize=8)
 
     def place(name: str, method: str) -> tuple[float, dict[str, object]]:
         offset = (methods.index(method) + 0.5) / len(methods) - 0.5

@@ -25,6 +25,17 @@ TWO_STRANGERS_FROM = 8  # types in the reference
 SIMULATED = Path(__file__).parents[2] / ".peers/simulated"
 STRANGERS = "-strangers"
 BLOOD = ("pbmc_3k_rna", "pbmc_4k_rna", "pbmc_zheng_facs_rna", "pbmc_5p_rna", "pbmc_6k8k_rna")
+COMMON_NAMES = {
+    "B cells": "B",
+    "CD14+ Monocytes": "CD14 Mono",
+    "CD4 T cells": "CD4 T",
+    "CD8 T cells": "CD8 T",
+    "Dendritic cells": "DC",
+    "FCGR3A+ Monocytes": "CD16 Mono",
+    "Megakaryocytes": "Megakaryocyte",
+    "NK cells": "NK",
+}
+"""Names of types in the lupus study, and in the other studies of blood."""
 
 Split = tuple[anndata.AnnData, anndata.AnnData]
 """Reference and query, both labeled."""
@@ -38,7 +49,7 @@ def read_cells(data: Path, name: str) -> anndata.AnnData:
     batch = cells.obs["batch"].astype(str) if "batch" in cells.obs else pd.Series(name, cells.obs_names)
     return anndata.AnnData(
         scipy.sparse.csr_matrix(cells.X, dtype=np.float32),
-        obs=pd.DataFrame({"label": cells.obs["cell_type"].astype(str), "batch": batch}),
+        obs=pd.DataFrame({"label": cells.obs["cell_type"].astype(str).replace(COMMON_NAMES), "batch": batch}),
         var=pd.DataFrame(index=pd.Index(np.asarray(names, dtype=str))),
     )[:, ~pd.Index(names).duplicated()].copy()
 
@@ -110,6 +121,8 @@ def write_task(data: Path, name: str, seed: int, folder: Path) -> pd.DataFrame |
     if split is None:
         return None
     reference, query = split
+    if not query.obs["label"].isin(reference.obs["label"]).any():
+        raise ValueError(f"{name}: the reference has none of the labels of the query, {set(query.obs['label'])}")
     if name.endswith(STRANGERS):
         kept = ~reference.obs["label"].isin(choose_strangers(reference.obs["label"], query.obs["label"]))
         reference = reference[kept.to_numpy()].copy()
