@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).with_name("methods")))
-from multiple_coinertia import coinertia_axes  # noqa: E402
+from multiple_coinertia import coinertia_axes
 
 SCRIPT = """
 suppressPackageStartupMessages(library(ade4)); data(escopage)

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import scipy
 from environments import PeerError
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from smile_training.evaluation.baselines import nearest_neighbor_labels
 from smile_training.evaluation.metrics import Floats, accuracy, foscttm, macro_f1
@@ -42,7 +44,9 @@ class PairTruth:
 
 
 def measure_pairs(output: Path, truth: PairTruth) -> dict[str, float]:
-    """Return the figures of the embeddings ``first.npy`` and ``second.npy``.
+    """Return the figures of the embeddings ``first.npy`` and ``second.npy``, and write those of each cell.
+
+    ``labels.csv`` lists the left-out cells: ``true`` and ``label`` of the second modality, and ``foscttm``.
 
     Parameters
     ----------
@@ -68,6 +72,8 @@ def measure_pairs(output: Path, truth: PairTruth) -> dict[str, float]:
     own, labels = truth.labels[out], truth.labels[known]
     predicted = nearest_neighbor_labels(first[known], labels, second[out], N_NEIGHBORS)
     predicted_first = nearest_neighbor_labels(first[known], labels, first[out], N_NEIGHBORS)
+    table = pd.DataFrame({"true": own, "label": predicted, "known": True}, pd.Index(np.flatnonzero(out), name="cell"))
+    table.assign(foscttm=fractions_closer(first[out], second[out])).to_csv(output / "labels.csv")
     return {
         "foscttm": foscttm(first[out], second[out]),
         "matching": (_matched(first[out], second[out]) + _matched(second[out], first[out])) / 2,
@@ -137,6 +143,17 @@ def mean_squared_error(first: Floats, second: Floats) -> float:
     pairs = np.square(first - second).sum(axis=1).mean()
     centers = np.square(first.mean(axis=0) - second.mean(axis=0)).sum()
     return float(pairs / (first.var(axis=0).sum() + second.var(axis=0).sum() + centers))
+
+
+def fractions_closer(first: Floats, second: Floats) -> Floats:
+    """Return FOSCTTM of each pair, whose mean is the metric, shape ``(n_cells,)``."""
+    distance = cdist(first, second)
+    own = distance.diagonal()
+    closer = sum(
+        (side < own[:, None]).sum(axis=1) + 0.5 * ((side == own[:, None]).sum(axis=1) - 1)
+        for side in (distance, distance.T)
+    )
+    return closer / (2 * (len(first) - 1))
 
 
 def _matched(a: Floats, b: Floats) -> float:

@@ -8,7 +8,7 @@ import scipy
 
 N_DRAWS = 10_000
 MIN_SETS = 5  # for an interval over sets
-LOWER_IS_BETTER = {"ece", "foscttm"}
+LOWER_IS_BETTER = {"ece", "foscttm", "mse"}
 
 Rows = list[dict[str, Any]]
 

@@ -139,4 +139,4 @@ def write_task(data: Path, name: str, seed: int, folder: Path) -> PairTruth | No
     )
 
 
-KIND = Kind(tuple(SETS), write_task, measure_pairs, kept=("first.npy", "second.npy"))
+KIND = Kind(tuple(SETS), write_task, measure_pairs, kept=("first.npy", "second.npy", "labels.csv"))
