@@ -116,7 +116,8 @@ def measure_process(
     process.returncode = os.waitstatus_to_exitcode(status)
     seconds = used.ru_utime + used.ru_stime
     if process.returncode:
-        if limit is not None and process.returncode in (-signal.SIGXCPU, -signal.SIGKILL) and seconds > 0.9 * limit:
+        killed = limit is not None and process.returncode == -signal.SIGKILL and seconds >= limit
+        if killed or process.returncode == -signal.SIGXCPU:
             raise PeerError(f"stopped after {limit:,} s of CPU time")
         if limit is not None and wall >= limit * WALL_SECONDS_PER_CPU_SECOND:
             raise PeerError(f"stopped after {wall:,.0f} s, of which {seconds:,.0f} s of CPU time")
