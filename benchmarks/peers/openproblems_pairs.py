@@ -1,8 +1,8 @@
 """Run openproblems' metrics of matched modalities, as they are, on kept embeddings, and compare them with ours.
 
-Their scripts are those of `src/tasks/match_modalities` in github.com/openproblems-bio/openproblems-v2, of which COPY is a
-checkout; parameters are put between the marks where viash would put them. Their `mse` divides by the distance in one
-random order of the cells, ours by the mean over all cells; so ours is computed for their order, too.
+Their scripts are those of `src/tasks/match_modalities` in github.com/openproblems-bio/openproblems-v2, of which COPY
+is a checkout; parameters are put between the marks where viash would put them. Their `mse` divides by the distance in
+one random order of the cells, ours by the mean over all cells; so ours is computed for their order, too.
 
 python benchmarks/peers/openproblems_pairs.py ../shared/data RESULTS COPY
 """

@@ -58,7 +58,9 @@ def plot_costs(rows: Rows, titles: Titles, costs: dict[str, str], path: Path) ->
             if points:
                 axes.loglog(*zip(*points, strict=True), label=title, **_style(titles, method) | {"linestyle": "-"})
         axes.set(xlabel="cells", ylabel=label)
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False, fontsize=8)
+    figure.legend(
+        *panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False, fontsize=8
+    )
     _save(figure, path)
 
 

@@ -1,4 +1,4 @@
-"""Our mpSMILE: a recipe with two modalities, the settings that `smile-zoo train` drafts, trained on the known pairs."""
+"""Our space of two modalities: the settings that `smile-zoo train` drafts, trained on the known pairs."""
 
 import subprocess
 import sys
@@ -16,9 +16,9 @@ FEW_FEATURES = 50
 MANY_CELLS = 5_000
 
 
-def recipe_of(task: PairTask, preset: str, seed: int, *, labels: bool) -> str:
+def recipe_of(task: PairTask, variant: str, preset: str, seed: int, *, labels: bool) -> str:
     """Return the recipe, as the documentation drafts one: stem, one layer of 256, neighbors as partners."""
-    lines = [f'name = "pairs"\nvariant = "mpsmile"\npreset = "{preset}"\nseed = {seed}']
+    lines = [f'name = "pairs"\nvariant = "{variant}"\npreset = "{preset}"\nseed = {seed}']
     for name, adata in zip(MODALITIES, (task.first, task.second), strict=True):
         lines.append(f'[modalities.{name}]\nkind = "{adata.uns["kind"]}"')
         if preset == "stem" and adata.n_vars <= FEW_FEATURES:
@@ -30,32 +30,35 @@ def recipe_of(task: PairTask, preset: str, seed: int, *, labels: bool) -> str:
             lines.append('label_key = "label"')
     if preset == "stem":
         pairing = "label_neighbour" if labels else "neighbour"
-        many = len(task.known_first) > MANY_CELLS
         lines.append("[network]\nhidden = [256]")
-        lines.append("[training]\nmax_steps = 3000" if many else "")
+        if len(task.known_first) > MANY_CELLS:
+            lines.append("[training]\nmax_steps = 3000")
+            lines.append("[students]\nmax_steps = 3000" if variant == "composition" else "")
         lines.append(f'[training.pairing]\nkind = "{pairing}"\nn_neighbors = 15')
     return "\n".join(lines) + "\n"
 
 
-def train(task: PairTask, preset: str, seed: int, folder: Path, *, labels: bool) -> None:
+def train(task: PairTask, recipe: str, folder: Path) -> None:
     """Write the known pairs under one name each, and train a space of them."""
     for name, (adata, rows) in zip(MODALITIES, task.tables(), strict=True):
         cells = adata[rows].copy()
         cells.obs_names = cells.obs["pair"].astype(str).to_numpy()
         cells.obs["label"] = np.asarray(task.first.obs["label"].astype(str))[task.known_first]
         cells.write_h5ad(folder / f"{name}.h5ad")
-    (folder / "recipe.toml").write_text(recipe_of(task, preset, seed, labels=labels), "utf-8")
+    (folder / "recipe.toml").write_text(recipe, "utf-8")
     command = [str(Path(sys.executable).with_name("smile-zoo")), "train", "recipe.toml", "--data", ".", "-o", "space"]
-    subprocess.run([*command, "--evaluation", "none"], cwd=folder, check=True, stdout=sys.stderr)
+    trained = subprocess.run([*command, "--evaluation", "none"], cwd=folder, capture_output=True, text=True)
+    if trained.returncode:
+        sys.exit(trained.stderr.strip().splitlines()[-1])
 
 
-def main(preset: str = "stem", *, labels: bool = False) -> None:
+def main(variant: str = "mpsmile", preset: str = "stem", *, labels: bool = False) -> None:
     """Embed the cells of a task."""
     folder, output, seed = task_folders()
     task = read_pairs(folder)
     with tempfile.TemporaryDirectory() as scratch:
         with phase("build"):
-            train(task, preset, seed, Path(scratch), labels=labels)
+            train(task, recipe_of(task, variant, preset, seed, labels=labels), Path(scratch))
         with phase("project"):
             space = smile_zoo.load(f"{scratch}/space")
             embeddings = [

@@ -2,4 +2,4 @@
 
 from pairs_smile import main
 
-main("published")
+main(preset="published")
