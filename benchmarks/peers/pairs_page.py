@@ -14,9 +14,9 @@ is chance. Accuracy and macro-F1 are those of labels that left-out cells of the 
 among training cells of the first. Labels of `pbmc-10k-cite` are computed from its RNA: take its FOSCTTM alone.
 
 - smile-zoo is trained with the settings that `smile-zoo train` drafts for one modality, the same for all sets.
-  Committed recipes of the mixture, A549 and sc-GEM pair by label, that of A549 with `mse_weight` 0. Without, mpSMILE
-  collapses on A549, and leaves reference cells without a direction, so that the space is refused, on the mixture and the
-  mouse cortex. A composition is how the recipes `mouse-cortex`, `bmmc` and `pbmc-proteins` are trained.
+  Committed recipes of the mixture, A549 and sc-GEM pair by label, that of A549 with `mse_weight` 0. Without these,
+  training mpSMILE on A549 collapses. A composition is how the recipes `mouse-cortex`, `bmmc` and `pbmc-proteins` are
+  trained.
 - MCIA is an implementation of ours, as neither omicade4 nor nipalsMCIA is packaged for Debian or PyPI; `python
   benchmarks/peers/check_mcia.py` compares it with ade4, which omicade4 calls, on ade4's example `escopage`: axes and
   eigenvalues agree to 1e-14.
@@ -40,12 +40,12 @@ Scripts are in `benchmarks/peers/figures`. Silhouettes are 1 where groups lie ap
 
 ![pancreas](comparison/paper-pancreas.png)
 
-The paper says that SMILE mixes batches and keeps types apart. On blood (900 cells), the silhouette of types rises from 0.13 on principal components to 0.26 with the preset `stem`,
-and that of batches falls from 0.05 to 0.00: it holds. With the preset `published`, whose five epochs are five steps
-on so few cells, batches mix (0.00), but types do, too (0.00). On pancreas (962 cells of three laboratories), the
-silhouette of types rises from 0.19 to 0.33 with `stem` and that of batches falls from 0.21 to 0.06; alpha and ductal
-cells of the laboratories meet, beta cells of one of them stay apart. With `published` the silhouettes are 0.08 and 0.12,
-and the laboratories stay apart: it does not hold on so few cells. Labels were not used.
+The paper says that SMILE mixes batches and keeps types apart. On blood (900 cells), the silhouette of types rises
+from 0.13 on principal components to 0.26 with the preset `stem`, and that of batches falls from 0.05 to 0.00: it
+holds. With the preset `published`, whose five epochs are five steps on so few cells, batches mix (0.00), but types
+do, too (0.00). On pancreas (962 cells of three laboratories), the silhouette of types rises from 0.19 to 0.33 with
+`stem` and that of batches falls from 0.21 to 0.06; alpha cells of the laboratories meet, beta cells stay apart by laboratory. With `published` the silhouettes are 0.08 and 0.12, and the laboratories stay apart: it does not
+hold on so few cells. Labels were not used; one seed.
 
 ### Pairs
 
