@@ -25,7 +25,7 @@ NOT_COMPARED = {"n_cells", "n_strangers", "unknown", "unknown_strangers", "neare
 
 
 def behind(rows: Rows, titles: Titles) -> Iterator[str]:
-    """Yield where a method is ahead of ours by an interval that excludes zero: by cells of a set, or over sets."""
+    """Yield where a method is ahead by an interval that excludes zero, of cells or over sets, or by mean rank."""
     ours = {metric: figures(rows, metric).get(OURS, {}) for metric in ("accuracy", "macro_f1", "foscttm")}
     for metric, known in ours.items():
         for name in known:
@@ -43,6 +43,11 @@ def behind(rows: Rows, titles: Titles) -> Iterator[str]:
             if result and result.interval and result.interval[1] < 0:
                 means = f"{result.other:.3f} against {result.mean:.3f}, {result.n_sets} sets"
                 yield f"{METRICS.get(metric, metric)}, mean over sets: {titles[method]} ({means})"
+        ranks = mean_ranks(found, metric)
+        before = [each for each in ranks if ranks[each] < ranks.get(OURS, 0)]
+        if before:
+            ahead = ", ".join(f"{titles[each]} ({ranks[each]:.1f})" for each in sorted(before, key=ranks.__getitem__))
+            yield f"{METRICS.get(metric, metric)}, mean rank: {ahead} before smile-zoo ({ranks[OURS]:.1f})"
 
 
 def compared_metrics(rows: Rows) -> list[str]:

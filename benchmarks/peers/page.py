@@ -45,7 +45,7 @@ python benchmarks/peers/page.py --results RESULTS
 
 All methods get the same cells and features, one thread, and an environment of their own; each follows its documented
 workflow, linked below, and nothing is tuned on cells that a figure is measured on. Intervals of one set are of paired
-cells (500 bootstrap draws), those over sets of paired sets (10,000 draws). A dash stands for a run that was not
+cells (500 bootstrap draws), those over sets are Student's, of paired sets. A dash stands for a run that was not
 made, or failed; reasons stand below the methods."""
 
 
@@ -120,7 +120,8 @@ def write_page(results: dict[str, Any], page: Path) -> None:
         )
     ]
     first = (
-        "smile-zoo is behind, by 95% intervals of paired differences that exclude zero, in:\n\n" + "\n".join(lost)
+        "smile-zoo is behind by 95% intervals of paired differences that exclude zero, or by mean rank over sets where "
+        "the line says so:\n\n" + "\n".join(lost)
         if lost
         else "No difference to a peer that was measured excludes zero to our disadvantage."
     )

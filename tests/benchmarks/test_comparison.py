@@ -56,7 +56,10 @@ def test_summary_takes_means_over_seeds_and_pairs_cells(results):
 def test_page_says_first_where_ours_is_behind(results, tmp_path):
     summary = summarize(results, "transfer")
     titles = {name: each["title"] for name, each in summary["methods"].items()}
-    assert list(behind(summary["rows"], titles)) == ["accuracy in `skin`: CellTypist (20.0 points)"]
+    assert list(behind(summary["rows"], titles)) == [
+        "accuracy in `skin`: CellTypist (20.0 points)",
+        "accuracy, mean rank: CellTypist (1.0) before smile-zoo (2.5)",
+    ]
     page.write_page({"transfer": summary}, tmp_path / "comparison.md")
     text = (tmp_path / "comparison.md").read_text()
     assert "- Labels, accuracy in `skin`: CellTypist (20.0 points)" in text.split("\n\n")[2]
@@ -73,6 +76,10 @@ def test_comparison_over_sets():
     assert found.interval == pytest.approx((0.1, 0.1))
     assert found.p == pytest.approx(2 / 2**5)
     assert compare(ours, other, "ece").interval == pytest.approx((-0.1, -0.1))  # lower is better
+    uneven = {"a": 0.8, "b": 0.7, "c": 0.3}  # leads of 0.1, 0.1, 0.4
+    assert compare(ours, uneven, "accuracy").interval == pytest.approx(
+        (0.2 - 4.3027 * 0.1, 0.2 + 4.3027 * 0.1), abs=1e-4
+    )
     few = {"a": 0.1}
     assert compare(ours, few, "accuracy").interval is None
     assert mean_ranks({"ours": ours, "other": other}, "accuracy") == {"ours": 1.0, "other": 2.0}

@@ -1,5 +1,8 @@
 """Symphony as in symphonypy's tutorial: variable genes by batch, 30 components, Harmony, mapping, 5 neighbors.
 
+For a reference of one batch, symphonypy 0.2.4 keeps the means of clusters where Symphony's equations need their sums,
+as it does after Harmony; they are replaced by the sums, without which most labels would be wrong.
+
 Harmony runs to convergence: by default, harmonypy 2.1 stops after its first iteration. The confidence is the share of
 neighbors; the score of novel types is Symphony's mapping confidence of a cell, a Mahalanobis distance.
 """
@@ -30,6 +33,10 @@ with phase("project"):
     sc.pp.normalize_total(query, target_sum=1e5)
     sc.pp.log1p(query)
     sp.tl.map_embedding(query, reference, key="batch")
+    if not batch:
+        clusters = reference.uns["harmony"]
+        clusters["C"] = clusters["R"] @ reference.obsm["X_pca"]
+        sp.tl.map_embedding(query, reference, key="batch")
     sp.tl.per_cell_confidence(query, reference, ref_basis_adjusted=basis)
     share = neighbors.predict_proba(query.obsm["X_pca_harmony"])
 label = neighbors.classes_[share.argmax(axis=1)]
