@@ -66,6 +66,8 @@ def over_sets_table(rows: Rows, titles: Titles, metric: str) -> str:
         if method not in found:
             continue
         result = compare(found.get(OURS, {}), found[method], metric)
+        if not result.n_sets:
+            continue
         lead = "" if result.interval is None or method == OURS else _interval(result.interval)
         p = "" if result.p is None or method == OURS else f"{result.p:.3f}"
         rank = f"{ranks[method]:.1f}" if method in ranks else ""

@@ -56,8 +56,8 @@ so few cells. Labels were not used; one seed.
 
 The paper says that both measurements of a cell lie together, by line in the mixture, by type in the brain. In the
 mixture, the silhouette of lines is 0.65, that of modalities 0.01 and FOSCTTM 0.15, of cells that the recipe trained
-on, with its labels: it holds there, though
-within a line the map still tells the modalities apart. The brain is not drawn: its map needs embeddings that `run.py pairs` kept.
+on, with its labels: it holds there, though within a line the map still tells the modalities apart. The brain is not
+drawn: its map needs embeddings that `run.py pairs` kept.
 
 Not drawn again: Hi-C on the map of methylation, the composition of Paired-Tag, and the screening of features.
 [figures.md](figures.md) has the figures of the recipes `prefrontal-cortex-hic-methylation-simulated`, whose
