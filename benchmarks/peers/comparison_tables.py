@@ -14,6 +14,11 @@ METRICS = {
     "macro_f1": "macro-F1",
     "nearest_accuracy": "accuracy without `unknown`",
     "ece": "calibration error",
+    "foscttm": "FOSCTTM",
+    "matching": "cells matched to their partner",
+    "accuracy_first": "accuracy within the first modality",
+    "knn_auc": "neighbors shared (openproblems' knn_auc)",
+    "mse": "distance of pairs by that of all (openproblems' mse)",
     "auroc": "strangers: AUROC of the confidence",
     "auroc_novelty": "strangers: AUROC of the method's own score",
 }
@@ -22,7 +27,7 @@ NOT_COMPARED = {"n_cells", "n_strangers", "unknown", "unknown_strangers", "neare
 
 def behind(rows: Rows, titles: Titles) -> Iterator[str]:
     """Yield where a method is ahead by an interval that excludes zero, of cells or over sets, or by mean rank."""
-    ours = {metric: figures(rows, metric).get(OURS, {}) for metric in ("accuracy", "macro_f1")}
+    ours = {metric: figures(rows, metric).get(OURS, {}) for metric in ("accuracy", "macro_f1", "foscttm")}
     for metric, known in ours.items():
         for name in known:
             ahead = [row for row in rows if row["set"] == name and row.get("leads", {}).get(metric, [0, 0])[1] < 0]
@@ -63,6 +68,8 @@ def over_sets_table(rows: Rows, titles: Titles, metric: str) -> str:
         if method not in found:
             continue
         result = compare(found.get(OURS, {}), found[method], metric)
+        if not result.n_sets:
+            continue
         lead = "" if result.interval is None or method == OURS else _interval(result.interval)
         p = "" if result.p is None or method == OURS else f"{result.p:.3f}"
         rank = f"{ranks[method]:.1f}" if method in ranks else ""

@@ -7,7 +7,7 @@ import numpy as np
 import scipy
 
 MIN_SETS = 3  # for an interval over sets
-LOWER_IS_BETTER = {"ece", "foscttm"}
+LOWER_IS_BETTER = {"ece", "foscttm", "mse"}
 
 Rows = list[dict[str, Any]]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import integration_page
+import pairs_page
 from comparison_tables import METRICS, STRANGERS, behind, by_set_table, compared_metrics, cost_table, over_sets_table
 from over_sets import Rows, figures
 from plots import SIMULATED, Titles, plot_costs, plot_leads, plot_values
@@ -29,7 +30,7 @@ two types were removed from the reference; cells of types that it lacks count on
 
 smile-zoo is what `smile-zoo train reference.h5ad --labels label --batch batch --evaluation sample` and
 `smile-zoo project query.h5ad` give, at the settings that the command drafts, the same for all sets.""",
-    "pairs": "A method embeds cells of two modalities, some of which are known to be the same cells.",
+    "pairs": pairs_page.ABOUT,
 }
 COSTS = """Simulated counts of 20,000 genes, as many cells in the query as in the reference, one thread; imports are
 not counted. Values at 1,000, 10,000 and 100,000 cells, as far as they were run; in brackets, the exponent between the
@@ -75,6 +76,8 @@ def section(kind: str, summary: dict[str, Any], folder: Path) -> Iterator[str]:
     if any(row["set"].startswith(SIMULATED) and "costs" in row for row in rows):
         yield from _costs(kind, rows, titles, folder)
     yield from _methods(kind, summary, rows, titles)
+    if kind == "pairs":
+        yield pairs_page.FIGURES
 
 
 def _costs(kind: str, rows: Rows, titles: Titles, folder: Path) -> Iterator[str]:

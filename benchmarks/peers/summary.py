@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from method_table import read_methods
+from pairs_summary import foscttm_lead
 from sets import load_kind
 
 from smile_training.evaluation.metrics import Floats
@@ -28,9 +29,11 @@ def summarize(folder: Path, kind: str) -> dict[str, Any]:
         record = json.loads(path.read_text("utf-8"))
         records[record["set"], record["method"]].append(record)
     rows = [_row(*key, group) for key, group in records.items()]
-    if kind == "transfer":
-        for row in rows:
+    for row in rows:
+        if kind in ("transfer", "pairs"):
             row.update(measure_leads(folder / kind / row["set"], row["method"]))
+        if kind == "pairs" and "leads" in row:
+            row["leads"]["foscttm"] = foscttm_lead(folder / kind / row["set"], row["method"], OURS)
     methods = {}
     for name, method in read_methods(kind).items():
         versions = sorted({row["version"] for row in rows if row["method"] == name and "version" in row})

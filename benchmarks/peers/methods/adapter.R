@@ -42,10 +42,10 @@ phase <- function(name, code) {
 }
 
 # Write an embedding, cells by dimensions, as float32 in numpy's format, version 1.
-write_embedding <- function(embedding) {
+write_embedding <- function(embedding, name = "embedding.npy") {
   shape <- sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", nrow(embedding), ncol(embedding))
   header <- paste0(shape, strrep(" ", (64 - (10 + nchar(shape) + 1) %% 64) %% 64), "\n")
-  file <- file(file.path(output, "embedding.npy"), "wb")
+  file <- file(file.path(output, name), "wb")
   on.exit(close(file))
   writeBin(as.raw(c(0x93, utf8ToInt("NUMPY"), 1, 0)), file)
   writeBin(nchar(header), file, size = 2, endian = "little")

@@ -54,3 +54,13 @@ def test_points_of_several_modalities_stand_one_after_the_other(labeled: Cells) 
     own = points.select_modalities(["atac"])
     np.testing.assert_array_equal(own.embedding, -EMBEDDING[15:33])
     np.testing.assert_array_equal(own.label[:, 0], LABELS[15:33])
+
+
+@pytest.mark.parametrize("settings", [Reference(kind="cells"), Reference(n_landmarks=300)])
+def test_cells_without_an_active_unit_are_left_out(labeled: Cells, settings: Reference) -> None:
+    embedding = EMBEDDING.copy()
+    embedding[[3, 44]] = 0
+    for dataset in (Dataset({"rna": labeled}), Dataset({"rna": replace(labeled, columns=())})):
+        points = build_reference(dataset, {"rna": embedding}, settings, 0)
+        np.testing.assert_allclose(np.linalg.norm(points.embedding, axis=1), 1)
+        assert points.weight.sum() == len(build_reference(dataset, {"rna": EMBEDDING}, Reference(kind="cells"), 0)) - 2

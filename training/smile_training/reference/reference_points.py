@@ -20,6 +20,8 @@ def build_reference(
 ) -> Reference:
     """Build a reference of landmarks, or of all cells; unlabeled cells are left out if there are labels.
 
+    Cells whose embedding is zero, for which no unit of the encoder is active, are left out: they resemble no cell.
+
     Parameters
     ----------
     dataset
@@ -35,7 +37,8 @@ def build_reference(
     """
     parts = []
     for index, (name, cells) in enumerate(dataset.cells.items()):
-        kept = np.flatnonzero(cells.labels >= 0) if dataset.label_names else np.arange(len(cells))
+        placed = embedding[name].any(axis=1)
+        kept = np.flatnonzero(placed & (cells.labels >= 0) if dataset.label_names else placed)
         rows = slice(None) if len(kept) == len(cells) else kept  # without a copy of all cells
         whole = Reference(
             embedding=embedding[name][rows],

@@ -1,0 +1,5 @@
+"""Our mpSMILE with the published settings: the preset `published`."""
+
+from pairs_smile import main
+
+main(preset="published")
