@@ -44,6 +44,11 @@ def accuracy_left_out_batches(metrics: Iterable[MetricRecord], modality: str) ->
     return _measured(metrics, _LEFT_OUT_BATCHES, modality)
 
 
+def accuracy_left_out_cells(metrics: Iterable[MetricRecord], modality: str) -> float | None:
+    """Return the accuracy of a space on cells left out of training, as measured; None if none were."""
+    return _measured(metrics, _LEFT_OUT_CELLS, modality)
+
+
 def joint_accuracies(metrics: Iterable[MetricRecord], modalities: str) -> dict[str, float]:
     """Return the accuracies of joint labels on left-out cells and batches, as provenance; only those measured."""
     metrics = list(metrics)

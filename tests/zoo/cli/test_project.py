@@ -108,7 +108,9 @@ def test_accuracy_to_expect_is_told_if_the_space_measured_it(run, query: Path, s
     summary = json.loads(run("project", query, strict_space, "-o", "again.h5ad", "--json").stdout)
     assert summary["expected_accuracy"] == 0.75
     packaged = run("project", query, "pbmc", "-o", "packaged.h5ad", "--unknown-rate", "0")
-    assert "expect an accuracy of about 0.83, as on whole batches left out of training; it is about 0.9" in packaged.stderr
+    assert (
+        "expect an accuracy of about 0.83, as on whole batches left out of training; it is about 0.9" in packaged.stderr
+    )
 
 
 def test_batches_are_counted_and_mixing_is_measured(run, data_folder: Path, tmp_path: Path) -> None:
