@@ -100,8 +100,8 @@ def _expectation(accuracy: float, left_out_batches: float | None, query: str) ->
             f"expect an accuracy of about {left_out_batches:.2f}, as on whole batches left out of training; it is {own}"
         )
     return (
-        f"expect an accuracy below {accuracy:.2f}: it was {left_out_batches:.2f} on whole batches left out of training, "
-        f"but is {own}"
+        f"expect an accuracy below {accuracy:.2f}: it was {left_out_batches:.2f} on whole batches left out of "
+        f"training, but is {own}"
     )
 
 

@@ -64,7 +64,8 @@ def test_one_line_says_where_a_query_stands_other_batches_first():
     )
     studies = "cells of known types from the studies of the space"
     assert expectation_text(facts) == (
-        f"{query}: expect an accuracy of about 0.89 on {studies}; how much lower it is in other studies was not measured"
+        f"{query}: expect an accuracy of about 0.89 on {studies}; how much lower it is in other studies was not "
+        "measured"
     )
     own = f"about 0.89 on {studies} that resemble the query, in which {query}"
     assert expectation_text({**facts, "accuracy_left_out_batches": 0.831}) == (

@@ -30,7 +30,7 @@ const ZOOM_STEP = 1.5;
 const PAN_STEP = 0.2;
 const MARGIN = 1.06;
 /** Opacity of the cells that are not selected while others are. */
-const INACTIVE_OPACITY = 0.3;
+const INACTIVE_OPACITY = 0.5;
 /** Pixels between a name and the point that it stands above. */
 const NAME_GAP = 5;
 
@@ -178,7 +178,7 @@ export class MapView {
       pointColorHover: theme.selected,
       lassoColor: theme.selected,
       pointSize: [nQuery === 0 ? 5 : 3.5, pointSize(nQuery)],
-      pointSizeSelected: 3,
+      pointSizeSelected: 2,
       pointOutlineWidth: 1,
       opacity: nQuery === 0 ? [0.9, 0.9] : [0.75, 0.9],
     });
