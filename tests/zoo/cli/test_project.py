@@ -383,6 +383,9 @@ def test_how_sure_labels_are_is_written_and_printed(run, sure_query: Path, sure_
     assert "complete; nothing to resume" in resumed.stderr
     refused = run("project", sure_query, sure_space, "-o", "other.h5ad", *options)
     assert "tables/labels.tsv exists; choose another name or allow replacing it (--force)" in refused.stderr
+    refused = run("project", sure_query, sure_space, "-o", "no.h5ad", "--truth", "donor", "--tables", "none")
+    assert "the query has no column 'donor' in obs" in refused.stderr
+    assert not (tmp_path / "none").exists()
     other = run("project", sure_query, sure_space, "-o", "out.h5ad", "--resume")
     assert "is not from this query, space and options" in other.stderr
 
