@@ -148,20 +148,16 @@ def first_name_left(page: Chrome) -> float:
     return float(page.execute_script(script))
 
 
-def drag_by_touch(page: Chrome, n_pixels: int, *, fingers: int) -> None:
-    """Move fingers to the right, from the middle of the map."""
+def drag_by_touch(page: Chrome, right: int, down: int = 0, *, fingers: int) -> None:
+    """Move fingers by pixels, from the middle of the map."""
     left, top, width, height = map_box(page)
     x, y = left + width / 2, top + height / 2
     ys = [y + 60 * finger for finger in range(fingers)]
-    for kind, moved in (
-        ("touchStart", 0),
-        ("touchMove", 1),
-        *(("touchMove", n_pixels * step // 5) for step in range(6)),
-    ):
-        page.execute_cdp_cmd(
-            "Input.dispatchTouchEvent",
-            {"type": kind, "touchPoints": [{"x": x + moved, "y": y, "id": number} for number, y in enumerate(ys)]},
-        )
+    moves = [(0, 0), (1, 0), *((right * step // 5, down * step // 5) for step in range(6))]
+    for number, (across, along) in enumerate(moves):
+        kind = "touchMove" if number else "touchStart"
+        points = [{"x": x + across, "y": y + along, "id": finger} for finger, y in enumerate(ys)]
+        page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
     page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
@@ -526,7 +522,11 @@ def test_the_page_fits_a_phone_and_follows_the_color_scheme(
         chromium.execute_script("document.getElementById('map').scrollIntoView()")
         before = first_name_left(chromium)
         drag_by_touch(chromium, 40, fingers=1)
-        assert first_name_left(chromium) == pytest.approx(before, abs=1), "one finger belongs to the page"
+        assert first_name_left(chromium) == pytest.approx(before, abs=1)
+        scrolled = chromium.execute_script("return scrollY")
+        drag_by_touch(chromium, 0, -150, fingers=1)
+        assert chromium.execute_script("return scrollY") > scrolled + 100, "one finger does not scroll the page"
+        chromium.execute_script("document.getElementById('map').scrollIntoView()")
         drag_by_touch(chromium, 40, fingers=2)
         wait(chromium).until(lambda page: first_name_left(page) == pytest.approx(before + 40, abs=4))
         background = np.median(map_pixels(chromium)[-40:].reshape(-1, 3), axis=0)

@@ -101,7 +101,10 @@ def test_min_matched_projects_a_query_below_the_minimum_of_the_space(
 
 def test_accuracy_to_expect_is_told_if_the_space_measured_it(run, query: Path, strict_space: Path, tmp_path) -> None:
     done = run("project", query, strict_space, "-o", "out.h5ad", "--unknown-rate", "0")
-    assert "expect an accuracy of about 0.75 on cells of known types" in done.stderr
+    assert (
+        "expect an accuracy below 0.75: it was 0.83 on whole batches left out of training, but is about 0.75 on"
+        in done.stderr
+    )
     assert "requires" not in done.stderr
     stored = anndata.read_h5ad(tmp_path / "out.h5ad").uns["smile"]
     assert (stored["expected_accuracy"], stored["median_detected"] > 0) == (0.75, True)

@@ -65,7 +65,7 @@ async function main(): Promise<void> {
     if (summary.sha256 !== space.manifest_sha256) {
       throw new EngineError(
         "space",
-        `The manifest of ${space.name} is not the one that this page was made with (its sha256 differs). Write the site ` +
+        `The reference ${space.name} is not the one that this page was made with (its sha256 differs). Write the site ` +
           "again with smile-zoo web --export, and copy all of it.",
       );
     }

@@ -21,4 +21,10 @@ test("sentences of the command are said in the words of the page", () => {
       "for Mus musculus, or map the genes",
   );
   expect(plainWords("query.h5ad cannot be read")).toBe("query.h5ad cannot be read");
+  expect(plainWords("this encoder needs raw counts: choose the layer that holds them, or project them as separate queries")).toBe(
+    "the reference needs raw counts: choose the layer (under Options) that holds them, or label them as separate files",
+  );
+  expect(plainWords("matched 5 of 9 features to var['gene_ids'] (Ensembl ids): 5 by their own id")).toBe(
+    "matched 5 of 9 features by the column 'gene_ids' of the file (Ensembl ids): 5 by the same name",
+  );
 });
