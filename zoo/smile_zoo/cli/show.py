@@ -15,9 +15,9 @@ from smile_zoo.transfer import PulledSpace, pull_manifest
 
 @click.command("show")
 @click.argument("space")
-@click.option("--all", "is_full", is_flag=True, help="Print every figure of SPACE, and what its files are.")
+@click.option("--all", "show_all", is_flag=True, help="Print every figure of SPACE, and what its files are.")
 @options.as_json
-def command(space: str, *, is_full: bool, as_json: bool) -> None:
+def command(space: str, *, show_all: bool, as_json: bool) -> None:
     """Describe a SPACE and draw how well it labels cells.
 
     \b
@@ -30,13 +30,13 @@ def command(space: str, *, is_full: bool, as_json: bool) -> None:
         print_json(msgspec.to_builtins(pulled.manifest))
         return
     manifest = pulled.manifest
-    print_fields([*_fields(manifest), *(_file_fields(pulled) if is_full else [])])
-    for table in [*figure_tables(manifest), *(metric_tables(manifest) if is_full else [])]:
+    print_fields([*_fields(manifest), *(_file_fields(pulled) if show_all else [])])
+    for table in [*figure_tables(manifest), *(metric_tables(manifest) if show_all else [])]:
         print_line("")
         print_line(table.title)
         for line in table.lines:
             print_line(f"  {line}")
-    if not is_full:
+    if not show_all:
         print_line("all figures and files: --all, or --json", err=True)
 
 
