@@ -9,7 +9,10 @@ export function accuracySentence(accuracy: MeasuredAccuracy[]): string {
   const measured = accuracy.flatMap(({ modality, left_out_batches, left_out_cells }) => {
     if (left_out_cells === null) return [];
     const own = `${rounded(left_out_cells)} in other cells of its own batches`;
-    const text = left_out_batches === null ? `${own}, not measured elsewhere` : `${rounded(left_out_batches)} in new batches, ${own}`;
+    const text =
+      left_out_batches === null
+        ? `${own}, not measured elsewhere`
+        : `${rounded(left_out_batches)} in new batches, ${own}`;
     return [accuracy.length > 1 ? `${modality} ${text}` : text];
   });
   return measured.length === 0 ? "" : `Labels right: ${measured.join("; ")}.`;

@@ -36,16 +36,17 @@ export function labelColors({ columns, primary }: Levels, column: string, theme:
     if (known !== undefined) return known;
     const coarser = named(each.within);
     if (coarser === undefined) return each.labels.map((_, id) => categoryColor(id, theme));
-    return shades(each, coarser, colorsOf(coarser));
+    return shades(each, coarser, colorsOf(coarser), theme);
   };
   const wanted = named(column);
   return wanted === undefined ? [] : colorsOf(wanted);
 }
 
 /** Return shades of the coarser labels' colors; a label named like its coarser one, or alone in it, has its very color. */
-function shades({ labels, parents }: LabelColumn, coarser: LabelColumn, colors: string[]): string[] {
+function shades({ labels, parents }: LabelColumn, coarser: LabelColumn, colors: string[], theme: Theme): string[] {
   return labels.map((label, id) => {
     const parent = parents[id];
+    if (parent < 0) return categoryColor(id, theme);
     const color = colors[parent];
     const siblings = labels.filter((other, each) => parents[each] === parent && other !== coarser.labels[parent]);
     const isOnly = siblings.length === 1 && !labels.includes(coarser.labels[parent]);

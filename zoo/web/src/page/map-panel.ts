@@ -6,9 +6,10 @@ import { chooseGene, colorChoice, fillColorMenu, listenForGenes, ownColumnTitle 
 import { byColumn, byFeature, byFraction, byLabel, type Coloring, paint } from "./coloring";
 import { LIGHT, type Theme } from "./colors";
 import { byId } from "./dom";
-import { count, plural } from "./format";
+import { plural } from "./format";
 import { labelColors } from "./label-colors";
 import { locateLabels } from "./label-positions";
+import { figureLegend } from "./figure-legend";
 import { fillLegend } from "./legend";
 import { listenForMoves } from "./map-controls";
 import { pointSize } from "./map-frame";
@@ -105,7 +106,7 @@ export class MapPanel {
       selected: this.view === null ? [] : [...this.view.selection],
       selectedColor: LIGHT.selected,
       region: isWhole || this.view === null ? null : this.view.region,
-      legend: legendOf(coloring, this.hidden),
+      legend: figureLegend(coloring, this.hidden),
       size: pointSize(result.projection.cells.length),
     };
   }
@@ -243,18 +244,6 @@ export class MapPanel {
 
 function setCaption(text: string): void {
   byId("map-caption").textContent = text;
-}
-
-/** Return the legend of a figure, without what is hidden. */
-function legendOf(coloring: Coloring, hidden: Set<number>): Figure["legend"] {
-  const { title } = coloring;
-  if (coloring.kind === "nothing") return { title, unit: "", entries: [] };
-  if (coloring.kind === "values") {
-    return { title, unit: coloring.unit, scale: [String(coloring.low), coloring.high.toFixed(2)] };
-  }
-  const shown = coloring.categories.filter(({ id }) => !hidden.has(id));
-  const entries = shown.map(({ id, name, cells }) => ({ name: `${name} (${count(cells)})`, color: coloring.color(id, LIGHT) }));
-  return { title, unit: "", entries };
 }
 
 function isChecked(id: string): boolean {

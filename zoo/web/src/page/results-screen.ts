@@ -1,10 +1,10 @@
 /** The results beside the map: figures, tables and downloads. */
 
 import type { SpaceSummary } from "../engine";
-import { accuracyFigures } from "./accuracy-text";
 import { countTable } from "./count-table";
 import { button, byId, descriptions, element, options, table } from "./dom";
 import { download, outputName, pngOfSvg } from "./download";
+import { featureNoun, featureSection, missingTexts } from "./feature-section";
 import { count, percent, sentence } from "./format";
 import { labelColors } from "./label-colors";
 import { countLabels, type LabelCount } from "./label-table";
@@ -15,6 +15,7 @@ import { npyHeader } from "./npy";
 import { otherReferences } from "./other-references";
 import { plainWords } from "./plain-words";
 import { showProblem } from "./problem";
+import { provenanceRows } from "./provenance";
 import { reportHtml } from "./report-html";
 import { labelColumns, type Result } from "./result";
 import { resultsCsv } from "./results-csv";
@@ -56,7 +57,7 @@ export class ResultsScreen {
     this.entry = entry;
     this.space = space;
     this.result = result;
-    const noun = featureNoun(result);
+    const noun = featureNoun(result.query);
     byId("summary-title").textContent = result.query.fileName;
     byId("summary-reference").textContent = `labeled by ${space.title} (${space.name})`;
     const warnings = warningsOf(space, result);
@@ -76,9 +77,9 @@ export class ResultsScreen {
     const first = this.counts(columns[0]).find(({ label }) => labels.includes(label));
     if (first !== undefined) byId<HTMLSelectElement>("driver-label").value = first.label;
     this.fillDrivers();
-    this.fillFeatures();
+    byId("features").replaceChildren(...featureSection(result.query));
     byId("provenance").replaceChildren(
-      table([{ title: "what" }, { title: "value" }], this.provenance(), { className: "provenance" }),
+      table([{ title: "what" }, { title: "value" }], this.provenance, { className: "provenance" }),
     );
     return warnings?.title ?? "";
   }
@@ -129,7 +130,7 @@ export class ResultsScreen {
     return [
       ["cells", count(n)],
       ...unknown,
-      [`${featureNoun(result)} of the reference found`, `${count(query.matched)} of ${count(ofReference)}`],
+      [`${featureNoun(result.query)} of the reference found`, `${count(query.matched)} of ${count(ofReference)}`],
       ["of what the reference recognizes cells by", percent(query.measuredWeight)],
     ];
   }
@@ -186,45 +187,14 @@ export class ResultsScreen {
     byId("drivers-missing").hidden = !drivers.some(({ feature }) => missing.has(feature));
   }
 
-  private fillFeatures(): void {
-    const { result } = this.shown();
-    const { missing, matched, measuredWeight, nFeatures } = result.query;
-    const noun = featureNoun(result);
-    const text =
-      `The reference uses ${count(matched + missing.length)} ${noun}. Your file, with ${count(nFeatures)}, has ` +
-      `${count(matched)} of them, which carry ${percent(measuredWeight)} of the weight: how much the reference relies on each.`;
-    byId("features").replaceChildren(element("p", {}, text));
-    if (missing.length === 0) return;
-    const scrolled = { className: "missing", tabIndex: 0, role: "region", "aria-label": `Missing ${noun}` };
-    const names = element("p", scrolled, missingTexts(result).join(", "));
-    const title = `${count(missing.length)} are missing, with ${percent(1 - measuredWeight)} of the weight; the most important first`;
-    byId("features").append(
-      element("p", {}, "Missing ones are estimated from the measured ones; the more weight is missing, the less reliable the labels."),
-      element("details", {}, element("summary", {}, title), names),
-    );
-  }
-
-  private provenance(): [string, string][] {
+  private get provenance(): [string, string][] {
     const { entry, space, result } = this.shown();
-    const { query, projection } = result;
-    return [
-      ["file", query.fileName],
-      ["reference", `${space.title} (${space.name})`],
-      ["fingerprint of the reference (sha256)", space.sha256],
-      ["measured", query.modality === "rna" ? "RNA" : query.modality],
-      ["values read as", query.values],
-      ["license of the reference", space.licence],
-      ["sources of the reference", space.sources.map(({ name, licence }) => `${name} (${licence})`).join("; ")],
-      ["accuracy of its labels", accuracyFigures(entry.accuracy)],
-      ["time", `${projection.seconds.toFixed(1)} s`],
-      ["date", new Date().toISOString().slice(0, 10)],
-      ["smile-zoo", `${this.site.version}, in the browser`],
-    ];
+    return provenanceRows(entry, space, result, this.site.version);
   }
 
   private report(): string {
     const { space, result } = this.shown();
-    const missing = missingTexts(result);
+    const missing = missingTexts(result.query);
     return reportHtml({
       title: `${result.query.fileName} in ${space.title}`,
       warnings: warningsOf(space, result),
@@ -234,7 +204,7 @@ export class ResultsScreen {
       labels: this.columns().map((name) => [name, this.counts(name)]),
       missing: missing.slice(0, N_MISSING_IN_REPORT),
       nMissing: missing.length,
-      provenance: this.provenance(),
+      provenance: this.provenance,
     });
   }
 
@@ -254,16 +224,6 @@ export class ResultsScreen {
   }
 }
 
-/** Return what the features of a query are called. */
-function featureNoun({ query }: Result): string {
-  return query.modality === "rna" ? "genes" : "features";
-}
-
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-/** Return each missing feature with its share of the weight, the most important first. */
-function missingTexts({ query }: Result): string[] {
-  return query.missing.map((name, index) => `${name} (${(100 * query.missingWeight[index]).toFixed(2)}%)`);
 }

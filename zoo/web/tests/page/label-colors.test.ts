@@ -7,7 +7,12 @@ const LEVELS = {
   columns: [
     { name: "type", labels: ["B", "CD4 T", "CD8 T", "NK"], within: "broad", parents: [0, 1, 1, 2] },
     { name: "broad", labels: ["B", "T", "NK"], within: null, parents: [] },
-    { name: "fine", labels: ["B", "CD4 T", "CD4 naive", "CD4 memory", "Treg", "CD8 naive", "NK bright"], within: "type", parents: [0, 1, 1, 1, 1, 2, 3] },
+    {
+      name: "fine",
+      labels: ["B", "CD4 T", "CD4 naive", "CD4 memory", "Treg", "CD8 naive", "NK bright"],
+      within: "type",
+      parents: [0, 1, 1, 1, 1, 2, 3],
+    },
     { name: "organ", labels: ["spleen", "lymph node"], within: null, parents: [] },
   ],
 };
@@ -26,6 +31,11 @@ test.each([LIGHT, DARK])("finer labels are shades of their own, an only one has 
   expect(new Set(fine).size).toBe(7);
   expect(type.slice(1, 3)).not.toContain(fine[2]);
   expect(fine[6]).toBe(type[3]);
+});
+
+test("a finer label without a coarser one has a color of its own", () => {
+  const columns = [LEVELS.columns[0], { ...LEVELS.columns[2], labels: ["B", "other"], parents: [0, -1] }];
+  expect(labelColors({ ...LEVELS, columns }, "fine", LIGHT)[1]).toBe(categoryColor(1, LIGHT));
 });
 
 test("an independent column has colors by its ids, an unknown one none", () => {
