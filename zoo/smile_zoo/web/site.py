@@ -6,12 +6,31 @@ from importlib import metadata, resources
 
 import msgspec
 
+from smile_runtime.projection import accuracy_left_out_batches, accuracy_left_out_cells
 from smile_zoo.transfer import PulledSpace
 from smile_zoo.web.page_files import needs_onnx_runtime, page_files, space_files
 
 CATALOGUE = "spaces.json"
 GENE_TABLES = ("human.tsv.gz", "mouse.tsv.gz")
 """Tables of both species: a query of the other one is recognized by its genes."""
+
+
+class MeasuredAccuracy(msgspec.Struct, frozen=True):
+    """Accuracy of label transfer as measured when a space was made; None if it was not.
+
+    Attributes
+    ----------
+    modality
+        Modality of the encoder.
+    left_out_batches
+        On whole batches left out of training, such as those of another laboratory.
+    left_out_cells
+        On cells left out of training.
+    """
+
+    modality: str
+    left_out_batches: float | None
+    left_out_cells: float | None
 
 
 class SiteSpace(msgspec.Struct, frozen=True):
@@ -23,6 +42,10 @@ class SiteSpace(msgspec.Struct, frozen=True):
         As in the manifest.
     n_cells
         Number of cells that the reference represents.
+    labels
+        Labels by label column, the primary one first.
+    accuracy
+        Accuracy of the labels by modality.
     size
         Size of the files that the page reads, in bytes.
     folder
@@ -37,6 +60,8 @@ class SiteSpace(msgspec.Struct, frozen=True):
     tissue: str
     intended_use: str
     n_cells: int
+    labels: dict[str, Sequence[str]]
+    accuracy: Sequence[MeasuredAccuracy]
     size: int
     folder: str
     manifest_sha256: str
@@ -100,6 +125,15 @@ def site_space(space: PulledSpace, folder: str, size: int) -> SiteSpace:
         tissue=manifest.tissue,
         intended_use=manifest.intended_use or "",
         n_cells=manifest.reference.n_cells,
+        labels={column.name: column.labels for column in manifest.reference.label_columns},
+        accuracy=[
+            MeasuredAccuracy(
+                modality,
+                accuracy_left_out_batches(manifest.metrics, modality),
+                accuracy_left_out_cells(manifest.metrics, modality),
+            )
+            for modality in manifest.encoders
+        ],
         size=size,
         folder=folder,
         manifest_sha256=space.manifest_sha256,

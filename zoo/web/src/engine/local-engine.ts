@@ -1,6 +1,7 @@
 /** The engine itself, in the thread that calls it. */
 import type {
   Engine,
+  FeatureValues,
   ObsColumn,
   Progress,
   Projection,
@@ -10,7 +11,7 @@ import type {
   SpaceSummary,
 } from "./engine";
 import { EngineError } from "./engine";
-import { GeneTables } from "./features/gene-aliases";
+import { GeneTables, latinName } from "./features/gene-aliases";
 import { openQueryFile } from "./formats/query-files";
 import type { QueryFile } from "./formats/query-file";
 import { type EncoderQuery, chooseModality, kindOfEncoder, prepareQuery } from "./projection/encoder-query";
@@ -72,8 +73,11 @@ export class LocalEngine implements Engine {
     return { ...results, cells: file.cellNames(), seconds: (performance.now() - start) / 1000 };
   }
 
-  async featureValues(feature: string): Promise<Float32Array> {
-    return readFeatureValues(this.#openedQuery.prepared, feature);
+  async featureValues(feature: string): Promise<FeatureValues | null> {
+    const { space, prepared } = this.#openedQuery;
+    const { manifest } = space;
+    const genes = prepared.record.preprocessing.clr ? null : await this.#tables!.of(latinName(manifest.organism));
+    return readFeatureValues(prepared, feature, genes);
   }
 
   async obsColumn(name: string): Promise<ObsColumn> {
@@ -106,7 +110,7 @@ export class LocalEngine implements Engine {
 }
 
 function summarizeQuery({ file, prepared }: OpenQuery): QuerySummary {
-  const { report, missing } = prepared.match;
+  const { report } = prepared.match;
   return {
     fileName: file.name,
     nCells: file.nCells,
@@ -116,7 +120,9 @@ function summarizeQuery({ file, prepared }: OpenQuery): QuerySummary {
     values: describeValues(prepared.interpretation),
     matched: report.nMatched,
     measuredWeight: report.weight,
-    missing,
-    notes: [...prepared.notes, ...prepared.interpretation.remarks],
+    missing: report.missing,
+    missingWeight: report.missingWeight,
+    warnings: prepared.warnings,
+    notes: prepared.notes,
   };
 }

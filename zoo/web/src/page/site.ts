@@ -3,6 +3,13 @@
 import type { SpaceSource } from "../engine";
 import { bytesOfBase64 } from "./base64";
 
+/** Accuracy of the labels of a modality, from 0 to 1; null if it was not measured. */
+export interface MeasuredAccuracy {
+  modality: string;
+  left_out_batches: number | null;
+  left_out_cells: number | null;
+}
+
 /** Entry of `spaces.json`, which Python writes. */
 export interface SiteSpace {
   name: string;
@@ -11,6 +18,9 @@ export interface SiteSpace {
   tissue: string;
   intended_use: string;
   n_cells: number;
+  /** Labels by label column, the primary one first. */
+  labels: Record<string, string[]>;
+  accuracy: MeasuredAccuracy[];
   /** Bytes of the files that the page reads. */
   size: number;
   /** Folder of the files, relative to the page; empty in a single file. */

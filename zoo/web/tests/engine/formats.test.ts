@@ -128,9 +128,9 @@ test("h5ad: values in a layer or in raw", async () => {
   );
 });
 
-test("feature values: log1p of counts per 10,000, NaN for a feature that was not measured", async () => {
+test("feature values: log1p of counts per 10,000, null for a feature that was not measured", async () => {
   await project([stored("csc.h5ad")]);
-  const values = await engine.featureValues(symbols[3]);
+  const { name, values } = (await engine.featureValues(symbols[3]))!;
   const [first] = rows.indptr;
   let [total, value] = [0, 0];
   for (let at = first; at < rows.indptr[1]; at++) {
@@ -138,8 +138,10 @@ test("feature values: log1p of counts per 10,000, NaN for a feature that was not
     if (rows.indices[at] === 3) value = rows.values[at];
   }
   expect(values[0]).toBeCloseTo(Math.log1p((1e4 * value) / total), 5);
-  expect(await engine.featureValues(ids[3])).toEqual(values);
-  expect(await engine.featureValues("no such gene")).toEqual(new Float32Array(rows.n).fill(NaN));
+  for (const other of [ids[3], `${ids[3]}.7`, symbols[3].toLowerCase()]) {
+    expect(await engine.featureValues(other), other).toEqual({ name, values });
+  }
+  expect(await engine.featureValues("no such gene")).toBe(null);
 });
 
 test.each<[string, { byFeature?: boolean; cellsFirst?: boolean }, string, string, string]>([
