@@ -65,7 +65,9 @@ def fit_stem(
     if settings.discriminants is True:
         if labels is None or not (labels >= 0).any():
             raise RecipeError("stem.discriminants needs labels; name their column as data.label_key, or leave it out")
-        directions = np.hstack([directions, fit_discriminants(_scaled(transformed, preprocessing), labels, spread)])
+        scaled = _scaled(transformed, preprocessing)
+        discriminants = fit_discriminants(scaled, labels, spread, kind=settings.kind)
+        directions = np.hstack([directions, discriminants])
     stem: NDArray[np.float32] = directions.astype(np.float32)
     return np.ascontiguousarray(stem)
 
