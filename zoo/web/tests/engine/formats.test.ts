@@ -110,7 +110,7 @@ test("h5ad: a column that cannot be read is ignored", async () => {
 test.each([
   ["broken-link.h5ad", "/X is damaged: it is a link that leads nowhere"],
   ["virtual-values.h5ad", "/X/data is a virtual dataset of 'other.h5', which is not read"],
-  ["nested-pointers.h5ad", "/X/indptr should be a list of numbers, but has shape (17, 1)"],
+  ["nested-pointers.h5ad", "/X/indptr should be a list, but has shape (17, 1)"],
 ])("%s: refused", async (name, reason) => {
   await expect(engine.openQuery([stored(name)])).rejects.toThrow(
     `${name} cannot be read as HDF5: ${reason}; it is truncated`,
@@ -192,6 +192,11 @@ test("Matrix Market: refused", async () => {
   );
   const fraction = matrixMarket().replace(/\n(\d+) (\d+) (\d+)\n(\d+) /, "\n$1 $2 $3\n$4.5 ");
   await expect(project([written("matrix.mtx", fraction), ...names])).rejects.toThrow(/its entry 1 is '\d+\.5 \d+ \d+'/);
+  const sizes = /\n150 16 (\d+)\n/;
+  const more = matrixMarket().replace(sizes, "\n150 16 2000000000\n"); // would be 24 GB if memory were taken for all
+  await expect(project([written("matrix.mtx", more), ...names])).rejects.toThrow("of 2,000,000,000 values; it is damaged");
+  const negative = matrixMarket().replace(sizes, "\n150 16 -$1\n");
+  await expect(project([written("matrix.mtx", negative), ...names])).rejects.toThrow("a general coordinate matrix is needed");
   const gzip = gzipSync(strToU8(matrixMarket()));
   await expect(project([written("matrix.mtx.gz", gzip.slice(0, gzip.length - 200)), ...names])).rejects.toThrow(
     "but cannot be read: unexpected EOF; it is damaged or incomplete, copy or export it again",
@@ -216,16 +221,38 @@ test("table: compressed, with quotes, returns, a column of text and one of numbe
   expect(summary.notes[0]).toBe("cells.csv.gz: columns of text are kept as annotations: batch, or so");
 });
 
+const TABLE = ",CD3E,MS4A1\nc1,1,2\nc2,3,4\nc3,5,6\n";
+
+test("table: numbers as pandas reads them, and True and False as an annotation", async () => {
+  const [header, first, ...lines] = table(",").split("\n");
+  const isDoublet = (line: string, at: number): string => `${line},${at ? "False" : "True"}`;
+  const number = first.replace(/,([1-9])(?=,|$)/, ', "+$1.0e0"');
+  expect(number).not.toBe(first);
+  const text = [`${header},is_doublet`, ...[number.replace(', "', ',"'), ...lines].map(isDoublet)].join("\n");
+  expectSame(await project([written("cells.csv", text)]));
+  expect((await engine.obsColumn("is_doublet")).categories).toEqual(["True", "False"]);
+  const infinite = [`${header}`, first.replace(/,[1-9](?=,|$)/, ",-inf"), ...lines].join("\n");
+  await expect(project([written("cells.csv", infinite)])).rejects.toThrow(/infinite/);
+});
+
 test.each([
   ["a,b\n1,x\n", "cells.csv has no column of numbers, only text such as 'x'; values are needed"],
   [",CD3E,MS4A1\nc1,1,\nc2,0,2\n", "cells.csv has no value in row 'c1' and column 'MS4A1', but a number is needed"],
-  [",CD3E,MS4A1\nc1,1,2\nc2,0,none\nc3,0,1\n", "cells.csv has no value in row 'c2' and column 'MS4A1'"],
+  [",CD3E,MS4A1\nc1,1,2\nc2,0,None\nc3,0,1\n", "cells.csv has no value in row 'c2' and column 'MS4A1'"],
   [
     ",x,y\nc1,1,2\n",
     "cannot tell the features of cells.csv from its cells: 0% of the names of rows (c1) and 0% of those",
   ],
   ["0.5,0.5\n1,2\n", "cells.csv has numbers in its first line, but names of cells or of features are needed there"],
   ["Dear all,\nthis is no table.\n", "cells.csv is text, but not a table of cells and features"],
+  [`${TABLE}c4,1,2,3\n`, "cells.csv has 4 fields in line 5, but 3 are needed by its first line; save the table again"],
+  [`# a remark\n\n${TABLE}c4,1,2,\n`, "cells.csv has 4 fields in line 7, but 3 are needed by its first line"],
+  [`${TABLE}c4,1,"2\n`, "cells.csv looks like a text table, but cannot be read: the quotes of the line 'c4,1,\"2' do not"],
+  [";CD3E;MS4A1\nc1;1,5;2\nc2;1.5;4\nc3;1,5;2\n", "cells.csv has '1.5' in row 'c2' and column 'CD3E'"],
+  ...["0x1F", "0b11", "1_000", "1d3", "infty", "1e400", "\u22121", "\u00a01", "True"].map((text) => [
+    `${TABLE}c4,${text},2\n`,
+    `cells.csv has '${text}' in row 'c4' and column 'CD3E', but a number is needed`,
+  ]),
 ])("table %#: refused", async (content, message) => {
   await expect(project([written("cells.csv", content)])).rejects.toThrow(message);
 });

@@ -81,7 +81,6 @@ class CollectedResults {
   readonly #embedding: Float32Array;
   readonly #detected: Int32Array;
   readonly #metrics: MetricRecord[];
-  #nEmpty = 0;
 
   constructor(space: Space, nLatent: number, total: number) {
     this.#names = space.reference.columns.map(({ name }) => name);
@@ -109,9 +108,8 @@ class CollectedResults {
       });
       scatter(part.similarity, this.#similarity, 1, place);
       scatter(part.map, this.#map, 2, place);
-      scatter(part.embedding, this.#embedding, part.embedding.length / part.totals.length, place);
+      scatter(part.embedding, this.#embedding, part.embedding.length / part.detected.length, place);
       scatter(part.detected, this.#detected, 1, place);
-      this.#nEmpty += part.totals.filter((each) => each === 0).length;
     }
     this.n += n;
   }
@@ -119,9 +117,13 @@ class CollectedResults {
   finish(query: EncoderQuery): Results {
     const { interpretation } = query;
     const { nMatched, nFeatures, weight } = poorestMatch(query).report;
+    const nEmpty = this.#detected.filter((each) => each === 0).length;
     const empty =
-      this.#nEmpty && areAmounts(interpretation.kind)
-        ? [`${grouped(this.#nEmpty)} of ${grouped(this.n)} cells have no values at all; their labels are meaningless`]
+      nEmpty && areAmounts(interpretation.kind)
+        ? [
+            `${grouped(nEmpty)} of ${grouped(this.n)} cells have no values in the features of the space; they are ` +
+              "unknown, with a confidence of 0",
+          ]
         : [];
     return {
       columns: Object.fromEntries(this.#names.map((name, index) => [name, this.#columns[index]])),
