@@ -14,7 +14,7 @@ export interface Engine {
   featureValues(feature: string): Promise<Float32Array>;
   /** Read a column of obs: the code of each cell (-1: missing) and the categories. */
   obsColumn(name: string): Promise<ObsColumn>;
-  /** Stop the projection that is running; it rejects with the code "cancelled". */
+  /** Stop what reads or projects a query, whatever it does: it rejects with the code "cancelled". The space stays open. */
   cancel(): void;
   /** End the worker. */
   close(): void;

@@ -26,11 +26,10 @@ interface OpenQuery {
   prepared: EncoderQuery;
 }
 
-export class LocalEngine implements Engine {
+export class LocalEngine implements Omit<Engine, "cancel"> {
   #space: Space | null = null;
   #tables: GeneTables | null = null;
   #query: OpenQuery | null = null;
-  #isCancelled = false;
   #nOpenings = 0;
 
   /** Open a space; of several that are opened at a time, the last one asked for stays, whichever comes first. */
@@ -66,9 +65,8 @@ export class LocalEngine implements Engine {
 
   async project(progress: (done: Progress) => void): Promise<Projection> {
     const { space, file, prepared } = this.#openedQuery;
-    this.#isCancelled = false;
     const start = performance.now();
-    const results = await projectAll(space, prepared, progress, () => this.#isCancelled);
+    const results = await projectAll(space, prepared, progress);
     return { ...results, cells: file.cellNames(), seconds: (performance.now() - start) / 1000 };
   }
 
@@ -78,10 +76,6 @@ export class LocalEngine implements Engine {
 
   async obsColumn(name: string): Promise<ObsColumn> {
     return this.#openedQuery.file.obsColumn(name);
-  }
-
-  cancel(): void {
-    this.#isCancelled = true;
   }
 
   close(): void {

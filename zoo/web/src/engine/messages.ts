@@ -4,7 +4,11 @@ import type { Engine, EngineErrorCode, Progress } from "./engine";
 /** Methods of the engine that answer. */
 export type Method = "openSpace" | "openQuery" | "project" | "featureValues" | "obsColumn";
 
-export type Request = { id: number; method: Method; arguments: unknown[] } | { id: null; method: "cancel" };
+export interface Request {
+  id: number;
+  method: Method;
+  arguments: unknown[];
+}
 
 export type Reply =
   | { id: number; kind: "result"; result: unknown }

@@ -11,8 +11,7 @@ heartbeat.listen(() => post({ id: null, kind: "alive" }));
 setInterval(() => heartbeat.beat(), ALIVE_INTERVAL_MS);
 
 self.onmessage = ({ data }: MessageEvent<Request>): void => {
-  if (data.id === null) engine.cancel();
-  else void answer(data.id, data.method, data.arguments);
+  void answer(data.id, data.method, data.arguments);
 };
 
 async function answer(id: number, method: Method, given: unknown[]): Promise<void> {

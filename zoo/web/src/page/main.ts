@@ -32,7 +32,7 @@ function enter(state: State): void {
 async function main(): Promise<void> {
   const site = await readSite();
   if (site.spaces.length === 0) throw new Error("This page has no space; write it again with smile-zoo web --export.");
-  const engine = connectEngine(await startWorker());
+  const engine = await connectEngine(startWorker);
   const map = new MapPanel(engine);
   const results = new ResultsScreen(map, site.version);
   let opened: Promise<SpaceSummary> | null = null;
@@ -82,6 +82,7 @@ async function main(): Promise<void> {
     announce(`Reading ${names}`);
     try {
       const space = await opened;
+      if (cancelled) throw new EngineError("cancelled", "cancelled while the space was opened");
       const query = await engine.openQuery(files, queryOptions(space));
       if (cancelled) throw new EngineError("cancelled", "cancelled while the file was opened");
       byId("working-title").textContent = `Labeling ${query.fileName}`;

@@ -3,6 +3,7 @@ import { gzipSync, strToU8, zipSync } from "fflate";
 import { beforeAll, expect, test } from "vitest";
 import type { Rows } from "../../src/engine/arrays/rows";
 import type { Projection, QueryOptions, QuerySummary } from "../../src/engine/engine";
+import { KeptChars, allLines } from "../../src/engine/formats/lines";
 import { LocalEngine } from "../../src/engine/local-engine";
 import { bytes, packagedFiles } from "./packaged";
 import { type Expected, readVector } from "./vectors";
@@ -267,6 +268,45 @@ test("gzip: a changed byte is found by the checksum, in any member", async () =>
       /^cells.csv.gz (looks like a text table, but cannot be read: its data do not fit their checksum|cannot be read: it is a damaged gzip file); /,
     );
   }
+});
+
+test("zip: a changed byte, a cut end, a lie about the size, a password and too many members are refused", async () => {
+  const names = { "features.tsv": strToU8(featuresTsv()), "barcodes.tsv": strToU8(barcodesTsv()) };
+  const levels = [0, 6] as const; // stored, deflated
+  for (const level of levels) {
+    const zip = zipSync({ ...names, "matrix.mtx": [strToU8(matrixMarket()), { level }] });
+    expectSame(await project([written("sample.zip", zip)]));
+    const at = Buffer.from(zip).indexOf("PK\x01\x02") - 500; // in the last member
+    const changed = zip.with(at, zip[at] ^ 1);
+    await expect(project([written("sample.zip", changed)])).rejects.toThrow(
+      /^sample.zip looks like a Matrix Market matrix, but cannot be read: (matrix.mtx in it is damaged \(|its entry)/,
+    );
+    await expect(project([written("sample.zip", zip.slice(0, -30))])).rejects.toThrow(
+      "sample.zip looks like a zip archive, but cannot be read: End of central directory not found; it is damaged",
+    );
+    const header = Buffer.from(zip).lastIndexOf("matrix.mtx") - 46; // in the central directory
+    expect([...zip.slice(header, header + 4)]).toEqual([0x50, 0x4b, 1, 2]);
+    const small = zip.with(header + 25, 0); // its size
+    await expect(project([written("sample.zip", small)])).rejects.toThrow(/matrix.mtx in it is damaged \(/);
+    const locked = zip.with(header + 8, zip[header + 8] | 1);
+    await expect(project([written("sample.zip", locked)])).rejects.toThrow(/matrix.mtx in it is damaged \(/);
+  }
+  const many = zipSync(Object.fromEntries(Array.from({ length: 1001 }, (_, at) => [`${at}.txt`, new Uint8Array(0)])));
+  await expect(project([written("many.zip", many)])).rejects.toThrow("many.zip holds more than 1000 files; unpack it");
+});
+
+test("a small archive of long lines or of many names does not fill the memory", async () => {
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    const chunk = new Uint8Array(20_000_000).fill(65);
+    for (;;) yield chunk;
+  }
+  await expect(allLines({ name: "barcodes.tsv", chunks })).rejects.toThrow("a line is longer than 100 million characters");
+  const value = strToU8(`%%MatrixMarket matrix coordinate real general\n1 1 1\n1 1 ${"1.".padEnd(1000, "0")}\n`);
+  const names = [written("features.tsv", "a\n"), written("barcodes.tsv", "a\n")];
+  await expect(project([written("matrix.mtx", value), ...names])).rejects.toThrow("it has a value '1.000000000000000000...'");
+  const kept = new KeptChars("barcodes.tsv");
+  kept.add(400_000_000);
+  expect(() => kept.add(1)).toThrow("the names and texts in barcodes.tsv have more than 400 million characters, which this");
 });
 
 test.each([

@@ -38,12 +38,7 @@ test.each(vectorNames())("%s: the same as in Python", async (name) => {
     const prepared = await prepareQuery(space, query, tables, {});
     return [
       prepared,
-      await projectAll(
-        space,
-        prepared,
-        () => {},
-        () => false,
-      ),
+      await projectAll(space, prepared, () => {}),
     ] as const;
   };
   if ("error" in expected) {
@@ -88,12 +83,7 @@ test("a later cell shows that counts may be fractions, and all cells are project
   const prepared = await prepareQuery(space, file, tables, {});
   expect(describeValues(prepared.interpretation)).toBe("counts");
   const reported: number[] = [];
-  const { columns, notes } = await projectAll(
-    space,
-    prepared,
-    ({ done }) => reported.push(done),
-    () => false,
-  );
+  const { columns, notes } = await projectAll(space, prepared, ({ done }) => reported.push(done));
   expect(describeValues(prepared.interpretation)).toBe("corrected or estimated counts");
   expect(notes).toEqual([
     "the values are not whole numbers but look like corrected or estimated counts; taking them as counts",

@@ -17,6 +17,8 @@ export async function readEntries(source: ByteSource): Promise<Entries> {
   return parser.finish();
 }
 
+const MAX_FIELDS = 3;
+const MAX_TOKEN_CHARS = 100;
 const MAX_RESERVED_ENTRIES = 4_000_000; // before the first one is read: 48 MB
 const [NEWLINE, SPACE, PERCENT, ZERO, NINE] = [10, 32, 37, 48, 57];
 
@@ -58,6 +60,7 @@ class EntryParser {
         if (this.#number >= 0) this.#token = String(this.#number);
         this.#number = -1;
         this.#token += String.fromCharCode(byte);
+        if (this.#token.length > MAX_TOKEN_CHARS) throw this.#damaged(`it has a value '${this.#token.slice(0, 20)}...'`);
       }
     }
   }
@@ -65,6 +68,7 @@ class EntryParser {
   #endField(): void {
     if (this.#token !== "") this.#fields.push(Number(this.#token));
     else if (this.#number >= 0) this.#fields.push(this.#number);
+    if (this.#fields.length > MAX_FIELDS) throw this.#damaged("a line has more than three numbers");
     this.#token = "";
     this.#number = -1;
   }

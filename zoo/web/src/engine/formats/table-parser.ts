@@ -3,6 +3,7 @@ import type { Rows } from "../arrays/rows";
 import { EngineError } from "../engine";
 import type { TextColumn } from "../features/frame";
 import { grouped, quoted } from "../text";
+import { KeptChars } from "./lines";
 import { type TableLayout, fieldsOf } from "./table-layout";
 
 const MAX_NUMBERS_IN_TEXT = 0.5;
@@ -22,6 +23,7 @@ export class TableParser {
   readonly annotations: TextColumn[] = [];
   readonly #file: string;
   readonly #texts: number[] = [];
+  readonly #kept: KeptChars;
   #ends: number[] = [0];
   #nLines: number;
   #indices = new Int32Array(1 << 16);
@@ -32,6 +34,7 @@ export class TableParser {
   constructor(layout: TableLayout, file: string, sample: string[]) {
     this.layout = layout;
     this.#file = file;
+    this.#kept = new KeptChars(file);
     this.#nLines = layout.nHeaderLines;
     const rows = sample.filter((line) => !/^ *$/.test(line)).map((line) => fieldsOf(line, layout.separator));
     layout.columns.forEach((name, column) => {
@@ -59,6 +62,7 @@ export class TableParser {
     const fields = fieldsOf(line, this.layout.separator);
     if (fields.length > this.layout.columns.length + 1) throw this.#tooMany(fields.length);
     this.names.push(fields[0].trim());
+    this.#kept.add(fields[0].length + 1 + this.#texts.reduce((sum, column) => sum + (fields[column + 1]?.length ?? 0), 0));
     this.#reserve(this.numeric.length);
     for (let index = 0; index < this.numeric.length; index++) {
       const column = this.numeric[index];
