@@ -42,7 +42,7 @@ export interface ReferencePoints {
   /** Number of reference cells each point stands for. */
   weights: Float32Array;
   /** Code of the label in each column (-1: none), by the column's name. */
-  labels: Record<string, Int32Array>;
+  labels: Map<string, Int32Array>;
 }
 
 export interface Driver {
@@ -64,9 +64,9 @@ export interface SpaceSummary {
   primary: string;
   reference: ReferencePoints;
   /** Cell Ontology term of labels that have one; empty if none is stated. */
-  ontology: Record<string, string>;
+  ontology: Map<string, string>;
   /** Up to ten features that carry each primary label, by label; empty if the space has none. */
-  drivers: Record<string, Driver[]>;
+  drivers: Map<string, Driver[]>;
   /** Accuracy on left-out cells, in words, as the command states it; empty if unknown. */
   accuracy: string;
   /** sha256 of the manifest: with the name, the provenance of a result. */
@@ -119,7 +119,7 @@ export interface ColumnResult {
 export interface Projection {
   cells: string[];
   /** Results in each label column, by its name. */
-  columns: Record<string, ColumnResult>;
+  columns: Map<string, ColumnResult>;
   similarity: Float32Array;
   /** Positions on the map, x0 y0 x1 y1 ...; NaN for cells without any. */
   map: Float32Array;

@@ -31,7 +31,7 @@ function post(reply: Reply, transfer: Transferable[] = []): void {
 
 /** Return the arrays of a result that need not be copied. */
 const buffersOf = ({ columns, similarity, map, embedding }: Projection): Transferable[] => {
-  const each = Object.values(columns).flatMap(({ labels, nearest, confidence }) => [labels, nearest, confidence]);
+  const each = [...columns.values()].flatMap(({ labels, nearest, confidence }) => [labels, nearest, confidence]);
   return [...each, similarity, map, embedding].map(({ buffer }) => buffer as ArrayBuffer);
 };
 

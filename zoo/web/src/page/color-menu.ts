@@ -27,7 +27,7 @@ export function fillColorMenu(space: SpaceSummary, result: Result): void {
     ]),
   ];
   byId("color-by").replaceChildren(...groups.filter((each) => each !== null));
-  const symbols = Object.values(space.drivers).flatMap((drivers) => drivers.map(({ symbol }) => symbol));
+  const symbols = [...space.drivers.values()].flatMap((drivers) => drivers.map(({ symbol }) => symbol));
   byId("genes").replaceChildren(...[...new Set(symbols)].sort().map((value) => element("option", { value })));
 }
 

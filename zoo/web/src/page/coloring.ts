@@ -36,7 +36,7 @@ export type Coloring = Categories | Values;
 /** Color by the labels of a column. */
 export function byLabel(projection: Projection, space: SpaceSummary, column: string): Categories {
   const { labels } = space.columns.find(({ name }) => name === column) ?? { labels: [] };
-  return { ...categories(column, projection.columns[column].labels, labels, UNKNOWN), labelColumn: column };
+  return { ...categories(column, projection.columns.get(column)!.labels, labels, UNKNOWN), labelColumn: column };
 }
 
 /** Color by a column of the query, such as its batches. */

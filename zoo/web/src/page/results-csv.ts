@@ -36,17 +36,17 @@ export function barcodeList(projection: Projection, cells: ArrayLike<number>): s
 /** Return the columns of every label column, the primary one first; its names carry no suffix. */
 function columnsOfLabels(projection: Projection, space: SpaceSummary): [string, Cell][] {
   return labelColumns(space, { projection }).flatMap(({ name, labels }) => {
-    const result = projection.columns[name];
+    const result = projection.columns.get(name)!;
     const suffix = name === space.primary ? "" : `_${name}`;
     const columns: [string, Cell][] = [
       [`smile_label${suffix}`, (row) => labels[result.labels[row]] ?? UNKNOWN],
       [`smile_nearest_label${suffix}`, (row) => labels[result.nearest[row]] ?? UNKNOWN],
       [`smile_confidence${suffix}`, (row) => numeral(result.confidence[row])],
     ];
-    if (labels.some((label) => label in space.ontology)) {
+    if (labels.some((label) => space.ontology.has(label))) {
       columns.push([
         `smile_label_ontology_term_id${suffix}`,
-        (row) => space.ontology[labels[result.labels[row]] ?? ""] ?? UNKNOWN,
+        (row) => space.ontology.get(labels[result.labels[row]] ?? "") ?? UNKNOWN,
       ]);
     }
     return columns;

@@ -54,7 +54,7 @@ export class ResultsScreen {
     byId("column-row").hidden = columns.length < 2;
     byId("labels-section").hidden = columns.length === 0;
     if (columns.length > 0) this.fillLabels();
-    const labels = Object.keys(space.drivers);
+    const labels = [...space.drivers.keys()];
     byId("driver-label").replaceChildren(...options(labels));
     byId("drivers-section").hidden = labels.length === 0;
     const first = this.counts(columns[0]).find(({ label }) => labels.includes(label));
@@ -81,7 +81,7 @@ export class ResultsScreen {
   private counts(column: string | undefined): LabelCount[] {
     const { space, result } = this.shown();
     const found = space.columns.find(({ name }) => name === column);
-    return found === undefined ? [] : countLabels(result.projection.columns[found.name], found.labels);
+    return found === undefined ? [] : countLabels(result.projection.columns.get(found.name)!, found.labels);
   }
 
   private figures(): [string, string][] {
@@ -109,7 +109,7 @@ export class ResultsScreen {
     const { space, result } = this.shown();
     const column = byId<HTMLSelectElement>("label-column").value;
     const rows = this.counts(column);
-    const { labels } = result.projection.columns[column];
+    const { labels } = result.projection.columns.get(column)!;
     const cells = (id: number) => Array.from(labels.keys()).filter((cell) => labels[cell] === id);
     const name = ({ id, label }: LabelCount) => {
       const select = () => {
@@ -125,14 +125,14 @@ export class ResultsScreen {
   }
 
   private showDrivers(label: string): void {
-    if (label in (this.space?.drivers ?? {})) {
+    if (this.space?.drivers.has(label)) {
       byId<HTMLSelectElement>("driver-label").value = label;
       this.fillDrivers();
     }
   }
 
   private fillDrivers(): void {
-    const drivers = this.space?.drivers[byId<HTMLSelectElement>("driver-label").value] ?? [];
+    const drivers = this.space?.drivers.get(byId<HTMLSelectElement>("driver-label").value) ?? [];
     const chips = drivers.map(({ symbol }) => {
       const show = () => {
         void this.map.colorByGene(symbol);

@@ -1,6 +1,7 @@
 /** HDF5 files whose sparse matrices, sizes or columns do not fit together. */
 import * as h5wasm from "h5wasm";
 import { beforeAll, expect, test } from "vitest";
+import { H5adFile } from "../../src/engine/formats/h5ad";
 import { groupOf, openHdf5 } from "../../src/engine/formats/hdf5";
 import { openMatrix } from "../../src/engine/formats/stored-matrix";
 import { LocalEngine } from "../../src/engine/local-engine";
@@ -102,6 +103,22 @@ test("sizes that are not whole, or not those of the names", async () => {
   await expect(engine.openQuery([cellRanger])).rejects.toThrow(
     "matrix.h5 cannot be read as HDF5: /matrix/shape should be two whole numbers, but is (2, 3.5)",
   );
+});
+
+test("h5ad: columns of obs named like members of every object", async () => {
+  const names = ["constructor", "__proto__", "toString"];
+  const query = written("query.h5ad", (root) => {
+    const obs = writeFrame(root, "obs", ["a", "b", "c"]);
+    obs.create_attribute("column-order", names);
+    for (const name of names) obs.create_dataset({ name, data: names });
+    writeFrame(root, "var", GENES);
+  });
+  const file = await openHdf5(query);
+  const cells = new H5adFile("query.h5ad", file, file.root);
+  expect(cells.columns).toEqual(names);
+  for (const name of names) expect(cells.obsColumn(name)).toEqual({ codes: Int32Array.of(0, 1, 2), categories: names });
+  expect(() => cells.obsColumn("valueOf")).toThrow("the query has no column 'valueOf' in obs");
+  cells.close();
 });
 
 test("names that are no list", async () => {

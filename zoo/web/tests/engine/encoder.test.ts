@@ -88,11 +88,11 @@ const node = (
   attributes,
 });
 
-const tensors: OnnxGraph["tensors"] = {
+const tensors: OnnxGraph["tensors"] = new Map(Object.entries({
   weight: { shape: [2, 3], data: Float32Array.from([1, 2, 3, -4, -5, -6]) },
   bias: { shape: [3], data: Float32Array.from([0, 0, 1]) },
   rows: { shape: [3, 2], data: Float32Array.from([1, -4, 2, -5, 3, -6]) },
-};
+}));
 
 test("MatMul, Add and LeakyRelu", async () => {
   const nodes = [
@@ -119,6 +119,7 @@ test("Gemm with weights by output or by input", async () => {
 
 test.each([
   node("Softmax", ["first"], "embedding"),
+  node("constructor", ["first"], "embedding"),
   node("Gemm", ["first", "weight", "bias"], "embedding", { alpha: 2 }),
   node("MatMul", ["weight", "first"], "embedding"),
 ])("other layers are left to onnxruntime-web %#", (other) => {

@@ -36,7 +36,7 @@ function expectSame([summary, projection]: [QuerySummary, Projection]): void {
   expect(projection.cells).toEqual(barcodes);
   projection.embedding.forEach((value, at) => expect(Math.abs(value - expected.embedding[at])).toBeLessThan(1e-5));
   for (const [name, { labels }] of Object.entries(expected.columns))
-    expect(projection.columns[name].labels).toEqual(labels);
+    expect(projection.columns.get(name)!.labels).toEqual(labels);
 }
 
 /** Entries of a Matrix Market file, features first, in the order of cells or the other way around. */
@@ -127,6 +127,22 @@ test("h5ad: values in a layer or in raw", async () => {
   await expect(project([stored("layers.h5ad")], { layer: "X" })).rejects.toThrow(
     "the query has no layer 'X', its layers are: 'counts', 'raw'; choose one of them, or X by default",
   );
+});
+
+const MEMBERS = ["constructor", "__proto__", "toString", "hasOwnProperty"]; // of every object of JavaScript
+
+test("table: names of cells, genes and batches that are members of every object", async () => {
+  const [header, ...lines] = table(",").split("\n");
+  const ofCell = lines.map((line, at) => `${MEMBERS[at % 4]}${line.replace(/^cell-\d+/, "")},3,0,1,2,${MEMBERS[at % 3]}`);
+  const text = [[header, ...MEMBERS, "__proto__"].join(","), ...ofCell].join("\n");
+  const [summary, projection] = await project([written("cells.csv", text)]);
+  expect(summary.matched).toBe(expected.matched);
+  expect(projection.cells.slice(0, 6)).toEqual([...MEMBERS, "constructor-1", "__proto__-1"]);
+  expect(summary.columns).toEqual(["__proto__"]);
+  expect((await engine.obsColumn("__proto__")).categories).toEqual(MEMBERS.slice(0, 3));
+  expect((await engine.featureValues("__proto__"))[0]).toBe(0);
+  expect((await engine.featureValues("constructor"))[0]).toBeGreaterThan(0);
+  await expect(engine.obsColumn("constructor")).rejects.toThrow("the query has no column 'constructor' in obs");
 });
 
 test("feature values: log1p of counts per 10,000, NaN for a feature that was not measured", async () => {

@@ -32,7 +32,7 @@ test("the summary of a space", async () => {
   ]);
   expect(summary.reference.map.length).toBe(2 * 602);
   expect(summary.reference.weights.reduce((sum, weight) => sum + weight)).toBe(summary.nCells);
-  expect(summary.drivers["12Baso"][0]).toEqual({ feature: "Srgn", symbol: "Srgn" });
+  expect(summary.drivers.get("12Baso")![0]).toEqual({ feature: "Srgn", symbol: "Srgn" });
   expect(summary.accuracy).toBe("rna 0.705 ± 0.007");
   expect(summary.needsOnnxRuntime).toBe(false);
 });
@@ -49,7 +49,7 @@ test("of two spaces that are opened at a time, the last one asked for projects t
   expect((await first).name).toBe("mouse-skin");
   vi.unstubAllGlobals();
   expect((await engine.openQuery([query()])).matched).toBe(300);
-  expect(Object.keys((await engine.project(() => {})).columns)).toEqual(last.columns.map(({ name }) => name));
+  expect([...(await engine.project(() => {})).columns.keys()]).toEqual(last.columns.map(({ name }) => name));
 });
 
 test("what failed is read again", async () => {

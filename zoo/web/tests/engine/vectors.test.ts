@@ -90,7 +90,7 @@ test("a later cell shows that counts may be fractions, and all cells are project
   ]);
   expect(reported).toEqual([0, 256, 512, 0, 256, 512, 768, 1024, 1280, 1536, 1616]);
   const start = 40 * query.nCells;
-  expect(columns.cell_type.labels.slice(start, start + query.nCells)).toEqual(
+  expect(columns.get("cell_type")!.labels.slice(start, start + query.nCells)).toEqual(
     (expected as Expected).columns.cell_type.labels,
   );
 });
@@ -114,10 +114,10 @@ function expectSame(found: Awaited<ReturnType<typeof projectAll>>, expected: Exp
   expect(largestDifference(found.embedding, expected.embedding)).toBeLessThan(1e-5);
   expect(largestDifference(found.similarity, expected.similarity)).toBeLessThan(1e-4);
   expect(largestDifference(found.map, expected.map)).toBeLessThan(1e-3);
-  expect(Object.keys(found.columns)).toEqual(Object.keys(expected.columns));
+  expect([...found.columns.keys()]).toEqual(Object.keys(expected.columns));
   for (const [name, { labels, nearest, confidence }] of Object.entries(expected.columns)) {
-    expect(found.columns[name].labels).toEqual(labels);
-    expect(found.columns[name].nearest).toEqual(nearest);
-    expect(largestDifference(found.columns[name].confidence, confidence)).toBeLessThan(1e-4);
+    expect(found.columns.get(name)!.labels).toEqual(labels);
+    expect(found.columns.get(name)!.nearest).toEqual(nearest);
+    expect(largestDifference(found.columns.get(name)!.confidence, confidence)).toBeLessThan(1e-4);
   }
 }

@@ -17,7 +17,7 @@ test("columns are those of the command, the primary labels first", () => {
 });
 
 test("a column without any Cell Ontology term gets no column of terms", () => {
-  const [header] = resultsCsv(PROJECTION, { ...SPACE, ontology: {} }).join("").split("\n");
+  const [header] = resultsCsv(PROJECTION, { ...SPACE, ontology: new Map() }).join("").split("\n");
   expect(header).not.toContain("ontology");
 });
 

@@ -20,12 +20,12 @@ const WORDS: [FeatureKind, string[]][] = [
   ["other features", ["custom", "antigen capture"]],
 ];
 const KIND_OF_WORD = new Map(WORDS.flatMap(([kind, words]) => words.map((word) => [word, kind] as const)));
-const KIND_OF_MODALITY: Record<string, FeatureKind> = {
-  rna: "genes",
-  adt: "antibodies",
-  atac: "peaks",
-  histone: "peaks",
-};
+const KIND_OF_MODALITY = new Map<string, FeatureKind>([
+  ["rna", "genes"],
+  ["adt", "antibodies"],
+  ["atac", "peaks"],
+  ["histone", "peaks"],
+]);
 
 const GENOME = /^(?:(GRCh3[78]|hg19|hg38)|(GRCm3[89]|mm9|mm10|mm39))[_:.-]/i;
 const CHROMOSOME = "(?:chr[\\w.]{1,30}|\\d{1,2}[LR]?|[XYM]|MT|(?:GL|KI|JH|MU|N[CTW]_)\\d{5,}(?:\\.\\d+)?)";
@@ -60,7 +60,7 @@ export function describeSelection({ columns, leftOut, source }: KindSelection): 
 
 /** Return the kind of an encoder's or a data set's features; null for values whose features may be anything. */
 export function kindOfFeatures(modality: string, ids: readonly string[]): FeatureKind | null {
-  const kind = KIND_OF_MODALITY[modality] ?? null;
+  const kind = KIND_OF_MODALITY.get(modality) ?? null;
   if (kind === null || !ids.length) return kind;
   if (areIntervals(ids)) return "peaks";
   const [shown, number] = mostCommon(kindsOfIds(ids))[0];

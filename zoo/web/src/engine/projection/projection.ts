@@ -110,7 +110,7 @@ class CollectedResults {
           ]
         : [];
     return {
-      columns: Object.fromEntries(this.#names.map((name, index) => [name, this.#columns[index]])),
+      columns: new Map(this.#names.map((name, index) => [name, this.#columns[index]])),
       similarity: this.#similarity,
       map: this.#map,
       embedding: this.#embedding,

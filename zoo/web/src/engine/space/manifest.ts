@@ -1,5 +1,6 @@
 /** The manifest of a space: those fields of its `config.json` that this engine uses. */
 import { EngineError } from "../engine";
+import { parseJson } from "../json";
 import { quoted } from "../text";
 
 export const MANIFEST_NAME = "config.json";
@@ -128,7 +129,7 @@ export interface Manifest {
 export function parseManifest(content: Uint8Array): Manifest {
   let manifest: Manifest;
   try {
-    manifest = JSON.parse(new TextDecoder().decode(content)) as Manifest;
+    manifest = parseJson(content) as Manifest;
   } catch (error) {
     throw new EngineError(
       "space",

@@ -10,7 +10,7 @@ export const readGeneTable = (source: SpaceSource, name: string): Promise<Uint8A
   "files" in source ? inMemory(source.files, `genes/${name}`) : fetched(`${source.genes}/${name}`);
 
 async function inMemory(files: Record<string, Uint8Array>, name: string): Promise<Uint8Array> {
-  if (!(name in files)) throw missing(name, "");
+  if (!Object.hasOwn(files, name)) throw missing(name, "");
   return files[name];
 }
 
