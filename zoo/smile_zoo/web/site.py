@@ -1,17 +1,36 @@
 """A static site: the page, the spaces that it offers, and their list."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata, resources
 
 import msgspec
 
 from smile_zoo.transfer import PulledSpace
-from smile_zoo.web.page_files import needs_onnx_runtime, page_files, space_files
+from smile_zoo.web.page_files import ONNX_RUNTIME, needs_onnx_runtime, page_files, space_files
 
 CATALOGUE = "spaces.json"
+GENES = "genes/"
+SHARED = (GENES, ONNX_RUNTIME)
+"""Folders of the files that all spaces share."""
 GENE_TABLES = ("human.tsv.gz", "mouse.tsv.gz")
 """Tables of both species: a query of the other one is recognized by its genes."""
+
+
+class SharedFile(msgspec.Struct, frozen=True):
+    """Record of a file that all spaces share, which the page compares before it uses the file.
+
+    Attributes
+    ----------
+    sha256
+        Its sha256, 64 hexadecimal digits.
+    size
+        Its size in bytes.
+    """
+
+    sha256: str
+    size: int
 
 
 class SiteSpace(msgspec.Struct, frozen=True):
@@ -72,7 +91,7 @@ def make_site(spaces: Sequence[PulledSpace]) -> Site:
         If a file of a space cannot be read.
     """
     files = dict(page_files(onnx_runtime=any(needs_onnx_runtime(space.manifest) for space in spaces)))
-    files |= {f"genes/{name}": content for name, content in gene_tables()}
+    files |= {f"{GENES}{name}": content for name, content in gene_tables()}
     entries = []
     for space in spaces:
         folder = (
@@ -81,7 +100,7 @@ def make_site(spaces: Sequence[PulledSpace]) -> Site:
         content = read_space(space)
         files |= {f"{folder}/{name}": each for name, each in content.items()}
         entries.append(site_space(space, folder, sum(map(len, content.values()))))
-    files[CATALOGUE] = catalogue(entries)
+    files[CATALOGUE] = catalogue(entries, {name: each for name, each in files.items() if name.startswith(SHARED)})
     return Site(entries, files)
 
 
@@ -106,9 +125,22 @@ def site_space(space: PulledSpace, folder: str, size: int) -> SiteSpace:
     )
 
 
-def catalogue(spaces: Sequence[SiteSpace], **more: object) -> bytes:
-    """Return the list of the spaces as JSON, with the version of this package."""
-    return msgspec.json.encode({"version": metadata.version("smile-zoo"), "spaces": spaces, **more})
+def catalogue(spaces: Sequence[SiteSpace], shared: Mapping[str, bytes], **more: object) -> bytes:
+    """Return the list of the spaces as JSON, with the version of this package.
+
+    Parameters
+    ----------
+    spaces
+        Entries of the spaces.
+    shared
+        Content of the files that all spaces share, by path; the list states their sha256.
+    more
+        Further fields.
+    """
+    records = {name: SharedFile(hashlib.sha256(content).hexdigest(), len(content)) for name, content in shared.items()}
+    return msgspec.json.encode(
+        {"version": metadata.version("smile-zoo"), "spaces": spaces, "shared_files": records, **more}
+    )
 
 
 def gene_tables() -> Iterator[tuple[str, bytes]]:

@@ -20,14 +20,23 @@ export interface Engine {
   close(): void;
 }
 
+/** Size in bytes and sha256 of a file, as a manifest or a site states them. */
+export interface FileRecord {
+  sha256: string;
+  size: number;
+}
+
 /**
  * Files of a space by their path in the manifest: at absolute URLs, or the files themselves, as in a single-file page.
  *
  * The gene tables are `human.tsv.gz` and `mouse.tsv.gz` in the folder `genes`, or in `files` as `genes/human.tsv.gz`; they
  * are read with the first query. `ort` is a folder with `ort.webgpu.min.mjs` of onnxruntime-web and its wasm files,
- * loaded only for encoders that need it (`SpaceSummary.needsOnnxRuntime`).
+ * loaded only for encoders that need it (`SpaceSummary.needsOnnxRuntime`). `shared` has the record of each file in these two
+ * folders, such as `genes/human.tsv.gz`.
  */
-export type SpaceSource = { url: string; genes: string; ort?: string } | { files: Record<string, Uint8Array> };
+export type SpaceSource =
+  | { url: string; genes: string; ort: string; shared: Record<string, FileRecord> }
+  | { files: Record<string, Uint8Array> };
 
 export interface LabelColumn {
   name: string;

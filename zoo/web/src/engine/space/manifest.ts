@@ -1,5 +1,5 @@
 /** The manifest of a space: those fields of its `config.json` that this engine uses. */
-import { EngineError } from "../engine";
+import { EngineError, type FileRecord } from "../engine";
 import { parseJson } from "../json";
 import { quoted } from "../text";
 
@@ -9,11 +9,6 @@ const FORMAT_VERSION = 1;
 
 export type ValueKind = "counts" | "lognorm" | "presence" | "levels" | "numbers";
 export type AcceptedValues = "expression" | "counts" | "presence" | "levels" | "numbers";
-
-export interface FileRecord {
-  sha256: string;
-  size: number;
-}
 
 export interface PreprocessingRecord {
   values: AcceptedValues;
