@@ -45,7 +45,9 @@ def write_single_file(space: PulledSpace, output: Path, *, force: bool = False) 
     entry = site_space(space, folder="", size=sum(map(len, files.values())))
     files |= (genes := {f"{GENES}{name}": content for name, content in gene_tables()})
     encoded = {name: base64.b64encode(content).decode() for name, content in files.items()}
-    data = catalogue([entry], genes, files=encoded).decode().replace("<", "\\u003c")  # no text can close the script element
+    data = (
+        catalogue([entry], genes, files=encoded).decode().replace("<", "\\u003c")
+    )  # no text can close the script element
     before, mark, after = SINGLE_PAGE.read_text("utf-8").partition(_MARK)
     assert mark, "the page has no place for a space"
     with atomic_path(output) as partial:

@@ -19,6 +19,7 @@ import { projectAll } from "./projection/projection";
 import { describeValues } from "./query/value-interpretation";
 import { Space } from "./space/space";
 import { summarizeSpace } from "./space/summary";
+import { grouped } from "./text";
 
 interface OpenQuery {
   space: Space;
@@ -67,7 +68,9 @@ export class LocalEngine implements Omit<Engine, "cancel"> {
     const { space, file, prepared } = this.#openedQuery;
     const start = performance.now();
     const results = await projectAll(space, prepared, progress);
-    return { ...results, cells: file.cellNames(), seconds: (performance.now() - start) / 1000 };
+    const cells = file.cellNames();
+    const notes = [...results.notes, ...noteOfRepeats(cells)];
+    return { ...results, notes, cells, seconds: (performance.now() - start) / 1000 };
   }
 
   async featureValues(feature: string): Promise<Float32Array> {
@@ -97,6 +100,16 @@ export class LocalEngine implements Omit<Engine, "cancel"> {
     this.#query?.file.close();
     this.#query = null;
   }
+}
+
+/** Return the note on repeated names of cells, which the results keep. */
+function noteOfRepeats(cells: string[]): string[] {
+  const n = cells.length - new Set(cells).size;
+  if (!n) return [];
+  return [
+    `${grouped(n)} of ${grouped(cells.length)} names of cells repeat earlier ones, so that results cannot be joined to the file by ` +
+      "name; all results are in the order of the file, and adata.obs_names_make_unique() makes names unique before it is saved",
+  ];
 }
 
 function summarizeQuery({ file, prepared }: OpenQuery): QuerySummary {

@@ -5,6 +5,7 @@ import { H5adFile } from "../../src/engine/formats/h5ad";
 import { groupOf, openHdf5 } from "../../src/engine/formats/hdf5";
 import { openMatrix } from "../../src/engine/formats/stored-matrix";
 import { LocalEngine } from "../../src/engine/local-engine";
+import { parseFeatureTable } from "../../src/engine/space/feature-table";
 import { packagedFiles } from "./packaged";
 
 type Numbers = Int32Array | Float64Array;
@@ -102,6 +103,22 @@ test("sizes that are not whole, or not those of the names", async () => {
   });
   await expect(engine.openQuery([cellRanger])).rejects.toThrow(
     "matrix.h5 cannot be read as HDF5: /matrix/shape should be two whole numbers, but is (2, 3.5)",
+  );
+});
+
+test("h5ad: cells keep repeated names, which are noted", async () => {
+  const { ids } = parseFeatureTable(packagedFiles("pbmc")["features/rna.tsv"], "features/rna.tsv");
+  const query = written("query.h5ad", (root) => {
+    writeFrame(root, "obs", ["a", "b", "a", "a"]);
+    writeFrame(root, "var", ids);
+    root.create_dataset({ name: "X", data: Int32Array.from({ length: 4 * ids.length }, (_, at) => at % 7), shape: [4, ids.length] });
+  });
+  await engine.openQuery([query]);
+  const { cells, notes } = await engine.project(() => {});
+  expect(cells).toEqual(["a", "b", "a", "a"]);
+  expect(notes).toContain(
+    "2 of 4 names of cells repeat earlier ones, so that results cannot be joined to the file by name; all results are in the " +
+      "order of the file, and adata.obs_names_make_unique() makes names unique before it is saved",
   );
 });
 

@@ -194,6 +194,26 @@ test("Matrix Market: a line of features without its type", async () => {
   expectSame(await project(files));
 });
 
+test("features of another kind than the encoder's, or without names: refused", async () => {
+  const antibodies = featuresTsv().replaceAll("Gene Expression", "Antibody Capture").replaceAll("\t", "x\t"); // none matches
+  const files = (features: string): File[] => [
+    written("matrix.mtx", matrixMarket()),
+    written("features.tsv", features),
+    written("barcodes.tsv", barcodesTsv()),
+  ];
+  await expect(project(files(antibodies))).rejects.toThrow(
+    `the query's features are antibodies, as var['feature_types'] states ('${symbols[0]}x', '${symbols[1]}x', '${symbols[2]}x'), but ` +
+      "the encoder takes genes; choose an encoder for antibodies, or a query with genes",
+  );
+  const shown = symbols.map((name) => `${name}_TotalSeqB\n`).join("");
+  await expect(project(files(shown))).rejects.toThrow(
+    `the query's features look like antibodies, not genes ('${symbols[0]}_TotalSeqB', `,
+  );
+  await expect(project(files(symbols.map(() => " \n").join("")))).rejects.toThrow(
+    "the query's features have no names, but the space's are named like 'HES4', 'ISG15', 'AGRN'; put names or ids of that",
+  );
+});
+
 test("Matrix Market: refused", async () => {
   const names = [written("features.tsv", featuresTsv()), written("barcodes.tsv", barcodesTsv())];
   const cut = matrixMarket().split("\n").slice(0, -9).join("\n");

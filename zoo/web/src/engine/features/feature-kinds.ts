@@ -103,6 +103,9 @@ function areOfAnotherSpecies(frame: Frame, organism: string): boolean[] {
   return organisms.map((each) => hasOwn && each !== null && each !== organism);
 }
 
+/** Return the kinds of features that a column of `var` states. */
+export const kindsStated = (frame: Frame): Set<FeatureKind> => new Set(statedKinds(frame)[0].filter((kind) => kind !== null));
+
 /** Return the kinds stated by the column of `var` that distinguishes most of them, and its name. */
 function statedKinds(frame: Frame): [Kinds, string | null] {
   let best: [Kinds, string | null] = [frame.names.map(() => null), null];
