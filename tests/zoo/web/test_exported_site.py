@@ -21,6 +21,7 @@ def test_export_writes_the_page_its_spaces_and_a_readme(pbmc: PulledSpace, tmp_p
     listed = json.loads((folder / "spaces.json").read_bytes())
     assert [space["name"] for space in listed["spaces"]] == ["pbmc", "mouse-skin"]
     first = listed["spaces"][0]
+    assert first["kinds"] == ["genes"]
     assert first["folder"] == f"spaces/pbmc-{pbmc.manifest_sha256[:8]}"
     assert first["manifest_sha256"] == pbmc.manifest_sha256
     files = [path for path in (folder / first["folder"]).rglob("*") if path.is_file()]

@@ -7,6 +7,8 @@ from importlib import metadata, resources
 
 import msgspec
 
+from smile_runtime.features import FeatureKind, kind_of_features
+from smile_runtime.manifest import Manifest
 from smile_zoo.transfer import PulledSpace
 from smile_zoo.web.page_files import ONNX_RUNTIME, needs_onnx_runtime, page_files, space_files
 
@@ -40,6 +42,8 @@ class SiteSpace(msgspec.Struct, frozen=True):
     ----------
     name, title, organism, tissue, intended_use
         As in the manifest.
+    kinds
+        Kinds of features that its encoders take.
     n_cells
         Number of cells that the reference represents.
     size
@@ -55,6 +59,7 @@ class SiteSpace(msgspec.Struct, frozen=True):
     organism: str
     tissue: str
     intended_use: str
+    kinds: list[FeatureKind]
     n_cells: int
     size: int
     folder: str
@@ -118,11 +123,18 @@ def site_space(space: PulledSpace, folder: str, size: int) -> SiteSpace:
         organism=manifest.organism,
         tissue=manifest.tissue,
         intended_use=manifest.intended_use or "",
+        kinds=_kinds(manifest),
         n_cells=manifest.reference.n_cells,
         size=size,
         folder=folder,
         manifest_sha256=space.manifest_sha256,
     )
+
+
+def _kinds(manifest: Manifest) -> list[FeatureKind]:
+    recipe = manifest.recipe.get("modalities", {})
+    kinds = [kind_of_features(recipe.get(name, {}).get("kind", name)) for name in manifest.encoders]
+    return [kind for kind in kinds if kind is not None]
 
 
 def catalogue(spaces: Sequence[SiteSpace], shared: Mapping[str, bytes], **more: object) -> bytes:

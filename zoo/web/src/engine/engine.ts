@@ -143,9 +143,11 @@ export interface Projection {
 export type EngineErrorCode = "space" | "query" | "format" | "features" | "values" | "cancelled" | "internal";
 
 export class EngineError extends Error {
+  /** @param kind Kind of the query's features, such as `antibodies`, if it is another one than the encoder takes. */
   constructor(
     readonly code: EngineErrorCode,
     message: string,
+    readonly kind?: string,
   ) {
     super(message);
     this.name = "EngineError";

@@ -9,6 +9,8 @@ export interface SiteSpace {
   organism: string;
   tissue: string;
   intended_use: string;
+  /** Kinds of features that its encoders take, such as `genes`. */
+  kinds: string[];
   n_cells: number;
   /** Bytes of the files that the page reads. */
   size: number;
@@ -50,6 +52,7 @@ function requireSpace(space: Record<string, unknown>, index: number): void {
   const missing =
     TEXTS.find((field) => typeof space[field] !== "string") ?? NUMBERS.find((field) => typeof space[field] !== "number");
   if (missing !== undefined) throw new Error(`space ${index + 1} has no ${missing}`);
+  if (!Array.isArray(space.kinds)) throw new Error(`space ${index + 1} has no kinds`);
 }
 
 function objectOf(value: unknown, name: string): Record<string, unknown> {

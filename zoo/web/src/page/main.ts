@@ -8,6 +8,7 @@ import { announce, clearProblem, showProblem } from "./problem";
 import { ResultsScreen } from "./results-screen";
 import { startWorker } from "./site-worker";
 import { readSite, type Site, type SiteSpace } from "./site";
+import { withSpacesOfKind } from "./spaces-of-kind";
 import { listenForFiles, listModalities, listSpaces, openOptions, queryOptions } from "./start-screen";
 import "./style.css";
 
@@ -97,7 +98,7 @@ async function main(): Promise<void> {
     } catch (error) {
       await back();
       if (error instanceof EngineError && error.code === "cancelled") announce("Cancelled; nothing was kept.");
-      else showProblem(error);
+      else showProblem(withSpacesOfKind(error, site.spaces));
       byId("retry").textContent = `Try ${names} again with these options`;
       byId("retry").hidden = false;
       if (error instanceof EngineError && error.code === "values") openOptions();

@@ -65,6 +65,16 @@ test("a projection, with its progress", async () => {
   expect((await engine.featureValues("CD3E")).length).toBe(16);
 });
 
+test("an error keeps the kind of the query's features", async () => {
+  const lines = ["a\tAB_a\tAntibody Capture", "b\tAB_b\tAntibody Capture"];
+  const files = [
+    new File(["%%MatrixMarket matrix coordinate integer general\n2 1 1\n1 1 5\n"], "matrix.mtx"),
+    new File([lines.join("\n")], "features.tsv"),
+    new File(["cell"], "barcodes.tsv"),
+  ];
+  await expect(engine.openQuery(files)).rejects.toMatchObject({ code: "features", kind: "antibodies" });
+});
+
 test("an error keeps its code", async () => {
   const error: EngineError = await engine.openQuery([new File([""], "empty.csv")]).catch((each) => each);
   expect([error.name, error.code]).toEqual(["EngineError", "format"]);

@@ -93,6 +93,7 @@ export const otherKindError = (kind: FeatureKind, ids: readonly string[]): Engin
     "features",
     `the query's features are ${kind}, as var['feature_types'] states (${examples(ids)}), but the encoder takes genes; ` +
       `choose an encoder for ${kind}, or a query with genes`,
+    kind,
   );
 
 /** Return the error for a query that measured nothing, or less than `minWeight` of the feature weight. */
@@ -113,6 +114,7 @@ export function lowWeightError(
       "features",
       `the query's features look like ${kind}, not genes (${examples(ids)}${searched(candidates)}), but the encoder takes ` +
         `genes; choose an encoder for ${kind}, or a query with genes`,
+      kind,
     );
   }
   if (ids.every((id) => UNNAMED.test(id))) {
