@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.io import mmwrite
+from scipy.sparse import csr_matrix
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -79,6 +81,7 @@ def labeled(chromium: Chrome, server: PageServer, folder: Path, tmp_path: Path) 
         open_page(chromium, server.url, tmp_path)
         choose(chromium, folder / "query.h5ad")
     save_into(chromium, tmp_path)
+    chromium.find_element(By.TAG_NAME, "body").send_keys(Keys.ESCAPE)  # selects no cells
     if not find(chromium, "write-names").is_selected():
         find(chromium, "write-names").click()
     for value in ("similarity:", "label:cell_type"):  # a change of the coloring also shows what was hidden
@@ -148,16 +151,16 @@ def first_name_left(page: Chrome) -> float:
     return float(page.execute_script(script))
 
 
-def drag_by_touch(page: Chrome, n_pixels: int) -> None:
-    """Move a finger to the right, from the middle of the map."""
+def drag_by_touch(page: Chrome, right: int, down: int = 0, *, fingers: int) -> None:
+    """Move fingers by pixels, from the middle of the map."""
     left, top, width, height = map_box(page)
     x, y = left + width / 2, top + height / 2
-    for kind, moved in (
-        ("touchStart", 0),
-        ("touchMove", 1),
-        *(("touchMove", n_pixels * step // 5) for step in range(6)),
-    ):
-        page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x + moved, "y": y}]})
+    ys = [y + 60 * finger for finger in range(fingers)]
+    moves = [(0, 0), (1, 0), *((right * step // 5, down * step // 5) for step in range(6))]
+    for number, (across, along) in enumerate(moves):
+        kind = "touchMove" if number else "touchStart"
+        points = [{"x": x + across, "y": y + along, "id": finger} for finger, y in enumerate(ys)]
+        page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
     page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
@@ -185,7 +188,9 @@ def test_labels_are_those_of_the_command(labeled: Chrome, projected: anndata.Ann
     stored = projected.uns["smile"]
     assert stored["manifest_sha256"] in find(labeled, "provenance").text
     assert f"{stored['n_features_matched']:,} of" in find(labeled, "figures").text
-    assert expectation_text(stored) in find(labeled, "notes").text.replace("The median", "the median")
+    first, rest = expectation_text(stored)[1:].split(" on cells of")[0].split("; ")
+    assert find(labeled, "notes").text.startswith(f"E{first}; {rest} on cells of known types")
+    assert f"only {stored['weight_matched']:.0%} of what" in find(labeled, "warnings").text
 
 
 def test_results_join_the_query_in_python(
@@ -318,12 +323,57 @@ def test_a_bad_file_is_refused_with_a_sentence(
     open_page(chromium, server.url, tmp_path)
     choose(chromium, tmp_path / name)
     title, *text = alert(chromium).splitlines()
-    assert title == "These cells could not be labeled"
+    assert title == "✕ These cells could not be labeled"
     assert sentence in " ".join(text)
     assert " ".join(text).endswith(".")
     focused = chromium.switch_to.active_element
     assert (focused.get_attribute("id"), focused.get_attribute("role")) == ("alert", "alert")
     assert find(chromium, "start").is_displayed()
+
+
+def test_a_poor_fit_is_said_first_and_another_reference_is_one_click_away(
+    chromium: Chrome, projected: anndata.AnnData, tmp_path: Path
+) -> None:
+    features = pd.read_csv(pull("pbmc").path / "features/rna.tsv", sep="\t", index_col="id")
+    measured = projected.var_names.intersection(features.index[features["weight"].cumsum() < 0.3])
+    weight = features.loc[measured, "weight"].sum()
+    projected[:, measured].copy().write_h5ad(tmp_path / "few.h5ad")
+    with served(make_site([pull("mouse-skin"), pull("pbmc")])) as server:
+        open_page(chromium, server.url, tmp_path)
+        cards = chromium.find_elements(By.CSS_SELECTOR, "#spaces .space")
+        assert "Labels right: 83% in new batches, 96% in other cells of its own batches." in cards[1].text
+        choose(chromium, tmp_path / "few.h5ad")
+        assert "look like gene symbols of Homo sapiens" in alert(chromium)
+        chromium.find_element(By.CSS_SELECTOR, "#alert .other-references button").click()
+        wait(chromium).until(lambda page: find(page, "labels").text)
+        assert alert(chromium) == ""
+        title, text, *_ = find(chromium, "warnings").text.splitlines()
+        assert title == f"⚠ Warning: Your file has only {weight:.0%} of what this reference recognizes cells by"
+        assert text.startswith(
+            f"The file measured only {weight:.0%} of the reference's feature weight ({len(measured)} of"
+        )
+        assert find(chromium, "warnings").location["y"] < find(chromium, "figures").location["y"]
+        assert find(chromium, "warnings").find_element(By.TAG_NAME, "button").text.startswith("Mouse epidermis")
+        chips = chromium.find_elements(By.CSS_SELECTOR, "#drivers button")
+        assert [chip.is_enabled() for chip in chips] == [chip.text in measured for chip in chips]
+        find(chromium, "features").find_element(By.TAG_NAME, "summary").click()
+        missing = features.drop(measured)["weight"].sort_values(ascending=False)
+        first = chromium.find_element(By.CSS_SELECTOR, "#features .missing").text.split(", ")[0]
+        assert first == f"{missing.index[0]} ({missing.iloc[0]:.2%})"
+    assert errors(chromium) == []
+
+
+def test_results_of_a_folder_bear_its_name(start: Chrome, projected: anndata.AnnData, tmp_path: Path) -> None:
+    folder = tmp_path / "sample 1"
+    folder.mkdir()
+    mmwrite(folder / "matrix.mtx", csr_matrix(projected.X.T))
+    for name, lines in {"barcodes.tsv": range(projected.n_obs), "genes.tsv": projected.var_names}.items():
+        (folder / name).write_text("".join(f"{line}\n" for line in lines))
+    find(start, "folder").send_keys(str(folder))
+    wait(start).until(lambda page: find(page, "labels").text or alert(page))
+    assert alert(start) == ""
+    assert find(start, "summary-title").text == "sample 1"
+    assert save(start, "save-csv", tmp_path, "*.csv").name == "sample_1.smile.csv"
 
 
 def test_scaled_values_are_refused_and_another_layer_is_taken(
@@ -389,7 +439,7 @@ def test_a_damaged_list_of_spaces_is_explained(chromium: Chrome, server: PageSer
     finally:
         server.files["spaces.json"] = original
     assert alert(chromium) == (
-        "The page could not start\nThe list of spaces, spaces.json, cannot be used: it is no JSON but begins with "
+        "✕ The page could not start\nThe list of spaces, spaces.json, cannot be used: it is no JSON but begins with "
         '"<!DOCTYPE html><title>Not here</title>". Copy the whole folder written by smile-zoo web --export to the '
         "server again, and reload this page."
     )
@@ -417,12 +467,15 @@ def test_the_map_is_colored_by_labels_batches_and_genes(labeled: Chrome) -> None
     by_donor = map_pixels(labeled)
     assert (by_donor != by_label).any(axis=2).sum() > 100
     color_by(labeled, "gene:")
-    find(labeled, "gene").send_keys("LYZ", Keys.ENTER)
-    wait(labeled).until(lambda page: find(page, "legend").text.startswith("LYZ"))
-    color_by(labeled, "gene:")
-    find(labeled, "gene").clear()
-    find(labeled, "gene").send_keys("NOGENE", Keys.ENTER)
-    wait(labeled).until(lambda page: "NOGENE was not measured" in find(page, "map-caption").text)
+    for written, title in (("lyz", "LYZ"), ("CD20", "MS4A1 (CD20)"), ("NOGENE", "NOGENE")):
+        find(labeled, "gene").clear()
+        find(labeled, "gene").send_keys(written, Keys.ENTER)
+        wait(labeled).until(lambda page, title=title: find(page, "legend").text.splitlines()[0] == title)
+    assert "NOGENE was not measured in this file" in find(labeled, "legend").text
+    assert "NOGENE was not measured in this file" in find(labeled, "map-caption").text
+    color_by(labeled, "label:cell_type")  # the menu starts with the labels again
+    titles = [option.text for option in Select(find(labeled, "color-by")).options]
+    assert len(titles) == len(set(titles))
 
 
 def test_hidden_labels_leave_the_map(labeled: Chrome) -> None:
@@ -459,6 +512,9 @@ def test_a_lasso_selects_cells(labeled: Chrome, projected: anndata.AnnData, tmp_
     names = next(tmp_path.glob("*.selected.txt")).read_text("utf-8").splitlines()
     assert len(names) == n_selected
     assert set(names) <= set(projected.obs_names)
+    labeled.find_element(By.TAG_NAME, "body").send_keys(Keys.ESCAPE)
+    assert not find(labeled, "selection").is_displayed()
+    assert find(labeled, "lasso").get_attribute("aria-pressed") == "false"
 
 
 def test_the_map_is_moved_by_keyboard(labeled: Chrome) -> None:
@@ -481,7 +537,11 @@ def test_a_label_is_selected_by_keyboard(labeled: Chrome, projected: anndata.Ann
 
 
 def test_pictures_and_report_are_saved(labeled: Chrome, projected: anndata.AnnData, tmp_path: Path) -> None:
+    find(labeled, "reset-view").click()
     svg = save(labeled, "save-svg", tmp_path, "*.svg").read_text("utf-8")
+    assert ">query.h5ad</text>" in svg
+    assert ">200 cells in the reference Human PBMC, five studies (pbmc)</text>" in svg
+    assert 'paint-order="stroke"' in svg, "the names on the map are missing"
     reference, *groups = (line.count("M") for line in svg.splitlines() if line.startswith("<path"))
     assert reference == 1000
     assert sum(groups) == projected.n_obs
@@ -546,7 +606,13 @@ def test_the_page_fits_a_phone_and_follows_the_color_scheme(
         assert chromium.execute_script("return document.documentElement.scrollWidth") == 375
         chromium.execute_script("document.getElementById('map').scrollIntoView()")
         before = first_name_left(chromium)
-        drag_by_touch(chromium, 40)
+        drag_by_touch(chromium, 40, fingers=1)
+        assert first_name_left(chromium) == pytest.approx(before, abs=1)
+        scrolled = chromium.execute_script("return scrollY")
+        drag_by_touch(chromium, 0, -150, fingers=1)
+        assert chromium.execute_script("return scrollY") > scrolled + 100, "one finger does not scroll the page"
+        chromium.execute_script("document.getElementById('map').scrollIntoView()")
+        drag_by_touch(chromium, 40, fingers=2)
         wait(chromium).until(lambda page: first_name_left(page) == pytest.approx(before + 40, abs=4))
         background = np.median(map_pixels(chromium)[-40:].reshape(-1, 3), axis=0)
         assert background.tolist() == ([255, 255, 255] if scheme == "light" else [21, 25, 29])

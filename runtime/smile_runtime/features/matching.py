@@ -118,16 +118,26 @@ def match_features(
     )
 
 
-def log_match(match: FeatureMatch, record: EncoderRecord) -> None:
-    """Log a summary of the match, and warnings for dropped affixes, low weight and ids that differ only in case."""
-    report = match.report
-    logger.info("%s", match_summary(report))
+def log_match(match: FeatureMatch, record: EncoderRecord, *, name: str = "") -> None:
+    """Log a summary of the match, and warnings for dropped affixes, low weight and ids that differ only in case.
+
+    Parameters
+    ----------
+    match
+        Match of the query's features.
+    record
+        Manifest record of the encoder.
+    name
+        Modality that each line starts with, if several encoders read the query; empty for none.
+    """
+    report, start = match.report, f"{name}: " if name else ""
+    logger.info("%s%s", start, match_summary(report))
     low_weight = low_weight_warning(report) if report.weight < LOW_WEIGHT_FRACTION else ""
     below = report.weight < record.min_matched - _WEIGHT_TOLERANCE
     overridden = overridden_warning(report, record.min_matched) if below else ""
     for warning in (affix_warning(report), low_weight, overridden, case_warning(report)):
         if warning:
-            logger.warning("%s", warning)
+            logger.warning("%s%s", start, warning)
 
 
 def _affixes_to_drop(names: Sequence[str], lookup: FeatureLookup) -> CommonAffixes:

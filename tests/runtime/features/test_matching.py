@@ -73,7 +73,8 @@ def test_the_floor_can_be_lowered_with_a_warning(caplog):
         match_features(var, WEIGHTED, record(0.5), organism="")
     assert caught.value.options == {"min_matched": None}
     found = match_features(var, WEIGHTED, record(0.5), organism="", min_matched=0.05)
-    log_match(found, record(0.5))
+    log_match(found, record(0.5), name="atac")
+    assert all(message.startswith("atac: ") for message in caplog.messages), "the encoder is named if there are several"
     assert "less than the 50.0% that this space requires" in caplog.text
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from smile_runtime.features import FeatureKind, kind_of_features
 from smile_runtime.manifest import Manifest
+from smile_runtime.projection import accuracy_left_out_batches, accuracy_left_out_cells
 from smile_zoo.transfer import PulledSpace
 from smile_zoo.web.page_files import ONNX_RUNTIME, needs_onnx_runtime, page_files, space_files
 
@@ -35,6 +36,24 @@ class SharedFile(msgspec.Struct, frozen=True):
     size: int
 
 
+class MeasuredAccuracy(msgspec.Struct, frozen=True):
+    """Accuracy of label transfer as measured when a space was made; None if it was not.
+
+    Attributes
+    ----------
+    modality
+        Modality of the encoder.
+    left_out_batches
+        On whole batches left out of training, such as those of another laboratory.
+    left_out_cells
+        On cells left out of training.
+    """
+
+    modality: str
+    left_out_batches: float | None
+    left_out_cells: float | None
+
+
 class SiteSpace(msgspec.Struct, frozen=True):
     """What the page says of a space before it reads any of its files.
 
@@ -46,6 +65,10 @@ class SiteSpace(msgspec.Struct, frozen=True):
         Kinds of features that its encoders take.
     n_cells
         Number of cells that the reference represents.
+    labels
+        Labels by label column, the primary one first.
+    accuracy
+        Accuracy of the labels by modality.
     size
         Size of the files that the page reads, in bytes.
     folder
@@ -61,6 +84,8 @@ class SiteSpace(msgspec.Struct, frozen=True):
     intended_use: str
     kinds: list[FeatureKind]
     n_cells: int
+    labels: dict[str, Sequence[str]]
+    accuracy: Sequence[MeasuredAccuracy]
     size: int
     folder: str
     manifest_sha256: str
@@ -125,6 +150,15 @@ def site_space(space: PulledSpace, folder: str, size: int) -> SiteSpace:
         intended_use=manifest.intended_use or "",
         kinds=_kinds(manifest),
         n_cells=manifest.reference.n_cells,
+        labels={column.name: column.labels for column in manifest.reference.label_columns},
+        accuracy=[
+            MeasuredAccuracy(
+                modality,
+                accuracy_left_out_batches(manifest.metrics, modality),
+                accuracy_left_out_cells(manifest.metrics, modality),
+            )
+            for modality in manifest.encoders
+        ],
         size=size,
         folder=folder,
         manifest_sha256=space.manifest_sha256,

@@ -10,8 +10,8 @@ export interface Engine {
   openQuery(files: File[], options?: QueryOptions): Promise<QuerySummary>;
   /** Project all cells of the open query, chunk by chunk. */
   project(progress: (done: Progress) => void): Promise<Projection>;
-  /** Values of one feature in all cells, as log1p of counts per 10,000; NaN if it was not measured. */
-  featureValues(feature: string): Promise<Float32Array>;
+  /** Values of one feature in all cells, by any of its names; null if the file has none of them. */
+  featureValues(feature: string): Promise<FeatureValues | null>;
   /** Read a column of obs: the code of each cell (-1: missing) and the categories. */
   obsColumn(name: string): Promise<ObsColumn>;
   /** Stop what reads or projects a query, whatever it does: it rejects with the code "cancelled". The space stays open. */
@@ -43,6 +43,8 @@ export interface LabelColumn {
   labels: string[];
   /** Column that contains this one, if it is a finer level. */
   within: string | null;
+  /** Code of the coarser label that each label belongs to; empty unless it is a finer level. */
+  parents: number[];
 }
 
 export interface ReferencePoints {
@@ -76,8 +78,6 @@ export interface SpaceSummary {
   ontology: Map<string, string>;
   /** Up to ten features that carry each primary label, by label; empty if the space has none. */
   drivers: Map<string, Driver[]>;
-  /** Accuracy on left-out cells, in words, as the command states it; empty if unknown. */
-  accuracy: string;
   /** sha256 of the manifest: with the name, the provenance of a result. */
   sha256: string;
   /** Whether an encoder lacks files for sparse rows, so that its whole graph runs in onnxruntime-web. */
@@ -99,12 +99,23 @@ export interface QuerySummary {
   columns: string[];
   /** What the values were taken for, in words: "counts", "log-normalized to 10,000 per cell", ... */
   values: string;
-  /** Features of the space that the query has, their share of the feature weight, and those that it lacks. */
+  /** Number of features of the space that the query has, and their share of the feature weight. */
   matched: number;
   measuredWeight: number;
+  /** Features that the query lacks, the one with the largest weight first, and the share of the weight of each. */
   missing: string[];
-  /** Sentences that the reader should see: former gene names, few matched features, ... */
+  missingWeight: number[];
+  /** What makes the labels doubtful: few matched features, names in another case, ... */
+  warnings: string[];
+  /** What else the reader should know: former gene names, features of other kinds, ... */
   notes: string[];
+}
+
+export interface FeatureValues {
+  /** Name of the feature in the query. */
+  name: string;
+  /** log1p of counts per 10,000 in all cells; NaN in those that did not measure it. */
+  values: Float32Array;
 }
 
 export interface ObsColumn {
@@ -136,7 +147,8 @@ export interface Projection {
   embedding: Float32Array;
   /** Accuracy to expect of these cells, in words, as the command states it; empty if unknown. */
   expectedAccuracy: string;
-  notes: string[];
+  /** What else makes the labels doubtful: values of an odd kind, empty cells, ... */
+  warnings: string[];
   seconds: number;
 }
 

@@ -1,6 +1,7 @@
 /** The engine itself, in the thread that calls it. */
 import type {
   Engine,
+  FeatureValues,
   ObsColumn,
   Progress,
   Projection,
@@ -10,7 +11,7 @@ import type {
   SpaceSummary,
 } from "./engine";
 import { EngineError } from "./engine";
-import { GeneTables } from "./features/gene-aliases";
+import { GeneTables, latinName } from "./features/gene-aliases";
 import { openQueryFile } from "./formats/query-files";
 import type { QueryFile } from "./formats/query-file";
 import { type EncoderQuery, chooseModality, kindOfEncoder, prepareQuery } from "./projection/encoder-query";
@@ -69,12 +70,15 @@ export class LocalEngine implements Omit<Engine, "cancel"> {
     const start = performance.now();
     const results = await projectAll(space, prepared, progress);
     const cells = file.cellNames();
-    const notes = [...results.notes, ...noteOfRepeats(cells)];
-    return { ...results, notes, cells, seconds: (performance.now() - start) / 1000 };
+    const warnings = [...results.warnings, ...noteOfRepeats(cells)];
+    return { ...results, warnings, cells, seconds: (performance.now() - start) / 1000 };
   }
 
-  async featureValues(feature: string): Promise<Float32Array> {
-    return readFeatureValues(this.#openedQuery.prepared, feature);
+  async featureValues(feature: string): Promise<FeatureValues | null> {
+    const { space, prepared } = this.#openedQuery;
+    const { manifest } = space;
+    const genes = prepared.record.preprocessing.clr ? null : await this.#tables!.of(latinName(manifest.organism));
+    return readFeatureValues(prepared, feature, genes);
   }
 
   async obsColumn(name: string): Promise<ObsColumn> {
@@ -113,7 +117,7 @@ function noteOfRepeats(cells: string[]): string[] {
 }
 
 function summarizeQuery({ file, prepared }: OpenQuery): QuerySummary {
-  const { report, missing } = prepared.match;
+  const { report } = prepared.match;
   return {
     fileName: file.name,
     nCells: file.nCells,
@@ -123,7 +127,9 @@ function summarizeQuery({ file, prepared }: OpenQuery): QuerySummary {
     values: describeValues(prepared.interpretation),
     matched: report.nMatched,
     measuredWeight: report.weight,
-    missing,
-    notes: [...prepared.notes, ...prepared.interpretation.remarks],
+    missing: report.missing,
+    missingWeight: report.missingWeight,
+    warnings: prepared.warnings,
+    notes: prepared.notes,
   };
 }

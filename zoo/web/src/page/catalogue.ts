@@ -2,6 +2,13 @@
 
 import type { FileRecord } from "../engine";
 
+/** Accuracy of the labels of a modality, from 0 to 1; null if it was not measured. */
+export interface MeasuredAccuracy {
+  modality: string;
+  left_out_batches: number | null;
+  left_out_cells: number | null;
+}
+
 /** Entry of a space. */
 export interface SiteSpace {
   name: string;
@@ -12,6 +19,9 @@ export interface SiteSpace {
   /** Kinds of features that its encoders take, such as `genes`. */
   kinds: string[];
   n_cells: number;
+  /** Labels by label column, the primary one first. */
+  labels: Record<string, string[]>;
+  accuracy: MeasuredAccuracy[];
   /** Bytes of the files that the page reads. */
   size: number;
   /** Folder of the files, relative to the page; empty in a single file. */
@@ -28,6 +38,7 @@ export interface Catalogue {
 
 const TEXTS = ["name", "title", "organism", "tissue", "intended_use", "folder", "manifest_sha256"];
 const NUMBERS = ["n_cells", "size"];
+const LISTS = ["kinds", "accuracy"];
 
 /** Decode a list of spaces; throw an error that says what is wrong with it. */
 export function parseCatalogue(text: string): Catalogue {
@@ -52,7 +63,11 @@ function requireSpace(space: Record<string, unknown>, index: number): void {
   const missing =
     TEXTS.find((field) => typeof space[field] !== "string") ?? NUMBERS.find((field) => typeof space[field] !== "number");
   if (missing !== undefined) throw new Error(`space ${index + 1} has no ${missing}`);
-  if (!Array.isArray(space.kinds)) throw new Error(`space ${index + 1} has no kinds`);
+  const unlisted = LISTS.find((field) => !Array.isArray(space[field]));
+  if (unlisted !== undefined) throw new Error(`space ${index + 1} has no ${unlisted}`);
+  const labels = Object.entries(objectOf(space.labels, `labels of space ${index + 1}`));
+  const [column] = labels.find(([, names]) => !Array.isArray(names)) ?? [];
+  if (column !== undefined) throw new Error(`space ${index + 1} has no labels in ${column}`);
 }
 
 function objectOf(value: unknown, name: string): Record<string, unknown> {

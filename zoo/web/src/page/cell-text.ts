@@ -17,6 +17,7 @@ export function cellText(space: SpaceSummary, result: Result, coloring: Coloring
 }
 
 function colorText(coloring: Coloring, cell: number): string[] {
+  if (coloring.kind === "nothing") return [];
   if (coloring.kind === "values") return [`${coloring.title}: ${coloring.values[cell].toFixed(2)}`];
   if (coloring.labelColumn !== null) return []; // it stands among the labels
   const found = coloring.categories.find(({ id }) => id === coloring.ids[cell]);

@@ -2,9 +2,9 @@
 
 import type { SpaceSource } from "../engine";
 import { bytesOfBase64 } from "./base64";
-import { type Catalogue, parseCatalogue, type SiteSpace } from "./catalogue";
+import { type Catalogue, type MeasuredAccuracy, parseCatalogue, type SiteSpace } from "./catalogue";
 
-export type { SiteSpace };
+export type { MeasuredAccuracy, SiteSpace };
 
 export interface Site {
   version: string;

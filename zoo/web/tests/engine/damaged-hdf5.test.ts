@@ -106,7 +106,7 @@ test("sizes that are not whole, or not those of the names", async () => {
   );
 });
 
-test("h5ad: cells keep repeated names, which are noted", async () => {
+test("h5ad: cells keep repeated names, with a warning", async () => {
   const { ids } = parseFeatureTable(packagedFiles("pbmc")["features/rna.tsv"], "features/rna.tsv");
   const query = written("query.h5ad", (root) => {
     writeFrame(root, "obs", ["a", "b", "a", "a"]);
@@ -114,9 +114,9 @@ test("h5ad: cells keep repeated names, which are noted", async () => {
     root.create_dataset({ name: "X", data: Int32Array.from({ length: 4 * ids.length }, (_, at) => at % 7), shape: [4, ids.length] });
   });
   await engine.openQuery([query]);
-  const { cells, notes } = await engine.project(() => {});
+  const { cells, warnings } = await engine.project(() => {});
   expect(cells).toEqual(["a", "b", "a", "a"]);
-  expect(notes).toContain(
+  expect(warnings).toContain(
     "2 of 4 names of cells repeat earlier ones, so that results cannot be joined to the file by name; all results are in the " +
       "order of the file, and adata.obs_names_make_unique() makes names unique before it is saved",
   );

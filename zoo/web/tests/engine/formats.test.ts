@@ -140,14 +140,14 @@ test("table: names of cells, genes and batches that are members of every object"
   expect(projection.cells.slice(0, 6)).toEqual([...MEMBERS, "constructor-1", "__proto__-1"]);
   expect(summary.columns).toEqual(["__proto__"]);
   expect((await engine.obsColumn("__proto__")).categories).toEqual(MEMBERS.slice(0, 3));
-  expect((await engine.featureValues("__proto__"))[0]).toBe(0);
-  expect((await engine.featureValues("constructor"))[0]).toBeGreaterThan(0);
+  expect((await engine.featureValues("__proto__"))!.values[0]).toBe(0);
+  expect((await engine.featureValues("constructor"))!.values[0]).toBeGreaterThan(0);
   await expect(engine.obsColumn("constructor")).rejects.toThrow("the query has no column 'constructor' in obs");
 });
 
-test("feature values: log1p of counts per 10,000, NaN for a feature that was not measured", async () => {
+test("feature values: log1p of counts per 10,000, null for a feature that was not measured", async () => {
   await project([stored("csc.h5ad")]);
-  const values = await engine.featureValues(symbols[3]);
+  const { name, values } = (await engine.featureValues(symbols[3]))!;
   const [first] = rows.indptr;
   let [total, value] = [0, 0];
   for (let at = first; at < rows.indptr[1]; at++) {
@@ -155,8 +155,10 @@ test("feature values: log1p of counts per 10,000, NaN for a feature that was not
     if (rows.indices[at] === 3) value = rows.values[at];
   }
   expect(values[0]).toBeCloseTo(Math.log1p((1e4 * value) / total), 5);
-  expect(await engine.featureValues(ids[3])).toEqual(values);
-  expect(await engine.featureValues("no such gene")).toEqual(new Float32Array(rows.n).fill(NaN));
+  for (const other of [ids[3], `${ids[3]}.7`, symbols[3].toLowerCase()]) {
+    expect(await engine.featureValues(other), other).toEqual({ name, values });
+  }
+  expect(await engine.featureValues("no such gene")).toBe(null);
 });
 
 test.each<[string, { byFeature?: boolean; cellsFirst?: boolean }, string, string, string]>([

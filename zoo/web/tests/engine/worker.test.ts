@@ -62,7 +62,7 @@ test("a projection, with its progress", async () => {
   expect(reported).toEqual([0, 1]);
   expect(projection.cells[0]).toBe("cell-0");
   expect(projection.embedding.length).toBe(16 * 128);
-  expect((await engine.featureValues("CD3E")).length).toBe(16);
+  expect((await engine.featureValues("CD3E"))!.values.length).toBe(16);
 });
 
 test("an error keeps the kind of the query's features", async () => {

@@ -6,8 +6,8 @@ export const SPACE = {
   title: "Toy",
   primary: "cell_type",
   columns: [
-    { name: "broad", labels: ["T", "B"], within: null },
-    { name: "cell_type", labels: ["CD4 T", "CD8 T", "B"], within: "broad" },
+    { name: "broad", labels: ["T", "B"], within: null, parents: [] },
+    { name: "cell_type", labels: ["CD4 T", "CD8 T", "B"], within: "broad", parents: [0, 0, 1] },
   ],
   ontology: new Map([
     ["CD4 T", "CL:0000624"],

@@ -7,6 +7,7 @@ import { reportHtml } from "../../src/page/report-html";
 
 const REPORT = {
   title: "<script>throw 1</script>",
+  warnings: { title: "Only 19% <here>", texts: ["The file is poor."], isPoorFit: true },
   figures: [["cells", "5"]] as [string, string][],
   notes: ["Fine."],
   map: "<svg></svg>",
@@ -22,7 +23,8 @@ test("the report needs no script, and no name becomes markup", () => {
   expect(html).not.toMatch(/<script|<b>|\u0000/);
   expect(html).toContain("&lt;script&gt;");
   expect(html).toContain('B &amp; T</th><td class="number">1,234</td><td class="number">50.0%</td><td class="number">0.250</td>');
-  expect(html).toContain("3 features of the space are not in the file: LYZ, &lt;b&gt;, and 1 more.");
+  expect(html).toContain("3 are not in the file, the most important first: LYZ, &lt;b&gt;, and 1 more.");
+  expect(html.indexOf("Warning: Only 19% &lt;here&gt;")).toBeLessThan(html.indexOf("<dl"));
 });
 
 test("characters that XML cannot hold are replaced, and no others", () => {
@@ -33,7 +35,7 @@ test("characters that XML cannot hold are replaced, and no others", () => {
 });
 
 test("a complete file has no missing features", () => {
-  expect(reportHtml({ ...REPORT, missing: [], nMissing: 0 })).toContain("The file has every feature that the space uses.");
+  expect(reportHtml({ ...REPORT, missing: [], nMissing: 0 })).toContain("The file has everything that the reference recognizes cells by.");
 });
 
 test("numbers are written as the command writes them", () => {

@@ -13,7 +13,7 @@ import {
   lowWeightError,
   lowWeightWarning,
   otherKindError,
-  respellingNote,
+  repeatWarning,
   speciesMismatchError,
 } from "./match-messages";
 import { findSpeciesMismatch } from "./species-mismatch";
@@ -33,8 +33,6 @@ export interface FeatureMatch {
   /** Whether each of the encoder's features was measured, 0 or 1. */
   measured: Uint8Array;
   report: FeatureReport;
-  /** Ids of the features that the query lacks, in the encoder's order. */
-  missing: string[];
 }
 
 /** Match the features of a query to an encoder's. */
@@ -84,13 +82,13 @@ export async function matchFeatures(
     target[column] = position;
     measured[position] = 1;
   }
-  return { target, measured, report, missing: table.ids.filter((_, index) => !measured[index]) };
+  return { target, measured, report };
 }
 
-/** Return what the reader should know about a match. */
-export function matchNotes({ report }: FeatureMatch): string[] {
+/** Return what makes a match doubtful, the most important first. */
+export function matchWarnings({ report }: FeatureMatch): string[] {
   const lowWeight = report.weight < LOW_WEIGHT_FRACTION ? lowWeightWarning(report) : "";
-  return [respellingNote(report), affixWarning(report), lowWeight, caseWarning(report)].filter(Boolean);
+  return [lowWeight, caseWarning(report), affixWarning(report), repeatWarning(report)].filter(Boolean);
 }
 
 /** Return lists of ids that may identify a query's features, `var_names` first. */

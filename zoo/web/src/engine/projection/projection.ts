@@ -121,7 +121,7 @@ class CollectedResults {
         nMatched / nFeatures,
         weight,
       ),
-      notes: [...empty, ...interpretation.remarks],
+      warnings: [...empty, ...interpretation.remarks],
     };
   }
 
