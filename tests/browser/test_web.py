@@ -1,12 +1,15 @@
 """The web page in a browser: it labels cells as Python does, sends nothing, and says what is wrong with a file."""
 
+import gzip
 import io
 import json
 import shutil
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import anndata
 import numpy as np
@@ -193,7 +196,14 @@ def test_labels_are_those_of_the_command(labeled: Chrome, projected: anndata.Ann
 def test_results_join_the_query_in_python(
     labeled: Chrome, folder: Path, projected: anndata.AnnData, tmp_path: Path
 ) -> None:
-    table = pd.read_csv(save(labeled, "save-csv", tmp_path, "*.csv"), index_col="obs_names", dtype={"obs_names": str})
+    table = pd.read_csv(
+        save(labeled, "save-csv", tmp_path, "*.csv"),
+        index_col="obs_names",
+        dtype={"obs_names": str},
+        keep_default_na=False,
+        na_values=[""],
+    )
+    table.index = table.index.str.removeprefix("'")
     adata = anndata.read_h5ad(folder / "query.h5ad")
     adata.obs = adata.obs.join(table)
     names = [name for name in projected.obs if name.startswith("smile_")]
@@ -248,6 +258,54 @@ def test_a_table_can_be_dropped(start: Chrome, projected: anndata.AnnData) -> No
     assert {label: int(row[0]) for label, row in label_rows(start).items()} == projected.obs[
         "smile_label"
     ].value_counts().to_dict()
+
+
+def test_a_zip_archive_is_read_unless_a_member_is_changed(
+    start: Chrome, projected: anndata.AnnData, tmp_path: Path
+) -> None:
+    table = projected.to_df().to_csv().encode()
+    for compression in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+        with zipfile.ZipFile(tmp_path / "cells.zip", "w", compression) as archive:
+            archive.writestr("cells.csv", table)
+        choose(start, tmp_path / "cells.zip")
+        assert alert(start) == ""
+        assert sum(int(row[0]) for row in label_rows(start).values()) == projected.n_obs
+        content = bytearray((tmp_path / "cells.zip").read_bytes())
+        content[content.index(b"cells.csv") + 5000] ^= 1
+        (tmp_path / "changed.zip").write_bytes(content)
+        find(start, "again").click()
+        choose(start, tmp_path / "changed.zip")
+        assert "cells.csv in it is damaged (" in alert(start)
+
+
+def test_a_file_that_is_opened_for_long_can_be_cancelled(start: Chrome, folder: Path, tmp_path: Path) -> None:
+    remark = gzip.compress(b"%" * 10_000_000)
+    (tmp_path / "matrix.mtx.gz").write_bytes(gzip.compress(b"%%MatrixMarket matrix\n") + 100 * remark)  # 1 GB
+    for name in ("barcodes.tsv", "features.tsv"):
+        (tmp_path / name).write_text("a\n")
+    find(start, "files").send_keys("\n".join(map(str, tmp_path.glob("*.*"))))
+    find(start, "cancel").click()
+    wait(start).until(lambda page: find(page, "start").is_displayed())
+    assert alert(start) == ""
+    choose(start, folder / "query.h5ad")
+    assert alert(start) == ""
+    assert label_rows(start)
+
+
+def test_names_that_xml_cannot_hold_do_not_break_the_pictures(
+    start: Chrome, projected: anndata.AnnData, tmp_path: Path
+) -> None:
+    cells = anndata.AnnData(projected.X, obs=projected.obs[[]], var=projected.var[[]])
+    cells.obs["donor"] = np.where(np.arange(cells.n_obs) % 2, "a\ufffe\uffff\x07b", "<&>")
+    cells.write_h5ad(tmp_path / "query.h5ad")
+    choose(start, tmp_path / "query.h5ad")
+    color_by(start, "obs:donor")
+    wait(start).until(lambda page: "<&>" in find(page, "legend").text)
+    svg = ET.parse(save(start, "save-svg", tmp_path, "*.svg"))
+    texts = [each.text for each in svg.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"a\ufffd\ufffd\ufffdb (100)", "<&> (100)"} <= set(texts)
+    with Image.open(save(start, "save-png", tmp_path, "*.png")) as picture:
+        assert picture.width > 1500
 
 
 @pytest.mark.parametrize(
@@ -358,6 +416,33 @@ def test_a_changed_file_of_a_space_is_not_used(chromium: Chrome, server: PageSer
         server.files[name] = original
     assert "The reference could not be opened" in alert(chromium)
     assert "points.safetensors" in alert(chromium)
+
+
+def test_a_changed_gene_table_is_not_used(chromium: Chrome, server: PageServer, folder: Path, tmp_path: Path) -> None:
+    original = server.files["genes/human.tsv.gz"]
+    server.files["genes/human.tsv.gz"] = original[:-1] + bytes([original[-1] ^ 1])
+    try:
+        open_page(chromium, server.url, tmp_path)
+        choose(chromium, folder / "query.h5ad")
+    finally:
+        server.files["genes/human.tsv.gz"] = original
+    assert "genes/human.tsv.gz was changed: its sha256 is" in alert(chromium)
+    assert "copy the whole exported site again" in alert(chromium)
+
+
+def test_a_damaged_list_of_spaces_is_explained(chromium: Chrome, server: PageServer) -> None:
+    original = server.files["spaces.json"]
+    server.files["spaces.json"] = b"<!DOCTYPE html><title>Not here</title>"
+    try:
+        chromium.get(server.url)
+        wait(chromium).until(alert)
+    finally:
+        server.files["spaces.json"] = original
+    assert alert(chromium) == (
+        "✕ The page could not start\nThe list of spaces, spaces.json, cannot be used: it is no JSON but begins with "
+        '"<!DOCTYPE html><title>Not here</title>". Copy the whole folder written by smile-zoo web --export to the '
+        "server again, and reload this page."
+    )
 
 
 def test_another_manifest_than_the_listed_one_is_not_used(chromium: Chrome, server: PageServer) -> None:

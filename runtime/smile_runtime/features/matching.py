@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smile_runtime.features.common_affixes import CommonAffixes, find_common_affixes
-from smile_runtime.features.feature_kinds import kind_of_features
+from smile_runtime.features.feature_kinds import kind_of_features, stated_kinds
 from smile_runtime.features.feature_lookup import FeatureHits, FeatureLookup, MatchRule
 from smile_runtime.features.feature_match import FeatureMatch
 from smile_runtime.features.feature_report import make_report
@@ -21,6 +21,7 @@ from smile_runtime.features.match_messages import (
     low_weight_warning,
     match_summary,
     not_intervals_error,
+    other_kind_error,
     overridden_warning,
     species_mismatch_error,
 )
@@ -93,12 +94,18 @@ def match_features(
             source, hits, ids, dropped = other, other_hits, shortened[other], affixes[other]
     genes = lookup.genes is not None
     report = make_report(hits, ids, table, source=source, genes=genes, dropped=str(dropped))
+    mismatch = None
     if report.weight < LOW_WEIGHT_FRACTION and organism and not lookup.intervals:
         mismatch = find_species_mismatch([*candidates.values(), *shortened.values()], organism)
-        if mismatch is not None:
-            raise species_mismatch_error(mismatch, organism)
     min_weight = record.min_matched if min_matched is None else min_matched
-    if not report.n_matched or report.weight < min_weight - _WEIGHT_TOLERANCE:
+    is_low = not report.n_matched or report.weight < min_weight - _WEIGHT_TOLERANCE
+    if genes and (is_low or mismatch is not None):
+        stated = stated_kinds(var)
+        if len(stated) == 1 and "genes" not in stated:
+            raise other_kind_error(stated.pop(), candidates.get(VAR_NAMES, ids))
+    if mismatch is not None:
+        raise species_mismatch_error(mismatch, organism)
+    if is_low:
         raise low_weight_error(report, candidates, table, min_weight=min_weight, overlap=overlap, genes=genes)
     order = np.lexsort((hits.columns, hits.positions))
     missing = tuple(np.delete(np.array(table.ids, object), hits.positions).tolist())

@@ -46,7 +46,8 @@ def command(
     each. A space fits if the query measured at least half of its feature weight (FEATURES), and if at least half of
     the sampled cells are of types that it knows (KNOWN); where one of these is lower, it is doubtful. Spaces that fit
     come first, then doubtful ones, each with the largest share of known cells first. The lines below a space say what
-    speaks against it, those at the end what speaks against several.
+    speaks against it, those at the end what speaks against several. QUERY is a file or folder that `project` takes,
+    such as filtered_feature_bc_matrix of Cell Ranger.
 
     \b
     Example:
@@ -63,6 +64,8 @@ def command(
         print_json(_to_json(suggestion, ctx.command))
     else:
         _print_table(suggestion, ctx.command)
+    if not suggestion.is_measured:
+        print_line(f"the query holds {suggestion.kind}, which no space on this machine measures", err=True)
     if not any(fit.verdict == "yes" for fit in suggestion.fits):
         text = shlex.quote(suggestion.tissues[0]) if suggestion.tissues else "TEXT"
         print_line(
@@ -107,7 +110,7 @@ def _reasons(fit: SpaceFit, command: click.Command) -> list[str]:
 
 
 def _to_json(suggestion: Suggestion, command: click.Command) -> dict[str, Any]:
-    about = {name: getattr(suggestion, name) for name in ("n_cells", "n_sampled", "organism", "tissues")}
+    about = {name: getattr(suggestion, name) for name in ("n_cells", "n_sampled", "organism", "tissues", "kind")}
     names = [each.name for each in fields(SpaceFit) if each.name not in ("refusal", "against")]
     spaces = [
         {**{name: getattr(fit, name) for name in names}, "against": _reasons(fit, command)} for fit in suggestion.fits

@@ -1,18 +1,39 @@
 """A static site: the page, the spaces that it offers, and their list."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata, resources
 
 import msgspec
 
+from smile_runtime.features import FeatureKind, kind_of_features
+from smile_runtime.manifest import Manifest
 from smile_runtime.projection import accuracy_left_out_batches, accuracy_left_out_cells
 from smile_zoo.transfer import PulledSpace
-from smile_zoo.web.page_files import needs_onnx_runtime, page_files, space_files
+from smile_zoo.web.page_files import ONNX_RUNTIME, needs_onnx_runtime, page_files, space_files
 
 CATALOGUE = "spaces.json"
+GENES = "genes/"
+SHARED = (GENES, ONNX_RUNTIME)
+"""Folders of the files that all spaces share."""
 GENE_TABLES = ("human.tsv.gz", "mouse.tsv.gz")
 """Tables of both species: a query of the other one is recognized by its genes."""
+
+
+class SharedFile(msgspec.Struct, frozen=True):
+    """Record of a file that all spaces share, which the page compares before it uses the file.
+
+    Attributes
+    ----------
+    sha256
+        Its sha256, 64 hexadecimal digits.
+    size
+        Its size in bytes.
+    """
+
+    sha256: str
+    size: int
 
 
 class MeasuredAccuracy(msgspec.Struct, frozen=True):
@@ -40,6 +61,8 @@ class SiteSpace(msgspec.Struct, frozen=True):
     ----------
     name, title, organism, tissue, intended_use
         As in the manifest.
+    kinds
+        Kinds of features that its encoders take.
     n_cells
         Number of cells that the reference represents.
     labels
@@ -59,6 +82,7 @@ class SiteSpace(msgspec.Struct, frozen=True):
     organism: str
     tissue: str
     intended_use: str
+    kinds: list[FeatureKind]
     n_cells: int
     labels: dict[str, Sequence[str]]
     accuracy: Sequence[MeasuredAccuracy]
@@ -97,7 +121,7 @@ def make_site(spaces: Sequence[PulledSpace]) -> Site:
         If a file of a space cannot be read.
     """
     files = dict(page_files(onnx_runtime=any(needs_onnx_runtime(space.manifest) for space in spaces)))
-    files |= {f"genes/{name}": content for name, content in gene_tables()}
+    files |= {f"{GENES}{name}": content for name, content in gene_tables()}
     entries = []
     for space in spaces:
         folder = (
@@ -106,7 +130,7 @@ def make_site(spaces: Sequence[PulledSpace]) -> Site:
         content = read_space(space)
         files |= {f"{folder}/{name}": each for name, each in content.items()}
         entries.append(site_space(space, folder, sum(map(len, content.values()))))
-    files[CATALOGUE] = catalogue(entries)
+    files[CATALOGUE] = catalogue(entries, {name: each for name, each in files.items() if name.startswith(SHARED)})
     return Site(entries, files)
 
 
@@ -124,6 +148,7 @@ def site_space(space: PulledSpace, folder: str, size: int) -> SiteSpace:
         organism=manifest.organism,
         tissue=manifest.tissue,
         intended_use=manifest.intended_use or "",
+        kinds=_kinds(manifest),
         n_cells=manifest.reference.n_cells,
         labels={column.name: column.labels for column in manifest.reference.label_columns},
         accuracy=[
@@ -140,9 +165,28 @@ def site_space(space: PulledSpace, folder: str, size: int) -> SiteSpace:
     )
 
 
-def catalogue(spaces: Sequence[SiteSpace], **more: object) -> bytes:
-    """Return the list of the spaces as JSON, with the version of this package."""
-    return msgspec.json.encode({"version": metadata.version("smile-zoo"), "spaces": spaces, **more})
+def _kinds(manifest: Manifest) -> list[FeatureKind]:
+    recipe = manifest.recipe.get("modalities", {})
+    kinds = [kind_of_features(recipe.get(name, {}).get("kind", name)) for name in manifest.encoders]
+    return [kind for kind in kinds if kind is not None]
+
+
+def catalogue(spaces: Sequence[SiteSpace], shared: Mapping[str, bytes], **more: object) -> bytes:
+    """Return the list of the spaces as JSON, with the version of this package.
+
+    Parameters
+    ----------
+    spaces
+        Entries of the spaces.
+    shared
+        Content of the files that all spaces share, by path; the list states their sha256.
+    more
+        Further fields.
+    """
+    records = {name: SharedFile(hashlib.sha256(content).hexdigest(), len(content)) for name, content in shared.items()}
+    return msgspec.json.encode(
+        {"version": metadata.version("smile-zoo"), "spaces": spaces, "shared_files": records, **more}
+    )
 
 
 def gene_tables() -> Iterator[tuple[str, bytes]]:

@@ -14,10 +14,16 @@ export interface Engine {
   featureValues(feature: string): Promise<FeatureValues | null>;
   /** Read a column of obs: the code of each cell (-1: missing) and the categories. */
   obsColumn(name: string): Promise<ObsColumn>;
-  /** Stop the projection that is running; it rejects with the code "cancelled". */
+  /** Stop what reads or projects a query, whatever it does: it rejects with the code "cancelled". The space stays open. */
   cancel(): void;
   /** End the worker. */
   close(): void;
+}
+
+/** Size in bytes and sha256 of a file, as a manifest or a site states them. */
+export interface FileRecord {
+  sha256: string;
+  size: number;
 }
 
 /**
@@ -25,9 +31,12 @@ export interface Engine {
  *
  * The gene tables are `human.tsv.gz` and `mouse.tsv.gz` in the folder `genes`, or in `files` as `genes/human.tsv.gz`; they
  * are read with the first query. `ort` is a folder with `ort.webgpu.min.mjs` of onnxruntime-web and its wasm files,
- * loaded only for encoders that need it (`SpaceSummary.needsOnnxRuntime`).
+ * loaded only for encoders that need it (`SpaceSummary.needsOnnxRuntime`). `shared` has the record of each file in these two
+ * folders, such as `genes/human.tsv.gz`.
  */
-export type SpaceSource = { url: string; genes: string; ort?: string } | { files: Record<string, Uint8Array> };
+export type SpaceSource =
+  | { url: string; genes: string; ort: string; shared: Record<string, FileRecord> }
+  | { files: Record<string, Uint8Array> };
 
 export interface LabelColumn {
   name: string;
@@ -44,7 +53,7 @@ export interface ReferencePoints {
   /** Number of reference cells each point stands for. */
   weights: Float32Array;
   /** Code of the label in each column (-1: none), by the column's name. */
-  labels: Record<string, Int32Array>;
+  labels: Map<string, Int32Array>;
 }
 
 export interface Driver {
@@ -66,9 +75,9 @@ export interface SpaceSummary {
   primary: string;
   reference: ReferencePoints;
   /** Cell Ontology term of labels that have one; empty if none is stated. */
-  ontology: Record<string, string>;
+  ontology: Map<string, string>;
   /** Up to ten features that carry each primary label, by label; empty if the space has none. */
-  drivers: Record<string, Driver[]>;
+  drivers: Map<string, Driver[]>;
   /** sha256 of the manifest: with the name, the provenance of a result. */
   sha256: string;
   /** Whether an encoder lacks files for sparse rows, so that its whole graph runs in onnxruntime-web. */
@@ -130,7 +139,7 @@ export interface ColumnResult {
 export interface Projection {
   cells: string[];
   /** Results in each label column, by its name. */
-  columns: Record<string, ColumnResult>;
+  columns: Map<string, ColumnResult>;
   similarity: Float32Array;
   /** Positions on the map, x0 y0 x1 y1 ...; NaN for cells without any. */
   map: Float32Array;
@@ -146,9 +155,11 @@ export interface Projection {
 export type EngineErrorCode = "space" | "query" | "format" | "features" | "values" | "cancelled" | "internal";
 
 export class EngineError extends Error {
+  /** @param kind Kind of the query's features, such as `antibodies`, if it is another one than the encoder takes. */
   constructor(
     readonly code: EngineErrorCode,
     message: string,
+    readonly kind?: string,
   ) {
     super(message);
     this.name = "EngineError";

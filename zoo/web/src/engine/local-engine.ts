@@ -20,6 +20,7 @@ import { projectAll } from "./projection/projection";
 import { describeValues } from "./query/value-interpretation";
 import { Space } from "./space/space";
 import { summarizeSpace } from "./space/summary";
+import { grouped } from "./text";
 
 interface OpenQuery {
   space: Space;
@@ -27,11 +28,10 @@ interface OpenQuery {
   prepared: EncoderQuery;
 }
 
-export class LocalEngine implements Engine {
+export class LocalEngine implements Omit<Engine, "cancel"> {
   #space: Space | null = null;
   #tables: GeneTables | null = null;
   #query: OpenQuery | null = null;
-  #isCancelled = false;
   #nOpenings = 0;
 
   /** Open a space; of several that are opened at a time, the last one asked for stays, whichever comes first. */
@@ -67,10 +67,11 @@ export class LocalEngine implements Engine {
 
   async project(progress: (done: Progress) => void): Promise<Projection> {
     const { space, file, prepared } = this.#openedQuery;
-    this.#isCancelled = false;
     const start = performance.now();
-    const results = await projectAll(space, prepared, progress, () => this.#isCancelled);
-    return { ...results, cells: file.cellNames(), seconds: (performance.now() - start) / 1000 };
+    const results = await projectAll(space, prepared, progress);
+    const cells = file.cellNames();
+    const warnings = [...results.warnings, ...noteOfRepeats(cells)];
+    return { ...results, warnings, cells, seconds: (performance.now() - start) / 1000 };
   }
 
   async featureValues(feature: string): Promise<FeatureValues | null> {
@@ -82,10 +83,6 @@ export class LocalEngine implements Engine {
 
   async obsColumn(name: string): Promise<ObsColumn> {
     return this.#openedQuery.file.obsColumn(name);
-  }
-
-  cancel(): void {
-    this.#isCancelled = true;
   }
 
   close(): void {
@@ -107,6 +104,16 @@ export class LocalEngine implements Engine {
     this.#query?.file.close();
     this.#query = null;
   }
+}
+
+/** Return the note on repeated names of cells, which the results keep. */
+function noteOfRepeats(cells: string[]): string[] {
+  const n = cells.length - new Set(cells).size;
+  if (!n) return [];
+  return [
+    `${grouped(n)} of ${grouped(cells.length)} names of cells repeat earlier ones, so that results cannot be joined to the file by ` +
+      "name; all results are in the order of the file, and adata.obs_names_make_unique() makes names unique before it is saved",
+  ];
 }
 
 function summarizeQuery({ file, prepared }: OpenQuery): QuerySummary {

@@ -28,7 +28,7 @@ export function fillColorMenu(space: SpaceSummary, result: Result): void {
   ];
   byId("color-by").replaceChildren(...groups.filter((each) => each !== null));
   const missing = new Set(result.query.missing);
-  const measured = Object.values(space.drivers).flat().filter(({ feature }) => !missing.has(feature));
+  const measured = [...space.drivers.values()].flat().filter(({ feature }) => !missing.has(feature));
   const symbols = measured.map(({ symbol }) => symbol);
   byId("genes").replaceChildren(...[...new Set(symbols)].sort().map((value) => element("option", { value })));
 }

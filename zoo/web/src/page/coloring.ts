@@ -50,7 +50,7 @@ const GENE_UNIT = "ln(1 + counts per 10,000)";
 /** Color by the labels of a column. */
 export function byLabel(projection: Projection, space: SpaceSummary, column: string): Categories {
   const { labels } = space.columns.find(({ name }) => name === column) ?? { labels: [] };
-  const found = categories(column, projection.columns[column].labels, labels, UNKNOWN);
+  const found = categories(column, projection.columns.get(column)!.labels, labels, UNKNOWN);
   const color = (id: number, theme: Theme) => (id < 0 ? theme.unknown : labelColors(space, column, theme)[id]);
   return { ...found, labelColumn: column, color };
 }

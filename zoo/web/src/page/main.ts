@@ -10,6 +10,7 @@ import { announce, clearProblem, showProblem } from "./problem";
 import { ResultsScreen } from "./results-screen";
 import { startWorker } from "./site-worker";
 import { readSite, type Site, type SiteSpace } from "./site";
+import { spacesFor, withSpacesOfKind } from "./spaces-of-kind";
 import { listenForFiles, listModalities, listSpaces, markSpace, openOptions, queryOptions } from "./start-screen";
 import "./style.css";
 
@@ -34,7 +35,7 @@ function enter(state: State): void {
 async function main(): Promise<void> {
   const site = await readSite();
   if (site.spaces.length === 0) throw new Error("This page has no space; write it again with smile-zoo web --export.");
-  const engine = connectEngine(await startWorker());
+  const engine = await connectEngine(startWorker);
   const map = new MapPanel(engine);
   const results = new ResultsScreen(map, site, relabel);
   let chosen = site.spaces[0];
@@ -96,6 +97,7 @@ async function main(): Promise<void> {
     announce(`Reading ${name}`);
     try {
       const space = await opened;
+      if (cancelled) throw new EngineError("cancelled", "cancelled while the space was opened");
       const query = { ...(await engine.openQuery(files, queryOptions(space))), fileName: name };
       if (cancelled) throw new EngineError("cancelled", "cancelled while the file was opened");
       byId("working-title").textContent = `Labeling ${query.fileName}`;
@@ -111,7 +113,10 @@ async function main(): Promise<void> {
     } catch (error) {
       await back();
       if (error instanceof EngineError && error.code === "cancelled") announce("Cancelled; nothing was kept.");
-      else showProblem(error, undefined, mayFitAnother(error) ? otherReferences(site.spaces, entry, relabel) : null);
+      else {
+        const others = mayFitAnother(error) ? otherReferences(spacesFor(error, site.spaces), entry, relabel) : null;
+        showProblem(withSpacesOfKind(error, site.spaces), undefined, others);
+      }
       byId("retry").textContent = `Label ${name} again`;
       byId("retry").hidden = false;
       if (error instanceof EngineError && error.code === "values") openOptions();

@@ -144,10 +144,10 @@ export class MapPanel {
     else if (kind === "label") await this.recolor(byLabel(projection, space, name));
     else if (kind === "similarity") await this.recolor(byFraction(kind, projection.similarity));
     else if (kind === "obs") {
-      const title = ownColumnTitle(name, Object.keys(projection.columns));
+      const title = ownColumnTitle(name, [...projection.columns.keys()]);
       await this.recolor(byColumn(title, await this.engine.obsColumn(name)));
     }
-    else await this.recolor(byFraction(`confidence of ${name}`, projection.columns[name].confidence));
+    else await this.recolor(byFraction(`confidence of ${name}`, projection.columns.get(name)!.confidence));
   }
 
   private async recolor(coloring: Coloring): Promise<void> {
@@ -178,7 +178,7 @@ export class MapPanel {
     const alone = coloring === null || result === null;
     const column = (coloring?.kind === "categories" ? coloring.labelColumn : null) ?? space.primary;
     const labels = space.columns.find(({ name }) => name === column)?.labels ?? [];
-    const codes = space.reference.labels[column];
+    const codes = space.reference.labels.get(column);
     const colored = codes !== undefined && (alone || isChecked("color-reference"));
     const named = codes !== undefined && (alone || isChecked("write-names"));
     const palette = [...labelColors(space, column, theme), theme.reference];

@@ -69,7 +69,7 @@ export class ResultsScreen {
     byId("column-row").hidden = columns.length < 2;
     byId("labels-section").hidden = columns.length === 0;
     if (columns.length > 0) this.fillLabels();
-    const labels = Object.keys(space.drivers);
+    const labels = [...space.drivers.keys()];
     byId("driver-label").replaceChildren(...options(labels));
     byId("drivers-section").hidden = labels.length === 0;
     byId("drivers-title").textContent = `${capital(noun)} that mark a label`;
@@ -116,7 +116,7 @@ export class ResultsScreen {
   private counts(column: string | undefined): LabelCount[] {
     const { space, result } = this.shown();
     const found = space.columns.find(({ name }) => name === column);
-    return found === undefined ? [] : countLabels(result.projection.columns[found.name], found.labels);
+    return found === undefined ? [] : countLabels(result.projection.columns.get(found.name)!, found.labels);
   }
 
   private figures(): [string, string][] {
@@ -146,7 +146,7 @@ export class ResultsScreen {
     const { space, result } = this.shown();
     const column = byId<HTMLSelectElement>("label-column").value;
     const rows = this.counts(column);
-    const { labels } = result.projection.columns[column];
+    const { labels } = result.projection.columns.get(column)!;
     const colors = labelColors(space, column, currentTheme());
     const cells = (id: number) => Array.from(labels.keys()).filter((cell) => labels[cell] === id);
     const name = ({ id, label }: LabelCount) => {
@@ -163,14 +163,14 @@ export class ResultsScreen {
   }
 
   private showDrivers(label: string): void {
-    if (label in (this.space?.drivers ?? {})) {
+    if (this.space?.drivers.has(label)) {
       byId<HTMLSelectElement>("driver-label").value = label;
       this.fillDrivers();
     }
   }
 
   private fillDrivers(): void {
-    const drivers = this.space?.drivers[byId<HTMLSelectElement>("driver-label").value] ?? [];
+    const drivers = this.space?.drivers.get(byId<HTMLSelectElement>("driver-label").value) ?? [];
     const missing = new Set(this.result?.query.missing);
     const chips = drivers.map(({ feature, symbol }) => {
       if (missing.has(feature)) {

@@ -43,6 +43,6 @@ export function warningsOf(space: SpaceSummary, result: Result): Warnings | null
 export function areMostUnknown(space: SpaceSummary, result: Result): boolean {
   const [primary] = labelColumns(space, result);
   if (primary === undefined) return false;
-  const rows = countLabels(result.projection.columns[primary.name], primary.labels);
+  const rows = countLabels(result.projection.columns.get(primary.name)!, primary.labels);
   return (rows.find(({ id }) => id < 0)?.share ?? 0) > MOST;
 }

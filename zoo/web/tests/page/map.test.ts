@@ -19,7 +19,7 @@ test("a name stands at the reference point closest to the mean of its cells", ()
   const reference = {
     map: Float32Array.of(0, 0, 1, 0, 9, 0, 5, 5),
     weights: Float32Array.of(1, 1, 10, 2),
-    labels: { type: Int32Array.of(0, 0, 0, 1) },
+    labels: new Map([["type", Int32Array.of(0, 0, 0, 1)]]),
   };
   const places = locateLabels(reference, "type", ["A", "B", "nowhere"]);
   expect(places.map(({ label, point }) => [label, point])).toEqual([["A", 2], ["B", 3]]);

@@ -5,8 +5,8 @@ import { PROJECTION, SPACE } from "./projection";
 
 const QUERY = { measuredWeight: 0.9, warnings: [] as string[] };
 const unknown = (labels: number[]) => {
-  const column = { ...PROJECTION.columns.cell_type, labels: Int32Array.from(labels) };
-  return { ...PROJECTION, columns: { ...PROJECTION.columns, cell_type: column }, warnings: [] };
+  const column = { ...PROJECTION.columns.get("cell_type")!, labels: Int32Array.from(labels) };
+  return { ...PROJECTION, columns: new Map([...PROJECTION.columns, ["cell_type", column]]), warnings: [] };
 };
 const warn = (query: object, labels = [0, 1, 2, -1, 2]) =>
   warningsOf(SPACE, { query: { ...QUERY, ...query }, projection: unknown(labels) } as unknown as Result);

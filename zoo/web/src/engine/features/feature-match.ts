@@ -2,7 +2,7 @@
 import type { FeatureTable } from "../space/feature-table";
 import type { EncoderRecord } from "../space/manifest";
 import { type CommonAffixes, NO_AFFIXES, describeAffixes, dropAffixes, findCommonAffixes } from "./common-affixes";
-import { kindOfFeatures } from "./feature-kinds";
+import { kindOfFeatures, kindsStated } from "./feature-kinds";
 import { FeatureLookup, type Hit, MatchRule } from "./feature-lookup";
 import { type FeatureReport, makeReport } from "./feature-report";
 import type { Frame } from "./frame";
@@ -12,6 +12,7 @@ import {
   caseWarning,
   lowWeightError,
   lowWeightWarning,
+  otherKindError,
   repeatWarning,
   speciesMismatchError,
 } from "./match-messages";
@@ -62,11 +63,17 @@ export async function matchFeatures(
   }
   const genes = lookup.genes !== null;
   const report = makeReport(hits, ids, table, { source, genes, dropped: describeAffixes(dropped) });
-  if (report.weight < LOW_WEIGHT_FRACTION && organism && !lookup.intervals) {
-    const mismatch = findSpeciesMismatch([...candidates.values(), ...shortened.values()], organism, await tables.all());
-    if (mismatch) throw speciesMismatchError(mismatch, organism);
+  const isDoubtful = report.weight < LOW_WEIGHT_FRACTION && organism !== "" && !lookup.intervals;
+  const mismatch = isDoubtful
+    ? findSpeciesMismatch([...candidates.values(), ...shortened.values()], organism, await tables.all())
+    : null;
+  const isLow = !report.nMatched || report.weight < record.min_matched - WEIGHT_TOLERANCE;
+  if (genes && (isLow || mismatch)) {
+    const stated = kindsStated(frame);
+    if (stated.size === 1 && !stated.has("genes")) throw otherKindError([...stated][0], frame.names);
   }
-  if (!report.nMatched || report.weight < record.min_matched - WEIGHT_TOLERANCE) {
+  if (mismatch) throw speciesMismatchError(mismatch, organism);
+  if (isLow) {
     throw lowWeightError(report, candidates, table.ids, { minWeight: record.min_matched, genes });
   }
   const target = new Int32Array(frame.names.length).fill(-1);

@@ -19,18 +19,18 @@ export function summarizeSpace(space: Space): SpaceSummary {
     reference: {
       map: reference.map,
       weights: reference.weight,
-      labels: Object.fromEntries(reference.columns.map(({ name }, index) => [name, reference.labels[index]])),
+      labels: new Map(reference.columns.map(({ name }, index) => [name, reference.labels[index]])),
     },
-    ontology: manifest.ontology ?? {},
+    ontology: new Map(Object.entries(manifest.ontology ?? {})),
     drivers: driversOf(space),
     sha256: space.sha256,
     needsOnnxRuntime: Object.values(manifest.encoders).some(({ sparse }) => !sparse),
   };
 }
 
-function driversOf({ manifest }: Space): Record<string, Driver[]> {
+function driversOf({ manifest }: Space): Map<string, Driver[]> {
   const listed = Object.values(manifest.encoders).find(({ drivers }) => drivers)?.drivers ?? {};
-  return Object.fromEntries(
+  return new Map(
     Object.entries(listed).map(([label, features]) => [
       label,
       features.map((feature) => ({ feature, symbol: feature })),
