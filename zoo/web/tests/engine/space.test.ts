@@ -32,7 +32,8 @@ test("the summary of a space", async () => {
   ]);
   expect(summary.reference.map.length).toBe(2 * 602);
   expect(summary.reference.weights.reduce((sum, weight) => sum + weight)).toBe(summary.nCells);
-  expect(summary.drivers.get("12Baso")![0]).toEqual({ feature: "Srgn", symbol: "Srgn" });
+  const first: string = config.encoders.rna.drivers["12Baso"][0];
+  expect(summary.drivers.get("12Baso")![0]).toEqual({ feature: first, symbol: first });
   expect(summary.columns[0].parents).toHaveLength(19);
   expect(summary.needsOnnxRuntime).toBe(false);
 });
