@@ -1,18 +1,23 @@
 """The web page in a browser: it labels cells as Python does, sends nothing, and says what is wrong with a file."""
 
+import gzip
 import io
 import json
 import shutil
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.io import mmwrite
+from scipy.sparse import csr_matrix
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -76,6 +81,7 @@ def labeled(chromium: Chrome, server: PageServer, folder: Path, tmp_path: Path) 
         open_page(chromium, server.url, tmp_path)
         choose(chromium, folder / "query.h5ad")
     save_into(chromium, tmp_path)
+    chromium.find_element(By.TAG_NAME, "body").send_keys(Keys.ESCAPE)  # selects no cells
     if not find(chromium, "write-names").is_selected():
         find(chromium, "write-names").click()
     for value in ("similarity:", "label:cell_type"):  # a change of the coloring also shows what was hidden
@@ -145,16 +151,16 @@ def first_name_left(page: Chrome) -> float:
     return float(page.execute_script(script))
 
 
-def drag_by_touch(page: Chrome, n_pixels: int) -> None:
-    """Move a finger to the right, from the middle of the map."""
+def drag_by_touch(page: Chrome, right: int, down: int = 0, *, fingers: int) -> None:
+    """Move fingers by pixels, from the middle of the map."""
     left, top, width, height = map_box(page)
     x, y = left + width / 2, top + height / 2
-    for kind, moved in (
-        ("touchStart", 0),
-        ("touchMove", 1),
-        *(("touchMove", n_pixels * step // 5) for step in range(6)),
-    ):
-        page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x + moved, "y": y}]})
+    ys = [y + 60 * finger for finger in range(fingers)]
+    moves = [(0, 0), (1, 0), *((right * step // 5, down * step // 5) for step in range(6))]
+    for number, (across, along) in enumerate(moves):
+        kind = "touchMove" if number else "touchStart"
+        points = [{"x": x + across, "y": y + along, "id": finger} for finger, y in enumerate(ys)]
+        page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
     page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
@@ -182,13 +188,22 @@ def test_labels_are_those_of_the_command(labeled: Chrome, projected: anndata.Ann
     stored = projected.uns["smile"]
     assert stored["manifest_sha256"] in find(labeled, "provenance").text
     assert f"{stored['n_features_matched']:,} of" in find(labeled, "figures").text
-    assert expectation_text(stored) in find(labeled, "notes").text.replace("The median", "the median")
+    first, rest = expectation_text(stored)[1:].split(" on cells of")[0].split("; ")
+    assert find(labeled, "notes").text.startswith(f"E{first}; {rest} on cells of known types")
+    assert f"only {stored['weight_matched']:.0%} of what" in find(labeled, "warnings").text
 
 
 def test_results_join_the_query_in_python(
     labeled: Chrome, folder: Path, projected: anndata.AnnData, tmp_path: Path
 ) -> None:
-    table = pd.read_csv(save(labeled, "save-csv", tmp_path, "*.csv"), index_col="obs_names", dtype={"obs_names": str})
+    table = pd.read_csv(
+        save(labeled, "save-csv", tmp_path, "*.csv"),
+        index_col="obs_names",
+        dtype={"obs_names": str},
+        keep_default_na=False,
+        na_values=[""],
+    )
+    table.index = table.index.str.removeprefix("'")
     adata = anndata.read_h5ad(folder / "query.h5ad")
     adata.obs = adata.obs.join(table)
     names = [name for name in projected.obs if name.startswith("smile_")]
@@ -245,6 +260,54 @@ def test_a_table_can_be_dropped(start: Chrome, projected: anndata.AnnData) -> No
     ].value_counts().to_dict()
 
 
+def test_a_zip_archive_is_read_unless_a_member_is_changed(
+    start: Chrome, projected: anndata.AnnData, tmp_path: Path
+) -> None:
+    table = projected.to_df().to_csv().encode()
+    for compression in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+        with zipfile.ZipFile(tmp_path / "cells.zip", "w", compression) as archive:
+            archive.writestr("cells.csv", table)
+        choose(start, tmp_path / "cells.zip")
+        assert alert(start) == ""
+        assert sum(int(row[0]) for row in label_rows(start).values()) == projected.n_obs
+        content = bytearray((tmp_path / "cells.zip").read_bytes())
+        content[content.index(b"cells.csv") + 5000] ^= 1
+        (tmp_path / "changed.zip").write_bytes(content)
+        find(start, "again").click()
+        choose(start, tmp_path / "changed.zip")
+        assert "cells.csv in it is damaged (" in alert(start)
+
+
+def test_a_file_that_is_opened_for_long_can_be_cancelled(start: Chrome, folder: Path, tmp_path: Path) -> None:
+    remark = gzip.compress(b"%" * 10_000_000)
+    (tmp_path / "matrix.mtx.gz").write_bytes(gzip.compress(b"%%MatrixMarket matrix\n") + 100 * remark)  # 1 GB
+    for name in ("barcodes.tsv", "features.tsv"):
+        (tmp_path / name).write_text("a\n")
+    find(start, "files").send_keys("\n".join(map(str, tmp_path.glob("*.*"))))
+    find(start, "cancel").click()
+    wait(start).until(lambda page: find(page, "start").is_displayed())
+    assert alert(start) == ""
+    choose(start, folder / "query.h5ad")
+    assert alert(start) == ""
+    assert label_rows(start)
+
+
+def test_names_that_xml_cannot_hold_do_not_break_the_pictures(
+    start: Chrome, projected: anndata.AnnData, tmp_path: Path
+) -> None:
+    cells = anndata.AnnData(projected.X, obs=projected.obs[[]], var=projected.var[[]])
+    cells.obs["donor"] = np.where(np.arange(cells.n_obs) % 2, "a\ufffe\uffff\x07b", "<&>")
+    cells.write_h5ad(tmp_path / "query.h5ad")
+    choose(start, tmp_path / "query.h5ad")
+    color_by(start, "obs:donor")
+    wait(start).until(lambda page: "<&>" in find(page, "legend").text)
+    svg = ET.parse(save(start, "save-svg", tmp_path, "*.svg"))
+    texts = [each.text for each in svg.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"a\ufffd\ufffd\ufffdb (100)", "<&> (100)"} <= set(texts)
+    with Image.open(save(start, "save-png", tmp_path, "*.png")) as picture:
+        assert picture.width > 1500
+
+
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
@@ -260,12 +323,57 @@ def test_a_bad_file_is_refused_with_a_sentence(
     open_page(chromium, server.url, tmp_path)
     choose(chromium, tmp_path / name)
     title, *text = alert(chromium).splitlines()
-    assert title == "These cells could not be labeled"
+    assert title == "✕ These cells could not be labeled"
     assert sentence in " ".join(text)
     assert " ".join(text).endswith(".")
     focused = chromium.switch_to.active_element
     assert (focused.get_attribute("id"), focused.get_attribute("role")) == ("alert", "alert")
     assert find(chromium, "start").is_displayed()
+
+
+def test_a_poor_fit_is_said_first_and_another_reference_is_one_click_away(
+    chromium: Chrome, projected: anndata.AnnData, tmp_path: Path
+) -> None:
+    features = pd.read_csv(pull("pbmc").path / "features/rna.tsv", sep="\t", index_col="id")
+    measured = projected.var_names.intersection(features.index[features["weight"].cumsum() < 0.3])
+    weight = features.loc[measured, "weight"].sum()
+    projected[:, measured].copy().write_h5ad(tmp_path / "few.h5ad")
+    with served(make_site([pull("mouse-skin"), pull("pbmc")])) as server:
+        open_page(chromium, server.url, tmp_path)
+        cards = chromium.find_elements(By.CSS_SELECTOR, "#spaces .space")
+        assert "Labels right: 83% in new batches, 96% in other cells of its own batches." in cards[1].text
+        choose(chromium, tmp_path / "few.h5ad")
+        assert "look like gene symbols of Homo sapiens" in alert(chromium)
+        chromium.find_element(By.CSS_SELECTOR, "#alert .other-references button").click()
+        wait(chromium).until(lambda page: find(page, "labels").text)
+        assert alert(chromium) == ""
+        title, text, *_ = find(chromium, "warnings").text.splitlines()
+        assert title == f"⚠ Warning: Your file has only {weight:.0%} of what this reference recognizes cells by"
+        assert text.startswith(
+            f"The file measured only {weight:.0%} of the reference's feature weight ({len(measured)} of"
+        )
+        assert find(chromium, "warnings").location["y"] < find(chromium, "figures").location["y"]
+        assert find(chromium, "warnings").find_element(By.TAG_NAME, "button").text.startswith("Mouse epidermis")
+        chips = chromium.find_elements(By.CSS_SELECTOR, "#drivers button")
+        assert [chip.is_enabled() for chip in chips] == [chip.text in measured for chip in chips]
+        find(chromium, "features").find_element(By.TAG_NAME, "summary").click()
+        missing = features.drop(measured)["weight"].sort_values(ascending=False)
+        first = chromium.find_element(By.CSS_SELECTOR, "#features .missing").text.split(", ")[0]
+        assert first == f"{missing.index[0]} ({missing.iloc[0]:.2%})"
+    assert errors(chromium) == []
+
+
+def test_results_of_a_folder_bear_its_name(start: Chrome, projected: anndata.AnnData, tmp_path: Path) -> None:
+    folder = tmp_path / "sample 1"
+    folder.mkdir()
+    mmwrite(folder / "matrix.mtx", csr_matrix(projected.X.T))
+    for name, lines in {"barcodes.tsv": range(projected.n_obs), "genes.tsv": projected.var_names}.items():
+        (folder / name).write_text("".join(f"{line}\n" for line in lines))
+    find(start, "folder").send_keys(str(folder))
+    wait(start).until(lambda page: find(page, "labels").text or alert(page))
+    assert alert(start) == ""
+    assert find(start, "summary-title").text == "sample 1"
+    assert save(start, "save-csv", tmp_path, "*.csv").name == "sample_1.smile.csv"
 
 
 def test_scaled_values_are_refused_and_another_layer_is_taken(
@@ -310,6 +418,33 @@ def test_a_changed_file_of_a_space_is_not_used(chromium: Chrome, server: PageSer
     assert "points.safetensors" in alert(chromium)
 
 
+def test_a_changed_gene_table_is_not_used(chromium: Chrome, server: PageServer, folder: Path, tmp_path: Path) -> None:
+    original = server.files["genes/human.tsv.gz"]
+    server.files["genes/human.tsv.gz"] = original[:-1] + bytes([original[-1] ^ 1])
+    try:
+        open_page(chromium, server.url, tmp_path)
+        choose(chromium, folder / "query.h5ad")
+    finally:
+        server.files["genes/human.tsv.gz"] = original
+    assert "genes/human.tsv.gz was changed: its sha256 is" in alert(chromium)
+    assert "copy the whole exported site again" in alert(chromium)
+
+
+def test_a_damaged_list_of_spaces_is_explained(chromium: Chrome, server: PageServer) -> None:
+    original = server.files["spaces.json"]
+    server.files["spaces.json"] = b"<!DOCTYPE html><title>Not here</title>"
+    try:
+        chromium.get(server.url)
+        wait(chromium).until(alert)
+    finally:
+        server.files["spaces.json"] = original
+    assert alert(chromium) == (
+        "✕ The page could not start\nThe list of spaces, spaces.json, cannot be used: it is no JSON but begins with "
+        '"<!DOCTYPE html><title>Not here</title>". Copy the whole folder written by smile-zoo web --export to the '
+        "server again, and reload this page."
+    )
+
+
 def test_another_manifest_than_the_listed_one_is_not_used(chromium: Chrome, server: PageServer) -> None:
     original = server.files["spaces.json"]
     server.files["spaces.json"] = original.replace(pull("pbmc").manifest_sha256.encode(), b"0" * 64)
@@ -332,12 +467,15 @@ def test_the_map_is_colored_by_labels_batches_and_genes(labeled: Chrome) -> None
     by_donor = map_pixels(labeled)
     assert (by_donor != by_label).any(axis=2).sum() > 100
     color_by(labeled, "gene:")
-    find(labeled, "gene").send_keys("LYZ", Keys.ENTER)
-    wait(labeled).until(lambda page: find(page, "legend").text.startswith("LYZ"))
-    color_by(labeled, "gene:")
-    find(labeled, "gene").clear()
-    find(labeled, "gene").send_keys("NOGENE", Keys.ENTER)
-    wait(labeled).until(lambda page: "NOGENE was not measured" in find(page, "map-caption").text)
+    for written, title in (("lyz", "LYZ"), ("CD20", "MS4A1 (CD20)"), ("NOGENE", "NOGENE")):
+        find(labeled, "gene").clear()
+        find(labeled, "gene").send_keys(written, Keys.ENTER)
+        wait(labeled).until(lambda page, title=title: find(page, "legend").text.splitlines()[0] == title)
+    assert "NOGENE was not measured in this file" in find(labeled, "legend").text
+    assert "NOGENE was not measured in this file" in find(labeled, "map-caption").text
+    color_by(labeled, "label:cell_type")  # the menu starts with the labels again
+    titles = [option.text for option in Select(find(labeled, "color-by")).options]
+    assert len(titles) == len(set(titles))
 
 
 def test_hidden_labels_leave_the_map(labeled: Chrome) -> None:
@@ -374,6 +512,9 @@ def test_a_lasso_selects_cells(labeled: Chrome, projected: anndata.AnnData, tmp_
     names = next(tmp_path.glob("*.selected.txt")).read_text("utf-8").splitlines()
     assert len(names) == n_selected
     assert set(names) <= set(projected.obs_names)
+    labeled.find_element(By.TAG_NAME, "body").send_keys(Keys.ESCAPE)
+    assert not find(labeled, "selection").is_displayed()
+    assert find(labeled, "lasso").get_attribute("aria-pressed") == "false"
 
 
 def test_the_map_is_moved_by_keyboard(labeled: Chrome) -> None:
@@ -396,7 +537,11 @@ def test_a_label_is_selected_by_keyboard(labeled: Chrome, projected: anndata.Ann
 
 
 def test_pictures_and_report_are_saved(labeled: Chrome, projected: anndata.AnnData, tmp_path: Path) -> None:
+    find(labeled, "reset-view").click()
     svg = save(labeled, "save-svg", tmp_path, "*.svg").read_text("utf-8")
+    assert ">query.h5ad</text>" in svg
+    assert ">200 cells in the reference Human PBMC, five studies (pbmc)</text>" in svg
+    assert 'paint-order="stroke"' in svg, "the names on the map are missing"
     reference, *groups = (line.count("M") for line in svg.splitlines() if line.startswith("<path"))
     assert reference == 1000
     assert sum(groups) == projected.n_obs
@@ -461,7 +606,13 @@ def test_the_page_fits_a_phone_and_follows_the_color_scheme(
         assert chromium.execute_script("return document.documentElement.scrollWidth") == 375
         chromium.execute_script("document.getElementById('map').scrollIntoView()")
         before = first_name_left(chromium)
-        drag_by_touch(chromium, 40)
+        drag_by_touch(chromium, 40, fingers=1)
+        assert first_name_left(chromium) == pytest.approx(before, abs=1)
+        scrolled = chromium.execute_script("return scrollY")
+        drag_by_touch(chromium, 0, -150, fingers=1)
+        assert chromium.execute_script("return scrollY") > scrolled + 100, "one finger does not scroll the page"
+        chromium.execute_script("document.getElementById('map').scrollIntoView()")
+        drag_by_touch(chromium, 40, fingers=2)
         wait(chromium).until(lambda page: first_name_left(page) == pytest.approx(before + 40, abs=4))
         background = np.median(map_pixels(chromium)[-40:].reshape(-1, 3), axis=0)
         assert background.tolist() == ([255, 255, 255] if scheme == "light" else [21, 25, 29])

@@ -348,10 +348,10 @@ def test_evaluate_measures_the_recipe_of_a_space(two: Path, folder: Path) -> Non
 
 def test_simulated_modalities_say_so_everywhere(folder: Path, tmp_path: Path) -> None:
     tables = {
-        "rna": {"data": {"path": "rna.h5ad", "source": SOURCE}, "stem": {"n_components": 6}},
+        "rna": {"data": {"path": "rna.h5ad", "source": SOURCE, "label_key": "type"}, "stem": {"n_components": 6}},
         "mark_simulated": {
             "kind": "histone",
-            "data": {"path": "rna.h5ad", "source": SOURCE, "simulate": "mark"},
+            "data": {"path": "rna.h5ad", "source": SOURCE, "label_key": "type", "simulate": "mark"},
             "stem": {"n_components": 6, "kind": "lsi"},
         },
     }
@@ -359,6 +359,8 @@ def test_simulated_modalities_say_so_everywhere(folder: Path, tmp_path: Path) ->
         recipe(name="several-simulated", modalities=tables), tmp_path / "s", data_folder=folder, device="cpu"
     )
     assert [source.simulated for source in manifest.sources] == [False, True]
+    assert set(manifest.encoders["mark_simulated"].calibrations) == {"type"}
+    assert not manifest.joints  # of values that say nothing about cells
     card = (tmp_path / "s/README.md").read_text("utf-8")
     assert "must not be published" in card
     assert "simulated from: simulated" in card

@@ -53,7 +53,16 @@ def test_show(run) -> None:
     assert list(labels) == ["labels, cell_type", "labels, cell_type_broad", "labels, cell_type_fine"]
     assert "CD14 Mono, CD16 Mono" in labels["labels, cell_type"]
     assert "Megakaryocyte, Mono, NK" in labels["labels, cell_type_broad"]
-    assert "label transfer accuracy" in text
+    accuracy = [line.split("  ")[-1].strip() for line in text.splitlines() if line.startswith("accuracy, ")]
+    assert accuracy[0] == "0.831 on left-out batches, 0.959 on left-out cells"
+    assert len(accuracy) == 3
+    assert "silhouette" not in text
+    assert "manifest sha256" not in text
+    full = run("show", "pbmc", "--all").stdout
+    assert [line for line in full.splitlines() if line.split()[:3] == ["silhouette", "by", "label"]]
+    assert "manifest sha256" in full
+    figures = [metric["name"] for metric in shown["metrics"] if metric["method"] == "smile"]
+    assert all(f"\n  {name} " in full for name in figures)
 
 
 @pytest.mark.parametrize(("encoding", "block"), [("utf-8", "█"), ("latin-1", "#")])
@@ -63,15 +72,16 @@ def test_show_draws_the_figures(pbmc_copy: Path, monkeypatch: pytest.MonkeyPatch
     command.main([str(pbmc_copy)], standalone_mode=False)
     sys.stdout.flush()
     tables = sys.stdout.buffer.getvalue().decode(encoding).split("\n\n")[1:]
-    left_out, batches, stress = (table.splitlines() for table in tables)
+    batches, left_out, stress = (table.splitlines() for table in tables)
     assert [left_out[0], batches[0], stress[0]] == [
         "label transfer of left-out cells, rna",
         "label transfer of left-out batches, rna",
         "stress test of left-out cells of known types, rna",
     ]
-    assert left_out[2].split() == ["accuracy", "smile", "0.959", block * 29]
+    assert batches[1].startswith("  Whole batches (donors, technologies or studies) that training never saw")
+    assert left_out[4].split() == ["accuracy", "smile", "0.959", block * 29]
     assert batches[-1].split() == ["macro-F1", "logistic", "regression", "0.611", block * 18]
-    assert stress[2].split() == ["100%", "of", "counts", "0.960", block * 19, "0.250", block * 5]
+    assert stress[4].split() == ["100%", "of", "counts", "0.960", block * 19, "0.250", block * 5]
     assert stress[-1].split()[:3] == ["5%", "of", "features"]
     assert max(len(line) for table in tables for line in table.splitlines()) <= 80
 
@@ -103,7 +113,9 @@ def test_verify(run, pbmc_copy: Path) -> None:
     assert all(0 < check["largest_difference"] <= 1e-5 for check in checks)
     assert {check["provider"] for check in checks} == {"CPUExecutionProvider"}
     assert "training/rna.safetensors" in verified["files"]
-    (shown,) = [line for line in run("show", "pbmc").stdout.splitlines() if line.startswith("files in the manifest")]
+    (shown,) = [
+        line for line in run("show", "pbmc", "--all").stdout.splitlines() if line.startswith("files in the manifest")
+    ]
     n_all = len(verified["files"])
     assert shown.split()[4:8] == [f"{n_all}:", f"{n_all - 1}", "for", "projection,"]
     (pbmc_copy / "training/rna.safetensors").unlink()
@@ -125,7 +137,7 @@ def test_verify_and_show_report_an_int8_graph(run, int8_copy: Path) -> None:
     assert check["encoder"] == "rna"
     assert check["lowest_cosine"] == pytest.approx(1, abs=1e-5)
     assert "rna, int8: lowest cosine to torch 1.00000" in run("verify", int8_copy).stdout
-    assert "cosine to float32 0.99950, lowest 0.99120" in run("show", int8_copy).stdout
+    assert "cosine to float32 0.99950, lowest 0.99120" in run("show", int8_copy, "--all").stdout
 
     manifest = int8_copy / "config.json"
     manifest.write_text(manifest.read_text("utf-8").replace("0.99991", "1.5"), "utf-8")

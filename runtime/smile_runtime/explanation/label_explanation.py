@@ -140,6 +140,6 @@ def _require_no_query_options(options: ProjectionOptions, request: Request, tabl
     given = [*options.location.options, *changed, *([] if table is None else ["table"])]
     if given:
         raise QueryError(
-            "options that describe a query are given, but no query; pass one, or omit them",
+            "some options describe a query, but no query is given; pass one, or leave these options out",
             options=dict.fromkeys(given),
         )

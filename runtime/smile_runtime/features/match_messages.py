@@ -1,10 +1,11 @@
 """Messages about a match: its summary, warnings and errors."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from smile_runtime.errors import FeatureMatchError
 from smile_runtime.features.common_affixes import find_common_affixes
-from smile_runtime.features.feature_kinds import kind_of_features
+from smile_runtime.features.feature_kinds import FeatureKind, kind_of_features
 from smile_runtime.features.feature_report import FeatureReport
 from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.features.id_candidates import VAR_NAMES
@@ -12,6 +13,7 @@ from smile_runtime.features.intervals import are_intervals
 from smile_runtime.features.species_mismatch import SpeciesMismatch
 
 _N_EXAMPLES = 3
+_UNNAMED = re.compile(r"\s*(?:-\d+)?")  # nothing, also after it was made unique
 _MIN_CASE_FRACTION = 0.01
 
 
@@ -78,6 +80,15 @@ def species_mismatch_error(mismatch: SpeciesMismatch, organism: str) -> FeatureM
     )
 
 
+def other_kind_error(kind: FeatureKind, ids: Sequence[str]) -> FeatureMatchError:
+    """Return the error for features that are stated to be of another kind than genes."""
+    return FeatureMatchError(
+        f"the query's features are {kind}, as var['feature_types'] states ({_examples(ids)}), but the encoder takes "
+        f"genes; choose an encoder for {kind}, or a query with genes",
+        options={"modality": None},
+    )
+
+
 def low_weight_error(
     report: FeatureReport,
     candidates: Mapping[str, Sequence[str]],
@@ -100,6 +111,11 @@ def low_weight_error(
             f"the query's features look like {kind}, not genes ({_examples(ids)}{_searched(candidates)}), but the "
             f"encoder takes genes; choose an encoder for {kind}, or a query with genes",
             options={"modality": None},
+        )
+    if all(map(_UNNAMED.fullmatch, ids)):
+        return FeatureMatchError(
+            f"the query's features have no names{_searched(candidates)}, but the space's are named like "
+            f"{_examples(features.ids)}; put names or ids of that kind into adata.var_names or a column of adata.var"
         )
     text = (
         f"{found}{_searched(candidates)}; the query's ids look like {_examples(ids)}, the space's like "
@@ -139,4 +155,4 @@ def _searched(candidates: Mapping[str, Sequence[str]]) -> str:
 
 
 def _examples(names: Sequence[str]) -> str:
-    return ", ".join(repr(str(name)) for name in names[:_N_EXAMPLES]) or "(none)"
+    return ", ".join(repr(str(name)) for name in names[:_N_EXAMPLES])

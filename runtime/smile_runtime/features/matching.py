@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smile_runtime.features.common_affixes import CommonAffixes, find_common_affixes
-from smile_runtime.features.feature_kinds import kind_of_features
+from smile_runtime.features.feature_kinds import kind_of_features, stated_kinds
 from smile_runtime.features.feature_lookup import FeatureHits, FeatureLookup, MatchRule
 from smile_runtime.features.feature_match import FeatureMatch
 from smile_runtime.features.feature_report import make_report
@@ -21,6 +21,7 @@ from smile_runtime.features.match_messages import (
     low_weight_warning,
     match_summary,
     not_intervals_error,
+    other_kind_error,
     overridden_warning,
     species_mismatch_error,
 )
@@ -93,12 +94,18 @@ def match_features(
             source, hits, ids, dropped = other, other_hits, shortened[other], affixes[other]
     genes = lookup.genes is not None
     report = make_report(hits, ids, table, source=source, genes=genes, dropped=str(dropped))
+    mismatch = None
     if report.weight < LOW_WEIGHT_FRACTION and organism and not lookup.intervals:
         mismatch = find_species_mismatch([*candidates.values(), *shortened.values()], organism)
-        if mismatch is not None:
-            raise species_mismatch_error(mismatch, organism)
     min_weight = record.min_matched if min_matched is None else min_matched
-    if not report.n_matched or report.weight < min_weight - _WEIGHT_TOLERANCE:
+    is_low = not report.n_matched or report.weight < min_weight - _WEIGHT_TOLERANCE
+    if genes and (is_low or mismatch is not None):
+        stated = stated_kinds(var)
+        if len(stated) == 1 and "genes" not in stated:
+            raise other_kind_error(stated.pop(), candidates.get(VAR_NAMES, ids))
+    if mismatch is not None:
+        raise species_mismatch_error(mismatch, organism)
+    if is_low:
         raise low_weight_error(report, candidates, table, min_weight=min_weight, overlap=overlap, genes=genes)
     order = np.lexsort((hits.columns, hits.positions))
     missing = tuple(np.delete(np.array(table.ids, object), hits.positions).tolist())
@@ -111,16 +118,26 @@ def match_features(
     )
 
 
-def log_match(match: FeatureMatch, record: EncoderRecord) -> None:
-    """Log a summary of the match, and warnings for dropped affixes, low weight and ids that differ only in case."""
-    report = match.report
-    logger.info("%s", match_summary(report))
+def log_match(match: FeatureMatch, record: EncoderRecord, *, name: str = "") -> None:
+    """Log a summary of the match, and warnings for dropped affixes, low weight and ids that differ only in case.
+
+    Parameters
+    ----------
+    match
+        Match of the query's features.
+    record
+        Manifest record of the encoder.
+    name
+        Modality that each line starts with, if several encoders read the query; empty for none.
+    """
+    report, start = match.report, f"{name}: " if name else ""
+    logger.info("%s%s", start, match_summary(report))
     low_weight = low_weight_warning(report) if report.weight < LOW_WEIGHT_FRACTION else ""
     below = report.weight < record.min_matched - _WEIGHT_TOLERANCE
     overridden = overridden_warning(report, record.min_matched) if below else ""
     for warning in (affix_warning(report), low_weight, overridden, case_warning(report)):
         if warning:
-            logger.warning("%s", warning)
+            logger.warning("%s%s", start, warning)
 
 
 def _affixes_to_drop(names: Sequence[str], lookup: FeatureLookup) -> CommonAffixes:

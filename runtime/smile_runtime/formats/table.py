@@ -1,9 +1,10 @@
 """Text tables of cells by features or features by cells, read in parts into a sparse matrix."""
 
 import logging
+import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 _VALUES_PER_PART = 10_000_000
 _MIN_FRACTION = 0.1  # of names that are features
 _MIN_RATIO = 2  # of that fraction to the other axis's
+_SWAPPED_MARKS = str.maketrans(",.", ".,")
+_TOO_MANY_FIELDS = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # as pandas says it
 _MAX_NUMBERS_IN_TEXT = 0.5  # fraction of the values of a column of text
 _FEATURE_WORDS = {"gene", "genes", "gene_id", "gene_ids", "gene_name", "gene_symbol", "geneid", "symbol", "feature"}
 _CELL_WORDS = {"cell", "cells", "cell_id", "cellid", "cell_name", "barcode", "barcodes", "obs_names"}
@@ -46,7 +49,7 @@ def read_table(path: Path, known_features: Collection[str] = ()) -> "AnnData":
     Raises
     ------
     QueryError
-        If the table lacks names or rows, has missing values, or could be read either way.
+        If the table lacks names or rows, has missing values or too many fields in a row, or could be read either way.
     OSError, ValueError
         If the file is damaged.
     """
@@ -54,11 +57,16 @@ def read_table(path: Path, known_features: Collection[str] = ()) -> "AnnData":
 
     layout = read_layout(path)
     parts, kept, annotations = [], None, []
-    for part in _parts(path, layout):
-        if kept is None:
-            kept = _columns_of_numbers(part, layout, path)
-        parts.append(_numbers(part[kept], layout, path))
-        annotations.append(part.drop(columns=kept))
+    try:
+        for part in _parts(path, layout):
+            if kept is None:
+                kept = _columns_of_numbers(part, layout, path)
+            parts.append(_numbers(part[kept], layout, path))
+            annotations.append(part.drop(columns=kept))
+    except pd.errors.ParserError as error:
+        if found := _TOO_MANY_FIELDS.search(str(error)):
+            raise _too_many_fields_error(found, layout, path) from error
+        raise
     if kept is None:
         raise QueryError(f"{path} has no rows below its names; at least one cell is needed")
     rows = pd.concat(annotations)
@@ -106,9 +114,12 @@ def _columns_of_numbers(part: "pd.DataFrame", layout: TableLayout, path: Path) -
         is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
         trailing = number == len(layout.columns) and not layout.columns[-1] and column.isna().all()
         (numeric if is_number and not trailing else texts).append(int(str(number)))
-    for number in texts:
-        parsed = pd.to_numeric(part[number], errors="coerce")
-        if parsed.notna().mean() > _MAX_NUMBERS_IN_TEXT:
+    for number in list(texts):
+        parsed = _parsed(part[number], layout)
+        if parsed.notna().all():  # beyond the integers of 64 bits
+            texts.remove(number)
+            numeric = sorted([*numeric, number])
+        elif parsed.notna().mean() > _MAX_NUMBERS_IN_TEXT:
             raise _missing_error(part.loc[parsed.isna(), [number]], layout, path)
     if not numeric:
         raise QueryError(f"{path} has no column of numbers, only text such as {part.iloc[0, 0]!r}; values are needed")
@@ -119,14 +130,33 @@ def _columns_of_numbers(part: "pd.DataFrame", layout: TableLayout, path: Path) -
 
 def _numbers(part: "pd.DataFrame", layout: TableLayout, path: Path) -> "scipy.sparse.csr_matrix":
     """Return the values of some rows, or raise QueryError if one is missing or is text."""
-    import pandas as pd
-
-    numbers = part.apply(pd.to_numeric, errors="coerce") if "object" in part.dtypes.astype(str).tolist() else part
-    values = numbers.to_numpy(np.float32)
+    numbers = part.apply(_parsed, layout=layout) if "object" in part.dtypes.astype(str).tolist() else part
+    with np.errstate(over="ignore"):  # infinite values are rejected with others of their kind
+        values = numbers.to_numpy(np.float32)
     if np.isnan(values).any():
         row, column = np.argwhere(np.isnan(values))[0]
         raise _missing_error(part.iloc[[row], [column]], layout, path)
     return scipy.sparse.csr_matrix(values)
+
+
+def _parsed(column: "pd.Series[Any]", layout: TableLayout) -> "pd.Series[Any]":
+    """Return a column as numbers; NaN for text, and for True and False."""
+    import pandas as pd
+
+    if pd.api.types.is_bool_dtype(column):
+        return pd.Series(np.nan, column.index)
+    if layout.decimal == "," and column.dtype == object:
+        column = column.map(lambda value: value.translate(_SWAPPED_MARKS) if isinstance(value, str) else value)
+    return pd.to_numeric(column, errors="coerce")
+
+
+def _too_many_fields_error(found: "re.Match[str]", layout: TableLayout, path: Path) -> QueryError:
+    """Return the error for a row with more fields than names; the line that was found is counted from the first row."""
+    needed, line, n_fields = map(int, found.groups())
+    return QueryError(
+        f"{path} has {n_fields:,} fields in line {layout.n_header_lines + line:,}, but {needed:,} are needed by its "
+        "first line; save the table again, with quotes around names that contain its separator"
+    )
 
 
 def _missing_error(cell: "pd.DataFrame", layout: TableLayout, path: Path) -> QueryError:

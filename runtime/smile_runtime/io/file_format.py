@@ -236,9 +236,19 @@ def _folder_format(path: Path) -> FileFormat:
         return ZARR
     if any(name.endswith((".mtx", ".mtx.gz")) for name in names):
         return MATRIX_MARKET
+    if filtered := _filtered_matrix(path):
+        return FileFormat("a folder of Cell Ranger", f"use the filtered matrix in it: {filtered}")
     if usable := {name for name in names if name.endswith(_SUFFIXES_OF_CELLS) or "bc_matri" in name}:
         return FileFormat(f"a folder with {_list_names(usable)}", "give the paths of those to be used")
     return FileFormat(f"a folder with {_list_names(names) or 'nothing in it'}", "give the path of the cells themselves")
+
+
+def _filtered_matrix(folder: Path) -> Path | None:
+    """Return the filtered matrix among the outputs of Cell Ranger; None if there is none."""
+    places = (
+        parent / f"filtered_feature_bc_matrix{end}" for parent in (folder, folder / "outs") for end in (".h5", "")
+    )
+    return next((each for each in places if each.exists()), None)
 
 
 def _list_names(names: set[str]) -> str:

@@ -16,7 +16,7 @@ from smile_runtime.mapping.records import Records, joint_record_dtype, record_dt
 from smile_runtime.mapping.reference import Reference, read_points, write_points
 from smile_runtime.mapping.reference_mapper import ReferenceMapper
 from smile_runtime.mapping.similarity import mean_distance, similarity_of
-from smile_runtime.mapping.unknown_cells import UNKNOWN, UNKNOWN_RATE, mark_unknown, require_rate
+from smile_runtime.mapping.unknown_cells import UNKNOWN, UNKNOWN_RATE, clear_empty, mark_unknown, require_rate
 
 __all__ = [
     "MAX_MIXING_CELLS",
@@ -36,6 +36,7 @@ __all__ = [
     "are_undetermined",
     "batch_mixing",
     "calibrate_confidence",
+    "clear_empty",
     "common_names",
     "dissimilarity_of",
     "evidence_terms",

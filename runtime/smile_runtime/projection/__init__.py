@@ -3,7 +3,11 @@
 from smile_runtime.projection.anndata_projection import project, require_anndata
 from smile_runtime.projection.array_projection import ArrayProjection, project_arrays
 from smile_runtime.projection.encoder_input import EncoderInput, read_encoder_input, read_prepared_input
-from smile_runtime.projection.expected_accuracy import expectation_text
+from smile_runtime.projection.expected_accuracy import (
+    accuracy_left_out_batches,
+    accuracy_left_out_cells,
+    expectation_text,
+)
 from smile_runtime.projection.file_projection import is_projected, project_file
 from smile_runtime.projection.finish import finish_projection
 from smile_runtime.projection.joint_files import open_any_query
@@ -29,6 +33,8 @@ __all__ = [
     "Projector",
     "SpaceFit",
     "Suggestion",
+    "accuracy_left_out_batches",
+    "accuracy_left_out_cells",
     "choose_modality",
     "expectation_text",
     "find_modalities",

@@ -44,6 +44,11 @@ def accuracy_left_out_batches(metrics: Iterable[MetricRecord], modality: str) ->
     return _measured(metrics, _LEFT_OUT_BATCHES, modality)
 
 
+def accuracy_left_out_cells(metrics: Iterable[MetricRecord], modality: str) -> float | None:
+    """Return the accuracy of a space on cells left out of training, as measured; None if none were."""
+    return _measured(metrics, _LEFT_OUT_CELLS, modality)
+
+
 def joint_accuracies(metrics: Iterable[MetricRecord], modalities: str) -> dict[str, float]:
     """Return the accuracies of joint labels on left-out cells and batches, as provenance; only those measured."""
     metrics = list(metrics)
@@ -73,14 +78,31 @@ def expectation_text(provenance: Mapping[str, Any]) -> str:
     if "expected_accuracy" not in provenance:
         return ""
     measured = provenance.get("lowest_weight_matched", provenance["weight_matched"])
-    line = (
+    return _expectation(
+        provenance["expected_accuracy"],
+        provenance.get("accuracy_left_out_batches"),
         f"the median cell has {provenance['median_detected']:,} of the encoder's features detected, and the query "
-        f"measures {measured:.0%} of its feature weight: expect an accuracy of about "
-        f"{provenance['expected_accuracy']:.2f} on cells of known types from the studies of the space"
+        f"measures {measured:.0%} of its feature weight",
     )
-    if "accuracy_left_out_batches" not in provenance:
-        return f"{line}; how much lower it is in other studies was not measured"
-    return f"{line}; on whole batches left out of training it was {provenance['accuracy_left_out_batches']:.2f}"
+
+
+def _expectation(accuracy: float, left_out_batches: float | None, query: str) -> str:
+    """Return one line on the accuracy to expect, that on other batches first; ``query`` says what was measured."""
+    same_studies = "cells of known types from the studies of the space"
+    if left_out_batches is None:
+        return (
+            f"{query}: expect an accuracy of about {accuracy:.2f} on {same_studies}; how much lower it is in other "
+            "studies was not measured"
+        )
+    own = f"about {accuracy:.2f} on {same_studies} that resemble the query, in which {query}"
+    if left_out_batches <= accuracy:
+        return (
+            f"expect an accuracy of about {left_out_batches:.2f}, as on whole batches left out of training; it is {own}"
+        )
+    return (
+        f"expect an accuracy below {accuracy:.2f}: it was {left_out_batches:.2f} on whole batches left out of "
+        f"training, but is {own}"
+    )
 
 
 def _joint_lines(provenance: Mapping[str, Any]) -> Iterator[str]:

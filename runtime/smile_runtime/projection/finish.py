@@ -18,7 +18,7 @@ from smile_runtime.projection.expected_accuracy import (
 )
 from smile_runtime.projection.preparation import PreparedProjection, ProjectionOptions
 from smile_runtime.projection.projector import Projector
-from smile_runtime.query import ValueInterpretation, warn_of_empty_cells
+from smile_runtime.query import ValueInterpretation
 from smile_runtime.results import Batches, ClusterCounts, ClusterLabel, Projection, Results
 from smile_runtime.space import Space
 
@@ -48,8 +48,7 @@ def finish_projection(
         Cluster of each cell; None to label none.
     """
     projector, sets = prepared.projector, prepared.label_sets
-    n_empty = sum(int(np.count_nonzero(records["total"] == 0)) for records in results.blocks())
-    warn_of_empty_cells(n_empty, len(results), results.interpretation.kind)
+    _warn_of_empty_cells(results)
     projector.interpreter.log_remarks(results.interpretation)
     made, expectation = provenance(space, projector, results.interpretation), _expectation(space, projector, results)
     if expectation:
@@ -72,6 +71,17 @@ def finish_projection(
         clusters=None if clusters is None else label_clusters(results, clusters, columns),
         ontology=space.manifest.ontology or {},
     )
+
+
+def _warn_of_empty_cells(results: Results) -> None:
+    """Log how many cells have no values in the encoder's features."""
+    n_empty = sum(int(np.count_nonzero(records["detected"] == 0)) for records in results.blocks())
+    if n_empty and results.interpretation.are_amounts:
+        logger.warning(
+            "%s of %s cells have no values in the features of the space; they are unknown, with a confidence of 0",
+            f"{n_empty:,}",
+            f"{len(results):,}",
+        )
 
 
 def label_clusters(results: Results, clusters: Batches, columns: Sequence[LabelColumn]) -> list[ClusterLabel]:

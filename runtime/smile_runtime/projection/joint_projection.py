@@ -160,14 +160,13 @@ class Joiner:
     def __call__(self, cells: slice) -> Records:
         """Return the joint records of a range of cells, shape ``(n,)``.
 
-        A modality whose values are all zero in a cell counts as not measured, unless all are. A cell that none measured
-        has no label and no position on the map.
+        A modality whose values are all zero in a cell counts as not measured. A cell that none measured has no label
+        and no position on the map.
         """
         rows = np.stack([each[cells] for each in self.rows])  # (n_modalities, n)
         present = rows >= 0
         parts = [records.take(np.maximum(each, 0)) for records, each in zip(self.results, rows, strict=True)]
-        filled = present & np.stack([part["total"] != 0 for part in parts])
-        measured = np.where(filled.any(axis=0), filled, present)
+        measured = present & np.stack([_are_filled(part, each) for part, each in zip(parts, self.results, strict=True)])
         result = np.zeros(rows.shape[1], self.dtype)
         result["label"] = result["nearest"] = -1
         result["map"] = np.nan
@@ -193,6 +192,12 @@ class Joiner:
         flags = np.zeros(len(self.results), bool)
         flags[list(chosen)] = used
         result["used"][cells] = flags
+
+
+def _are_filled(records: Records, results: Results) -> NDArray[np.bool_]:
+    """Return whether cells have a value in the encoder's features; any, if 0 is a value like any other."""
+    filled: NDArray[np.bool_] = records["detected" if results.interpretation.are_amounts else "total"] != 0
+    return filled
 
 
 def _mapper(space: Space, record: JointRecord, unknown_rate: float) -> JointMapper:

@@ -102,6 +102,7 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
         sets = {key: measured_features(key, matrix.shape[1]) for key in keys}
     measured = np.logical_or.reduce([*sets.values()]) if sets else np.ones(matrix.shape[1], bool)
     match = _match_features(restricted, encoder, space.manifest.organism, options, measured)
+    log_match(match, encoder.record, name=encoder.modality if len(space.encoders) > 1 else "")
     matches = _match_sets(restricted, encoder, space.manifest.organism, options, sets) if len(sets) > 1 else {}
     sample = ZeroFilledRows(matrix) if matches else matrix
     if not matches:
@@ -186,7 +187,6 @@ def _match_features(
             f"{error.message}. In this query, {other} has {alternative.n_matched:,} of the features",
             options={**error.options, "use_raw": other.use_raw},
         ) from error
-    log_match(match, encoder.record)
     return replace(match, report=replace(match.report, left_out=query.selection(options.location).left_out))
 
 

@@ -11,7 +11,7 @@ from smile_runtime.arrays import Matrix, measured_sparse
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import SpaceError, ValueKindError
 from smile_runtime.features import FeatureMatch
-from smile_runtime.mapping import CellValues, Records, ReferenceMapper
+from smile_runtime.mapping import CellValues, Records, ReferenceMapper, clear_empty
 from smile_runtime.query import ValueInterpretation, ValueInterpreter, measured_features, split_by_features
 
 _MAX_NORM_ERROR = 1e-3
@@ -96,6 +96,8 @@ class Projector:
         records = self._mappers[match].map(embedding, values)
         records["total"] = totals
         records["detected"] = np.asarray((raw > 0).sum(axis=1)).ravel()
+        if interpretation.are_amounts:
+            clear_empty(records, records["detected"] == 0)
         return records
 
     @cached_property

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from smile_runtime.errors import QueryError
-from smile_runtime.features import recognize_organism, words_of_kind
-from smile_runtime.projection.encoder_query import kind_of_encoder
+from smile_runtime.features import FeatureKind, recognize_kind, recognize_organism, words_of_kind
+from smile_runtime.projection.encoder_query import kind_of_encoder, kinds_of_encoders
 from smile_runtime.projection.space_fit import SpaceFit, assess_fit
 from smile_runtime.query import FileQuery, MatrixLocation, SampledQuery, open_query, select_values
 from smile_runtime.space import Space
@@ -31,6 +31,10 @@ class Suggestion:
         Tissues that the query states in ``obs["tissue"]`` or ``uns["tissue"]``.
     fits
         Fit of each encoder of each space, the best first.
+    kind
+        Kind of the query's features; None if they do not show it.
+    is_measured
+        Whether any of the spaces measures features of this kind.
     tables
         Table of an h5mu file that was compared with the encoders of each modality, and its number of cells; empty for
         other files.
@@ -41,6 +45,8 @@ class Suggestion:
     organism: str | None
     tissues: list[str]
     fits: list[SpaceFit]
+    kind: FeatureKind | None = None
+    is_measured: bool = True
     tables: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
@@ -97,7 +103,8 @@ def suggest_spaces(
     fits = sorted((fit for each in found for fit in each.fits), key=lambda fit: fit.rank)
     organism = next((each.organism for each in found if each.organism), None)
     tables = {modality: table for each in found for modality, table in each.tables.items()}
-    return replace(found[0], organism=organism, fits=fits, tables=tables)
+    is_measured = any(each.is_measured for each in found)
+    return replace(found[0], organism=organism, fits=fits, is_measured=is_measured, tables=tables)
 
 
 def _open(query: Path, modality: str, spaces: Mapping[str, Space]) -> AbstractContextManager[FileQuery]:
@@ -112,7 +119,9 @@ def _assess(
 ) -> Suggestion:
     sample = SampledQuery(query, n_cells, seed)
     select_values(sample, location)  # an error that concerns all spaces
-    organism, tissues = recognize_organism(query.var(location)), _stated_tissues(query)
+    var, tissues = query.var(location), _stated_tissues(query)
+    kind = recognize_kind(var)
+    organism = recognize_organism(var) if kind in (None, "genes") else None
     fits = [
         assess_fit(sample, space, modality, location=location, organism=organism, name=name)
         for name, space in spaces.items()
@@ -123,6 +132,8 @@ def _assess(
         organism=organism,
         tissues=tissues,
         fits=[_with_tissue(fit, tissues) for fit in fits],
+        kind=kind,
+        is_measured=kind is None or any(kind in kinds_of_encoders(each).values() for each in spaces.values()),
         tables={modality: (query.table.removeprefix("mod/"), query.n_obs)} if query.table else {},
     )
 

@@ -343,6 +343,4 @@ def read_values(matrix: Rows, interpreter: ValueInterpreter, interpretation: Val
 def warn_of_empty_cells(n_empty: int, n_cells: int, kind: ValueKind) -> None:
     """Log how many cells have no values at all."""
     if n_empty and kind not in ("levels", "numbers"):
-        logger.warning(
-            "%s of %s cells have no values at all; their labels are meaningless", f"{n_empty:,}", f"{n_cells:,}"
-        )
+        logger.warning("%s of %s cells have no values at all; leave them out", f"{n_empty:,}", f"{n_cells:,}")

@@ -55,6 +55,11 @@ class ValueInterpretation:
     remarks: tuple[str, ...] = ()
 
     @property
+    def are_amounts(self) -> bool:
+        """Whether values measure an amount of each feature, so that 0 is nothing."""
+        return self.kind not in ("levels", "numbers")
+
+    @property
     def transform(self) -> Transform | None:
         """Transform to undo; None for none."""
         return NATURAL_LOG if self.undone is None and self.kind == "lognorm" else self.undone

@@ -11,7 +11,7 @@ from smile_runtime.manifest import LabelColumn
 from smile_runtime.mapping import UNKNOWN
 from smile_runtime.results.batches import Batches
 
-_MAX_NAMED = 5
+_MAX_NAMED = 60
 
 
 @dataclass(frozen=True)
@@ -170,5 +170,5 @@ def _accuracy(label: str, n_cells: int, n_right: int) -> LabelAccuracy:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = ", ..." if len(names) > _MAX_NAMED else ""
+    more = f", and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
     return ", ".join(map(repr, names[:_MAX_NAMED])) + more

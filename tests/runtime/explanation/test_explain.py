@@ -189,8 +189,11 @@ def test_average_cells_are_explained_without_a_query(space):
     [
         ({"cells": True}, r"no cells to list; pass one, or omit the table of cells \(cells=False\)"),
         ({"label_column": "cell_type_broad"}, "profiles of a space are those of its primary labels"),
-        ({"layer": "counts", "values": "counts"}, r"given, but no query; pass one, or omit them \(layer, values\)"),
-        ({"table": "rna"}, r"but no query; .* \(table\)"),
+        (
+            {"layer": "counts", "values": "counts"},
+            r"but no query is given; pass one, or leave these options out \(layer, values\)",
+        ),
+        ({"table": "rna"}, r"but no query is given; .* \(table\)"),
     ],
 )
 def test_options_of_a_query_need_one(space, arguments, text):

@@ -73,7 +73,8 @@ def test_the_floor_can_be_lowered_with_a_warning(caplog):
         match_features(var, WEIGHTED, record(0.5), organism="")
     assert caught.value.options == {"min_matched": None}
     found = match_features(var, WEIGHTED, record(0.5), organism="", min_matched=0.05)
-    log_match(found, record(0.5))
+    log_match(found, record(0.5), name="atac")
+    assert all(message.startswith("atac: ") for message in caplog.messages), "the encoder is named if there are several"
     assert "less than the 50.0% that this space requires" in caplog.text
 
 
@@ -110,11 +111,6 @@ def test_error_without_common_ids_shows_ids_of_both_sides():
     assert "none of the space's 5 features is in the query" in text
     assert "the query's ids look like 'ENSG01', 'ENSG02', 'ENSG03', the space's like 'A', 'B', 'C'" in text
     assert "adata.var_names" in text
-
-
-def test_query_without_features_raises():
-    with pytest.raises(FeatureMatchError, match=re.escape("look like (none)")):
-        match([], min_weight=0.0)
 
 
 @pytest.mark.parametrize("min_weight", [0.0, 0.1])
@@ -369,6 +365,23 @@ def test_an_affix_of_all_names_is_dropped_with_a_warning(ids, change, described,
 def test_antibodies_do_not_become_genes_without_their_mark(change):
     with pytest.raises(FeatureMatchError, match=r"look like antibodies, not genes .* choose an encoder for antibodies"):
         match([change.format(name) for name in GENES], table(GENES), organism=HUMAN)
+
+
+def test_antibodies_named_like_genes_are_told_by_their_feature_types():
+    ids = {"var_names": GENES, "feature_types": ["Antibody Capture"] * len(GENES)}  # symbols of another species
+    mouse = table(("Cd3d", "Ms4a1", "Atp5f1a", "Lyz2", "Marchf1"))
+    with pytest.raises(FeatureMatchError, match=re.escape("are antibodies, as var['feature_types'] states ('CD3D', ")):
+        match(ids, mouse, organism=MOUSE)
+    ids["feature_types"] = ["Gene Expression"] * len(GENES)
+    with pytest.raises(FeatureMatchError, match="look like gene symbols of Homo sapiens"):
+        match(ids, mouse, organism=MOUSE)
+
+
+@pytest.mark.parametrize("names", [[], ["", "", " "], ["", "-1", "-2"]])
+def test_features_without_names(names):
+    with pytest.raises(FeatureMatchError) as caught:
+        match(names, table(GENES))
+    assert str(caught.value).startswith("the query's features have no names, but the space's are named like '")
 
 
 def test_an_affix_of_nearly_all_names_is_dropped():

@@ -117,6 +117,17 @@ def test_repeated_names_become_unique(read, caplog):
     assert "repeats 1 feature names; -1, -2, ... are appended" in caplog.text
 
 
+def test_numbers_are_read_as_pandas_reads_them(read):
+    cells = read('cell,LYZ,CD3D,FTL\nc1, +4.5E1 ,"-.7",inf\nc2,123456789012345678901,1.,0\n')
+    np.testing.assert_array_equal(cells.X.toarray(), np.float32([[45, -0.7, np.inf], [123456789012345678901, 1, 0]]))
+
+
+def test_true_and_false_are_annotations(read):
+    cells = read("cell,LYZ,CD3D,is_doublet\nc1,1,2,True\nc2,3,4,False\nc3,5,6,False\n")
+    assert cells.var_names.tolist() == ["LYZ", "CD3D"]
+    assert cells.obs["is_doublet"].tolist() == ["True", "False", "False"]
+
+
 def test_a_gene_named_na_stays_a_name(read):
     assert read("gene,c1\nNA,1\nnan,2\n").var_names.tolist() == ["NA", "nan"]
 
@@ -128,7 +139,13 @@ def test_a_gene_named_na_stays_a_name(read):
         (TABLE.replace("4", "NA"), "has no value in row 'CD3D' and column 'c2'"),
         (TABLE.replace("4", "ND"), "has 'ND' in row 'CD3D' and column 'c2'"),
         (TABLE.replace("FTL,5,6,7", "FTL,5"), "has no value in row 'FTL' and column 'c2'"),
-        (TABLE.replace("FTL,5,6,7", "FTL,5,6,7,8"), "cannot be read: .*Expected 4 fields"),
+        (TABLE.replace("FTL,5,6,7", "FTL,5,6,7,8"), "has 5 fields in line 4, but 4 are needed by its first line"),
+        (f"# a remark\n\n{TABLE.replace('0,4,0', '0,4,0,')}", "has 5 fields in line 5, but 4 are needed"),
+        *[
+            (TABLE.replace("4", text), f"has {re.escape(repr(text))} in row 'CD3D' and column 'c2'")
+            for text in ("0x1F", "0b11", "1_000", "1d3", "infty", "1e400", "\u22121", "\u00a01", "True")
+        ],
+        ("gene;c1;c2\nLYZ;1,5;2\nCD3D;1.5;3\nFTL;1,5;3\n", "has '1.5' in row 'CD3D' and column 'c1'"),
         ("gene,c1,c2\nLYZ,1,2,3,4\n", "has 3 names in its first line, but 5 fields in its second"),
         ("1,0,0\n0,2,0\n", "has numbers in its first line, but names of cells or of features are needed"),
         ("LYZ,0,0\nFTL,0,2\n", "has numbers in its first line"),

@@ -89,7 +89,14 @@ def test_other_files_are_named_with_advice(space, tmp_path, content, texts):
         ([], "a folder with nothing in it"),
         (["notes.txt"], "a folder with notes.txt; give the path of the cells themselves"),
         (["b.h5ad", "a.h5ad", "notes.txt"], r"a folder with a\.h5ad, b\.h5ad; give the paths of those to be used"),
-        (["filtered_feature_bc_matrix", "web_summary.html"], "a folder with filtered_feature_bc_matrix; give"),
+        (
+            ["filtered_feature_bc_matrix", "web_summary.html"],
+            "a folder of Cell Ranger; use the filtered matrix in it: .*folder/filtered_feature_bc_matrix$",
+        ),
+        (
+            ["filtered_feature_bc_matrix", "filtered_feature_bc_matrix.h5", "raw_feature_bc_matrix.h5"],
+            "a folder of Cell Ranger; use the filtered matrix in it: .*/filtered_feature_bc_matrix.h5$",
+        ),
         ([f"{n}.h5ad" for n in range(9)], r"a folder with 0\.h5ad, .*, 4\.h5ad and 4 more"),
     ],
 )

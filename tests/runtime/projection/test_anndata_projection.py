@@ -13,7 +13,15 @@ import pytest
 import scipy
 from safetensors.numpy import load_file, save_file
 
-from smile_runtime import FeatureMatchError, QueryError, UnknownModalityError, ValueKindError, open_space, project
+from smile_runtime import (
+    FeatureMatchError,
+    QueryError,
+    UnknownModalityError,
+    ValueKindError,
+    open_space,
+    project,
+    project_file,
+)
 from smile_runtime.arrays import matrix as matrix_module
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
 from smile_runtime.mapping.dissimilarity import CellValues, dissimilarity_of, measure
@@ -552,15 +560,48 @@ def test_counts_beyond_float32_are_rejected(counts, space):
         project(counts, space)
 
 
+def emptied(counts: anndata.AnnData, columns: np.ndarray) -> anndata.AnnData:
+    """Return the cells without the values of some columns in the fifth one."""
+    X = counts.X.toarray()
+    X[4, columns] = 0
+    return anndata.AnnData(scipy.sparse.csr_matrix(X), obs=counts.obs, var=counts.var)
+
+
 @pytest.mark.parametrize("form", [dense_copy, lambda adata: adata])
-def test_empty_cell_logs_a_warning(counts, space, caplog, form):
-    counts.X = counts.X.multiply((np.arange(30) != 4)[:, None]).tocsr()
+@pytest.mark.parametrize("kept", [(), ("OTHER1",)], ids=["all features", "features of the space"])
+def test_cells_without_values_are_unknown(counts, space, caplog, form, kept):
+    counts = emptied(counts, ~counts.var_names.isin(kept))
     others = np.arange(30) != 4
-    result = projected(form(counts), space)
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert "1 of 30 cells have no values at all" in caplog.text
+    result = projected(form(counts), space, probabilities=True, coverage=0.9)
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        "1 of 30 cells have no values in the features of the space; they are unknown, with a confidence of 0"
+    ]
+    cell = result.obs.iloc[4]
+    for suffix in ("", "_cell_type_broad"):
+        assert cell[f"smile_label{suffix}"] == cell[f"smile_nearest_label{suffix}"] == "unknown"
+        assert cell[f"smile_confidence{suffix}"] == 0
+    assert (cell["smile_similarity"], cell["smile_margin"], cell["smile_runner_up"], cell["smile_set"]) == (
+        0,
+        0,
+        "",
+        "",
+    )
+    assert not result.obsm["smile_probabilities"][4].any()
+    assert np.isnan(result.obsm["X_smile_map"][4]).all()
     assert np.isfinite(result.obsm["X_smile"]).all()
     assert_same(result[others], projected(counts[others].copy(), space))
+
+
+def test_cells_without_values_are_unknown_on_every_path(counts, space, tmp_path):
+    counts = emptied(counts, slice(None))
+    counts.write_h5ad(tmp_path / "query.h5ad")
+    project_file(tmp_path / "query.h5ad", space, tmp_path / "out.h5ad", unknown_rate=0)
+    written = anndata.read_h5ad(tmp_path / "out.h5ad").obs
+    arrays = space.project_arrays(counts.X, counts.var_names, unknown_rate=0)
+    assert np.flatnonzero(written["smile_label"] == "unknown").tolist() == [4]
+    assert np.flatnonzero(arrays.labels == "unknown").tolist() == [4]
+    assert written["smile_confidence"].iloc[4] == arrays.confidence[4] == 0
+    assert written["smile_similarity"].iloc[4] == arrays.similarity[4] == 0
 
 
 # Real data

@@ -57,15 +57,23 @@ def test_nothing_is_expected_without_evidence():
     assert expectation_text({"weight_matched": 1.0}) == ""
 
 
-def test_one_line_says_where_a_query_stands():
+def test_one_line_says_where_a_query_stands_other_batches_first():
     facts = {"expected_accuracy": 0.889, "median_detected": 310, "weight_matched": 0.78}
-    line = (
-        "the median cell has 310 of the encoder's features detected, and the query measures 78% of its feature weight: "
-        "expect an accuracy of about 0.89 on cells of known types from the studies of the space; "
+    query = (
+        "the median cell has 310 of the encoder's features detected, and the query measures 78% of its feature weight"
     )
-    assert expectation_text(facts) == f"{line}how much lower it is in other studies was not measured"
-    between = {**facts, "accuracy_left_out_batches": 0.831}
-    assert expectation_text(between) == f"{line}on whole batches left out of training it was 0.83"
+    studies = "cells of known types from the studies of the space"
+    assert expectation_text(facts) == (
+        f"{query}: expect an accuracy of about 0.89 on {studies}; how much lower it is in other studies was not "
+        "measured"
+    )
+    own = f"about 0.89 on {studies} that resemble the query, in which {query}"
+    assert expectation_text({**facts, "accuracy_left_out_batches": 0.831}) == (
+        f"expect an accuracy of about 0.83, as on whole batches left out of training; it is {own}"
+    )
+    assert expectation_text({**facts, "accuracy_left_out_batches": 0.95}) == (
+        f"expect an accuracy below 0.89: it was 0.95 on whole batches left out of training, but is {own}"
+    )
 
 
 def metric(name: str, modality: str, method: str, mean: float) -> MetricRecord:

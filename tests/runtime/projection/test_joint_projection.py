@@ -230,6 +230,26 @@ def test_cells_that_no_modality_measured_are_unknown(joint_space, tables, tmp_pa
     assert query.obs.loc["x", "smile_confidence"] == 0
 
 
+def test_cells_that_are_zero_in_the_features_of_all_modalities_are_unknown(joint_space, tables):
+    for name, table in tables.items():
+        other = anndata.AnnData(
+            np.ones((N, 1)), obs=table.obs, var=pd.DataFrame({"symbol": ["OTHER"]}, index=[f"{name}X"])
+        )
+        table.X[4] = 0
+        tables[name] = anndata.concat([table, other], axis=1, merge="first")
+    tables["rna"].X[5, :-1] = 0
+    joint = one_table(tables)
+    project(joint, joint_space, unknown_rate=0)
+    cell = joint.obs.iloc[4]
+    assert list(cell[["smile_label", "smile_nearest_label", "smile_modalities"]]) == ["unknown", "unknown", ""]
+    assert (cell["smile_confidence"], cell["smile_similarity"]) == (0, 0)
+    assert np.isnan(joint.obsm["X_smile_map"][4]).all()
+    assert joint.obs["smile_modalities"].iloc[5] == "adt"
+    np.testing.assert_array_equal(
+        results(joint)["X_smile"][5], results(alone(tables["adt"], joint_space, "adt"))["X_smile"][5]
+    )
+
+
 def test_a_space_without_weights_says_so(make_space, tables, tmp_path):
     space = make_space(None)
     message = "the query has rna and adt, but the space pbmc has no weights for rna[+]adt, .* it joins none"

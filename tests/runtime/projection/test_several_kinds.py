@@ -101,7 +101,7 @@ def test_values_of_other_kinds_are_not_checked(counts, space):
 
 def test_a_query_of_antibodies_alone_is_refused(counts, space):
     joint = with_columns_of_another_kind(counts, "AB_{}".format, stated=True)
-    with pytest.raises(FeatureMatchError, match="look like antibodies, not genes"):
+    with pytest.raises(FeatureMatchError, match=r"are antibodies, as var\['feature_types'\] states"):
         project(joint[:, joint.var["feature_types"] == "Antibody Capture"].copy(), space)
 
 

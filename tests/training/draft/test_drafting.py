@@ -76,6 +76,11 @@ def test_the_recipe_of_one_file(write: Write) -> None:
     )
 
 
+def test_the_stem_has_discriminants_if_there_are_labels(write: Write) -> None:
+    assert draft(write()).recipe.modalities["rna"].stem.discriminants is True
+    assert draft(write(), labels="none").recipe.modalities["rna"].stem.discriminants is msgspec.UNSET
+
+
 def test_few_features_get_a_smaller_stem(write: Write) -> None:
     assert draft(write()).recipe.modalities["rna"].stem.n_components == 50
     assert draft(write(features=HUMAN)).recipe.modalities["rna"].stem.n_components == 5

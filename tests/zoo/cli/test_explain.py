@@ -27,7 +27,8 @@ def test_explain_writes_and_prints_tables(run, cells: Path, tmp_path: Path) -> N
     assert "wrote drivers.tsv" in done.stderr
     assert "wrote cells.tsv" in done.stderr
     assert (
-        "111 of 200 cells were explained; 84 more have labels with over 20 cells (--max-cells); 5 are un" in done.stderr
+        "explained: 111 of 200 cells; 84 left out of labels with over 20 cells (--max-cells); 5 unknown, without"
+        in done.stderr
     )
     labels = pd.read_csv(tmp_path / "drivers.tsv", sep="\t")
     assert labels["n_cells"].max() == 20
@@ -95,7 +96,7 @@ def test_options_of_a_query_without_one(run, tmp_path: Path) -> None:
     assert "pass one, or omit the table of cells (without --cells)" in done.stderr
     done = run("explain", "pbmc", "-o", "drivers.tsv", "--raw")
     assert done.returncode == 1
-    assert "but no query; pass one, or omit them (--raw)" in done.stderr
+    assert "but no query is given; pass one, or leave these options out (--raw)" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -142,7 +143,7 @@ def test_pairs_need_a_query_and_both_modalities(run, cells: Path, tmp_path: Path
     pair = ["--against", "atac", "--modality", "rna"]
     done = run("explain", cells, "pbmc", "-o", "x.tsv", *pair, "--cells", "c.tsv", "--raw")
     assert done.returncode == 2
-    assert "--cells, --raw cannot be combined with --against" in done.stderr
+    assert "--cells, --raw cannot be combined with --against; run it without them" in done.stderr
     done = run("explain", cells, "pbmc", "-o", "x.tsv", "--against-query", cells)
     assert done.returncode == 2
     assert "add --against" in done.stderr

@@ -30,6 +30,7 @@ IRREGULAR = {
     "modality_to": "--to",
     "on_hub": "--hub",
     "reports": "--report",
+    "show_all": "--all",
     "use_raw": "--raw",
 }
 """Flags that are not spelled like their Python argument."""

@@ -18,6 +18,7 @@ def test_impute_writes_proteins_and_prints_how_well_they_are_predicted(
         ["CD19", "0.500", "0.600"],
     ]
     assert "for 30, none for 0 unknown cells; 2 of 3 features" in done.stderr
+    assert "left out, not predicted better than by their mean: IgG\n" in done.stderr
     assert "wrote proteins.h5ad" in done.stderr
     stored = anndata.read_h5ad(tmp_path / "proteins.h5ad")
     assert stored.shape == (30, 2)

@@ -7,6 +7,18 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
+from click.testing import CliRunner
+
+from smile_zoo.cli.suggest import command
+
+
+def write_cell_ranger(folder: Path, counts: np.ndarray, names: list[str], kind: str) -> None:
+    """Write counts, features by cells, as Cell Ranger does."""
+    folder.mkdir(parents=True)
+    scipy.io.mmwrite(folder / "matrix.mtx", scipy.sparse.coo_matrix(counts.astype(int)))
+    (folder / "features.tsv").write_text("".join(f"{name}\t{name}\t{kind}\n" for name in names))
+    (folder / "barcodes.tsv").write_text("".join(f"cell{n}\n" for n in range(counts.shape[1])))
 
 
 def suggest(run, *arguments: object) -> dict:
@@ -66,6 +78,32 @@ def test_peaks_fit_no_packaged_space_and_the_user_is_told_what_to_do(run, tmp_pa
     assert {row[2] for row in rows[1:]} == {"no"}
     assert "the query's features look like peaks, not genes ('chr1:0-500')" in " ".join(reason.split())
     assert "search TEXT --hub, or train one on labeled cells: smile-zoo train DATA" in done.stderr
+
+
+def test_proteins_of_cell_ranger_fit_no_packaged_space(tmp_path: Path) -> None:
+    names = ["CD3E", "CD4", "CD8A", "CD14", "CD19"]  # named like their genes
+    counts = np.random.default_rng(0).poisson(20, (len(names), 30))
+    write_cell_ranger(tmp_path / "sample", counts, names, "Antibody Capture")
+    done = CliRunner().invoke(command, [str(tmp_path / "sample")])
+    assert done.exit_code == 0, done.output
+    _, _, reason = done.stdout.partition("all:\n")
+    assert " ".join(reason.split()) == (
+        "- the query's features are antibodies, as var['feature_types'] states ('CD3E', 'CD4', 'CD8A'), but the "
+        "encoder takes genes; choose an encoder for antibodies, or a query with genes"
+    )
+    assert "30 cells (organism not recognized)" in done.stderr
+    assert "the query holds antibodies, which no space on this machine measures\n" in done.stderr
+
+
+def test_folders_of_cell_ranger_are_queries(query: Path, tmp_path: Path) -> None:
+    cells = anndata.read_h5ad(query)
+    folder = tmp_path / "outs/filtered_feature_bc_matrix"
+    write_cell_ranger(folder, cells.X.toarray().T, list(cells.var_names), "Gene Expression")
+    found = CliRunner().invoke(command, [str(folder), "--json"])
+    assert json.loads(found.stdout)["spaces"][0]["space"] == "pbmc"
+    assert json.loads(found.stdout)["kind"] == "genes"
+    outer = CliRunner().invoke(command, [str(folder.parent)], standalone_mode=False)
+    assert f"it is a folder of Cell Ranger; use the filtered matrix in it: {folder}" in str(outer.exception)
 
 
 def test_values_that_no_space_takes_are_explained_with_the_flag_that_helps(run, query: Path) -> None:

@@ -97,7 +97,7 @@ def draft_recipe(
         "preset": "stem",
         "modalities": {
             surveys[0].kind: {
-                **_stem_fields(surveys),
+                **_stem_fields(surveys, label_column),
                 "data": {
                     "path": relative[0] if len(relative) == 1 else relative,
                     **({"layer": layer} if layer else {}),
@@ -122,10 +122,13 @@ def draft_recipe(
     return Draft(recipe=recipe, folder=folder, plan=tuple(plan))
 
 
-def _stem_fields(surveys: Sequence[Survey]) -> dict[str, Any]:
-    """Return fewer components for a stem that has few features, or few cells in a fold of the cross-validation."""
+def _stem_fields(surveys: Sequence[Survey], label_column: Column | None) -> dict[str, Any]:
+    """Return discriminants if there are labels, and fewer components for few features or few cells in a fold."""
     limit = min(min(len(survey.var) for survey in surveys), sum(len(survey.obs) for survey in surveys) // 2)
-    return {"stem": {"n_components": max(1, limit // 2)}} if limit <= _MIN_FOR_STEM else {}
+    fields: dict[str, Any] = {} if label_column is None else {"discriminants": True}
+    if limit <= _MIN_FOR_STEM:
+        fields["n_components"] = max(1, limit // 2)
+    return {"stem": fields} if fields else {}
 
 
 def _label_fields(column: Column | None) -> dict[str, Any]:

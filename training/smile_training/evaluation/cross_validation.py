@@ -243,6 +243,7 @@ def evaluate(
     left_out = {
         name: _left_out(queried[chosen[name]], by_column, similarities[name].dissimilarity)
         for name, by_column in calibrations.items()
+        if name not in recipe.simulated  # of which nothing can be learned about cells
     }
     joints = list(join_modalities(left_out, dataset, repeats, LEFT_OUT_BATCHES))
     joint_metrics = [metric for _, figures in joints for metric in figures]

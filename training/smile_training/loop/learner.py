@@ -120,7 +120,8 @@ def new_learner(
     preprocessing = fit_preprocessing(cells, modality.preprocessing)
     stem = None
     if modality.stem is not None:
-        stem = fit_stem(transform_cells(cells, preprocessing), preprocessing, modality.stem, seed=seed)
+        transformed = transform_cells(cells, preprocessing)
+        stem = fit_stem(transformed, preprocessing, modality.stem, seed=seed, labels=cells.labels)
     network = SmileNetwork(len(cells.features), sizes, stem, heads_of=None if heads_of is None else heads_of.network)
     network.initialize(torch.Generator().manual_seed(seed))
     return Learner(cells, preprocessing, network.to(device).train(), modality.noise)

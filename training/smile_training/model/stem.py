@@ -1,4 +1,4 @@
-"""The linear stem: PCA or LSI (latent semantic indexing) of all cells of a modality."""
+"""The linear stem: PCA or LSI (latent semantic indexing) of all cells of a modality, and directions of labels."""
 
 import numpy as np
 import scipy
@@ -9,6 +9,7 @@ from smile_runtime.arrays import Matrix, dense, is_sparse
 from smile_runtime.encoder import Preprocessing
 from smile_runtime.errors import RecipeError
 from smile_training.model.cell_blocks import BLOCK_CELLS
+from smile_training.model.discriminants import fit_discriminants
 from smile_training.recipe import Stem
 
 GRAM_CELLS = 4096
@@ -16,7 +17,14 @@ MAX_GRAM_FEATURES = 4000
 """Number of features up to which their Gram matrix, 128 MB, takes less time than a solver's many passes."""
 
 
-def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, *, seed: int) -> NDArray[np.float32]:
+def fit_stem(
+    transformed: Matrix,
+    preprocessing: Preprocessing,
+    settings: Stem,
+    *,
+    seed: int,
+    labels: NDArray[np.int64] | None = None,
+) -> NDArray[np.float32]:
     """Fit a stem on transformed, uncentered cells.
 
     Parameters
@@ -26,19 +34,21 @@ def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, 
     preprocessing
         Preprocessing with the mean and scale of each feature.
     settings
-        Kind and number of components.
+        Kind and number of components, and whether discriminants follow them.
     seed
         Seed of the solver's starting vector.
+    labels
+        Label ids for the discriminants, -1 for none, shape ``(n_cells,)``.
 
     Returns
     -------
         Directions, float32, shape ``(n_features, n_components)``, that map centered, scaled features to components. All
-        are divided by the standard deviation of the first component.
+        are divided by the standard deviation of the first component. Those of `fit_discriminants` come last.
 
     Raises
     ------
     RecipeError
-        If the cells or the features do not outnumber the components.
+        If the cells or the features do not outnumber the components, or discriminants lack labels.
     """
     n_components = settings.n_components + (settings.kind == "lsi")
     if n_components >= min(transformed.shape):
@@ -51,7 +61,14 @@ def fit_stem(transformed: Matrix, preprocessing: Preprocessing, settings: Stem, 
         directions, spread = _from_gram(transformed, preprocessing, settings)
     else:
         directions, spread = _from_cells(_scaled(transformed, preprocessing), settings, seed)
-    stem: NDArray[np.float32] = (directions / spread).astype(np.float32)
+    directions = directions / spread
+    if settings.discriminants is True:
+        if labels is None or not (labels >= 0).any():
+            raise RecipeError("stem.discriminants needs labels; name their column as data.label_key, or leave it out")
+        scaled = _scaled(transformed, preprocessing)
+        discriminants = fit_discriminants(scaled, labels, spread, kind=settings.kind)
+        directions = np.hstack([directions, discriminants])
+    stem: NDArray[np.float32] = directions.astype(np.float32)
     return np.ascontiguousarray(stem)
 
 

@@ -138,6 +138,8 @@ class Stem(Section, frozen=True):
     n_components: Count = 50
     kind: Literal["pca", "lsi"] = "pca"
     """``lsi`` uses uncentered values and drops the first component, which reflects depth."""
+    discriminants: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether a direction for each label, along which its cells differ from all others, follows the components."""
 
 
 class Network(Section, frozen=True):

@@ -61,6 +61,11 @@ def print_line(text: str, *, err: bool = False) -> None:
     click.echo(terminal_text(text), err=err)
 
 
+def count_text(n: int, noun: str) -> str:
+    """Return a number with its noun, which gets an s unless the number is 1."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def size_text(n_bytes: int) -> str:
     """Format a size in bytes with the unit that suits it."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

@@ -13,7 +13,7 @@ from smile_runtime.mapping import UNKNOWN_RATE
 from smile_runtime.projection import source_text
 from smile_zoo.cli import options
 from smile_zoo.cli.arguments import require_query_first
-from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar
+from smile_zoo.cli.console import count_text, print_json, print_line, print_table, progress_bar
 from smile_zoo.cli.explain_pairs import explain_pairs, require_pair_options
 from smile_zoo.transfer import load
 
@@ -192,10 +192,10 @@ def _print_counts(found: Explanation) -> None:
     n, n_unknown, n_explained = (facts[name] for name in ("n_cells", "n_unknown", "n_explained"))
     left_out = n - n_unknown - n_explained
     sampled = (
-        f"; {left_out:,} more have labels with over {facts['max_cells']:,} cells (--max-cells)" if left_out else ""
+        f"; {left_out:,} left out of labels with over {facts['max_cells']:,} cells (--max-cells)" if left_out else ""
     )
     print_line(
-        f"{n_explained:,} of {n:,} cells were explained{sampled}; {n_unknown:,} are unknown and carry no label",
+        f"explained: {n_explained:,} of {count_text(n, 'cell')}{sampled}; {n_unknown:,} unknown, without a label",
         err=True,
     )
 

@@ -34,7 +34,9 @@ def require_pair_options(ctx: click.Context) -> None:
             "labeled by"
         )
     if given:
-        raise click.UsageError(f"{', '.join(given)} cannot be combined with --against; omit them")
+        raise click.UsageError(
+            f"{', '.join(given)} cannot be combined with --against; run it without {'them' if len(given) > 1 else 'it'}"
+        )
 
 
 def explain_pairs(space: Space, output: Path, *, force: bool, as_json: bool, **settings: Any) -> None:  # noqa: ANN401

@@ -11,7 +11,7 @@ from smile_runtime.manifest import Device, Precision
 from smile_runtime.projection import source_text
 from smile_zoo.cli import options
 from smile_zoo.cli.arguments import require_query_first
-from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar
+from smile_zoo.cli.console import count_text, print_json, print_line, print_table, progress_bar
 from smile_zoo.transfer import load
 
 
@@ -68,11 +68,14 @@ def command(
     rows = [[each.id, each.correlation, each.correlation_knn] for each in summary.record.predicted]
     print_table(["FEATURE", "CORRELATION", "KNN ON PCA"], rows)
     print_line(
-        f"{summary.n_cells:,} cells of {summary.record.modality_from} into {opened.name}: expected values of "
-        f"{summary.record.modality_to} ({summary.record.unit}) for {summary.n_cells - summary.n_unknown:,}, none for "
-        f"{summary.n_unknown:,} unknown cells; {len(rows):,} of {len(summary.record.features):,} features",
+        f"{count_text(summary.n_cells, 'cell')} of {summary.record.modality_from} into {opened.name}: expected values "
+        f"of {summary.record.modality_to} ({summary.record.unit}) for {summary.n_cells - summary.n_unknown:,}, none "
+        f"for {count_text(summary.n_unknown, 'unknown cell')}; {len(rows):,} of "
+        f"{count_text(len(summary.record.features), 'feature')}",
         err=True,
     )
+    if not_predicted := _not_predicted(summary):
+        print_line(f"left out, not predicted better than by their mean: {', '.join(not_predicted)}", err=True)
     if source := source_text(summary.provenance):
         print_line(source, err=True)
     print_line(f"wrote {output}", err=True)
@@ -91,5 +94,10 @@ def _summary(summary: ImputationSummary) -> dict[str, Any]:
             {"id": each.id, "correlation": each.correlation, "correlation_knn": each.correlation_knn}
             for each in record.predicted
         ],
-        "not_predicted": [each.id for each in record.features if not each.is_predicted],
+        "not_predicted": _not_predicted(summary),
     }
+
+
+def _not_predicted(summary: ImputationSummary) -> list[str]:
+    """Return the features that are left out of the output."""
+    return [each.id for each in summary.record.features if not each.is_predicted]

@@ -8,7 +8,7 @@ from typing import Any
 from smile_runtime import Space
 from smile_runtime.projection import source_text
 from smile_runtime.results import ClusterLabel, LabelAgreement, ModalityCount
-from smile_zoo.cli.console import print_json, print_line, print_table
+from smile_zoo.cli.console import count_text, print_json, print_line, print_table
 from smile_zoo.cli.samples import Outcome, Projected
 from smile_zoo.cli.table_files import write_tables
 from smile_zoo.report import (
@@ -127,7 +127,8 @@ def print_agreement(agreement: LabelAgreement, name: str = "") -> None:
             ["KNOWN \\ LABELED", *labels],
             [[known, *(row.get(label, _NO_CELLS) for label in labels)] for known, row in rows.items()],
         )
-    left_out = f"; {agreement.n_without:,} cells have no known label" if agreement.n_without else ""
+    n_without = agreement.n_without
+    left_out = f"; {count_text(n_without, 'cell')} without a known label" if n_without else ""
     print_line(f"macro-F1 {agreement.macro_f1:.3f}; FROM and TO are 95% intervals (Wilson){left_out}", err=True)
 
 
@@ -139,8 +140,8 @@ def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str
         unknown = "no cell can become unknown, because the space was not evaluated; " if tables.labels else ""
     features = f"encoded by {provenance['modality']}" if "modalities" in provenance else _features_text(provenance)
     print_line(
-        f"{name and f'{name}: '}{tables.n_cells:,} cells ({provenance['values']}) into {provenance['space']}: {unknown}"
-        f"{features}, {provenance['provider']}",
+        f"{name and f'{name}: '}{count_text(tables.n_cells, 'cell')} ({provenance['values']}) into "
+        f"{provenance['space']}: {unknown}{features}, {provenance['provider']}",
         err=True,
     )
     if source := source_text(provenance):

@@ -22,7 +22,7 @@ from smile_zoo.cli.flags import error_text
 from smile_zoo.cli.outcomes import print_run, print_tables, report_outcomes
 from smile_zoo.cli.report_drivers import explain_for_report
 from smile_zoo.cli.samples import Projected, create_folder, name_samples, project_samples, require_outputs, sample_names
-from smile_zoo.cli.table_files import require_free_tables, write_tables
+from smile_zoo.cli.table_files import remove_if_empty, require_free_tables, write_tables
 from smile_zoo.report import (
     DRAWING_PACKAGES,
     MAX_DRAWN_CELLS,
@@ -192,6 +192,8 @@ def command(
     require_free_reports()
     if tables is not None:
         asked = {name: settings[name] is not None for name in ("clusters", "truth")}
+        if not tables.exists():
+            ctx.call_on_close(lambda: remove_if_empty(tables))
         require_free_tables(tables, **asked, force=force or resume)
     with progress_bar("pulling", unit="B") as pulling:
         modalities = None if modality is None else modality.split(JOINT_SEPARATOR)

@@ -15,7 +15,7 @@ from smile_runtime import SmileError, Space
 from smile_runtime.projection import N_SAMPLED_CELLS, SpaceFit, Suggestion, suggest_spaces
 from smile_zoo.catalogue import list_spaces
 from smile_zoo.cli import options
-from smile_zoo.cli.console import print_json, print_line, progress_bar, table_lines
+from smile_zoo.cli.console import count_text, print_json, print_line, progress_bar, table_lines
 from smile_zoo.cli.flags import error_text
 from smile_zoo.transfer import is_local, stored_spaces
 
@@ -46,7 +46,8 @@ def command(
     each. A space fits if the query measured at least half of its feature weight (FEATURES), and if at least half of
     the sampled cells are of types that it knows (KNOWN); where one of these is lower, it is doubtful. Spaces that fit
     come first, then doubtful ones, each with the largest share of known cells first. The lines below a space say what
-    speaks against it, those at the end what speaks against several.
+    speaks against it, those at the end what speaks against several. QUERY is a file or folder that `project` takes,
+    such as filtered_feature_bc_matrix of Cell Ranger.
 
     \b
     Example:
@@ -63,6 +64,8 @@ def command(
         print_json(_to_json(suggestion, ctx.command))
     else:
         _print_table(suggestion, ctx.command)
+    if not suggestion.is_measured:
+        print_line(f"the query holds {suggestion.kind}, which no space on this machine measures", err=True)
     if not any(fit.verdict == "yes" for fit in suggestion.fits):
         text = shlex.quote(suggestion.tissues[0]) if suggestion.tissues else "TEXT"
         print_line(
@@ -107,7 +110,7 @@ def _reasons(fit: SpaceFit, command: click.Command) -> list[str]:
 
 
 def _to_json(suggestion: Suggestion, command: click.Command) -> dict[str, Any]:
-    about = {name: getattr(suggestion, name) for name in ("n_cells", "n_sampled", "organism", "tissues")}
+    about = {name: getattr(suggestion, name) for name in ("n_cells", "n_sampled", "organism", "tissues", "kind")}
     names = [each.name for each in fields(SpaceFit) if each.name not in ("refusal", "against")]
     spaces = [
         {**{name: getattr(fit, name) for name in names}, "against": _reasons(fit, command)} for fit in suggestion.fits
@@ -118,9 +121,13 @@ def _to_json(suggestion: Suggestion, command: click.Command) -> dict[str, Any]:
 
 def _print_table(suggestion: Suggestion, command: click.Command) -> None:
     origin = ", ".join([suggestion.organism or "organism not recognized", *suggestion.tissues])
-    print_line(f"{suggestion.n_cells:,} cells ({origin}), of which {suggestion.n_sampled:,} were compared", err=True)
+    n, n_sampled = suggestion.n_cells, suggestion.n_sampled
+    compared = "all compared" if n == n_sampled else f"{n_sampled:,} compared, chosen at random"
+    print_line(f"{count_text(n, 'cell')} ({origin}): {compared}", err=True)
     for modality, (table, n_cells) in suggestion.tables.items():
-        print_line(f"encoders of {modality} were compared with the table {table} ({n_cells:,} cells)", err=True)
+        print_line(
+            f"encoders of {modality} were compared with the table {table} ({count_text(n_cells, 'cell')})", err=True
+        )
     header, *lines = table_lines(_HEADER, [_row(fit) for fit in suggestion.fits])
     spaces = _spaces_by_reason(suggestion.fits, command)
     print_line(header)

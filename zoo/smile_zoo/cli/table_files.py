@@ -23,6 +23,12 @@ def require_free_tables(folder: Path, *, clusters: bool, truth: bool, force: boo
             require_free(folder / name, force=force)
 
 
+def remove_if_empty(folder: Path) -> None:
+    """Remove a folder in which nothing was written."""
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
 def write_tables(folder: Path, tables: Mapping[str, ProjectionTables]) -> list[Path]:
     """Write the tables of queries by name, and return the files.
 

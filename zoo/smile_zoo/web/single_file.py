@@ -7,7 +7,7 @@ from smile_runtime.errors import SpaceError
 from smile_runtime.io import atomic_path, require_apart, require_free
 from smile_zoo.transfer import PulledSpace
 from smile_zoo.web.page_files import SINGLE_PAGE, needs_onnx_runtime
-from smile_zoo.web.site import catalogue, gene_tables, read_space, site_space
+from smile_zoo.web.site import GENES, catalogue, gene_tables, read_space, site_space
 
 _MARK = "<!-- space -->"
 """Where the space enters the page; before the script that reads it."""
@@ -43,9 +43,11 @@ def write_single_file(space: PulledSpace, output: Path, *, force: bool = False) 
         )
     files = read_space(space)
     entry = site_space(space, folder="", size=sum(map(len, files.values())))
-    files |= {f"genes/{name}": content for name, content in gene_tables()}
+    files |= (genes := {f"{GENES}{name}": content for name, content in gene_tables()})
     encoded = {name: base64.b64encode(content).decode() for name, content in files.items()}
-    data = catalogue([entry], files=encoded).decode().replace("<", "\\u003c")  # no text can close the script element
+    data = (
+        catalogue([entry], genes, files=encoded).decode().replace("<", "\\u003c")
+    )  # no text can close the script element
     before, mark, after = SINGLE_PAGE.read_text("utf-8").partition(_MARK)
     assert mark, "the page has no place for a space"
     with atomic_path(output) as partial:

@@ -1,17 +1,57 @@
 """A static site: the page, the spaces that it offers, and their list."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata, resources
 
 import msgspec
 
+from smile_runtime.features import FeatureKind, kind_of_features
+from smile_runtime.manifest import Manifest
+from smile_runtime.projection import accuracy_left_out_batches, accuracy_left_out_cells
 from smile_zoo.transfer import PulledSpace
-from smile_zoo.web.page_files import needs_onnx_runtime, page_files, space_files
+from smile_zoo.web.page_files import ONNX_RUNTIME, needs_onnx_runtime, page_files, space_files
 
 CATALOGUE = "spaces.json"
+GENES = "genes/"
+SHARED = (GENES, ONNX_RUNTIME)
+"""Folders of the files that all spaces share."""
 GENE_TABLES = ("human.tsv.gz", "mouse.tsv.gz")
 """Tables of both species: a query of the other one is recognized by its genes."""
+
+
+class SharedFile(msgspec.Struct, frozen=True):
+    """Record of a file that all spaces share, which the page compares before it uses the file.
+
+    Attributes
+    ----------
+    sha256
+        Its sha256, 64 hexadecimal digits.
+    size
+        Its size in bytes.
+    """
+
+    sha256: str
+    size: int
+
+
+class MeasuredAccuracy(msgspec.Struct, frozen=True):
+    """Accuracy of label transfer as measured when a space was made; None if it was not.
+
+    Attributes
+    ----------
+    modality
+        Modality of the encoder.
+    left_out_batches
+        On whole batches left out of training, such as those of another laboratory.
+    left_out_cells
+        On cells left out of training.
+    """
+
+    modality: str
+    left_out_batches: float | None
+    left_out_cells: float | None
 
 
 class SiteSpace(msgspec.Struct, frozen=True):
@@ -21,8 +61,14 @@ class SiteSpace(msgspec.Struct, frozen=True):
     ----------
     name, title, organism, tissue, intended_use
         As in the manifest.
+    kinds
+        Kinds of features that its encoders take.
     n_cells
         Number of cells that the reference represents.
+    labels
+        Labels by label column, the primary one first.
+    accuracy
+        Accuracy of the labels by modality.
     size
         Size of the files that the page reads, in bytes.
     folder
@@ -36,7 +82,10 @@ class SiteSpace(msgspec.Struct, frozen=True):
     organism: str
     tissue: str
     intended_use: str
+    kinds: list[FeatureKind]
     n_cells: int
+    labels: dict[str, Sequence[str]]
+    accuracy: Sequence[MeasuredAccuracy]
     size: int
     folder: str
     manifest_sha256: str
@@ -72,7 +121,7 @@ def make_site(spaces: Sequence[PulledSpace]) -> Site:
         If a file of a space cannot be read.
     """
     files = dict(page_files(onnx_runtime=any(needs_onnx_runtime(space.manifest) for space in spaces)))
-    files |= {f"genes/{name}": content for name, content in gene_tables()}
+    files |= {f"{GENES}{name}": content for name, content in gene_tables()}
     entries = []
     for space in spaces:
         folder = (
@@ -81,7 +130,7 @@ def make_site(spaces: Sequence[PulledSpace]) -> Site:
         content = read_space(space)
         files |= {f"{folder}/{name}": each for name, each in content.items()}
         entries.append(site_space(space, folder, sum(map(len, content.values()))))
-    files[CATALOGUE] = catalogue(entries)
+    files[CATALOGUE] = catalogue(entries, {name: each for name, each in files.items() if name.startswith(SHARED)})
     return Site(entries, files)
 
 
@@ -99,16 +148,45 @@ def site_space(space: PulledSpace, folder: str, size: int) -> SiteSpace:
         organism=manifest.organism,
         tissue=manifest.tissue,
         intended_use=manifest.intended_use or "",
+        kinds=_kinds(manifest),
         n_cells=manifest.reference.n_cells,
+        labels={column.name: column.labels for column in manifest.reference.label_columns},
+        accuracy=[
+            MeasuredAccuracy(
+                modality,
+                accuracy_left_out_batches(manifest.metrics, modality),
+                accuracy_left_out_cells(manifest.metrics, modality),
+            )
+            for modality in manifest.encoders
+        ],
         size=size,
         folder=folder,
         manifest_sha256=space.manifest_sha256,
     )
 
 
-def catalogue(spaces: Sequence[SiteSpace], **more: object) -> bytes:
-    """Return the list of the spaces as JSON, with the version of this package."""
-    return msgspec.json.encode({"version": metadata.version("smile-zoo"), "spaces": spaces, **more})
+def _kinds(manifest: Manifest) -> list[FeatureKind]:
+    recipe = manifest.recipe.get("modalities", {})
+    kinds = [kind_of_features(recipe.get(name, {}).get("kind", name)) for name in manifest.encoders]
+    return [kind for kind in kinds if kind is not None]
+
+
+def catalogue(spaces: Sequence[SiteSpace], shared: Mapping[str, bytes], **more: object) -> bytes:
+    """Return the list of the spaces as JSON, with the version of this package.
+
+    Parameters
+    ----------
+    spaces
+        Entries of the spaces.
+    shared
+        Content of the files that all spaces share, by path; the list states their sha256.
+    more
+        Further fields.
+    """
+    records = {name: SharedFile(hashlib.sha256(content).hexdigest(), len(content)) for name, content in shared.items()}
+    return msgspec.json.encode(
+        {"version": metadata.version("smile-zoo"), "spaces": spaces, "shared_files": records, **more}
+    )
 
 
 def gene_tables() -> Iterator[tuple[str, bytes]]:

@@ -1,8 +1,9 @@
 /** The engine in a worker, as the page uses it. */
-import { type Engine, EngineError } from "./engine";
+import { type Engine, EngineError, type SpaceSource } from "./engine";
 import type { Answer, Method, Reply, Request } from "./messages";
 
 interface Pending {
+  method: Method;
   resolve: (result: never) => void;
   reject: (error: Error) => void;
   progress?: (done: { done: number; total: number }) => void;
@@ -11,63 +12,107 @@ interface Pending {
 const TICK_MS = 10_000;
 const MAX_SILENT_TICKS = 6; // counted, as the clock goes on while the computer sleeps
 
-/** Connect to a worker that runs `worker.ts`. */
-export function connectEngine(worker: Worker): Engine {
-  const pending = new Map<number, Pending>();
-  let next = 0;
-  let silentTicks = 0;
-  let failure: EngineError | null = null;
+/** Calls to one worker that runs `worker.ts`. */
+class WorkerCalls {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  readonly #watch = setInterval(() => this.#tick(), TICK_MS);
+  #next = 0;
+  #silentTicks = 0;
+  #failure: EngineError | null = null;
 
-  /** End the worker, and reject what was asked and what will be. */
-  function end(error: EngineError): void {
-    failure = error;
-    clearInterval(watch);
-    worker.terminate();
-    for (const { reject } of pending.values()) reject(error);
-    pending.clear();
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#receive(data);
+    worker.onerror = ({ message }): void => {
+      this.end(new EngineError("internal", `the page's worker failed: ${message}; reload the page`));
+    };
   }
 
-  const watch = setInterval(() => {
-    silentTicks = pending.size ? silentTicks + 1 : 0;
-    if (silentTicks >= MAX_SILENT_TICKS) {
-      end(
-        new EngineError(
-          "format",
-          "reading the file does not end, so it is damaged; copy or export it again, and reload this page",
-        ),
-      );
-    }
-  }, TICK_MS);
-
-  worker.onmessage = ({ data }: MessageEvent<Reply>): void => {
-    silentTicks = 0;
-    if (data.kind === "alive") return;
-    const call = pending.get(data.id);
-    if (data.kind === "progress") return call?.progress?.(data.progress);
-    pending.delete(data.id);
-    if (data.kind === "result") call?.resolve(data.result as never);
-    else call?.reject(new EngineError(data.code, data.message));
-  };
-  worker.onerror = ({ message }): void => {
-    end(new EngineError("internal", `the page's worker failed: ${message}; reload the page`));
-  };
-
-  const send = (request: Request): void => worker.postMessage(request);
-  const call = <M extends Method>(method: M, values: unknown[], progress?: Pending["progress"]): Promise<Answer<M>> =>
-    new Promise((resolve, reject) => {
-      if (failure) return reject(failure);
-      const id = next++;
-      pending.set(id, { resolve, reject, progress });
-      send({ id, method, arguments: values });
+  call<M extends Method>(method: M, values: unknown[], progress?: Pending["progress"]): Promise<Answer<M>> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure) return reject(this.#failure);
+      const id = this.#next++;
+      this.#pending.set(id, { method, resolve, reject, progress });
+      this.#worker.postMessage({ id, method, arguments: values } satisfies Request);
     });
+  }
+
+  /** Return whether the worker reads or projects a query. */
+  get isBusy(): boolean {
+    return [...this.#pending.values()].some(({ method }) => method !== "openSpace");
+  }
+
+  /** End the worker, and reject what was asked and what will be. */
+  end(error: EngineError): void {
+    this.#failure = error;
+    clearInterval(this.#watch);
+    this.#worker.terminate();
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+
+  #receive(reply: Reply): void {
+    this.#silentTicks = 0;
+    if (reply.kind === "alive") return;
+    const call = this.#pending.get(reply.id);
+    if (reply.kind === "progress") return call?.progress?.(reply.progress);
+    this.#pending.delete(reply.id);
+    if (reply.kind === "result") call?.resolve(reply.result as never);
+    else call?.reject(new EngineError(reply.code, reply.message, reply.features));
+  }
+
+  #tick(): void {
+    this.#silentTicks = this.#pending.size ? this.#silentTicks + 1 : 0;
+    if (this.#silentTicks < MAX_SILENT_TICKS) return;
+    this.end(
+      new EngineError(
+        "format",
+        "reading the file does not end, so it is damaged; copy or export it again, and reload this page",
+      ),
+    );
+  }
+}
+
+/** Connect to a worker that runs `worker.ts`; another one is started in place of one that is cancelled. */
+export async function connectEngine(start: () => Promise<Worker>): Promise<Engine> {
+  let calls = new WorkerCalls(await start());
+  let space: SpaceSource | null = null;
+  let restarting: Promise<void> | null = null;
+  let isClosed = false;
+
+  async function restart(): Promise<void> {
+    calls = new WorkerCalls(await start());
+    if (isClosed) return calls.end(closed());
+    if (space) await calls.call("openSpace", [space]);
+  }
+
+  const call = <M extends Method>(method: M, values: unknown[], progress?: Pending["progress"]): Promise<Answer<M>> =>
+    restarting ? restarting.then(() => calls.call(method, values, progress)) : calls.call(method, values, progress);
 
   return {
-    openSpace: (source) => call("openSpace", [source]),
+    openSpace: (source) => {
+      space = source;
+      return call("openSpace", [source]);
+    },
     openQuery: (files, options) => call("openQuery", [files, options]),
     project: (progress) => call("project", [], progress),
     featureValues: (feature) => call("featureValues", [feature]),
     obsColumn: (name) => call("obsColumn", [name]),
-    cancel: () => send({ id: null, method: "cancel" }),
-    close: () => end(new EngineError("cancelled", "the engine was closed")),
+    cancel: () => {
+      if (!calls.isBusy) return;
+      calls.end(new EngineError("cancelled", "reading and projecting the query was stopped"));
+      restarting = restart();
+      restarting.then(
+        () => (restarting = null),
+        () => {}, // later calls are rejected with this error
+      );
+    },
+    close: () => {
+      isClosed = true;
+      calls.end(closed());
+    },
   };
 }
+
+const closed = (): EngineError => new EngineError("cancelled", "the engine was closed");

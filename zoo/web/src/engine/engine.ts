@@ -10,14 +10,20 @@ export interface Engine {
   openQuery(files: File[], options?: QueryOptions): Promise<QuerySummary>;
   /** Project all cells of the open query, chunk by chunk. */
   project(progress: (done: Progress) => void): Promise<Projection>;
-  /** Values of one feature in all cells, as log1p of counts per 10,000; NaN if it was not measured. */
-  featureValues(feature: string): Promise<Float32Array>;
+  /** Values of one feature in all cells, by any of its names; null if the file has none of them. */
+  featureValues(feature: string): Promise<FeatureValues | null>;
   /** Read a column of obs: the code of each cell (-1: missing) and the categories. */
   obsColumn(name: string): Promise<ObsColumn>;
-  /** Stop the projection that is running; it rejects with the code "cancelled". */
+  /** Stop what reads or projects a query, whatever it does: it rejects with the code "cancelled". The space stays open. */
   cancel(): void;
   /** End the worker. */
   close(): void;
+}
+
+/** Size in bytes and sha256 of a file, as a manifest or a site states them. */
+export interface FileRecord {
+  sha256: string;
+  size: number;
 }
 
 /**
@@ -25,15 +31,20 @@ export interface Engine {
  *
  * The gene tables are `human.tsv.gz` and `mouse.tsv.gz` in the folder `genes`, or in `files` as `genes/human.tsv.gz`; they
  * are read with the first query. `ort` is a folder with `ort.webgpu.min.mjs` of onnxruntime-web and its wasm files,
- * loaded only for encoders that need it (`SpaceSummary.needsOnnxRuntime`).
+ * loaded only for encoders that need it (`SpaceSummary.needsOnnxRuntime`). `shared` has the record of each file in these two
+ * folders, such as `genes/human.tsv.gz`.
  */
-export type SpaceSource = { url: string; genes: string; ort?: string } | { files: Record<string, Uint8Array> };
+export type SpaceSource =
+  | { url: string; genes: string; ort: string; shared: Record<string, FileRecord> }
+  | { files: Record<string, Uint8Array> };
 
 export interface LabelColumn {
   name: string;
   labels: string[];
   /** Column that contains this one, if it is a finer level. */
   within: string | null;
+  /** Code of the coarser label that each label belongs to; empty unless it is a finer level. */
+  parents: number[];
 }
 
 export interface ReferencePoints {
@@ -42,7 +53,7 @@ export interface ReferencePoints {
   /** Number of reference cells each point stands for. */
   weights: Float32Array;
   /** Code of the label in each column (-1: none), by the column's name. */
-  labels: Record<string, Int32Array>;
+  labels: Map<string, Int32Array>;
 }
 
 export interface Driver {
@@ -64,11 +75,9 @@ export interface SpaceSummary {
   primary: string;
   reference: ReferencePoints;
   /** Cell Ontology term of labels that have one; empty if none is stated. */
-  ontology: Record<string, string>;
+  ontology: Map<string, string>;
   /** Up to ten features that carry each primary label, by label; empty if the space has none. */
-  drivers: Record<string, Driver[]>;
-  /** Accuracy on left-out cells, in words, as the command states it; empty if unknown. */
-  accuracy: string;
+  drivers: Map<string, Driver[]>;
   /** sha256 of the manifest: with the name, the provenance of a result. */
   sha256: string;
   /** Whether an encoder lacks files for sparse rows, so that its whole graph runs in onnxruntime-web. */
@@ -90,12 +99,23 @@ export interface QuerySummary {
   columns: string[];
   /** What the values were taken for, in words: "counts", "log-normalized to 10,000 per cell", ... */
   values: string;
-  /** Features of the space that the query has, their share of the feature weight, and those that it lacks. */
+  /** Number of features of the space that the query has, and their share of the feature weight. */
   matched: number;
   measuredWeight: number;
+  /** Features that the query lacks, the one with the largest weight first, and the share of the weight of each. */
   missing: string[];
-  /** Sentences that the reader should see: former gene names, few matched features, ... */
+  missingWeight: number[];
+  /** What makes the labels doubtful: few matched features, names in another case, ... */
+  warnings: string[];
+  /** What else the reader should know: former gene names, features of other kinds, ... */
   notes: string[];
+}
+
+export interface FeatureValues {
+  /** Name of the feature in the query. */
+  name: string;
+  /** log1p of counts per 10,000 in all cells; NaN in those that did not measure it. */
+  values: Float32Array;
 }
 
 export interface ObsColumn {
@@ -119,7 +139,7 @@ export interface ColumnResult {
 export interface Projection {
   cells: string[];
   /** Results in each label column, by its name. */
-  columns: Record<string, ColumnResult>;
+  columns: Map<string, ColumnResult>;
   similarity: Float32Array;
   /** Positions on the map, x0 y0 x1 y1 ...; NaN for cells without any. */
   map: Float32Array;
@@ -127,16 +147,19 @@ export interface Projection {
   embedding: Float32Array;
   /** Accuracy to expect of these cells, in words, as the command states it; empty if unknown. */
   expectedAccuracy: string;
-  notes: string[];
+  /** What else makes the labels doubtful: values of an odd kind, empty cells, ... */
+  warnings: string[];
   seconds: number;
 }
 
 export type EngineErrorCode = "space" | "query" | "format" | "features" | "values" | "cancelled" | "internal";
 
 export class EngineError extends Error {
+  /** @param kind Kind of the query's features, such as `antibodies`, if it is another one than the encoder takes. */
   constructor(
     readonly code: EngineErrorCode,
     message: string,
+    readonly kind?: string,
   ) {
     super(message);
     this.name = "EngineError";

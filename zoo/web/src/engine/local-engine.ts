@@ -1,6 +1,7 @@
 /** The engine itself, in the thread that calls it. */
 import type {
   Engine,
+  FeatureValues,
   ObsColumn,
   Progress,
   Projection,
@@ -10,7 +11,7 @@ import type {
   SpaceSummary,
 } from "./engine";
 import { EngineError } from "./engine";
-import { GeneTables } from "./features/gene-aliases";
+import { GeneTables, latinName } from "./features/gene-aliases";
 import { openQueryFile } from "./formats/query-files";
 import type { QueryFile } from "./formats/query-file";
 import { type EncoderQuery, chooseModality, kindOfEncoder, prepareQuery } from "./projection/encoder-query";
@@ -19,6 +20,7 @@ import { projectAll } from "./projection/projection";
 import { describeValues } from "./query/value-interpretation";
 import { Space } from "./space/space";
 import { summarizeSpace } from "./space/summary";
+import { grouped } from "./text";
 
 interface OpenQuery {
   space: Space;
@@ -26,11 +28,10 @@ interface OpenQuery {
   prepared: EncoderQuery;
 }
 
-export class LocalEngine implements Engine {
+export class LocalEngine implements Omit<Engine, "cancel"> {
   #space: Space | null = null;
   #tables: GeneTables | null = null;
   #query: OpenQuery | null = null;
-  #isCancelled = false;
   #nOpenings = 0;
 
   /** Open a space; of several that are opened at a time, the last one asked for stays, whichever comes first. */
@@ -66,22 +67,22 @@ export class LocalEngine implements Engine {
 
   async project(progress: (done: Progress) => void): Promise<Projection> {
     const { space, file, prepared } = this.#openedQuery;
-    this.#isCancelled = false;
     const start = performance.now();
-    const results = await projectAll(space, prepared, progress, () => this.#isCancelled);
-    return { ...results, cells: file.cellNames(), seconds: (performance.now() - start) / 1000 };
+    const results = await projectAll(space, prepared, progress);
+    const cells = file.cellNames();
+    const warnings = [...results.warnings, ...noteOfRepeats(cells)];
+    return { ...results, warnings, cells, seconds: (performance.now() - start) / 1000 };
   }
 
-  async featureValues(feature: string): Promise<Float32Array> {
-    return readFeatureValues(this.#openedQuery.prepared, feature);
+  async featureValues(feature: string): Promise<FeatureValues | null> {
+    const { space, prepared } = this.#openedQuery;
+    const { manifest } = space;
+    const genes = prepared.record.preprocessing.clr ? null : await this.#tables!.of(latinName(manifest.organism));
+    return readFeatureValues(prepared, feature, genes);
   }
 
   async obsColumn(name: string): Promise<ObsColumn> {
     return this.#openedQuery.file.obsColumn(name);
-  }
-
-  cancel(): void {
-    this.#isCancelled = true;
   }
 
   close(): void {
@@ -105,8 +106,18 @@ export class LocalEngine implements Engine {
   }
 }
 
+/** Return the note on repeated names of cells, which the results keep. */
+function noteOfRepeats(cells: string[]): string[] {
+  const n = cells.length - new Set(cells).size;
+  if (!n) return [];
+  return [
+    `${grouped(n)} of ${grouped(cells.length)} names of cells repeat earlier ones, so that results cannot be joined to the file by ` +
+      "name; all results are in the order of the file, and adata.obs_names_make_unique() makes names unique before it is saved",
+  ];
+}
+
 function summarizeQuery({ file, prepared }: OpenQuery): QuerySummary {
-  const { report, missing } = prepared.match;
+  const { report } = prepared.match;
   return {
     fileName: file.name,
     nCells: file.nCells,
@@ -116,7 +127,9 @@ function summarizeQuery({ file, prepared }: OpenQuery): QuerySummary {
     values: describeValues(prepared.interpretation),
     matched: report.nMatched,
     measuredWeight: report.weight,
-    missing,
-    notes: [...prepared.notes, ...prepared.interpretation.remarks],
+    missing: report.missing,
+    missingWeight: report.missingWeight,
+    warnings: prepared.warnings,
+    notes: prepared.notes,
   };
 }

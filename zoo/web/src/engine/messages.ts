@@ -4,12 +4,16 @@ import type { Engine, EngineErrorCode, Progress } from "./engine";
 /** Methods of the engine that answer. */
 export type Method = "openSpace" | "openQuery" | "project" | "featureValues" | "obsColumn";
 
-export type Request = { id: number; method: Method; arguments: unknown[] } | { id: null; method: "cancel" };
+export interface Request {
+  id: number;
+  method: Method;
+  arguments: unknown[];
+}
 
 export type Reply =
   | { id: number; kind: "result"; result: unknown }
   | { id: null; kind: "alive" }
   | { id: number; kind: "progress"; progress: Progress }
-  | { id: number; kind: "error"; code: EngineErrorCode; message: string };
+  | { id: number; kind: "error"; code: EngineErrorCode; message: string; features?: string };
 
 export type Answer<M extends Method> = Awaited<ReturnType<Engine[M]>>;

@@ -26,5 +26,4 @@ export const quoted = (name: string): string =>
   name.includes("'") && !name.includes('"') ? `"${name}"` : `'${name.replace(/\\/g, "\\\\").replace(/'/g, "\\'")}'`;
 
 /** Up to `n` names in quotes. */
-export const examples = (names: readonly string[], n = 3): string =>
-  names.slice(0, n).map(quoted).join(", ") || "(none)";
+export const examples = (names: readonly string[], n = 3): string => names.slice(0, n).map(quoted).join(", ");

@@ -11,8 +11,7 @@ heartbeat.listen(() => post({ id: null, kind: "alive" }));
 setInterval(() => heartbeat.beat(), ALIVE_INTERVAL_MS);
 
 self.onmessage = ({ data }: MessageEvent<Request>): void => {
-  if (data.id === null) engine.cancel();
-  else void answer(data.id, data.method, data.arguments);
+  void answer(data.id, data.method, data.arguments);
 };
 
 async function answer(id: number, method: Method, given: unknown[]): Promise<void> {
@@ -32,12 +31,12 @@ function post(reply: Reply, transfer: Transferable[] = []): void {
 
 /** Return the arrays of a result that need not be copied. */
 const buffersOf = ({ columns, similarity, map, embedding }: Projection): Transferable[] => {
-  const each = Object.values(columns).flatMap(({ labels, nearest, confidence }) => [labels, nearest, confidence]);
+  const each = [...columns.values()].flatMap(({ labels, nearest, confidence }) => [labels, nearest, confidence]);
   return [...each, similarity, map, embedding].map(({ buffer }) => buffer as ArrayBuffer);
 };
 
-function describe(error: unknown): Pick<Reply & { kind: "error" }, "code" | "message"> {
-  if (error instanceof EngineError) return { code: error.code, message: error.message };
+function describe(error: unknown): Pick<Reply & { kind: "error" }, "code" | "message" | "features"> {
+  if (error instanceof EngineError) return { code: error.code, message: error.message, features: error.kind };
   if (error instanceof RangeError && /memory|allocation|length/i.test(error.message)) {
     return {
       code: "query",

@@ -10,13 +10,14 @@ import { labelColumns, type Result } from "./result";
 export function cellText(space: SpaceSummary, result: Result, coloring: Coloring, cell: number): string[] {
   const { cells, columns, similarity } = result.projection;
   const labels = labelColumns(space, result).map(({ name, labels }) => {
-    const { labels: ids, confidence } = columns[name];
+    const { labels: ids, confidence } = columns.get(name)!;
     return `${name}: ${labels[ids[cell]] ?? UNKNOWN} (${fraction(confidence[cell])})`;
   });
   return [cells[cell], ...labels, `similarity: ${fraction(similarity[cell])}`, ...colorText(coloring, cell)];
 }
 
 function colorText(coloring: Coloring, cell: number): string[] {
+  if (coloring.kind === "nothing") return [];
   if (coloring.kind === "values") return [`${coloring.title}: ${coloring.values[cell].toFixed(2)}`];
   if (coloring.labelColumn !== null) return []; // it stands among the labels
   const found = coloring.categories.find(({ id }) => id === coloring.ids[cell]);

@@ -8,7 +8,7 @@ export type ColorKind = "label" | "confidence" | "similarity" | "obs" | "gene";
 
 export interface ColorChoice {
   kind: ColorKind;
-  /** Column of labels or of obs; empty for the similarity and for genes. */
+  /** Column of labels or of the query; empty for the similarity and for genes. */
   name: string;
 }
 
@@ -16,19 +16,26 @@ export interface ColorChoice {
 export function fillColorMenu(space: SpaceSummary, result: Result): void {
   const columns = labelColumns(space, result).map(({ name }) => name);
   const groups = [
-    group("Labels", columns.map((name) => option("label", name, name))),
+    group("Labels given here", columns.map((name) => option("label", name, name))),
     group("How sure", [
       ...columns.map((name, index) => option("confidence", name, index === 0 ? "confidence" : `confidence of ${name}`)),
       option("similarity", "", "similarity to the reference"),
     ]),
-    group("Your file", [
-      ...result.query.columns.map((name) => option("obs", name, name)),
+    group("From your file", [
+      ...result.query.columns.map((name) => option("obs", name, ownColumnTitle(name, columns))),
       option("gene", "", "a gene …"),
     ]),
   ];
   byId("color-by").replaceChildren(...groups.filter((each) => each !== null));
-  const symbols = Object.values(space.drivers).flatMap((drivers) => drivers.map(({ symbol }) => symbol));
+  const missing = new Set(result.query.missing);
+  const measured = [...space.drivers.values()].flat().filter(({ feature }) => !missing.has(feature));
+  const symbols = measured.map(({ symbol }) => symbol);
   byId("genes").replaceChildren(...[...new Set(symbols)].sort().map((value) => element("option", { value })));
+}
+
+/** Return the title of a column of the query, which tells it from a label column of the same name. */
+export function ownColumnTitle(name: string, labelColumns: string[]): string {
+  return labelColumns.includes(name) ? `${name} in your file` : name;
 }
 
 /** Return what is chosen in the menu. */

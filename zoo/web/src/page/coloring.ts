@@ -2,6 +2,7 @@
 
 import type { ObsColumn, Projection, SpaceSummary } from "../engine";
 import { categoryColor, N_VALUE_COLORS, type Theme, valueColor } from "./colors";
+import { labelColors } from "./label-colors";
 import { UNKNOWN } from "./label-table";
 
 export interface Category {
@@ -16,6 +17,8 @@ export interface Categories {
   title: string;
   /** Label column whose labels the categories are; null for a column of the query. */
   labelColumn: string | null;
+  /** Return the color of each category by its id, -1 included. */
+  color: (id: number, theme: Theme) => string;
   /** Id of each cell's category. */
   ids: Int32Array;
   /** Categories with cells, the most frequent first and -1 last. */
@@ -25,18 +28,31 @@ export interface Categories {
 export interface Values {
   kind: "values";
   title: string;
+  /** Unit of the values; empty for fractions. */
+  unit: string;
   /** Value of each cell; NaN if it has none. */
   values: Float32Array;
   low: number;
   high: number;
 }
 
-export type Coloring = Categories | Values;
+/** All cells in one color, because there is nothing to color them by. */
+export interface Nothing {
+  kind: "nothing";
+  title: string;
+  reason: string;
+}
+
+export type Coloring = Categories | Values | Nothing;
+
+const GENE_UNIT = "ln(1 + counts per 10,000)";
 
 /** Color by the labels of a column. */
 export function byLabel(projection: Projection, space: SpaceSummary, column: string): Categories {
   const { labels } = space.columns.find(({ name }) => name === column) ?? { labels: [] };
-  return { ...categories(column, projection.columns[column].labels, labels, UNKNOWN), labelColumn: column };
+  const found = categories(column, projection.columns.get(column)!.labels, labels, UNKNOWN);
+  const color = (id: number, theme: Theme) => (id < 0 ? theme.unknown : labelColors(space, column, theme)[id]);
+  return { ...found, labelColumn: column, color };
 }
 
 /** Color by a column of the query, such as its batches. */
@@ -46,24 +62,25 @@ export function byColumn(title: string, column: ObsColumn): Categories {
 
 /** Color by fractions from 0 to 1. */
 export function byFraction(title: string, values: Float32Array): Values {
-  return { kind: "values", title, values, low: 0, high: 1 };
+  return { kind: "values", title, unit: "", values, low: 0, high: 1 };
 }
 
 /** Color by the values of a gene, from 0 to the highest one. */
 export function byFeature(title: string, values: Float32Array): Values {
   const high = values.reduce((highest, value) => (value > highest ? value : highest), 0);
-  return { kind: "values", title, values, low: 0, high: high || 1 };
+  return { kind: "values", title, unit: GENE_UNIT, values, low: 0, high: high || 1 };
 }
 
-/** Return a palette, and the place in it of each cell's color. */
-export function paint(coloring: Coloring, theme: Theme): { palette: string[]; colors: Int32Array } {
+/** Return a palette, and the place in it of the color of each of so many cells. */
+export function paint(coloring: Coloring, theme: Theme, nCells: number): { palette: string[]; colors: Int32Array } {
   if (coloring.kind === "categories") {
     const place = new Map(coloring.categories.map(({ id }, index) => [id, index]));
     return {
-      palette: coloring.categories.map(({ id }) => categoryColor(id, theme)),
+      palette: coloring.categories.map(({ id }) => coloring.color(id, theme)),
       colors: Int32Array.from(coloring.ids, (id) => place.get(id) ?? 0),
     };
   }
+  if (coloring.kind === "nothing") return { palette: [theme.unknown], colors: new Int32Array(nCells) };
   const steps = N_VALUE_COLORS - 1;
   const palette = Array.from({ length: N_VALUE_COLORS }, (_, step) => valueColor(step / steps, theme));
   const { low, high, values } = coloring;
@@ -80,5 +97,5 @@ function categories(title: string, codes: Int32Array, names: string[], missing: 
   }
   const found = [...counts].map(([id, cells]) => ({ id, name: id < 0 ? missing : names[id], cells }));
   found.sort((a, b) => Number(a.id < 0) - Number(b.id < 0) || b.cells - a.cells || a.name.localeCompare(b.name));
-  return { kind: "categories", title, labelColumn: null, ids: codes, categories: found };
+  return { kind: "categories", title, labelColumn: null, color: categoryColor, ids: codes, categories: found };
 }

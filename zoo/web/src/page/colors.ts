@@ -38,16 +38,16 @@ export const DARK: Theme = {
 };
 
 /**
- * Return the color of a category by its id, -1 for `unknown`. After nine colors, lighter and then darker shades of the
- * same hues follow, so that 27 categories differ.
+ * Return the color of a category by its id, -1 for `unknown`. After nine colors, lighter, darker and grayer shades of the
+ * same hues follow, so that 36 categories differ.
  */
 export function categoryColor(id: number, theme: Theme): string {
   if (id < 0) return theme.unknown;
   const hues = theme.dark ? MUTED_ON_DARK : MUTED;
   const hue = hues[id % hues.length];
-  const round = Math.floor(id / hues.length) % 3;
-  if (round === 0) return hue;
-  return round === 1 ? mix(hue, "#ffffff", 0.45) : mix(hue, "#000000", theme.dark ? 0.28 : 0.4);
+  const rounds: [string, number][] = [["#ffffff", 0], ["#ffffff", 0.45], ["#000000", theme.dark ? 0.28 : 0.4], ["#888888", 0.55]];
+  const [other, share] = rounds[Math.floor(id / hues.length) % rounds.length];
+  return mix(hue, other, share);
 }
 
 /** Return the color of a value between 0 and 1; the palest or darkest end that the background hides is left out. */

@@ -1,5 +1,6 @@
 /** Files from a drop, those in folders included. */
 
+import { type ChosenFiles, namedFiles } from "./chosen-files";
 import { count } from "./format";
 
 const MAX_FILES = 1000;
@@ -14,9 +15,12 @@ class TooManyFilesError extends Error {
 }
 
 /** Return the files of a drop. The entries must be taken before the event ends; the folders are read afterwards. */
-export function droppedFiles(transfer: DataTransfer): Promise<File[]> {
+export async function droppedFiles(transfer: DataTransfer): Promise<ChosenFiles> {
   const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  return entries.length > 0 ? filesOf(entries) : Promise.resolve(Array.from(transfer.files));
+  const plain = Array.from(transfer.files);
+  if (entries.length === 0) return namedFiles(plain);
+  const folder = entries.length === 1 && entries[0].isDirectory ? entries[0].name : "";
+  return namedFiles(await filesOf(entries), folder);
 }
 
 async function filesOf(entries: FileSystemEntry[]): Promise<File[]> {

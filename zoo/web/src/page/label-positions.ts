@@ -12,7 +12,7 @@ export interface LabelPosition {
 
 /** Return the reference point of each label that is closest to the mean of its cells, the largest label first. */
 export function locateLabels(reference: ReferencePoints, column: string, labels: string[]): LabelPosition[] {
-  const codes = reference.labels[column];
+  const codes = reference.labels.get(column)!;
   const { map, weights } = reference;
   const sums = labels.map(() => ({ weight: 0, x: 0, y: 0 }));
   codes.forEach((id, point) => {

@@ -1,7 +1,7 @@
 /** The legend of the map: a switch for each category, or a scale. */
 
 import type { Categories, Coloring, Values } from "./coloring";
-import { categoryColor, type Theme, valueColor } from "./colors";
+import { type Theme, valueColor } from "./colors";
 import { button, element } from "./dom";
 import { count } from "./format";
 
@@ -13,11 +13,15 @@ export function fillLegend(
   theme: Theme,
   change: () => void,
 ): void {
-  const content = coloring.kind === "categories" ? switches(coloring, hidden, theme, change) : scale(coloring, theme);
-  box.replaceChildren(element("h3", {}, coloring.title), ...content);
+  box.replaceChildren(element("h3", {}, coloring.title), ...content(coloring, hidden, theme, change));
 }
 
-function switches({ categories }: Categories, hidden: Set<number>, theme: Theme, change: () => void): Node[] {
+function content(coloring: Coloring, hidden: Set<number>, theme: Theme, change: () => void): Node[] {
+  if (coloring.kind === "categories") return switches(coloring, hidden, theme, change);
+  return coloring.kind === "values" ? scale(coloring, theme) : [element("p", { className: "caption" }, coloring.reason)];
+}
+
+function switches({ categories, color }: Categories, hidden: Set<number>, theme: Theme, change: () => void): Node[] {
   const inputs = categories.map(({ id }) => {
     const input = element("input", { type: "checkbox", checked: !hidden.has(id) });
     input.addEventListener("change", () => {
@@ -32,7 +36,7 @@ function switches({ categories }: Categories, hidden: Set<number>, theme: Theme,
       "label",
       {},
       inputs[index],
-      swatch(categoryColor(id, theme)),
+      swatch(color(id, theme)),
       element("span", { className: "name" }, name),
       element("span", { className: "cells" }, count(cells)),
     ),
@@ -49,13 +53,14 @@ function switches({ categories }: Categories, hidden: Set<number>, theme: Theme,
   return [...rows, element("div", { className: "buttons" }, all("Show all", true), all("Hide all", false))];
 }
 
-function scale({ low, high }: Values, theme: Theme): Node[] {
+function scale({ low, high, unit }: Values, theme: Theme): Node[] {
   const description = `colors from ${low} to ${high.toFixed(2)}`;
   const bar = element("span", { className: "scale", role: "img", "aria-label": description });
   const stops = Array.from({ length: 9 }, (_, index) => valueColor(index / 8, theme));
   bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
   const ends = [String(low), high.toFixed(2)].map((text) => element("span", {}, text));
-  return [bar, element("span", { className: "scale-ends" }, ...ends)];
+  const note = unit === "" ? [] : [element("p", { className: "caption" }, unit)];
+  return [bar, element("span", { className: "scale-ends" }, ...ends), ...note];
 }
 
 export function swatch(color: string): HTMLElement {

@@ -1,14 +1,17 @@
 /** The page: choose a space, drop a file, look at the results. */
 
 import { connectEngine, EngineError, type Progress, type SpaceSummary } from "../engine";
+import type { ChosenFiles } from "./chosen-files";
 import { byId } from "./dom";
 import { count } from "./format";
 import { MapPanel } from "./map-panel";
+import { otherReferences } from "./other-references";
 import { announce, clearProblem, showProblem } from "./problem";
 import { ResultsScreen } from "./results-screen";
 import { startWorker } from "./site-worker";
 import { readSite, type Site, type SiteSpace } from "./site";
-import { listenForFiles, listModalities, listSpaces, openOptions, queryOptions } from "./start-screen";
+import { spacesFor, withSpacesOfKind } from "./spaces-of-kind";
+import { listenForFiles, listModalities, listSpaces, markSpace, openOptions, queryOptions } from "./start-screen";
 import "./style.css";
 
 type State = "start" | "working" | "results";
@@ -32,16 +35,19 @@ function enter(state: State): void {
 async function main(): Promise<void> {
   const site = await readSite();
   if (site.spaces.length === 0) throw new Error("This page has no space; write it again with smile-zoo web --export.");
-  const engine = connectEngine(await startWorker());
+  const engine = await connectEngine(startWorker);
   const map = new MapPanel(engine);
-  const results = new ResultsScreen(map, site.version);
+  const results = new ResultsScreen(map, site, relabel);
+  let chosen = site.spaces[0];
   let opened: Promise<SpaceSummary> | null = null;
   let running = false;
   let cancelled = false;
-  let last: File[] = [];
+  let last: ChosenFiles | null = null;
 
   function choose(space: SiteSpace): void {
     clearProblem();
+    chosen = space;
+    if (last !== null) byId("retry").textContent = `Label ${last.name} by ${space.title}`;
     const opening = openSpace(space, site);
     opened = opening;
     opening.then(
@@ -60,44 +66,58 @@ async function main(): Promise<void> {
     if (summary.sha256 !== space.manifest_sha256) {
       throw new EngineError(
         "space",
-        `The manifest of ${space.name} is not the one that this page was made with (its sha256 differs). Write the site ` +
+        `The reference ${space.name} is not the one that this page was made with (its sha256 differs). Write the site ` +
           "again with smile-zoo web --export, and copy all of it.",
       );
     }
     return summary;
   }
 
-  async function label(files: File[]): Promise<void> {
+  /** Label the last files by another reference. */
+  function relabel(space: SiteSpace): void {
+    if (last === null || running) return;
+    markSpace(site.spaces, space);
+    choose(space);
+    void label(last);
+  }
+
+  async function label(given: ChosenFiles): Promise<void> {
     if (running || opened === null) return;
     running = true;
     cancelled = false;
-    last = files;
+    last = given;
+    const { name, files } = given;
+    const entry = chosen;
     clearProblem();
-    const names = files.length === 1 ? files[0].name : `${files.length} files`;
-    byId("working-title").textContent = `Reading ${names}`;
+    byId("working-title").textContent = `Reading ${name}`;
     byId("progress-text").textContent = "Looking for cells, genes and the kind of values …";
     byId("progress").removeAttribute("value");
     enter("working");
     byId("cancel").focus();
-    announce(`Reading ${names}`);
+    announce(`Reading ${name}`);
     try {
       const space = await opened;
-      const query = await engine.openQuery(files, queryOptions(space));
+      if (cancelled) throw new EngineError("cancelled", "cancelled while the space was opened");
+      const query = { ...(await engine.openQuery(files, queryOptions(space))), fileName: name };
       if (cancelled) throw new EngineError("cancelled", "cancelled while the file was opened");
       byId("working-title").textContent = `Labeling ${query.fileName}`;
       const projection = await engine.project(progressBar());
       const result = { query, projection };
       enter("results");
       await map.showResult(space, result);
-      results.show(space, result);
+      const warning = results.show(entry, space, result);
       byId("summary-title").focus();
       scrollTo(0, 0);
-      announce(`Done: ${count(projection.cells.length)} cells were labeled in ${projection.seconds.toFixed(0)} seconds.`);
+      const done = `Done: ${count(projection.cells.length)} cells were labeled in ${projection.seconds.toFixed(0)} seconds.`;
+      announce(warning === "" ? done : `${done} Warning: ${warning}.`);
     } catch (error) {
       await back();
       if (error instanceof EngineError && error.code === "cancelled") announce("Cancelled; nothing was kept.");
-      else showProblem(error);
-      byId("retry").textContent = `Try ${names} again with these options`;
+      else {
+        const others = mayFitAnother(error) ? otherReferences(spacesFor(error, site.spaces), entry, relabel) : null;
+        showProblem(withSpacesOfKind(error, site.spaces), undefined, others);
+      }
+      byId("retry").textContent = `Label ${name} again`;
       byId("retry").hidden = false;
       if (error instanceof EngineError && error.code === "values") openOptions();
     } finally {
@@ -116,7 +136,7 @@ async function main(): Promise<void> {
     byId("progress-text").textContent = "Cancelling …";
     engine.cancel();
   });
-  byId("retry").addEventListener("click", () => void label(last));
+  byId("retry").addEventListener("click", () => last !== null && void label(last));
   byId("again").addEventListener("click", () => {
     clearProblem();
     void back().then(() => byId("choose-files").focus());
@@ -125,11 +145,15 @@ async function main(): Promise<void> {
     if (running) event.preventDefault(); // the browser asks whether to stop
   });
   byId("about").textContent =
-    `smile-zoo ${site.version}. Nothing is uploaded: a Content-Security-Policy keeps this page from sending anything to ` +
-    "another computer.";
+    `smile-zoo ${site.version}. Nothing is uploaded: the browser keeps this page from sending anything to another computer.`;
   linkLicenses();
   listSpaces(site.spaces, choose);
-  listenForFiles((files) => void label(files));
+  listenForFiles((given) => void label(given));
+}
+
+/** Return whether a file that one reference refuses may suit another: one that cannot be read suits none. */
+function mayFitAnother(error: unknown): boolean {
+  return error instanceof EngineError && ["features", "values", "space"].includes(error.code);
 }
 
 /** Return a function that shows progress: cells, speed, and for screen readers each quarter. */

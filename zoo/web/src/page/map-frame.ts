@@ -20,6 +20,14 @@ export function frameAround(...maps: Float32Array[]): Frame {
   return { x: (value) => (value - middleX) / half, y: (value) => (value - middleY) / half };
 }
 
+/** Part of the map: its middle, and half of its width and height, in units of the frame. */
+export interface Region {
+  x: number;
+  y: number;
+  halfWidth: number;
+  halfHeight: number;
+}
+
 /** Return the diameter of a cell in pixels: less where there are more of them. */
 export function pointSize(cells: number): number {
   return Math.min(6, Math.max(1.5, 9 - 1.5 * Math.log10(Math.max(cells, 1))));

@@ -2,12 +2,14 @@
 
 import type { Engine, SpaceSummary } from "../engine";
 import { cellText } from "./cell-text";
-import { chooseGene, colorChoice, fillColorMenu, listenForGenes } from "./color-menu";
+import { chooseGene, colorChoice, fillColorMenu, listenForGenes, ownColumnTitle } from "./color-menu";
 import { byColumn, byFeature, byFraction, byLabel, type Coloring, paint } from "./coloring";
-import { categoryColor, LIGHT, type Theme } from "./colors";
+import { LIGHT, type Theme } from "./colors";
 import { byId } from "./dom";
-import { count, plural } from "./format";
+import { plural } from "./format";
+import { labelColors } from "./label-colors";
 import { locateLabels } from "./label-positions";
+import { figureLegend } from "./figure-legend";
 import { fillLegend } from "./legend";
 import { listenForMoves } from "./map-controls";
 import { pointSize } from "./map-frame";
@@ -40,8 +42,10 @@ export class MapPanel {
       byId(name).addEventListener("change", () => void this.draw());
     }
     listenForMoves(() => this.view);
-    const lasso = byId("lasso");
-    lasso.addEventListener("click", () => this.setSelecting(lasso.getAttribute("aria-pressed") !== "true"));
+    byId("lasso").addEventListener("click", () => this.setSelecting(!this.isSelecting));
+    document.addEventListener("keydown", ({ key }) => {
+      if (key === "Escape") this.endSelection();
+    });
   }
 
   /** Show the reference alone, colored by its labels. */
@@ -68,13 +72,14 @@ export class MapPanel {
     byId("gene-row").hidden = false;
     setCaption(`Reading ${gene} from the file …`);
     try {
-      const values = await this.engine.featureValues(gene);
-      if (values.every(Number.isNaN)) {
-        const problem = `${gene} was not measured in this file; check its name.`;
-        setCaption(problem);
-        announce(problem);
+      const found = await this.engine.featureValues(gene);
+      if (found === null || found.values.every(Number.isNaN)) {
+        const reason = `${gene} was not measured in this file, nor is any other name of it; check the spelling.`;
+        await this.recolor({ kind: "nothing", title: gene, reason });
+        announce(reason);
       } else {
-        await this.recolor(byFeature(gene, values), " (log1p of counts per 10,000)");
+        const isOther = found.name.toLowerCase() !== gene.toLowerCase();
+        await this.recolor(byFeature(isOther ? `${found.name} (${gene})` : found.name, found.values));
       }
     } catch (error) {
       showProblem(error);
@@ -87,25 +92,21 @@ export class MapPanel {
     else this.view.selectCells(cells);
   }
 
-  /** Return what the map shows now as a figure on white. */
-  figure(): Figure {
+  /** Return what the map shows now as a figure on white; all of the map if `isWhole`, otherwise the part in view. */
+  figure({ isWhole = false } = {}): Figure {
     const { space, result, coloring } = this.shown();
-    const { palette, colors } = paint(coloring, LIGHT);
-    const legend =
-      coloring.kind === "categories"
-        ? coloring.categories
-            .filter(({ id }) => !this.hidden.has(id))
-            .map(({ id, name, cells }) => ({ name: `${name} (${count(cells)})`, color: categoryColor(id, LIGHT) }))
-        : { low: String(coloring.low), high: coloring.high.toFixed(2) };
+    const { reference, query, names } = this.scene(space, LIGHT);
+    const cells = plural(result.projection.cells.length, "cell");
     return {
-      title: `${result.query.fileName} in ${space.title}`,
-      reference: space.reference.map,
-      referenceColor: LIGHT.reference,
-      query: result.projection.map,
-      colors: colors.map((color, cell) => (this.isVisible(cell) ? color : -1)),
-      palette,
-      legend,
-      legendTitle: coloring.title,
+      title: result.query.fileName,
+      subtitle: `${cells} in the reference ${space.title} (${space.name})`,
+      reference: { ...reference, color: LIGHT.reference },
+      query: { ...query, colors: query.colors.map((color, cell) => (this.isVisible(cell) ? color : -1)) },
+      names: names.map(({ label, point }) => ({ label, point })),
+      selected: this.view === null ? [] : [...this.view.selection],
+      selectedColor: LIGHT.selected,
+      region: isWhole || this.view === null ? null : this.view.region,
+      legend: figureLegend(coloring, this.hidden),
       size: pointSize(result.projection.cells.length),
     };
   }
@@ -136,19 +137,27 @@ export class MapPanel {
     const { kind, name } = colorChoice();
     const { projection } = result;
     byId("gene-row").hidden = kind !== "gene";
-    if (kind === "gene") byId("gene").focus();
+    if (kind === "gene") {
+      byId("gene").focus();
+      if (this.coloring !== null) setCaption(`Type the name of a gene. Until then, the map shows ${this.coloring.title}.`);
+    }
     else if (kind === "label") await this.recolor(byLabel(projection, space, name));
     else if (kind === "similarity") await this.recolor(byFraction(kind, projection.similarity));
-    else if (kind === "obs") await this.recolor(byColumn(name, await this.engine.obsColumn(name)));
-    else await this.recolor(byFraction(`confidence of ${name}`, projection.columns[name].confidence));
+    else if (kind === "obs") {
+      const title = ownColumnTitle(name, [...projection.columns.keys()]);
+      await this.recolor(byColumn(title, await this.engine.obsColumn(name)));
+    }
+    else await this.recolor(byFraction(`confidence of ${name}`, projection.columns.get(name)!.confidence));
   }
 
-  private async recolor(coloring: Coloring, unit = ""): Promise<void> {
+  private async recolor(coloring: Coloring): Promise<void> {
     this.coloring = coloring;
     this.hidden.clear();
     const { query, projection } = this.shown().result;
     const cells = `${plural(projection.cells.length, "cell")} of ${query.fileName}`;
-    setCaption(`${cells} over the reference in pale gray, colored by ${coloring.title}${unit}.`);
+    setCaption(
+      coloring.kind === "nothing" ? coloring.reason : `${cells} over the reference in pale gray, colored by ${coloring.title}.`,
+    );
     await this.draw();
   }
 
@@ -169,16 +178,16 @@ export class MapPanel {
     const alone = coloring === null || result === null;
     const column = (coloring?.kind === "categories" ? coloring.labelColumn : null) ?? space.primary;
     const labels = space.columns.find(({ name }) => name === column)?.labels ?? [];
-    const codes = space.reference.labels[column];
+    const codes = space.reference.labels.get(column);
     const colored = codes !== undefined && (alone || isChecked("color-reference"));
     const named = codes !== undefined && (alone || isChecked("write-names"));
-    const palette = [...labels.map((_, id) => categoryColor(id, theme)), theme.reference];
+    const palette = [...labelColors(space, column, theme), theme.reference];
     const colors = Int32Array.from(space.reference.weights, (_, point) =>
       colored && codes[point] >= 0 ? codes[point] : labels.length,
     );
     return {
       reference: { map: space.reference.map, palette, colors },
-      query: alone ? NO_CELLS : { map: result.projection.map, ...paint(coloring, theme) },
+      query: alone ? NO_CELLS : { map: result.projection.map, ...paint(coloring, theme, result.projection.cells.length) },
       visible: (cell) => this.isVisible(cell),
       names: named ? locateLabels(space.reference, column, labels) : [],
       theme,
@@ -206,6 +215,22 @@ export class MapPanel {
     return this.view;
   }
 
+  private get isSelecting(): boolean {
+    return byId("lasso").getAttribute("aria-pressed") === "true";
+  }
+
+  /** Stop drawing around cells, and select none. */
+  private endSelection(): void {
+    if (this.result === null) return;
+    this.setSelecting(false);
+    this.clearSelection();
+  }
+
+  private clearSelection(): void {
+    if (this.view === null) hideSelection();
+    else this.view.clearSelection();
+  }
+
   private setSelecting(active: boolean): void {
     byId("lasso").setAttribute("aria-pressed", String(active));
     if (this.view !== null) this.view.selecting = active;
@@ -213,7 +238,7 @@ export class MapPanel {
 
   private showSelection(cells: number[]): void {
     const { space, result } = this.shown();
-    showSelection(space, result, cells, () => (this.view === null ? hideSelection() : this.view.clearSelection()));
+    showSelection(space, result, cells, () => this.clearSelection());
   }
 }
 

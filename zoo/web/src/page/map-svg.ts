@@ -2,91 +2,164 @@
 
 import { N_VALUE_COLORS } from "./colors";
 import { escapeXml } from "./escape-xml";
-import { frameAround } from "./map-frame";
+import { withoutOverlaps } from "./label-positions";
+import { frameAround, type Region } from "./map-frame";
+
+interface Points {
+  /** Positions, x0 y0 x1 y1 ... */
+  map: Float32Array;
+  /** Place of each point's color in the palette; points outside it are left out. */
+  colors: Int32Array;
+  palette: string[];
+}
+
+interface Legend {
+  title: string;
+  /** Unit of a scale; empty for none. */
+  unit: string;
+}
 
 export interface Figure {
   title: string;
-  reference: Float32Array;
-  referenceColor: string;
-  query: Float32Array;
-  /** Place of each cell's color in the palette; cells outside it are left out. */
-  colors: Int32Array;
-  palette: string[];
-  /** Entries of the legend, or the ends of a scale. */
-  legend: { name: string; color: string }[] | { low: string; high: string };
-  legendTitle: string;
-  /** Diameter of a cell, in pixels of a map that is 640 pixels wide. */
+  subtitle: string;
+  reference: Points & { color: string };
+  query: Points;
+  /** Names to write, each above a point of the reference. */
+  names: { label: string; point: number }[];
+  /** Cells of the query that are selected. */
+  selected: number[];
+  selectedColor: string;
+  /** Part of the map to draw; null for all of it. */
+  region: Region | null;
+  /** Entries of categories, or the ends of a scale. */
+  legend: Legend & ({ entries: { name: string; color: string }[] } | { scale: [string, string] });
+  /** Diameter of a cell, in pixels. */
   size: number;
 }
 
+const WHOLE: Region = { x: 0, y: 0, halfWidth: 16 / 15, halfHeight: 16 / 15 };
 const SIDE = 640;
+const MAX_ASPECT = 1.6;
 const MARGIN = 20;
-const TITLE_HEIGHT = 48;
-const LEGEND_WIDTH = 250;
+const TITLE_HEIGHT = 70;
+const LEGEND_WIDTH = 270;
 const LINE_HEIGHT = 20;
 const SCALE_WIDTH = 160;
+const NAME_SIZE = 13;
+const NAME_GAP = 5;
 const TEXT = 'font-family="Helvetica, Arial, sans-serif" fill="#222222"';
 
 /** Return the drawing as SVG. The points of one color are one path of round dots, which stays small. */
 export function mapSvg(figure: Figure): string {
-  const { x, y } = frameAround(figure.reference, figure.query);
-  const half = SIDE / 2 - MARGIN;
-  const dot = (map: Float32Array, point: number) => {
-    const [left, top] = [SIDE / 2 + half * x(map[2 * point]), TITLE_HEIGHT + SIDE / 2 - half * y(map[2 * point + 1])];
-    return Number.isNaN(left) ? "" : `M${left.toFixed(1)} ${top.toFixed(1)}h.01`;
+  const { title, subtitle, reference, query, selected, size } = figure;
+  const box = mapBox(figure);
+  const dots = ({ map, colors, palette }: Points, points?: number[]) => {
+    const groups: string[][] = palette.map(() => []);
+    for (const point of points ?? colors.keys()) groups[colors[point]]?.push(box.dot(map, point));
+    return groups.map((group) => group.join(""));
   };
-  const dots: string[][] = figure.palette.map(() => []);
-  figure.colors.forEach((color, cell) => dots[color]?.push(dot(figure.query, cell)));
-  const reference = Array.from({ length: figure.reference.length / 2 }, (_, point) => dot(figure.reference, point));
-  const height = Math.max(TITLE_HEIGHT + SIDE, legendHeight(figure));
-  const width = SIDE + LEGEND_WIDTH;
-  const size = `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`;
+  const height = Math.max(TITLE_HEIGHT + box.height, legendHeight(figure));
+  const width = box.width + LEGEND_WIDTH;
+  const frame = `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-label="${escapeXml(figure.title)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" ${frame} role="img" aria-label="${escapeXml(`${title}: ${subtitle}`)}">`,
     '<rect width="100%" height="100%" fill="#ffffff"/>',
-    `<text x="${MARGIN}" y="30" font-size="17" font-weight="600" ${TEXT}>${escapeXml(figure.title)}</text>`,
-    path(reference, figure.referenceColor, Math.max(figure.size * 0.8, 2)),
-    ...dots.map((each, color) => path(each, figure.palette[color], figure.size)),
-    ...legend(figure),
+    `<text x="${MARGIN}" y="30" font-size="17" font-weight="600" ${TEXT}>${escapeXml(title)}</text>`,
+    `<text x="${MARGIN}" y="52" font-size="14" ${TEXT}>${escapeXml(subtitle)}</text>`,
+    ...dots(reference).map((each, color) => path(each, reference.palette[color], Math.max(size * 0.8, 2))),
+    path(dots(query, selected).join(""), figure.selectedColor, size + 4),
+    ...dots(query).map((each, color) => path(each, query.palette[color], size)),
+    ...writtenNames(figure, box),
+    ...legend(figure, box.width),
     "</svg>",
-  ].join("\n");
+  ]
+    .filter((line) => line !== "")
+    .join("\n");
 }
 
-function path(dots: string[], color: string, size: number): string {
-  return `<path d="${dots.join("")}" stroke="${color}" stroke-width="${size}" stroke-linecap="round" fill="none"/>`;
+interface MapBox {
+  width: number;
+  height: number;
+  /** Return where a point lies, or null if it is outside. */
+  place: (map: Float32Array, point: number) => [number, number] | null;
+  /** Return the dot of a point; empty if it is outside. */
+  dot: (map: Float32Array, point: number) => string;
 }
 
-function legendHeight(figure: Figure): number {
-  return TITLE_HEIGHT + MARGIN + (legendLines(figure) + 3) * LINE_HEIGHT;
+function mapBox({ reference, query, region }: Figure): MapBox {
+  const { x, y } = frameAround(reference.map, query.map);
+  const { x: middleX, y: middleY, halfWidth, halfHeight } = region ?? WHOLE;
+  const aspect = halfWidth / halfHeight;
+  const width = Math.round(SIDE * Math.min(Math.max(aspect, 1), MAX_ASPECT));
+  const height = Math.round(width / aspect);
+  const place = (map: Float32Array, point: number): [number, number] | null => {
+    const left = (width / 2) * (1 + (x(map[2 * point]) - middleX) / halfWidth);
+    const top = (height / 2) * (1 - (y(map[2 * point + 1]) - middleY) / halfHeight);
+    return left >= 0 && left <= width && top >= 0 && top <= height ? [left, TITLE_HEIGHT + top] : null;
+  };
+  const dot = (map: Float32Array, point: number) => {
+    const found = place(map, point);
+    return found === null ? "" : `M${found[0].toFixed(1)} ${found[1].toFixed(1)}h.01`;
+  };
+  return { width, height, place, dot };
+}
+
+function path(dots: string, color: string, size: number): string {
+  return dots === "" ? "" : `<path d="${dots}" stroke="${color}" stroke-width="${size}" stroke-linecap="round" fill="none"/>`;
+}
+
+/** Return the names that overlap none before them; the white edge keeps them readable on points. */
+function writtenNames({ names, reference }: Figure, box: MapBox): string[] {
+  const placed = names.flatMap(({ label, point }) => {
+    const place = box.place(reference.map, point);
+    if (place === null) return [];
+    const width = label.length * NAME_SIZE * 0.6;
+    const left = Math.min(Math.max(place[0] - width / 2, 0), box.width - width);
+    return [{ label, left, top: place[1] - NAME_GAP - NAME_SIZE, width, height: NAME_SIZE }];
+  });
+  return withoutOverlaps(placed).map((index) => {
+    const { label, left, top, width, height } = placed[index];
+    const position = `x="${(left + width / 2).toFixed(1)}" y="${(top + height).toFixed(1)}" text-anchor="middle"`;
+    const edge = 'stroke="#ffffff" stroke-width="3" stroke-linejoin="round" paint-order="stroke"';
+    return `<text ${position} font-size="${NAME_SIZE}" font-weight="600" ${edge} ${TEXT}>${escapeXml(label)}</text>`;
+  });
 }
 
 /** Number of lines between the title of the legend and the mark of the reference. */
 function legendLines({ legend }: Figure): number {
-  return Array.isArray(legend) ? legend.length : 2;
+  return "entries" in legend ? legend.entries.length : legend.unit === "" ? 2 : 3;
 }
 
-function legend(figure: Figure): string[] {
-  const left = SIDE + 4;
+function legendHeight(figure: Figure): number {
+  return TITLE_HEIGHT + MARGIN + (legendLines(figure) + 4) * LINE_HEIGHT;
+}
+
+function legend(figure: Figure, mapWidth: number): string[] {
+  const left = mapWidth + 4;
   const line = (index: number) => TITLE_HEIGHT + MARGIN + index * LINE_HEIGHT;
   const text = (content: string, from: number, index: number, style = "") =>
     `<text x="${from}" y="${line(index) + 4}" font-size="13" ${style} ${TEXT}>${escapeXml(content)}</text>`;
   const mark = (color: string, index: number) => `<circle cx="${left + 6}" cy="${line(index)}" r="5" fill="${color}"/>`;
   const entry = (name: string, color: string, index: number) => [mark(color, index), text(name, left + 18, index)];
-  const scale = ({ low, high }: { low: string; high: string }) => {
-    const colors = figure.palette.slice(0, N_VALUE_COLORS);
+  const scale = ([low, high]: [string, string]) => {
+    const colors = figure.query.palette.slice(0, N_VALUE_COLORS);
     const width = SCALE_WIDTH / colors.length;
     const bars = colors.map((color, index) => {
       const place = `x="${(left + index * width).toFixed(2)}" y="${line(1) - 8}"`;
       return `<rect ${place} width="${(width + 0.3).toFixed(2)}" height="14" fill="${color}"/>`;
     });
-    return [...bars, text(low, left, 2), text(high, left + SCALE_WIDTH, 2, 'text-anchor="end"')];
+    const unit = figure.legend.unit === "" ? [] : [text(figure.legend.unit, left, 3)];
+    return [...bars, text(low, left, 2), text(high, left + SCALE_WIDTH, 2, 'text-anchor="end"'), ...unit];
   };
-  const content = Array.isArray(figure.legend)
-    ? figure.legend.flatMap(({ name, color }, index) => entry(name, color, index + 1))
-    : scale(figure.legend);
+  const content =
+    "entries" in figure.legend
+      ? figure.legend.entries.flatMap(({ name, color }, index) => entry(name, color, index + 1))
+      : scale(figure.legend.scale);
+  const last = legendLines(figure) + 2;
   return [
-    text(figure.legendTitle, left, 0, 'font-weight="600"'),
+    text(figure.legend.title, left, 0, 'font-weight="600"'),
     ...content,
-    ...entry("reference", figure.referenceColor, legendLines(figure) + 2),
+    ...entry("reference", figure.reference.color, last),
+    ...(figure.selected.length === 0 ? [] : entry("selected", figure.selectedColor, last + 1)),
   ];
 }

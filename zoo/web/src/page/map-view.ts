@@ -5,7 +5,7 @@ import type { Theme } from "./colors";
 import { element } from "./dom";
 import { type LabelPosition, withoutOverlaps } from "./label-positions";
 import { listenForTouch } from "./touch";
-import { type Frame, frameAround, pointSize } from "./map-frame";
+import { type Frame, frameAround, pointSize, type Region } from "./map-frame";
 
 /** What the map shows. Colors are places in the palette. */
 export interface Scene {
@@ -29,6 +29,8 @@ export interface MapEvents {
 const ZOOM_STEP = 1.5;
 const PAN_STEP = 0.2;
 const MARGIN = 1.06;
+/** Opacity of the cells that are not selected while others are. */
+const INACTIVE_OPACITY = 0.5;
 /** Pixels between a name and the point that it stands above. */
 const NAME_GAP = 5;
 
@@ -59,7 +61,8 @@ export class MapView {
       lassoOnLongPress: false,
       deselectOnDblClick: false,
       pointScaleMode: "asinh",
-      opacityInactiveScale: 0.25,
+      opacityInactiveMax: INACTIVE_OPACITY,
+      opacityInactiveScale: INACTIVE_OPACITY,
     });
     this.names = element("div", { className: "names", "aria-hidden": "true" });
     this.tooltip = element("div", { className: "tooltip", hidden: true });
@@ -69,7 +72,11 @@ export class MapView {
     this.plot.subscribe("pointOver", (point) => this.showTooltip(point));
     this.plot.subscribe("pointOut", () => this.hideTooltip());
     this.plot.subscribe("view", () => this.placeNames());
-    listenForTouch(canvas, (factor) => this.zoomBy(factor));
+    listenForTouch(canvas, {
+      isSelecting: () => this.plot.get("mouseMode") === "lasso",
+      zoom: (factor) => this.zoomBy(factor),
+      pan: (right, down) => this.panByPixels(right, down),
+    });
     new ResizeObserver(() => requestAnimationFrame(() => this.placeNames())).observe(box);
   }
 
@@ -87,6 +94,19 @@ export class MapView {
 
   set selecting(active: boolean) {
     this.plot.set({ mouseMode: active ? "lasso" : "panZoom" });
+    this.canvas.classList.toggle("selecting", active);
+  }
+
+  /** Part of the map that is visible now. */
+  get region(): Region {
+    const { target, distance } = this.camera();
+    const { width, height } = this.canvas.getBoundingClientRect();
+    return { x: target[0], y: target[1], halfWidth: (distance * width) / height, halfHeight: distance };
+  }
+
+  /** Cells of the query that are selected. */
+  get selection(): readonly number[] {
+    return this.selected;
   }
 
   /** Select cells of the query, as the lasso does. */
@@ -110,6 +130,12 @@ export class MapView {
   pan(right: number, up: number): void {
     const { target, distance } = this.camera();
     this.moveTo([target[0] + right * PAN_STEP * distance, target[1] + up * PAN_STEP * distance], distance);
+  }
+
+  private panByPixels(right: number, down: number): void {
+    const { target, distance } = this.camera();
+    const unit = (2 * distance) / this.canvas.getBoundingClientRect().height;
+    this.moveTo([target[0] - right * unit, target[1] + down * unit], distance);
   }
 
   /** Show the whole map. */
@@ -152,7 +178,7 @@ export class MapView {
       pointColorHover: theme.selected,
       lassoColor: theme.selected,
       pointSize: [nQuery === 0 ? 5 : 3.5, pointSize(nQuery)],
-      pointSizeSelected: 1,
+      pointSizeSelected: 2,
       pointOutlineWidth: 1,
       opacity: nQuery === 0 ? [0.9, 0.9] : [0.75, 0.9],
     });

@@ -3,6 +3,7 @@
 import { EngineError, type EngineErrorCode } from "../engine";
 import { byId, element } from "./dom";
 import { sentence } from "./format";
+import { plainWords } from "./plain-words";
 
 type Code = EngineErrorCode | "page";
 
@@ -15,11 +16,18 @@ const REPORT =
   " Reload the page and try again; if it happens again, please report it with the name of your browser.";
 const QUERY_TITLE = "These cells could not be labeled";
 
-export function showProblem(error: unknown, code: Code = error instanceof EngineError ? error.code : "internal"): void {
+/** Show an error; `help` stands below it. */
+export function showProblem(
+  error: unknown,
+  code: Code = error instanceof EngineError ? error.code : "internal",
+  help: HTMLElement | null = null,
+): void {
   const message = error instanceof Error ? error.message : String(error);
   const advice = code === "internal" ? REPORT : "";
   const alert = byId("alert");
-  alert.replaceChildren(element("strong", {}, TITLES[code] ?? QUERY_TITLE), sentence(message) + advice);
+  const title = element("strong", {}, element("span", { "aria-hidden": "true" }, "✕ "), TITLES[code] ?? QUERY_TITLE);
+  const text = element("p", {}, sentence(plainWords(message)) + advice);
+  alert.replaceChildren(title, text, ...(help === null ? [] : [help]));
   alert.focus();
 }
 

@@ -4,9 +4,11 @@ import { COUNT_TITLES, countTexts } from "./count-table";
 import { escapeXml } from "./escape-xml";
 import { count } from "./format";
 import type { LabelCount } from "./label-table";
+import type { Warnings } from "./warnings";
 
 interface Report {
   title: string;
+  warnings: Warnings | null;
   /** Figures at the top: caption and value. */
   figures: [string, string][];
   notes: string[];
@@ -27,6 +29,8 @@ body { margin: 0 auto; max-width: 62rem; padding: 1.5rem; background: #fff; colo
 h1 { margin: 0; font-size: 1.5rem; }
 h2 { margin: 2rem 0 0.5rem; font-size: 1.15rem; }
 svg { max-width: 100%; height: auto; border: 1px solid #ddd; }
+.warning { border-left: 4px solid #b35900; background: #fff3df; padding: 0.5rem 1rem; margin: 1rem 0; }
+.warning strong { color: #8a4300; }
 .figures { display: flex; flex-wrap: wrap; gap: 0.75rem 2.5rem; margin: 1rem 0; }
 .figures div { display: flex; flex-direction: column-reverse; }
 .figures dt { color: #595959; }
@@ -39,7 +43,7 @@ td.number, th.number { text-align: right; }
 
 /** Return the report as HTML. */
 export function reportHtml(report: Report): string {
-  const { title, figures, notes, map, labels, missing, nMissing, provenance } = report;
+  const { title, warnings, figures, notes, map, labels, missing, nMissing, provenance } = report;
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -51,6 +55,7 @@ export function reportHtml(report: Report): string {
 </head>
 <body>
 <h1>${escapeXml(title)}</h1>
+${warnings === null ? "" : warningBox(warnings)}
 <dl class="figures">
 ${figures.map(([name, value]) => `<div><dt>${escapeXml(name)}</dt><dd>${escapeXml(value)}</dd></div>`).join("\n")}
 </dl>
@@ -58,15 +63,20 @@ ${notes.map((note) => `<p>${escapeXml(note)}</p>`).join("\n")}
 <h2>Map</h2>
 ${map}
 ${labels.map(([column, rows]) => labelTable(column, rows)).join("\n")}
-<h2>Features</h2>
+<h2>What the reference recognizes cells by</h2>
 <p>${missingText(missing, nMissing)}</p>
-<h2>Provenance</h2>
+<h2>For the methods section</h2>
 <table><tbody>
 ${provenance.map(([name, value]) => `<tr><th scope="row">${escapeXml(name)}</th><td>${escapeXml(value)}</td></tr>`).join("\n")}
 </tbody></table>
 </body>
 </html>
 `;
+}
+
+function warningBox({ title, texts }: Warnings): string {
+  const lines = texts.map((text) => `<p>${escapeXml(text)}</p>`);
+  return `<div class="warning"><strong>⚠ Warning: ${escapeXml(title)}</strong>\n${lines.join("\n")}</div>`;
 }
 
 function labelTable(column: string, rows: LabelCount[]): string {
@@ -85,7 +95,7 @@ ${lines.join("\n")}
 }
 
 function missingText(missing: string[], nMissing: number): string {
-  if (nMissing === 0) return "The file has every feature that the space uses.";
+  if (nMissing === 0) return "The file has everything that the reference recognizes cells by.";
   const more = nMissing > missing.length ? `, and ${count(nMissing - missing.length)} more` : "";
-  return `${count(nMissing)} features of the space are not in the file: ${escapeXml(missing.join(", "))}${more}.`;
+  return `${count(nMissing)} are not in the file, the most important first: ${escapeXml(missing.join(", "))}${more}.`;
 }

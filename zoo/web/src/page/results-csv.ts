@@ -5,12 +5,14 @@ import { UNKNOWN } from "./label-table";
 import { labelColumns } from "./result";
 
 const ROWS_PER_PART = 10_000;
+/** Starts of a text that a spreadsheet computes, and of one that is marked as text by an apostrophe. */
+const COMPUTED = /^[=+\-@\t\r\n']/;
 
 type Cell = (row: number) => string;
 
 /** Return the table as CSV, in parts of some thousand rows; `obs_names` comes first, as in the .parquet output. */
 export function resultsCsv(projection: Projection, space: SpaceSummary): string[] {
-  const columns: [string, Cell][] = [["obs_names", (row) => projection.cells[row]], ...columnsOfLabels(projection, space)];
+  const columns: [string, Cell][] = [["obs_names", (row) => marked(projection.cells[row])], ...columnsOfLabels(projection, space)];
   if (!projection.similarity.every(Number.isNaN)) {
     columns.push(["smile_similarity", (row) => numeral(projection.similarity[row])]);
   }
@@ -36,17 +38,17 @@ export function barcodeList(projection: Projection, cells: ArrayLike<number>): s
 /** Return the columns of every label column, the primary one first; its names carry no suffix. */
 function columnsOfLabels(projection: Projection, space: SpaceSummary): [string, Cell][] {
   return labelColumns(space, { projection }).flatMap(({ name, labels }) => {
-    const result = projection.columns[name];
+    const result = projection.columns.get(name)!;
     const suffix = name === space.primary ? "" : `_${name}`;
     const columns: [string, Cell][] = [
-      [`smile_label${suffix}`, (row) => labels[result.labels[row]] ?? UNKNOWN],
-      [`smile_nearest_label${suffix}`, (row) => labels[result.nearest[row]] ?? UNKNOWN],
+      [`smile_label${suffix}`, (row) => marked(labels[result.labels[row]] ?? UNKNOWN)],
+      [`smile_nearest_label${suffix}`, (row) => marked(labels[result.nearest[row]] ?? UNKNOWN)],
       [`smile_confidence${suffix}`, (row) => numeral(result.confidence[row])],
     ];
-    if (labels.some((label) => label in space.ontology)) {
+    if (labels.some((label) => space.ontology.has(label))) {
       columns.push([
         `smile_label_ontology_term_id${suffix}`,
-        (row) => space.ontology[labels[result.labels[row]] ?? ""] ?? UNKNOWN,
+        (row) => space.ontology.get(labels[result.labels[row]] ?? "") ?? UNKNOWN,
       ]);
     }
     return columns;
@@ -56,6 +58,11 @@ function columnsOfLabels(projection: Projection, space: SpaceSummary): [string, 
 /** Return a float32 with the digits that it holds; nothing for NaN, which pandas reads as missing. */
 function numeral(value: number): string {
   return Number.isNaN(value) ? "" : String(Number(value.toPrecision(7)));
+}
+
+/** Put an apostrophe before a text that a spreadsheet would compute; taking one off every text gives them back. */
+function marked(text: string): string {
+  return COMPUTED.test(text) ? `'${text}` : text;
 }
 
 function quoted(text: string): string {

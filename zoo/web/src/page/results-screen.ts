@@ -1,32 +1,41 @@
 /** The results beside the map: figures, tables and downloads. */
 
 import type { SpaceSummary } from "../engine";
-import { categoryColor } from "./colors";
 import { countTable } from "./count-table";
 import { button, byId, descriptions, element, options, table } from "./dom";
 import { download, outputName, pngOfSvg } from "./download";
+import { featureNoun, featureSection, missingTexts } from "./feature-section";
 import { count, percent, sentence } from "./format";
+import { labelColors } from "./label-colors";
 import { countLabels, type LabelCount } from "./label-table";
 import { swatch } from "./legend";
 import type { MapPanel } from "./map-panel";
 import { mapSvg } from "./map-svg";
 import { npyHeader } from "./npy";
+import { otherReferences } from "./other-references";
+import { plainWords } from "./plain-words";
 import { showProblem } from "./problem";
+import { provenanceRows } from "./provenance";
 import { reportHtml } from "./report-html";
 import { labelColumns, type Result } from "./result";
 import { resultsCsv } from "./results-csv";
+import type { Site, SiteSpace } from "./site";
 import { currentTheme, onThemeChange } from "./theme";
+import { areMostUnknown, type Warnings, warningsOf } from "./warnings";
 
 const N_MISSING_IN_REPORT = 200;
 
 /** Fill everything that follows from a result. */
 export class ResultsScreen {
+  private entry: SiteSpace | null = null;
   private space: SpaceSummary | null = null;
   private result: Result | null = null;
 
+  /** `relabel` is called with another reference for the same file. */
   constructor(
     private readonly map: MapPanel,
-    private readonly version: string,
+    private readonly site: Site,
+    private readonly relabel: (space: SiteSpace) => void,
   ) {
     const saves: Record<string, () => void | Promise<void>> = {
       "save-csv": () => this.saveCsv(),
@@ -43,10 +52,16 @@ export class ResultsScreen {
     byId("driver-label").addEventListener("change", () => this.fillDrivers());
   }
 
-  show(space: SpaceSummary, result: Result): void {
+  /** Show a result, and return the title of its warnings; empty if there are none. */
+  show(entry: SiteSpace, space: SpaceSummary, result: Result): string {
+    this.entry = entry;
     this.space = space;
     this.result = result;
+    const noun = featureNoun(result.query);
     byId("summary-title").textContent = result.query.fileName;
+    byId("summary-reference").textContent = `labeled by ${space.title} (${space.name})`;
+    const warnings = warningsOf(space, result);
+    this.fillWarnings(warnings);
     byId("figures").replaceChildren(descriptions(this.figures()));
     byId("notes").replaceChildren(...this.notes().map((note) => element("p", {}, note)));
     const columns = this.columns();
@@ -54,22 +69,42 @@ export class ResultsScreen {
     byId("column-row").hidden = columns.length < 2;
     byId("labels-section").hidden = columns.length === 0;
     if (columns.length > 0) this.fillLabels();
-    const labels = Object.keys(space.drivers);
+    const labels = [...space.drivers.keys()];
     byId("driver-label").replaceChildren(...options(labels));
     byId("drivers-section").hidden = labels.length === 0;
+    byId("drivers-title").textContent = `${capital(noun)} that mark a label`;
+    byId("features-title").textContent = `${capital(noun)} of the reference in your file`;
     const first = this.counts(columns[0]).find(({ label }) => labels.includes(label));
     if (first !== undefined) byId<HTMLSelectElement>("driver-label").value = first.label;
     this.fillDrivers();
-    this.fillFeatures();
+    byId("features").replaceChildren(...featureSection(result.query));
     byId("provenance").replaceChildren(
-      table([{ title: "what" }, { title: "value" }], this.provenance(), { className: "provenance" }),
+      table([{ title: "what" }, { title: "value" }], this.provenance, { className: "provenance" }),
     );
+    return warnings?.title ?? "";
   }
 
-  private shown(): { space: SpaceSummary; result: Result } {
-    const { space, result } = this;
-    if (space === null || result === null) throw new Error("there are no results yet");
-    return { space, result };
+  private shown(): { entry: SiteSpace; space: SpaceSummary; result: Result } {
+    const { entry, space, result } = this;
+    if (entry === null || space === null || result === null) throw new Error("there are no results yet");
+    return { entry, space, result };
+  }
+
+  /** Show what speaks against the labels above everything else, and offer other references: at once if this one fits badly. */
+  private fillWarnings(warnings: Warnings | null): void {
+    const others = otherReferences(this.site.spaces, this.shown().entry, this.relabel);
+    const box = byId("warnings");
+    box.hidden = warnings === null;
+    box.replaceChildren();
+    if (warnings !== null) {
+      const sign = element("span", { "aria-hidden": "true" }, "⚠ ");
+      const texts = warnings.texts.map((text) => element("p", {}, text));
+      box.append(element("strong", {}, sign, `Warning: ${warnings.title}`), ...texts);
+    }
+    const inBox = warnings?.isPoorFit ?? false;
+    if (inBox && others !== null) box.append(others);
+    byId("other-reference").hidden = inBox || others === null;
+    byId("other-reference-list").replaceChildren(...(inBox || others === null ? [] : [others]));
   }
 
   private columns(): string[] {
@@ -81,11 +116,12 @@ export class ResultsScreen {
   private counts(column: string | undefined): LabelCount[] {
     const { space, result } = this.shown();
     const found = space.columns.find(({ name }) => name === column);
-    return found === undefined ? [] : countLabels(result.projection.columns[found.name], found.labels);
+    return found === undefined ? [] : countLabels(result.projection.columns.get(found.name)!, found.labels);
   }
 
   private figures(): [string, string][] {
-    const { query, projection } = this.shown().result;
+    const { result } = this.shown();
+    const { query, projection } = result;
     const n = projection.cells.length;
     const counts = this.counts(this.columns()[0]);
     const share = percent(counts.find(({ id }) => id < 0)?.share ?? 0);
@@ -94,22 +130,24 @@ export class ResultsScreen {
     return [
       ["cells", count(n)],
       ...unknown,
-      ["features of the reference found", `${count(query.matched)} of ${count(ofReference)}`],
-      ["of the feature weight measured", percent(query.measuredWeight)],
+      [`${featureNoun(result.query)} of the reference found`, `${count(query.matched)} of ${count(ofReference)}`],
+      ["of what the reference recognizes cells by", percent(query.measuredWeight)],
     ];
   }
 
   private notes(): string[] {
-    const { query, projection } = this.shown().result;
-    const notes = new Set([projection.expectedAccuracy, ...query.notes, ...projection.notes].map(sentence));
-    return [...notes].filter((note) => note !== "");
+    const { space, result } = this.shown();
+    const accuracy = areMostUnknown(space, result) ? "" : result.projection.expectedAccuracy;
+    const notes = [accuracy, ...result.query.notes].map((note) => sentence(plainWords(note)));
+    return notes.filter((note) => note !== "");
   }
 
   private fillLabels(): void {
     const { space, result } = this.shown();
     const column = byId<HTMLSelectElement>("label-column").value;
     const rows = this.counts(column);
-    const { labels } = result.projection.columns[column];
+    const { labels } = result.projection.columns.get(column)!;
+    const colors = labelColors(space, column, currentTheme());
     const cells = (id: number) => Array.from(labels.keys()).filter((cell) => labels[cell] === id);
     const name = ({ id, label }: LabelCount) => {
       const select = () => {
@@ -118,22 +156,27 @@ export class ResultsScreen {
         byId("map-title").scrollIntoView();
       };
       const link = button(label, select, { className: "link", title: "Select these cells on the map" });
-      return element("span", { className: "label-cell" }, swatch(categoryColor(id, currentTheme())), link);
+      return element("span", { className: "label-cell" }, swatch(colors[id] ?? currentTheme().unknown), link);
     };
     byId("labels").replaceChildren(countTable(rows, name));
     byId("unknown-note").hidden = rows.every(({ id }) => id >= 0);
   }
 
   private showDrivers(label: string): void {
-    if (label in (this.space?.drivers ?? {})) {
+    if (this.space?.drivers.has(label)) {
       byId<HTMLSelectElement>("driver-label").value = label;
       this.fillDrivers();
     }
   }
 
   private fillDrivers(): void {
-    const drivers = this.space?.drivers[byId<HTMLSelectElement>("driver-label").value] ?? [];
-    const chips = drivers.map(({ symbol }) => {
+    const drivers = this.space?.drivers.get(byId<HTMLSelectElement>("driver-label").value) ?? [];
+    const missing = new Set(this.result?.query.missing);
+    const chips = drivers.map(({ feature, symbol }) => {
+      if (missing.has(feature)) {
+        const reason = `${symbol} was not measured in your file`;
+        return element("li", {}, element("button", { type: "button", disabled: true, title: reason, "aria-label": reason }, symbol));
+      }
       const show = () => {
         void this.map.colorByGene(symbol);
         byId("map-title").scrollIntoView();
@@ -141,55 +184,27 @@ export class ResultsScreen {
       return element("li", {}, button(symbol, show));
     });
     byId("drivers").replaceChildren(element("ul", { className: "chips" }, ...chips));
+    byId("drivers-missing").hidden = !drivers.some(({ feature }) => missing.has(feature));
   }
 
-  private fillFeatures(): void {
-    const { query } = this.shown().result;
-    const { missing, matched, measuredWeight, nFeatures } = query;
-    const text =
-      `Of the ${count(matched + missing.length)} features that the reference uses, ${count(matched)} are among the ` +
-      `${count(nFeatures)} of your file; they carry ${percent(measuredWeight)} of its feature weight.`;
-    byId("features").replaceChildren(element("p", {}, text));
-    if (missing.length === 0) return;
-    const scrolled = { className: "missing", tabIndex: 0, role: "region", "aria-label": "Missing features" };
-    const names = element("p", scrolled, missing.join(", "));
-    const summary = element("summary", {}, `${count(missing.length)} missing`);
-    byId("features").append(
-      element("p", {}, "Missing ones are imputed from the measured ones; the lower the share, the less reliable the labels."),
-      element("details", {}, summary, names),
-    );
-  }
-
-  private provenance(): [string, string][] {
-    const { space, result } = this.shown();
-    const { query, projection } = result;
-    return [
-      ["file", query.fileName],
-      ["space", space.name],
-      ["manifest sha256", space.sha256],
-      ["modality", query.modality],
-      ["values interpreted as", query.values],
-      ["license of the space", space.licence],
-      ["sources", space.sources.map(({ name, licence }) => `${name} (${licence})`).join("; ")],
-      ["accuracy on left-out cells", space.accuracy || "not measured"],
-      ["time", `${projection.seconds.toFixed(1)} s`],
-      ["date", new Date().toISOString().slice(0, 10)],
-      ["smile-zoo", `${this.version}, in the browser`],
-    ];
+  private get provenance(): [string, string][] {
+    const { entry, space, result } = this.shown();
+    return provenanceRows(entry, space, result, this.site.version);
   }
 
   private report(): string {
     const { space, result } = this.shown();
-    const { missing } = result.query;
+    const missing = missingTexts(result.query);
     return reportHtml({
       title: `${result.query.fileName} in ${space.title}`,
+      warnings: warningsOf(space, result),
       figures: this.figures(),
       notes: this.notes(),
-      map: mapSvg(this.map.figure()),
+      map: mapSvg(this.map.figure({ isWhole: true })),
       labels: this.columns().map((name) => [name, this.counts(name)]),
       missing: missing.slice(0, N_MISSING_IN_REPORT),
       nMissing: missing.length,
-      provenance: this.provenance(),
+      provenance: this.provenance,
     });
   }
 
@@ -207,4 +222,8 @@ export class ResultsScreen {
   private save(ending: string, parts: BlobPart[], type: string): void {
     download(outputName(this.shown().result.query.fileName, ending), parts, type);
   }
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

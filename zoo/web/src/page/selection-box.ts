@@ -14,7 +14,7 @@ import { barcodeList } from "./results-csv";
 export function showSelection(space: SpaceSummary, result: Result, cells: number[], clear: () => void): void {
   const { query, projection } = result;
   const [primary] = labelColumns(space, result);
-  const rows = primary === undefined ? [] : countLabels(projection.columns[primary.name], primary.labels, cells);
+  const rows = primary === undefined ? [] : countLabels(projection.columns.get(primary.name)!, primary.labels, cells);
   const save = button("Download their barcodes (TXT)", () =>
     download(outputName(query.fileName, ".selected.txt"), [barcodeList(projection, cells)], "text/plain"),
   );

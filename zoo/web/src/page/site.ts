@@ -2,21 +2,9 @@
 
 import type { SpaceSource } from "../engine";
 import { bytesOfBase64 } from "./base64";
+import { type Catalogue, type MeasuredAccuracy, parseCatalogue, type SiteSpace } from "./catalogue";
 
-/** Entry of `spaces.json`, which Python writes. */
-export interface SiteSpace {
-  name: string;
-  title: string;
-  organism: string;
-  tissue: string;
-  intended_use: string;
-  n_cells: number;
-  /** Bytes of the files that the page reads. */
-  size: number;
-  /** Folder of the files, relative to the page; empty in a single file. */
-  folder: string;
-  manifest_sha256: string;
-}
+export type { MeasuredAccuracy, SiteSpace };
 
 export interface Site {
   version: string;
@@ -24,45 +12,48 @@ export interface Site {
   source: (space: SiteSpace) => SpaceSource;
 }
 
-interface Catalogue {
-  version: string;
-  spaces: SiteSpace[];
-}
-
-interface EmbeddedSite extends Catalogue {
-  /** Content of the only space's files, and of its gene table, in base64. */
-  files: Record<string, string>;
-}
-
 const EMBEDDED_ID = "site";
 
 /** Read the list of spaces: from the page itself if it is a single file, otherwise from the site. */
 export async function readSite(): Promise<Site> {
   const embedded = document.getElementById(EMBEDDED_ID);
-  return embedded === null ? readServedSite() : embeddedSite(JSON.parse(embedded.textContent ?? ""));
+  return embedded === null ? readServedSite() : embeddedSite(embedded.textContent ?? "");
 }
 
 async function readServedSite(): Promise<Site> {
-  const answer = await fetch("spaces.json");
-  if (!answer.ok) {
-    throw new Error(
-      `The list of spaces, spaces.json, could not be read (status ${answer.status}). Copy the whole folder written by ` +
-        "smile-zoo web --export to the server, and reload this page.",
-    );
-  }
-  const { version, spaces }: Catalogue = await answer.json();
+  const { version, spaces, shared_files } = await served();
   const url = (path: string) => new URL(path, document.baseURI).href;
   return {
     version,
     spaces,
-    source: ({ folder }) => ({ url: url(folder), genes: url("genes"), ort: url("ort") }),
+    source: ({ folder }) => ({ url: url(folder), genes: url("genes"), ort: url("ort"), shared: shared_files }),
   };
 }
 
-function embeddedSite({ version, spaces, files }: EmbeddedSite): Site {
-  return {
-    version,
-    spaces,
-    source: () => ({ files: Object.fromEntries(Object.entries(files).map(([name, content]) => [name, bytesOfBase64(content)])) }),
-  };
+async function served(): Promise<Catalogue> {
+  try {
+    const answer = await fetch("spaces.json");
+    if (!answer.ok) throw new Error(`the server answers with status ${answer.status}`);
+    return parseCatalogue(await answer.text());
+  } catch (error) {
+    throw new Error(
+      `The list of spaces, spaces.json, cannot be used: ${(error as Error).message}. Copy the whole folder written by ` +
+        "smile-zoo web --export to the server again, and reload this page.",
+    );
+  }
+}
+
+/** Return the site in a single file; `files` holds the only space's files and the gene tables in base64. */
+function embeddedSite(text: string): Site {
+  try {
+    const catalogue = parseCatalogue(text);
+    const { files } = catalogue as Catalogue & { files: Record<string, string> };
+    const contents = Object.entries(files).map(([name, content]) => [name, bytesOfBase64(content)]);
+    return { ...catalogue, source: () => ({ files: Object.fromEntries(contents) }) };
+  } catch (error) {
+    throw new Error(
+      `The space in this file cannot be used: ${(error as Error).message}. Copy the file again, or write it again with ` +
+        "smile-zoo web --single-file.",
+    );
+  }
 }

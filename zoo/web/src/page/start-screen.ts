@@ -1,37 +1,63 @@
-/** The start: which space, which file, which options. */
+/** The start: which reference, which file, which options. */
 
 import type { QueryOptions, SpaceSummary } from "../engine";
+import { accuracySentence } from "./accuracy-text";
+import { type ChosenFiles, namedFiles } from "./chosen-files";
 import { byId, element, options } from "./dom";
 import { droppedFiles } from "./dropped-files";
 import { count, size } from "./format";
+import { originOf } from "./other-references";
 import { showProblem } from "./problem";
 import type { SiteSpace } from "./site";
 
-/** List the spaces; `choose` is called for the first, and for each that is chosen later. */
+/** List the references; `choose` is called for the first, and for each that the reader chooses later. */
 export function listSpaces(spaces: SiteSpace[], choose: (space: SiteSpace) => void): void {
   const only = spaces.length === 1;
-  const rows = spaces.map((space, index) => {
-    const input = element("input", { type: "radio", name: "space", checked: index === 0, onchange: () => choose(space) });
-    const facts = [space.organism, space.tissue, `${count(space.n_cells)} cells`, size(space.size)];
-    const text = element(
-      "span",
-      {},
-      element("b", {}, space.title),
-      element("small", { className: "use" }, space.intended_use),
-      element("small", {}, facts.filter((fact) => fact !== "").join(" · ")),
-    );
-    return element("label", { className: only ? "only" : "" }, input, text);
-  });
-  const box = byId("spaces");
-  box.replaceChildren(element("legend", {}, only ? "Reference" : "Choose a reference"), ...rows);
+  const rows = spaces.map((space, index) => spaceCard(space, index, only, () => choose(space)));
+  byId("spaces").replaceChildren(element("legend", {}, only ? "Reference" : "Choose a reference"), ...rows);
   choose(spaces[0]);
 }
 
+/** Mark a reference as chosen. */
+export function markSpace(spaces: SiteSpace[], space: SiteSpace): void {
+  const inputs = byId("spaces").querySelectorAll<HTMLInputElement>('input[name="space"]');
+  inputs[spaces.indexOf(space)].checked = true;
+}
+
+function spaceCard(space: SiteSpace, index: number, only: boolean, choose: () => void): HTMLElement {
+  const input = element("input", { type: "radio", name: "space", checked: index === 0, onchange: choose });
+  const lines = [
+    space.intended_use,
+    `${originOf(space)} · ${count(space.n_cells)} cells · ${size(space.size)}`,
+    accuracySentence(space.accuracy),
+  ];
+  const text = element(
+    "span",
+    {},
+    element("b", {}, space.title),
+    ...lines.filter((line) => line !== "").map((line) => element("small", {}, line)),
+  );
+  return element("div", { className: only ? "space only" : "space" }, element("label", {}, input, text), labelList(space));
+}
+
+/** Return the labels that a reference gives, at each level; null if it gives none. */
+function labelList({ labels, title }: SiteSpace): HTMLElement | null {
+  const columns = Object.entries(labels);
+  if (columns.length === 0) return null;
+  const rows = columns.map(([column, names]) => {
+    const name = columns.length > 1 ? element("b", {}, `${column}: `) : null;
+    return element("p", {}, name, names.join(", "));
+  });
+  const n = columns[0][1].length;
+  const summary = element("summary", { "aria-label": `Show the ${n} labels of ${title}` }, `Show its ${n} labels`);
+  return element("details", {}, summary, ...rows);
+}
+
 /** Call `open` with the files that are dropped anywhere on the page, or chosen. */
-export function listenForFiles(open: (files: File[]) => void): void {
+export function listenForFiles(open: (chosen: ChosenFiles) => void): void {
   const zone = byId("drop");
-  const take = (files: File[]) => {
-    if (files.length > 0) open(files);
+  const take = (chosen: ChosenFiles) => {
+    if (chosen.files.length > 0) open(chosen);
   };
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -50,13 +76,13 @@ export function listenForFiles(open: (files: File[]) => void): void {
     byId(button).hidden = name === "folder" && !("webkitdirectory" in input); // as on phones
     byId(button).addEventListener("click", () => input.click());
     input.addEventListener("change", () => {
-      take(Array.from(input.files ?? []));
+      take(namedFiles(Array.from(input.files ?? [])));
       input.value = "";
     });
   }
 }
 
-/** Offer the modalities of a space if there are several. */
+/** Offer the modalities of a reference if there are several. */
 export function listModalities(space: SpaceSummary): void {
   byId("modality").replaceChildren(...options(space.modalities));
   byId("modality-row").hidden = space.modalities.length < 2;

@@ -1,22 +1,36 @@
-/** Touch on the map, which regl-scatterplot does not know: one finger acts as a mouse, two fingers zoom. */
+/** Touch on the map, which regl-scatterplot does not know. */
 
-/** Pass fingers on to the canvas; `zoom` is called with the factor by which two of them moved apart. */
-export function listenForTouch(canvas: HTMLCanvasElement, zoom: (factor: number) => void): void {
+export interface TouchActions {
+  /** Return whether one finger draws around cells; otherwise it scrolls the page. */
+  isSelecting: () => boolean;
+  /** Two fingers moved apart by a factor. */
+  zoom: (factor: number) => void;
+  /** Two fingers moved by pixels. */
+  pan: (right: number, down: number) => void;
+}
+
+/** Listen to fingers on the canvas: one acts as a mouse while cells are selected, two move and zoom the map. */
+export function listenForTouch(canvas: HTMLCanvasElement, { isSelecting, zoom, pan }: TouchActions): void {
   const fingers = new Map<number, PointerEvent>();
-  const gap = () => {
+  const pair = () => {
     const [first, second] = [...fingers.values()];
-    return Math.hypot(first.clientX - second.clientX, first.clientY - second.clientY);
+    const middle = [(first.clientX + second.clientX) / 2, (first.clientY + second.clientY) / 2];
+    return { middle, gap: Math.hypot(first.clientX - second.clientX, first.clientY - second.clientY) };
   };
   const act = (type: string, { clientX, clientY }: PointerEvent) => {
-    const buttons = type === "mouseup" ? 0 : 1;
+    const buttons = type === "mousedown" ? 1 : 0;
     canvas.dispatchEvent(new MouseEvent(type, { bubbles: true, view: window, clientX, clientY, buttons }));
   };
+  const keepPage = (event: TouchEvent) => {
+    if (event.cancelable && (isSelecting() || event.touches.length > 1)) event.preventDefault();
+  };
+  canvas.addEventListener("touchstart", keepPage, { passive: false });
+  canvas.addEventListener("touchmove", keepPage, { passive: false });
   canvas.addEventListener("pointerdown", (event) => {
     if (event.pointerType !== "touch") return;
-    canvas.setPointerCapture(event.pointerId);
-    if (fingers.size === 1) act("mouseup", event);
+    if (fingers.size === 1 && isSelecting()) act("mouseup", event);
     fingers.set(event.pointerId, event);
-    if (fingers.size > 1) return;
+    if (fingers.size > 1 || !isSelecting()) return;
     act("mousemove", event);
     afterNextFrame(() => {
       const finger = fingers.get(event.pointerId);
@@ -25,18 +39,20 @@ export function listenForTouch(canvas: HTMLCanvasElement, zoom: (factor: number)
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!fingers.has(event.pointerId)) return;
-    if (fingers.size === 1) {
+    if (fingers.size === 2) {
+      const before = pair();
       fingers.set(event.pointerId, event);
-      act("mousemove", event);
-    } else if (fingers.size === 2) {
-      const before = gap();
+      const after = pair();
+      pan(after.middle[0] - before.middle[0], after.middle[1] - before.middle[1]);
+      if (before.gap > 0) zoom(after.gap / before.gap);
+    } else {
       fingers.set(event.pointerId, event);
-      if (before > 0) zoom(gap() / before);
+      if (isSelecting()) act("mousemove", event);
     }
   });
   for (const type of ["pointerup", "pointercancel"] as const) {
-    canvas.addEventListener(type, (event) => {
-      if (fingers.delete(event.pointerId) && fingers.size === 0) act("mouseup", event);
+    addEventListener(type, (event) => {
+      if (fingers.delete(event.pointerId) && fingers.size === 0 && isSelecting()) act("mouseup", event);
     });
   }
 }

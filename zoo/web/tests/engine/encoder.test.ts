@@ -63,16 +63,29 @@ test("a whole graph, by onnxruntime-web", async () => {
 test("a page without onnxruntime-web refuses an encoder that needs it", async () => {
   vi.resetModules();
   const { GraphSession } = await import("../../src/engine/encoder/onnx-runtime");
-  await expect(GraphSession.open(new Uint8Array(), undefined)).rejects.toThrow(
+  await expect(GraphSession.open(new Uint8Array(), { files: {} })).rejects.toThrow(
     "the encoder of this space needs onnxruntime-web, which this page does not have; export the page again with this space",
   );
+});
+
+test("each file of onnxruntime-web is verified before it runs", async () => {
+  const source = siteOf("pbmc");
+  for (const [path, record] of Object.entries(source.shared).filter(([name]) => name.startsWith("ort/"))) {
+    vi.resetModules();
+    const { GraphSession } = await import("../../src/engine/encoder/onnx-runtime");
+    const sha256 = record.sha256.replace(/./, (digit) => (digit === "0" ? "1" : "0"));
+    const changed = { ...source, shared: { ...source.shared, [path]: { ...record, sha256 } } };
+    await expect(GraphSession.open(new Uint8Array(), changed)).rejects.toThrow(
+      `${path} was changed: its sha256 is ${record.sha256.slice(0, 12)}…, but the list of spaces says ${sha256.slice(0, 12)}…; copy`,
+    );
+  }
 });
 
 test("a trunk by onnxruntime-web, as by this engine", async () => {
   const content = packagedFiles("pbmc")["onnx/rna.trunk.onnx"];
   const first = Float64Array.from({ length: 150 }, (_, at) => Math.fround(Math.sin(at)));
   const own = await new PlainTrunk(readOnnxGraph(content), 50).run(first, 3);
-  const other = await new SessionTrunk(await GraphSession.open(content, siteOf("pbmc").ort)).run(first, 3);
+  const other = await new SessionTrunk(await GraphSession.open(content, siteOf("pbmc"))).run(first, 3);
   expect(Math.max(...own.map((value, at) => Math.abs(value - other[at])))).toBeLessThan(1e-6);
 });
 
@@ -88,11 +101,11 @@ const node = (
   attributes,
 });
 
-const tensors: OnnxGraph["tensors"] = {
+const tensors: OnnxGraph["tensors"] = new Map(Object.entries({
   weight: { shape: [2, 3], data: Float32Array.from([1, 2, 3, -4, -5, -6]) },
   bias: { shape: [3], data: Float32Array.from([0, 0, 1]) },
   rows: { shape: [3, 2], data: Float32Array.from([1, -4, 2, -5, 3, -6]) },
-};
+}));
 
 test("MatMul, Add and LeakyRelu", async () => {
   const nodes = [
@@ -119,6 +132,7 @@ test("Gemm with weights by output or by input", async () => {
 
 test.each([
   node("Softmax", ["first"], "embedding"),
+  node("constructor", ["first"], "embedding"),
   node("Gemm", ["first", "weight", "bias"], "embedding", { alpha: 2 }),
   node("MatMul", ["weight", "first"], "embedding"),
 ])("other layers are left to onnxruntime-web %#", (other) => {

@@ -3,6 +3,7 @@ import { gzipSync, strToU8, zipSync } from "fflate";
 import { beforeAll, expect, test } from "vitest";
 import type { Rows } from "../../src/engine/arrays/rows";
 import type { Projection, QueryOptions, QuerySummary } from "../../src/engine/engine";
+import { KeptChars, allLines } from "../../src/engine/formats/lines";
 import { LocalEngine } from "../../src/engine/local-engine";
 import { bytes, packagedFiles } from "./packaged";
 import { type Expected, readVector } from "./vectors";
@@ -35,7 +36,7 @@ function expectSame([summary, projection]: [QuerySummary, Projection]): void {
   expect(projection.cells).toEqual(barcodes);
   projection.embedding.forEach((value, at) => expect(Math.abs(value - expected.embedding[at])).toBeLessThan(1e-5));
   for (const [name, { labels }] of Object.entries(expected.columns))
-    expect(projection.columns[name].labels).toEqual(labels);
+    expect(projection.columns.get(name)!.labels).toEqual(labels);
 }
 
 /** Entries of a Matrix Market file, features first, in the order of cells or the other way around. */
@@ -110,7 +111,7 @@ test("h5ad: a column that cannot be read is ignored", async () => {
 test.each([
   ["broken-link.h5ad", "/X is damaged: it is a link that leads nowhere"],
   ["virtual-values.h5ad", "/X/data is a virtual dataset of 'other.h5', which is not read"],
-  ["nested-pointers.h5ad", "/X/indptr should be a list of numbers, but has shape (17, 1)"],
+  ["nested-pointers.h5ad", "/X/indptr should be a list, but has shape (17, 1)"],
 ])("%s: refused", async (name, reason) => {
   await expect(engine.openQuery([stored(name)])).rejects.toThrow(
     `${name} cannot be read as HDF5: ${reason}; it is truncated`,
@@ -128,9 +129,25 @@ test("h5ad: values in a layer or in raw", async () => {
   );
 });
 
-test("feature values: log1p of counts per 10,000, NaN for a feature that was not measured", async () => {
+const MEMBERS = ["constructor", "__proto__", "toString", "hasOwnProperty"]; // of every object of JavaScript
+
+test("table: names of cells, genes and batches that are members of every object", async () => {
+  const [header, ...lines] = table(",").split("\n");
+  const ofCell = lines.map((line, at) => `${MEMBERS[at % 4]}${line.replace(/^cell-\d+/, "")},3,0,1,2,${MEMBERS[at % 3]}`);
+  const text = [[header, ...MEMBERS, "__proto__"].join(","), ...ofCell].join("\n");
+  const [summary, projection] = await project([written("cells.csv", text)]);
+  expect(summary.matched).toBe(expected.matched);
+  expect(projection.cells.slice(0, 6)).toEqual([...MEMBERS, "constructor-1", "__proto__-1"]);
+  expect(summary.columns).toEqual(["__proto__"]);
+  expect((await engine.obsColumn("__proto__")).categories).toEqual(MEMBERS.slice(0, 3));
+  expect((await engine.featureValues("__proto__"))!.values[0]).toBe(0);
+  expect((await engine.featureValues("constructor"))!.values[0]).toBeGreaterThan(0);
+  await expect(engine.obsColumn("constructor")).rejects.toThrow("the query has no column 'constructor' in obs");
+});
+
+test("feature values: log1p of counts per 10,000, null for a feature that was not measured", async () => {
   await project([stored("csc.h5ad")]);
-  const values = await engine.featureValues(symbols[3]);
+  const { name, values } = (await engine.featureValues(symbols[3]))!;
   const [first] = rows.indptr;
   let [total, value] = [0, 0];
   for (let at = first; at < rows.indptr[1]; at++) {
@@ -138,8 +155,10 @@ test("feature values: log1p of counts per 10,000, NaN for a feature that was not
     if (rows.indices[at] === 3) value = rows.values[at];
   }
   expect(values[0]).toBeCloseTo(Math.log1p((1e4 * value) / total), 5);
-  expect(await engine.featureValues(ids[3])).toEqual(values);
-  expect(await engine.featureValues("no such gene")).toEqual(new Float32Array(rows.n).fill(NaN));
+  for (const other of [ids[3], `${ids[3]}.7`, symbols[3].toLowerCase()]) {
+    expect(await engine.featureValues(other), other).toEqual({ name, values });
+  }
+  expect(await engine.featureValues("no such gene")).toBe(null);
 });
 
 test.each<[string, { byFeature?: boolean; cellsFirst?: boolean }, string, string, string]>([
@@ -177,6 +196,26 @@ test("Matrix Market: a line of features without its type", async () => {
   expectSame(await project(files));
 });
 
+test("features of another kind than the encoder's, or without names: refused", async () => {
+  const antibodies = featuresTsv().replaceAll("Gene Expression", "Antibody Capture").replaceAll("\t", "x\t"); // none matches
+  const files = (features: string): File[] => [
+    written("matrix.mtx", matrixMarket()),
+    written("features.tsv", features),
+    written("barcodes.tsv", barcodesTsv()),
+  ];
+  await expect(project(files(antibodies))).rejects.toThrow(
+    `the query's features are antibodies, as var['feature_types'] states ('${symbols[0]}x', '${symbols[1]}x', '${symbols[2]}x'), but ` +
+      "the encoder takes genes; choose an encoder for antibodies, or a query with genes",
+  );
+  const shown = symbols.map((name) => `${name}_TotalSeqB\n`).join("");
+  await expect(project(files(shown))).rejects.toThrow(
+    `the query's features look like antibodies, not genes ('${symbols[0]}_TotalSeqB', `,
+  );
+  await expect(project(files(symbols.map(() => " \n").join("")))).rejects.toThrow(
+    "the query's features have no names, but the space's are named like 'HES4', 'ISG15', 'AGRN'; put names or ids of that",
+  );
+});
+
 test("Matrix Market: refused", async () => {
   const names = [written("features.tsv", featuresTsv()), written("barcodes.tsv", barcodesTsv())];
   const cut = matrixMarket().split("\n").slice(0, -9).join("\n");
@@ -192,6 +231,11 @@ test("Matrix Market: refused", async () => {
   );
   const fraction = matrixMarket().replace(/\n(\d+) (\d+) (\d+)\n(\d+) /, "\n$1 $2 $3\n$4.5 ");
   await expect(project([written("matrix.mtx", fraction), ...names])).rejects.toThrow(/its entry 1 is '\d+\.5 \d+ \d+'/);
+  const sizes = /\n150 16 (\d+)\n/;
+  const more = matrixMarket().replace(sizes, "\n150 16 2000000000\n"); // would be 24 GB if memory were taken for all
+  await expect(project([written("matrix.mtx", more), ...names])).rejects.toThrow("of 2,000,000,000 values; it is damaged");
+  const negative = matrixMarket().replace(sizes, "\n150 16 -$1\n");
+  await expect(project([written("matrix.mtx", negative), ...names])).rejects.toThrow("a general coordinate matrix is needed");
   const gzip = gzipSync(strToU8(matrixMarket()));
   await expect(project([written("matrix.mtx.gz", gzip.slice(0, gzip.length - 200)), ...names])).rejects.toThrow(
     "but cannot be read: unexpected EOF; it is damaged or incomplete, copy or export it again",
@@ -216,16 +260,38 @@ test("table: compressed, with quotes, returns, a column of text and one of numbe
   expect(summary.notes[0]).toBe("cells.csv.gz: columns of text are kept as annotations: batch, or so");
 });
 
+const TABLE = ",CD3E,MS4A1\nc1,1,2\nc2,3,4\nc3,5,6\n";
+
+test("table: numbers as pandas reads them, and True and False as an annotation", async () => {
+  const [header, first, ...lines] = table(",").split("\n");
+  const isDoublet = (line: string, at: number): string => `${line},${at ? "False" : "True"}`;
+  const number = first.replace(/,([1-9])(?=,|$)/, ', "+$1.0e0"');
+  expect(number).not.toBe(first);
+  const text = [`${header},is_doublet`, ...[number.replace(', "', ',"'), ...lines].map(isDoublet)].join("\n");
+  expectSame(await project([written("cells.csv", text)]));
+  expect((await engine.obsColumn("is_doublet")).categories).toEqual(["True", "False"]);
+  const infinite = [`${header}`, first.replace(/,[1-9](?=,|$)/, ",-inf"), ...lines].join("\n");
+  await expect(project([written("cells.csv", infinite)])).rejects.toThrow(/infinite/);
+});
+
 test.each([
   ["a,b\n1,x\n", "cells.csv has no column of numbers, only text such as 'x'; values are needed"],
   [",CD3E,MS4A1\nc1,1,\nc2,0,2\n", "cells.csv has no value in row 'c1' and column 'MS4A1', but a number is needed"],
-  [",CD3E,MS4A1\nc1,1,2\nc2,0,none\nc3,0,1\n", "cells.csv has no value in row 'c2' and column 'MS4A1'"],
+  [",CD3E,MS4A1\nc1,1,2\nc2,0,None\nc3,0,1\n", "cells.csv has no value in row 'c2' and column 'MS4A1'"],
   [
     ",x,y\nc1,1,2\n",
     "cannot tell the features of cells.csv from its cells: 0% of the names of rows (c1) and 0% of those",
   ],
   ["0.5,0.5\n1,2\n", "cells.csv has numbers in its first line, but names of cells or of features are needed there"],
   ["Dear all,\nthis is no table.\n", "cells.csv is text, but not a table of cells and features"],
+  [`${TABLE}c4,1,2,3\n`, "cells.csv has 4 fields in line 5, but 3 are needed by its first line; save the table again"],
+  [`# a remark\n\n${TABLE}c4,1,2,\n`, "cells.csv has 4 fields in line 7, but 3 are needed by its first line"],
+  [`${TABLE}c4,1,"2\n`, "cells.csv looks like a text table, but cannot be read: the quotes of the line 'c4,1,\"2' do not"],
+  [";CD3E;MS4A1\nc1;1,5;2\nc2;1.5;4\nc3;1,5;2\n", "cells.csv has '1.5' in row 'c2' and column 'CD3E'"],
+  ...["0x1F", "0b11", "1_000", "1d3", "infty", "1e400", "\u22121", "\u00a01", "True"].map((text) => [
+    `${TABLE}c4,${text},2\n`,
+    `cells.csv has '${text}' in row 'c4' and column 'CD3E', but a number is needed`,
+  ]),
 ])("table %#: refused", async (content, message) => {
   await expect(project([written("cells.csv", content)])).rejects.toThrow(message);
 });
@@ -240,6 +306,45 @@ test("gzip: a changed byte is found by the checksum, in any member", async () =>
       /^cells.csv.gz (looks like a text table, but cannot be read: its data do not fit their checksum|cannot be read: it is a damaged gzip file); /,
     );
   }
+});
+
+test("zip: a changed byte, a cut end, a lie about the size, a password and too many members are refused", async () => {
+  const names = { "features.tsv": strToU8(featuresTsv()), "barcodes.tsv": strToU8(barcodesTsv()) };
+  const levels = [0, 6] as const; // stored, deflated
+  for (const level of levels) {
+    const zip = zipSync({ ...names, "matrix.mtx": [strToU8(matrixMarket()), { level }] });
+    expectSame(await project([written("sample.zip", zip)]));
+    const at = Buffer.from(zip).indexOf("PK\x01\x02") - 500; // in the last member
+    const changed = zip.with(at, zip[at] ^ 1);
+    await expect(project([written("sample.zip", changed)])).rejects.toThrow(
+      /^sample.zip looks like a Matrix Market matrix, but cannot be read: (matrix.mtx in it is damaged \(|its entry)/,
+    );
+    await expect(project([written("sample.zip", zip.slice(0, -30))])).rejects.toThrow(
+      "sample.zip looks like a zip archive, but cannot be read: End of central directory not found; it is damaged",
+    );
+    const header = Buffer.from(zip).lastIndexOf("matrix.mtx") - 46; // in the central directory
+    expect([...zip.slice(header, header + 4)]).toEqual([0x50, 0x4b, 1, 2]);
+    const small = zip.with(header + 25, 0); // its size
+    await expect(project([written("sample.zip", small)])).rejects.toThrow(/matrix.mtx in it is damaged \(/);
+    const locked = zip.with(header + 8, zip[header + 8] | 1);
+    await expect(project([written("sample.zip", locked)])).rejects.toThrow(/matrix.mtx in it is damaged \(/);
+  }
+  const many = zipSync(Object.fromEntries(Array.from({ length: 1001 }, (_, at) => [`${at}.txt`, new Uint8Array(0)])));
+  await expect(project([written("many.zip", many)])).rejects.toThrow("many.zip holds more than 1000 files; unpack it");
+});
+
+test("a small archive of long lines or of many names does not fill the memory", async () => {
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    const chunk = new Uint8Array(20_000_000).fill(65);
+    for (;;) yield chunk;
+  }
+  await expect(allLines({ name: "barcodes.tsv", chunks })).rejects.toThrow("a line is longer than 100 million characters");
+  const value = strToU8(`%%MatrixMarket matrix coordinate real general\n1 1 1\n1 1 ${"1.".padEnd(1000, "0")}\n`);
+  const names = [written("features.tsv", "a\n"), written("barcodes.tsv", "a\n")];
+  await expect(project([written("matrix.mtx", value), ...names])).rejects.toThrow("it has a value '1.000000000000000000...'");
+  const kept = new KeptChars("barcodes.tsv");
+  kept.add(400_000_000);
+  expect(() => kept.add(1)).toThrow("the names and texts in barcodes.tsv have more than 400 million characters, which this");
 });
 
 test.each([

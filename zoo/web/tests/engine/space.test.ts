@@ -32,8 +32,9 @@ test("the summary of a space", async () => {
   ]);
   expect(summary.reference.map.length).toBe(2 * 602);
   expect(summary.reference.weights.reduce((sum, weight) => sum + weight)).toBe(summary.nCells);
-  expect(summary.drivers["12Baso"][0]).toEqual({ feature: "Srgn", symbol: "Srgn" });
-  expect(summary.accuracy).toBe("rna 0.705 ± 0.007");
+  const first: string = config.encoders.rna.drivers["12Baso"][0];
+  expect(summary.drivers.get("12Baso")![0]).toEqual({ feature: first, symbol: first });
+  expect(summary.columns[0].parents).toHaveLength(19);
   expect(summary.needsOnnxRuntime).toBe(false);
 });
 
@@ -44,12 +45,12 @@ test("of two spaces that are opened at a time, the last one asked for projects t
     await new Promise((resolve) => setTimeout(resolve, 50));
     return new Response(new Uint8Array(slow[url.replace("https://slow/", "")]));
   });
-  const first = engine.openSpace({ url: "https://slow", genes: "", ort: "" });
+  const first = engine.openSpace({ url: "https://slow", genes: "", ort: "", shared: {} });
   const last = await engine.openSpace({ files });
   expect((await first).name).toBe("mouse-skin");
   vi.unstubAllGlobals();
   expect((await engine.openQuery([query()])).matched).toBe(300);
-  expect(Object.keys((await engine.project(() => {})).columns)).toEqual(last.columns.map(({ name }) => name));
+  expect([...(await engine.project(() => {})).columns.keys()]).toEqual(last.columns.map(({ name }) => name));
 });
 
 test("what failed is read again", async () => {
@@ -99,6 +100,28 @@ test.each(["features/rna.tsv", "first/rna.safetensors", "onnx/rna.trunk.onnx", "
     await expect(project()).rejects.toThrow(`${name} was changed: its sha256 is`);
   },
 );
+
+test("gene tables are verified by the list of spaces before they are used", async () => {
+  vi.stubGlobal("fetch", fetchLocal);
+  const engine = new LocalEngine();
+  const { shared, ...site } = siteOf("mouse-marrow");
+  const table = "genes/mouse.tsv.gz";
+  const { sha256, size } = shared[table];
+  const changed: [object, string][] = [
+    [{ [table]: { sha256: shared["genes/human.tsv.gz"].sha256, size } }, `${table} was changed: its sha256 is ${sha256.slice(0, 12)}…`],
+    [{ [table]: { sha256, size: 7 } }, "bytes, but the list of spaces says 7: it is truncated or was changed; copy the whole"],
+    [{ [table]: undefined }, `the list of spaces states no sha256 of ${table}, so it is not used; copy the whole exported site`],
+  ];
+  for (const [change, message] of changed) {
+    await engine.openSpace({ ...site, shared: { ...shared, ...change } as typeof shared });
+    await expect(engine.openQuery([query()])).rejects.toThrow(message);
+  }
+  await engine.openSpace({ ...site, shared, genes: "https://site/nowhere" });
+  await expect(engine.openQuery([query()])).rejects.toThrow(
+    "nowhere/mouse.tsv.gz is missing (HTTP 404); copy the whole exported site again, and reload the page",
+  );
+  vi.unstubAllGlobals();
+});
 
 test("a space at a URL, and files that are not there", async () => {
   vi.stubGlobal("fetch", fetchLocal);

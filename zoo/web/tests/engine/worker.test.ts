@@ -20,21 +20,26 @@ async function table(): Promise<File> {
 
 beforeAll(async () => {
   // worker.ts in this thread: messages are cloned as between threads, and arrive later
-  const page: Partial<Worker> = {};
+  let page: Partial<Worker>;
   const scope: { onmessage?: (event: MessageEvent) => void; postMessage: Worker["postMessage"] } = {
     postMessage: (message: unknown, transfer: unknown) => {
       const data = structuredClone(message, { transfer: transfer as Transferable[] });
-      queueMicrotask(() => page.onmessage!.call(page as Worker, { data } as MessageEvent));
+      const to = page;
+      queueMicrotask(() => to.onmessage!.call(to as Worker, { data } as MessageEvent));
     },
   };
   vi.stubGlobal("self", scope);
   await import("../../src/engine/worker");
-  page.terminate = terminate;
-  page.postMessage = (message: unknown) => {
-    const data = structuredCloneWithFiles(message);
-    queueMicrotask(() => scope.onmessage!({ data } as MessageEvent));
-  };
-  engine = connectEngine(page as Worker);
+  engine = await connectEngine(async () => {
+    page = {
+      terminate,
+      postMessage: (message: unknown) => {
+        const data = structuredCloneWithFiles(message);
+        queueMicrotask(() => scope.onmessage!({ data } as MessageEvent));
+      },
+    };
+    return page as Worker;
+  });
 });
 
 /** Node does not clone files, and browsers do. */
@@ -57,7 +62,17 @@ test("a projection, with its progress", async () => {
   expect(reported).toEqual([0, 1]);
   expect(projection.cells[0]).toBe("cell-0");
   expect(projection.embedding.length).toBe(16 * 128);
-  expect((await engine.featureValues("CD3E")).length).toBe(16);
+  expect((await engine.featureValues("CD3E"))!.values.length).toBe(16);
+});
+
+test("an error keeps the kind of the query's features", async () => {
+  const lines = ["a\tAB_a\tAntibody Capture", "b\tAB_b\tAntibody Capture"];
+  const files = [
+    new File(["%%MatrixMarket matrix coordinate integer general\n2 1 1\n1 1 5\n"], "matrix.mtx"),
+    new File([lines.join("\n")], "features.tsv"),
+    new File(["cell"], "barcodes.tsv"),
+  ];
+  await expect(engine.openQuery(files)).rejects.toMatchObject({ code: "features", kind: "antibodies" });
 });
 
 test("an error keeps its code", async () => {
@@ -65,18 +80,43 @@ test("an error keeps its code", async () => {
   expect([error.name, error.code]).toEqual(["EngineError", "format"]);
 });
 
-test("a projection that is stopped", async () => {
-  await engine.openQuery([await table()]);
-  const running = engine.project(() => {});
+test("a file that is read for ever can be cancelled, and the space stays open", async () => {
+  engine.cancel(); // nothing is read
+  expect(terminate).not.toHaveBeenCalled();
+  const endless = new File([], "endless.csv");
+  endless.stream = () => new ReadableStream({ pull: () => new Promise(() => {}) });
+  const running = engine.openQuery([endless]);
   engine.cancel();
-  await expect(running).rejects.toMatchObject({ code: "cancelled", message: "the projection was stopped" });
-  expect((await engine.project(() => {})).cells.length).toBe(16); // the query is still open
+  const next = engine.openQuery([await table()]);
+  await expect(running).rejects.toMatchObject({
+    code: "cancelled",
+    message: "reading and projecting the query was stopped",
+  });
+  expect(terminate).toHaveBeenCalledOnce();
+  expect((await next).nCells).toBe(16);
+  expect((await engine.project(() => {})).cells.length).toBe(16);
+});
+
+test("a projection can be cancelled whatever the worker does, and without an open space", async () => {
+  const workers: Worker[] = [];
+  const other = await connectEngine(async () => {
+    workers.push({ postMessage: vi.fn<() => void>(), terminate: vi.fn<() => void>() } as unknown as Worker);
+    return workers.at(-1)!;
+  });
+  const running = other.project(() => {});
+  other.cancel();
+  await expect(running).rejects.toMatchObject({ code: "cancelled" });
+  await vi.waitFor(() => expect(workers.length).toBe(2));
+  expect(workers[0].terminate).toHaveBeenCalledOnce();
+  expect(workers[1].postMessage).not.toHaveBeenCalled();
+  other.close();
+  expect(workers[1].terminate).toHaveBeenCalledOnce();
 });
 
 test("a worker that is silent for a minute is ended", async () => {
   vi.useFakeTimers();
   const silent = { postMessage: () => {}, terminate: vi.fn<() => void>() } as unknown as Worker;
-  const other = connectEngine(silent);
+  const other = await connectEngine(async () => silent);
   const running = other.openQuery([]).catch((error: EngineError) => error.message);
   vi.advanceTimersByTime(45_000);
   silent.onmessage!({ data: { id: null, kind: "alive" } } as MessageEvent);
@@ -92,6 +132,7 @@ test("a worker that is silent for a minute is ended", async () => {
 
 test("a closed engine rejects what it was asked", async () => {
   const running = engine.project(() => {});
+  terminate.mockClear();
   engine.close();
   await expect(running).rejects.toMatchObject({ code: "cancelled", message: "the engine was closed" });
   expect(terminate).toHaveBeenCalledOnce();

@@ -5,14 +5,14 @@ import { PROJECTION, SPACE } from "./projection";
 
 test("a label has the color of its id, whatever the query holds", () => {
   const coloring = byLabel(PROJECTION, SPACE, "cell_type");
-  const { palette, colors } = paint(coloring, LIGHT);
+  const { palette, colors } = paint(coloring, LIGHT, 5);
   expect(Array.from(colors, (place) => palette[place])).toEqual(["#cc6677", "#332288", "#ddcc77", "#444444", "#ddcc77"]);
   expect(coloring.categories.map(({ name, cells }) => [name, cells])).toEqual([["B", 2], ["CD4 T", 1], ["CD8 T", 1], ["unknown", 1]]);
 });
 
-test("27 categories differ, in light and dark", () => {
+test("36 categories differ, in light and dark", () => {
   for (const theme of [LIGHT, DARK]) {
-    expect(new Set(Array.from({ length: 27 }, (_, id) => categoryColor(id, theme))).size).toBe(27);
+    expect(new Set(Array.from({ length: 36 }, (_, id) => categoryColor(id, theme))).size).toBe(36);
   }
 });
 
@@ -22,7 +22,7 @@ test("cells without a value of a column come last", () => {
 });
 
 test("values are spread over the palette; a missing one has the color of unknown cells", () => {
-  const { palette, colors } = paint(byFraction("similarity", PROJECTION.similarity), LIGHT);
+  const { palette, colors } = paint(byFraction("similarity", PROJECTION.similarity), LIGHT, 5);
   expect(Array.from(colors)).toEqual([32, 16, N_VALUE_COLORS - 1, 1, N_VALUE_COLORS]);
   expect(palette).toHaveLength(N_VALUE_COLORS + 1);
   expect(palette[N_VALUE_COLORS]).toBe(LIGHT.unknown);
@@ -38,4 +38,9 @@ test("the ends of the scale are visible on their background", () => {
   expect(valueColor(1, DARK)).toBe("#fde725");
   expect(valueColor(0, DARK), "the darkest part is left out").not.toBe("#440154");
   expect(mix("#000000", "#ffffff", 0.5)).toBe("#808080");
+});
+
+test("without anything to color by, all cells have the color of unknown ones", () => {
+  const { palette, colors } = paint({ kind: "nothing", title: "XYZ", reason: "not measured" }, DARK, 3);
+  expect([palette, Array.from(colors)]).toEqual([[DARK.unknown], [0, 0, 0]]);
 });

@@ -3,7 +3,7 @@ import { countLabels } from "../../src/page/label-table";
 import { PROJECTION, SPACE } from "./projection";
 
 const { labels } = SPACE.columns[1];
-const result = PROJECTION.columns.cell_type;
+const result = PROJECTION.columns.get("cell_type")!;
 
 test("labels are counted, the most frequent first and unknown last", () => {
   const rows = countLabels(result, labels).map(({ label, cells, share }) => [label, cells, share]);

@@ -19,7 +19,7 @@ test("a name stands at the reference point closest to the mean of its cells", ()
   const reference = {
     map: Float32Array.of(0, 0, 1, 0, 9, 0, 5, 5),
     weights: Float32Array.of(1, 1, 10, 2),
-    labels: { type: Int32Array.of(0, 0, 0, 1) },
+    labels: new Map([["type", Int32Array.of(0, 0, 0, 1)]]),
   };
   const places = locateLabels(reference, "type", ["A", "B", "nowhere"]);
   expect(places.map(({ label, point }) => [label, point])).toEqual([["A", 2], ["B", 3]]);
@@ -32,30 +32,50 @@ test("of names that overlap, the first stays", () => {
 
 const FIGURE = {
   title: "a & b",
-  reference: Float32Array.of(0, 0, 10, 10),
-  referenceColor: "#d9d9d6",
-  query: Float32Array.of(10, 0, 0, 10, Number.NaN, Number.NaN),
-  colors: Int32Array.of(0, -1, 0),
-  palette: ["#cc6677"],
-  legend: [{ name: "<B>", color: "#cc6677" }],
-  legendTitle: "cell_type",
+  subtitle: "3 cells",
+  reference: { map: Float32Array.of(0, 0, 10, 10), colors: Int32Array.of(0, 0), palette: ["#d9d9d6"], color: "#d9d9d6" },
+  query: {
+    map: Float32Array.of(10, 0, 0, 10, Number.NaN, Number.NaN),
+    colors: Int32Array.of(0, -1, 0),
+    palette: ["#cc6677"],
+  },
+  names: [{ label: "<N>", point: 1 }],
+  selected: [],
+  selectedColor: "#e8590c",
+  region: null,
+  legend: { title: "cell_type", unit: "", entries: [{ name: "<B>", color: "#cc6677" }] },
   size: 6,
 };
 
+const paths = (svg: string) => [...svg.matchAll(/<path d="([^"]*)" stroke="([^"]*)"/g)].map(([, d, stroke]) => [stroke, d]);
+
 test("the drawing holds every visible cell once, with y upwards, and no markup from names", () => {
   const svg = mapSvg(FIGURE);
-  const paths = [...svg.matchAll(/<path d="([^"]*)" stroke="([^"]*)"/g)].map(([, d, stroke]) => [stroke, d]);
-  expect(paths).toEqual([
-    ["#d9d9d6", "M20.0 668.0h.01M620.0 68.0h.01"],
-    ["#cc6677", "M620.0 668.0h.01"],
+  expect(paths(svg)).toEqual([
+    ["#d9d9d6", "M20.0 690.0h.01M620.0 90.0h.01"],
+    ["#cc6677", "M620.0 690.0h.01"],
   ]);
   expect(svg).toContain("a &amp; b");
   expect(svg).toContain("&lt;B&gt;");
-  expect(svg).not.toContain("<B>");
+  expect(svg).toContain("&lt;N&gt;");
+  expect(svg).not.toMatch(/<[BN]>/);
 });
 
-test("a scale shows its ends", () => {
-  const svg = mapSvg({ ...FIGURE, legend: { low: "0", high: "3.21" } });
+test("only the part in view is drawn, in its proportions, with the selected cells", () => {
+  const lowerRight = { x: 0.5, y: -0.5, halfWidth: 1, halfHeight: 0.8 }; // ends 0.2 below the middle of the frame
+  const svg = mapSvg({ ...FIGURE, region: lowerRight, selected: [0] });
+  expect(svg).toContain('viewBox="0 0 1070 710"');
+  expect(paths(svg)).toEqual([
+    ["#e8590c", "M600.0 590.0h.01"],
+    ["#cc6677", "M600.0 590.0h.01"],
+  ]);
+  expect(svg).toContain(">selected</text>");
+  expect(svg, "the point of this name is out of view").not.toContain("&lt;N&gt;");
+});
+
+test("a scale shows its ends and its unit", () => {
+  const svg = mapSvg({ ...FIGURE, legend: { title: "LYZ", unit: "ln(1 + counts)", scale: ["0", "3.21"] } });
   expect(svg).toMatch(/>0<\/text>/);
   expect(svg).toMatch(/>3.21<\/text>/);
+  expect(svg).toMatch(/>ln\(1 \+ counts\)<\/text>/);
 });

@@ -1,11 +1,13 @@
 import { expect, test } from "vitest";
 import { outputName } from "../../src/page/download";
 import { count, fraction, percent, plural, sentence, size } from "../../src/page/format";
+import { escapeXml } from "../../src/page/escape-xml";
 import { npyHeader } from "../../src/page/npy";
 import { reportHtml } from "../../src/page/report-html";
 
 const REPORT = {
   title: "<script>throw 1</script>",
+  warnings: { title: "Only 19% <here>", texts: ["The file is poor."], isPoorFit: true },
   figures: [["cells", "5"]] as [string, string][],
   notes: ["Fine."],
   map: "<svg></svg>",
@@ -21,11 +23,19 @@ test("the report needs no script, and no name becomes markup", () => {
   expect(html).not.toMatch(/<script|<b>|\u0000/);
   expect(html).toContain("&lt;script&gt;");
   expect(html).toContain('B &amp; T</th><td class="number">1,234</td><td class="number">50.0%</td><td class="number">0.250</td>');
-  expect(html).toContain("3 features of the space are not in the file: LYZ, &lt;b&gt;, and 1 more.");
+  expect(html).toContain("3 are not in the file, the most important first: LYZ, &lt;b&gt;, and 1 more.");
+  expect(html.indexOf("Warning: Only 19% &lt;here&gt;")).toBeLessThan(html.indexOf("<dl"));
+});
+
+test("characters that XML cannot hold are replaced, and no others", () => {
+  const bad = ["\u0000", "\u001f", "\ud800", "\udfff", "\ufffe", "\uffff", "\udc00\ud800"];
+  expect(bad.map(escapeXml)).toEqual(["\ufffd", "\ufffd", "\ufffd", "\ufffd", "\ufffd", "\ufffd", "\ufffd\ufffd"]);
+  for (const good of ["\t\n\r", "é", "\ufffd", "\ud83d\ude00", "\udbff\udffd"]) expect(escapeXml(good)).toBe(good);
+  expect(escapeXml(`<a b="c">&'`)).toBe("&lt;a b=&quot;c&quot;&gt;&amp;&#39;");
 });
 
 test("a complete file has no missing features", () => {
-  expect(reportHtml({ ...REPORT, missing: [], nMissing: 0 })).toContain("The file has every feature that the space uses.");
+  expect(reportHtml({ ...REPORT, missing: [], nMissing: 0 })).toContain("The file has everything that the reference recognizes cells by.");
 });
 
 test("numbers are written as the command writes them", () => {

@@ -17,8 +17,20 @@ test("columns are those of the command, the primary labels first", () => {
 });
 
 test("a column without any Cell Ontology term gets no column of terms", () => {
-  const [header] = resultsCsv(PROJECTION, { ...SPACE, ontology: {} }).join("").split("\n");
+  const [header] = resultsCsv(PROJECTION, { ...SPACE, ontology: new Map() }).join("").split("\n");
   expect(header).not.toContain("ontology");
+});
+
+test("no name is computed by a spreadsheet, and taking one apostrophe off gives all names back", () => {
+  const cells = ["=1+1", "+1", "-1", "@SUM(A1)", "'a", "a=1"];
+  const some = Float32Array.of(-0.5, -0.5, -0.5, -0.5, -0.5, -0.5);
+  const projection = { ...PROJECTION, cells, columns: new Map(), similarity: some, map: new Float32Array(12) };
+  const lines = resultsCsv(projection, SPACE).join("").trim().split("\n").slice(1);
+  expect(lines.map((line) => line.split(",")[0])).toEqual(["'=1+1", "'+1", "'-1", "'@SUM(A1)", "''a", "a=1"]);
+  expect(lines.map((line) => line.split(",")[0].replace(/^'/, ""))).toEqual(cells);
+  expect(lines[0], "numbers stay numbers").toBe("'=1+1,-0.5,0,0");
+  const [, tab] = resultsCsv({ ...projection, cells: ["\t=1", ...cells.slice(1)] }, SPACE).join("").split("\n");
+  expect(tab).toMatch(/^'\t=1,/);
 });
 
 test("barcodes come one a line, in the order of the selection", () => {

@@ -1,5 +1,6 @@
 /** The encoder of one modality for the features that a query measured: raw values in, embedding out. */
 import type { Rows } from "../arrays/rows";
+import type { SpaceSource } from "../engine";
 import type { FeatureTable } from "../space/feature-table";
 import type { EncoderRecord } from "../space/manifest";
 import type { Space } from "../space/space";
@@ -35,16 +36,14 @@ export async function openEncoder(
   return new SparseEncoder(
     new Preprocessing(record.preprocessing, table, measured),
     layer,
-    await openTrunk(await space.read(trunk), width, ortFolder(space)),
+    await openTrunk(await space.read(trunk), width, space.source),
   );
 }
 
-const ortFolder = ({ source }: Space): string | undefined => ("url" in source ? source.ort : undefined);
-
-async function openTrunk(content: Uint8Array, width: number, folder: string | undefined): Promise<Trunk> {
+async function openTrunk(content: Uint8Array, width: number, source: SpaceSource): Promise<Trunk> {
   const graph = readOnnxGraph(content);
   if (PlainTrunk.takes(graph)) return new PlainTrunk(graph, width);
-  return new SessionTrunk(await GraphSession.open(content, folder));
+  return new SessionTrunk(await GraphSession.open(content, source));
 }
 
 /** Takes rows as they are: the first layer in float64, the trunk behind it. */
@@ -67,7 +66,7 @@ async function openWholeGraph(
   table: FeatureTable,
   measured: Uint8Array,
 ): Promise<Encoder> {
-  const session = await GraphSession.open(await space.read(record.graph), ortFolder(space));
+  const session = await GraphSession.open(await space.read(record.graph), space.source);
   const empty = Float32Array.from(measured, (each) => (each ? 0 : NaN));
   const nFeatures = table.ids.length;
   return {

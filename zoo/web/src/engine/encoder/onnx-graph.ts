@@ -15,7 +15,7 @@ export interface GraphNode {
 
 export interface OnnxGraph {
   nodes: GraphNode[];
-  tensors: Record<string, GraphTensor>;
+  tensors: Map<string, GraphTensor>;
 }
 
 const FLOAT = 1;
@@ -23,7 +23,7 @@ const INT64 = 7;
 
 /** Read the graph of an ONNX model. */
 export function readOnnxGraph(content: Uint8Array): OnnxGraph {
-  const graph: OnnxGraph = { nodes: [], tensors: {} };
+  const graph: OnnxGraph = { nodes: [], tensors: new Map() };
   new PbfReader(content).readFields((tag, _, model) => {
     if (tag === 7) model.readMessage(readGraphField, graph);
   }, null);
@@ -41,7 +41,7 @@ function readGraphField(tag: number, graph: OnnxGraph, pbf: PbfReader): void {
       floats: [],
       integers: [],
     });
-    graph.tensors[tensor.name] = { shape: tensor.shape, data: valuesOf(tensor) };
+    graph.tensors.set(tensor.name, { shape: tensor.shape, data: valuesOf(tensor) });
   }
 }
 

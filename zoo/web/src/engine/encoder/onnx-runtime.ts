@@ -1,5 +1,7 @@
 /** onnxruntime-web, loaded only for graphs that this engine does not compute itself. */
-import { EngineError } from "../engine";
+import { EngineError, type SpaceSource } from "../engine";
+import { KeptResults } from "../kept-results";
+import { readOnnxRuntime } from "../space/source";
 import type { Trunk } from "./trunk";
 
 type OnnxRuntime = typeof import("onnxruntime-web");
@@ -10,7 +12,13 @@ type Inputs = Record<string, Float32Array>;
 
 const MAX_DIFFERENCE = 1e-5; // between WebGPU, which may round differently, and the CPU
 
-let loaded: Promise<OnnxRuntime> | undefined;
+const FILES = [
+  "ort.webgpu.min.mjs",
+  "ort-wasm-simd-threaded.asyncify.mjs",
+  "ort-wasm-simd-threaded.asyncify.wasm",
+] as const;
+
+const loaded = new KeptResults<OnnxRuntime>();
 
 /** Runs a graph, on WebGPU where there is one that computes the same as the CPU. */
 export class GraphSession {
@@ -25,9 +33,9 @@ export class GraphSession {
     this.#gpu = gpu;
   }
 
-  /** @param folder URL of the files of onnxruntime-web; undefined if the page has none. */
-  static async open(graph: Uint8Array, folder: string | undefined): Promise<GraphSession> {
-    const runtime = await (loaded ??= load(folder));
+  /** @param source Source of the space, which has the files of onnxruntime-web beside it. */
+  static async open(graph: Uint8Array, source: SpaceSource): Promise<GraphSession> {
+    const runtime = await loaded.of("onnxruntime-web", () => load(source));
     const create = (provider: string): Promise<Session> =>
       runtime.InferenceSession.create(graph, { executionProviders: [provider] });
     const gpu = "gpu" in navigator ? await create("webgpu").catch(() => null) : null; // there may be no adapter
@@ -70,16 +78,18 @@ export class SessionTrunk implements Trunk {
   }
 }
 
-async function load(folder: string | undefined): Promise<OnnxRuntime> {
-  if (folder === undefined) {
+/** Load the library of a site; all of its files are verified first. */
+async function load(source: SpaceSource): Promise<OnnxRuntime> {
+  const [library, module, wasm] = await Promise.all(FILES.map((name) => readOnnxRuntime(source, name)));
+  if ("files" in source || !library || !module || !wasm) {
     throw new EngineError(
       "space",
       "the encoder of this space needs onnxruntime-web, which this page does not have; export the page again with this space",
     );
   }
-  const base = folder.replace(/\/?$/, "/");
-  const runtime = (await import(/* @vite-ignore */ `${base}ort.webgpu.min.mjs`)) as OnnxRuntime;
-  runtime.env.wasm.wasmPaths = base;
+  const runtime = (await import(/* @vite-ignore */ `${source.ort}/${FILES[0]}`)) as OnnxRuntime;
+  runtime.env.wasm.wasmPaths = `${source.ort}/`;
+  runtime.env.wasm.wasmBinary = wasm;
   runtime.env.wasm.numThreads = 1; // more need headers that static servers do not send
   return runtime;
 }

@@ -68,11 +68,11 @@ export class PlainTrunk implements Trunk {
 function isKnown({ operator, inputs, attributes }: GraphNode, graph: OnnxGraph): boolean {
   if (operator === "Gemm") {
     const { alpha = 1, beta = 1, transA = 0 } = attributes;
-    return alpha === 1 && beta === 1 && transA === 0 && graph.tensors[inputs[1]]?.shape.length === 2;
+    return alpha === 1 && beta === 1 && transA === 0 && graph.tensors.get(inputs[1])?.shape.length === 2;
   }
-  if (operator === "MatMul") return graph.tensors[inputs[1]]?.shape.length === 2;
-  if (operator === "ReduceSum") return [1, -1].includes(graph.tensors[inputs[1]]?.data[0]) && attributes.keepdims !== 0;
-  return operator in OPERATORS;
+  if (operator === "MatMul") return graph.tensors.get(inputs[1])?.shape.length === 2;
+  if (operator === "ReduceSum") return [1, -1].includes(graph.tensors.get(inputs[1])?.data[0] ?? NaN) && attributes.keepdims !== 0;
+  return Object.hasOwn(OPERATORS, operator);
 }
 
 /** Return the nodes that an output depends on, in their order. */
@@ -91,7 +91,7 @@ function constantsOf(nodes: GraphNode[], graph: OnnxGraph): Map<string, Batch> {
   const constants = new Map<string, Batch>();
   for (const { operator, inputs, attributes } of nodes) {
     inputs.forEach((name, index) => {
-      const tensor = graph.tensors[name];
+      const tensor = graph.tensors.get(name);
       if (tensor === undefined) return;
       const isWeight = (operator === "Gemm" || operator === "MatMul") && index === 1;
       constants.set(name, isWeight && !attributes.transB ? transposed(tensor) : batchOf(tensor));

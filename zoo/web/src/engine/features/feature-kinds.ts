@@ -20,12 +20,12 @@ const WORDS: [FeatureKind, string[]][] = [
   ["other features", ["custom", "antigen capture"]],
 ];
 const KIND_OF_WORD = new Map(WORDS.flatMap(([kind, words]) => words.map((word) => [word, kind] as const)));
-const KIND_OF_MODALITY: Record<string, FeatureKind> = {
-  rna: "genes",
-  adt: "antibodies",
-  atac: "peaks",
-  histone: "peaks",
-};
+const KIND_OF_MODALITY = new Map<string, FeatureKind>([
+  ["rna", "genes"],
+  ["adt", "antibodies"],
+  ["atac", "peaks"],
+  ["histone", "peaks"],
+]);
 
 const GENOME = /^(?:(GRCh3[78]|hg19|hg38)|(GRCm3[89]|mm9|mm10|mm39))[_:.-]/i;
 const CHROMOSOME = "(?:chr[\\w.]{1,30}|\\d{1,2}[LR]?|[XYM]|MT|(?:GL|KI|JH|MU|N[CTW]_)\\d{5,}(?:\\.\\d+)?)";
@@ -60,7 +60,7 @@ export function describeSelection({ columns, leftOut, source }: KindSelection): 
 
 /** Return the kind of an encoder's or a data set's features; null for values whose features may be anything. */
 export function kindOfFeatures(modality: string, ids: readonly string[]): FeatureKind | null {
-  const kind = KIND_OF_MODALITY[modality] ?? null;
+  const kind = KIND_OF_MODALITY.get(modality) ?? null;
   if (kind === null || !ids.length) return kind;
   if (areIntervals(ids)) return "peaks";
   const [shown, number] = mostCommon(kindsOfIds(ids))[0];
@@ -102,6 +102,9 @@ function areOfAnotherSpecies(frame: Frame, organism: string): boolean[] {
   const hasOwn = organisms.includes(organism);
   return organisms.map((each) => hasOwn && each !== null && each !== organism);
 }
+
+/** Return the kinds of features that a column of `var` states. */
+export const kindsStated = (frame: Frame): Set<FeatureKind> => new Set(statedKinds(frame)[0].filter((kind) => kind !== null));
 
 /** Return the kinds stated by the column of `var` that distinguishes most of them, and its name. */
 function statedKinds(frame: Frame): [Kinds, string | null] {

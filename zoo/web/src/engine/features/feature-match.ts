@@ -2,7 +2,7 @@
 import type { FeatureTable } from "../space/feature-table";
 import type { EncoderRecord } from "../space/manifest";
 import { type CommonAffixes, NO_AFFIXES, describeAffixes, dropAffixes, findCommonAffixes } from "./common-affixes";
-import { kindOfFeatures } from "./feature-kinds";
+import { kindOfFeatures, kindsStated } from "./feature-kinds";
 import { FeatureLookup, type Hit, MatchRule } from "./feature-lookup";
 import { type FeatureReport, makeReport } from "./feature-report";
 import type { Frame } from "./frame";
@@ -12,7 +12,8 @@ import {
   caseWarning,
   lowWeightError,
   lowWeightWarning,
-  respellingNote,
+  otherKindError,
+  repeatWarning,
   speciesMismatchError,
 } from "./match-messages";
 import { findSpeciesMismatch } from "./species-mismatch";
@@ -32,8 +33,6 @@ export interface FeatureMatch {
   /** Whether each of the encoder's features was measured, 0 or 1. */
   measured: Uint8Array;
   report: FeatureReport;
-  /** Ids of the features that the query lacks, in the encoder's order. */
-  missing: string[];
 }
 
 /** Match the features of a query to an encoder's. */
@@ -64,11 +63,17 @@ export async function matchFeatures(
   }
   const genes = lookup.genes !== null;
   const report = makeReport(hits, ids, table, { source, genes, dropped: describeAffixes(dropped) });
-  if (report.weight < LOW_WEIGHT_FRACTION && organism && !lookup.intervals) {
-    const mismatch = findSpeciesMismatch([...candidates.values(), ...shortened.values()], organism, await tables.all());
-    if (mismatch) throw speciesMismatchError(mismatch, organism);
+  const isDoubtful = report.weight < LOW_WEIGHT_FRACTION && organism !== "" && !lookup.intervals;
+  const mismatch = isDoubtful
+    ? findSpeciesMismatch([...candidates.values(), ...shortened.values()], organism, await tables.all())
+    : null;
+  const isLow = !report.nMatched || report.weight < record.min_matched - WEIGHT_TOLERANCE;
+  if (genes && (isLow || mismatch)) {
+    const stated = kindsStated(frame);
+    if (stated.size === 1 && !stated.has("genes")) throw otherKindError([...stated][0], frame.names);
   }
-  if (!report.nMatched || report.weight < record.min_matched - WEIGHT_TOLERANCE) {
+  if (mismatch) throw speciesMismatchError(mismatch, organism);
+  if (isLow) {
     throw lowWeightError(report, candidates, table.ids, { minWeight: record.min_matched, genes });
   }
   const target = new Int32Array(frame.names.length).fill(-1);
@@ -77,13 +82,13 @@ export async function matchFeatures(
     target[column] = position;
     measured[position] = 1;
   }
-  return { target, measured, report, missing: table.ids.filter((_, index) => !measured[index]) };
+  return { target, measured, report };
 }
 
-/** Return what the reader should know about a match. */
-export function matchNotes({ report }: FeatureMatch): string[] {
+/** Return what makes a match doubtful, the most important first. */
+export function matchWarnings({ report }: FeatureMatch): string[] {
   const lowWeight = report.weight < LOW_WEIGHT_FRACTION ? lowWeightWarning(report) : "";
-  return [respellingNote(report), affixWarning(report), lowWeight, caseWarning(report)].filter(Boolean);
+  return [lowWeight, caseWarning(report), affixWarning(report), repeatWarning(report)].filter(Boolean);
 }
 
 /** Return lists of ids that may identify a query's features, `var_names` first. */

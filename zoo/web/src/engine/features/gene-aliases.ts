@@ -4,8 +4,14 @@ import { GzipReader } from "../formats/gzip-reader";
 import { KeptResults } from "../kept-results";
 import { readGeneTable } from "../space/source";
 
-const TABLE_FILES: Record<string, string> = { "Homo sapiens": "human.tsv.gz", "Mus musculus": "mouse.tsv.gz" };
-const LATIN_NAMES: Record<string, string> = { human: "Homo sapiens", mouse: "Mus musculus" };
+const TABLE_FILES = new Map([
+  ["Homo sapiens", "human.tsv.gz"],
+  ["Mus musculus", "mouse.tsv.gz"],
+]);
+const LATIN_NAMES = new Map([
+  ["human", "Homo sapiens"],
+  ["mouse", "Mus musculus"],
+]);
 
 export interface Gene {
   ensembl: string;
@@ -66,7 +72,7 @@ export class GeneTables {
 
   /** Return the genes of a species; null for species without a table. */
   async of(organism: string): Promise<GeneAliases | null> {
-    const file = TABLE_FILES[organism];
+    const file = TABLE_FILES.get(organism);
     if (file === undefined) return null;
     return this.#loaded.of(organism, async () => new GeneAliases(await readGeneTable(this.#source, file)));
   }
@@ -74,7 +80,7 @@ export class GeneTables {
   /** Return the genes of all species that have a table. */
   async all(): Promise<Map<string, GeneAliases>> {
     const tables = new Map<string, GeneAliases>();
-    for (const organism of Object.keys(TABLE_FILES)) tables.set(organism, (await this.of(organism))!);
+    for (const organism of TABLE_FILES.keys()) tables.set(organism, (await this.of(organism))!);
     return tables;
   }
 }
@@ -82,5 +88,5 @@ export class GeneTables {
 /** Return the scientific name: `Homo sapiens` for `human` and for `homo sapiens`. */
 export function latinName(organism: string): string {
   const name = organism.trim().toLowerCase();
-  return LATIN_NAMES[name] ?? name.charAt(0).toUpperCase() + name.slice(1);
+  return LATIN_NAMES.get(name) ?? name.charAt(0).toUpperCase() + name.slice(1);
 }

@@ -2,12 +2,13 @@
 import { EngineError } from "../engine";
 import { examples, grouped, percent, quoted } from "../text";
 import { describeAffixes, findCommonAffixes } from "./common-affixes";
-import { kindOfFeatures } from "./feature-kinds";
+import { type FeatureKind, kindOfFeatures } from "./feature-kinds";
 import type { FeatureReport } from "./feature-report";
 import { areIntervals } from "./intervals";
 import type { SpeciesMismatch } from "./species-mismatch";
 
 const N_EXAMPLES = 3;
+const UNNAMED = /^\s*(?:-\d+)?$/; // nothing, also after it was made unique
 const MIN_CASE_FRACTION = 0.01;
 
 /** Describe which ids matched, and how many by each rule; empty if all did by their own id. */
@@ -86,6 +87,15 @@ export const speciesMismatchError = (mismatch: SpeciesMismatch, organism: string
       "here), or map the genes to one-to-one orthologs and use their names in the space",
   );
 
+/** Return the error for features that are stated to be of another kind than genes. */
+export const otherKindError = (kind: FeatureKind, ids: readonly string[]): EngineError =>
+  new EngineError(
+    "features",
+    `the query's features are ${kind}, as var['feature_types'] states (${examples(ids)}), but the encoder takes genes; ` +
+      `choose an encoder for ${kind}, or a query with genes`,
+    kind,
+  );
+
 /** Return the error for a query that measured nothing, or less than `minWeight` of the feature weight. */
 export function lowWeightError(
   report: FeatureReport,
@@ -98,13 +108,25 @@ export function lowWeightError(
     ? `only ${grouped(report.nMatched)} of the space's ${grouped(report.nFeatures)} features are in the query, ` +
       `${percent(report.weight, 1)} of the encoder's feature weight (${percent(minWeight, 1)} is needed)`
     : `none of the space's ${grouped(report.nFeatures)} features is in the query`;
+  const kind = genes ? kindOfFeatures("rna", ids) : "genes";
+  if (kind !== null && kind !== "genes") {
+    return new EngineError(
+      "features",
+      `the query's features look like ${kind}, not genes (${examples(ids)}${searched(candidates)}), but the encoder takes ` +
+        `genes; choose an encoder for ${kind}, or a query with genes`,
+      kind,
+    );
+  }
+  if (ids.every((id) => UNNAMED.test(id))) {
+    return new EngineError(
+      "features",
+      `the query's features have no names${searched(candidates)}, but the space's are named like ${examples(spaceIds)}; put ` +
+        "names or ids of that kind into adata.var_names or a column of adata.var",
+    );
+  }
   const start =
     `${found}${searched(candidates)}; the query's ids look like ${examples(ids)}, the space's like ` +
     `${examples(spaceIds)}: `;
-  const kind = genes ? kindOfFeatures("rna", ids) : "genes";
-  if (kind !== "genes") {
-    return new EngineError("features", `${start}they look like ${kind}, not genes; choose an encoder for those`);
-  }
   const affixes = describeAffixes(findCommonAffixes(ids, spaceIds));
   const affix = affixes && `. Nearly all of the query's ids ${affixes}, but match no better without it`;
   if (areIntervals(spaceIds) && areIntervals(ids)) {

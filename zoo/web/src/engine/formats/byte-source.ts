@@ -1,8 +1,8 @@
 /** Content of a file or of a member of a zip archive, in chunks, decompressed if it is gzip. */
-import { Unzip, type UnzipFile, UnzipInflate } from "fflate";
 import { GzipReader } from "./gzip-reader";
 
 const GZIP_SIGNATURE = [0x1f, 0x8b];
+const MAX_GZIP_BYTES = 65_536; // decompressed at a time, into at most a thousand times as many
 
 export interface ByteSource {
   name: string;
@@ -10,10 +10,11 @@ export interface ByteSource {
 }
 
 /** Return the content of a file. */
-export const sourceOf = (file: File): ByteSource => ({ name: file.name, chunks: () => chunksOf(file) });
+export const sourceOf = (file: File): ByteSource => ({ name: file.name, chunks: () => chunksOf(file.stream()) });
 
-async function* chunksOf(file: Blob): AsyncGenerator<Uint8Array> {
-  const reader = file.stream().getReader();
+/** Yield the chunks of a stream, which is cancelled if not all are taken. */
+export async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -35,8 +36,8 @@ export async function* contentOf(source: ByteSource): AsyncGenerator<Uint8Array>
   for await (const chunk of source.chunks()) {
     if (isFirst && isGzip(chunk)) gzip = new GzipReader();
     isFirst = false;
-    if (gzip) yield* gzip.push(chunk);
-    else yield chunk;
+    if (!gzip) yield chunk;
+    else for (let at = 0; at < chunk.length; at += MAX_GZIP_BYTES) yield* gzip.push(chunk.subarray(at, at + MAX_GZIP_BYTES));
   }
   if (gzip) yield* gzip.finish();
 }
@@ -52,42 +53,4 @@ export async function startOf(source: ByteSource, n: number): Promise<Uint8Array
     if (size === n) break;
   }
   return start.subarray(0, size);
-}
-
-/** Return the members of a zip archive, none of which is kept in memory. */
-export async function zipMembers(file: File): Promise<ByteSource[]> {
-  const names: string[] = [];
-  await unzipped(file, ({ name }) => names.push(name));
-  const shown = names.filter((name) => !name.endsWith("/") && !/(^|\/)(\._|__MACOSX)/.test(name));
-  return shown.map((name) => ({ name: name.split("/").at(-1)!, chunks: () => memberChunks(file, name) }));
-}
-
-async function* memberChunks(file: File, wanted: string): AsyncGenerator<Uint8Array> {
-  let out: Uint8Array[] = [];
-  let isDone = false;
-  let failure: Error | null = null;
-  const unzip = new Unzip((member) => {
-    if (member.name !== wanted) return;
-    member.ondata = (error, data, final) => {
-      failure ??= error;
-      if (data) out.push(data);
-      isDone ||= final;
-    };
-    member.start();
-  });
-  unzip.register(UnzipInflate);
-  for await (const chunk of chunksOf(file)) {
-    unzip.push(chunk);
-    if (failure) throw failure;
-    yield* out;
-    out = [];
-    if (isDone) return;
-  }
-  throw new Error(`the archive ends within ${wanted}`);
-}
-
-async function unzipped(file: File, found: (member: UnzipFile) => void): Promise<void> {
-  const unzip = new Unzip(found);
-  unzip.register(UnzipInflate);
-  for await (const chunk of chunksOf(file)) unzip.push(chunk);
 }

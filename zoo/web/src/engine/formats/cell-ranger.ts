@@ -41,7 +41,7 @@ export class CellRangerFile implements QueryFile {
     this.name = name;
     this.#file = file;
     this.#group = group;
-    const [nFeatures, nCells] = reading(name, () => numbersOf(requireDataset(group, "shape")));
+    const [nFeatures, nCells] = reading(name, () => readShape(group));
     this.nCells = nCells;
     this.#frame = reading(name, () => readFeatures(group));
     this.#matrix = reading(name, () => new CsrMatrix(group, [nCells, nFeatures], name)); // the stored columns are its rows
@@ -67,6 +67,14 @@ export class CellRangerFile implements QueryFile {
   close(): void {
     this.#file.close();
   }
+}
+
+/** Return the numbers of features and of cells. */
+function readShape(group: Group): [number, number] {
+  const shape = numbersOf(requireDataset(group, "shape"));
+  if (shape.length !== 2 || !shape.every((n) => Number.isInteger(n) && n >= 0))
+    throw new Error(`${group.path}/shape should be two whole numbers, but is (${[...shape].join(", ")})`);
+  return [shape[0], shape[1]];
 }
 
 function readFeatures(group: Group): Frame {

@@ -17,7 +17,7 @@ export class CscMatrix implements Matrix {
   constructor(group: Group, [n, nColumns]: [number, number], fileName: string) {
     this.n = n;
     this.nColumns = nColumns;
-    this.#arrays = new SparseArrays(group, nColumns, fileName);
+    this.#arrays = new SparseArrays(group, nColumns, n, fileName);
     this.isFloat = this.#arrays.isFloat;
     this.isFlags = this.#arrays.isFlags;
   }

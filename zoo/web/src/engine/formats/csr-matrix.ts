@@ -14,7 +14,7 @@ export class CsrMatrix implements Matrix {
   constructor(group: Group, [n, nColumns]: [number, number], fileName: string) {
     this.n = n;
     this.nColumns = nColumns;
-    this.#arrays = new SparseArrays(group, n, fileName);
+    this.#arrays = new SparseArrays(group, n, nColumns, fileName);
     this.isFloat = this.#arrays.isFloat;
     this.isFlags = this.#arrays.isFlags;
   }

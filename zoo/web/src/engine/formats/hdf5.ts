@@ -19,6 +19,7 @@ const FILTER_NAMES: Record<number, string> = {
   32015: "zstd",
   32026: "blosc2",
 };
+const H5T_INTEGER = 0; // class of a type, as HDF5 numbers it
 let nMounted = 0;
 let library: Promise<typeof import("h5wasm")> | undefined;
 
@@ -69,6 +70,10 @@ export function isFloat({ dtype, metadata }: Dataset): boolean {
   return Boolean((metadata as Metadata).isHalf) || (typeof dtype === "string" && /^[<>]?[fd]$/.test(dtype));
 }
 
+/** Return whether a dataset holds integers. */
+export const isWhole = ({ metadata }: Dataset): boolean =>
+  metadata.type === H5T_INTEGER && !(metadata as Metadata).isHalf;
+
 /** Return whether a dataset holds True and False. */
 export const isFlags = ({ metadata }: Dataset): boolean => Boolean(metadata.enum_type);
 
@@ -116,6 +121,12 @@ export function requireDataset(parent: Group, name: string): Dataset {
   const found = datasetOf(parent, name);
   if (!found) throw new Error(`it has no ${quoted(`${parent.path.replace(/\/$/, "")}/${name}`)}`);
   return found;
+}
+
+/** Return the length of a list; throw if the dataset is none. */
+export function lengthOfList({ path, shape }: Dataset): number {
+  if (shape?.length !== 1) throw new Error(`${path} should be a list, but has shape (${shape?.join(", ") ?? ""})`);
+  return shape[0];
 }
 
 /** Return the text of an attribute; empty if it is missing. */

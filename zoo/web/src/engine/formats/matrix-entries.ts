@@ -17,6 +17,9 @@ export async function readEntries(source: ByteSource): Promise<Entries> {
   return parser.finish();
 }
 
+const MAX_FIELDS = 3;
+const MAX_TOKEN_CHARS = 100;
+const MAX_RESERVED_ENTRIES = 4_000_000; // before the first one is read: 48 MB
 const [NEWLINE, SPACE, PERCENT, ZERO, NINE] = [10, 32, 37, 48, 57];
 
 /** Parses the bytes of a Matrix Market file: whole numbers digit by digit, others as text. */
@@ -29,6 +32,8 @@ class EntryParser {
   #number = -1;
   #fields: number[] = [];
   #entries: Entries | null = null;
+  /** Number of entries that the file states, and of those read. */
+  #size = 0;
   #n = 0;
 
   constructor(name: string) {
@@ -55,6 +60,7 @@ class EntryParser {
         if (this.#number >= 0) this.#token = String(this.#number);
         this.#number = -1;
         this.#token += String.fromCharCode(byte);
+        if (this.#token.length > MAX_TOKEN_CHARS) throw this.#damaged(`it has a value '${this.#token.slice(0, 20)}...'`);
       }
     }
   }
@@ -62,6 +68,7 @@ class EntryParser {
   #endField(): void {
     if (this.#token !== "") this.#fields.push(Number(this.#token));
     else if (this.#number >= 0) this.#fields.push(this.#number);
+    if (this.#fields.length > MAX_FIELDS) throw this.#damaged("a line has more than three numbers");
     this.#token = "";
     this.#number = -1;
   }
@@ -80,27 +87,40 @@ class EntryParser {
     if (
       !/^%%matrixmarket matrix coordinate (real|integer|pattern|unsigned-integer) general/.test(header) ||
       fields.length !== 3 ||
-      !fields.every(Number.isInteger)
+      !fields.every((n) => Number.isInteger(n) && n >= 0)
     ) {
       throw this.#damaged(`its first line is '${header.slice(0, 60)}', but a general coordinate matrix is needed`);
     }
     const [rows, columns, size] = fields;
+    const reserved = Math.min(size, MAX_RESERVED_ENTRIES);
+    this.#size = size;
     this.#entries = {
       shape: [rows, columns],
-      first: new Int32Array(size),
-      second: new Int32Array(size),
-      values: new Float32Array(size),
+      first: new Int32Array(reserved),
+      second: new Int32Array(reserved),
+      values: new Float32Array(reserved),
     };
   }
 
-  #add({ shape, first, second, values }: Entries, fields: number[]): void {
+  #add(entries: Entries, fields: number[]): void {
+    const { shape } = entries;
     const [row, column, value = 1] = fields;
     const isWhole = Number.isInteger(row) && Number.isInteger(column);
-    const fits = isWhole && row >= 1 && row <= shape[0] && column >= 1 && column <= shape[1] && this.#n < values.length;
+    const fits = isWhole && row >= 1 && row <= shape[0] && column >= 1 && column <= shape[1] && this.#n < this.#size;
     if (!fits || Number.isNaN(value)) throw this.#damaged(`its entry ${grouped(this.#n + 1)} is '${fields.join(" ")}'`);
-    first[this.#n] = row - 1;
-    second[this.#n] = column - 1;
-    values[this.#n++] = value;
+    if (this.#n === entries.values.length) this.#grow(entries);
+    entries.first[this.#n] = row - 1;
+    entries.second[this.#n] = column - 1;
+    entries.values[this.#n++] = value;
+  }
+
+  /** Make room for more entries; a damaged file may state far more than it holds. */
+  #grow(entries: Entries): void {
+    const length = Math.min(this.#size, 2 * this.#n);
+    const { first, second, values } = entries;
+    (entries.first = new Int32Array(length)).set(first);
+    (entries.second = new Int32Array(length)).set(second);
+    (entries.values = new Float32Array(length)).set(values);
   }
 
   finish(): Entries {
@@ -108,8 +128,8 @@ class EntryParser {
     this.#endLine();
     const entries = this.#entries;
     if (entries === null) throw this.#damaged("it has no line with its shape");
-    if (this.#n < entries.values.length) {
-      throw this.#damaged(`it ends after ${grouped(this.#n)} of ${grouped(entries.values.length)} values`);
+    if (this.#n < this.#size) {
+      throw this.#damaged(`it ends after ${grouped(this.#n)} of ${grouped(this.#size)} values`);
     }
     return entries;
   }

@@ -2,7 +2,7 @@
 import { EngineError } from "../engine";
 import { type FeatureKind, wordsOfKind } from "../features/feature-kinds";
 import type { GeneTables } from "../features/gene-aliases";
-import { type ByteSource, sourceOf, zipMembers } from "./byte-source";
+import { type ByteSource, sourceOf } from "./byte-source";
 import { CellRangerFile, cellRangerGroup } from "./cell-ranger";
 import { HDF5, MATRIX_MARKET, TABLE, ZIP, recognizeFormat, workbookFormat } from "./file-format";
 import { H5adFile, tableOf } from "./h5ad";
@@ -10,6 +10,7 @@ import { type OpenHdf5, openHdf5 } from "./hdf5";
 import { isMatrixName, readMatrixMarket } from "./matrix-market";
 import type { QueryFile } from "./query-file";
 import { readTable } from "./table";
+import { zipMembers } from "./zip-archive";
 
 /** What an encoder takes, which tells the table of an h5mu file, and features from cells. */
 interface WantedFeatures {
@@ -53,7 +54,7 @@ const openTable = (source: ByteSource, { ids, tables }: WantedFeatures, origin =
   readAs(TABLE.name, origin, readTable(source, ids, tables));
 
 /** Return what is read; its errors become those of a damaged file of that kind. */
-async function readAs(kind: string, origin: string, read: Promise<QueryFile>): Promise<QueryFile> {
+async function readAs<T>(kind: string, origin: string, read: Promise<T>): Promise<T> {
   try {
     return await read;
   } catch (error) {
@@ -67,7 +68,7 @@ async function readAs(kind: string, origin: string, read: Promise<QueryFile>): P
 }
 
 async function openZip(file: File, wanted: WantedFeatures): Promise<QueryFile> {
-  const members = await zipMembers(file);
+  const members = await readAs(ZIP.name, file.name, zipMembers(file));
   const workbook = workbookFormat(members);
   if (workbook)
     throw new EngineError("format", `${file.name} cannot be read: it is ${workbook.name}; ${workbook.advice}`);

@@ -1,6 +1,7 @@
 /** Arrays of a sparse matrix in an HDF5 file, as anndata and Cell Ranger store it. */
 import { EngineError } from "../engine";
-import { type Dataset, type Group, isFlags, isFloat, numbersOf, reading, requireDataset } from "./hdf5";
+import { grouped } from "../text";
+import { type Dataset, type Group, isFlags, isFloat, isWhole, lengthOfList, numbersOf, reading, requireDataset } from "./hdf5";
 
 /** Values that are read together: 16 MB of values and indices. */
 export const PART_VALUES = 2_000_000;
@@ -12,20 +13,43 @@ export class SparseArrays {
   readonly indptr: Float64Array;
   readonly #fileName: string;
 
-  constructor(group: Group, nMajor: number, fileName: string) {
+  /**
+   * @param nMajor Number of rows that are stored one after the other, or of columns.
+   * @param nMinor Number of the others.
+   */
+  constructor(group: Group, nMajor: number, nMinor: number, fileName: string) {
     this.#fileName = fileName;
     this.data = requireDataset(group, "data");
     this.indices = requireDataset(group, "indices");
     const indptr = requireDataset(group, "indptr");
-    for (const { path, shape } of [this.data, this.indices, indptr]) {
-      if (shape?.length !== 1)
-        throw new Error(`${path} should be a list of numbers, but has shape (${shape?.join(", ")})`);
+    for (const part of [this.data, this.indices, indptr]) {
+      lengthOfList(part);
+      if (part !== this.data && !isWhole(part))
+        throw new Error(`${part.path} should be a list of whole numbers, but has type ${String(part.dtype)}`);
     }
     this.indptr = Float64Array.from(numbersOf(indptr));
-    const size = Math.min(this.data.shape![0], this.indices.shape![0]);
-    const ascends = this.indptr.every((value, at) => at === 0 || value >= this.indptr[at - 1]);
-    if (this.indptr.length !== nMajor + 1 || !ascends || this.indptr[0] !== 0 || this.indptr[nMajor] > size) {
-      throw damaged(fileName, group.path);
+    this.#requireEntries(nMajor, nMinor);
+  }
+
+  /** Throw unless the pointers match the entries, by the rules of `smile-zoo project`. */
+  #requireEntries(nMajor: number, nMinor: number): void {
+    const { indptr } = this;
+    const [nValues, nIndices] = [this.data.shape![0], this.indices.shape![0]];
+    const last = indptr[indptr.length - 1];
+    const damage = (reason: string): EngineError => damaged(this.#fileName, reason);
+    if (indptr.length !== nMajor + 1)
+      throw damage(`indptr has ${grouped(indptr.length)} numbers for ${grouped(nMajor)} rows or columns`);
+    if (indptr[0] !== 0) throw damage(`indptr begins with ${grouped(indptr[0])} instead of 0`);
+    // space after the last entry is allowed
+    if (last > nValues || nIndices !== nValues || (last === 0 && nValues > 0)) {
+      throw damage(
+        `indptr describes ${grouped(last)} entries, but there are ${grouped(nValues)} values and ${grouped(nIndices)} indices`,
+      );
+    }
+    for (let at = 0; at < nMajor; at++) {
+      const length = indptr[at + 1] - indptr[at];
+      if (length < 0) throw damage("its pointers decrease");
+      if (length > nMinor) throw damage(`${grouped(length)} entries lie in a row or column of ${grouped(nMinor)}`);
     }
   }
 
@@ -47,14 +71,13 @@ export class SparseArrays {
     const indices = reading(this.#fileName, () => numbersOf(this.indices, [[start, stop]]));
     for (let at = 0; at < indices.length; at++) {
       const index = indices[at];
-      if (!(Number.isInteger(index) && index >= 0 && index < limit)) throw damaged(this.#fileName, this.indices.path);
+      if (!(Number.isInteger(index) && index >= 0 && index < limit)) {
+        throw damaged(this.#fileName, `the index ${index} in ${this.indices.path} is not one of ${grouped(limit)}`);
+      }
     }
     return indices instanceof Int32Array ? indices : Int32Array.from(indices);
   }
 }
 
-const damaged = (fileName: string, path: string): EngineError =>
-  new EngineError(
-    "format",
-    `${fileName} is damaged: the indices in ${path} do not fit its shape; copy or export it again`,
-  );
+const damaged = (fileName: string, reason: string): EngineError =>
+  new EngineError("format", `the stored matrix of ${fileName} is damaged: ${reason}; copy or export it again`);

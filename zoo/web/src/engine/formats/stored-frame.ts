@@ -7,6 +7,7 @@ import {
   type Group,
   datasetOf,
   groupOf,
+  lengthOfList,
   numbersOf,
   requireDataset,
   textAttribute,
@@ -25,7 +26,7 @@ export function lengthOf(frame: Group): number {
   const name = indexName(frame);
   const group = groupOf(frame, name);
   const dataset = group ? (datasetOf(group, "codes") ?? requireDataset(group, "values")) : requireDataset(frame, name);
-  return dataset.shape![0];
+  return lengthOfList(dataset);
 }
 
 /** Read the names and all columns of text of a frame; what is said of columns that cannot be read goes into `notes`. */
@@ -52,11 +53,15 @@ export const textColumns = (frame: Group): string[] => columnNames(frame).filter
 export function readCategories(frame: Group, name: string): ObsColumn {
   const stored = read(frame, name);
   if (!stored) throw new Error(`the column ${name} holds no texts`);
-  if (stored.kind === "categories") {
-    requireCodes(stored);
-    return { codes: Int32Array.from(stored.codes), categories: stored.categories };
-  }
-  return codesOf(stored.texts);
+  if (stored.kind === "categories") requireCodes(stored);
+  const column =
+    stored.kind === "texts"
+      ? codesOf(stored.texts)
+      : { codes: Int32Array.from(stored.codes), categories: stored.categories };
+  const [found, needed] = [column.codes.length, lengthOf(frame)];
+  if (found !== needed)
+    throw new Error(`the column ${name} has ${grouped(found)} values for ${grouped(needed)} rows`);
+  return column;
 }
 
 const indexName = (frame: Group): string => textAttribute(frame, "_index") || "_index";
@@ -116,7 +121,9 @@ function textsFrom(stored: Stored | null, name: string): string[] {
 }
 
 function requireCodes({ codes, categories }: Extract<Stored, { kind: "categories" }>): void {
-  const wrong = Array.from(codes).find((code) => code < -1 || code >= categories.length);
+  const wrong = Array.from(codes).find(
+    (code) => !Number.isInteger(code) || code < -1 || code >= categories.length,
+  );
   if (wrong !== undefined) {
     throw new Error(`its categories have the code ${wrong}, but there are ${grouped(categories.length)}`);
   }

@@ -1,7 +1,7 @@
 /** Layout of a text table, read off its first lines. */
 import Papa from "papaparse";
 import { EngineError } from "../engine";
-import { grouped } from "../text";
+import { grouped, quoted } from "../text";
 
 const SEPARATORS = ["\t", ",", ";", " "];
 
@@ -20,9 +20,11 @@ export interface TableLayout {
 /** Return the fields of a line, without their quotes. */
 export function fieldsOf(line: string, separator: string): string[] {
   if (line === "") return [];
-  return line.includes('"')
-    ? (Papa.parse<string[]>(line, { delimiter: separator }).data[0] ?? [])
-    : line.split(separator);
+  if (!line.includes('"')) return line.split(separator);
+  const { data, errors } = Papa.parse<string[]>(line, { delimiter: separator });
+  const error = errors.find(({ type }) => type === "Quotes");
+  if (error) throw new Error(`the quotes of the line ${quoted(line.slice(0, 40))} do not match`);
+  return data[0] ?? [];
 }
 
 /** Read the layout off the lines at the beginning of a table. */

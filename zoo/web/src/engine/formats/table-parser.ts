@@ -2,10 +2,17 @@
 import type { Rows } from "../arrays/rows";
 import { EngineError } from "../engine";
 import type { TextColumn } from "../features/frame";
-import { quoted } from "../text";
+import { grouped, quoted } from "../text";
+import { KeptChars } from "./lines";
 import { type TableLayout, fieldsOf } from "./table-layout";
 
 const MAX_NUMBERS_IN_TEXT = 0.5;
+/** Numbers and missing values as pandas reads them. */
+const NUMBER = { ".": /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i, ",": /^[+-]?(?:\d+,?\d*|,\d+)(?:e[+-]?\d+)?$/i };
+const INFINITE = /^([+-]?)inf(?:inity)?$/i;
+const MISSING = new Set(
+  ["", "#N/A N/A", ..."#N/A #NA -1.#IND -1.#QNAN -NaN -nan 1.#IND 1.#QNAN <NA> N/A NA NULL NaN None n/a nan null".split(" ")],
+);
 
 /** Collects the rows of a table. */
 export class TableParser {
@@ -16,7 +23,9 @@ export class TableParser {
   readonly annotations: TextColumn[] = [];
   readonly #file: string;
   readonly #texts: number[] = [];
+  readonly #kept: KeptChars;
   #ends: number[] = [0];
+  #nLines: number;
   #indices = new Int32Array(1 << 16);
   #values = new Float32Array(1 << 16);
   #size = 0;
@@ -25,7 +34,9 @@ export class TableParser {
   constructor(layout: TableLayout, file: string, sample: string[]) {
     this.layout = layout;
     this.#file = file;
-    const rows = sample.filter(Boolean).map((line) => fieldsOf(line, layout.separator));
+    this.#kept = new KeptChars(file);
+    this.#nLines = layout.nHeaderLines;
+    const rows = sample.filter((line) => !/^ *$/.test(line)).map((line) => fieldsOf(line, layout.separator));
     layout.columns.forEach((name, column) => {
       const numbers = rows.map((row) => this.#number(row[column + 1]));
       const isTrailing = column === layout.columns.length - 1 && !name && numbers.every(Number.isNaN);
@@ -46,9 +57,12 @@ export class TableParser {
 
   /** Add a row. */
   add(line: string): void {
-    if (line === "") return;
+    this.#nLines++;
+    if (/^ *$/.test(line)) return;
     const fields = fieldsOf(line, this.layout.separator);
+    if (fields.length > this.layout.columns.length + 1) throw this.#tooMany(fields.length);
     this.names.push(fields[0].trim());
+    this.#kept.add(fields[0].length + 1 + this.#texts.reduce((sum, column) => sum + (fields[column + 1]?.length ?? 0), 0));
     this.#reserve(this.numeric.length);
     for (let index = 0; index < this.numeric.length; index++) {
       const column = this.numeric[index];
@@ -74,8 +88,15 @@ export class TableParser {
 
   #number(text: string | undefined): number {
     if (text === "0") return 0;
-    if (text === undefined || text.trim() === "") return NaN;
-    return Number(this.layout.decimal === "," ? text.replace(",", ".") : text);
+    if (text === undefined) return NaN;
+    const { decimal } = this.layout;
+    const found = text.replace(/^[ \t]+|[ \t]+$/g, "");
+    if (NUMBER[decimal].test(found)) {
+      const value = Number(decimal === "," ? found.replace(",", ".") : found);
+      return Number.isFinite(value) ? value : NaN;
+    }
+    const sign = INFINITE.exec(found)?.[1];
+    return sign === undefined ? NaN : sign === "-" ? -Infinity : Infinity;
   }
 
   #reserve(n: number): void {
@@ -84,6 +105,15 @@ export class TableParser {
     const length = Math.max(2 * values.length, this.#size + n);
     (this.#indices = new Int32Array(length)).set(indices);
     (this.#values = new Float32Array(length)).set(values);
+  }
+
+  #tooMany(n: number): EngineError {
+    return new EngineError(
+      "format",
+      `${this.#file} has ${grouped(n)} fields in line ${grouped(this.#nLines)}, but ` +
+        `${grouped(this.layout.columns.length + 1)} are needed by its first line; save the table again, with quotes around ` +
+        "names that contain its separator",
+    );
   }
 
   #missing(text: string | undefined, row: string, column: number): EngineError {
@@ -97,5 +127,4 @@ export class TableParser {
   }
 }
 
-const isMissing = (text: string | undefined): boolean =>
-  text === undefined || /^\s*(|#?N\/?A|<NA>|nan|-nan|null|None)\s*$/i.test(text);
+const isMissing = (text: string | undefined): boolean => text === undefined || MISSING.has(text);

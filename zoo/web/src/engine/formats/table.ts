@@ -12,6 +12,7 @@ import { TableParser } from "./table-parser";
 import { uniqueNames } from "./unique-names";
 
 const N_SAMPLED_LINES = 100; // by which columns of numbers are told from those of text
+const MAX_SAMPLED_CHARS = 200_000_000;
 const MIN_FRACTION = 0.1;
 const MIN_RATIO = 2;
 const FEATURE_WORDS = new Set("gene genes gene_id gene_ids gene_name gene_symbol geneid symbol feature".split(" "));
@@ -66,6 +67,7 @@ export async function readTable(source: ByteSource, known: readonly string[], ta
 
 async function parse(source: ByteSource): Promise<TableParser> {
   let waiting: string[] = [];
+  let nChars = 0;
   let parser: TableParser | null = null;
   for await (const lines of linesOf(source)) {
     if (parser) {
@@ -73,7 +75,8 @@ async function parse(source: ByteSource): Promise<TableParser> {
       continue;
     }
     waiting = waiting.concat(lines);
-    if (waiting.length >= N_SAMPLED_LINES) parser = begin(waiting, source.name);
+    nChars += lines.reduce((sum, line) => sum + line.length, 0);
+    if (waiting.length >= N_SAMPLED_LINES || nChars > MAX_SAMPLED_CHARS) parser = begin(waiting, source.name);
   }
   return parser ?? begin(waiting, source.name);
 }

@@ -139,6 +139,16 @@ export class ReferenceMapper {
   }
 }
 
+/** Leave a cell without label, confidence and position on the map. */
+export function clearCell({ columns, similarity, map }: Mapped, row: number): void {
+  for (const { labels, nearest, confidence } of columns) {
+    labels[row] = nearest[row] = UNKNOWN_ID;
+    confidence[row] = 0;
+  }
+  if (!Number.isNaN(similarity[row])) similarity[row] = 0;
+  map.fill(NaN, 2 * row, 2 * row + 2);
+}
+
 function meanDistances({ k, distances }: Neighbors): Float32Array {
   return Float32Array.from({ length: distances.length / k }, (_, row) => {
     let sum = 0;

@@ -3,10 +3,10 @@ import { columnView } from "../arrays/column-view";
 import type { Matrix } from "../arrays/rows";
 import { EngineError, type QueryOptions } from "../engine";
 import { type FeatureKind, describeSelection, kindOfFeatures, selectKind } from "../features/feature-kinds";
-import { type FeatureMatch, matchFeatures, matchNotes } from "../features/feature-match";
+import { type FeatureMatch, matchFeatures, matchWarnings } from "../features/feature-match";
 import { type Frame, takeRows } from "../features/frame";
 import type { GeneTables } from "../features/gene-aliases";
-import { repeatError, repeatWarning } from "../features/match-messages";
+import { repeatError, respellingNote } from "../features/match-messages";
 import type { QueryFile } from "../formats/query-file";
 import { type FeatureSet, findFeatureSets, zeroFilled } from "../query/unmeasured";
 import { areAmounts } from "../query/value-kind";
@@ -31,6 +31,7 @@ export interface EncoderQuery {
   matches: Map<string, FeatureMatch>;
   interpreter: ValueInterpreter;
   interpretation: ValueInterpretation;
+  warnings: string[];
   notes: string[];
 }
 
@@ -92,8 +93,7 @@ export async function prepareQuery(
     ...file.notes,
     selection.leftOut.length ? describeSelection(selection) : "",
     nAbsent ? `${grouped(nAbsent)} features are NaN in all cells and count as not measured` : "",
-    ...matchNotes(match),
-    repeatWarning(match.report),
+    respellingNote(match.report),
     matches.size ? setsNote(matches) : "",
   ].filter(Boolean);
   return {
@@ -106,6 +106,7 @@ export async function prepareQuery(
     matches,
     interpreter,
     interpretation,
+    warnings: matchWarnings(match),
     notes,
   };
 }

@@ -3,7 +3,7 @@ import { interpolate } from "../mapping/interpolation";
 import type { EncoderRecord, MetricRecord } from "../space/manifest";
 import { grouped, percent } from "../text";
 
-/** Return one line on the accuracy to expect; empty without evidence. */
+/** Return one line on the accuracy to expect, that on other batches first; empty without evidence. */
 export function describeExpectedAccuracy(
   record: EncoderRecord,
   leftOutBatches: number | null,
@@ -13,13 +13,21 @@ export function describeExpectedAccuracy(
 ): string {
   const accuracy = expectedAccuracy(record, detected, matched, measured);
   if (accuracy === null) return "";
-  const line =
+  const query =
     `the median cell has ${grouped(detected)} of the encoder's features detected, and the query measures ` +
-    `${percent(measured)} of its feature weight: expect an accuracy of about ${accuracy.toFixed(2)} on cells of known ` +
-    "types from the studies of the space";
-  return leftOutBatches === null
-    ? `${line}; how much lower it is in other studies was not measured`
-    : `${line}; on whole batches left out of training it was ${leftOutBatches.toFixed(2)}`;
+    `${percent(measured)} of its feature weight`;
+  const sameStudies = "cells of known types from the studies of the space";
+  if (leftOutBatches === null) {
+    return (
+      `${query}: expect an accuracy of about ${accuracy.toFixed(2)} on ${sameStudies}; how much lower it is in other ` +
+      "studies was not measured"
+    );
+  }
+  const own = `about ${accuracy.toFixed(2)} on ${sameStudies} that resemble the query, in which ${query}`;
+  const batches = leftOutBatches.toFixed(2);
+  return leftOutBatches <= accuracy
+    ? `expect an accuracy of about ${batches}, as on whole batches left out of training; it is ${own}`
+    : `expect an accuracy below ${accuracy.toFixed(2)}: it was ${batches} on whole batches left out of training, but is ${own}`;
 }
 
 /** Return the accuracy on whole batches left out of training, as measured; null if none were. */

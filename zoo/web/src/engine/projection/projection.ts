@@ -1,7 +1,7 @@
 /** Projection of all cells of a query, part by part. */
 import type { Rows } from "../arrays/rows";
 import { sliceRows } from "../arrays/rows";
-import { type ColumnResult, EngineError, type Progress, type Projection } from "../engine";
+import type { ColumnResult, Progress, Projection } from "../engine";
 import { Reinterpretation } from "../query/value-interpretation";
 import { areAmounts } from "../query/value-kind";
 import type { MetricRecord } from "../space/manifest";
@@ -11,21 +11,20 @@ import { type EncoderQuery, poorestMatch } from "./encoder-query";
 import { accuracyLeftOutBatches, describeExpectedAccuracy } from "./expected-accuracy";
 import { type Projected, Projector } from "./projector";
 
-const BATCH_ROWS = 256; // between two reports of progress, and two looks at whether to stop
+const BATCH_ROWS = 256; // between two reports of progress
 
 type Results = Omit<Projection, "cells" | "seconds">;
 
-/** Project all cells; `isCancelled` is asked between batches. */
+/** Project all cells; `progress` is called after each batch. */
 export async function projectAll(
   space: Space,
   query: EncoderQuery,
   progress: (done: Progress) => void,
-  isCancelled: () => boolean,
 ): Promise<Results> {
   const projector = await Projector.open(space, query);
   for (;;) {
     try {
-      return await projectOnce(space, query, projector, progress, isCancelled);
+      return await projectOnce(space, query, projector, progress);
     } catch (error) {
       if (!(error instanceof Reinterpretation)) throw error;
       query.interpretation = error.interpretation; // a later cell shows what the values are
@@ -38,17 +37,14 @@ async function projectOnce(
   query: EncoderQuery,
   projector: Projector,
   progress: (done: Progress) => void,
-  isCancelled: () => boolean,
 ): Promise<Results> {
   const total = query.matrix.n;
   const collected = new CollectedResults(space, query.record.n_latent, total);
   progress({ done: 0, total });
   for await (const rows of query.matrix.parts()) {
     for (const batch of batchesOf(rows)) {
-      if (isCancelled()) throw new EngineError("cancelled", "the projection was stopped");
       collected.add(batch.n, await projector.project(batch, query.interpretation));
       progress({ done: collected.n, total });
-      await nextTask();
     }
   }
   return collected.finish(query);
@@ -60,18 +56,6 @@ function* batchesOf(rows: Rows): Generator<Rows> {
   }
 }
 
-/** Let messages arrive, such as the one to stop; a timer would wait for 4 ms. */
-function nextTask(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
-}
-
 class CollectedResults {
   n = 0;
   readonly #names: string[];
@@ -81,7 +65,6 @@ class CollectedResults {
   readonly #embedding: Float32Array;
   readonly #detected: Int32Array;
   readonly #metrics: MetricRecord[];
-  #nEmpty = 0;
 
   constructor(space: Space, nLatent: number, total: number) {
     this.#names = space.reference.columns.map(({ name }) => name);
@@ -109,9 +92,8 @@ class CollectedResults {
       });
       scatter(part.similarity, this.#similarity, 1, place);
       scatter(part.map, this.#map, 2, place);
-      scatter(part.embedding, this.#embedding, part.embedding.length / part.totals.length, place);
+      scatter(part.embedding, this.#embedding, part.embedding.length / part.detected.length, place);
       scatter(part.detected, this.#detected, 1, place);
-      this.#nEmpty += part.totals.filter((each) => each === 0).length;
     }
     this.n += n;
   }
@@ -119,12 +101,16 @@ class CollectedResults {
   finish(query: EncoderQuery): Results {
     const { interpretation } = query;
     const { nMatched, nFeatures, weight } = poorestMatch(query).report;
+    const nEmpty = this.#detected.filter((each) => each === 0).length;
     const empty =
-      this.#nEmpty && areAmounts(interpretation.kind)
-        ? [`${grouped(this.#nEmpty)} of ${grouped(this.n)} cells have no values at all; their labels are meaningless`]
+      nEmpty && areAmounts(interpretation.kind)
+        ? [
+            `${grouped(nEmpty)} of ${grouped(this.n)} cells have no values in the features of the space; they are ` +
+              "unknown, with a confidence of 0",
+          ]
         : [];
     return {
-      columns: Object.fromEntries(this.#names.map((name, index) => [name, this.#columns[index]])),
+      columns: new Map(this.#names.map((name, index) => [name, this.#columns[index]])),
       similarity: this.#similarity,
       map: this.#map,
       embedding: this.#embedding,
@@ -135,7 +121,7 @@ class CollectedResults {
         nMatched / nFeatures,
         weight,
       ),
-      notes: [...empty, ...interpretation.remarks],
+      warnings: [...empty, ...interpretation.remarks],
     };
   }
 

@@ -5,8 +5,9 @@ import { sizeFactors } from "../encoder/preprocessing";
 import { EngineError } from "../engine";
 import type { FeatureMatch } from "../features/feature-match";
 import { LabelProfiles } from "../mapping/label-profiles";
-import { type Mapped, ReferenceMapper } from "../mapping/reference-mapper";
+import { type Mapped, ReferenceMapper, clearCell } from "../mapping/reference-mapper";
 import { splitByFeatures } from "../query/unmeasured";
+import { areAmounts } from "../query/value-kind";
 import type { ValueInterpretation } from "../query/value-recognition";
 import type { Space } from "../space/space";
 import { grouped } from "../text";
@@ -18,8 +19,6 @@ export interface Projected extends Mapped {
   /** Rows of the part that the results are of, in this order. */
   cells: number[] | null;
   embedding: Float32Array;
-  /** Sum of all values of each cell. */
-  totals: Float64Array;
   /** Number of the encoder's features that each cell detects. */
   detected: Int32Array;
 }
@@ -77,7 +76,9 @@ export class Projector {
     const measured = nonzero(raw);
     const values = measured.values.map((value) => (record.preprocessing.binarise ? Number(value > 0) : value));
     const mapped = mapper.map(embedding, { rows: measured, values: values as Float32Array, components });
-    return { ...mapped, cells, embedding, totals, detected: countPositive(raw) };
+    const detected = countPositive(raw);
+    if (areAmounts(interpretation.kind)) detected.forEach((n, row) => n || clearCell(mapped, row));
+    return { ...mapped, cells, embedding, detected };
   }
 }
 

@@ -1,5 +1,6 @@
 /** The manifest of a space: those fields of its `config.json` that this engine uses. */
-import { EngineError } from "../engine";
+import { EngineError, type FileRecord } from "../engine";
+import { parseJson } from "../json";
 import { quoted } from "../text";
 
 export const MANIFEST_NAME = "config.json";
@@ -8,11 +9,6 @@ const FORMAT_VERSION = 1;
 
 export type ValueKind = "counts" | "lognorm" | "presence" | "levels" | "numbers";
 export type AcceptedValues = "expression" | "counts" | "presence" | "levels" | "numbers";
-
-export interface FileRecord {
-  sha256: string;
-  size: number;
-}
 
 export interface PreprocessingRecord {
   values: AcceptedValues;
@@ -128,7 +124,7 @@ export interface Manifest {
 export function parseManifest(content: Uint8Array): Manifest {
   let manifest: Manifest;
   try {
-    manifest = JSON.parse(new TextDecoder().decode(content)) as Manifest;
+    manifest = parseJson(content) as Manifest;
   } catch (error) {
     throw new EngineError(
       "space",

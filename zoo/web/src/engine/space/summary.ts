@@ -14,41 +14,26 @@ export function summarizeSpace(space: Space): SpaceSummary {
     sources: manifest.sources.map(({ name, licence, url = "" }) => ({ name, licence, url })),
     nCells: manifest.reference.n_cells,
     modalities: Object.keys(manifest.encoders),
-    columns: reference.columns.map(({ name, labels, within = null }) => ({ name, labels, within })),
+    columns: reference.columns.map(({ name, labels, within = null, parents = [] }) => ({ name, labels, within, parents })),
     primary: reference.columns[0]?.name ?? "",
     reference: {
       map: reference.map,
       weights: reference.weight,
-      labels: Object.fromEntries(reference.columns.map(({ name }, index) => [name, reference.labels[index]])),
+      labels: new Map(reference.columns.map(({ name }, index) => [name, reference.labels[index]])),
     },
-    ontology: manifest.ontology ?? {},
+    ontology: new Map(Object.entries(manifest.ontology ?? {})),
     drivers: driversOf(space),
-    accuracy: accuracyOf(space),
     sha256: space.sha256,
     needsOnnxRuntime: Object.values(manifest.encoders).some(({ sparse }) => !sparse),
   };
 }
 
-function driversOf({ manifest }: Space): Record<string, Driver[]> {
+function driversOf({ manifest }: Space): Map<string, Driver[]> {
   const listed = Object.values(manifest.encoders).find(({ drivers }) => drivers)?.drivers ?? {};
-  return Object.fromEntries(
+  return new Map(
     Object.entries(listed).map(([label, features]) => [
       label,
       features.map((feature) => ({ feature, symbol: feature })),
     ]),
   );
-}
-
-/** Return the accuracy on left-out cells of each modality, such as `rna 0.959 ± 0.001`. */
-function accuracyOf({ manifest }: Space): string {
-  const measured = manifest.metrics.filter(
-    ({ name, method, modality }) =>
-      name === "label transfer accuracy" && method === "smile" && modality in manifest.encoders,
-  );
-  return measured
-    .map(
-      ({ modality, mean, std, n_repeats }) =>
-        `${modality} ${mean.toFixed(3)}${n_repeats > 1 ? ` ± ${std.toFixed(3)}` : ""}`,
-    )
-    .join(", ");
 }

@@ -1,5 +1,6 @@
 /** Arrays in safetensors files. */
 import { EngineError } from "../engine";
+import { parseJson } from "../json";
 
 export interface Tensor {
   shape: number[];
@@ -17,7 +18,7 @@ export function readTensors(content: Uint8Array, origin: string): Record<string,
   try {
     const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
     const start = 8 + Number(view.getBigUint64(0, true));
-    const header = JSON.parse(new TextDecoder().decode(content.subarray(8, start))) as Record<string, TensorRecord>;
+    const header = parseJson(content.subarray(8, start)) as Record<string, TensorRecord>;
     delete header.__metadata__;
     return Object.fromEntries(
       Object.entries(header).map(

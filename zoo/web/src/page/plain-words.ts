@@ -1,0 +1,32 @@
+/** The engine's sentences, which are those of the command, in the words of this page. */
+
+const WORDS: [RegExp, string][] = [
+  [/ \(`smile-zoo suggest` ranks those that are here\)/g, ""],
+  [/\b(the|this|a) query\b/g, "$1 file"],
+  [/\b(two|separate) queries\b/g, "$1 files"],
+  [/\b(the|this|a) space\b/g, "$1 reference"],
+  [/\bfrom the studies of the reference\b/g, "from the studies that the reference was made of"],
+  [/\b(the|this) encoder\b(?! of)/g, "the reference"],
+  [/\ban encoder\b/g, "a reference"],
+  [/\bproject (it|them)\b/g, "label $1"],
+  [/\bcannot be projected\b/g, "cannot be labeled"],
+  [/\bput the same kind of ids into adata\.var_names or a column of adata\.var\b/g,
+    "name the genes alike in the file, in var_names or a column of var of an .h5ad file"],
+  [/\bafter searching var_names and the columns (.+?) of var\b/g, "after searching the names and the columns $1 of the file"],
+  [/\bto var_names\b/g, "by the names in the file"],
+  [/\bto var\[('.+?')\]/g, "by the column $1 of the file"],
+  [/\bin var_names\b/g, "in the file"],
+  [/\bby their own id\b/g, "by the same name"],
+  [/(?<!Ensembl )\bids\b/g, "names"],
+  [/\bchoose (the|a|another) layer\b/g, "choose $1 layer (under Options)"],
+  [/\b(features|values) are NaN\b/g, "$1 are missing (NaN)"],
+  [/\bby their NaN\b/g, "by the values that are missing"],
+  [/\bhold NaN in\b/g, "lack values in"],
+  [/\bin obs\b/g, "about cells"],
+  [/\bthe manifest says\b/g, "it should be"],
+];
+
+/** Return a sentence of the engine in a reader's words. */
+export function plainWords(text: string): string {
+  return WORDS.reduce((sentence, [technical, plain]) => sentence.replace(technical, plain), text);
+}
