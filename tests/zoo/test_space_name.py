@@ -104,7 +104,7 @@ def test_what_has_a_slash_and_is_no_repo(name: str) -> None:
     [
         ("pmbc", "there is no space named 'pmbc'; did you mean pbmc? give a catalogue name"),
         ("bloods", "there is no space named 'bloods'; did you mean blood?"),
-        ("heart", "there is no space named 'heart'; the catalogue has: blood, mouse-"),
+        ("heart", "there is no space named 'heart'; the catalogue has: blood, bone-marrow-atac, mouse-"),
         ("pbmc@v1", "there is no space named 'pbmc@v1'; only a Hub repo takes a revision; give"),
         ("mine", "there is no space named 'mine'; for the directory of that name write ./mine; give"),
         ("", "there is no space named ''"),

@@ -79,6 +79,6 @@ def test_without_labels_they_are_refused(cells: Cells) -> None:
     settings = Stem(n_components=5, discriminants=True)
     for labels in (None, np.full(len(cells), -1)):
         with pytest.raises(
-            RecipeError, match=r"stem\.discriminants needs labels; name their column as data\.label_key"
+            RecipeError, match=r"needs labeled cells, and there are none; name a column that labels some"
         ):
             fit_stem(logged, preprocessing, settings, seed=0, labels=labels)

@@ -72,10 +72,11 @@ def test_peaks_fit_no_packaged_space_and_the_user_is_told_what_to_do(run, tmp_pa
     anndata.AnnData(X, var=pd.DataFrame(index=names)).write_h5ad(tmp_path / "peaks.h5ad")
     done = run("suggest", "peaks.h5ad")
     assert done.returncode == 0, done.stderr
-    table, _, reason = done.stdout.partition("all:\n")
-    rows = [line.split() for line in table.splitlines()]  # nothing stands below a space
+    table, _, reason = done.stdout.partition(", pbmc:\n")
+    rows = [line.split() for line in table.splitlines() if not line.startswith(" ")][:-1]  # without those of the reason
     assert rows[0] == ["SPACE", "MODALITY", "FITS", "FEATURES", "KNOWN", "SIMILARITY", "CONFIDENCE"]
     assert {row[2] for row in rows[1:]} == {"no"}
+    assert "none of the space's 4,000 features is in the query" in " ".join(table.split())  # of the one with peaks
     assert "the query's features look like peaks, not genes ('chr1:0-500')" in " ".join(reason.split())
     assert "search TEXT --hub, or train one on labeled cells: smile-zoo train DATA" in done.stderr
 
@@ -86,7 +87,7 @@ def test_proteins_of_cell_ranger_fit_no_packaged_space(tmp_path: Path) -> None:
     write_cell_ranger(tmp_path / "sample", counts, names, "Antibody Capture")
     done = CliRunner().invoke(command, [str(tmp_path / "sample")])
     assert done.exit_code == 0, done.output
-    _, _, reason = done.stdout.partition("all:\n")
+    _, _, reason = done.stdout.partition(", pbmc:\n")
     assert " ".join(reason.split()) == (
         "- the query's features are antibodies, as var['feature_types'] states ('CD3E', 'CD4', 'CD8A'), but the "
         "encoder takes genes; choose an encoder for antibodies, or a query with genes"

@@ -94,7 +94,7 @@ def test_packaged_space_is_never_replaced(hub, machine) -> None:
     assert machine.json("catalogue", "update")["new"] == ["blood"]
     (row,) = (row for row in machine.json("list") if row["name"] == "pbmc")
     assert row == {**LINE, "local": True}
-    assert "smile_zoo/spaces/pbmc\n" in machine.run("show", "pbmc").stdout
+    assert "smile_zoo/spaces/pbmc\n" in machine.run("show", "pbmc", "--all").stdout
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_pull_by_catalogue_name(hub, machine, pbmc, commit, catalogue):
     [
         ("pbcm", ["there is no space named 'pbcm'", "did you mean pbmc?", "(smile-zoo list)"]),
         ("mine2", ["did you mean mine?"]),
-        ("zzz", ["the catalogue has: mine, ", ", pbmc", "a Hub repo (org/name, org/name@revision)"]),
+        ("zzz", ["the catalogue has: bone-marrow-atac, mine, ", ", pbmc", "a Hub repo (org/name, org/name@revision)"]),
         ("pbmc@v1", ["only a Hub repo takes a revision"]),
         ("a/b/c", ["'a/b/c' is not a space name", "a directory (./a/b/c)"]),
         ("org/with space", ["is not a space name"]),

@@ -64,7 +64,10 @@ def fit_stem(
     directions = directions / spread
     if settings.discriminants is True:
         if labels is None or not (labels >= 0).any():
-            raise RecipeError("stem.discriminants needs labels; name their column as data.label_key, or leave it out")
+            raise RecipeError(
+                "stem.discriminants needs labeled cells, and there are none; name a column that labels some of them as "
+                "data.label_key, or leave stem.discriminants out"
+            )
         scaled = _scaled(transformed, preprocessing)
         discriminants = fit_discriminants(scaled, labels, spread, kind=settings.kind)
         directions = np.hstack([directions, discriminants])
