@@ -98,7 +98,7 @@ def test_unknown_names_are_refused(runner, capsys):
 
 def test_a_process_that_hangs_is_stopped(monkeypatch):
     monkeypatch.setattr(environments, "WALL_SECONDS_PER_CPU_SECOND", 0.0001)
-    with pytest.raises(PeerError, match=r"stopped after 0 s, of which 0 s of CPU time"):
+    with pytest.raises(PeerError, match=r"^stopped after \d+ s, of which \d+ s of CPU time$"):
         measure_process([sys.executable, "-c", "import time; time.sleep(60)"], 1000)
 
 
