@@ -15,7 +15,7 @@ import pairs_page
 from comparison_tables import METRICS, STRANGERS, behind, by_set_table, compared_metrics, cost_table, over_sets_table
 from over_sets import Rows, figures
 from plots import SIMULATED, Titles, plot_costs, plot_leads, plot_values
-from sets import KINDS
+from sets import KINDS, load_kind
 from summary import summarize
 
 from smile_runtime.cards.tables import markdown_table
@@ -54,6 +54,7 @@ def section(kind: str, summary: dict[str, Any], folder: Path) -> Iterator[str]:
     rows, titles = summary["rows"], {name: each["title"] for name, each in summary["methods"].items()}
     real = [row for row in rows if not row["set"].startswith(SIMULATED)]
     yield f"## {HEADINGS[kind]}"
+    yield _extent(kind, real)
     if kind == "integration":
         yield from integration_page.section(summary, folder)
         yield from _methods(kind, summary, rows, titles)
@@ -78,6 +79,15 @@ def section(kind: str, summary: dict[str, Any], folder: Path) -> Iterator[str]:
     yield from _methods(kind, summary, rows, titles)
     if kind == "pairs":
         yield pairs_page.FIGURES
+
+
+def _extent(kind: str, real: Rows) -> str:
+    """Say how much of what there is to run has been run."""
+    names = {name for name in load_kind(kind).names if not name.startswith(SIMULATED)}
+    run = {row["set"] for row in real if "reason" not in row}
+    seeds = max((len(row.get("seeds", ())) for row in real), default=0)
+    of = "one split or seed" if seeds == 1 else f"up to {seeds} splits or seeds"
+    return f"Run so far: {len(run & names)} of {len(names)} sets, {of} of each, and not every method on each."
 
 
 def _costs(kind: str, rows: Rows, titles: Titles, folder: Path) -> Iterator[str]:
