@@ -55,6 +55,7 @@ export class MapPanel {
   async showSpace(space: SpaceSummary): Promise<void> {
     this.start(space, null, "Reference", `Map of the reference ${space.title}`);
     await this.draw();
+    if (this.space !== space || this.result !== null) return; // something else is shown meanwhile
     const points = plural(space.reference.weights.length, "point");
     setCaption(`${space.title}: ${points} that stand for ${plural(space.nCells, "cell")}, colored by label.`);
   }
