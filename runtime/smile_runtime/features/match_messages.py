@@ -120,9 +120,9 @@ def low_weight_error(
     is_named = kind_of_features("rna", ids) == "peaks" or any(map(are_intervals, candidates.values()))
     if are_intervals(features.ids) and not is_named:
         return FeatureMatchError(
-            f"the query's features are not named by coordinates ({_examples(ids)}{_searched(candidates)}), but the encoder "
-            f"takes peaks of open chromatin ({_examples(features.ids)}); if they are genes, choose an encoder for genes; "
-            "if they are peaks, name them by their coordinates",
+            f"the query's features are not named by coordinates ({_examples(ids)}{_searched(candidates)}), but the "
+            f"encoder takes peaks of open chromatin ({_examples(features.ids)}); if they are genes, choose an encoder "
+            "for genes; if they are peaks, name them by their coordinates",
             options={"modality": None},
         )
     text = (
