@@ -353,13 +353,43 @@ def test_a_poor_fit_is_said_first_and_another_reference_is_one_click_away(
             f"The file measured only {weight:.0%} of the reference's feature weight ({len(measured)} of"
         )
         assert find(chromium, "warnings").location["y"] < find(chromium, "figures").location["y"]
-        assert find(chromium, "warnings").find_element(By.TAG_NAME, "button").text.startswith("Mouse epidermis")
+        offered = find(chromium, "warnings").find_elements(By.TAG_NAME, "button")
+        assert offered == [], "a reference of another species is offered"
         chips = chromium.find_elements(By.CSS_SELECTOR, "#drivers button")
         assert [chip.is_enabled() for chip in chips] == [chip.text in measured for chip in chips]
         find(chromium, "features").find_element(By.TAG_NAME, "summary").click()
         missing = features.drop(measured)["weight"].sort_values(ascending=False)
         first = chromium.find_element(By.CSS_SELECTOR, "#features .missing").text.split(", ")[0]
         assert first == f"{missing.index[0]} ({missing.iloc[0]:.2%})"
+    assert errors(chromium) == []
+
+
+def test_labels_stay_if_another_reference_refuses_the_file(
+    chromium: Chrome, projected: anndata.AnnData, tmp_path: Path
+) -> None:
+    strict = tmp_path / "strict"
+    shutil.copytree(pull("pbmc").path, strict)
+    manifest = json.loads((strict / "config.json").read_bytes())
+    manifest |= {"name": "strict", "title": "Strict"}
+    manifest["encoders"]["rna"]["min_matched"] = 1.0
+    (strict / "config.json").write_text(json.dumps(manifest))
+    projected[:, np.arange(projected.n_vars) % 10 > 0].copy().write_h5ad(tmp_path / "query.h5ad")
+    with served(make_site([pull("pbmc"), pull(strict)])) as server:
+        open_page(chromium, server.url, tmp_path)
+        choose(chromium, tmp_path / "query.h5ad")
+        assert alert(chromium) == ""
+        labels = label_rows(chromium)
+        chromium.execute_script("document.getElementById('other-reference').open = true")
+        button = find(chromium, "summary").find_element(By.CSS_SELECTOR, ".other-references button")
+        chromium.execute_script("arguments[0].click()", button)
+        wait(chromium).until(alert)
+        title, text, *_ = alert(chromium).splitlines()
+        assert title == "✕ Strict could not label these cells; the labels below are of Human PBMC, five studies"
+        assert "100.0% is needed" in text
+        assert label_rows(chromium) == labels
+        color_by(chromium, "gene:")  # from the file, which is open again
+        find(chromium, "gene").send_keys("lyz", Keys.ENTER)
+        wait(chromium).until(lambda page: find(page, "legend").text.startswith("LYZ"))
     assert errors(chromium) == []
 
 

@@ -117,6 +117,14 @@ def low_weight_error(
             f"the query's features have no names{_searched(candidates)}, but the space's are named like "
             f"{_examples(features.ids)}; put names or ids of that kind into adata.var_names or a column of adata.var"
         )
+    is_named = kind_of_features("rna", ids) == "peaks" or any(map(are_intervals, candidates.values()))
+    if are_intervals(features.ids) and not is_named:
+        return FeatureMatchError(
+            f"the query's features are not named by coordinates ({_examples(ids)}{_searched(candidates)}), but the "
+            f"encoder takes peaks of open chromatin ({_examples(features.ids)}); if they are genes, choose an encoder "
+            "for genes; if they are peaks, name them by their coordinates",
+            options={"modality": None},
+        )
     text = (
         f"{found}{_searched(candidates)}; the query's ids look like {_examples(ids)}, the space's like "
         f"{_examples(features.ids)}: "

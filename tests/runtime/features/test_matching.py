@@ -113,6 +113,12 @@ def test_error_without_common_ids_shows_ids_of_both_sides():
     assert "adata.var_names" in text
 
 
+def test_genes_in_a_space_of_peaks_are_said_to_be_no_peaks():
+    message = r"are not named by coordinates \('CD3E', 'LYZ'\), but the encoder takes peaks .*\('chr1:100-200', "
+    with pytest.raises(FeatureMatchError, match=message):
+        match(["CD3E", "LYZ"], table(PEAKS))
+
+
 @pytest.mark.parametrize("min_weight", [0.0, 0.1])
 def test_at_least_one_feature_is_needed(min_weight):
     assert match(["A"], min_weight=min_weight).n_matched == 1

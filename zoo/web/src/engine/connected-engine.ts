@@ -59,7 +59,7 @@ class WorkerCalls {
     if (reply.kind === "progress") return call?.progress?.(reply.progress);
     this.#pending.delete(reply.id);
     if (reply.kind === "result") call?.resolve(reply.result as never);
-    else call?.reject(new EngineError(reply.code, reply.message, reply.features));
+    else call?.reject(new EngineError(reply.code, reply.message, reply.features, reply.organism));
   }
 
   #tick(): void {

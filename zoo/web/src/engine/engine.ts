@@ -155,11 +155,15 @@ export interface Projection {
 export type EngineErrorCode = "space" | "query" | "format" | "features" | "values" | "cancelled" | "internal";
 
 export class EngineError extends Error {
-  /** @param kind Kind of the query's features, such as `antibodies`, if it is another one than the encoder takes. */
+  /**
+   * @param kind Kind of the query's features, such as `antibodies`, if it is another one than the encoder takes.
+   * @param organism Species of the query, such as `Mus musculus`, if it is another one than the space's.
+   */
   constructor(
     readonly code: EngineErrorCode,
     message: string,
     readonly kind?: string,
+    readonly organism?: string,
   ) {
     super(message);
     this.name = "EngineError";

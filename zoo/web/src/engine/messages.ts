@@ -14,6 +14,6 @@ export type Reply =
   | { id: number; kind: "result"; result: unknown }
   | { id: null; kind: "alive" }
   | { id: number; kind: "progress"; progress: Progress }
-  | { id: number; kind: "error"; code: EngineErrorCode; message: string; features?: string };
+  | { id: number; kind: "error"; code: EngineErrorCode; message: string; features?: string; organism?: string };
 
 export type Answer<M extends Method> = Awaited<ReturnType<Engine[M]>>;

@@ -35,8 +35,10 @@ const buffersOf = ({ columns, similarity, map, embedding }: Projection): Transfe
   return [...each, similarity, map, embedding].map(({ buffer }) => buffer as ArrayBuffer);
 };
 
-function describe(error: unknown): Pick<Reply & { kind: "error" }, "code" | "message" | "features"> {
-  if (error instanceof EngineError) return { code: error.code, message: error.message, features: error.kind };
+function describe(error: unknown): Pick<Reply & { kind: "error" }, "code" | "message" | "features" | "organism"> {
+  if (error instanceof EngineError) {
+    return { code: error.code, message: error.message, features: error.kind, organism: error.organism };
+  }
   if (error instanceof RangeError && /memory|allocation|length/i.test(error.message)) {
     return {
       code: "query",

@@ -10,10 +10,13 @@ export function fillLegend(
   box: HTMLElement,
   coloring: Coloring,
   hidden: Set<number>,
+  reference: { name: string; color: string | null },
   theme: Theme,
   change: () => void,
 ): void {
-  box.replaceChildren(element("h3", {}, coloring.title), ...content(coloring, hidden, theme, change));
+  const mark = reference.color === null ? [] : [swatch(reference.color)];
+  const entry = element("p", { className: "reference-entry" }, ...mark, reference.name);
+  box.replaceChildren(element("h3", {}, coloring.title), ...content(coloring, hidden, theme, change), entry);
 }
 
 function content(coloring: Coloring, hidden: Set<number>, theme: Theme, change: () => void): Node[] {

@@ -1,20 +1,30 @@
 /** The page: choose a space, drop a file, look at the results. */
 
-import { connectEngine, EngineError, type Progress, type SpaceSummary } from "../engine";
+import { connectEngine, EngineError, type Progress, type QueryOptions, type SpaceSummary } from "../engine";
 import type { ChosenFiles } from "./chosen-files";
 import { byId } from "./dom";
 import { count } from "./format";
 import { MapPanel } from "./map-panel";
 import { otherReferences } from "./other-references";
 import { announce, clearProblem, showProblem } from "./problem";
+import type { Result } from "./result";
 import { ResultsScreen } from "./results-screen";
 import { startWorker } from "./site-worker";
 import { readSite, type Site, type SiteSpace } from "./site";
-import { spacesFor, withSpacesOfKind } from "./spaces-of-kind";
+import { spacesAfter, withSpacesOfKind } from "./spaces-of-kind";
 import { listenForFiles, listModalities, listSpaces, markSpace, openOptions, queryOptions } from "./start-screen";
 import "./style.css";
 
 type State = "start" | "working" | "results";
+
+/** Results on the screen, and what they were made from. */
+interface Labeled {
+  given: ChosenFiles;
+  entry: SiteSpace;
+  space: SpaceSummary;
+  options: QueryOptions;
+  result: Result;
+}
 
 const SECTIONS: Record<string, State[]> = {
   start: ["start"],
@@ -43,6 +53,7 @@ async function main(): Promise<void> {
   let running = false;
   let cancelled = false;
   let last: ChosenFiles | null = null;
+  let labeled: Labeled | null = null;
 
   function choose(space: SiteSpace): void {
     clearProblem();
@@ -73,15 +84,16 @@ async function main(): Promise<void> {
     return summary;
   }
 
-  /** Label the last files by another reference. */
+  /** Label the last files by another reference; results on the screen stay if it refuses them. */
   function relabel(space: SiteSpace): void {
     if (last === null || running) return;
+    const before = document.body.dataset.state === "results" ? labeled : null;
     markSpace(site.spaces, space);
     choose(space);
-    void label(last);
+    void label(last, before);
   }
 
-  async function label(given: ChosenFiles): Promise<void> {
+  async function label(given: ChosenFiles, before: Labeled | null = null): Promise<void> {
     if (running || opened === null) return;
     running = true;
     cancelled = false;
@@ -98,7 +110,8 @@ async function main(): Promise<void> {
     try {
       const space = await opened;
       if (cancelled) throw new EngineError("cancelled", "cancelled while the space was opened");
-      const query = { ...(await engine.openQuery(files, queryOptions(space))), fileName: name };
+      const options = queryOptions(space);
+      const query = { ...(await engine.openQuery(files, options)), fileName: name };
       if (cancelled) throw new EngineError("cancelled", "cancelled while the file was opened");
       byId("working-title").textContent = `Labeling ${query.fileName}`;
       const projection = await engine.project(progressBar());
@@ -106,16 +119,21 @@ async function main(): Promise<void> {
       enter("results");
       await map.showResult(space, result);
       const warning = results.show(entry, space, result);
+      labeled = { given, entry, space, options, result };
       byId("summary-title").focus();
       scrollTo(0, 0);
       const done = `Done: ${count(projection.cells.length)} cells were labeled in ${projection.seconds.toFixed(0)} seconds.`;
       announce(warning === "" ? done : `${done} Warning: ${warning}.`);
     } catch (error) {
-      await back();
-      if (error instanceof EngineError && error.code === "cancelled") announce("Cancelled; nothing was kept.");
-      else {
-        const others = mayFitAnother(error) ? otherReferences(spacesFor(error, site.spaces), entry, relabel) : null;
-        showProblem(withSpacesOfKind(error, site.spaces), undefined, others);
+      const kept = before !== null && (await restored(before));
+      if (!kept) await back();
+      if (error instanceof EngineError && error.code === "cancelled") {
+        announce(kept ? "Cancelled; the earlier labels were kept." : "Cancelled; nothing was kept.");
+      } else {
+        const others = mayFitAnother(error) ? spacesAfter(error, entry, site.spaces) : [];
+        const buttons = otherReferences(others.filter((space) => !kept || space !== before.entry), entry, relabel);
+        const title = kept ? `${entry.title} could not label these cells; the labels below are of ${before.entry.title}` : undefined;
+        showProblem(withSpacesOfKind(error, site.spaces), undefined, buttons, title);
       }
       byId("retry").textContent = `Label ${name} again`;
       byId("retry").hidden = false;
@@ -123,6 +141,23 @@ async function main(): Promise<void> {
     } finally {
       running = false;
     }
+  }
+
+  /** Return to earlier results, and open their reference and file again; return whether that was possible. */
+  async function restored({ given, entry, space, options, result }: Labeled): Promise<boolean> {
+    byId("progress-text").textContent = "Returning to the earlier labels …";
+    markSpace(site.spaces, entry);
+    chosen = entry;
+    try {
+      opened = openSpace(entry, site);
+      listModalities(await opened);
+      await engine.openQuery(given.files, options);
+    } catch {
+      return false;
+    }
+    enter("results");
+    await map.showResult(space, result);
+    return true;
   }
 
   async function back(): Promise<void> {

@@ -16,6 +16,7 @@ import { pointSize } from "./map-frame";
 import type { Figure } from "./map-svg";
 import { MapView, type Scene } from "./map-view";
 import { announce, showProblem } from "./problem";
+import { referenceCaption, referenceColors, referenceEntry } from "./reference-coloring";
 import type { Result } from "./result";
 import { hideSelection, showSelection } from "./selection-box";
 import { currentTheme, onThemeChange } from "./theme";
@@ -38,9 +39,11 @@ export class MapPanel {
     onThemeChange(() => void this.draw());
     byId("color-by").addEventListener("change", () => void this.changeColoring().catch(showProblem));
     listenForGenes((gene) => void this.colorByGene(gene));
-    for (const name of ["color-reference", "write-names"]) {
-      byId(name).addEventListener("change", () => void this.draw());
-    }
+    byId("color-reference").addEventListener("change", () => {
+      this.writeCaption();
+      void this.draw();
+    });
+    byId("write-names").addEventListener("change", () => void this.draw());
     listenForMoves(() => this.view);
     byId("lasso").addEventListener("click", () => this.setSelecting(!this.isSelecting));
     document.addEventListener("keydown", ({ key }) => {
@@ -52,6 +55,7 @@ export class MapPanel {
   async showSpace(space: SpaceSummary): Promise<void> {
     this.start(space, null, "Reference", `Map of the reference ${space.title}`);
     await this.draw();
+    if (this.space !== space || this.result !== null) return; // something else is shown meanwhile
     const points = plural(space.reference.weights.length, "point");
     setCaption(`${space.title}: ${points} that stand for ${plural(space.nCells, "cell")}, colored by label.`);
   }
@@ -100,7 +104,8 @@ export class MapPanel {
     return {
       title: result.query.fileName,
       subtitle: `${cells} in the reference ${space.title} (${space.name})`,
-      reference: { ...reference, color: LIGHT.reference },
+      reference,
+      referenceEntry: this.referenceEntry(LIGHT),
       query: { ...query, colors: query.colors.map((color, cell) => (this.isVisible(cell) ? color : -1)) },
       names: names.map(({ label, point }) => ({ label, point })),
       selected: this.view === null ? [] : [...this.view.selection],
@@ -153,12 +158,34 @@ export class MapPanel {
   private async recolor(coloring: Coloring): Promise<void> {
     this.coloring = coloring;
     this.hidden.clear();
-    const { query, projection } = this.shown().result;
+    this.writeCaption();
+    await this.draw();
+  }
+
+  private writeCaption(): void {
+    const { space, result, coloring } = this;
+    if (space === null || result === null || coloring === null) return;
+    const { query, projection } = result;
     const cells = `${plural(projection.cells.length, "cell")} of ${query.fileName}`;
     setCaption(
-      coloring.kind === "nothing" ? coloring.reason : `${cells} over the reference in pale gray, colored by ${coloring.title}.`,
+      coloring.kind === "nothing" ? coloring.reason : `${cells} ${referenceCaption(coloring, this.referenceColumn(space))}.`,
     );
-    await this.draw();
+  }
+
+  /** Return the column whose labels the reference is named by, and may be colored by. */
+  private labelColumn(space: SpaceSummary): string {
+    return (this.coloring?.kind === "categories" ? this.coloring.labelColumn : null) ?? space.primary;
+  }
+
+  /** Return the column whose labels color the reference below a query; null if it is gray. */
+  private referenceColumn(space: SpaceSummary): string | null {
+    const column = this.labelColumn(space);
+    return isChecked("color-reference") && space.reference.labels.has(column) ? column : null;
+  }
+
+  private referenceEntry(theme: Theme): { name: string; color: string | null } {
+    const column = this.referenceColumn(this.shown().space);
+    return { name: referenceEntry(column), color: column === null ? theme.reference : null };
   }
 
   private isVisible(cell: number): boolean {
@@ -169,22 +196,25 @@ export class MapPanel {
     const { space, coloring } = this;
     if (space === null || byId("map-section").hidden) return;
     const theme = currentTheme();
-    if (coloring !== null) fillLegend(byId("legend"), coloring, this.hidden, theme, () => void this.draw());
+    if (coloring !== null) {
+      fillLegend(byId("legend"), coloring, this.hidden, this.referenceEntry(theme), theme, () => void this.draw());
+    }
     await this.openView()?.show(this.scene(space, theme));
   }
 
   private scene(space: SpaceSummary, theme: Theme): Scene {
     const { coloring, result } = this;
     const alone = coloring === null || result === null;
-    const column = (coloring?.kind === "categories" ? coloring.labelColumn : null) ?? space.primary;
+    const column = this.labelColumn(space);
     const labels = space.columns.find(({ name }) => name === column)?.labels ?? [];
     const codes = space.reference.labels.get(column);
-    const colored = codes !== undefined && (alone || isChecked("color-reference"));
+    const colored = codes !== undefined && (alone || this.referenceColumn(space) !== null);
     const named = codes !== undefined && (alone || isChecked("write-names"));
     const palette = [...labelColors(space, column, theme), theme.reference];
-    const colors = Int32Array.from(space.reference.weights, (_, point) =>
-      colored && codes[point] >= 0 ? codes[point] : labels.length,
-    );
+    const hidden = coloring?.kind === "categories" && coloring.labelColumn === column ? this.hidden : new Set<number>();
+    const colors = colored
+      ? referenceColors(codes, labels.length, hidden)
+      : new Int32Array(space.reference.weights.length).fill(labels.length);
     return {
       reference: { map: space.reference.map, palette, colors },
       query: alone ? NO_CELLS : { map: result.projection.map, ...paint(coloring, theme, result.projection.cells.length) },

@@ -22,7 +22,9 @@ interface Legend {
 export interface Figure {
   title: string;
   subtitle: string;
-  reference: Points & { color: string };
+  reference: Points;
+  /** Entry of the reference in the legend; without a dot if the color is null. */
+  referenceEntry: { name: string; color: string | null };
   query: Points;
   /** Names to write, each above a point of the reference. */
   names: { label: string; point: number }[];
@@ -140,7 +142,8 @@ function legend(figure: Figure, mapWidth: number): string[] {
   const text = (content: string, from: number, index: number, style = "") =>
     `<text x="${from}" y="${line(index) + 4}" font-size="13" ${style} ${TEXT}>${escapeXml(content)}</text>`;
   const mark = (color: string, index: number) => `<circle cx="${left + 6}" cy="${line(index)}" r="5" fill="${color}"/>`;
-  const entry = (name: string, color: string, index: number) => [mark(color, index), text(name, left + 18, index)];
+  const entry = (name: string, color: string | null, index: number) =>
+    color === null ? [text(name, left, index)] : [mark(color, index), text(name, left + 18, index)];
   const scale = ([low, high]: [string, string]) => {
     const colors = figure.query.palette.slice(0, N_VALUE_COLORS);
     const width = SCALE_WIDTH / colors.length;
@@ -159,7 +162,7 @@ function legend(figure: Figure, mapWidth: number): string[] {
   return [
     text(figure.legend.title, left, 0, 'font-weight="600"'),
     ...content,
-    ...entry("reference", figure.reference.color, last),
+    ...entry(figure.referenceEntry.name, figure.referenceEntry.color, last),
     ...(figure.selected.length === 0 ? [] : entry("selected", figure.selectedColor, last + 1)),
   ];
 }

@@ -9,6 +9,7 @@ import { type Frame, frameAround, pointSize, type Region } from "./map-frame";
 
 /** What the map shows. Colors are places in the palette. */
 export interface Scene {
+  /** Points of the color -1 are not drawn. */
   reference: { map: Float32Array; palette: string[]; colors: Int32Array };
   query: { map: Float32Array; palette: string[]; colors: Int32Array };
   /** Cells of the query that are drawn; those without a position never are. */
@@ -161,7 +162,8 @@ export class MapView {
     for (let point = 0; point < nReference; point += 1) {
       x[point] = frame.x(scene.reference.map[2 * point]);
       y[point] = frame.y(scene.reference.map[2 * point + 1]);
-      color[point] = scene.reference.colors[point];
+      color[point] = Math.max(scene.reference.colors[point], 0);
+      kind[point] = scene.reference.colors[point] < 0 ? 2 : 0; // transparent: names are placed by the number of a point
     }
     this.drawn.forEach((cell, index) => {
       const point = nReference + index;
@@ -177,10 +179,10 @@ export class MapView {
       pointColorActive: theme.selected,
       pointColorHover: theme.selected,
       lassoColor: theme.selected,
-      pointSize: [nQuery === 0 ? 5 : 3.5, pointSize(nQuery)],
+      pointSize: [nQuery === 0 ? 5 : 3.5, pointSize(nQuery), 0],
       pointSizeSelected: 2,
       pointOutlineWidth: 1,
-      opacity: nQuery === 0 ? [0.9, 0.9] : [0.75, 0.9],
+      opacity: nQuery === 0 ? [0.9, 0.9, 0] : [0.75, 0.9, 0],
     });
     await this.plot.draw({ x, y, valueA: color, valueB: kind }, { zDataType: "categorical", wDataType: "categorical" });
     if (isNew) this.reset();

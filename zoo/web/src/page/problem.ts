@@ -16,18 +16,19 @@ const REPORT =
   " Reload the page and try again; if it happens again, please report it with the name of your browser.";
 const QUERY_TITLE = "These cells could not be labeled";
 
-/** Show an error; `help` stands below it. */
+/** Show an error; `help` stands below it, `title` above. */
 export function showProblem(
   error: unknown,
   code: Code = error instanceof EngineError ? error.code : "internal",
   help: HTMLElement | null = null,
+  title = TITLES[code] ?? QUERY_TITLE,
 ): void {
   const message = error instanceof Error ? error.message : String(error);
   const advice = code === "internal" ? REPORT : "";
   const alert = byId("alert");
-  const title = element("strong", {}, element("span", { "aria-hidden": "true" }, "✕ "), TITLES[code] ?? QUERY_TITLE);
+  const heading = element("strong", {}, element("span", { "aria-hidden": "true" }, "✕ "), title);
   const text = element("p", {}, sentence(plainWords(message)) + advice);
-  alert.replaceChildren(title, text, ...(help === null ? [] : [help]));
+  alert.replaceChildren(heading, text, ...(help === null ? [] : [help]));
   alert.focus();
 }
 

@@ -37,6 +37,8 @@ svg { max-width: 100%; height: auto; border: 1px solid #ddd; }
 .figures dd { margin: 0; font-size: 1.3rem; font-weight: 600; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.2rem 1.5rem 0.2rem 0; border-bottom: 1px solid #e5e5e5; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th { overflow-wrap: break-word; }
+.provenance th { width: 11rem; }
 td.number, th.number { text-align: right; }
 @media print { body { padding: 0; } h2 { break-after: avoid; } }
 `;
@@ -66,7 +68,7 @@ ${labels.map(([column, rows]) => labelTable(column, rows)).join("\n")}
 <h2>What the reference recognizes cells by</h2>
 <p>${missingText(missing, nMissing)}</p>
 <h2>For the methods section</h2>
-<table><tbody>
+<table class="provenance"><tbody>
 ${provenance.map(([name, value]) => `<tr><th scope="row">${escapeXml(name)}</th><td>${escapeXml(value)}</td></tr>`).join("\n")}
 </tbody></table>
 </body>

@@ -20,6 +20,7 @@ import { reportHtml } from "./report-html";
 import { labelColumns, type Result } from "./result";
 import { resultsCsv } from "./results-csv";
 import type { Site, SiteSpace } from "./site";
+import { spacesLike } from "./spaces-of-kind";
 import { currentTheme, onThemeChange } from "./theme";
 import { areMostUnknown, type Warnings, warningsOf } from "./warnings";
 
@@ -92,7 +93,8 @@ export class ResultsScreen {
 
   /** Show what speaks against the labels above everything else, and offer other references: at once if this one fits badly. */
   private fillWarnings(warnings: Warnings | null): void {
-    const others = otherReferences(this.site.spaces, this.shown().entry, this.relabel);
+    const { entry } = this.shown();
+    const others = otherReferences(spacesLike(entry, this.site.spaces), entry, this.relabel);
     const box = byId("warnings");
     box.hidden = warnings === null;
     box.replaceChildren();

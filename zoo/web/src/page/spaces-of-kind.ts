@@ -1,4 +1,4 @@
-/** Where to go with features of another kind than the chosen space takes. */
+/** Which other spaces may suit a file. */
 
 import { EngineError } from "../engine";
 import type { SiteSpace } from "./catalogue";
@@ -7,6 +7,23 @@ import type { SiteSpace } from "./catalogue";
 export function spacesFor(error: unknown, spaces: SiteSpace[]): SiteSpace[] {
   const kind = error instanceof EngineError ? error.kind : undefined;
   return kind === undefined ? spaces : spaces.filter(({ kinds }) => kinds.includes(kind));
+}
+
+/** Return the spaces of the species of one of them that take a kind of features which it takes. */
+export function spacesLike({ organism, kinds }: SiteSpace, spaces: SiteSpace[]): SiteSpace[] {
+  return spaces.filter((space) => space.organism === organism && sharesKind(space, kinds));
+}
+
+/** Return the spaces that may take a file that one of them refuses, by what the error tells of its features. */
+export function spacesAfter(error: unknown, refused: SiteSpace, spaces: SiteSpace[]): SiteSpace[] {
+  if (!(error instanceof EngineError) || error.kind !== undefined) return spacesFor(error, spaces);
+  const { code, organism } = error;
+  if (organism !== undefined) return spaces.filter((space) => space.organism === organism && sharesKind(space, refused.kinds));
+  return code === "values" ? spacesLike(refused, spaces) : spaces; // the features fitted before the values did not
+}
+
+function sharesKind(space: SiteSpace, kinds: string[]): boolean {
+  return space.kinds.some((kind) => kinds.includes(kind));
 }
 
 /** Return an error, which says which spaces of the page take the features of the query if the chosen one does not. */

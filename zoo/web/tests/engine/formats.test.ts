@@ -362,7 +362,7 @@ test.each([
 test("HDF5: refused if it is truncated, damaged, compressed with gzip, or has a filter that cannot be read", async () => {
   const whole = new Uint8Array(await stored("csr.h5ad").arrayBuffer());
   await expect(project([written("query.h5ad", whole.slice(0, whole.length / 2))])).rejects.toThrow(
-    /^query.h5ad cannot be read as HDF5: .*; it is truncated, damaged, in another format, or from a later anndata/,
+    /^query.h5ad cannot be read as HDF5: it is truncated, damaged, in another format, or from a later anndata/,
   );
   const data = whole.slice();
   const zlib = data.findIndex((byte, at) => byte === 0x78 && [0x5e, 0x9c].includes(data[at + 1])); // of a compressed chunk

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { EngineError } from "../../src/engine";
 import { parseCatalogue } from "../../src/page/catalogue";
-import { spacesFor, withSpacesOfKind } from "../../src/page/spaces-of-kind";
+import { spacesAfter, spacesFor, spacesLike, withSpacesOfKind } from "../../src/page/spaces-of-kind";
 
 const SPACE = {
   name: "pbmc",
@@ -53,4 +53,18 @@ test("features of another kind: the spaces that take them are named", () => {
   expect(withSpacesOfKind(other, [SPACE])).toBe(other);
   expect(spacesFor(error, [SPACE])).toEqual([]);
   expect(spacesFor(other, [SPACE])).toEqual([SPACE]);
+});
+
+test("other references are of the species and the kind of features of the file", () => {
+  const mouse = { ...SPACE, name: "skin", organism: "Mus musculus" };
+  const peaks = { ...SPACE, name: "atac", kinds: ["peaks"] };
+  const multiome = { ...SPACE, name: "multiome", kinds: ["genes", "peaks"] };
+  const spaces = [SPACE, mouse, peaks, multiome];
+  const after = (...of: ConstructorParameters<typeof EngineError>) =>
+    spacesAfter(new EngineError(...of), SPACE, spaces).map(({ name }) => name);
+  expect(spacesLike(SPACE, spaces)).toEqual([SPACE, multiome]);
+  expect(after("values", "scaled")).toEqual(["pbmc", "multiome"]);
+  expect(after("features", "genes of mice", undefined, "Mus musculus")).toEqual(["skin"]);
+  expect(after("features", "peaks", "peaks")).toEqual(["atac", "multiome"]);
+  expect(after("features", "strange names"), "of any species and kind").toEqual(spaces.map(({ name }) => name));
 });

@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
+import { byFraction, byLabel } from "../../src/page/coloring";
 import { locateLabels, withoutOverlaps } from "../../src/page/label-positions";
 import { frameAround, pointSize } from "../../src/page/map-frame";
 import { mapSvg } from "../../src/page/map-svg";
+import { referenceCaption, referenceColors, referenceEntry } from "../../src/page/reference-coloring";
+import { PROJECTION, SPACE } from "./projection";
 
 test("a frame keeps proportions and ignores cells without a position", () => {
   const { x, y } = frameAround(Float32Array.of(0, 0, 10, 4), Float32Array.of(Number.NaN, Number.NaN));
@@ -33,7 +36,8 @@ test("of names that overlap, the first stays", () => {
 const FIGURE = {
   title: "a & b",
   subtitle: "3 cells",
-  reference: { map: Float32Array.of(0, 0, 10, 10), colors: Int32Array.of(0, 0), palette: ["#d9d9d6"], color: "#d9d9d6" },
+  reference: { map: Float32Array.of(0, 0, 10, 10), colors: Int32Array.of(0, 0), palette: ["#d9d9d6"] },
+  referenceEntry: { name: "reference", color: "#d9d9d6" as string | null },
   query: {
     map: Float32Array.of(10, 0, 0, 10, Number.NaN, Number.NaN),
     colors: Int32Array.of(0, -1, 0),
@@ -78,4 +82,22 @@ test("a scale shows its ends and its unit", () => {
   expect(svg).toMatch(/>0<\/text>/);
   expect(svg).toMatch(/>3.21<\/text>/);
   expect(svg).toMatch(/>ln\(1 \+ counts\)<\/text>/);
+});
+
+test("caption and legend say how the reference is colored", () => {
+  const labels = byLabel(PROJECTION, SPACE, "broad");
+  const similarity = byFraction("similarity", PROJECTION.similarity);
+  expect([referenceCaption(labels, null), referenceCaption(labels, "broad"), referenceCaption(similarity, "cell_type")]).toEqual([
+    "over the reference in gray, colored by broad",
+    "and the reference, colored by broad",
+    "colored by similarity, over the reference, colored by its cell_type",
+  ]);
+  const svg = mapSvg({ ...FIGURE, referenceEntry: { name: referenceEntry("cell_type"), color: null } });
+  expect(svg).toContain(">reference: colored by its cell_type</text>");
+  expect(svg).not.toMatch(/<circle [^>]*fill="#d9d9d6"/);
+  expect(mapSvg(FIGURE)).toMatch(/<circle [^>]*fill="#d9d9d6"/);
+});
+
+test("points of a hidden label leave the reference, those without a label stay", () => {
+  expect(referenceColors(Int32Array.of(0, 1, -1, 2), 3, new Set([-1, 1]))).toEqual(Int32Array.of(0, -1, 3, 2));
 });

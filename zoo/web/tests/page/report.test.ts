@@ -27,6 +27,12 @@ test("the report needs no script, and no name becomes markup", () => {
   expect(html.indexOf("Warning: Only 19% &lt;here&gt;")).toBeLessThan(html.indexOf("<dl"));
 });
 
+test("words in the first column of the methods table stay whole", () => {
+  const html = reportHtml(REPORT);
+  expect(html).toContain('<table class="provenance"><tbody>\n<tr><th scope="row">file</th>');
+  expect(html).toMatch(/th \{ overflow-wrap: break-word; \}\n\.provenance th \{ width: 11rem; \}/);
+});
+
 test("characters that XML cannot hold are replaced, and no others", () => {
   const bad = ["\u0000", "\u001f", "\ud800", "\udfff", "\ufffe", "\uffff", "\udc00\ud800"];
   expect(bad.map(escapeXml)).toEqual(["\ufffd", "\ufffd", "\ufffd", "\ufffd", "\ufffd", "\ufffd", "\ufffd\ufffd"]);

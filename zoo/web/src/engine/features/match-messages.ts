@@ -85,6 +85,8 @@ export const speciesMismatchError = (mismatch: SpeciesMismatch, organism: string
     `the query's features look like ${mismatch.kind} of ${mismatch.organism} (${examples(mismatch.examples)}), but the ` +
       `space is for ${organism}; choose a space for ${mismatch.organism} (\`smile-zoo suggest\` ranks those that are ` +
       "here), or map the genes to one-to-one orthologs and use their names in the space",
+    undefined,
+    mismatch.organism,
   );
 
 /** Return the error for features that are stated to be of another kind than genes. */
@@ -122,6 +124,16 @@ export function lowWeightError(
       "features",
       `the query's features have no names${searched(candidates)}, but the space's are named like ${examples(spaceIds)}; put ` +
         "names or ids of that kind into adata.var_names or a column of adata.var",
+    );
+  }
+  const shown = kindOfFeatures("rna", ids);
+  if (areIntervals(spaceIds) && shown !== "peaks" && ![...candidates.values()].some(areIntervals)) {
+    return new EngineError(
+      "features",
+      `the query's features are not named by coordinates (${examples(ids)}${searched(candidates)}), but the encoder takes ` +
+        `peaks of open chromatin (${examples(spaceIds)}); if they are genes, choose an encoder for genes; if they are peaks, ` +
+        "name them by their coordinates",
+      shown ?? undefined,
     );
   }
   const start =

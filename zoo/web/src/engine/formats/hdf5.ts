@@ -20,6 +20,8 @@ const FILTER_NAMES: Record<number, string> = {
   32026: "blosc2",
 };
 const H5T_INTEGER = 0; // class of a type, as HDF5 numbers it
+/** Messages of h5wasm itself, which tell a reader nothing: a text of its C++ code, or the address of an exception. */
+const LIBRARY_MESSAGE = /^(?:error - |\d+$)/;
 let nMounted = 0;
 let library: Promise<typeof import("h5wasm")> | undefined;
 
@@ -81,9 +83,10 @@ export const isFlags = ({ metadata }: Dataset): boolean => Boolean(metadata.enum
 export function unreadable(name: string, error: unknown): EngineError {
   if (error instanceof EngineError) return error;
   const reason = (error instanceof Error ? error.message : String(error)).split("\n")[0];
+  const why = LIBRARY_MESSAGE.test(reason) ? "" : `${reason}; `;
   return new EngineError(
     "format",
-    `${name} cannot be read as HDF5: ${reason}; it is truncated, damaged, in another format, or from a later anndata: ` +
+    `${name} cannot be read as HDF5: ${why}it is truncated, damaged, in another format, or from a later anndata: ` +
       "copy or export it again",
   );
 }
