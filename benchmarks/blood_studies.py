@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from peers.blood_names import LUPUS_TYPES, STUDIES
 from smile_runtime.encoder import size_factors
 from smile_runtime.features.gene_aliases import load_gene_aliases
 from smile_runtime.manifest import LabelColumn
 from smile_training.data import Cells
 from smile_training.data.label_columns import Labels
 
-STUDIES = ("pbmc_3k_rna", "pbmc_4k_rna", "pbmc_zheng_facs_rna", "pbmc_5p_rna", "pbmc_6k8k_rna")
 BROAD = {
     "B": "B",
     "CD14 Mono": "Mono",
@@ -33,16 +33,6 @@ BROAD = {
 """Broad type of each type."""
 TARGET_SUM = 1e4
 MAX_STRANGERS = 800
-_LUPUS_TYPES = {
-    "B cells": "B",
-    "CD14+ Monocytes": "CD14 Mono",
-    "CD4 T cells": "CD4 T",
-    "CD8 T cells": "CD8 T",
-    "Dendritic cells": "DC",
-    "FCGR3A+ Monocytes": "CD16 Mono",
-    "Megakaryocytes": "Megakaryocyte",
-    "NK cells": "NK",
-}
 _STRANGERS = ("cell_lines_rna", "pancreas_celseq_rna", "pancreas_indrop_rna", "fetal_7tissues_rna")
 _BLOOD_LINEAGES = "^T|^NKT|B|DC|Immune|Ery|Neutro|Mast|Pre|Pro"  # in the labels of the fetal tissues
 
@@ -82,7 +72,7 @@ def read_other_laboratory(folder: Path, genes: tuple[str, ...]) -> dict[str, Cel
     kang = _read(folder, "pbmc_ifnb_counts_unlabelled")
     by_batch = {name: kang[kang.obs["batch"] == f"kang_{name}"].copy() for name in ("ctrl", "stim")}
     return {
-        "lupus": _query(lupus, genes, lupus.obs["cell_type"].astype(str).map(_LUPUS_TYPES)),
+        "lupus": _query(lupus, genes, lupus.obs["cell_type"].astype(str).map(LUPUS_TYPES)),
         **{name: _query(adata, genes) for name, adata in by_batch.items()},
     }
 

@@ -18,6 +18,15 @@ ONE_THREAD = {
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 WALL_SECONDS_PER_CPU_SECOND = 5  # so much may pass on a busy machine; beyond it, a process waits for something
+SUITE_PACKAGES = [
+    "jax==0.10.2",
+    "scanpy==1.11.5",
+    "anndata==0.12.19",
+    "numpy==2.4.6",
+    "pandas==2.3.3",
+    "scipy==1.17.1",
+]
+"""What scib-metrics and the suites of others run on."""
 _INSTALLED = "packages.json"
 
 

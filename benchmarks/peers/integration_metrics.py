@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from environments import make_environment
+from environments import SUITE_PACKAGES, make_environment
 from integration_sets import KIND
 
 WORKER = Path(__file__).with_name("scib_worker.py")
@@ -20,12 +20,7 @@ ENVIRONMENT = "scib-metrics"
 MEASURED = "silhouette_batch"  # the last figure
 PACKAGES = [
     "scib-metrics==0.5.10",
-    "jax==0.10.2",
-    "scanpy==1.11.5",
-    "anndata==0.12.19",
-    "numpy==2.4.6",
-    "pandas==2.3.3",
-    "scipy==1.17.1",
+    *SUITE_PACKAGES,
     "scikit-learn==1.9.1",
 ]
 

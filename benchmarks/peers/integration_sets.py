@@ -14,9 +14,10 @@ from typing import Any
 import anndata
 import numpy as np
 import pandas as pd
+from blood_names import STUDIES
 from environments import PeerError
 from sets import Kind
-from transfer_sets import BLOOD, read_cells
+from transfer_sets import read_cells
 
 DRAWN_FRACTION = 0.9
 LUPUS = "pbmc_lupus_rna"
@@ -50,7 +51,7 @@ SETS: dict[str, Callable[[Path], anndata.AnnData]] = {
         join_files, ("pancreas_rna", "pancreas_celseq_rna", "pancreas_indrop_rna"), ("pancreas_celseq_rna",)
     ),
     "cortex-snare": partial(join_files, ("mouse_cortex_snare_rna",), ()),
-    "blood": partial(join_files, (*BLOOD, LUPUS), (LUPUS,)),
+    "blood": partial(join_files, (*STUDIES, LUPUS), (LUPUS,)),
 }
 
 

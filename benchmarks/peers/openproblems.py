@@ -13,18 +13,13 @@ import anndata
 import numpy as np
 import pandas as pd
 import scanpy as sc
-from environments import PeerError, make_environment
+from environments import SUITE_PACKAGES, PeerError, make_environment
 
 ENVIRONMENT = "openproblems"
 PACKAGES = [
     "scib==1.1.7",
     "scib-metrics==0.5.5",
-    "jax==0.10.2",
-    "scanpy==1.11.5",
-    "anndata==0.12.19",
-    "numpy==2.4.6",
-    "pandas==2.3.3",
-    "scipy==1.17.1",
+    *SUITE_PACKAGES,
     "scikit-learn==1.7.2",
     "leidenalg==0.12.0",
     "igraph==1.0.0",

@@ -18,7 +18,7 @@ from typing import Any
 
 import openproblems
 import pandas as pd
-from environments import make_environment
+from environments import SUITE_PACKAGES, make_environment
 from integration_metrics import embedding_path, results_of, write_cells
 
 ROWS = Path(__file__).with_name("suites.json")
@@ -27,12 +27,7 @@ CZ_ENVIRONMENT = "cz-benchmarks"
 CZ_PACKAGES = [
     "cz-benchmarks==0.15.1",
     "scib-metrics==0.5.10",
-    "jax==0.10.2",
-    "scanpy==1.11.5",
-    "anndata==0.12.19",
-    "numpy==2.4.6",
-    "pandas==2.3.3",
-    "scipy==1.17.1",
+    *SUITE_PACKAGES,
     "scikit-learn==1.7.2",
 ]
 CZ_OURS = {

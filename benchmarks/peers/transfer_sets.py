@@ -14,6 +14,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import scipy
+from blood_names import LUPUS_TYPES, STUDIES
 from measure_transfer import measure
 from sets import Kind
 from simulated_counts import simulated_file
@@ -24,18 +25,6 @@ MIN_STRANGERS = 10  # cells of a type in the query
 TWO_STRANGERS_FROM = 8  # types in the reference
 SIMULATED = Path(__file__).parents[2] / ".peers/simulated"
 STRANGERS = "-strangers"
-BLOOD = ("pbmc_3k_rna", "pbmc_4k_rna", "pbmc_zheng_facs_rna", "pbmc_5p_rna", "pbmc_6k8k_rna")
-COMMON_NAMES = {
-    "B cells": "B",
-    "CD14+ Monocytes": "CD14 Mono",
-    "CD4 T cells": "CD4 T",
-    "CD8 T cells": "CD8 T",
-    "Dendritic cells": "DC",
-    "FCGR3A+ Monocytes": "CD16 Mono",
-    "Megakaryocytes": "Megakaryocyte",
-    "NK cells": "NK",
-}
-"""Names of types in the lupus study, and in the other studies of blood."""
 
 Split = tuple[anndata.AnnData, anndata.AnnData]
 """Reference and query, both labeled."""
@@ -50,7 +39,7 @@ def read_cells(data: Path, name: str) -> anndata.AnnData:
     first = ~names.duplicated()
     return anndata.AnnData(
         scipy.sparse.csr_matrix(cells.X, dtype=np.float32)[:, first],
-        obs=pd.DataFrame({"label": cells.obs["cell_type"].astype(str).replace(COMMON_NAMES), "batch": batch}),
+        obs=pd.DataFrame({"label": cells.obs["cell_type"].astype(str).replace(LUPUS_TYPES), "batch": batch}),
         var=pd.DataFrame(index=names[first]),
     )
 
@@ -98,8 +87,8 @@ SPLITS: dict[str, Callable[[Path, int], Split | None]] = {
     "pancreas-celseq-to-indrop": partial(split_studies, ("pancreas_celseq_rna",), "pancreas_indrop_rna"),
     "pancreas-indrop-to-celseq": partial(split_studies, ("pancreas_indrop_rna",), "pancreas_celseq_rna"),
     "marrow": partial(split_file, "mouse_marrow_rna"),
-    "blood-to-lupus": partial(split_studies, BLOOD, "pbmc_lupus_rna"),
-    "blood-to-4k": partial(split_studies, tuple(name for name in BLOOD if "4k" not in name), "pbmc_4k_rna"),
+    "blood-to-lupus": partial(split_studies, STUDIES, "pbmc_lupus_rna"),
+    "blood-to-4k": partial(split_studies, tuple(name for name in STUDIES if "4k" not in name), "pbmc_4k_rna"),
     "cortex-paired-tag": partial(split_file, "pairedtag_rna"),
     "bone-marrow-cite-a": partial(split_file, "bmmc_cite_A_rna"),
     "bone-marrow-cite-b": partial(split_file, "bmmc_cite_B_rna"),

@@ -1,16 +1,11 @@
-"""ScVI as in the tutorial on atlas-level integration: two layers, 30 latent variables, negative binomial counts."""
+"""ScVI as in the tutorial on atlas-level integration."""
 
-import scvi
 from adapter import phase, report, task_folders
-from integration_cells import read_variable_genes, write_embedding
+from integration_cells import write_embedding
+from scvi_integration import train_scvi
 
 task, output, seed = task_folders()
 with phase("build"):
-    scvi.settings.seed = seed
-    adata = read_variable_genes(task)
-    scvi.model.SCVI.setup_anndata(adata, layer="counts", batch_key="batch")
-    model = scvi.model.SCVI(adata, n_layers=2, n_latent=30, gene_likelihood="nb")
-    model.train(accelerator="cpu", enable_progress_bar=False)
-    embedding = model.get_latent_representation()
+    embedding = train_scvi(task, seed).get_latent_representation()
 write_embedding(output, embedding)
 report("scvi-tools")

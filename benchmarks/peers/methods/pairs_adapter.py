@@ -54,6 +54,12 @@ def usual_values(adata: anndata.AnnData) -> scipy.sparse.csr_matrix | np.ndarray
     return values
 
 
+def dense_values(adata: anndata.AnnData) -> np.ndarray:
+    """Return `usual_values`, dense."""
+    values = usual_values(adata)
+    return values if isinstance(values, np.ndarray) else values.toarray()
+
+
 def log_normalized(values: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
     """Return log of counts per ten thousand and one."""
     return (scipy.sparse.diags(1e4 / np.maximum(values.sum(axis=1).A1, 1)) @ values).log1p().tocsr()

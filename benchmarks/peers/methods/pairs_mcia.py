@@ -7,7 +7,7 @@ Cells of one modality are placed by that table's axes. omicade4 and nipalsMCIA a
 import numpy as np
 from adapter import phase, report, task_folders
 from multiple_coinertia import coinertia_axes
-from pairs_adapter import read_pairs, usual_values, write_embeddings
+from pairs_adapter import dense_values, read_pairs, write_embeddings
 
 N_AXES = 10
 N_TOP_FEATURES = 2_000
@@ -26,8 +26,7 @@ task = read_pairs(folder)
 with phase("build"):
     tables = []
     for adata, rows in task.tables():
-        values = usual_values(adata)
-        values = values if isinstance(values, np.ndarray) else values.toarray()
+        values = dense_values(adata)
         chosen = np.sort(np.argsort(-values[rows].var(axis=0))[:N_TOP_FEATURES])
         tables.append(profiles(values[:, chosen], rows))
     pairs = [table[rows] for table, (_, rows) in zip(tables, task.tables(), strict=True)]

@@ -7,7 +7,7 @@ factors under the model given this view alone. This is an extension of ours; the
 import numpy as np
 from adapter import phase, report, task_folders
 from mofapy2.run.entry_point import entry_point
-from pairs_adapter import read_pairs, usual_values, write_embeddings
+from pairs_adapter import dense_values, read_pairs, write_embeddings
 
 N_FACTORS = 15
 N_TOP_FEATURES = 2_000
@@ -23,8 +23,7 @@ task = read_pairs(folder)
 with phase("build"):
     views = []
     for adata, rows in task.tables():
-        values = usual_values(adata)
-        values = values if isinstance(values, np.ndarray) else values.toarray()
+        values = dense_values(adata)
         values = values[:, chosen_features(values[rows])]
         views.append(values - values[rows].mean(axis=0))
     model = entry_point()

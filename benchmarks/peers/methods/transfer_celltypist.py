@@ -5,22 +5,19 @@ The confidence is the probability of the label; no majority voting, which uses t
 
 import celltypist
 import numpy as np
-import scanpy as sc
 from adapter import phase, report, task_folders
-from transfer_task import read_task, write_labels
+from transfer_task import log_normalize, read_task, write_labels
 
 MANY_CELLS = 50_000  # from which on its documentation advises stochastic gradient descent on mini-batches
 
 reference, query, seed = read_task()
 np.random.seed(seed)  # noqa: NPY002 (its selection of genes draws from the global generator)
 with phase("build"):
-    sc.pp.normalize_total(reference, target_sum=1e4)
-    sc.pp.log1p(reference)
+    log_normalize(reference)
     many = {"use_SGD": True, "mini_batch": True} if reference.n_obs > MANY_CELLS else {}
     model = celltypist.train(reference, labels="label", check_expression=True, feature_selection=True, n_jobs=1, **many)
 with phase("project"):
-    sc.pp.normalize_total(query, target_sum=1e4)
-    sc.pp.log1p(query)
+    log_normalize(query)
     found = celltypist.annotate(query, model=model, majority_voting=False)
 label = found.predicted_labels["predicted_labels"].astype(str)
 write_labels(query.obs_names, label, found.probability_matrix.max(axis=1))

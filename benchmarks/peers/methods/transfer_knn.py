@@ -1,18 +1,16 @@
 """15 nearest neighbors among the components of scanpy's basic workflow: variable genes, scaling, 50 components."""
 
 import numpy as np
-import scanpy as sc
 from adapter import phase, report
 from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from transfer_task import choose_variable, read_task, write_labels
+from transfer_task import choose_variable, log_normalize, read_task, write_labels
 
 reference, query, seed = read_task()
 with phase("build"):
-    sc.pp.normalize_total(reference, target_sum=1e4)
-    sc.pp.log1p(reference)
+    log_normalize(reference)
     choose_variable(reference)
     genes = reference.var["highly_variable"].to_numpy()
     model = make_pipeline(
@@ -22,8 +20,7 @@ with phase("build"):
         KNeighborsClassifier(15),
     ).fit(reference.X[:, genes].toarray(), reference.obs["label"].to_numpy(str))
 with phase("project"):
-    sc.pp.normalize_total(query, target_sum=1e4)
-    sc.pp.log1p(query)
+    log_normalize(query)
     share = model.predict_proba(query.X[:, genes].toarray())
 write_labels(query.obs_names, model.classes_[share.argmax(axis=1)], share.max(axis=1))
 report("scikit-learn")

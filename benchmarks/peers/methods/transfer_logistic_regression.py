@@ -6,14 +6,13 @@ Cross-validation within the reference chooses C, and whether genes are standardi
 import warnings
 
 import numpy as np
-import scanpy as sc
 from adapter import phase, report
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from transfer_task import choose_variable, read_task, write_labels
+from transfer_task import choose_variable, log_normalize, read_task, write_labels
 
 GRID = [  # standardized values need stronger penalties
     {"standardscaler": [StandardScaler()], "logisticregression__C": [1e-4, 1e-3, 1e-2, 1e-1]},
@@ -24,8 +23,7 @@ warnings.simplefilter("ignore", ConvergenceWarning)
 warnings.simplefilter("ignore", UserWarning)  # labels of fewer cells than folds
 reference, query, seed = read_task()
 with phase("build"):
-    sc.pp.normalize_total(reference, target_sum=1e4)
-    sc.pp.log1p(reference)
+    log_normalize(reference)
     choose_variable(reference)
     genes = reference.var["highly_variable"].to_numpy()
     search = GridSearchCV(
@@ -35,8 +33,7 @@ with phase("build"):
         cv=StratifiedKFold(3, shuffle=True, random_state=seed),
     ).fit(reference.X[:, genes].toarray(), reference.obs["label"].to_numpy(str))
 with phase("project"):
-    sc.pp.normalize_total(query, target_sum=1e4)
-    sc.pp.log1p(query)
+    log_normalize(query)
     probability = search.predict_proba(query.X[:, genes].toarray())
 write_labels(query.obs_names, search.classes_[np.argmax(probability, axis=1)], probability.max(axis=1))
 report("scikit-learn")

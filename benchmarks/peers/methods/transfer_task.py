@@ -20,6 +20,14 @@ def write_labels(cells: pd.Index, label: object, confidence: object = "", **more
     pd.DataFrame(table, index=cells).to_csv(task_folders()[1] / "labels.csv", index_label="cell")
 
 
+def log_normalize(cells: anndata.AnnData) -> None:
+    """Scale the counts of each cell to 10,000, and take log(1 + x)."""
+    import scanpy as sc
+
+    sc.pp.normalize_total(cells, target_sum=1e4)
+    sc.pp.log1p(cells)
+
+
 def choose_variable(cells: anndata.AnnData) -> None:
     """Mark variable genes of log-normalized values, by batch if scanpy can: every batch has enough cells."""
     import scanpy as sc
