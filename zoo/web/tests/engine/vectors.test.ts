@@ -49,7 +49,7 @@ test.each(vectorNames())("%s: the same as in Python", async (name) => {
   expect(prepared.interpretation.kind).toBe(expected.values);
   expect(prepared.match.report.nMatched).toBe(expected.matched);
   expect(prepared.match.report.weight).toBeCloseTo(expected.weight, 6);
-  expect(projection.expectedAccuracy).toMatch(new RegExp(`(accuracy of|is) about ${expected.accuracy.toFixed(2)} on cells of known types`));
+  expect(projection.expectedAccuracy!.similarCells).toBeCloseTo(expected.accuracy, 6);
   expectSame(projection, expected);
 });
 
@@ -73,6 +73,22 @@ test("values of a feature in cells that measured different ones, and by a name o
   expect(found).toEqual(await readFeatureValues(renamed, former.frame().names[position], null));
   expect(found!.name).toBe(former.frame().names[position]);
   expect(found!.values.some((value) => value > 0)).toBe(true);
+});
+
+test("a peak is read as present or absent, by any spelling of it", async () => {
+  const { query } = readVector("bone-marrow-atac");
+  const [space, tables] = await once("bone-marrow-atac");
+  const prepared = await prepareQuery(space, query, tables, {});
+  const [rows] = await query.matrix(undefined).read([[0, query.nCells]]);
+  const { frame, match } = prepared;
+  const column = rows.indices[rows.values.findIndex((value, at) => value > 0 && match.target[rows.indices[at]] >= 0)];
+  const present = Array.from({ length: rows.n }, (_, row) => Number(rows.indices.subarray(rows.indptr[row], rows.indptr[row + 1]).includes(column)));
+  const ofSpace = prepared.table.ids[match.target[column]];
+  for (const name of [frame.names[column], ofSpace].flatMap((each) => [each, each.replaceAll(/[:-]/g, "_"), each.replace(":", "-")])) {
+    const found = await readFeatureValues(prepared, name, null);
+    expect(found, name).toMatchObject({ name: frame.names[column], symbol: null, scale: "presence" });
+    expect([...found!.values], name).toEqual(present);
+  }
 });
 
 test("a later cell shows that counts may be fractions, and all cells are projected again", async () => {
