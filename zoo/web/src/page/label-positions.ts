@@ -53,8 +53,8 @@ export interface NameSize {
 const GAP = 5;
 
 /**
- * Return where names are written within an area, in their order: above, below, right or left of their point, at the first of
- * these places that overlaps no name before it; null if there is none.
+ * Return where names are written within an area, in their order: above, below or beside their point, at the first of these
+ * places that overlaps no name before it; null if there is none.
  */
 export function placeNames(names: NameSize[], area: Box): (Box | null)[] {
   const taken: Box[] = [];
@@ -73,13 +73,11 @@ export function countHidden(names: NameSize[], boxes: (Box | null)[], area: Box)
 /** Return the places of a name; those above and below its point are moved aside at the edges of the area. */
 function placesAround({ x, y, width, height }: NameSize, area: Box): Box[] {
   if (!isWithin({ left: x, top: y, width: 0, height: 0 }, area)) return [];
-  const left = Math.max(area.left, Math.min(x - width / 2, area.left + area.width - width));
-  return [
-    { left, top: y - height - GAP, width, height },
-    { left, top: y + GAP, width, height },
-    { left: x + GAP, top: y - height / 2, width, height },
-    { left: x - GAP - width, top: y - height / 2, width, height },
-  ];
+  const middle = Math.max(area.left, Math.min(x - width / 2, area.left + area.width - width));
+  const [left, right] = [x - GAP - width, x + GAP];
+  const [above, beside, below] = [y - GAP - height, y - height / 2, y + GAP];
+  const places = [[middle, above], [middle, below], [right, beside], [left, beside], [right, below], [left, below], [right, above], [left, above]];
+  return places.map(([left, top]) => ({ left, top, width, height }));
 }
 
 function isWithin(box: Box, area: Box): boolean {
