@@ -189,7 +189,9 @@ def test_labels_are_those_of_the_command(labeled: Chrome, projected: anndata.Ann
     assert f"{stored['n_features_matched']:,} of" in find(labeled, "figures").text
     batches, similar = (f"{stored[name]:.0%}" for name in ("accuracy_left_out_batches", "expected_accuracy"))
     notes = find(labeled, "notes").text
-    assert notes.startswith(f"Expect about {batches} of labels to be right, as in tests on batches new to the reference")
+    assert notes.startswith(
+        f"Expect about {batches} of labels to be right, as in tests on batches new to the reference"
+    )
     assert f"It was {similar} for cells like yours" in notes
     assert f"a typical cell of your file shows {stored['median_detected']} of the reference's genes" in notes
     assert f"only {stored['weight_matched']:.0%} of what" in find(labeled, "warnings").text
@@ -343,7 +345,10 @@ def test_a_poor_fit_is_said_first_and_another_reference_is_one_click_away(
     with served(make_site([pull("mouse-skin"), pull("pbmc")])) as server:
         open_page(chromium, server.url, tmp_path)
         cards = chromium.find_elements(By.CSS_SELECTOR, "#spaces .space")
-        assert "Cells labeled right in tests: 83% in batches new to it, 96% in batches that it was made from." in cards[1].text
+        assert (
+            "Cells labeled right in tests: 83% in batches new to it, 96% in batches that it was made from."
+            in cards[1].text
+        )
         choose(chromium, tmp_path / "few.h5ad")
         assert "look like gene symbols of Homo sapiens" in alert(chromium)
         chromium.find_element(By.CSS_SELECTOR, "#alert .other-references button").click()

@@ -116,7 +116,7 @@ export interface QuerySummary {
 export interface FeatureValues {
   /** Name of the feature in the query. */
   name: string;
-  /** Symbol of a gene that the query names by its Ensembl id; null for other names, and if it is not known. */
+  /** Symbol of a gene that the query names otherwise and by its Ensembl id; null for others, and if it is not known. */
   symbol: string | null;
   /** Value in all cells; NaN in those that did not measure it. */
   values: Float32Array;

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Rows } from "../../src/engine/arrays/rows";
+import type { Frame } from "../../src/engine/features/frame";
 import { GeneTables } from "../../src/engine/features/gene-aliases";
 import { MemoryFile } from "../../src/engine/formats/memory-file";
 import { prepareQuery } from "../../src/engine/projection/encoder-query";
@@ -73,6 +74,24 @@ test("values of a feature in cells that measured different ones, and by a name o
   expect(found).toEqual(await readFeatureValues(renamed, former.frame().names[position], null));
   expect(found!.name).toBe(former.frame().names[position]);
   expect(found!.values.some((value) => value > 0)).toBe(true);
+});
+
+test("a gene that the file names by its Ensembl id is found by its symbol, which is told", async () => {
+  const { query } = readVector("case-ensembl-ids");
+  const [space, tables] = await once("pbmc");
+  const genes = await tables.of("Homo sapiens");
+  const prepared = await prepareQuery(space, query, tables, {});
+  const position = prepared.table.ids.findIndex((id, at) => prepared.match.target.includes(at) && genes!.byCurrentName.get(id)?.symbol === id);
+  const symbol = prepared.table.ids[position];
+  const column = prepared.match.target.indexOf(position);
+  const { names, columns } = prepared.frame;
+  const ids = columns.find(({ texts }) => texts[column].startsWith("ENSG"))!.texts;
+  const byId: Frame = { names: ids, columns: [] };
+  for (const [frame, name] of [[prepared.frame, names[column]], [byId, ids[column]]] as [Frame, string][]) {
+    for (const written of [symbol.toLowerCase(), ids[column]]) {
+      expect(await readFeatureValues({ ...prepared, frame }, written, genes)).toMatchObject({ name, symbol, scale: "log counts" });
+    }
+  }
 });
 
 test("a peak is read as present or absent, by any spelling of it", async () => {

@@ -2,6 +2,7 @@
 import type { Rows } from "../arrays/rows";
 import type { FeatureScale, FeatureValues } from "../engine";
 import { ensemblSpecies, stripVersion } from "../features/ensembl-ids";
+import type { Frame } from "../features/frame";
 import type { GeneAliases } from "../features/gene-aliases";
 import { parseInterval } from "../features/intervals";
 import { findByAnyName } from "../features/name-search";
@@ -38,8 +39,7 @@ export async function readFeatureValues(
     }
     start += rows.n;
   }
-  const name = query.frame.names[first];
-  return { name, symbol: symbolOf(name, genes), values: result, scale };
+  return { name: query.frame.names[first], symbol: symbolOf(query.frame, first, genes), values: result, scale };
 }
 
 /** Return the scale on which an encoder reads its features. */
@@ -65,10 +65,12 @@ function isMissing({ indptr, indices, values }: Rows, row: number, isWanted: Uin
   return false;
 }
 
-/** Return the current symbol of a gene that is named by its Ensembl id; null for other names and unknown genes. */
-function symbolOf(name: string, genes: GeneAliases | null): string | null {
-  if (ensemblSpecies(name) === null) return null;
-  return genes?.findCurrent([stripVersion(name)])?.symbol || null;
+/** Return the current symbol of a gene by its Ensembl id; null if it is the name already, and for other features. */
+function symbolOf({ names, columns }: Frame, column: number, genes: GeneAliases | null): string | null {
+  if (genes === null || parseInterval(names[column]) !== null) return null; // genes near a peak are not the peak
+  const ids = [names[column], ...columns.map(({ texts }) => texts[column])].filter((each) => ensemblSpecies(each) !== null);
+  const symbol = genes.findCurrent(ids.map(stripVersion))?.symbol ?? "";
+  return symbol === "" || symbol === names[column] ? null : symbol;
 }
 
 /** Return whether each column of the matrix holds a feature, 0 or 1. */
