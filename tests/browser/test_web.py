@@ -406,8 +406,9 @@ def test_results_of_an_earlier_file_are_never_shown_again(start: Chrome, folder:
     start.execute_script(
         """
         window.titles = [];
+        const [summary, title] = ["summary", "summary-title"].map((id) => document.getElementById(id));
         new MutationObserver(() => {
-            if (!document.getElementById("summary").hidden) titles.push(document.getElementById("summary-title").textContent);
+            if (!summary.hidden) titles.push(title.textContent);
         }).observe(document.body, { attributes: true, attributeFilter: ["data-state"] });
         """
     )
