@@ -45,7 +45,7 @@ OBSERVER = """
     new MutationObserver(() => {
         const text = (id) => document.getElementById(id)?.textContent;
         if (text("map-caption")) window.usableAt ??= performance.now();
-        if (text("alert") || text("labels")) window.doneAt ??= performance.now();
+        if (text("alert") || text("status")?.startsWith("Done")) window.doneAt ??= performance.now();
     }).observe(document, { childList: true, subtree: true });
 """
 ZOOM = """

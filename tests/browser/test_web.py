@@ -25,7 +25,6 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-from smile_runtime.projection import expectation_text
 from smile_zoo.transfer import pull
 from smile_zoo.web import PageServer, Site, make_site, write_single_file
 
@@ -182,14 +181,19 @@ def test_labels_are_those_of_the_command(labeled: Chrome, projected: anndata.Ann
     assert label_rows(labeled) == {
         label: [f"{n:,}", f"{n / projected.n_obs:.1%}", f"{confidence[label]:.3f}"] for label, n in counts.items()
     }
-    Select(find(labeled, "label-column")).select_by_visible_text("cell_type_broad")
+    Select(find(labeled, "label-column")).select_by_visible_text("cell type (broad)")
     broad = projected.obs["smile_label_cell_type_broad"].value_counts()
     assert {label: int(row[0]) for label, row in label_rows(labeled).items()} == broad.to_dict()
     stored = projected.uns["smile"]
     assert stored["manifest_sha256"] in find(labeled, "provenance").text
     assert f"{stored['n_features_matched']:,} of" in find(labeled, "figures").text
-    first, rest = expectation_text(stored)[1:].split(" on cells of")[0].split("; ")
-    assert find(labeled, "notes").text.startswith(f"E{first}; {rest} on cells of known types")
+    batches, similar = (f"{stored[name]:.0%}" for name in ("accuracy_left_out_batches", "expected_accuracy"))
+    notes = find(labeled, "notes").text
+    assert notes.startswith(
+        f"Expect about {batches} of labels to be right, as in tests on batches new to the reference"
+    )
+    assert f"It was {similar} for cells like yours" in notes
+    assert f"a typical cell of your file shows {stored['median_detected']} of the reference's genes" in notes
     assert f"only {stored['weight_matched']:.0%} of what" in find(labeled, "warnings").text
 
 
@@ -341,7 +345,10 @@ def test_a_poor_fit_is_said_first_and_another_reference_is_one_click_away(
     with served(make_site([pull("mouse-skin"), pull("pbmc")])) as server:
         open_page(chromium, server.url, tmp_path)
         cards = chromium.find_elements(By.CSS_SELECTOR, "#spaces .space")
-        assert "Labels right: 83% in new batches, 96% in other cells of its own batches." in cards[1].text
+        assert (
+            "Cells labeled right in tests: 83% in batches new to it, 96% in batches that it was made from."
+            in cards[1].text
+        )
         choose(chromium, tmp_path / "few.h5ad")
         assert "look like gene symbols of Homo sapiens" in alert(chromium)
         chromium.find_element(By.CSS_SELECTOR, "#alert .other-references button").click()
@@ -387,10 +394,62 @@ def test_labels_stay_if_another_reference_refuses_the_file(
         assert title == "✕ Strict could not label these cells; the labels below are of Human PBMC, five studies"
         assert "100.0% is needed" in text
         assert label_rows(chromium) == labels
-        color_by(chromium, "gene:")  # from the file, which is open again
-        find(chromium, "gene").send_keys("lyz", Keys.ENTER)
+        color_by(chromium, "feature:")  # from the file, which is open again
+        find(chromium, "feature").send_keys("lyz", Keys.ENTER)
         wait(chromium).until(lambda page: find(page, "legend").text.startswith("LYZ"))
     assert errors(chromium) == []
+
+
+def test_results_of_an_earlier_file_are_never_shown_again(start: Chrome, folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "query.h5ad", tmp_path / "second.h5ad")
+    choose(start, folder / "query.h5ad")
+    start.execute_script(
+        """
+        window.titles = [];
+        const [summary, title] = ["summary", "summary-title"].map((id) => document.getElementById(id));
+        new MutationObserver(() => {
+            if (!summary.hidden) titles.push(title.textContent);
+        }).observe(document.body, { attributes: true, attributeFilter: ["data-state"] });
+        """
+    )
+    find(start, "files").send_keys(str(tmp_path / "second.h5ad"))
+    wait(start).until(lambda page: page.execute_script("return titles.length"))
+    assert start.execute_script("return titles") == ["second.h5ad"]
+
+
+def test_peaks_are_shown_as_present_or_absent_and_named_peaks(
+    chromium: Chrome, tmp_path: Path, present_peaks: anndata.AnnData
+) -> None:
+    present_peaks.write_h5ad(tmp_path / "peaks.h5ad")
+    chrom, start, end = present_peaks.var_names[0].replace("-", ":").split(":")
+    with served(make_site([pull("bone-marrow-atac")])) as server:
+        open_page(chromium, server.url, tmp_path)
+        choose(chromium, tmp_path / "peaks.h5ad")
+        assert alert(chromium) == ""
+        assert find(chromium, "features-title").text == "Peaks of the reference in your file"
+        assert find(chromium, "drivers-title").text == "Peaks that mark a label"
+        color_by(chromium, "feature:")
+        assert "Type the name of a peak." in find(chromium, "map-caption").text
+        find(chromium, "feature").send_keys(f"{chrom}_{start}_{end}", Keys.ENTER)
+        wait(chromium).until(lambda page: find(page, "legend").text.startswith("chr"))
+        assert find(chromium, "legend").text.splitlines()[:4] == [
+            present_peaks.var_names[0],
+            "0",
+            "1",
+            "1: found in the cell, 0: not found",
+        ]
+        picture = save(chromium, "save-svg", tmp_path, "*.svg")
+        assert picture.name == f"peaks.smile-map-{chrom}_{start}-{end}.svg"
+    assert errors(chromium) == []
+
+
+@pytest.fixture
+def present_peaks() -> anndata.AnnData:
+    """Cells with peaks of the packaged space of chromatin; the first one is in half of them."""
+    peaks = pd.read_csv(pull("bone-marrow-atac").path / "features/atac.tsv", sep="\t")["id"]
+    values = np.random.default_rng(0).poisson(0.1, (20, len(peaks))).astype(np.float32)
+    values[:, 0] = 3 * (np.arange(20) % 2)
+    return anndata.AnnData(csr_matrix(values), var=pd.DataFrame(index=peaks.tolist()))
 
 
 def test_results_of_a_folder_bear_its_name(start: Chrome, projected: anndata.AnnData, tmp_path: Path) -> None:
@@ -446,6 +505,7 @@ def test_a_changed_file_of_a_space_is_not_used(chromium: Chrome, server: PageSer
         server.files[name] = original
     assert "The reference could not be opened" in alert(chromium)
     assert "points.safetensors" in alert(chromium)
+    assert "start smile-zoo web again, or copy the whole exported site again, and reload the page." in alert(chromium)
 
 
 def test_a_changed_gene_table_is_not_used(chromium: Chrome, server: PageServer, folder: Path, tmp_path: Path) -> None:
@@ -496,10 +556,10 @@ def test_the_map_is_colored_by_labels_batches_and_genes(labeled: Chrome) -> None
     assert legend[:5] == ["donor", "two", "150", "<i>one</i>", "50"]
     by_donor = map_pixels(labeled)
     assert (by_donor != by_label).any(axis=2).sum() > 100
-    color_by(labeled, "gene:")
+    color_by(labeled, "feature:")
     for written, title in (("lyz", "LYZ"), ("CD20", "MS4A1 (CD20)"), ("NOGENE", "NOGENE")):
-        find(labeled, "gene").clear()
-        find(labeled, "gene").send_keys(written, Keys.ENTER)
+        find(labeled, "feature").clear()
+        find(labeled, "feature").send_keys(written, Keys.ENTER)
         wait(labeled).until(lambda page, title=title: find(page, "legend").text.splitlines()[0] == title)
     assert "NOGENE was not measured in this file" in find(labeled, "legend").text
     assert "NOGENE was not measured in this file" in find(labeled, "map-caption").text
@@ -632,6 +692,8 @@ def test_the_page_fits_a_phone_and_follows_the_color_scheme(
     try:
         open_page(chromium, server.url, tmp_path)
         assert chromium.execute_script("return document.documentElement.scrollWidth") == 375
+        button = find(chromium, "choose-files").rect
+        assert button["y"] + button["height"] < 800, "the button to choose a file is not on the first screen"
         choose(chromium, folder / "query.h5ad")
         assert chromium.execute_script("return document.documentElement.scrollWidth") == 375
         chromium.execute_script("document.getElementById('map').scrollIntoView()")

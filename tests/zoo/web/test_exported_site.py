@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
@@ -43,6 +45,11 @@ def test_export_writes_the_page_its_spaces_and_a_readme(pbmc: PulledSpace, tmp_p
     assert (front_matter["sdk"], front_matter["app_file"]) == ("static", "index.html")
     assert len(front_matter["short_description"]) <= 60
     assert f"- {pbmc.manifest.title} (Homo sapiens, blood; 8,397 cells)" in readme
+
+
+def test_species_are_listed_by_their_scientific_names(pbmc: PulledSpace) -> None:
+    human = replace(pbmc, manifest=msgspec.structs.replace(pbmc.manifest, organism="human"))
+    assert [space.organism for space in make_site([human]).spaces] == ["Homo sapiens"]
 
 
 def test_the_site_of_one_space_is_small(pbmc: PulledSpace) -> None:

@@ -66,9 +66,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Send a file."""
-        content = self._send_head()
-        if content is not None:
-            with suppress(ConnectionError):  # the tab was closed, or loaded again
+        with suppress(ConnectionError):  # the tab was closed, or loaded again
+            content = self._send_head()
+            if content is not None:
                 self.wfile.write(content)
 
     def do_HEAD(self) -> None:

@@ -7,7 +7,7 @@ from importlib import metadata, resources
 
 import msgspec
 
-from smile_runtime.features import FeatureKind, kind_of_features
+from smile_runtime.features import FeatureKind, kind_of_features, latin_name
 from smile_runtime.manifest import Manifest
 from smile_runtime.projection import accuracy_left_out_batches, accuracy_left_out_cells
 from smile_zoo.transfer import PulledSpace
@@ -59,8 +59,10 @@ class SiteSpace(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    name, title, organism, tissue, intended_use
+    name, title, tissue, intended_use
         As in the manifest.
+    organism
+        Scientific name, by which the page finds other references for the same cells.
     kinds
         Kinds of features that its encoders take.
     n_cells
@@ -145,7 +147,7 @@ def site_space(space: PulledSpace, folder: str, size: int) -> SiteSpace:
     return SiteSpace(
         name=manifest.name,
         title=manifest.title,
-        organism=manifest.organism,
+        organism=latin_name(manifest.organism),
         tissue=manifest.tissue,
         intended_use=manifest.intended_use or "",
         kinds=_kinds(manifest),

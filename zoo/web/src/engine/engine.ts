@@ -95,6 +95,8 @@ export interface QuerySummary {
   nCells: number;
   nFeatures: number;
   modality: string;
+  /** Kind of features that the encoder takes, such as `genes` or `peaks`; null if they may be anything. */
+  kind: string | null;
   /** Categorical or text columns of obs, by which cells can be colored; empty for formats without any. */
   columns: string[];
   /** What the values were taken for, in words: "counts", "log-normalized to 10,000 per cell", ... */
@@ -114,9 +116,15 @@ export interface QuerySummary {
 export interface FeatureValues {
   /** Name of the feature in the query. */
   name: string;
-  /** log1p of counts per 10,000 in all cells; NaN in those that did not measure it. */
+  /** Symbol of a gene that the query names otherwise and by its Ensembl id; null for others, and if it is not known. */
+  symbol: string | null;
+  /** Value in all cells; NaN in those that did not measure it. */
   values: Float32Array;
+  scale: FeatureScale;
 }
+
+/** How a space reads a feature: log1p of counts per 10,000, presence (1) or absence (0), or the values as they are. */
+export type FeatureScale = "log counts" | "presence" | "as in the file";
 
 export interface ObsColumn {
   codes: Int32Array;
@@ -136,6 +144,18 @@ export interface ColumnResult {
   confidence: Float32Array;
 }
 
+/** Accuracy of labels, from 0 to 1, in cells of types that the reference has. */
+export interface ExpectedAccuracy {
+  /** In whole batches left out of training; null if it was not measured. */
+  leftOutBatches: number | null;
+  /** In left-out cells of the reference's own studies that resemble the query in depth and features. */
+  similarCells: number;
+  /** Number of the encoder's features that the median cell of the query has. */
+  detected: number;
+  /** Share of the encoder's feature weight that the query measured. */
+  measured: number;
+}
+
 export interface Projection {
   cells: string[];
   /** Results in each label column, by its name. */
@@ -145,8 +165,8 @@ export interface Projection {
   map: Float32Array;
   /** Embedding, row by row, 128 numbers a cell. */
   embedding: Float32Array;
-  /** Accuracy to expect of these cells, in words, as the command states it; empty if unknown. */
-  expectedAccuracy: string;
+  /** Accuracy to expect of these cells; null if unknown. */
+  expectedAccuracy: ExpectedAccuracy | null;
   /** What else makes the labels doubtful: values of an odd kind, empty cells, ... */
   warnings: string[];
   seconds: number;

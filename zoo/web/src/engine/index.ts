@@ -1,2 +1,3 @@
 export { connectEngine } from "./connected-engine";
 export * from "./engine";
+export { copyAdvice } from "./space/copy-advice";

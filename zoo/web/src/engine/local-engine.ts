@@ -116,13 +116,14 @@ function noteOfRepeats(cells: string[]): string[] {
   ];
 }
 
-function summarizeQuery({ file, prepared }: OpenQuery): QuerySummary {
+function summarizeQuery({ space, file, prepared }: OpenQuery): QuerySummary {
   const { report } = prepared.match;
   return {
     fileName: file.name,
     nCells: file.nCells,
     nFeatures: prepared.matrix.nColumns,
     modality: prepared.modality,
+    kind: kindOfEncoder(space, prepared.modality, prepared.table),
     columns: file.columns,
     values: describeValues(prepared.interpretation),
     matched: report.nMatched,

@@ -1,5 +1,7 @@
 /** How often labels are right, as measured when a reference was made. */
 
+import type { ExpectedAccuracy } from "../engine";
+import { count } from "./format";
 import type { MeasuredAccuracy } from "./site";
 
 const rounded = (fraction: number): string => `${Math.round(100 * fraction)}%`;
@@ -8,14 +10,33 @@ const rounded = (fraction: number): string => `${Math.round(100 * fraction)}%`;
 export function accuracySentence(accuracy: MeasuredAccuracy[]): string {
   const measured = accuracy.flatMap(({ modality, left_out_batches, left_out_cells }) => {
     if (left_out_cells === null) return [];
-    const own = `${rounded(left_out_cells)} in other cells of its own batches`;
+    const own = `${rounded(left_out_cells)} in batches that it was made from`;
     const text =
-      left_out_batches === null
-        ? `${own}, not measured elsewhere`
-        : `${rounded(left_out_batches)} in new batches, ${own}`;
+      left_out_batches === null ? `${own} (not tested on others)` : `${rounded(left_out_batches)} in batches new to it, ${own}`;
     return [accuracy.length > 1 ? `${modality} ${text}` : text];
   });
-  return measured.length === 0 ? "" : `Labels right: ${measured.join("; ")}.`;
+  return measured.length === 0 ? "" : `Cells labeled right in tests: ${measured.join("; ")}.`;
+}
+
+/** Return how many labels of a file are likely right, in one or two sentences; `noun` is what features are called. */
+export function expectationText({ leftOutBatches, similarCells, detected, measured }: ExpectedAccuracy, noun: string): string {
+  const file = `a typical cell of your file shows ${count(detected)} of the reference's ${noun}`;
+  const depth = measured < 0.995 ? `${file}, and the file has ${rounded(measured)} of what the reference relies on` : file;
+  const own = `${rounded(similarCells)} for cells like yours from the studies behind the reference (${depth})`;
+  const known = "Both count only cell types that the reference knows.";
+  if (leftOutBatches === null) {
+    return (
+      `In tests, labels were right in ${own}. Expect fewer in other studies: that was not tested. Only cell types that the ` +
+      "reference knows are counted."
+    );
+  }
+  if (leftOutBatches <= similarCells) {
+    return `Expect about ${rounded(leftOutBatches)} of labels to be right, as in tests on batches new to the reference. It was ${own}. ${known}`;
+  }
+  return (
+    `Expect fewer than ${rounded(similarCells)} of labels to be right. In tests it was ${own}, and ${rounded(leftOutBatches)} on ` +
+    `complete data of batches new to the reference. ${known}`
+  );
 }
 
 /** Return the same for a methods section, with all digits. */

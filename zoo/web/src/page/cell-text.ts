@@ -4,6 +4,7 @@ import type { SpaceSummary } from "../engine";
 import type { Coloring } from "./coloring";
 import { fraction } from "./format";
 import { UNKNOWN } from "./label-table";
+import { levelTitle } from "./level-title";
 import { labelColumns, type Result } from "./result";
 
 /** Return the lines about a cell: its name, labels with their confidence, similarity, and what it is colored by. */
@@ -11,7 +12,7 @@ export function cellText(space: SpaceSummary, result: Result, coloring: Coloring
   const { cells, columns, similarity } = result.projection;
   const labels = labelColumns(space, result).map(({ name, labels }) => {
     const { labels: ids, confidence } = columns.get(name)!;
-    return `${name}: ${labels[ids[cell]] ?? UNKNOWN} (${fraction(confidence[cell])})`;
+    return `${levelTitle(name, space.primary)}: ${labels[ids[cell]] ?? UNKNOWN} (${fraction(confidence[cell])})`;
   });
   return [cells[cell], ...labels, `similarity: ${fraction(similarity[cell])}`, ...colorText(coloring, cell)];
 }

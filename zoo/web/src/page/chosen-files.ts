@@ -6,12 +6,21 @@ export interface ChosenFiles {
   files: File[];
 }
 
+/** What stands behind the name of a matrix whose companions were chosen with it. */
+export const CELL_RANGER = " (Cell Ranger folder)";
+
 const MATRIX_FILE = /[._-]*(matrix|barcodes|cells|features|genes|peaks)\.(mtx|tsv|txt|bed)(\.gz)?$/i;
 
 /** Return chosen files with their name; `folder` is that of a dropped folder, which its files do not tell. */
 export function namedFiles(files: File[], folder = ""): ChosenFiles {
   if (files.length === 1) return { name: files[0].name, files };
-  return { name: folder || sharedFolder(files) || sharedPrefix(files) || `${files.length} files`, files };
+  return { name: folder || sharedFolder(files) || sharedPrefix(files) || nameOfMatrix(files) || `${files.length} files`, files };
+}
+
+/** Return a name for a matrix and its companions that bear no name of a sample; empty for other files. */
+function nameOfMatrix(files: File[]): string {
+  const matrix = files.find(({ name }) => MATRIX_FILE.exec(name)?.[1].toLowerCase() === "matrix");
+  return matrix !== undefined && files.every(({ name }) => MATRIX_FILE.test(name)) ? matrix.name + CELL_RANGER : "";
 }
 
 /** Return the name of the folder that was chosen; empty if the files were chosen themselves. */

@@ -2,40 +2,47 @@
 
 import type { SpaceSummary } from "../engine";
 import { byId, element } from "./dom";
+import { featureWords } from "./feature-words";
+import { capital } from "./format";
+import { levelTitle } from "./level-title";
 import { labelColumns, type Result } from "./result";
 
-export type ColorKind = "label" | "confidence" | "similarity" | "obs" | "gene";
+export type ColorKind = "label" | "confidence" | "similarity" | "obs" | "feature";
 
 export interface ColorChoice {
   kind: ColorKind;
-  /** Column of labels or of the query; empty for the similarity and for genes. */
+  /** Column of labels or of the query; empty for the similarity and for features. */
   name: string;
 }
 
-/** Fill the menu, and the names of genes that are suggested. */
+/** Fill the menu, and the names of features that are suggested. */
 export function fillColorMenu(space: SpaceSummary, result: Result): void {
   const columns = labelColumns(space, result).map(({ name }) => name);
+  const title = (name: string) => levelTitle(name, space.primary);
+  const { one, anyOne } = featureWords(result.query);
+  byId("feature-label").textContent = capital(one);
   const groups = [
-    group("Labels given here", columns.map((name) => option("label", name, name))),
+    group("Labels given here", columns.map((name) => option("label", name, title(name)))),
     group("How sure", [
-      ...columns.map((name, index) => option("confidence", name, index === 0 ? "confidence" : `confidence of ${name}`)),
+      ...columns.map((name, index) => option("confidence", name, index === 0 ? "confidence" : `confidence of ${title(name)}`)),
       option("similarity", "", "similarity to the reference"),
     ]),
     group("From your file", [
-      ...result.query.columns.map((name) => option("obs", name, ownColumnTitle(name, columns))),
-      option("gene", "", "a gene …"),
+      ...result.query.columns.map((name) => option("obs", name, ownColumnTitle(name, space, result))),
+      option("feature", "", `${anyOne} …`),
     ]),
   ];
   byId("color-by").replaceChildren(...groups.filter((each) => each !== null));
   const missing = new Set(result.query.missing);
   const measured = [...space.drivers.values()].flat().filter(({ feature }) => !missing.has(feature));
   const symbols = measured.map(({ symbol }) => symbol);
-  byId("genes").replaceChildren(...[...new Set(symbols)].sort().map((value) => element("option", { value })));
+  byId("feature-names").replaceChildren(...[...new Set(symbols)].sort().map((value) => element("option", { value })));
 }
 
 /** Return the title of a column of the query, which tells it from a label column of the same name. */
-export function ownColumnTitle(name: string, labelColumns: string[]): string {
-  return labelColumns.includes(name) ? `${name} in your file` : name;
+export function ownColumnTitle(name: string, space: SpaceSummary, result: Result): string {
+  const titles = labelColumns(space, result).flatMap((column) => [column.name, levelTitle(column.name, space.primary)]);
+  return titles.includes(name) ? `${name} in your file` : name;
 }
 
 /** Return what is chosen in the menu. */
@@ -44,17 +51,17 @@ export function colorChoice(): ColorChoice {
   return { kind: kind as ColorKind, name: name.join(":") };
 }
 
-/** Choose to color by a gene, and write its name. */
-export function chooseGene(gene: string): void {
-  byId<HTMLSelectElement>("color-by").value = "gene:";
-  byId<HTMLInputElement>("gene").value = gene;
+/** Choose to color by a feature, and write its name. */
+export function chooseFeature(feature: string): void {
+  byId<HTMLSelectElement>("color-by").value = "feature:";
+  byId<HTMLInputElement>("feature").value = feature;
 }
 
-/** Call `color` with the name of a gene when the reader has written one. */
-export function listenForGenes(color: (gene: string) => void): void {
-  const show = () => color(byId<HTMLInputElement>("gene").value.trim());
-  byId("show-gene").addEventListener("click", show);
-  byId("gene").addEventListener("keydown", (event) => {
+/** Call `color` with the name of a feature when the reader has written one. */
+export function listenForFeatures(color: (feature: string) => void): void {
+  const show = () => color(byId<HTMLInputElement>("feature").value.trim());
+  byId("show-feature").addEventListener("click", show);
+  byId("feature").addEventListener("keydown", (event) => {
     if (event.key === "Enter") show();
   });
 }

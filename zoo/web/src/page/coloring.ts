@@ -1,9 +1,10 @@
 /** What the cells of a map are colored by: categories, or values on a scale. */
 
-import type { ObsColumn, Projection, SpaceSummary } from "../engine";
+import type { FeatureScale, FeatureValues, ObsColumn, Projection, SpaceSummary } from "../engine";
 import { categoryColor, N_VALUE_COLORS, type Theme, valueColor } from "./colors";
 import { labelColors } from "./label-colors";
 import { UNKNOWN } from "./label-table";
+import { levelTitle } from "./level-title";
 
 export interface Category {
   /** Id that gives the color; -1: unknown or missing. */
@@ -45,12 +46,17 @@ export interface Nothing {
 
 export type Coloring = Categories | Values | Nothing;
 
-const GENE_UNIT = "ln(1 + counts per 10,000)";
+const UNITS: Record<FeatureScale, string> = {
+  "log counts": "ln(1 + counts per 10,000)",
+  presence: "1: found in the cell, 0: not found",
+  "as in the file": "value in the file",
+};
 
 /** Color by the labels of a column. */
 export function byLabel(projection: Projection, space: SpaceSummary, column: string): Categories {
   const { labels } = space.columns.find(({ name }) => name === column) ?? { labels: [] };
-  const found = categories(column, projection.columns.get(column)!.labels, labels, UNKNOWN);
+  const title = levelTitle(column, space.primary);
+  const found = categories(title, projection.columns.get(column)!.labels, labels, UNKNOWN);
   const color = (id: number, theme: Theme) => (id < 0 ? theme.unknown : labelColors(space, column, theme)[id]);
   return { ...found, labelColumn: column, color };
 }
@@ -65,10 +71,11 @@ export function byFraction(title: string, values: Float32Array): Values {
   return { kind: "values", title, unit: "", values, low: 0, high: 1 };
 }
 
-/** Color by the values of a gene, from 0 to the highest one. */
-export function byFeature(title: string, values: Float32Array): Values {
+/** Color by the values of a feature, from 0, or the lowest one below it, to the highest one. */
+export function byFeature(title: string, { values, scale }: Pick<FeatureValues, "values" | "scale">): Values {
+  const low = values.reduce((lowest, value) => (value < lowest ? value : lowest), 0);
   const high = values.reduce((highest, value) => (value > highest ? value : highest), 0);
-  return { kind: "values", title, unit: GENE_UNIT, values, low: 0, high: high || 1 };
+  return { kind: "values", title, unit: UNITS[scale], values, low, high: high > low ? high : 1 };
 }
 
 /** Return a palette, and the place in it of the color of each of so many cells. */

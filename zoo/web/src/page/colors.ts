@@ -45,7 +45,7 @@ export function categoryColor(id: number, theme: Theme): string {
   if (id < 0) return theme.unknown;
   const hues = theme.dark ? MUTED_ON_DARK : MUTED;
   const hue = hues[id % hues.length];
-  const rounds: [string, number][] = [["#ffffff", 0], ["#ffffff", 0.45], ["#000000", theme.dark ? 0.28 : 0.4], ["#888888", 0.55]];
+  const rounds: [string, number][] = [["#ffffff", 0], ["#ffffff", 0.45], ["#000000", theme.dark ? 0.18 : 0.4], ["#888888", 0.55]];
   const [other, share] = rounds[Math.floor(id / hues.length) % rounds.length];
   return mix(hue, other, share);
 }
@@ -63,6 +63,20 @@ export function mix(from: string, to: string, share: number): string {
   const [start, end] = [channels(from), channels(to)];
   const parts = start.map((value, index) => Math.round(value + (end[index] - value) * share));
   return `#${parts.map((part) => part.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** Return the contrast of two colors, from 1 to 21 (WCAG 2.2, "contrast ratio"). */
+export function contrast(first: string, second: string): number {
+  const [dark, light] = [luminance(first), luminance(second)].sort((a, b) => a - b);
+  return (light + 0.05) / (dark + 0.05);
+}
+
+function luminance(color: string): number {
+  const [red, green, blue] = channels(color).map((value) => {
+    const share = value / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
 function channels(color: string): number[] {

@@ -25,9 +25,9 @@ export function button(text: string, press: () => void, properties: Record<strin
   return element("button", { type: "button", onclick: press, ...properties }, text);
 }
 
-/** Return an option of a menu for each value, which is also its text. */
-export function options(values: string[]): HTMLOptionElement[] {
-  return values.map((value) => element("option", { value }, value));
+/** Return an option of a menu for each value; `text` gives what is written in it. */
+export function options(values: string[], text: (value: string) => string = (value) => value): HTMLOptionElement[] {
+  return values.map((value) => element("option", { value }, text(value)));
 }
 
 /** Return the element of the page with an id. */

@@ -2,12 +2,8 @@
 
 import type { QuerySummary } from "../engine";
 import { element } from "./dom";
+import { featureWords } from "./feature-words";
 import { count, percent } from "./format";
-
-/** Return what the features of a query are called. */
-export function featureNoun({ modality }: QuerySummary): string {
-  return modality === "rna" ? "genes" : "features";
-}
 
 /** Return each missing feature with its share of the weight, the most important first. */
 export function missingTexts({ missing, missingWeight }: QuerySummary): string[] {
@@ -17,16 +13,16 @@ export function missingTexts({ missing, missingWeight }: QuerySummary): string[]
 /** Return the content of the section. */
 export function featureSection(query: QuerySummary): HTMLElement[] {
   const { missing, matched, measuredWeight, nFeatures } = query;
-  const noun = featureNoun(query);
+  const { many } = featureWords(query);
   const found = element(
     "p",
     {},
-    `The reference uses ${count(matched + missing.length)} ${noun}. Your file, with ${count(nFeatures)}, has ` +
+    `The reference uses ${count(matched + missing.length)} ${many}. Your file, with ${count(nFeatures)}, has ` +
       `${count(matched)} of them, which carry ${percent(measuredWeight)} of the weight: how much the reference relies on each.`,
   );
   if (missing.length === 0) return [found];
   const title = `${count(missing.length)} are missing, with ${percent(1 - measuredWeight)} of the weight; the most important first`;
-  const scrolled = { className: "missing", tabIndex: 0, role: "region", "aria-label": `Missing ${noun}` };
+  const scrolled = { className: "missing", tabIndex: 0, role: "region", "aria-label": `Missing ${many}` };
   const names = element("p", scrolled, missingTexts(query).join(", "));
   return [
     found,

@@ -28,3 +28,12 @@ export function sentence(text: string): string {
   const capital = text.trim().replace(/^[a-z]+(?=[\s,;:]|$)/, (word) => word[0].toUpperCase() + word.slice(1));
   return capital === "" || /[.!?]$/.test(capital) ? capital : `${capital}.`;
 }
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Return an end of a scale. */
+export function scaleEnd(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(2);
+}

@@ -3,7 +3,7 @@
 import type { Categories, Coloring, Values } from "./coloring";
 import { type Theme, valueColor } from "./colors";
 import { button, element } from "./dom";
-import { count } from "./format";
+import { count, scaleEnd } from "./format";
 
 /** Fill the legend; `change` is called when `hidden`, the ids of categories that are not drawn, has changed. */
 export function fillLegend(
@@ -57,11 +57,12 @@ function switches({ categories, color }: Categories, hidden: Set<number>, theme:
 }
 
 function scale({ low, high, unit }: Values, theme: Theme): Node[] {
-  const description = `colors from ${low} to ${high.toFixed(2)}`;
+  const texts = [low, high].map(scaleEnd);
+  const description = `colors from ${texts.join(" to ")}`;
   const bar = element("span", { className: "scale", role: "img", "aria-label": description });
   const stops = Array.from({ length: 9 }, (_, index) => valueColor(index / 8, theme));
   bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
-  const ends = [String(low), high.toFixed(2)].map((text) => element("span", {}, text));
+  const ends = texts.map((text) => element("span", {}, text));
   const note = unit === "" ? [] : [element("p", { className: "caption" }, unit)];
   return [bar, element("span", { className: "scale-ends" }, ...ends), ...note];
 }

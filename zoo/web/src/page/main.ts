@@ -1,6 +1,6 @@
 /** The page: choose a space, drop a file, look at the results. */
 
-import { connectEngine, EngineError, type Progress, type QueryOptions, type SpaceSummary } from "../engine";
+import { connectEngine, copyAdvice, EngineError, type Progress, type QueryOptions, type SpaceSummary } from "../engine";
 import type { ChosenFiles } from "./chosen-files";
 import { byId } from "./dom";
 import { count } from "./format";
@@ -77,8 +77,8 @@ async function main(): Promise<void> {
     if (summary.sha256 !== space.manifest_sha256) {
       throw new EngineError(
         "space",
-        `The reference ${space.name} is not the one that this page was made with (its sha256 differs). Write the site ` +
-          "again with smile-zoo web --export, and copy all of it.",
+        `the reference ${space.name} is not the one that this page was made with (its sha256 differs); ` +
+          copyAdvice(source(space)),
       );
     }
     return summary;
@@ -102,7 +102,7 @@ async function main(): Promise<void> {
     const entry = chosen;
     clearProblem();
     byId("working-title").textContent = `Reading ${name}`;
-    byId("progress-text").textContent = "Looking for cells, genes and the kind of values …";
+    byId("progress-text").textContent = "Looking for cells, features and the kind of values …";
     byId("progress").removeAttribute("value");
     enter("working");
     byId("cancel").focus();
@@ -116,9 +116,9 @@ async function main(): Promise<void> {
       byId("working-title").textContent = `Labeling ${query.fileName}`;
       const projection = await engine.project(progressBar());
       const result = { query, projection };
-      enter("results");
-      await map.showResult(space, result);
       const warning = results.show(entry, space, result);
+      enter("results"); // only now: until here these sections hold the results of an earlier file
+      await map.showResult(space, result);
       labeled = { given, entry, space, options, result };
       byId("summary-title").focus();
       scrollTo(0, 0);

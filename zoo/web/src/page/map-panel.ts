@@ -2,15 +2,18 @@
 
 import type { Engine, SpaceSummary } from "../engine";
 import { cellText } from "./cell-text";
-import { chooseGene, colorChoice, fillColorMenu, listenForGenes, ownColumnTitle } from "./color-menu";
+import { chooseFeature, colorChoice, fillColorMenu, listenForFeatures, ownColumnTitle } from "./color-menu";
 import { byColumn, byFeature, byFraction, byLabel, type Coloring, paint } from "./coloring";
 import { LIGHT, type Theme } from "./colors";
 import { byId } from "./dom";
+import { featureTitle } from "./feature-title";
+import { featureWords } from "./feature-words";
 import { plural } from "./format";
 import { labelColors } from "./label-colors";
 import { locateLabels } from "./label-positions";
 import { figureLegend } from "./figure-legend";
 import { fillLegend } from "./legend";
+import { levelTitle } from "./level-title";
 import { listenForMoves } from "./map-controls";
 import { pointSize } from "./map-frame";
 import type { Figure } from "./map-svg";
@@ -38,7 +41,7 @@ export class MapPanel {
   constructor(private readonly engine: Engine) {
     onThemeChange(() => void this.draw());
     byId("color-by").addEventListener("change", () => void this.changeColoring().catch(showProblem));
-    listenForGenes((gene) => void this.colorByGene(gene));
+    listenForFeatures((feature) => void this.colorByFeature(feature));
     byId("color-reference").addEventListener("change", () => {
       this.writeCaption();
       void this.draw();
@@ -69,21 +72,20 @@ export class MapPanel {
     await this.changeColoring();
   }
 
-  /** Color by a gene of the query. */
-  async colorByGene(gene: string): Promise<void> {
-    if (gene === "" || this.result === null) return;
-    chooseGene(gene);
-    byId("gene-row").hidden = false;
-    setCaption(`Reading ${gene} from the file …`);
+  /** Color by a feature of the query, such as a gene. */
+  async colorByFeature(feature: string): Promise<void> {
+    if (feature === "" || this.result === null) return;
+    chooseFeature(feature);
+    byId("feature-row").hidden = false;
+    setCaption(`Reading ${feature} from the file …`);
     try {
-      const found = await this.engine.featureValues(gene);
+      const found = await this.engine.featureValues(feature);
       if (found === null || found.values.every(Number.isNaN)) {
-        const reason = `${gene} was not measured in this file, nor is any other name of it; check the spelling.`;
-        await this.recolor({ kind: "nothing", title: gene, reason });
+        const reason = `${feature} was not measured in this file, nor is any other name of it; check the spelling.`;
+        await this.recolor({ kind: "nothing", title: feature, reason });
         announce(reason);
       } else {
-        const isOther = found.name.toLowerCase() !== gene.toLowerCase();
-        await this.recolor(byFeature(isOther ? `${found.name} (${gene})` : found.name, found.values));
+        await this.recolor(byFeature(featureTitle(found, feature), found));
       }
     } catch (error) {
       showProblem(error);
@@ -141,18 +143,21 @@ export class MapPanel {
     if (space === null || result === null) return;
     const { kind, name } = colorChoice();
     const { projection } = result;
-    byId("gene-row").hidden = kind !== "gene";
-    if (kind === "gene") {
-      byId("gene").focus();
-      if (this.coloring !== null) setCaption(`Type the name of a gene. Until then, the map shows ${this.coloring.title}.`);
-    }
+    byId("feature-row").hidden = kind !== "feature";
+    if (kind === "feature") this.askForFeature(result);
     else if (kind === "label") await this.recolor(byLabel(projection, space, name));
     else if (kind === "similarity") await this.recolor(byFraction(kind, projection.similarity));
     else if (kind === "obs") {
-      const title = ownColumnTitle(name, [...projection.columns.keys()]);
+      const title = ownColumnTitle(name, space, result);
       await this.recolor(byColumn(title, await this.engine.obsColumn(name)));
     }
-    else await this.recolor(byFraction(`confidence of ${name}`, projection.columns.get(name)!.confidence));
+    else await this.recolor(byFraction(`confidence of ${levelTitle(name, space.primary)}`, projection.columns.get(name)!.confidence));
+  }
+
+  private askForFeature({ query }: Result): void {
+    byId("feature").focus();
+    if (this.coloring === null) return;
+    setCaption(`Type the name of ${featureWords(query).anyOne}. Until then, the map shows ${this.coloring.title}.`);
   }
 
   private async recolor(coloring: Coloring): Promise<void> {
@@ -168,7 +173,7 @@ export class MapPanel {
     const { query, projection } = result;
     const cells = `${plural(projection.cells.length, "cell")} of ${query.fileName}`;
     setCaption(
-      coloring.kind === "nothing" ? coloring.reason : `${cells} ${referenceCaption(coloring, this.referenceColumn(space))}.`,
+      coloring.kind === "nothing" ? coloring.reason : `${cells} ${referenceCaption(coloring, this.referenceColumn(space), space.primary)}.`,
     );
   }
 
@@ -184,8 +189,9 @@ export class MapPanel {
   }
 
   private referenceEntry(theme: Theme): { name: string; color: string | null } {
-    const column = this.referenceColumn(this.shown().space);
-    return { name: referenceEntry(column), color: column === null ? theme.reference : null };
+    const { space } = this.shown();
+    const column = this.referenceColumn(space);
+    return { name: referenceEntry(column, space.primary), color: column === null ? theme.reference : null };
   }
 
   private isVisible(cell: number): boolean {

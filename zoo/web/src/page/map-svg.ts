@@ -2,7 +2,8 @@
 
 import { N_VALUE_COLORS } from "./colors";
 import { escapeXml } from "./escape-xml";
-import { withoutOverlaps } from "./label-positions";
+import { plural } from "./format";
+import { type Box, countHidden, placeNames } from "./label-positions";
 import { frameAround, type Region } from "./map-frame";
 
 interface Points {
@@ -48,13 +49,14 @@ const LEGEND_WIDTH = 270;
 const LINE_HEIGHT = 20;
 const SCALE_WIDTH = 160;
 const NAME_SIZE = 13;
-const NAME_GAP = 5;
 const TEXT = 'font-family="Helvetica, Arial, sans-serif" fill="#222222"';
 
 /** Return the drawing as SVG. The points of one color are one path of round dots, which stays small. */
 export function mapSvg(figure: Figure): string {
   const { title, subtitle, reference, query, selected, size } = figure;
   const box = mapBox(figure);
+  const { names, nHidden } = writtenNames(figure, box);
+  const note = nHidden === 0 ? "" : `; ${plural(nHidden, "name")} left out for lack of room`;
   const dots = ({ map, colors, palette }: Points, points?: number[]) => {
     const groups: string[][] = palette.map(() => []);
     for (const point of points ?? colors.keys()) groups[colors[point]]?.push(box.dot(map, point));
@@ -67,11 +69,11 @@ export function mapSvg(figure: Figure): string {
     `<svg xmlns="http://www.w3.org/2000/svg" ${frame} role="img" aria-label="${escapeXml(`${title}: ${subtitle}`)}">`,
     '<rect width="100%" height="100%" fill="#ffffff"/>',
     `<text x="${MARGIN}" y="30" font-size="17" font-weight="600" ${TEXT}>${escapeXml(title)}</text>`,
-    `<text x="${MARGIN}" y="52" font-size="14" ${TEXT}>${escapeXml(subtitle)}</text>`,
+    `<text x="${MARGIN}" y="52" font-size="14" ${TEXT}>${escapeXml(subtitle + note)}</text>`,
     ...dots(reference).map((each, color) => path(each, reference.palette[color], Math.max(size * 0.8, 2))),
     path(dots(query, selected).join(""), figure.selectedColor, size + 4),
     ...dots(query).map((each, color) => path(each, query.palette[color], size)),
-    ...writtenNames(figure, box),
+    ...names,
     ...legend(figure, box.width),
     "</svg>",
   ]
@@ -110,21 +112,22 @@ function path(dots: string, color: string, size: number): string {
   return dots === "" ? "" : `<path d="${dots}" stroke="${color}" stroke-width="${size}" stroke-linecap="round" fill="none"/>`;
 }
 
-/** Return the names that overlap none before them; the white edge keeps them readable on points. */
-function writtenNames({ names, reference }: Figure, box: MapBox): string[] {
-  const placed = names.flatMap(({ label, point }) => {
+/** Return the names that there is room for, and how many others; the white edge keeps them readable on points. */
+function writtenNames({ names, reference }: Figure, box: MapBox): { names: string[]; nHidden: number } {
+  const area: Box = { left: 0, top: TITLE_HEIGHT, width: box.width, height: box.height };
+  const visible = names.flatMap(({ label, point }) => {
     const place = box.place(reference.map, point);
-    if (place === null) return [];
-    const width = label.length * NAME_SIZE * 0.6;
-    const left = Math.min(Math.max(place[0] - width / 2, 0), box.width - width);
-    return [{ label, left, top: place[1] - NAME_GAP - NAME_SIZE, width, height: NAME_SIZE }];
+    return place === null ? [] : [{ label, x: place[0], y: place[1], width: label.length * NAME_SIZE * 0.6, height: NAME_SIZE }];
   });
-  return withoutOverlaps(placed).map((index) => {
-    const { label, left, top, width, height } = placed[index];
-    const position = `x="${(left + width / 2).toFixed(1)}" y="${(top + height).toFixed(1)}" text-anchor="middle"`;
+  const boxes = placeNames(visible, area);
+  const texts = visible.flatMap(({ label }, index) => {
+    const found = boxes[index];
+    if (found === null) return [];
+    const position = `x="${(found.left + found.width / 2).toFixed(1)}" y="${(found.top + NAME_SIZE).toFixed(1)}" text-anchor="middle"`;
     const edge = 'stroke="#ffffff" stroke-width="3" stroke-linejoin="round" paint-order="stroke"';
-    return `<text ${position} font-size="${NAME_SIZE}" font-weight="600" ${edge} ${TEXT}>${escapeXml(label)}</text>`;
+    return [`<text ${position} font-size="${NAME_SIZE}" font-weight="600" ${edge} ${TEXT}>${escapeXml(label)}</text>`];
   });
+  return { names: texts, nHidden: countHidden(visible, boxes, area) };
 }
 
 /** Number of lines between the title of the legend and the mark of the reference. */

@@ -3,7 +3,8 @@
 import createScatterplot from "regl-scatterplot";
 import type { Theme } from "./colors";
 import { element } from "./dom";
-import { type LabelPosition, withoutOverlaps } from "./label-positions";
+import { plural } from "./format";
+import { countHidden, type LabelPosition, placeNames } from "./label-positions";
 import { listenForTouch } from "./touch";
 import { type Frame, frameAround, pointSize, type Region } from "./map-frame";
 
@@ -32,13 +33,13 @@ const PAN_STEP = 0.2;
 const MARGIN = 1.06;
 /** Opacity of the cells that are not selected while others are. */
 const INACTIVE_OPACITY = 0.5;
-/** Pixels between a name and the point that it stands above. */
-const NAME_GAP = 5;
 
 export class MapView {
   private readonly plot;
   private readonly tooltip: HTMLElement;
   private readonly names: HTMLElement;
+  /** How many names there is no place for. */
+  private readonly hiddenNames: HTMLElement;
   /** Names on the map, each with its reference point and its size in pixels. */
   private tags: { tag: HTMLElement; point: number; width: number; height: number }[] = [];
   private scene: Scene | null = null;
@@ -67,7 +68,8 @@ export class MapView {
     });
     this.names = element("div", { className: "names", "aria-hidden": "true" });
     this.tooltip = element("div", { className: "tooltip", hidden: true });
-    box.append(this.names, this.tooltip);
+    this.hiddenNames = element("p", { className: "hidden-names", hidden: true });
+    box.append(this.names, this.hiddenNames, this.tooltip);
     this.plot.subscribe("select", ({ points }) => this.select(points));
     this.plot.subscribe("deselect", () => this.clearSelection());
     this.plot.subscribe("pointOver", (point) => this.showTooltip(point));
@@ -260,19 +262,22 @@ export class MapView {
     }));
   }
 
-  /** Place the names where they fit, those of the largest labels first. */
+  /** Place the names where they fit, those of the largest labels first, and say how many do not fit. */
   private placeNames(): void {
-    const frame = this.box.getBoundingClientRect();
-    const boxes = this.tags.map(({ point, width, height }) => {
+    const { width, height } = this.box.getBoundingClientRect();
+    const area = { left: 0, top: 0, width, height };
+    const names = this.tags.map(({ point, ...size }) => {
       const [x, y] = this.plot.getScreenPosition(point) ?? [-1000, -1000];
-      return { left: x - width / 2, top: y - height - NAME_GAP, width, height };
+      return { x, y, width: size.width, height: size.height };
     });
-    const kept = new Set(withoutOverlaps(boxes));
+    const boxes = placeNames(names, area);
     this.tags.forEach(({ tag }, index) => {
-      const { left, top, width, height } = boxes[index];
-      const inside = left >= 0 && top >= 0 && left + width <= frame.width && top + height <= frame.height;
-      tag.hidden = !inside || !kept.has(index);
-      tag.style.transform = `translate(${left}px, ${top}px)`;
+      const box = boxes[index];
+      tag.hidden = box === null;
+      if (box !== null) tag.style.transform = `translate(${box.left}px, ${box.top}px)`;
     });
+    const nHidden = countHidden(names, boxes, area);
+    this.hiddenNames.hidden = nHidden === 0;
+    this.hiddenNames.textContent = `${plural(nHidden, "more name")}: zoom in`;
   }
 }

@@ -1,14 +1,17 @@
 /** The results beside the map: figures, tables and downloads. */
 
 import type { SpaceSummary } from "../engine";
+import { expectationText } from "./accuracy-text";
 import { countTable } from "./count-table";
 import { button, byId, descriptions, element, options, table } from "./dom";
-import { download, outputName, pngOfSvg } from "./download";
-import { featureNoun, featureSection, missingTexts } from "./feature-section";
-import { count, percent, sentence } from "./format";
+import { download, mapEnding, outputName, pngOfSvg } from "./download";
+import { featureSection, missingTexts } from "./feature-section";
+import { featureWords } from "./feature-words";
+import { capital, count, percent, sentence } from "./format";
 import { labelColors } from "./label-colors";
 import { countLabels, type LabelCount } from "./label-table";
 import { swatch } from "./legend";
+import { levelTitle } from "./level-title";
 import type { MapPanel } from "./map-panel";
 import { mapSvg } from "./map-svg";
 import { npyHeader } from "./npy";
@@ -25,6 +28,7 @@ import { currentTheme, onThemeChange } from "./theme";
 import { areMostUnknown, type Warnings, warningsOf } from "./warnings";
 
 const N_MISSING_IN_REPORT = 200;
+const PICTURE_TYPES = { svg: "image/svg+xml", png: "image/png" };
 
 /** Fill everything that follows from a result. */
 export class ResultsScreen {
@@ -41,8 +45,8 @@ export class ResultsScreen {
     const saves: Record<string, () => void | Promise<void>> = {
       "save-csv": () => this.saveCsv(),
       "save-embedding": () => this.saveEmbedding(),
-      "save-svg": () => this.save(".smile-map.svg", [mapSvg(this.map.figure())], "image/svg+xml"),
-      "save-png": async () => this.save(".smile-map.png", [await pngOfSvg(mapSvg(this.map.figure()))], "image/png"),
+      "save-svg": () => this.saveMap("svg", (svg) => svg),
+      "save-png": () => this.saveMap("png", pngOfSvg),
       "save-report": () => this.save(".smile-report.html", [this.report()], "text/html"),
     };
     for (const [id, save] of Object.entries(saves)) {
@@ -58,7 +62,7 @@ export class ResultsScreen {
     this.entry = entry;
     this.space = space;
     this.result = result;
-    const noun = featureNoun(result.query);
+    const { many } = featureWords(result.query);
     byId("summary-title").textContent = result.query.fileName;
     byId("summary-reference").textContent = `labeled by ${space.title} (${space.name})`;
     const warnings = warningsOf(space, result);
@@ -66,15 +70,15 @@ export class ResultsScreen {
     byId("figures").replaceChildren(descriptions(this.figures()));
     byId("notes").replaceChildren(...this.notes().map((note) => element("p", {}, note)));
     const columns = this.columns();
-    byId("label-column").replaceChildren(...options(columns));
+    byId("label-column").replaceChildren(...options(columns, (name) => levelTitle(name, space.primary)));
     byId("column-row").hidden = columns.length < 2;
     byId("labels-section").hidden = columns.length === 0;
     if (columns.length > 0) this.fillLabels();
     const labels = [...space.drivers.keys()];
     byId("driver-label").replaceChildren(...options(labels));
     byId("drivers-section").hidden = labels.length === 0;
-    byId("drivers-title").textContent = `${capital(noun)} that mark a label`;
-    byId("features-title").textContent = `${capital(noun)} of the reference in your file`;
+    byId("drivers-title").textContent = `${capital(many)} that mark a label`;
+    byId("features-title").textContent = `${capital(many)} of the reference in your file`;
     const first = this.counts(columns[0]).find(({ label }) => labels.includes(label));
     if (first !== undefined) byId<HTMLSelectElement>("driver-label").value = first.label;
     this.fillDrivers();
@@ -132,16 +136,17 @@ export class ResultsScreen {
     return [
       ["cells", count(n)],
       ...unknown,
-      [`${featureNoun(result.query)} of the reference found`, `${count(query.matched)} of ${count(ofReference)}`],
+      [`${featureWords(query).many} of the reference found`, `${count(query.matched)} of ${count(ofReference)}`],
       ["of what the reference recognizes cells by", percent(query.measuredWeight)],
     ];
   }
 
   private notes(): string[] {
     const { space, result } = this.shown();
-    const accuracy = areMostUnknown(space, result) ? "" : result.projection.expectedAccuracy;
-    const notes = [accuracy, ...result.query.notes].map((note) => sentence(plainWords(note)));
-    return notes.filter((note) => note !== "");
+    const { query, projection } = result;
+    const expected = areMostUnknown(space, result) ? null : projection.expectedAccuracy;
+    const accuracy = expected === null ? [] : [expectationText(expected, featureWords(query).many)];
+    return [...accuracy, ...query.notes.map((note) => sentence(plainWords(note)))];
   }
 
   private fillLabels(): void {
@@ -180,7 +185,7 @@ export class ResultsScreen {
         return element("li", {}, element("button", { type: "button", disabled: true, title: reason, "aria-label": reason }, symbol));
       }
       const show = () => {
-        void this.map.colorByGene(symbol);
+        void this.map.colorByFeature(symbol);
         byId("map-title").scrollIntoView();
       };
       return element("li", {}, button(symbol, show));
@@ -203,7 +208,7 @@ export class ResultsScreen {
       figures: this.figures(),
       notes: this.notes(),
       map: mapSvg(this.map.figure({ isWhole: true })),
-      labels: this.columns().map((name) => [name, this.counts(name)]),
+      labels: this.columns().map((name) => [levelTitle(name, space.primary), this.counts(name)]),
       missing: missing.slice(0, N_MISSING_IN_REPORT),
       nMissing: missing.length,
       provenance: this.provenance,
@@ -221,11 +226,13 @@ export class ResultsScreen {
     this.save(".smile-embedding.npy", [header, embedding as Float32Array<ArrayBuffer>], "application/octet-stream");
   }
 
+  private async saveMap(extension: "png" | "svg", picture: (svg: string) => Promise<Blob> | string): Promise<void> {
+    const figure = this.map.figure();
+    const content = await picture(mapSvg(figure));
+    this.save(mapEnding(figure.legend.title, extension), [content], PICTURE_TYPES[extension]);
+  }
+
   private save(ending: string, parts: BlobPart[], type: string): void {
     download(outputName(this.shown().result.query.fileName, ending), parts, type);
   }
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -6,6 +6,7 @@ import { type ChosenFiles, namedFiles } from "./chosen-files";
 import { byId, element, options } from "./dom";
 import { droppedFiles } from "./dropped-files";
 import { count, size } from "./format";
+import { levelTitle } from "./level-title";
 import { originOf } from "./other-references";
 import { showProblem } from "./problem";
 import type { SiteSpace } from "./site";
@@ -44,8 +45,9 @@ function spaceCard(space: SiteSpace, index: number, only: boolean, choose: () =>
 function labelList({ labels, title }: SiteSpace): HTMLElement | null {
   const columns = Object.entries(labels);
   if (columns.length === 0) return null;
+  const [primary] = columns[0];
   const rows = columns.map(([column, names]) => {
-    const name = columns.length > 1 ? element("b", {}, `${column}: `) : null;
+    const name = columns.length > 1 ? element("b", {}, `${levelTitle(column, primary)}: `) : null;
     return element("p", {}, name, names.join(", "));
   });
   const n = columns[0][1].length;

@@ -147,7 +147,8 @@ test("table: names of cells, genes and batches that are members of every object"
 
 test("feature values: log1p of counts per 10,000, null for a feature that was not measured", async () => {
   await project([stored("csc.h5ad")]);
-  const { name, values } = (await engine.featureValues(symbols[3]))!;
+  const { name, symbol, values, scale } = (await engine.featureValues(symbols[3]))!;
+  expect(scale).toBe("log counts");
   const [first] = rows.indptr;
   let [total, value] = [0, 0];
   for (let at = first; at < rows.indptr[1]; at++) {
@@ -156,7 +157,7 @@ test("feature values: log1p of counts per 10,000, null for a feature that was no
   }
   expect(values[0]).toBeCloseTo(Math.log1p((1e4 * value) / total), 5);
   for (const other of [ids[3], `${ids[3]}.7`, symbols[3].toLowerCase()]) {
-    expect(await engine.featureValues(other), other).toEqual({ name, values });
+    expect(await engine.featureValues(other), other).toEqual({ name, symbol, values, scale });
   }
   expect(await engine.featureValues("no such gene")).toBe(null);
 });

@@ -21,6 +21,13 @@ test.each([
   expect([...findByAnyName(name, LISTS, genes)].indexOf(1)).toBe(column);
 });
 
+test.each(["chr7:1000-2000", "chr7-1000-2000", "CHR7_1000_2000", "7.1000.2000", "chr7:1,000-2,000"])(
+  "an interval in any spelling: %s",
+  (name) => {
+    expect([...findByAnyName(name, [["chr7:1000-2001", "chr7_1000_2000", "chr17_1000_2000"]], null)]).toEqual([0, 1, 0]);
+  },
+);
+
 test("without a table of genes only letter case is ignored", () => {
   expect([...findByAnyName("ms4a1", LISTS, null)]).toEqual([0, 0, 0, 1]);
   expect([...findByAnyName("CD20", LISTS, null)]).toEqual([0, 0, 0, 0]);

@@ -1,6 +1,7 @@
 import { strToU8 } from "fflate";
 import { expect, test, vi } from "vitest";
 import { EngineError } from "../../src/engine/engine";
+import { copyAdvice } from "../../src/engine/space/copy-advice";
 import { LocalEngine } from "../../src/engine/local-engine";
 import { parseFeatureTable } from "../../src/engine/space/feature-table";
 import { fetchLocal, packagedFiles, siteOf } from "./packaged";
@@ -75,7 +76,7 @@ test.each<[Record<string, Uint8Array>, string]>([
   [{ "config.json": strToU8("<html>") }, "config.json is not a smile-zoo manifest: "],
   [
     { "reference/points.safetensors": files["reference/points.safetensors"].slice(1) },
-    "reference/points.safetensors has 330,255 bytes, but the manifest says 330,256: it is truncated or was changed; pull",
+    "reference/points.safetensors has 330,255 bytes, but the manifest says 330,256: it is truncated or was changed; copy this HTML file again",
   ],
   [
     { "reference/points.safetensors": files["reference/points.safetensors"].with(9, 0) },
@@ -128,7 +129,18 @@ test("a space at a URL, and files that are not there", async () => {
   const engine = new LocalEngine();
   expect((await engine.openSpace(siteOf("mouse-skin"))).name).toBe("mouse-skin");
   await expect(engine.openSpace(siteOf("no-such-space"))).rejects.toThrow(
-    "https://site/zoo/smile_zoo/spaces/no-such-space/config.json is missing (HTTP 404); pull or build the space again",
+    "https://site/zoo/smile_zoo/spaces/no-such-space/config.json is missing (HTTP 404); copy the whole exported site again, and reload the page",
   );
   vi.unstubAllGlobals();
+});
+
+test("what to do about a damaged file depends on where the page comes from", () => {
+  const from = (url: string) => copyAdvice({ url, genes: "", ort: "", shared: {} });
+  expect(copyAdvice({ files: {} })).toBe("copy this HTML file again");
+  expect(from("https://lab.org/cells/spaces/pbmc")).toBe("copy the whole exported site again, and reload the page");
+  for (const host of ["127.0.0.1:8000", "localhost"]) {
+    expect(from(`http://${host}/spaces/pbmc`)).toBe(
+      "start smile-zoo web again, or copy the whole exported site again, and reload the page",
+    );
+  }
 });

@@ -10,7 +10,8 @@ test.each([
   ["a chosen folder", NAMES.map((name) => file(name, `sample 1/outs/${name}`)), "", "sample 1"],
   ["a dropped folder", NAMES.map((name) => file(name)), "sample 1", "sample 1"],
   ["files of GEO", NAMES.map((name) => file(`GSM12_${name}`)), "", "GSM12"],
-  ["three files without a name of their own", NAMES.map((name) => file(name)), "", "3 files"],
+  ["three files without a name of their own", NAMES.map((name) => file(name)), "", "matrix.mtx.gz (Cell Ranger folder)"],
+  ["files that are no matrix", [file("a.csv"), file("b.csv")], "", "2 files"],
 ])("%s", (_, files, folder, name) => {
   expect(namedFiles(files, folder).name).toBe(name);
 });

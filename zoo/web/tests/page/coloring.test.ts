@@ -1,10 +1,13 @@
 import { expect, test } from "vitest";
+import type { FeatureScale } from "../../src/engine";
 import { byColumn, byFeature, byFraction, byLabel, paint } from "../../src/page/coloring";
 import { categoryColor, DARK, LIGHT, mix, N_VALUE_COLORS, valueColor } from "../../src/page/colors";
+import { scaleEnd } from "../../src/page/format";
 import { PROJECTION, SPACE } from "./projection";
 
 test("a label has the color of its id, whatever the query holds", () => {
   const coloring = byLabel(PROJECTION, SPACE, "cell_type");
+  expect(coloring.title).toBe("cell type");
   const { palette, colors } = paint(coloring, LIGHT, 5);
   expect(Array.from(colors, (place) => palette[place])).toEqual(["#cc6677", "#332288", "#ddcc77", "#444444", "#ddcc77"]);
   expect(coloring.categories.map(({ name, cells }) => [name, cells])).toEqual([["B", 2], ["CD4 T", 1], ["CD8 T", 1], ["unknown", 1]]);
@@ -28,9 +31,13 @@ test("values are spread over the palette; a missing one has the color of unknown
   expect(palette[N_VALUE_COLORS]).toBe(LIGHT.unknown);
 });
 
-test("a gene is colored from zero to its highest value", () => {
-  expect(byFeature("LYZ", Float32Array.of(0, 4, Number.NaN))).toMatchObject({ low: 0, high: 4 });
-  expect(byFeature("LYZ", Float32Array.of(0, 0)), "no cell has any: the scale still has two ends").toMatchObject({ high: 1 });
+test("a feature is colored from zero to its highest value, and says on which scale", () => {
+  const colored = (scale: FeatureScale, ...values: number[]) => byFeature("LYZ", { values: Float32Array.from(values), scale });
+  expect(colored("log counts", 0, 4, Number.NaN)).toMatchObject({ low: 0, high: 4, unit: "ln(1 + counts per 10,000)" });
+  expect(colored("log counts", 0, 0), "no cell has any: the scale still has two ends").toMatchObject({ high: 1 });
+  expect(colored("presence", 0, 1)).toMatchObject({ high: 1, unit: "1: found in the cell, 0: not found" });
+  expect(colored("as in the file", -2, 0.5)).toMatchObject({ low: -2, high: 0.5, unit: "value in the file" });
+  expect([0, 1, 0.125, -2].map(scaleEnd)).toEqual(["0", "1", "0.13", "-2"]);
 });
 
 test("the ends of the scale are visible on their background", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { categoryColor, DARK, LIGHT } from "../../src/page/colors";
+import { categoryColor, contrast, DARK, LIGHT } from "../../src/page/colors";
 import { labelColors } from "../../src/page/label-colors";
 
 const LEVELS = {
@@ -31,6 +31,22 @@ test.each([LIGHT, DARK])("finer labels are shades of their own, an only one has 
   expect(new Set(fine).size).toBe(7);
   expect(type.slice(1, 3)).not.toContain(fine[2]);
   expect(fine[6]).toBe(type[3]);
+});
+
+test.each([1, 2, 5, 12])("on a dark background every label is visible, with %i finer ones in each", (n) => {
+  const coarse = Array.from({ length: 36 }, (_, id) => `type ${id}`);
+  const fine = coarse.flatMap((label) => Array.from({ length: n }, (_, id) => `${label} ${id}`));
+  const columns = [
+    { name: "type", labels: coarse, within: null, parents: [] },
+    { name: "fine", labels: fine, within: "type", parents: fine.map((_, id) => Math.floor(id / n)) },
+  ];
+  const colors = ["type", "fine"].flatMap((column) => labelColors({ primary: "type", columns }, column, DARK));
+  expect(Math.min(...colors.map((color) => contrast(color, DARK.background)))).toBeGreaterThanOrEqual(3);
+});
+
+test("contrast is that of WCAG", () => {
+  expect(contrast("#000000", "#ffffff")).toBeCloseTo(21);
+  expect(contrast("#777777", "#ffffff")).toBeCloseTo(4.48, 2);
 });
 
 test("a finer label without a coarser one has a color of its own", () => {

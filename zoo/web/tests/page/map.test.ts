@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { byFraction, byLabel } from "../../src/page/coloring";
-import { locateLabels, withoutOverlaps } from "../../src/page/label-positions";
+import { byFraction, byLabel, type Categories, type Values } from "../../src/page/coloring";
+import { countHidden, locateLabels, placeNames } from "../../src/page/label-positions";
 import { frameAround, pointSize } from "../../src/page/map-frame";
 import { mapSvg } from "../../src/page/map-svg";
 import { referenceCaption, referenceColors, referenceEntry } from "../../src/page/reference-coloring";
@@ -28,9 +28,27 @@ test("a name stands at the reference point closest to the mean of its cells", ()
   expect(places.map(({ label, point }) => [label, point])).toEqual([["A", 2], ["B", 3]]);
 });
 
-test("of names that overlap, the first stays", () => {
-  const box = (left: number) => ({ left, top: 0, width: 10, height: 10 });
-  expect(withoutOverlaps([box(0), box(5), box(10)])).toEqual([0, 2]);
+test("names that collide move below or beside their point; those without room are counted", () => {
+  const area = { left: 0, top: 0, width: 100, height: 100 };
+  const name = (x: number, y: number) => ({ x, y, width: 30, height: 10 });
+  const names = [name(50, 50), name(52, 50), name(50, 50), name(49, 50), name(50, 50), name(5, 90), name(120, 50)];
+  const boxes = placeNames(names, area);
+  expect(boxes.map((box) => box && [box.left, box.top])).toEqual([
+    [35, 35], // above
+    [37, 55], // below
+    [55, 45], // to the right
+    [14, 45], // to the left
+    null,
+    [0, 75], // moved in from the edge
+    null, // its point is outside, so it is not missed
+  ]);
+  expect(countHidden(names, boxes, area)).toBe(1);
+});
+
+test("the drawing says how many names were left out", () => {
+  const names = Array.from({ length: 6 }, (_, index) => ({ label: `label ${index}`, point: 1 }));
+  expect(mapSvg({ ...FIGURE, names })).toContain(">3 cells; 4 names left out for lack of room</text>");
+  expect(mapSvg(FIGURE)).toContain(">3 cells</text>");
 });
 
 const FIGURE = {
@@ -87,13 +105,14 @@ test("a scale shows its ends and its unit", () => {
 test("caption and legend say how the reference is colored", () => {
   const labels = byLabel(PROJECTION, SPACE, "broad");
   const similarity = byFraction("similarity", PROJECTION.similarity);
-  expect([referenceCaption(labels, null), referenceCaption(labels, "broad"), referenceCaption(similarity, "cell_type")]).toEqual([
+  const caption = (coloring: Values | Categories, column: string | null) => referenceCaption(coloring, column, "cell_type");
+  expect([caption(labels, null), caption(labels, "broad"), caption(similarity, "cell_type")]).toEqual([
     "over the reference in gray, colored by broad",
     "and the reference, colored by broad",
-    "colored by similarity, over the reference, colored by its cell_type",
+    "colored by similarity, over the reference, colored by its cell type",
   ]);
-  const svg = mapSvg({ ...FIGURE, referenceEntry: { name: referenceEntry("cell_type"), color: null } });
-  expect(svg).toContain(">reference: colored by its cell_type</text>");
+  const svg = mapSvg({ ...FIGURE, referenceEntry: { name: referenceEntry("cell_type_fine", "cell_type"), color: null } });
+  expect(svg).toContain(">reference: colored by its cell type (fine)</text>");
   expect(svg).not.toMatch(/<circle [^>]*fill="#d9d9d6"/);
   expect(mapSvg(FIGURE)).toMatch(/<circle [^>]*fill="#d9d9d6"/);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { outputName } from "../../src/page/download";
+import { mapEnding, outputName } from "../../src/page/download";
 import { count, fraction, percent, plural, sentence, size } from "../../src/page/format";
 import { escapeXml } from "../../src/page/escape-xml";
 import { npyHeader } from "../../src/page/npy";
@@ -58,7 +58,14 @@ test("outputs are named after the query", () => {
   expect(outputName("sample 1.h5ad", ".smile.csv")).toBe("sample_1.smile.csv");
   expect(outputName("multiome.h5mu", ".smile.csv")).toBe("multiome.smile.csv");
   expect(outputName("matrix.mtx.gz", ".smile.csv")).toBe("matrix.smile.csv");
+  expect(outputName("matrix.mtx.gz (Cell Ranger folder)", ".smile.csv")).toBe("matrix.smile.csv");
   expect(outputName("../../évil?.csv", ".x")).toBe(".._.._évil_.x");
+});
+
+test("a picture of the map is named after what colors it", () => {
+  expect(mapEnding("CD8A", "png")).toBe(".smile-map-CD8A.png");
+  expect(mapEnding("CD8A (ENSG00000153563)", "svg")).toBe(".smile-map-CD8A_ENSG00000153563.svg");
+  expect(mapEnding("chr7:1-20", "svg")).toBe(".smile-map-chr7_1-20.svg");
 });
 
 test("the header of an array has NumPy's alignment and shape", () => {

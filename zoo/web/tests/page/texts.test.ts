@@ -1,15 +1,47 @@
 import { expect, test } from "vitest";
-import { accuracyFigures, accuracySentence } from "../../src/page/accuracy-text";
+import { accuracyFigures, accuracySentence, expectationText } from "../../src/page/accuracy-text";
+import { featureTitle } from "../../src/page/feature-title";
+import { featureWords } from "../../src/page/feature-words";
+import { levelTitle } from "../../src/page/level-title";
 import { plainWords } from "../../src/page/plain-words";
 
 test("accuracy starts with batches that were left out", () => {
   const rna = { modality: "rna", left_out_batches: 0.831, left_out_cells: 0.9588 };
-  expect(accuracySentence([rna])).toBe("Labels right: 83% in new batches, 96% in other cells of its own batches.");
+  expect(accuracySentence([rna])).toBe("Cells labeled right in tests: 83% in batches new to it, 96% in batches that it was made from.");
   expect(accuracyFigures([rna])).toBe("rna 0.831 on left-out batches, 0.959 on left-out cells");
   const skin = { ...rna, left_out_batches: null };
-  expect(accuracySentence([skin])).toBe("Labels right: 96% in other cells of its own batches, not measured elsewhere.");
+  expect(accuracySentence([skin])).toBe("Cells labeled right in tests: 96% in batches that it was made from (not tested on others).");
   const none = { modality: "adt", left_out_batches: null, left_out_cells: null };
   expect([accuracySentence([none]), accuracyFigures([none])]).toEqual(["", "not measured"]);
+});
+
+test("the accuracy to expect is the lower one of new batches and of cells like those in the file", () => {
+  const found = { leftOutBatches: 0.831 as number | null, similarCells: 0.962, detected: 1234, measured: 1 };
+  expect(expectationText(found, "genes")).toBe(
+    "Expect about 83% of labels to be right, as in tests on batches new to the reference. It was 96% for cells like yours from the " +
+      "studies behind the reference (a typical cell of your file shows 1,234 of the reference's genes). Both count only cell " +
+      "types that the reference knows.",
+  );
+  expect(expectationText({ ...found, similarCells: 0.7, measured: 0.19 }, "peaks")).toBe(
+    "Expect fewer than 70% of labels to be right. In tests it was 70% for cells like yours from the studies behind the reference " +
+      "(a typical cell of your file shows 1,234 of the reference's peaks, and the file has 19% of what the reference relies on), and " +
+      "83% on complete data of batches new to the reference. Both count only cell types that the reference knows.",
+  );
+  expect(expectationText({ ...found, leftOutBatches: null }, "genes")).toMatch(
+    /^In tests, labels were right in 96% for cells like yours .*\. Expect fewer in other studies: that was not tested\. Only cell types/,
+  );
+});
+
+test("columns, features and their titles are in a reader's words", () => {
+  const titles = ["cell_type", "cell_type_broad", "lineage", "broad_label", "_"].map((column) => levelTitle(column, "cell_type"));
+  expect(titles).toEqual(["cell type", "cell type (broad)", "lineage", "broad label", "_"]);
+  expect(["genes", "peaks", "antibodies", "guides", null].map((kind) => featureWords({ kind }).many)).toEqual(
+    ["genes", "peaks", "antibodies", "features", "features"],
+  );
+  const title = (name: string, written: string, symbol: string | null = null) => featureTitle({ name, symbol }, written);
+  expect(title("ENSG00000153563", "cd8a", "CD8A")).toBe("CD8A (ENSG00000153563)");
+  expect([title("LYZ", "lyz"), title("MS4A1", "CD20")]).toEqual(["LYZ", "MS4A1 (CD20)"]);
+  expect(title("chr7:1000-2000", "CHR7_1,000_2,000"), "the same interval").toBe("chr7:1000-2000");
 });
 
 test("sentences of the command are said in the words of the page", () => {

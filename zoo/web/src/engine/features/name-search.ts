@@ -1,6 +1,10 @@
-/** Search for a feature as a reader writes its name: in any letter case, by a former name, or by its Ensembl id. */
+/**
+ * Search for a feature as a reader writes its name: in any letter case, by a former name, by its Ensembl id, or an interval
+ * in any spelling.
+ */
 import { stripVersion } from "./ensembl-ids";
 import type { Gene, GeneAliases } from "./gene-aliases";
+import { parseInterval } from "./intervals";
 
 /** Return which features have the name, or else another name of the gene that it stands for, 0 or 1 each. */
 export function findByAnyName(name: string, lists: string[][], genes: GeneAliases | null): Uint8Array {
@@ -18,7 +22,7 @@ export function findByAnyName(name: string, lists: string[][], genes: GeneAliase
   return found;
 }
 
-const normalized = (name: string): string => stripVersion(name).toLowerCase();
+const normalized = (name: string): string => parseInterval(name) ?? stripVersion(name).toLowerCase();
 
 /** Return the gene that a name stands for, in its own letter case if there is one, and current names before former ones. */
 function geneOf(name: string, genes: GeneAliases): Gene | null {

@@ -1,33 +1,18 @@
 /** Accuracy to expect of a query, from the stress records of the space. */
+import type { ExpectedAccuracy } from "../engine";
 import { interpolate } from "../mapping/interpolation";
 import type { EncoderRecord, MetricRecord } from "../space/manifest";
-import { grouped, percent } from "../text";
 
-/** Return one line on the accuracy to expect, that on other batches first; empty without evidence. */
-export function describeExpectedAccuracy(
+/** Return the accuracy to expect of cells of known types; null without evidence. */
+export function expectedAccuracy(
   record: EncoderRecord,
   leftOutBatches: number | null,
   detected: number,
   matched: number,
   measured: number,
-): string {
-  const accuracy = expectedAccuracy(record, detected, matched, measured);
-  if (accuracy === null) return "";
-  const query =
-    `the median cell has ${grouped(detected)} of the encoder's features detected, and the query measures ` +
-    `${percent(measured)} of its feature weight`;
-  const sameStudies = "cells of known types from the studies of the space";
-  if (leftOutBatches === null) {
-    return (
-      `${query}: expect an accuracy of about ${accuracy.toFixed(2)} on ${sameStudies}; how much lower it is in other ` +
-      "studies was not measured"
-    );
-  }
-  const own = `about ${accuracy.toFixed(2)} on ${sameStudies} that resemble the query, in which ${query}`;
-  const batches = leftOutBatches.toFixed(2);
-  return leftOutBatches <= accuracy
-    ? `expect an accuracy of about ${batches}, as on whole batches left out of training; it is ${own}`
-    : `expect an accuracy below ${accuracy.toFixed(2)}: it was ${batches} on whole batches left out of training, but is ${own}`;
+): ExpectedAccuracy | null {
+  const similarCells = accuracyOfSimilarCells(record, detected, matched, measured);
+  return similarCells === null ? null : { leftOutBatches, similarCells, detected, measured };
 }
 
 /** Return the accuracy on whole batches left out of training, as measured; null if none were. */
@@ -42,7 +27,7 @@ export function accuracyLeftOutBatches(metrics: MetricRecord[], modality: string
 }
 
 /** Return the accuracy of left-out cells that resemble a query in depth and in features; null if not measured. */
-function expectedAccuracy(record: EncoderRecord, detected: number, matched: number, measured: number): number | null {
+function accuracyOfSimilarCells(record: EncoderRecord, detected: number, matched: number, measured: number): number | null {
   const expected = (["depth", "features"] as const).flatMap((kind) => {
     const value = kind === "depth" ? detected / matched : measured;
     const places = (record.stress ?? [])

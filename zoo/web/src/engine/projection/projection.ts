@@ -8,7 +8,7 @@ import type { MetricRecord } from "../space/manifest";
 import type { Space } from "../space/space";
 import { grouped } from "../text";
 import { type EncoderQuery, poorestMatch } from "./encoder-query";
-import { accuracyLeftOutBatches, describeExpectedAccuracy } from "./expected-accuracy";
+import { accuracyLeftOutBatches, expectedAccuracy } from "./expected-accuracy";
 import { type Projected, Projector } from "./projector";
 
 const BATCH_ROWS = 256; // between two reports of progress
@@ -114,7 +114,7 @@ class CollectedResults {
       similarity: this.#similarity,
       map: this.#map,
       embedding: this.#embedding,
-      expectedAccuracy: describeExpectedAccuracy(
+      expectedAccuracy: expectedAccuracy(
         query.record,
         accuracyLeftOutBatches(this.#metrics, query.modality),
         this.#medianDetected(),

@@ -120,15 +120,15 @@ export interface Manifest {
   ontology?: Record<string, string>;
 }
 
-/** Decode a manifest; an unknown format or version is refused. */
-export function parseManifest(content: Uint8Array): Manifest {
+/** Decode a manifest; an unknown format or version is refused. `advice` says what to do about a damaged one. */
+export function parseManifest(content: Uint8Array, advice: string): Manifest {
   let manifest: Manifest;
   try {
     manifest = parseJson(content) as Manifest;
   } catch (error) {
     throw new EngineError(
       "space",
-      `${MANIFEST_NAME} is not a smile-zoo manifest: ${reason(error)}; pull or build the space again`,
+      `${MANIFEST_NAME} is not a smile-zoo manifest: ${reason(error)}; ${advice}`,
     );
   }
   if (manifest?.format !== FORMAT) {

@@ -1,10 +1,11 @@
 /** Files of a space and of the page, read by their name from URLs or from memory. */
 import { EngineError, type SpaceSource } from "../engine";
-import { MANIFEST, SITE, requirePinned } from "./pinned-file";
+import { copyAdvice } from "./copy-advice";
+import { requirePinned } from "./pinned-file";
 
 /** Return a file of a space by its path in the manifest. */
 export const readFile = (source: SpaceSource, name: string): Promise<Uint8Array> =>
-  "files" in source ? inMemory(source.files, name) : fetched(`${source.url}/${name}`, MANIFEST.advice);
+  "files" in source ? inMemory(source.files, name) : fetched(`${source.url}/${name}`, copyAdvice(source));
 
 /** Return a gene table by its file name, verified. */
 export const readGeneTable = (source: SpaceSource, name: string): Promise<Uint8Array> =>
@@ -21,13 +22,14 @@ async function readShared(
   folder: "genes" | "ort",
   name: string,
 ): Promise<Uint8Array> {
-  const content = await fetched(`${source[folder]}/${name}`, SITE.advice);
-  requirePinned(`${folder}/${name}`, content, source.shared[`${folder}/${name}`], SITE);
+  const advice = copyAdvice(source);
+  const content = await fetched(`${source[folder]}/${name}`, advice);
+  requirePinned(`${folder}/${name}`, content, source.shared[`${folder}/${name}`], "the list of spaces", advice);
   return content;
 }
 
 async function inMemory(files: Record<string, Uint8Array>, name: string): Promise<Uint8Array> {
-  if (!Object.hasOwn(files, name)) throw missing(name, "", MANIFEST.advice);
+  if (!Object.hasOwn(files, name)) throw missing(name, "", copyAdvice({ files }));
   return files[name];
 }
 

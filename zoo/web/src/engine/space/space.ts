@@ -2,6 +2,7 @@
 import type { SpaceSource } from "../engine";
 import { KeptResults } from "../kept-results";
 import { type FeatureTable, parseFeatureTable } from "./feature-table";
+import { copyAdvice } from "./copy-advice";
 import { type EncoderRecord, MANIFEST_NAME, type Manifest, parseManifest } from "./manifest";
 import { digestOf, requirePinned } from "./pinned-file";
 import { type Reference, readReference, selectPoints } from "./reference";
@@ -21,7 +22,7 @@ export class Space {
   /** Read the manifest and the reference of a space. */
   static async open(source: SpaceSource): Promise<Space> {
     const content = await readFile(source, MANIFEST_NAME);
-    const manifest = parseManifest(content);
+    const manifest = parseManifest(content, copyAdvice(source));
     const { points } = manifest.reference;
     const read = await verified(source, manifest, points);
     const nLatent = Object.values(manifest.encoders)[0].n_latent;
@@ -49,6 +50,6 @@ export class Space {
 
 async function verified(source: SpaceSource, manifest: Manifest, name: string): Promise<Uint8Array> {
   const content = await readFile(source, name);
-  requirePinned(name, content, manifest.files[name]);
+  requirePinned(name, content, manifest.files[name], "the manifest", copyAdvice(source));
   return content;
 }
