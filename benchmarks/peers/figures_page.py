@@ -42,7 +42,7 @@ class Figure:
     statement
         What the paper says of it.
     criterion
-        When a line counts as holding.
+        Heading of the verdicts: when a line counts as holding.
     pictures
         Names of the pictures, without ``paper-`` and ``.png``.
     claims
@@ -106,7 +106,10 @@ def mark_claims(rows: Rows) -> Iterator[Claim]:
             yield f"all seven, of which five are simulated: {found}", SIMULATED
             continue
         simulated = "simulated" in row["with_rna"]
-        found = f"{row['embedded']}: accuracy by RNA {row['accuracy']:.3f}"
+        found = (
+            f"RNA and {row['with_rna']}: silhouette of types {row['type']:.2f}, of modalities {row['modality']:.2f}; "
+            f"accuracy by RNA {row['accuracy']:.3f}"
+        )
         if simulated:
             yield found, SIMULATED
         else:
@@ -127,7 +130,7 @@ def screening_claims(rows: Rows) -> Iterator[Claim]:
         yield found, holds(changes["key"] > max(changes["differential"], changes["random"]))
 
 
-def holds(is_so: bool) -> str:  # noqa: FBT001
+def holds(is_so: bool) -> str:
     """Return how the page says whether a statement holds."""
     return "holds" if is_so else "**does not hold**"
 
@@ -135,9 +138,7 @@ def holds(is_so: bool) -> str:  # noqa: FBT001
 def beside_cca(recipe: str, name: str, modality: str) -> str:
     """Return a metric of a committed recipe on left-out cells beside that of canonical correlation analysis."""
     metrics = json.loads((RECIPES / f"{recipe}.json").read_text("utf-8"))["metrics"]
-    means = {
-        each["method"]: each["mean"] for each in metrics if (each["name"], each["modality"]) == (name, modality)
-    }
+    means = {each["method"]: each["mean"] for each in metrics if (each["name"], each["modality"]) == (name, modality)}
     ahead = (means["smile"] < means["cca"]) == (name == "FOSCTTM")
     behind = "" if ahead else ", which is ahead"
     return f"{name.replace('label transfer ', '')} {means['smile']:.3f} (CCA {means['cca']:.3f}{behind})"
@@ -148,7 +149,7 @@ FIGURES = {
         "Batch correction",
         "SMILE mixes the batches of a type and keeps types apart, in blood of three chemistries and in pancreas of "
         "several laboratories.",
-        "types lie farther apart and batches closer together than by principal components",
+        "holds if types lie farther apart and batches closer together than by principal components",
         ("blood", "pancreas"),
         batch_claims,
         "Labels were not used. The five epochs of the preset `published` are five steps on so few cells. In pancreas, "
@@ -157,26 +158,27 @@ FIGURES = {
     "pairs": Figure(
         "Pairs of RNA and ATAC",
         "Both measurements of a cell lie together, and cells lie by line in the mixture, by type in the mouse brain.",
-        "the silhouette of types exceeds that of modalities",
+        "holds if the silhouette of types exceeds that of modalities",
         ("cell-lines", "mouse-brain"),
         pair_claims,
-        "The mixture is trained as mpSMILE, and with its lines; within a line, its map still tells the modalities apart. "
+        "The mixture is trained as mpSMILE, and with its lines; within a line, its map still tells modalities apart. "
         "The brain is a composition: an encoder of ATAC learns the space of the RNA, which was trained with types.",
     ),
     "hi-c": Figure(
         "Hi-C on the map of methylation",
         "In the space of both, cells measured by Hi-C come to lie on the t-SNE of methylation where their types are.",
-        "no line can: methylation of these cells is not at hand, and simulated from their contacts",
+        "does it hold?",
         ("hi-c",),
         hi_c_claims,
         "The map is a t-SNE of methylation levels. A Hi-C cell is drawn at the mean place of the 15 cells whose "
-        "methylation is nearest to it in the space, its own left out.",
+        "methylation is nearest to it in the space, its own left out. Methylation of these cells is not at hand, and "
+        "simulated from their contacts: the picture shows the method, and nothing about cells.",
     ),
     "histone-marks": Figure(
         "RNA and histone marks in one space",
         "Marks that were each measured with RNA (Paired-Tag) come together in one space by that RNA, where types stay "
         "apart.",
-        "the silhouette of types in RNA and H3K27ac exceeds that of these two modalities",
+        "holds if the silhouette of types in RNA and H3K27ac exceeds that of these two modalities",
         ("histone-marks",),
         mark_claims,
         "RNA is the teacher, and each mark has a student. Only H3K27ac is measured, of other nuclei for the most part; "
@@ -186,7 +188,7 @@ FIGURES = {
         "Screening of key features",
         "Removing key genes or peaks moves the two measurements of a cell apart, farther than removing as many "
         "differential or random ones.",
-        "key features move them farther than differential and random ones",
+        "holds if key features move them farther than differential and random ones",
         ("feature-screening",),
         screening_claims,
         "Mouse brain. Features are chosen on one half of the nuclei and measured on the other half "
@@ -200,10 +202,10 @@ def write_figures_page(kept: dict[str, Rows], page: Path) -> None:
     paragraphs = ["# The paper's figures again", ABOUT]
     for name, figure in FIGURES.items():
         if name in kept:
-            paragraphs += [f"## {figure.title}", f"The paper says: {figure.statement[0].lower()}{figure.statement[1:]}"]
+            paragraphs += [f"## {figure.title}", f"**The paper says:** {figure.statement}"]
             paragraphs += [f"![{each}](paper-{each}.png)" for each in figure.pictures]
-            header = ["found here", f"holds if {figure.criterion}"]
-            paragraphs.append(markdown_table(header, [list(claim) for claim in figure.claims(kept[name])]))
+            table = [list(claim) for claim in figure.claims(kept[name])]
+            paragraphs.append(markdown_table(["found here", figure.criterion], table))
             paragraphs.append(figure.remark)
     page.write_text("\n\n".join(each.rstrip("\n") for each in paragraphs) + "\n", "utf-8")
 

@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy
+from behind import Behind, behind_in_metric
 from integration_sets import DRAWN_FRACTION
 from over_sets import Rows, compare, figures
 from plots import MARKERS, SETTINGS, Titles
@@ -63,16 +64,13 @@ def groups_of(rows: Rows) -> Iterator[tuple[str, Rows]]:
         yield ours, [row for row in rows if (row["method"] in WITH_LABELS) == (ours in WITH_LABELS)]
 
 
-def behind(rows: Rows, titles: Titles) -> Iterator[str]:
+def behind(rows: Rows, titles: Titles) -> Iterator[Behind]:
     """Yield where a method of a group is ahead of ours by an interval over sets that excludes zero."""
     for ours, group in groups_of(rows):
         for metric, title in FIGURES.items():
-            found = figures(group, metric)
-            for method, other in found.items():
-                result = compare(found.get(ours, {}), other, metric)
-                if result.interval and result.interval[1] < 0:
-                    means = f"{result.other:.3f} against {result.mean:.3f}, {result.n_sets} sets"
-                    yield f"{title} {GROUPS[ours]}, mean over sets: {titles[method]} ({means})"
+            for each in behind_in_metric(group, titles, metric, f"{title} {GROUPS[ours]}", ours):
+                if each.scope == "sets":
+                    yield each
 
 
 def section(summary: dict[str, Any], folder: Path) -> Iterator[str]:
@@ -87,8 +85,8 @@ def section(summary: dict[str, Any], folder: Path) -> Iterator[str]:
     for ours, group in groups_of(rows):
         yield _over_sets_table(group, titles, ours)
     for name in dict.fromkeys(row["set"] for row in rows):
-        yield f"### `{name}`"
-        yield _set_table([row for row in rows if row["set"] == name], titles)
+        table = _set_table([row for row in rows if row["set"] == name], titles)
+        yield f"<details>\n<summary><code>{name}</code></summary>\n\n{table.rstrip()}\n\n</details>"
     if SUITES.exists():
         yield "### Suites by others"
         yield _suites(json.loads(SUITES.read_text("utf-8")))

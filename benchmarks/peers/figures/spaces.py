@@ -114,5 +114,5 @@ def save(figure: plt.Figure, path: Path) -> None:
     plt.close(figure)
 
 
-def _short(value: Any) -> Any:  # noqa: ANN401
+def _short(value: Any) -> Any:
     return float(f"{value:.4g}") if isinstance(value, float) else value
