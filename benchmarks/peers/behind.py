@@ -11,7 +11,7 @@ from smile_runtime.cards.tables import markdown_table
 
 PUBLISHED = "smile-published"
 MAX_NAMED = 4
-PHRASES = {"sets": "on average over sets in ", "rank": "by mean rank in ", "set": "in single sets in "}
+PHRASES = {"sets": "on average over sets in ", "rank": "by mean rank in ", "set": "in single sets, and how many, in "}
 
 Scope = Literal["sets", "rank", "set"]
 
@@ -78,7 +78,11 @@ def sentence(heading: str, found: Iterable[Behind], n_sets: int) -> str:
         named = [f"{metric} ({_who(scope, group, n_sets)})" for metric, group in by_metric.items()]
         if named:
             parts.append(phrase + ", ".join(named))
-    return f"- **{heading}** ({n_sets} sets): " + ("; ".join(parts) if parts else "nowhere, as far as was run") + "."
+    return (
+        f"- **{heading}** ({n_sets} set{'s' if n_sets != 1 else ''}): "
+        + ("; ".join(parts) if parts else "nowhere, as far as was run")
+        + "."
+    )
 
 
 def behind_table(found: dict[str, list[Behind]]) -> str:
@@ -102,6 +106,6 @@ def behind_table(found: dict[str, list[Behind]]) -> str:
 
 def _who(scope: Scope, group: list[Behind], n_sets: int) -> str:
     if scope == "set":
-        return f"{len({each.where for each in group})} of {n_sets} sets"
+        return f"{len({each.where for each in group})} of {n_sets}"
     names = [each.method for each in group]
     return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")

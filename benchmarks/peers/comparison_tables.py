@@ -22,7 +22,7 @@ METRICS = {
     "accuracy_first": "accuracy within the first modality",
     "knn_auc": "neighbors shared (openproblems' knn_auc)",
     "mse": "distance of pairs by that of all (openproblems' mse)",
-    "stranger_score": "strangers: AUROC",
+    "stranger_score": "AUROC of strangers",
 }
 NOT_COMPARED = {
     *("n_cells", "n_strangers", "unknown", "unknown_strangers", "nearest_macro_f1"),
@@ -78,7 +78,7 @@ def over_sets_table(rows: Rows, titles: Titles, metric: str) -> str:
         if not result.n_sets:
             continue
         lead = "" if result.interval is None or method == OURS else _interval(result.interval)
-        p = "" if result.p is None or method == OURS else f"{result.p:.3f}"
+        p = "" if result.p is None or method == OURS else _p(result.p)
         rank = f"{ranks[method]:.1f}" if method in ranks else ""
         ours = "" if method == OURS else f"{result.mean:.3f}"
         between = f"{spread[method]:.3f}" if method in spread else ""
@@ -154,6 +154,10 @@ def cost_table(rows: Rows, titles: Titles, phase: str) -> str:
             table.append([title, *cells])
     header = [[f"{name}, {size:,} cells" for size in sizes] + ["exponent"] for name in costs.values()]
     return markdown_table(["method", *header[0], *header[1]], table)
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _rounded(value: float) -> str:

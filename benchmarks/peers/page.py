@@ -12,6 +12,7 @@ from typing import Any
 
 import integration_page
 import pairs_page
+import suites_page
 from behind import Behind, behind_table, sentence
 from comparison_tables import (
     METRICS,
@@ -30,6 +31,7 @@ from headline import plot_overview, write_readme
 from over_sets import Rows, figures
 from plots import SIMULATED, Titles, cost_points, plot_costs, plot_leads, plot_values
 from sets import KINDS, load_kind
+from suite_rows import Row, read_rows
 from summary import OURS, summarize
 
 from smile_runtime.cards.tables import markdown_table
@@ -175,8 +177,22 @@ def _slower(rows: Rows, titles: Titles) -> Iterator[str]:
     )
 
 
-def write_page(results: dict[str, Any], page: Path, kept: dict[str, Any] | None = None) -> None:
-    """Write the page, and the figures into the folder beside it that has its name."""
+def write_page(
+    results: dict[str, Any], page: Path, kept: dict[str, Any] | None = None, suites: list[Row] | None = None
+) -> None:
+    """Write the page, and the figures into the folder beside it that has its name.
+
+    Parameters
+    ----------
+    results
+        Summary of each kind of task.
+    page
+        Path of the page.
+    kept
+        What the scripts of the paper's figures kept.
+    suites
+        Figures of suites by others beside ours.
+    """
     folder = page.with_suffix("")
     folder.mkdir(exist_ok=True)
     for path in folder.glob("*.svg"):
@@ -189,6 +205,8 @@ def write_page(results: dict[str, Any], page: Path, kept: dict[str, Any] | None 
         paragraphs += ["## Where smile-zoo is behind", behind_table(found)]
     for kind, summary in results.items():
         paragraphs += section(kind, summary, folder)
+    if suites:
+        paragraphs += suites_page.section(suites)
     if kept:
         write_figures_page(kept, folder / "figures.md")
         paragraphs += ["## The paper's figures again", overview(kept, f"{folder.name}/figures.md")]
@@ -206,7 +224,7 @@ def main() -> None:
         results = {kind: (results | new)[kind] for kind in KINDS if kind in results | new}
         SUMMARY.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     kept = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else None
-    write_page(results, PAGE, kept)
+    write_page(results, PAGE, kept, read_rows())
     write_readme(results)
 
 

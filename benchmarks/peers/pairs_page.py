@@ -26,7 +26,5 @@ alone.
 - The published code is run without a GPU, and with one batch of all pairs where there are fewer than 512. It has no
   pSMILE.
 - Counts of A549's RNA are restored from its log-normalized values; of its ATAC, only presence is used.
-- openproblems' scripts `knn_auc` and `mse`, run as they are by `openproblems_pairs.py`, agree with ours to 1e-12 on
-  nine runs of `scgem` and `bmmc-cite-a`. Their `mse` divides by the distance in one random order, the table here by
-  the mean over all cells.
+- openproblems' `mse` divides by the distance in one random order of the cells, the table here by the mean over all.
 - Missing: Seurat's bridge integration, which needs Seurat 5."""

@@ -72,7 +72,8 @@ def test_page_says_first_where_ours_is_behind(results, tmp_path):
     page.write_page({"transfer": summary}, tmp_path / "comparison.md")
     text = (tmp_path / "comparison.md").read_text()
     assert text.split("\n\n")[2] == (
-        "- **Labels** (1 sets): by mean rank in accuracy (CellTypist); in single sets in accuracy (1 of 1 sets)."
+        "- **Labels** (1 set): by mean rank in accuracy (CellTypist); in single sets, and how many, in accuracy "
+        "(1 of 1)."
     )
     assert "| Labels | accuracy | skin | 0.800 | CellTypist 1.000 |" in text
     assert "| skin | 2 | 0.800 | 0.800 | **1.000** |" in text
@@ -92,7 +93,7 @@ def test_sentence_names_a_method_once_and_counts_those_beyond_four():
     ]
     assert sentence("Labels", found, 7) == (
         "- **Labels** (7 sets): on average over sets in accuracy (A); by mean rank in accuracy (B, C, D, E and 1 more)"
-        "; in single sets in accuracy (1 of 7 sets)."
+        "; in single sets, and how many, in accuracy (1 of 7)."
     )
     assert sentence("Pairs", [], 2) == "- **Pairs** (2 sets): nowhere, as far as was run."
 
