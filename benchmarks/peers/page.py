@@ -71,7 +71,7 @@ least half of the sets."""
 
 def section(kind: str, summary: dict[str, Any], folder: Path) -> Iterator[str]:
     """Yield the paragraphs of a kind of task, and draw its figures."""
-    rows, titles = summary["rows"], {name: each["title"] for name, each in summary["methods"].items()}
+    rows, titles = summary["rows"], _titles(summary)
     real = real_rows(summary)
     yield f"## {HEADINGS[kind]}"
     yield _extent(kind, real)
@@ -105,6 +105,10 @@ def section(kind: str, summary: dict[str, Any], folder: Path) -> Iterator[str]:
 def real_rows(summary: dict[str, Any]) -> Rows:
     """Return the rows of sets that are not simulated; simulated ones tell time and memory alone."""
     return with_stranger_score([row for row in summary["rows"] if not row["set"].startswith(SIMULATED)])
+
+
+def _titles(summary: dict[str, Any]) -> Titles:
+    return {name: each["title"] for name, each in summary["methods"].items()}
 
 
 def _folded(title: str, table: str) -> str:
@@ -154,7 +158,7 @@ def behind_first(results: dict[str, Any]) -> tuple[str, dict[str, list[Behind]]]
     """Return the first paragraph, and all that is ahead of ours by kind of task."""
     lines, found = [], {}
     for kind, summary in results.items():
-        rows, titles = real_rows(summary), {name: each["title"] for name, each in summary["methods"].items()}
+        rows, titles = real_rows(summary), _titles(summary)
         found[HEADINGS[kind]] = list((integration_page.behind if kind == "integration" else behind)(rows, titles))
         own = {row["set"] for row in rows if row["method"] == OURS and "metrics" in row}
         lines.append(sentence(HEADINGS[kind], found[HEADINGS[kind]], len(own)))
@@ -206,7 +210,7 @@ def write_page(
     for kind, summary in results.items():
         paragraphs += section(kind, summary, folder)
     if suites:
-        paragraphs += suites_page.section(suites)
+        paragraphs += suites_page.section(suites, {kind: _titles(summary) for kind, summary in results.items()})
     if kept:
         write_figures_page(kept, folder / "figures.md")
         paragraphs += ["## The paper's figures again", overview(kept, f"{folder.name}/figures.md")]

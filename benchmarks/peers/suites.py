@@ -22,7 +22,8 @@ import pandas as pd
 from environments import SUITE_PACKAGES, make_environment
 from integration_metrics import embedding_path, results_of, write_cells
 from suite_rows import Row, keep_rows, read_rows
-from their_definitions import clustering_figures, macro_f1_over_all
+from suites_page import EXPLANATIONS
+from their_definitions import clustering_figures, lisi_figures, macro_f1_over_all
 
 CZ_WORKER = Path(__file__).with_name("cz_worker.py")
 CZ_ENVIRONMENT = "cz-benchmarks"
@@ -87,21 +88,24 @@ def _rows(suite: str, kind: str, result: dict[str, Any], theirs: dict[str, float
 
 def with_their_definitions(rows: list[Row], arguments: argparse.Namespace) -> Iterator[Row]:
     """Yield the rows with our figures by definitions of theirs that differ, unless they have them."""
-    clusterings: dict[tuple[str, str, str], dict[str, float]] = {}
+    figures: dict[tuple[str, str, str], dict[str, float]] = {}
     for row in rows:
-        if row["figure"] not in ("nmi", "ari", "macro_f1") or "defined" in row:
+        if (row["suite"], row["figure"]) not in EXPLANATIONS or row["kind"] == "pairs" or "defined" in row:
             continue
         path = arguments.results / row["kind"] / row["set"] / f"{row['method']}-0.json"
         if row["figure"] == "macro_f1":
             yield {**row, "defined": macro_f1_over_all(path.with_name(f"{path.stem}-labels.csv"))}
             continue
         key = (row["suite"], row["set"], row["method"])
-        if key not in clusterings:
+        if key not in figures:
             cells = pd.read_csv(
                 write_cells(arguments.data, arguments.results, row["set"], 0), index_col="cell", dtype=str
             )
-            clusterings[key] = clustering_figures(np.load(embedding_path(path)), cells["label"], row["suite"])
-        yield {**row, "defined": clusterings[key][row["figure"]]}
+            embedding = np.load(embedding_path(path))
+            figures[key] = clustering_figures(embedding, cells["label"], row["suite"])
+            if row["suite"] == "openproblems":
+                figures[key] |= lisi_figures(embedding, cells)
+        yield {**row, "defined": figures[key][row["figure"]]}
 
 
 def main() -> None:

@@ -10,11 +10,14 @@ from smile_runtime.cards.tables import markdown_table
 TOLERANCE = 1e-6
 HEADINGS = {"transfer": "labels", "integration": "integration", "pairs": "pairs"}
 EXPLANATIONS = {
-    ("openproblems", "ilisi"): "scib takes distances along the graph of 15 neighbors, and the median over cells",
+    (
+        "openproblems",
+        "ilisi",
+    ): "scib takes shortest paths over the weights of the graph of neighbors, and the median over cells",
     ("openproblems", "clisi"): "as iLISI",
     ("openproblems", "nmi"): "the best of 7 resolutions of scanpy's Leiden, not of 10 of scib-metrics'",
     ("openproblems", "ari"): "that of the clustering with the best NMI",
-    ("openproblems", "macro_f1"): "sklearn averages over labels that no cell has, too",
+    ("openproblems", "macro_f1"): "sklearn averages over labels that no cell has, too, such as `unknown`",
     ("openproblems", "mse"): "divided by the distance in one random order, not by the mean over all cells",
     ("cz-benchmarks", "nmi"): "one clustering at resolution 1, none chosen by the labels",
     ("cz-benchmarks", "ari"): "as NMI",
@@ -22,7 +25,7 @@ EXPLANATIONS = {
 ABOUT = """\
 The metrics of openproblems (its scripts, as they are) and the tasks of cz-benchmarks on the same outputs; differences
 are the largest of all outputs. Where a suite defines a figure otherwise, the last but one column has the difference to
-ours by that definition (a dash: not implemented again).
+ours by that definition (`their_definitions.py`).
 
 ```bash
 python benchmarks/peers/suites.py ../shared/data RESULTS COPIES --sets skin pancreas cell-lines
@@ -34,8 +37,8 @@ and `cilisi`, which need pegasus; `pcr`, `hvg_overlap` and `cell_cycle_conservat
 embedding does not have. Of cz-benchmarks: tasks on two species and on perturbations, for which no data are at hand."""
 
 
-def section(rows: list[Row]) -> Iterator[str]:
-    """Yield the paragraphs about suites by others."""
+def section(rows: list[Row], titles: dict[str, dict[str, str]]) -> Iterator[str]:
+    """Yield the paragraphs about suites by others; ``titles`` are those of the methods of each kind of task."""
     yield "## Suites by others"
     yield ABOUT
     yield _agreement(rows)
@@ -44,7 +47,7 @@ def section(rows: list[Row]) -> Iterator[str]:
         for suite in dict.fromkeys(row["suite"] for row in own):
             sets = sorted({row["set"] for row in own if row["suite"] == suite})
             yield f"Figures of {suite} that are not measured above, {HEADINGS[kind]}, means over {', '.join(sets)}:"
-            yield _theirs([row for row in own if row["suite"] == suite])
+            yield _theirs([row for row in own if row["suite"] == suite], titles[kind])
 
 
 def _agreement(rows: list[Row]) -> str:
@@ -65,12 +68,14 @@ def _agreement(rows: list[Row]) -> str:
     return markdown_table(header, table)
 
 
-def _theirs(rows: list[Row]) -> str:
+def _theirs(rows: list[Row], titles: dict[str, str]) -> str:
     names = list(dict.fromkeys(row["figure"] for row in rows))
     table = []
-    for method in dict.fromkeys(row["method"] for row in rows):
+    for method, title in titles.items():
         own = [row for row in rows if row["method"] == method]
+        if not own:
+            continue
         n_sets = len({row["set"] for row in own})
         values = [[row["theirs"] for row in own if row["figure"] == name] for name in names]
-        table.append([method, str(n_sets), *(f"{np.mean(each):.3f}" if each else "-" for each in values)])
+        table.append([title, str(n_sets), *(f"{np.mean(each):.3f}" if each else "-" for each in values)])
     return markdown_table(["method", "sets", *names], table)
