@@ -1,5 +1,6 @@
 """The picture and the sentence of the comparison that README shows first, from the summary of results."""
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from summary import OURS
 README = Path(__file__).parents[2] / "README.md"
 START = "<!-- comparison: made by python benchmarks/peers/page.py -->\n"
 END = "<!-- comparison: end -->\n"
+LINE_WIDTH = 120
 PANELS = {
     ("transfer", "accuracy"): "labels: accuracy",
     ("integration", "mixing"): "batches mixed: BRAS and iLISI",
@@ -22,9 +24,9 @@ PANELS = {
     ("pairs", "foscttm"): "pairs matched: FOSCTTM",
 }
 WORSE = {
-    ("integration", "mixing"): "mixes batches less than {} by BRAS and iLISI",
-    ("integration", "separation"): "keeps types less apart than {} in mixed batches",
-    ("pairs", "foscttm"): "matches pairs of modalities worse than {} by FOSCTTM",
+    ("integration", "mixing"): "mixes batches less than *{}* by BRAS and iLISI",
+    ("integration", "separation"): "keeps types less apart than *{}* in mixed batches",
+    ("pairs", "foscttm"): "matches pairs of modalities worse than *{}* by FOSCTTM",
 }
 MEANS = {"mixing": integration_page.MIXING, "separation": integration_page.SEPARATION}
 
@@ -111,10 +113,9 @@ def _well_known(leads: Leads) -> Leads:
 
 def paragraph(results: dict[str, Any]) -> str:
     """Return what README shows: the sentence and the picture."""
-    return (
-        f"{headline(results)} [docs/comparison.md](docs/comparison.md) says first where it is behind.\n\n"
-        "![lead of smile-zoo over other methods](docs/comparison/overview.svg)\n"
-    )
+    text = f"{headline(results)} [docs/comparison.md](docs/comparison.md) says first where it is behind."
+    picture = "![lead of smile-zoo over other methods](docs/comparison/overview.svg)\n"
+    return f"{textwrap.fill(text, LINE_WIDTH, break_on_hyphens=False)}\n\n{picture}"
 
 
 def write_readme(results: dict[str, Any], readme: Path = README) -> None:

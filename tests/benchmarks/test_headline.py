@@ -42,7 +42,7 @@ def results():
 def test_headline_names_the_best_other_method_and_those_ahead(results):
     assert headline.headline(results) == (
         "On the same cells, smile-zoo labels 80.0% right on average over 3 data sets; KNN, the best of 2 other "
-        "methods, 76.7%. It matches pairs of modalities worse than CCA by FOSCTTM (0.233 against 0.167, 3 sets)."
+        "methods, 76.7%. It matches pairs of modalities worse than *CCA* by FOSCTTM (0.233 against 0.167, 3 sets)."
     )
 
 
@@ -59,7 +59,7 @@ def test_only_what_is_between_the_marks_is_replaced(results, tmp_path):
     assert text.startswith(f"before\n{headline.START}")
     assert text.endswith(f"{headline.END}after\n")
     assert "old" not in text
-    assert headline.headline(results) in text
+    assert headline.headline(results) in text.replace("\n", " ")
 
 
 def test_batches_must_mix_and_types_stay_apart():
