@@ -94,7 +94,8 @@ def headline(results: dict[str, Any]) -> str:
         return "Too few data sets have been run to compare labels with those of other methods."
     name, result = labels[0]
     first = (
-        f"On the same cells, smile-zoo labels {result.mean:.1%} right on average over {result.n_sets} data sets; "
+        f"On the same cells, smile-zoo labels {result.mean:.1%} right on average over {result.n_sets} data sets"
+        f"{_without_unknown(results['transfer'], result.n_sets)}; "
         f"{name}, the best of {len(labels)} other methods, {result.other:.1%}."
     )
     if not ahead:
@@ -104,6 +105,14 @@ def headline(results: dict[str, Any]) -> str:
         for verb, (name, result) in ahead.items()
     ]
     return f"{first} It {', '.join(worse[:-1])}{' and ' if worse[:-1] else ''}{worse[-1]}."
+
+
+def _without_unknown(summary: dict[str, Any], n_sets: int) -> str:
+    rows = [row for row in summary["rows"] if not row["set"].startswith(SIMULATED)]
+    own = figures(rows_of_metric(rows, "nearest_accuracy"), "nearest_accuracy").get(OURS, {})
+    if len(own) != n_sets:
+        return ""
+    return f" (`unknown` counts as wrong; with the nearest label instead, {np.mean(list(own.values())):.1%})"
 
 
 def _well_known(leads: Leads) -> Leads:
