@@ -34,7 +34,8 @@ python benchmarks/peers/openproblems_pairs.py ../shared/data RESULTS COPIES/open
 
 Not run, of openproblems: `kbet`, which needs an R package that is not in Debian; `kbet_pg`, `kbet_pg_label`, `ksim`
 and `cilisi`, which need pegasus; `pcr` and `cell_cycle_conservation`, which also read genes before integration;
-`hvg_overlap`, which reads corrected genes, not embeddings. Of cz-benchmarks: tasks on two species and on perturbations, for which no data are at hand."""
+`hvg_overlap`, which reads corrected genes, not embeddings. Of cz-benchmarks: tasks on two species and on
+perturbations, for which no data are at hand."""
 
 
 def section(rows: list[Row], titles: dict[str, dict[str, str]]) -> Iterator[str]:
