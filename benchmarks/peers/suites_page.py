@@ -25,7 +25,7 @@ EXPLANATIONS = {
 ABOUT = """\
 The metrics of openproblems (its scripts, as they are) and the tasks of cz-benchmarks on the same outputs; differences
 are the largest of all outputs. Where a suite defines a figure otherwise, the last but one column has the difference to
-ours by that definition (`their_definitions.py`).
+ours by that definition (`their_definitions.py`; scib's LISI rounds distances to six digits, which leaves 1e-6).
 
 ```bash
 python benchmarks/peers/suites.py ../shared/data RESULTS COPIES --sets skin pancreas cell-lines
