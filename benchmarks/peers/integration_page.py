@@ -1,6 +1,5 @@
 """The section on integration of batches in docs/comparison.md; `page.py` writes it with the others."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy
+from behind import Behind, behind_in_metric
 from integration_sets import DRAWN_FRACTION
 from over_sets import Rows, compare, figures
 from plots import MARKERS, SETTINGS, Titles
-from suites import ROWS as SUITES
 
 from smile_runtime.cards.tables import markdown_table
 
@@ -43,18 +42,6 @@ SETS = """- `cell-lines`: five human lung cancer lines, four runs of three proto
 - `pancreas`: five batches of four protocols (SMART-seq, inDrop, CEL-seq, C1); counts are rounded; 1,213 genes.
 - `cortex-snare`: ten libraries of mouse cortex; 1,677 genes.
 - `blood`: seven batches of six studies, 10x 3' v1, 3' v2 and 5'; one is of another laboratory; 8,227 genes."""
-EXPLANATIONS = {
-    ("openproblems", "ilisi"): "scib takes distances along the graph of 15 neighbors, and the median over cells",
-    ("openproblems", "clisi"): "as iLISI",
-    ("openproblems", "nmi"): "the best of 7 resolutions of another implementation of Leiden, by another seed",
-    ("openproblems", "ari"): "as NMI",
-    (
-        "openproblems",
-        "macro_f1",
-    ): "sklearn averages over predicted labels, too, also those that no cell of the query has",
-    ("cz-benchmarks", "nmi"): "one clustering at resolution 1, none chosen by the labels",
-    ("cz-benchmarks", "ari"): "as NMI",
-}
 
 
 def groups_of(rows: Rows) -> Iterator[tuple[str, Rows]]:
@@ -63,16 +50,13 @@ def groups_of(rows: Rows) -> Iterator[tuple[str, Rows]]:
         yield ours, [row for row in rows if (row["method"] in WITH_LABELS) == (ours in WITH_LABELS)]
 
 
-def behind(rows: Rows, titles: Titles) -> Iterator[str]:
+def behind(rows: Rows, titles: Titles) -> Iterator[Behind]:
     """Yield where a method of a group is ahead of ours by an interval over sets that excludes zero."""
     for ours, group in groups_of(rows):
         for metric, title in FIGURES.items():
-            found = figures(group, metric)
-            for method, other in found.items():
-                result = compare(found.get(ours, {}), other, metric)
-                if result.interval and result.interval[1] < 0:
-                    means = f"{result.other:.3f} against {result.mean:.3f}, {result.n_sets} sets"
-                    yield f"{title} {GROUPS[ours]}, mean over sets: {titles[method]} ({means})"
+            for each in behind_in_metric(group, titles, metric, f"{title} {GROUPS[ours]}", ours):
+                if each.scope == "sets":
+                    yield each
 
 
 def section(summary: dict[str, Any], folder: Path) -> Iterator[str]:
@@ -87,11 +71,8 @@ def section(summary: dict[str, Any], folder: Path) -> Iterator[str]:
     for ours, group in groups_of(rows):
         yield _over_sets_table(group, titles, ours)
     for name in dict.fromkeys(row["set"] for row in rows):
-        yield f"### `{name}`"
-        yield _set_table([row for row in rows if row["set"] == name], titles)
-    if SUITES.exists():
-        yield "### Suites by others"
-        yield _suites(json.loads(SUITES.read_text("utf-8")))
+        table = _set_table([row for row in rows if row["set"] == name], titles)
+        yield f"<details>\n<summary><code>{name}</code></summary>\n\n{table.rstrip()}\n\n</details>"
 
 
 def half_width(values: list[float]) -> float | None:
@@ -155,24 +136,6 @@ def plot_means(rows: Rows, titles: Titles, path: Path) -> bool:
         figure.savefig(path, metadata={"Date": None})
         plt.close(figure)
     return True
-
-
-def _suites(rows: Rows) -> str:
-    compared: dict[tuple[str, str], list[float]] = {}
-    for row in rows:
-        if row["ours"] is not None:
-            compared.setdefault((row["suite"], row["figure"]), []).append(abs(row["ours"] - row["theirs"]))
-    table = [
-        [suite, figure, str(len(differences)), f"{max(differences):.1g}", EXPLANATIONS.get((suite, figure), "")]
-        for (suite, figure), differences in sorted(compared.items())
-    ]
-    sets = ", ".join(sorted({f"`{row['set']}`" for row in rows}))
-    about = (
-        "The metrics of openproblems (its scripts, as they are) and the tasks of cz-benchmarks on the same outputs, "
-        f"of {sets}: `python benchmarks/peers/suites.py ../shared/data RESULTS COPIES --sets ...`. "
-        "The difference is the largest of all outputs."
-    )
-    return f"{about}\n\n" + markdown_table(["suite", "figure", "outputs", "difference", "why"], table)
 
 
 def _interval(interval: tuple[float, float]) -> str:

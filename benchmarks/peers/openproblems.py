@@ -25,21 +25,29 @@ PACKAGES = [
     "igraph==1.0.0",
 ]
 SCRIPTS = {
-    "integration": ("task_batch_integration", ("bras", "isolated_label_asw", "lisi", "clustering_overlap")),
+    "integration": (
+        "task_batch_integration",
+        (
+            "asw_batch",
+            "asw_label",
+            "bras",
+            "clustering_overlap",
+            "graph_connectivity",
+            "isolated_label_asw",
+            "isolated_label_f1",
+            "lisi",
+        ),
+    ),
     "transfer": ("task_label_projection", ("accuracy", "f1")),
 }
 """Repository and scripts of each kind of task."""
 OURS = {
-    "bras": "bras",
+    "asw_batch": "silhouette_batch",
+    "asw_label": "silhouette_label",
     "isolated_label_asw": "isolated_labels",
-    "ilisi": "ilisi",
-    "clisi": "clisi",
-    "nmi": "nmi",
-    "ari": "ari",
-    "accuracy": "accuracy",
     "f1_macro": "macro_f1",
 }
-"""Our name of each figure of theirs that is compared."""
+"""Our name of each figure that we call otherwise."""
 RESOLUTIONS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 IDS = {"dataset_id": "set", "normalization_id": "none", "method_id": "method"}
 
@@ -69,7 +77,7 @@ def run_scripts(python: str, copies: Path, kind: str, paths: dict[str, str]) -> 
     figures: dict[str, float] = {}
     for name in names:
         figures |= _run_script(python, copies / repository / "src/metrics" / name / "script.py", paths)
-    return {OURS[name]: value for name, value in figures.items() if name in OURS}
+    return {OURS.get(name, name): value for name, value in figures.items()}
 
 
 def _run_script(python: str, script: Path, paths: dict[str, str]) -> dict[str, float]:

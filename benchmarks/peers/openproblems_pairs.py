@@ -4,11 +4,10 @@ Their scripts are those of `src/tasks/match_modalities` in github.com/openproble
 is a checkout; parameters are put between the marks where viash would put them. Their `mse` divides by the distance in
 one random order of the cells, ours by the mean over all cells; so ours is computed for their order, too.
 
-python benchmarks/peers/openproblems_pairs.py ../shared/data RESULTS COPY
+python benchmarks/peers/openproblems_pairs.py ../shared/data RESULTS COPY --sets scgem bmmc-cite-a
 """
 
 import argparse
-import json
 import re
 import subprocess
 import sys
@@ -18,8 +17,9 @@ from pathlib import Path
 import anndata
 import numpy as np
 import scipy
-from measure_pairs import components, knn_auc, read_embeddings
+from measure_pairs import components, knn_auc, mean_squared_error, read_embeddings
 from pair_sets import KIND
+from suite_rows import keep_rows
 
 SCRIPTS = "src/tasks/match_modalities/metrics"
 IDS = {"dataset_id": "set", "normalization_id": "none", "method_id": "method"}
@@ -57,24 +57,30 @@ def mse_in_order(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def main() -> None:
-    """Print one line of JSON for each kept result."""
+    """Compare each kept embedding of the first seed, and keep the rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("data", "results", "copy"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--sets", nargs="+", default=["*"], help="names of sets [default: all]")
     arguments = parser.parse_args()
-    for path in sorted((arguments.results / "pairs").glob("*/*-first.npy")):
+    for path in sorted(
+        each for name in arguments.sets for each in (arguments.results / "pairs").glob(f"{name}/*-0-first.npy")
+    ):
         prefix = path.name.removesuffix("first.npy")
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
-            truth = KIND.write_task(arguments.data, path.parent.name, int(prefix.split("-")[-2]), folder)
+            truth = KIND.write_task(arguments.data, path.parent.name, 0, folder)
             first, second = (rows[truth.left_out] for rows in read_embeddings(path.parent, truth, prefix))
             values = components(truth)[truth.left_out]
-            line = {"set": path.parent.name, "run": prefix.rstrip("-")}
+            about = {"suite": "openproblems", "kind": "pairs", "set": path.parent.name, "method": prefix[: -len("-0-")]}
             write_files(folder, values, first, second, sparse=False)
-            line |= {"knn_auc": run_script(arguments.copy, "knn_auc", folder), "ours": knn_auc(values, first, second)}
+            theirs = run_script(arguments.copy, "knn_auc", folder)
+            rows = [{**about, "figure": "knn_auc", "ours": knn_auc(values, first, second), "theirs": theirs}]
             write_files(folder, values, first, second, sparse=True)
-            line |= {"mse": run_script(arguments.copy, "mse", folder), "ours_mse": mse_in_order(first, second)}
-        print(json.dumps(line), flush=True)
+            theirs, ours = run_script(arguments.copy, "mse", folder), mean_squared_error(first, second)
+            rows += [{**about, "figure": "mse", "ours": ours, "theirs": theirs, "defined": mse_in_order(first, second)}]
+        keep_rows(rows)
+        print(*rows, sep="\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -65,11 +65,16 @@ def compare(ours: dict[str, float], other: dict[str, float], metric: str) -> Com
     return Comparison(len(common), float(mean), float(theirs), (float(low), float(high)), float(p))
 
 
-def mean_ranks(found: dict[str, dict[str, float]], metric: str) -> dict[str, float]:
-    """Return the mean rank of each method, 1 for the best, over the sets that all methods have figures of."""
-    common = set.intersection(*(set(sets) for sets in found.values())) if found else set()
+def mean_ranks(found: dict[str, dict[str, float]], metric: str) -> tuple[dict[str, float], int]:
+    """Return the mean rank of each method, 1 for the best, over the sets that all of them have, and the number of sets.
+
+    Methods with fewer than half as many sets as another are left out, so that they don't leave few sets to the rest.
+    """
+    enough = max((len(sets) for sets in found.values()), default=0) / 2
+    ranked = {method: sets for method, sets in found.items() if len(sets) >= enough}
+    common = set.intersection(*(set(sets) for sets in ranked.values())) if ranked else set()
     if not common:
-        return {}
-    table = np.array([[sign(metric) * sets[name] for name in sorted(common)] for sets in found.values()])
+        return {}, 0
+    table = np.array([[sign(metric) * sets[name] for name in sorted(common)] for sets in ranked.values()])
     ranks = scipy.stats.rankdata(-table, axis=0).mean(axis=1)
-    return dict(zip(found, ranks.tolist(), strict=True))
+    return dict(zip(ranked, ranks.tolist(), strict=True)), len(common)

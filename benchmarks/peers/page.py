@@ -1,4 +1,4 @@
-"""Write docs/comparison.md and its figures from the committed summary of results.
+"""Write docs/comparison.md, its figures, and README's first lines on it from the committed summary of results.
 
 python benchmarks/peers/page.py                      (from benchmarks/peers/results.json)
 python benchmarks/peers/page.py --results RESULTS    (after summarizing a folder of results into it)
@@ -12,11 +12,27 @@ from typing import Any
 
 import integration_page
 import pairs_page
-from comparison_tables import METRICS, STRANGERS, behind, by_set_table, compared_metrics, cost_table, over_sets_table
+import suites_page
+from behind import Behind, behind_table, sentence
+from comparison_tables import (
+    METRICS,
+    STRANGER_SCORE,
+    behind,
+    by_set_table,
+    compared_metrics,
+    cost_table,
+    over_sets_table,
+    rows_of_metric,
+    strangers_table,
+    with_stranger_score,
+)
+from figures_page import KEPT, overview, write_figures_page
+from headline import plot_overview, write_readme
 from over_sets import Rows, figures
-from plots import SIMULATED, Titles, plot_costs, plot_leads, plot_values
+from plots import SIMULATED, Titles, cost_points, plot_costs, plot_leads, plot_values
 from sets import KINDS, load_kind
-from summary import summarize
+from suite_rows import Row, read_rows
+from summary import OURS, summarize
 
 from smile_runtime.cards.tables import markdown_table
 
@@ -33,8 +49,11 @@ smile-zoo is what `smile-zoo train reference.h5ad --labels label --batch batch -
     "pairs": pairs_page.ABOUT,
 }
 COSTS = """Simulated counts of 20,000 genes, as many cells in the query as in the reference, one thread; imports are
-not counted. Values at 1,000, 10,000 and 100,000 cells, as far as they were run; in brackets, the exponent between the
-two largest."""
+not counted. The exponent is the slope between the two largest numbers of cells on logarithmic axes: 1 for what grows
+as the cells do."""
+ABOUT_STRANGERS = """Cells of types that the reference lacks, in sets that end in `-strangers`: means over these sets.
+AUROC tells strangers from other cells, by the method's own score of new cells if it has one, otherwise by its
+confidence (low is strange); 0.5 is chance. Methods without either can only say `unknown`, or nothing."""
 HOW = """Everything below is made by these commands; the first takes hours and is resumed by itself:
 
 ```bash
@@ -46,13 +65,14 @@ python benchmarks/peers/page.py --results RESULTS
 All methods get the same cells and features, one thread, and an environment of their own; each follows its documented
 workflow, linked below, and nothing is tuned on cells that a figure is measured on. Intervals of one set are of paired
 cells (500 bootstrap draws), those over sets are Student's, of paired sets. A dash stands for a run that was not
-made, or failed; reasons stand below the methods."""
+made, or failed; reasons stand below the methods. Mean ranks are over the sets that all methods have that have at
+least half of the sets."""
 
 
 def section(kind: str, summary: dict[str, Any], folder: Path) -> Iterator[str]:
     """Yield the paragraphs of a kind of task, and draw its figures."""
-    rows, titles = summary["rows"], {name: each["title"] for name, each in summary["methods"].items()}
-    real = [row for row in rows if not row["set"].startswith(SIMULATED)]
+    rows, titles = summary["rows"], _titles(summary)
+    real = real_rows(summary)
     yield f"## {HEADINGS[kind]}"
     yield _extent(kind, real)
     if kind == "integration":
@@ -61,7 +81,7 @@ def section(kind: str, summary: dict[str, Any], folder: Path) -> Iterator[str]:
         return
     yield ABOUT[kind]
     for metric in compared_metrics(real):
-        of_metric = [row for row in real if row["set"].endswith(STRANGERS) == metric.startswith("auroc")]
+        of_metric = rows_of_metric(real, metric)
         if not figures(of_metric, metric):
             continue
         title, path = METRICS.get(metric, metric), folder / f"{kind}-{metric}.svg"
@@ -71,14 +91,29 @@ def section(kind: str, summary: dict[str, Any], folder: Path) -> Iterator[str]:
         else:
             plot_values(of_metric, titles, metric, label, path)
         yield f"### {title[0].upper()}{title[1:]}"
+        if metric == STRANGER_SCORE:
+            yield ABOUT_STRANGERS
+            yield strangers_table(of_metric, titles)
         yield f"![{label}]({folder.name}/{path.name})"
         yield over_sets_table(of_metric, titles, metric)
-        yield by_set_table(of_metric, titles, metric)
+        yield _folded("each set", by_set_table(of_metric, titles, metric))
     if any(row["set"].startswith(SIMULATED) and "costs" in row for row in rows):
         yield from _costs(kind, rows, titles, folder)
     yield from _methods(kind, summary, rows, titles)
-    if kind == "pairs":
-        yield pairs_page.FIGURES
+
+
+def real_rows(summary: dict[str, Any]) -> Rows:
+    """Return the rows of sets that are not simulated; simulated ones tell time and memory alone."""
+    return with_stranger_score([row for row in summary["rows"] if not row["set"].startswith(SIMULATED)])
+
+
+def _titles(summary: dict[str, Any]) -> Titles:
+    return {name: each["title"] for name, each in summary["methods"].items()}
+
+
+def _folded(title: str, table: str) -> str:
+    """Return a table that is shown on a click."""
+    return f"<details>\n<summary>{title}</summary>\n\n{table.rstrip()}\n\n</details>"
 
 
 def _extent(kind: str, real: Rows) -> str:
@@ -97,7 +132,7 @@ def _costs(kind: str, rows: Rows, titles: Titles, folder: Path) -> Iterator[str]
         costs = {f"{phase}_cpu_s": f"{phase}, CPU s", f"{phase}_mb": f"{phase}, peak MB"}
         plot_costs(rows, titles, costs, folder / f"{kind}-{phase}.svg")
         yield f"![{phase}]({folder.name}/{kind}-{phase}.svg)"
-    yield cost_table(rows, titles)
+        yield cost_table(rows, titles, phase)
 
 
 def _methods(kind: str, summary: dict[str, Any], rows: Rows, titles: Titles) -> Iterator[str]:
@@ -119,29 +154,66 @@ def _methods(kind: str, summary: dict[str, Any], rows: Rows, titles: Titles) -> 
         yield markdown_table(["method", "sets", "reason"], table)
 
 
-def write_page(results: dict[str, Any], page: Path) -> None:
-    """Write the page, and the figures into the folder beside it that has its name."""
+def behind_first(results: dict[str, Any]) -> tuple[str, dict[str, list[Behind]]]:
+    """Return the first paragraph, and all that is ahead of ours by kind of task."""
+    lines, found = [], {}
+    for kind, summary in results.items():
+        rows, titles = real_rows(summary), _titles(summary)
+        found[HEADINGS[kind]] = list((integration_page.behind if kind == "integration" else behind)(rows, titles))
+        own = {row["set"] for row in rows if row["method"] == OURS and "metrics" in row}
+        lines.append(sentence(HEADINGS[kind], found[HEADINGS[kind]], len(own)))
+        lines += _slower(summary["rows"], titles)
+    first = "Where smile-zoo is behind other methods, by 95% intervals that exclude zero or by mean rank:"
+    return first + "\n\n" + "\n".join(lines), found
+
+
+def _slower(rows: Rows, titles: Titles) -> Iterator[str]:
+    """Yield the line on the time of building, for the largest number of cells that ours was run on."""
+    points = {method: dict(cost_points(rows, method, "build_cpu_s")) for method in titles}
+    if not points.get(OURS):
+        return
+    size = max(points[OURS])
+    others = {method: each[size] for method, each in points.items() if method != OURS and size in each}
+    faster = [method for method, seconds in others.items() if seconds < points[OURS][size]]
+    yield (
+        f"- **Time**: building a reference of {size:,} cells takes {points[OURS][size]:,.0f} CPU s; "
+        f"{len(faster)} of {len(others)} others take less."
+    )
+
+
+def write_page(
+    results: dict[str, Any], page: Path, kept: dict[str, Any] | None = None, suites: list[Row] | None = None
+) -> None:
+    """Write the page, and the figures into the folder beside it that has its name.
+
+    Parameters
+    ----------
+    results
+        Summary of each kind of task.
+    page
+        Path of the page.
+    kept
+        What the scripts of the paper's figures kept.
+    suites
+        Figures of suites by others beside ours.
+    """
     folder = page.with_suffix("")
     folder.mkdir(exist_ok=True)
     for path in folder.glob("*.svg"):
         path.unlink()
-    lost = [
-        f"- {HEADINGS[kind]}, {line}"
-        for kind, summary in results.items()
-        for line in (integration_page.behind if kind == "integration" else behind)(
-            [row for row in summary["rows"] if not row["set"].startswith(SIMULATED)],
-            {name: each["title"] for name, each in summary["methods"].items()},
-        )
-    ]
-    first = (
-        "smile-zoo is behind by 95% intervals of paired differences that exclude zero, or by mean rank over sets where "
-        "the line says so:\n\n" + "\n".join(lost)
-        if lost
-        else "No difference to a peer that was measured excludes zero to our disadvantage."
-    )
-    paragraphs = ["# Comparison with other methods", first, HOW]
+    first, found = behind_first(results)
+    plot_overview(results, folder / "overview.svg")
+    paragraphs = ["# Comparison with other methods", first]
+    paragraphs += [f"![lead of smile-zoo over other methods]({folder.name}/overview.svg)", HOW]
+    if any(found.values()):
+        paragraphs += ["## Where smile-zoo is behind", behind_table(found)]
     for kind, summary in results.items():
         paragraphs += section(kind, summary, folder)
+    if suites:
+        paragraphs += suites_page.section(suites, {kind: _titles(summary) for kind, summary in results.items()})
+    if kept:
+        write_figures_page(kept, folder / "figures.md")
+        paragraphs += ["## The paper's figures again", overview(kept, f"{folder.name}/figures.md")]
     page.write_text("\n\n".join(each.rstrip("\n") for each in paragraphs) + "\n", "utf-8")
 
 
@@ -155,7 +227,9 @@ def main() -> None:
         new = {kind: summarize(arguments.results, kind) for kind in KINDS if (arguments.results / kind).is_dir()}
         results = {kind: (results | new)[kind] for kind in KINDS if kind in results | new}
         SUMMARY.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    write_page(results, PAGE)
+    kept = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else None
+    write_page(results, PAGE, kept, read_rows())
+    write_readme(results)
 
 
 if __name__ == "__main__":

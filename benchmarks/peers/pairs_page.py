@@ -1,4 +1,4 @@
-"""What the page says about pairs of modalities, beside the tables, and about the paper's figures."""
+"""What the page says about pairs of modalities, beside the tables."""
 
 ABOUT = """\
 A method embeds cells of two modalities, and figures are those of cells whose pairs it did not know: whole batches
@@ -26,39 +26,5 @@ alone.
 - The published code is run without a GPU, and with one batch of all pairs where there are fewer than 512. It has no
   pSMILE.
 - Counts of A549's RNA are restored from its log-normalized values; of its ATAC, only presence is used.
-- openproblems' scripts `knn_auc` and `mse`, run as they are by `openproblems_pairs.py`, agree with ours to 1e-12 on
-  nine runs of `scgem` and `bmmc-cite-a`. Their `mse` divides by the distance in one random order, the table here by
-  the mean over all cells.
+- openproblems' `mse` divides by the distance in one random order of the cells, the table here by the mean over all.
 - Missing: Seurat's bridge integration, which needs Seurat 5."""
-
-FIGURES = """\
-## The paper's figures again
-
-Scripts are in `benchmarks/peers/figures`. Silhouettes are 1 where groups lie apart, 0 where they mix.
-
-### Batch correction
-
-![blood](comparison/paper-blood.png)
-
-![pancreas](comparison/paper-pancreas.png)
-
-The paper says that SMILE mixes batches and keeps types apart. On blood (900 cells), the silhouette of types rises
-from 0.13 on principal components to 0.26 with the preset `stem`, and that of batches falls from 0.05 to 0.00: it
-holds. With the preset `published`, whose five epochs are five steps on so few cells, batches mix (0.00), but types
-do, too (0.00). On pancreas (962 cells of three laboratories), the silhouette of types rises from 0.19 to 0.33 with
-`stem` and that of batches falls from 0.21 to 0.06; alpha cells of the laboratories meet, beta cells stay apart by
-laboratory. With `published` the silhouettes are 0.08 and 0.12, and the laboratories stay apart: it does not hold on
-so few cells. Labels were not used; one seed.
-
-### Pairs
-
-![cell lines](comparison/paper-cell-lines.png)
-
-The paper says that both measurements of a cell lie together, by line in the mixture, by type in the brain. In the
-mixture, the silhouette of lines is 0.65, that of modalities 0.01 and FOSCTTM 0.15, of cells that the recipe trained
-on, with its labels: it holds there, though within a line the map still tells the modalities apart. The brain is not
-drawn: its map needs embeddings that `run.py pairs` kept.
-
-Not drawn again: Hi-C on the map of methylation, the composition of Paired-Tag, and the screening of features.
-[figures.md](figures.md) has the figures of the recipes `prefrontal-cortex-hic-methylation-simulated`, whose
-methylation is simulated, and `mouse-cortex-paired-tag`."""

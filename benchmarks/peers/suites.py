@@ -5,7 +5,7 @@ github.com/openproblems-bio/task_batch_integration and github.com/openproblems-b
 
     python benchmarks/peers/suites.py ../shared/data RESULTS COPIES --sets cell-lines skin      (the folder of both)
 
-Rows are added to suites.json beside this script, from which `integration_page.py` makes a table.
+Rows are added to suites.json beside this script, from which `suites_page.py` makes tables.
 """
 
 import argparse
@@ -16,12 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openproblems
 import pandas as pd
 from environments import SUITE_PACKAGES, make_environment
 from integration_metrics import embedding_path, results_of, write_cells
+from suite_rows import Row, keep_rows, read_rows
+from suites_page import EXPLANATIONS
+from their_definitions import clustering_figures, lisi_figures, macro_f1_over_all
 
-ROWS = Path(__file__).with_name("suites.json")
 CZ_WORKER = Path(__file__).with_name("cz_worker.py")
 CZ_ENVIRONMENT = "cz-benchmarks"
 CZ_PACKAGES = [
@@ -37,8 +40,6 @@ CZ_OURS = {
     "adjusted_rand_index": "ari",
 }
 """Our name of each figure of cz-benchmarks that we compute, too."""
-
-Row = dict[str, Any]
 
 
 def chosen_results(
@@ -85,13 +86,35 @@ def _rows(suite: str, kind: str, result: dict[str, Any], theirs: dict[str, float
         yield about | {"figure": figure, "ours": result["metrics"].get(figure), "theirs": value}
 
 
+def with_their_definitions(rows: list[Row], arguments: argparse.Namespace) -> Iterator[Row]:
+    """Yield the rows with our figures by definitions of theirs that differ, unless they have them."""
+    figures: dict[tuple[str, str, str], dict[str, float]] = {}
+    for row in rows:
+        if (row["suite"], row["figure"]) not in EXPLANATIONS or row["kind"] == "pairs" or "defined" in row:
+            continue
+        path = arguments.results / row["kind"] / row["set"] / f"{row['method']}-0.json"
+        if row["figure"] == "macro_f1":
+            yield {**row, "defined": macro_f1_over_all(path.with_name(f"{path.stem}-labels.csv"))}
+            continue
+        key = (row["suite"], row["set"], row["method"])
+        if key not in figures:
+            cells = pd.read_csv(
+                write_cells(arguments.data, arguments.results, row["set"], 0), index_col="cell", dtype=str
+            )
+            embedding = np.load(embedding_path(path))
+            figures[key] = clustering_figures(embedding, cells["label"], row["suite"])
+            if row["suite"] == "openproblems":
+                figures[key] |= lisi_figures(embedding, cells)
+        yield {**row, "defined": figures[key][row["figure"]]}
+
+
 def main() -> None:
     """Compare what results there are, and keep the rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder of the data files")
     parser.add_argument("results", type=Path, help="folder of results")
     parser.add_argument("copies", type=Path, help="folder of the copies of both repositories")
-    parser.add_argument("--sets", nargs="+", required=True, help="names of sets that have results")
+    parser.add_argument("--sets", nargs="*", default=[], help="names of sets that have results")
     parser.add_argument("--methods", nargs="+", help="names of methods [default: all]")
     parser.add_argument("--environments", type=Path, default=Path(__file__).parents[2] / ".peers")
     arguments = parser.parse_args()
@@ -99,18 +122,13 @@ def main() -> None:
         (compare_openproblems, openproblems.prepare(arguments.environments)),
         (compare_cz, make_environment(arguments.environments / CZ_ENVIRONMENT, CZ_PACKAGES)),
     )
-    kept = {_key(row): row for row in (json.loads(ROWS.read_text("utf-8")) if ROWS.exists() else [])}
     for name in arguments.sets:
         for compare, python in suites:
             with tempfile.TemporaryDirectory() as folder:
                 for row in compare(arguments, python, name, Path(folder)):
-                    kept[_key(row)] = row
+                    keep_rows([row])
                     print(row, flush=True)
-            ROWS.write_text(json.dumps(list(kept.values()), indent=1) + "\n", "utf-8")
-
-
-def _key(row: Row) -> tuple[str, ...]:
-    return tuple(row[name] for name in ("suite", "kind", "set", "method", "figure"))
+    keep_rows(list(with_their_definitions(read_rows(), arguments)))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,15 @@ import json
 import numpy as np
 import page
 import pytest
-from comparison_tables import behind
+from behind import Behind, sentence
+from comparison_tables import (
+    behind,
+    cost_table,
+    rows_of_metric,
+    spread_over_seeds,
+    strangers_table,
+    with_stranger_score,
+)
 from over_sets import compare, mean_ranks
 from plots import exponent
 from summary import summarize
@@ -56,16 +64,94 @@ def test_summary_takes_means_over_seeds_and_pairs_cells(results):
 def test_page_says_first_where_ours_is_behind(results, tmp_path):
     summary = summarize(results, "transfer")
     titles = {name: each["title"] for name, each in summary["methods"].items()}
-    assert list(behind(summary["rows"], titles)) == [
-        "accuracy in `skin`: CellTypist (20.0 points)",
-        "accuracy, mean rank: CellTypist (1.0) before smile-zoo (2.5)",
-    ]
+    found = {(each.scope, each.method): each for each in behind(summary["rows"], titles)}
+    assert found.keys() == {("set", "CellTypist"), ("rank", "CellTypist")}
+    ahead = found["set", "CellTypist"]
+    assert (ahead.metric, ahead.where, ahead.theirs, ahead.ours) == ("accuracy", "skin", 1.0, 0.8)
+    assert (found["rank", "CellTypist"].theirs, found["rank", "CellTypist"].ours) == (1.0, 2.5)
     page.write_page({"transfer": summary}, tmp_path / "comparison.md")
     text = (tmp_path / "comparison.md").read_text()
-    assert "- Labels, accuracy in `skin`: CellTypist (20.0 points)" in text.split("\n\n")[2]
+    assert text.split("\n\n")[2] == (
+        "- **Labels** (1 set): by mean rank in accuracy (CellTypist); in single sets, and how many, in accuracy "
+        "(1 of 1)."
+    )
+    assert "| Labels | accuracy | skin | 0.800 | CellTypist 1.000 |" in text
     assert "| skin | 2 | 0.800 | 0.800 | **1.000** |" in text
     assert "| CellTypist | marrow | stopped after 600 s of CPU time |" in text
     assert (tmp_path / "comparison/transfer-accuracy.svg").exists()
+
+
+def test_sentence_names_a_method_once_and_counts_those_beyond_four():
+    def ahead(scope: str, method: str, where: str = "3 sets") -> Behind:
+        return Behind(metric="accuracy", method=method, scope=scope, where=where, theirs=1.0, ours=0.5)
+
+    found = [
+        ahead("sets", "A"),
+        *(ahead("rank", name) for name in "ABCDEF"),
+        ahead("set", "A", "x"),
+        ahead("set", "B", "x"),
+    ]
+    assert sentence("Labels", found, 7) == (
+        "- **Labels** (7 sets): on average over sets in accuracy (A); by mean rank in accuracy (B, C, D, E and 1 more)"
+        "; in single sets, and how many, in accuracy (1 of 7)."
+    )
+    assert sentence("Pairs", [], 2) == "- **Pairs** (2 sets): nowhere, as far as was run."
+
+
+def test_our_own_variants_are_not_ahead_of_us():
+    rows = [
+        {"set": name, "method": method, "metrics": {"accuracy": value}}
+        for name in "abc"
+        for method, value in {"smile": 0.5, "smile-labels": 0.9, "smile-published": 0.8}.items()
+    ]
+    titles = {name: name for name in ("smile", "smile-labels", "smile-published")}
+    assert {each.method for each in behind(rows, titles)} == {"smile-published"}
+
+
+def row(name: str, method: str, **metrics: float) -> dict:
+    return {"set": name, "method": method, "metrics": metrics, "seeds": [0]}
+
+
+def test_strangers_are_compared_by_the_score_that_a_method_has_for_them():
+    rows = [
+        row("a-strangers", "smile", accuracy=0.9, auroc=0.6, auroc_novelty=0.8, unknown=0.1, unknown_strangers=0.5),
+        row("a-strangers", "knn", accuracy=0.7, auroc=0.7, unknown=0.0, unknown_strangers=0.0),
+        row("a", "smile", accuracy=0.5, auroc=0.1),
+    ]
+    scored = with_stranger_score(rows)
+    assert [each["metrics"].get("stranger_score") for each in scored] == [0.8, 0.7, 0.1]
+    assert [each["set"] for each in rows_of_metric(scored, "stranger_score")] == ["a-strangers", "a-strangers"]
+    assert [each["set"] for each in rows_of_metric(scored, "accuracy")] == ["a"]
+    table = strangers_table(scored, {"smile": "ours", "knn": "kNN"}).splitlines()
+    assert table[2:] == [
+        "| ours | 1 | 0.800 | 0.600 | 0.500 | 0.100 | 0.900 |",
+        "| kNN | 1 | - | 0.700 | 0.000 | 0.000 | 0.700 |",
+    ]
+
+
+def test_costs_of_sizes_that_a_method_was_not_run_on_are_dashes():
+    costs = {1_000: {"build_cpu_s": 2.0, "build_mb": 400.0}, 10_000: {"build_cpu_s": 20.0, "build_mb": 1600.0}}
+    rows = [
+        {"set": f"simulated-{size}", "method": method, "costs": each}
+        for method, sizes in {"smile": (1_000, 10_000), "knn": (1_000,)}.items()
+        for size, each in costs.items()
+        if size in sizes
+    ]
+    table = cost_table(rows, {"smile": "ours", "knn": "kNN", "ingest": "ingest"}, "build").splitlines()
+    assert table[0] == (
+        "| method | CPU s, 1,000 cells | CPU s, 10,000 cells | exponent | peak MB, 1,000 cells | peak MB, 10,000 cells "
+        "| exponent |"
+    )
+    assert table[2:] == ["| ours | 2 | 20 | 1.00 | 400 | 1,600 | 0.60 |", "| kNN | 2 | - | - | 400 | - | - |"]
+
+
+def test_spread_over_splits_is_of_sets_that_have_several():
+    rows = [
+        {"method": "smile", "values": {"accuracy": [0.5, 0.7]}},
+        {"method": "smile", "values": {"accuracy": [0.9]}},
+        {"method": "knn", "values": {"accuracy": [0.9]}},
+    ]
+    assert spread_over_seeds(rows, "accuracy") == {"smile": pytest.approx(0.2 / 2**0.5)}
 
 
 def test_comparison_over_sets():
@@ -82,7 +168,10 @@ def test_comparison_over_sets():
     )
     few = {"a": 0.1}
     assert compare(ours, few, "accuracy").interval is None
-    assert mean_ranks({"ours": ours, "other": other}, "accuracy") == {"ours": 1.0, "other": 2.0}
+    assert mean_ranks({"ours": ours, "other": other}, "accuracy") == ({"ours": 1.0, "other": 2.0}, 5)
+    few |= {"b": 0.1}
+    assert mean_ranks({"ours": ours, "other": other, "few": few}, "accuracy") == ({"ours": 1.0, "other": 2.0}, 5)
+    assert mean_ranks({}, "accuracy") == ({}, 0)
 
 
 def test_exponent_of_the_two_largest_sizes():

@@ -5,14 +5,10 @@ The paper says that SMILE mixes the batches of a type and keeps types apart.
 python benchmarks/peers/figures/batch_correction.py ../shared/data FOLDER docs/comparison
 """
 
-import argparse
-import json
-from pathlib import Path
-
 import anndata
 import numpy as np
 from sklearn.decomposition import PCA
-from spaces import draw_maps, embed, silhouettes, train
+from spaces import draw_maps, embed, keep, parse_arguments, silhouettes, train
 
 SETS = {"blood": "pbmc_rna", "pancreas": "pancreas_rna"}
 N_COMPONENTS = 50
@@ -41,11 +37,9 @@ def components(cells: anndata.AnnData) -> np.ndarray:
 
 
 def main() -> None:
-    """Draw the maps, and print silhouettes of types and of batches."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("data", "spaces", "output"):
-        parser.add_argument(name, type=Path)
-    arguments = parser.parse_args()
+    """Draw the maps, and keep silhouettes of types and of batches."""
+    arguments = parse_arguments(__doc__)
+    rows = []
     for name, file in SETS.items():
         cells = anndata.read_h5ad(arguments.data / f"{file}.h5ad")
         groups = {"type": cells.obs["cell_type"].astype(str), "batch": cells.obs["batch"].astype(str)}
@@ -56,7 +50,8 @@ def main() -> None:
             embeddings[f"SMILE, preset {preset}"] = embed(space, cells, "rna")
         draw_maps({title: (each, groups) for title, each in embeddings.items()}, arguments.output / f"paper-{name}.png")
         for title, each in embeddings.items():
-            print(json.dumps({"set": name, "embedding": title, **silhouettes(each, groups)}), flush=True)
+            rows.append({"set": name, "n_cells": len(cells), "embedding": title, **silhouettes(each, groups)})
+    keep("batch-correction", rows)
 
 
 if __name__ == "__main__":

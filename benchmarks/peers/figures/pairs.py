@@ -1,61 +1,44 @@
 """The paper's integration by pairs: RNA and ATAC of a mixture of cell lines, and of mouse brain, by SNARE-seq.
 
-The paper says that both measurements of a cell lie together, and that cells lie by line or type. Cells of the mixture
-are those that the recipe trains on; nuclei of the brain are of libraries that were left out, placed by embeddings that
-`run.py pairs` kept, whose names begin with BRAIN, such as RESULTS/pairs/mouse-cortex/smile-0-.
+The paper says that both measurements of a cell lie together, and that cells lie by line or type. All cells are those
+that the recipes train on; that of the mixture also reads the lines.
 
-python benchmarks/peers/figures/pairs.py ../shared/data FOLDER docs/comparison --brain BRAIN
+python benchmarks/peers/figures/pairs.py ../shared/data SPACES docs/comparison
 """
-
-import argparse
-import json
-import sys
-import tempfile
-from pathlib import Path
 
 import anndata
 import numpy as np
 import pandas as pd
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from measure_pairs import read_embeddings
-from pair_sets import KIND, read_pairs
-from spaces import draw_maps, embed, silhouettes, train
+from spaces import draw_maps, embed, keep, parse_arguments, silhouettes, train_committed, transfer_accuracy
 
 from smile_training.evaluation.metrics import foscttm
 
-RECIPE = Path(__file__).parents[3] / "training/recipes/snare-cell-lines.toml"
-LEGEND = ("RNA", "ATAC")
-
-
-def both(first: np.ndarray, second: np.ndarray, types: pd.Series) -> tuple[np.ndarray, dict[str, pd.Series]]:
-    """Return one table of both embeddings, with the types and the modality of its rows."""
-    modality = pd.Series(np.repeat(LEGEND, len(types)))
-    return np.concatenate([first, second]), {"type": pd.concat([types, types]), "modality": modality}
+SETS = {
+    "cell-lines": ("snare-cell-lines", "snare_cellmix_rna", "snare_cellmix_atac_topics", "cell_type"),
+    "mouse-brain": ("mouse-cortex", "mouse_cortex_snare_rna", "mouse_cortex_snare_atac", "cell_type_broad"),
+}
+"""Recipe, files of RNA and ATAC, and column of types of each picture."""
 
 
 def main() -> None:
-    """Draw the maps, and print FOSCTTM and silhouettes of types and of modalities."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("data", "spaces", "output"):
-        parser.add_argument(name, type=Path)
-    parser.add_argument("--brain", type=Path, help="how the names of kept embeddings of the brain begin")
-    arguments = parser.parse_args()
-    space = arguments.spaces / "snare-cell-lines"
-    train(RECIPE.read_text("utf-8"), arguments.data, space)
-    rna, atac = read_pairs(arguments.data, "snare-cell-lines")
-    maps = {"cell-lines": (embed(space, rna, "rna"), embed(space, atac, "atac"), rna.obs["label"].astype(str))}
-    if arguments.brain:
-        with tempfile.TemporaryDirectory() as folder:
-            truth = KIND.write_task(arguments.data, "mouse-cortex", 0, Path(folder))
-        first, second = read_embeddings(arguments.brain.parent, truth, arguments.brain.name)
-        types = anndata.read_h5ad(arguments.data / "mouse_cortex_snare_rna.h5ad").obs["cell_type_broad"].astype(str)
-        maps["mouse-brain"] = (first[truth.left_out], second[truth.left_out], types[truth.left_out])
-    for name, (first, second, types) in maps.items():
-        embedding, groups = both(first, second, types)
-        draw_maps({name: (embedding, groups)}, arguments.output / f"paper-{name}.png")
-        figures = {"foscttm": foscttm(first, second), **silhouettes(embedding, groups)}
-        print(json.dumps({"set": name, **figures}), flush=True)
+    """Draw the maps; keep FOSCTTM, label transfer, and silhouettes of types and of modalities."""
+    arguments = parse_arguments(__doc__)
+    rows = []
+    for name, (recipe, *files, column) in SETS.items():
+        space = train_committed(recipe, arguments.data, arguments.spaces)
+        rna, atac = (anndata.read_h5ad(arguments.data / f"{file}.h5ad") for file in files)
+        atac = atac[rna.obs_names]
+        first, second = embed(space, rna, "rna"), embed(space, atac, "atac")
+        types = rna.obs[column].astype(str)
+        groups = {
+            "type": pd.concat([types, types]),
+            "modality": pd.Series(np.repeat(["RNA", "ATAC"], len(types))),
+        }
+        both = np.concatenate([first, second])
+        draw_maps({name: (both, groups)}, arguments.output / f"paper-{name}.png")
+        figures = {"foscttm": foscttm(first, second), "accuracy": transfer_accuracy(first, types, second, types)}
+        rows.append({"set": name, "recipe": recipe, "n_cells": len(rna), **figures, **silhouettes(both, groups)})
+    keep("pairs", rows)
 
 
 if __name__ == "__main__":
