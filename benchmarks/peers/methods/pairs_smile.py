@@ -1,4 +1,4 @@
-"""Our composition of two modalities: a space of the first, then an encoder of the second, trained on the known pairs."""
+"""Our composition of two modalities: a space of the first, then an encoder of the second, learned from known pairs."""
 
 import subprocess
 import sys
