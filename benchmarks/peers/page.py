@@ -63,10 +63,10 @@ python benchmarks/peers/page.py --results RESULTS
 ```
 
 All methods get the same cells and features, one thread, and an environment of their own; each follows its documented
-workflow, linked below, and nothing is tuned on cells that a figure is measured on. Intervals of one set are of paired
-cells (500 bootstrap draws), those over sets are Student's, of paired sets. A dash stands for a run that was not
-made, or failed; reasons stand below the methods. Mean ranks are over the sets that all methods have that have at
-least half of the sets."""
+workflow, linked below, and nothing is tuned on cells that a figure is measured on, unless the table of methods says
+so. Intervals of one set are of paired cells (500 bootstrap draws), those over sets are Student's, of paired sets. A
+dash stands for a run that was not made, or failed; reasons stand below the methods. Mean ranks are over the sets that
+all methods with at least half of the sets have."""
 
 
 def section(kind: str, summary: dict[str, Any], folder: Path) -> Iterator[str]:

@@ -14,10 +14,8 @@ is chance. Accuracy and macro-F1 are those of labels that left-out cells of the 
 neighbors among training cells of the first. Labels of `pbmc-10k-cite` are computed from its RNA: take its FOSCTTM
 alone.
 
-- smile-zoo is trained with the settings that `smile-zoo train` drafts for one modality, the same for all sets.
-  Committed recipes of the mixture, A549 and sc-GEM pair by label, that of A549 with `mse_weight` 0. Without these,
-  training mpSMILE on A549 collapses. A composition is how the recipes `mouse-cortex`, `bmmc` and `pbmc-proteins`
-  are trained.
+- smile-zoo is trained with the settings that `smile-zoo train` drafts for one modality, the same for all sets, and
+  with `stem.canonical`, as there are pairs. A composition was chosen over mpSMILE on the first split of five sets.
 - MCIA is an implementation of ours, as neither omicade4 nor nipalsMCIA is packaged for Debian or PyPI; `python
   benchmarks/peers/check_mcia.py` compares it with ade4, which omicade4 calls, on ade4's example `escopage`: axes
   and eigenvalues agree to 1e-14.

@@ -1,4 +1,4 @@
-"""Our space of two modalities: the settings that `smile-zoo train` drafts, trained on the known pairs."""
+"""Our composition of two modalities: a space of the first, then an encoder of the second, learned from known pairs."""
 
 import subprocess
 import sys
@@ -17,12 +17,16 @@ MANY_CELLS = 5_000
 
 
 def recipe_of(task: PairTask, variant: str, preset: str, seed: int, *, labels: bool) -> str:
-    """Return the recipe, as the documentation drafts one: stem, one layer of 256, neighbors as partners."""
+    """Return a recipe as `smile-zoo train` drafts one, with canonical variates, as there are pairs."""
     lines = [f'name = "pairs"\nvariant = "{variant}"\npreset = "{preset}"\nseed = {seed}']
     for name, adata in zip(MODALITIES, (task.first, task.second), strict=True):
         lines.append(f'[modalities.{name}]\nkind = "{adata.uns["kind"]}"')
-        if preset == "stem" and adata.n_vars <= FEW_FEATURES:
-            lines.append(f"[modalities.{name}.stem]\nn_components = {adata.n_vars // 2}")
+        if preset == "stem":
+            lines.append(f"[modalities.{name}.stem]\ncanonical = true")
+            if labels:
+                lines.append("discriminants = true")
+            if adata.n_vars <= FEW_FEATURES:
+                lines.append(f"n_components = {adata.n_vars // 2}")
         lines.append(f'[modalities.{name}.data]\npath = "{name}.h5ad"')
         if adata.obs["batch"].nunique() > 1:
             lines.append('batch_key = "batch"')
@@ -52,7 +56,7 @@ def train(task: PairTask, recipe: str, folder: Path) -> None:
         sys.exit(trained.stderr.strip().splitlines()[-1])
 
 
-def main(variant: str = "mpsmile", preset: str = "stem", *, labels: bool = False) -> None:
+def main(variant: str = "composition", preset: str = "stem", *, labels: bool = False) -> None:
     """Embed the cells of a task."""
     folder, output, seed = task_folders()
     task = read_pairs(folder)

@@ -1,4 +1,4 @@
-"""Our mpSMILE, which also knows the labels of the training cells: partners have the same label."""
+"""Our composition, which also knows the labels of the training cells."""
 
 from pairs_smile import main
 

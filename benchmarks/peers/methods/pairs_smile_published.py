@@ -2,4 +2,4 @@
 
 from pairs_smile import main
 
-main(preset="published")
+main("mpsmile", preset="published")

@@ -244,6 +244,56 @@ def test_a_student_does_not_depend_on_the_other_students(three: Dataset) -> None
         np.testing.assert_array_equal(weights(both["second"])[name], tensor, err_msg=name)
 
 
+# Canonical variates
+
+
+def shared(variant: str, *names: str, of: tuple[str, ...] = ("rna", "adt"), n_components: int = 8) -> Recipe:
+    """Return a recipe in which the stems of the modalities ``of`` have canonical variates."""
+    tables = {}
+    for name in names:
+        stem = {"n_components": n_components, **({"canonical": True} if name in of else {})}
+        tables[name] = {"kind": "rna" if name == "rna" else "adt", "data": SOURCE, "stem": stem}
+    training = {"epochs": 10, "batch_size": 64}
+    students = {"students": training} if variant == "composition" else {}
+    network = {"hidden": [32], "n_latent": 16}
+    fields = {"variant": variant, "modalities": tables, "training": training, "network": network, **students}
+    return resolve_recipe({**ABOUT, **fields}, "x")
+
+
+@pytest.mark.parametrize("variant", ["psmile", "mpsmile", "composition"])
+def test_canonical_variates_follow_the_components_and_match_the_pairs(pairs: Dataset, variant: str) -> None:
+    encoders = train(pairs, shared(variant, "rna", "adt"))
+    plain = train(pairs, shared(variant, "rna", "adt", of=()))
+    variates = []
+    for name, encoder in encoders.items():
+        components = encoder.embed_with_components(pairs.cells[name])[1]
+        usual = plain[name].embed_with_components(pairs.cells[name])[1]
+        assert components is not None
+        assert components.shape == (N_CELLS, 16)
+        np.testing.assert_allclose(components[:, :8], usual, atol=1e-5)
+        variates.append(components[:, 8:])
+    correlation = [np.corrcoef(rna, adt)[0, 1] for rna, adt in zip(variates[0].T, variates[1].T, strict=True)]
+    assert min(correlation[:2]) > 0.8
+
+
+def test_a_student_shares_variates_with_a_teacher_that_was_trained_before(three: Dataset) -> None:
+    given = {"rna": train(three.with_modalities(["rna"]), recipe("smile", ("rna",)))["rna"]}
+    settings = shared("composition", "rna", "adt", "second", of=("second",))
+    encoders = train(three, settings, given=given)
+    shapes = {name: encoder.network.stem.shape[1] for name, encoder in encoders.items()}
+    assert shapes == {"rna": 8, "adt": 8, "second": 16}
+
+
+def test_canonical_variates_need_pairs_and_two_stems(pairs: Dataset) -> None:
+    cells = pairs.cells["adt"].subset(np.arange(19))
+    with pytest.raises(RecipeError, match=r"adt\.stem\.canonical needs at least 20 cells .* and there are 19"):
+        train(Dataset({**pairs.cells, "adt": cells}), shared("mpsmile", "rna", "adt", of=("adt",), n_components=4))
+    tables = {"rna": {"data": SOURCE}, "adt": {"data": SOURCE, "stem": {"n_components": 8, "canonical": True}}}
+    settings = resolve_recipe({**ABOUT, "variant": "mpsmile", "modalities": tables}, "x")
+    with pytest.raises(RecipeError, match=r"compares components, and rna has no stem; add \[modalities\.rna\.stem\]"):
+        train(pairs, settings)
+
+
 # Pairing
 
 

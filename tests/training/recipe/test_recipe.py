@@ -333,6 +333,24 @@ def test_contradictory_label_columns_are_rejected(path: Path, rna: str, adt: str
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("variant", ["smile", "reference"])
+def test_canonical_variates_need_a_variant_with_pairs(path: Path, variant: str) -> None:
+    data = DATA if variant == "smile" else two_modalities("", "")
+    stem = "[modalities.rna.stem]\ncanonical = true\n"
+    with pytest.raises(
+        RecipeError, match=rf"sets stem\.canonical for rna, .* and {variant} has none; .* choose psmile"
+    ):
+        read_recipe(write(path, f"variant = '{variant}'", data=data + stem))
+
+
+def test_a_teacher_of_several_students_shares_variates_with_none(path: Path) -> None:
+    third = "[modalities.atac.data]\npath = 'atac.h5ad'\nsource = {name = 'a', licence = 'b'}\n"
+    data = two_modalities("", "") + third
+    read_recipe(write(path, "variant = 'composition'", data=data + "[modalities.adt.stem]\ncanonical = true\n"))
+    with pytest.raises(RecipeError, match="for rna, which is paired with several modalities; leave it out there"):
+        read_recipe(write(path, "variant = 'composition'", data=data + "[modalities.rna.stem]\ncanonical = true\n"))
+
+
 def test_gene_symbols_need_an_organism_whose_genes_are_known(path: Path) -> None:
     read_recipe(write(path, data=DATA.replace("path", "gene_symbols = true\npath", 1)))
     path.write_text(path.read_text("utf-8").replace("Homo sapiens", "Danio rerio"), "utf-8")

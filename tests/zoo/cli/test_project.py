@@ -263,7 +263,7 @@ def test_bad_space_is_refused(run, query: Path, pbmc_copy: Path, tmp_path: Path)
     check_refused(run("project", query, f"{tmp_path}/", "-o", "out.h5ad"), "is not a space directory", "config.json")
     manifest = pbmc_copy / "config.json"
     original = manifest.read_text("utf-8")
-    manifest.write_text(original.replace('"format_version": 1', '"format_version": 9'), "utf-8")
+    manifest.write_text(original.replace('"format_version": 2', '"format_version": 9'), "utf-8")
     check_refused(
         run("project", query, pbmc_copy, "-o", "out.h5ad"), "format version 9", "reads version 1", "pip install -U"
     )

@@ -8,19 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix, is_sparse
+from smile_runtime.arrays import Matrix
 from smile_runtime.encoder import Preprocessing
 from smile_runtime.errors import RecipeError
 from smile_training.data import Cells
+from smile_training.loop.fitted_input import FittedInput, project_stem
 from smile_training.model import (
     EncoderInput,
     SmileNetwork,
     TrainedEncoder,
-    fit_preprocessing,
     fit_stem,
     neighbor_partners,
-    project_rows,
-    select_features,
     self_partners,
     transform_cells,
 )
@@ -87,9 +85,7 @@ class Learner:
             stem = fit_stem(transformed, self.preprocessing, Stem(n_components=_PAIRING_COMPONENTS), seed=seed)
         else:
             stem = np.eye(len(self.cells.features), dtype=np.float32)
-        if is_sparse(transformed):  # shifting all cells alike changes no distance
-            return project_rows(transformed, self.preprocessing.scale[:, None] * stem)
-        return np.asarray(np.nan_to_num(self.preprocessing.centered(transformed)) @ stem, dtype=np.float32)
+        return project_stem(transformed, self.preprocessing, stem)
 
     def _transformed(self) -> Matrix:
         """Return the cells after all steps before centering, shape ``(n_cells, n_features)``."""
@@ -101,7 +97,7 @@ class Learner:
 
 
 def new_learner(
-    cells: Cells,
+    fitted: FittedInput,
     modality: Modality,
     sizes: Network,
     *,
@@ -109,22 +105,12 @@ def new_learner(
     seed: int,
     heads_of: Learner | None = None,
 ) -> Learner:
-    """Fit the preprocessing and stem on all cells of a modality, and initialize the network.
-
-    Raises
-    ------
-    RecipeError
-        If the recipe does not suit these cells.
-    """
-    cells = select_features(cells, modality.data, modality.preprocessing)
-    preprocessing = fit_preprocessing(cells, modality.preprocessing)
-    stem = None
-    if modality.stem is not None:
-        transformed = transform_cells(cells, preprocessing)
-        stem = fit_stem(transformed, preprocessing, modality.stem, seed=seed, labels=cells.labels)
-    network = SmileNetwork(len(cells.features), sizes, stem, heads_of=None if heads_of is None else heads_of.network)
+    """Initialize the network of a modality whose input was fitted."""
+    network = SmileNetwork(
+        len(fitted.cells.features), sizes, fitted.stem, heads_of=None if heads_of is None else heads_of.network
+    )
     network.initialize(torch.Generator().manual_seed(seed))
-    return Learner(cells, preprocessing, network.to(device).train(), modality.noise)
+    return Learner(fitted.cells, fitted.preprocessing, network.to(device).train(), modality.noise)
 
 
 def teacher(encoder: TrainedEncoder, cells: Cells, *, device: torch.device, noise: Noise) -> Learner:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from smile_training.data import Dataset
 from smile_training.loop.checkpoint import Checkpoint
 from smile_training.loop.collapse import require_spread
+from smile_training.loop.fitted_input import FittedInput, add_canonical_variates, fit_input, input_of
 from smile_training.loop.learner import Learner, new_learner, teacher
 from smile_training.loop.process_group import ProcessGroup
 from smile_training.loop.threads import threads_for_steps
@@ -102,9 +103,10 @@ def train_encoders(
     if recipe.variant == "composition":
         return _compose(dataset, recipe, how, dict(given or {}))
     names = list(recipe.modalities)
+    inputs = _fit_inputs(dataset, recipe, how, {})
     learners: dict[str, Learner] = {}
     for name in names:
-        learners[name] = _learner(dataset, recipe, how, name, learners.get(names[0]))
+        learners[name] = _learner(inputs[name], recipe, how, name, learners.get(names[0]))
     phases = _phases(recipe, names)
     if len(names) == 1:
         together = [_stream(learners, {names[0]: _all(dataset, names[0])}, recipe.training, how.seed)]
@@ -135,7 +137,8 @@ def _compose(
     """Train the teacher on all of its cells, then each student on its pairs with the teacher."""
     first, *others = recipe.modalities
     # All are fitted before the first is trained, so that errors in the data appear at once.
-    new = {name: _learner(dataset, recipe, how, name, None) for name in recipe.modalities if name not in encoders}
+    inputs = _fit_inputs(dataset, recipe, how, encoders)
+    new = {name: _learner(fitted, recipe, how, name, None) for name, fitted in inputs.items()}
     if first not in encoders:
         learners = {first: new[first]}
         stream = _stream(learners, {first: _all(dataset, first)}, recipe.training, how.seed)
@@ -158,14 +161,20 @@ def _all(dataset: Dataset, name: str) -> NDArray[np.intp]:
     return np.arange(len(dataset.cells[name]))[:, None]
 
 
-def _learner(dataset: Dataset, recipe: Recipe, how: Run, name: str, heads_of: Learner | None) -> Learner:
+def _fit_inputs(dataset: Dataset, recipe: Recipe, how: Run, trained: Encoders) -> dict[str, FittedInput]:
+    """Fit what precedes the networks that are not trained yet."""
+    known = {name: input_of(encoder, dataset.cells[name]) for name, encoder in trained.items()}
+    new = {
+        name: fit_input(dataset.cells[name], modality, seed=how.seed)
+        for name, modality in recipe.modalities.items()
+        if name not in trained
+    }
+    return add_canonical_variates(dataset, recipe, new, known)
+
+
+def _learner(fitted: FittedInput, recipe: Recipe, how: Run, name: str, heads_of: Learner | None) -> Learner:
     return new_learner(
-        dataset.cells[name],
-        recipe.modalities[name],
-        recipe.network,
-        device=how.device,
-        seed=how.seed,
-        heads_of=heads_of,
+        fitted, recipe.modalities[name], recipe.network, device=how.device, seed=how.seed, heads_of=heads_of
     )
 
 

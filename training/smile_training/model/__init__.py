@@ -1,5 +1,6 @@
 """The SMILE network, its losses, variants and pairings, and fitted preprocessing."""
 
+from smile_training.model.canonical_variates import MIN_PAIRS, fit_canonical_variates
 from smile_training.model.cell_blocks import BLOCK_CELLS, project_rows, row_blocks, transform_cells
 from smile_training.model.cell_encoder import CellEncoder
 from smile_training.model.device_copy import copy_to
@@ -22,6 +23,7 @@ from smile_training.model.variants import (
 
 __all__ = [
     "BLOCK_CELLS",
+    "MIN_PAIRS",
     "CellEncoder",
     "EncodedView",
     "EncoderInput",
@@ -31,6 +33,7 @@ __all__ = [
     "TrainingPhase",
     "copy_to",
     "dense_chunk_rows",
+    "fit_canonical_variates",
     "fit_preprocessing",
     "fit_stem",
     "mpsmile_phases",

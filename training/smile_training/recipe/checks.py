@@ -15,6 +15,7 @@ def require_valid(recipe: Recipe, origin: str) -> None:
     _require_gene_names(recipe, origin)
     _require_redrawable(recipe, origin)
     _require_students(recipe, origin)
+    _require_one_partner(recipe, origin)
     _require_terms(recipe, origin)
 
 
@@ -133,6 +134,22 @@ def _require_students(recipe: Recipe, origin: str) -> None:
             f"the recipe {origin} is trained onto the space {recipe.onto}, which needs variant = 'composition', not "
             f"{recipe.variant!r}; change it, or leave onto out"
         )
+
+
+def _require_one_partner(recipe: Recipe, origin: str) -> None:
+    for name, modality in recipe.modalities.items():
+        if modality.stem is None or modality.stem.canonical is not True:
+            continue
+        if recipe.variant in ("smile", "reference"):
+            raise RecipeError(
+                f"the recipe {origin} sets stem.canonical for {name}, which needs cells measured in two modalities, "
+                f"and {recipe.variant} has none; leave it out, or choose psmile, mpsmile or composition"
+            )
+        if name == next(iter(recipe.modalities)) and len(recipe.modalities) > 2:
+            raise RecipeError(
+                f"the recipe {origin} sets stem.canonical for {name}, which is paired with several modalities; leave "
+                "it out there, and set it for the others"
+            )
 
 
 def _require_terms(recipe: Recipe, origin: str) -> None:

@@ -140,6 +140,8 @@ class Stem(Section, frozen=True):
     """``lsi`` uses uncentered values and drops the first component, which reflects depth."""
     discriminants: bool | msgspec.UnsetType = msgspec.UNSET
     """Whether a direction for each label, along which its cells differ from all others, follows the components."""
+    canonical: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether canonical variates follow, along which the cells vary as they do in the modality they are paired with."""
 
 
 class Network(Section, frozen=True):

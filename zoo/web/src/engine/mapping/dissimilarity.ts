@@ -1,10 +1,9 @@
 /** Dissimilarity of a cell to the reference, from surprise, distance and deviation. */
 import type { DissimilarityRecord, TrendRecord } from "../space/manifest";
 
-const SURPRISE_WEIGHT = 4;
-const DISTANCE_WEIGHT = 6;
-const DEVIATION_WEIGHT = 10;
-const MAX_DEVIATION = 1;
+const RANGE = [-1, 2] as const;
+/** Deviation of a cell in a space without a stem. */
+const WITHOUT_COMPONENTS = 1;
 const MIN_MEASURED_WEIGHT = 0.02;
 const MIN_LOG_DISTANCE = Math.log(1e-6);
 
@@ -37,19 +36,17 @@ export function inUnits(measure: number, { logDetected: d, logMeasured: m }: Mea
   return (measure - (c[0] + c[1] * d + c[2] * d * d + c[3] * m + c[4] * m * m + c[5] * d * m)) / trend.spread;
 }
 
-/** Return `max(4 surprise + 6 distance, 10 clip(deviation, 0, 1) + max(distance, 0))`. */
+/** Return the sum of surprise, distance and deviation, each between -1 and 2. */
 export function dissimilarityOf(raw: Measures, record: DissimilarityRecord): number {
   const measures = clippedTo(record, raw);
-  const surprise = inUnits(measures.surprise, measures, record.surprise);
-  const distance = inUnits(measures.logDistance, measures, record.distance);
-  const deviation =
+  const parts = [
+    inUnits(measures.surprise, measures, record.surprise),
+    inUnits(measures.logDistance, measures, record.distance),
     record.deviation && measures.logDeviation !== null
-      ? clip(inUnits(measures.logDeviation, measures, record.deviation), 0, MAX_DEVIATION)
-      : MAX_DEVIATION;
-  return Math.max(
-    SURPRISE_WEIGHT * surprise + DISTANCE_WEIGHT * distance,
-    DEVIATION_WEIGHT * deviation + Math.max(distance, 0),
-  );
+      ? inUnits(measures.logDeviation, measures, record.deviation)
+      : WITHOUT_COMPONENTS,
+  ];
+  return parts.reduce((sum, part) => sum + clip(part, ...RANGE), 0);
 }
 
 export const clip = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);

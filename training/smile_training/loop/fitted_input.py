@@ -1,0 +1,133 @@
+"""What precedes a modality's network: selected features, and the fitted preprocessing and stem."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_runtime.arrays import Matrix, is_sparse
+from smile_runtime.encoder import Preprocessing
+from smile_runtime.errors import RecipeError
+from smile_training.data import Cells, Dataset
+from smile_training.model import (
+    MIN_PAIRS,
+    TrainedEncoder,
+    fit_canonical_variates,
+    fit_preprocessing,
+    fit_stem,
+    project_rows,
+    select_features,
+    transform_cells,
+)
+from smile_training.recipe import Modality, Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class FittedInput:
+    """Cells of a modality, and what was fitted to them before its network.
+
+    Attributes
+    ----------
+    cells
+        Cells with the selected features.
+    preprocessing
+        Preprocessing of the features.
+    stem
+        Directions of the components, shape ``(n_features, n_components)``; None without a stem.
+    """
+
+    cells: Cells
+    preprocessing: Preprocessing
+    stem: NDArray[np.float32] | None
+
+
+def fit_input(cells: Cells, modality: Modality, *, seed: int) -> FittedInput:
+    """Select features, and fit the preprocessing and stem to all cells of a modality, but for canonical variates.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe does not suit these cells.
+    """
+    cells = select_features(cells, modality.data, modality.preprocessing)
+    preprocessing = fit_preprocessing(cells, modality.preprocessing)
+    stem = None
+    if modality.stem is not None:
+        transformed = transform_cells(cells, preprocessing)
+        stem = fit_stem(transformed, preprocessing, modality.stem, seed=seed, labels=cells.labels)
+    return FittedInput(cells, preprocessing, stem)
+
+
+def input_of(encoder: TrainedEncoder, cells: Cells) -> FittedInput:
+    """Return what precedes a trained network, with cells that have its features.
+
+    Raises
+    ------
+    RecipeError
+        If the cells lack a feature of the encoder.
+    """
+    stem = encoder.network.stem
+    return FittedInput(
+        encoder.align_features(cells), encoder.preprocessing, None if stem is None else stem.cpu().numpy()
+    )
+
+
+def add_canonical_variates(
+    dataset: Dataset, recipe: Recipe, new: Mapping[str, FittedInput], known: Mapping[str, FittedInput]
+) -> dict[str, FittedInput]:
+    """Return new inputs whose stems have canonical variates where the recipe asks for them.
+
+    Those of the first modality are shared with the second, those of others with the first, whether it is new or was
+    trained before.
+
+    Raises
+    ------
+    RecipeError
+        If a modality has no stem to share variates with, or there are too few pairs.
+    """
+    first, *others = recipe.modalities
+    inputs, extended = {**known, **new}, dict(new)
+    for name, fitted in new.items():
+        settings = recipe.modalities[name].stem
+        if settings is None or settings.canonical is not True:
+            continue
+        second = others[0] if name == first else name
+        rows = dict(zip((first, second), dataset.pairs(first, second), strict=True))
+        if len(rows[name]) < MIN_PAIRS:
+            raise RecipeError(
+                f"modalities.{name}.stem.canonical needs at least {MIN_PAIRS} cells measured as {first} and as "
+                f"{second}, and there are {len(rows[name]):,}; give cells of both the same names, or leave it out"
+            )
+        components = {each: _components(inputs[each], rows[each], each) for each in rows}
+        combinations = dict(zip(rows, fit_canonical_variates(*components.values()), strict=True))[name]
+        assert fitted.stem is not None
+        stem = np.hstack([fitted.stem, (fitted.stem @ combinations).astype(np.float32)])
+        extended[name] = replace(fitted, stem=np.ascontiguousarray(stem))
+    return extended
+
+
+def project_stem(transformed: Matrix, preprocessing: Preprocessing, stem: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return components of cells, shape ``(n_cells, n_components)``; uncentered if sparse, which changes no distance.
+
+    Parameters
+    ----------
+    transformed
+        Cells after all steps before centering, shape ``(n_cells, n_features)``.
+    preprocessing
+        Preprocessing with the mean and scale of each feature.
+    stem
+        Directions, shape ``(n_features, n_components)``.
+    """
+    if is_sparse(transformed):
+        return project_rows(transformed, preprocessing.scale[:, None] * stem)
+    return np.asarray(np.nan_to_num(preprocessing.centered(transformed)) @ stem, dtype=np.float32)
+
+
+def _components(fitted: FittedInput, rows: NDArray[np.intp], name: str) -> NDArray[np.float32]:
+    if fitted.stem is None:
+        raise RecipeError(
+            f"stem.canonical compares components, and {name} has no stem; add [modalities.{name}.stem], or leave it out"
+        )
+    transformed = transform_cells(fitted.cells.subset(rows), fitted.preprocessing)
+    return project_stem(transformed, fitted.preprocessing, fitted.stem)

@@ -1,0 +1,63 @@
+"""Canonical variates: directions along which two modalities of the same cells vary together (Hotelling 1936)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+N_VARIATES = 30
+"""Most variates of a modality."""
+MIN_PAIRS = 20
+PAIRS_PER_COMPONENT = 10
+"""Fewest pairs for each component that variates are made of: with fewer, any two sets of components agree."""
+RIDGE = 0.05
+"""Fraction of the largest variance that is added to all: components that hardly vary are not scaled up to it."""
+
+
+def fit_canonical_variates(
+    components: NDArray[np.float32], partner: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fit the canonical variates of the components of paired cells.
+
+    Parameters
+    ----------
+    components, partner
+        Components of the cells in two modalities, in the same order, shapes ``(n_pairs, n_components)`` and
+        ``(n_pairs, n_partner_components)``; the most important ones come first. They need not be centered.
+
+    Returns
+    -------
+        Combinations of each modality's components, shapes ``(n_components, n_variates)`` and
+        ``(n_partner_components, n_variates)``. Variates are proportional to their correlation, so that those that
+        hardly correlate do not drown the others; the first has a standard deviation of 1.
+    """
+    n_used = max(1, len(components) // PAIRS_PER_COMPONENT)
+    whitening, partner_whitening = _whitening(components[:, :n_used]), _whitening(partner[:, :n_used])
+    whitened = _centered(components[:, :n_used]) @ whitening  # (n_pairs, n_used)
+    partner_whitened = _centered(partner[:, :n_used]) @ partner_whitening
+    left, correlation, right = np.linalg.svd(whitened.T @ partner_whitened / len(components), full_matrices=False)
+    weighted, partner_weighted = left * correlation, right.T * correlation
+    return (
+        _combinations(components.shape[1], whitening @ weighted, whitened @ weighted),
+        _combinations(partner.shape[1], partner_whitening @ partner_weighted, partner_whitened @ partner_weighted),
+    )
+
+
+def _centered(components: NDArray[np.float32]) -> NDArray[np.float64]:
+    centered: NDArray[np.float64] = components - components.mean(axis=0, dtype=np.float64)
+    return centered
+
+
+def _whitening(components: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the map to uncorrelated components of variance 1, or less if they hardly vary, ``(n_used, n_used)``."""
+    centered = _centered(components)
+    variance, axes = np.linalg.eigh(centered.T @ centered / len(centered))
+    largest = max(float(variance.max()), np.finfo(float).tiny)
+    whitening: NDArray[np.float64] = axes / np.sqrt(np.maximum(variance, 0.0) + RIDGE * largest)
+    return whitening
+
+
+def _combinations(n_components: int, used: NDArray[np.float64], variates: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return combinations of all components, of which only the first are used, in the unit of the first variate."""
+    spread = max(float(np.std(variates[:, 0])), np.finfo(float).tiny)
+    combinations = np.zeros((n_components, min(N_VARIATES, used.shape[1])))
+    combinations[: len(used)] = used[:, :N_VARIATES] / spread
+    return combinations
