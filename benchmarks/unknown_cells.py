@@ -7,8 +7,8 @@ folds of left-out batches of the first space; spaces without a study or a type h
 the allowance for other laboratories. Accuracy counts ``unknown`` as wrong. AUROC ranks cells by the dissimilarity, of
 which the similarity is a function, as the similarity of very dissimilar cells is 0.
 
-The limits, the weights and the allowance of the dissimilarity (0 to 1, 0; 4, 6, 10; 2) were chosen on these very cells.
-The figures therefore show what each part contributes, but are no test; that takes cells kept apart.
+The limits and the allowance of the dissimilarity were chosen on other cells, but for the donors with lupus and the
+stimulated cells.
 
     python benchmarks/unknown_cells.py --data FOLDER
 """

@@ -40,16 +40,20 @@ def measures(surprise=0.0, distance=0.0, deviation=0.0, detected=3.0, measured=0
         (measures(surprise=-0.5, distance=1.0), 0.5),
         (measures(surprise=-9.0, distance=1.0, deviation=1.0), 1.0),
         (measures(surprise=50.0), 2.0),
-        (measures(surprise=3.0, distance=3.0, deviation=3.0), 6.0),
+        (measures(distance=50.0, deviation=-50.0), 1.0),
+        (measures(distance=2.0, deviation=0.5), 2.5),
+        (measures(distance=3.0, deviation=3.0), 2.5),
+        (measures(surprise=3.0, distance=3.0, deviation=3.0), 4.5),
     ],
 )
 def test_the_sum_of_limited_measures_counts(cell, expected):
     np.testing.assert_allclose(dissimilarity_of(cell, RECORD), [expected])
 
 
-def test_one_extreme_measure_does_not_outweigh_three_that_are_high():
-    platform, stranger = measures(9.0, 0.4, -0.6), measures(1.2, 1.0, 1.1)
+def test_neither_the_counts_nor_the_position_outweigh_both():
+    platform, stimulated, stranger = measures(9.0, 0.4, -0.6), measures(-0.3, 2.2, 3.0), measures(1.2, 0.9, 1.1)
     assert dissimilarity_of(stranger, RECORD) > dissimilarity_of(platform, RECORD)
+    assert dissimilarity_of(stranger, RECORD) > dissimilarity_of(stimulated, RECORD)
 
 
 def test_without_components_the_deviation_counts_as_one():

@@ -265,7 +265,7 @@ def test_bad_space_is_refused(run, query: Path, pbmc_copy: Path, tmp_path: Path)
     original = manifest.read_text("utf-8")
     manifest.write_text(original.replace('"format_version": 2', '"format_version": 9'), "utf-8")
     check_refused(
-        run("project", query, pbmc_copy, "-o", "out.h5ad"), "format version 9", "reads version 1", "pip install -U"
+        run("project", query, pbmc_copy, "-o", "out.h5ad"), "format version 9", "reads version 2", "pip install -U"
     )
     manifest.write_text(original[:500], "utf-8")
     check_refused(run("project", query, pbmc_copy, "-o", "out.h5ad"), "is not a smile-zoo manifest")

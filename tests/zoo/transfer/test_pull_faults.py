@@ -95,7 +95,7 @@ def test_invalid_manifest_is_rejected(hub, machine, pbmc, content, text):
 def test_manifest_of_a_newer_format_is_rejected(hub, machine, pbmc):
     hub.create("org/pbmc", pbmc.changed(change=lambda manifest: manifest.update(format_version=9)))
     stderr = machine.refused("pull", "org/pbmc")
-    assert "has format version 9, this release reads version 1; upgrade with: pip install -U smile-zoo" in stderr
+    assert "has format version 9, this release reads version 2; upgrade with: pip install -U smile-zoo" in stderr
 
 
 def test_file_that_differs_from_the_manifest_is_rejected(hub, machine, pbmc):

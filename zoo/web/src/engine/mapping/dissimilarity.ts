@@ -2,6 +2,7 @@
 import type { DissimilarityRecord, TrendRecord } from "../space/manifest";
 
 const RANGE = [-1, 2] as const;
+const MAX_POSITION = 2.5;
 /** Deviation of a cell in a space without a stem. */
 const WITHOUT_COMPONENTS = 1;
 const MIN_MEASURED_WEIGHT = 0.02;
@@ -36,17 +37,17 @@ export function inUnits(measure: number, { logDetected: d, logMeasured: m }: Mea
   return (measure - (c[0] + c[1] * d + c[2] * d * d + c[3] * m + c[4] * m * m + c[5] * d * m)) / trend.spread;
 }
 
-/** Return the sum of surprise, distance and deviation, each between -1 and 2. */
+/** Return `surprise + min(distance + deviation, 2.5)`, each measure limited to -1 to 2. */
 export function dissimilarityOf(raw: Measures, record: DissimilarityRecord): number {
   const measures = clippedTo(record, raw);
-  const parts = [
-    inUnits(measures.surprise, measures, record.surprise),
-    inUnits(measures.logDistance, measures, record.distance),
+  const surprise = inUnits(measures.surprise, measures, record.surprise);
+  const distance = inUnits(measures.logDistance, measures, record.distance);
+  const deviation =
     record.deviation && measures.logDeviation !== null
       ? inUnits(measures.logDeviation, measures, record.deviation)
-      : WITHOUT_COMPONENTS,
-  ];
-  return parts.reduce((sum, part) => sum + clip(part, ...RANGE), 0);
+      : WITHOUT_COMPONENTS;
+  const position = clip(distance, ...RANGE) + clip(deviation, ...RANGE);
+  return clip(surprise, ...RANGE) + Math.min(position, MAX_POSITION);
 }
 
 export const clip = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
