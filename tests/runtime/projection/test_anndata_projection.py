@@ -656,7 +656,8 @@ def test_training_cells_get_their_own_labels(training_obs):
     assert right.mean() > 0.96
     assert right.groupby(training_obs["study"].astype(str)).mean().min() > 0.9
     assert score.between(0, 1).all()
-    assert score[right].mean() > score[~right].mean() + 0.1
+    rank = score.rank(pct=True)
+    assert rank[right].mean() > rank[~right].mean() + 0.25
     assert abs(score.mean() - right.mean()) < 0.1
 
 

@@ -49,9 +49,8 @@ def test_cells_of_marrow_do_not_fit_the_skin_although_it_labels_them(run, data_f
     found = suggest(run, data_folder / "mouse_marrow_rna.h5ad", "--n-cells", 150)
     skin = next(each for each in found["spaces"] if each["space"] == "mouse-skin")
     assert skin["mean_confidence"] > 0.7
-    assert skin["fraction_known"] > 0.5
     assert skin["verdict"] == "doubtful"
-    assert skin["against"] == ["the query measured only 19% of its feature weight, so labels are less certain"]
+    assert "the query measured only 19% of its feature weight, so labels are less certain" in skin["against"]
 
 
 def test_other_species_and_other_tissues_speak_against_a_space(run, query: Path) -> None:
