@@ -563,7 +563,7 @@ def test_a_missing_code_file_is_explained(chromium: Chrome, server: PageServer, 
                 choose(chromium, folder / "query.h5ad")
         finally:
             server.files[name] = content
-        assert alert(chromium).splitlines() == ["✕ The page is not complete", f"A file of its code cannot be loaded; {advice}."]
+        assert alert(chromium).splitlines() == ["✕ The page is not complete", f"A file of the page's code cannot be loaded; {advice}."]
 
 
 def test_a_damaged_list_of_spaces_is_explained(chromium: Chrome, server: PageServer) -> None:

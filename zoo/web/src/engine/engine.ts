@@ -172,7 +172,7 @@ export interface Projection {
   seconds: number;
 }
 
-export type EngineErrorCode = "space" | "query" | "format" | "features" | "values" | "cancelled" | "internal";
+export type EngineErrorCode = "site" | "space" | "query" | "format" | "features" | "values" | "cancelled" | "internal";
 
 export class EngineError extends Error {
   /**

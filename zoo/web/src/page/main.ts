@@ -68,7 +68,7 @@ async function main(): Promise<void> {
         byId("map-section").hidden = false;
         await map.showSpace(summary);
       },
-      (error) => opened === opening && showProblem(error, "space"),
+      (error) => opened === opening && showProblem(error, isIncompletePage(error) ? "site" : "space"),
     );
   }
 
@@ -193,6 +193,10 @@ async function main(): Promise<void> {
   linkLicenses();
   listSpaces(site.spaces, choose);
   listenForFiles((given) => void label(given));
+}
+
+function isIncompletePage(error: unknown): boolean {
+  return error instanceof EngineError && error.code === "site";
 }
 
 /** Return what is said of a file that is opened while another one is read. */

@@ -1,6 +1,7 @@
 /** h5wasm, with what it lacks. */
 import type { Dataset } from "h5wasm";
 import { heartbeat } from "../heartbeat";
+import { loadedCode } from "../page-code";
 
 const UTF8 = 1; // the character set, as HDF5 numbers it
 
@@ -24,7 +25,7 @@ export const fileReads = { n: 0 };
  * although R writes UTF-8 there; and it does not read floats of half precision.
  */
 export async function loadHdf5Library(): Promise<typeof import("h5wasm")> {
-  const h5wasm = await import("h5wasm");
+  const h5wasm = await loadedCode(import("h5wasm"));
   const module = (await h5wasm.ready) as unknown as Functions;
   const { get_dataset_data: read, get_dataset_metadata: describe } = module;
   const { H5T_STRING, H5T_FLOAT, H5T_INTEGER } = h5wasm.Module.H5T_class_t;
