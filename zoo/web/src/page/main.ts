@@ -136,7 +136,7 @@ async function main(): Promise<void> {
       if (error instanceof EngineError && error.code === "cancelled") {
         announce(kept ? "Cancelled; the earlier labels were kept." : "Cancelled; nothing was kept.");
       } else {
-        const others = mayFitAnother(error) ? spacesAfter(error, entry, site.spaces) : [];
+        const others = spacesAfter(error, entry, site.spaces);
         const isSameFile = kept && before.given === given;
         const untried = others.filter((space) => !(isSameFile && space === before.entry));
         const buttons = otherReferences(untried, entry, (space) => relabel(space, given));
@@ -209,11 +209,6 @@ function titleAboveKept(name: string | null, refused: SiteSpace, { given, entry 
   return name === null
     ? `${refused.title} could not label these cells; the labels below are of ${entry.title}`
     : `${name} could not be labeled; the results below are of ${given.name}`;
-}
-
-/** Return whether a file that one reference refuses may suit another: one that cannot be read suits none. */
-function mayFitAnother(error: unknown): boolean {
-  return error instanceof EngineError && ["features", "values", "space"].includes(error.code);
 }
 
 /** Return a function that shows progress: cells, speed, and for screen readers each quarter. */

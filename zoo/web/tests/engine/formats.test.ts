@@ -217,6 +217,14 @@ test("features of another kind than the encoder's, or without names: refused", a
   );
 });
 
+test.each([
+  ["HES4,ISG15,AGRN,CD3E", "Homo sapiens"],
+  ["HES4,a,b,c", undefined],
+])("too few features: the species of %s is told", async (names, organism) => {
+  const error: unknown = await engine.openQuery([written("few.csv", `cell,${names}\nx,1,2,3,4\n`)]).catch((each) => each);
+  expect(error).toMatchObject({ code: "features", organism });
+});
+
 test("Matrix Market: entries of the same cell and feature are summed", async () => {
   const entry = /\n(\d+ \d+) 1(\d)\n/; // of ten or more, so that parts taken alone would change the embedding
   expect(matrixMarket()).toMatch(entry);
