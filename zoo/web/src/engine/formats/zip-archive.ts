@@ -8,7 +8,7 @@ const MAX_MEMBERS = 1000;
 
 /** Return the members of an archive, none of which is kept in memory. */
 export async function zipMembers(file: File): Promise<ByteSource[]> {
-  const { BlobReader, ZipReader } = await loadedCode(import("@zip.js/zip.js/lib/zip-core-native.js"));
+  const { BlobReader, ZipReader } = await loadedCode(import("./zip-library"));
   const reader = new ZipReader(new BlobReader(file), { useWebWorkers: false, checkSignature: true });
   const members: ByteSource[] = [];
   for await (const entry of reader.getEntriesGenerator()) {
