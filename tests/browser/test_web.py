@@ -12,6 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -264,6 +265,19 @@ def test_a_table_can_be_dropped(start: Chrome, projected: anndata.AnnData) -> No
     ].value_counts().to_dict()
 
 
+def test_chunks_that_were_never_written_are_no_zeros(start: Chrome, projected: anndata.AnnData, tmp_path: Path) -> None:
+    projected.write_h5ad(tmp_path / "query.h5ad")
+    with h5py.File(tmp_path / "query.h5ad", "a") as file:
+        values = file["X/data"][:]
+        del file["X/data"]
+        file["X"].create_dataset("data", values.shape, values.dtype, chunks=(1000,), compression="gzip")
+        n_chunks = -(-len(values) // 1000)
+        n_written = 1000 * (n_chunks - 1)
+        file["X/data"][:n_written] = values[:n_written]
+    choose(start, tmp_path / "query.h5ad")
+    assert f"/X/data lacks 1 of its {n_chunks} chunks, which were never written" in alert(start)
+
+
 def test_a_zip_archive_is_read_unless_a_member_is_changed(
     start: Chrome, projected: anndata.AnnData, tmp_path: Path
 ) -> None:
@@ -419,7 +433,7 @@ def test_a_second_file_waits_for_the_first(start: Chrome, folder: Path) -> None:
         const drop = (name) => {
             const transfer = new DataTransfer();
             transfer.items.add(new File(["cell,EGFR9"], name));
-            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
         };
         drop("first.csv");
         drop("second.csv");
@@ -563,7 +577,10 @@ def test_a_missing_code_file_is_explained(chromium: Chrome, server: PageServer, 
                 choose(chromium, folder / "query.h5ad")
         finally:
             server.files[name] = content
-        assert alert(chromium).splitlines() == ["✕ The page is not complete", f"A file of the page's code cannot be loaded; {advice}."]
+        assert alert(chromium).splitlines() == [
+            "✕ The page is not complete",
+            f"A file of the page's code cannot be loaded; {advice}.",
+        ]
 
 
 def test_a_damaged_list_of_spaces_is_explained(chromium: Chrome, server: PageServer) -> None:
