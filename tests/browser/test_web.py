@@ -12,6 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -264,6 +265,19 @@ def test_a_table_can_be_dropped(start: Chrome, projected: anndata.AnnData) -> No
     ].value_counts().to_dict()
 
 
+def test_chunks_that_were_never_written_are_no_zeros(start: Chrome, projected: anndata.AnnData, tmp_path: Path) -> None:
+    projected.write_h5ad(tmp_path / "query.h5ad")
+    with h5py.File(tmp_path / "query.h5ad", "a") as file:
+        values = file["X/data"][:]
+        del file["X/data"]
+        file["X"].create_dataset("data", values.shape, values.dtype, chunks=(1000,), compression="gzip")
+        n_chunks = -(-len(values) // 1000)
+        n_written = 1000 * (n_chunks - 1)
+        file["X/data"][:n_written] = values[:n_written]
+    choose(start, tmp_path / "query.h5ad")
+    assert f"/X/data lacks 1 of its {n_chunks} chunks, which were never written" in alert(start)
+
+
 def test_a_zip_archive_is_read_unless_a_member_is_changed(
     start: Chrome, projected: anndata.AnnData, tmp_path: Path
 ) -> None:
@@ -400,6 +414,35 @@ def test_labels_stay_if_another_reference_refuses_the_file(
     assert errors(chromium) == []
 
 
+def test_results_stay_if_another_file_is_bad(start: Chrome, folder: Path, tmp_path: Path) -> None:
+    choose(start, folder / "query.h5ad")
+    labels = label_rows(start)
+    (tmp_path / "empty.csv").touch()
+    find(start, "files").send_keys(str(tmp_path / "empty.csv"))
+    wait(start).until(alert)
+    title = alert(start).splitlines()[0]
+    assert title == "✕ empty.csv could not be labeled; the results below are of query.h5ad"
+    assert label_rows(start) == labels
+
+
+def test_a_second_file_waits_for_the_first(start: Chrome, folder: Path) -> None:
+    start.execute_script(
+        """
+        const note = document.getElementById("working-note");
+        new MutationObserver(() => { window.note ||= note.textContent; }).observe(note, { childList: true });
+        const drop = (name) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File(["cell,EGFR9"], name));
+            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
+        };
+        drop("first.csv");
+        drop("second.csv");
+        """
+    )
+    wait(start).until(alert)
+    assert start.execute_script("return window.note") == "Still reading first.csv; cancel it to open another file."
+
+
 def test_results_of_an_earlier_file_are_never_shown_again(start: Chrome, folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / "query.h5ad", tmp_path / "second.h5ad")
     choose(start, folder / "query.h5ad")
@@ -518,6 +561,26 @@ def test_a_changed_gene_table_is_not_used(chromium: Chrome, server: PageServer, 
         server.files["genes/human.tsv.gz"] = original
     assert "genes/human.tsv.gz was changed: its sha256 is" in alert(chromium)
     assert "copy the whole exported site again" in alert(chromium)
+
+
+def test_a_missing_code_file_is_explained(chromium: Chrome, server: PageServer, folder: Path, tmp_path: Path) -> None:
+    advice = "start smile-zoo web again, or copy the whole exported site again, and reload the page"
+    for part in ("hdf5_hl", "worker"):
+        (name,) = (name for name in server.files if name.startswith(f"assets/{part}") and name.endswith(".js"))
+        content = server.files.pop(name)
+        try:
+            if part == "worker":
+                chromium.get(server.url)
+                wait(chromium).until(alert)
+            else:
+                open_page(chromium, server.url, tmp_path)
+                choose(chromium, folder / "query.h5ad")
+        finally:
+            server.files[name] = content
+        assert alert(chromium).splitlines() == [
+            "✕ The page is not complete",
+            f"A file of the page's code cannot be loaded; {advice}.",
+        ]
 
 
 def test_a_damaged_list_of_spaces_is_explained(chromium: Chrome, server: PageServer) -> None:

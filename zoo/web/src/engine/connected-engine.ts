@@ -1,5 +1,6 @@
 /** The engine in a worker, as the page uses it. */
 import { type Engine, EngineError, type SpaceSource } from "./engine";
+import { missingCode } from "./page-code";
 import type { Answer, Method, Reply, Request } from "./messages";
 
 interface Pending {
@@ -25,7 +26,8 @@ class WorkerCalls {
     this.#worker = worker;
     worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#receive(data);
     worker.onerror = ({ message }): void => {
-      this.end(new EngineError("internal", `the page's worker failed: ${message}; reload the page`));
+      // an error without a message: the worker could not be loaded
+      this.end(message ? new EngineError("internal", `the page's worker failed: ${message}; reload the page`) : missingCode());
     };
   }
 

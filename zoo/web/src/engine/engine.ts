@@ -172,12 +172,12 @@ export interface Projection {
   seconds: number;
 }
 
-export type EngineErrorCode = "space" | "query" | "format" | "features" | "values" | "cancelled" | "internal";
+export type EngineErrorCode = "site" | "space" | "query" | "format" | "features" | "values" | "cancelled" | "internal";
 
 export class EngineError extends Error {
   /**
    * @param kind Kind of the query's features, such as `antibodies`, if it is another one than the encoder takes.
-   * @param organism Species of the query, such as `Mus musculus`, if it is another one than the space's.
+   * @param organism Species of the query, such as `Mus musculus`, if its features tell.
    */
   constructor(
     readonly code: EngineErrorCode,

@@ -21,7 +21,8 @@ export function featureSection(query: QuerySummary): HTMLElement[] {
       `${count(matched)} of them, which carry ${percent(measuredWeight)} of the weight: how much the reference relies on each.`,
   );
   if (missing.length === 0) return [found];
-  const title = `${count(missing.length)} are missing, with ${percent(1 - measuredWeight)} of the weight; the most important first`;
+  const weight = `with ${percent(1 - measuredWeight)} of the weight`;
+  const title = missing.length === 1 ? `1 is missing, ${weight}` : `${count(missing.length)} are missing, ${weight}; the most important first`;
   const scrolled = { className: "missing", tabIndex: 0, role: "region", "aria-label": `Missing ${many}` };
   const names = element("p", scrolled, missingTexts(query).join(", "));
   return [

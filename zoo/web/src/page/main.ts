@@ -47,7 +47,7 @@ async function main(): Promise<void> {
   if (site.spaces.length === 0) throw new Error("This page has no space; write it again with smile-zoo web --export.");
   const engine = await connectEngine(startWorker);
   const map = new MapPanel(engine);
-  const results = new ResultsScreen(map, site, relabel);
+  const results = new ResultsScreen(map, site, (space) => labeled !== null && relabel(space, labeled.given));
   let chosen = site.spaces[0];
   let opened: Promise<SpaceSummary> | null = null;
   let running = false;
@@ -68,7 +68,7 @@ async function main(): Promise<void> {
         byId("map-section").hidden = false;
         await map.showSpace(summary);
       },
-      (error) => opened === opening && showProblem(error, "space"),
+      (error) => opened === opening && showProblem(error, isIncompletePage(error) ? "site" : "space"),
     );
   }
 
@@ -84,18 +84,24 @@ async function main(): Promise<void> {
     return summary;
   }
 
-  /** Label the last files by another reference; results on the screen stay if it refuses them. */
-  function relabel(space: SiteSpace): void {
-    if (last === null || running) return;
-    const before = document.body.dataset.state === "results" ? labeled : null;
+  /** Label files by another reference. */
+  function relabel(space: SiteSpace, given: ChosenFiles): void {
+    if (running) return;
     markSpace(site.spaces, space);
     choose(space);
-    void label(last, before);
+    void label(given);
   }
 
-  async function label(given: ChosenFiles, before: Labeled | null = null): Promise<void> {
-    if (running || opened === null) return;
+  /** Label files by the chosen reference; earlier results stay if they cannot be labeled. */
+  async function label(given: ChosenFiles): Promise<void> {
+    if (opened === null) return;
+    if (running) {
+      byId("working-note").textContent = stillWorking(byId("working-title").textContent);
+      return;
+    }
+    const before = document.body.dataset.state === "results" ? labeled : null;
     running = true;
+    byId("working-note").textContent = "";
     cancelled = false;
     last = given;
     const { name, files } = given;
@@ -130,9 +136,11 @@ async function main(): Promise<void> {
       if (error instanceof EngineError && error.code === "cancelled") {
         announce(kept ? "Cancelled; the earlier labels were kept." : "Cancelled; nothing was kept.");
       } else {
-        const others = mayFitAnother(error) ? spacesAfter(error, entry, site.spaces) : [];
-        const buttons = otherReferences(others.filter((space) => !kept || space !== before.entry), entry, relabel);
-        const title = kept ? `${entry.title} could not label these cells; the labels below are of ${before.entry.title}` : undefined;
+        const others = spacesAfter(error, entry, site.spaces);
+        const isSameFile = kept && before.given === given;
+        const untried = others.filter((space) => !(isSameFile && space === before.entry));
+        const buttons = otherReferences(untried, entry, (space) => relabel(space, given));
+        const title = kept ? titleAboveKept(isSameFile ? null : name, entry, before) : undefined;
         showProblem(withSpacesOfKind(error, site.spaces), undefined, buttons, title);
       }
       byId("retry").textContent = `Label ${name} again`;
@@ -155,6 +163,7 @@ async function main(): Promise<void> {
     } catch {
       return false;
     }
+    results.show(entry, space, result);
     enter("results");
     await map.showResult(space, result);
     return true;
@@ -186,9 +195,20 @@ async function main(): Promise<void> {
   listenForFiles((given) => void label(given));
 }
 
-/** Return whether a file that one reference refuses may suit another: one that cannot be read suits none. */
-function mayFitAnother(error: unknown): boolean {
-  return error instanceof EngineError && ["features", "values", "space"].includes(error.code);
+function isIncompletePage(error: unknown): boolean {
+  return error instanceof EngineError && error.code === "site";
+}
+
+/** Return what is said of a file that is opened while another one is read. */
+function stillWorking(title: string): string {
+  return `Still ${title.charAt(0).toLowerCase()}${title.slice(1)}; cancel it to open another file.`;
+}
+
+/** Return the title of an error above earlier results: of a file with that name, or of the same file if it is null. */
+function titleAboveKept(name: string | null, refused: SiteSpace, { given, entry }: Labeled): string {
+  return name === null
+    ? `${refused.title} could not label these cells; the labels below are of ${entry.title}`
+    : `${name} could not be labeled; the results below are of ${given.name}`;
 }
 
 /** Return a function that shows progress: cells, speed, and for screen readers each quarter. */

@@ -2,6 +2,12 @@
 
 const WORDS: [RegExp, string][] = [
   [/ \(`smile-zoo suggest` ranks those that are here\)/g, ""],
+  [/\bin var_names, the query repeats\b/g, "the file repeats"],
+  [/\bin var\[('.+?')\], the query repeats\b/g, "in its column $1, the file repeats"],
+  [/\bIn this query (?=\S)/g, "In this file, "],
+  [/\bholds lognorm\b/g, "holds log-normalized values"],
+  [/\bprovide all measured features, using ids from the space\b/g,
+    "use a file that holds all measured features, named as in the reference"],
   [/\b(the|this|a) query\b/g, "$1 file"],
   [/\b(two|separate) queries\b/g, "$1 files"],
   [/\b(the|this|a) space\b/g, "$1 reference"],
@@ -11,7 +17,9 @@ const WORDS: [RegExp, string][] = [
   [/\bproject (it|them)\b/g, "label $1"],
   [/\bcannot be projected\b/g, "cannot be labeled"],
   [/\bput the same kind of ids into adata\.var_names or a column of adata\.var\b/g,
-    "name the genes alike in the file, in var_names or a column of var of an .h5ad file"],
+    "name the genes in your file as the reference does; an .h5ad file may hold these names in any column of var"],
+  [/\bput names or ids of that kind into adata\.var_names or a column of adata\.var\b/g,
+    "name them in the same way; an .h5ad file may hold the names in any column of var"],
   [/\bafter searching var_names and the columns (.+?) of var\b/g, "after searching the names and the columns $1 of the file"],
   [/\bto var_names\b/g, "by the names in the file"],
   [/\bto var\[('.+?')\]/g, "by the column $1 of the file"],
@@ -24,6 +32,8 @@ const WORDS: [RegExp, string][] = [
   [/\bhold NaN in\b/g, "lack values in"],
   [/\bin obs\b/g, "about cells"],
   [/\bthe manifest says\b/g, "it should be"],
+  [/(?<![\d.,])1 features are (.+?) and count as\b/g, "1 feature is $1 and counts as"],
+  [/(?<![\d.,])1 (feature|cell|value|name)s are\b/g, "1 $1 is"],
 ];
 
 /** Return a sentence of the engine in a reader's words. */

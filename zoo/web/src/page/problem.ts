@@ -8,6 +8,7 @@ import { plainWords } from "./plain-words";
 type Code = EngineErrorCode | "page";
 
 const TITLES: Partial<Record<Code, string>> = {
+  site: "The page is not complete",
   space: "The reference could not be opened",
   internal: "The page failed",
   page: "The page could not start",

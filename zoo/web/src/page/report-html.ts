@@ -99,5 +99,6 @@ ${lines.join("\n")}
 function missingText(missing: string[], nMissing: number): string {
   if (nMissing === 0) return "The file has everything that the reference recognizes cells by.";
   const more = nMissing > missing.length ? `, and ${count(nMissing - missing.length)} more` : "";
-  return `${count(nMissing)} are not in the file, the most important first: ${escapeXml(missing.join(", "))}${more}.`;
+  const names = escapeXml(missing.join(", "));
+  return nMissing === 1 ? `1 is not in the file: ${names}.` : `${count(nMissing)} are not in the file, the most important first: ${names}${more}.`;
 }

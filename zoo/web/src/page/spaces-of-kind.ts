@@ -16,10 +16,12 @@ export function spacesLike({ organism, kinds }: SiteSpace, spaces: SiteSpace[]):
 
 /** Return the spaces that may take a file that one of them refuses, by what the error tells of its features. */
 export function spacesAfter(error: unknown, refused: SiteSpace, spaces: SiteSpace[]): SiteSpace[] {
-  if (!(error instanceof EngineError) || error.kind !== undefined) return spacesFor(error, spaces);
+  if (!(error instanceof EngineError)) return [];
+  if (error.kind !== undefined) return spacesFor(error, spaces);
   const { code, organism } = error;
   if (organism !== undefined) return spaces.filter((space) => space.organism === organism && sharesKind(space, refused.kinds));
-  return code === "values" ? spacesLike(refused, spaces) : spaces; // the features fitted before the values did not
+  if (code === "space") return spacesLike(refused, spaces);
+  return code === "features" ? spaces : []; // otherwise the file itself is at fault
 }
 
 function sharesKind(space: SiteSpace, kinds: string[]): boolean {

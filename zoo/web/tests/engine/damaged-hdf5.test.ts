@@ -1,6 +1,7 @@
 /** HDF5 files whose sparse matrices, sizes or columns do not fit together. */
 import * as h5wasm from "h5wasm";
 import { beforeAll, expect, test } from "vitest";
+import { CsrMatrix } from "../../src/engine/formats/csr-matrix";
 import { H5adFile } from "../../src/engine/formats/h5ad";
 import { groupOf, openHdf5 } from "../../src/engine/formats/hdf5";
 import { openMatrix } from "../../src/engine/formats/stored-matrix";
@@ -82,6 +83,43 @@ test.each([2, -1])("an index out of bounds: %i", async (index) => {
   const matrix = openMatrix(groupOf(file.root, "X")!, [3, 2], "query.h5ad");
   expect((await matrix.read([[0, 2]]))[0].values).toEqual(Float64Array.of(1, 2));
   await expect(matrix.read([[0, 3]])).rejects.toThrow(`${DAMAGED}the index ${index} in /X/indices is not one of 2`);
+  file.close();
+});
+
+test("chunks of zeros: those that were written are read, others refused", async () => {
+  const query = written("query.h5ad", (root) => {
+    for (const [name, nWritten] of [["whole", 4], ["partial", 2]] as const) {
+      const group = root.create_group(name);
+      writeNumbers(group, { indptr: CSR.indptr, indices: CSR.indices });
+      const data = Int32Array.of(1, 2, 0, 0).slice(0, nWritten);
+      group.create_dataset({ name: "data", data, chunks: [2], maxshape: [4] });
+      (group.get("data") as h5wasm.Dataset).resize([4]);
+    }
+  });
+  const file = await openHdf5(query);
+  const [whole, partial] = ["whole", "partial"].map((name) => new CsrMatrix(groupOf(file.root, name)!, [3, 2], "query.h5ad"));
+  expect((await whole.read([[0, 3]]))[0].values).toEqual(Float64Array.of(1, 2, 0, 0));
+  expect((await partial.read([[0, 2]]))[0].values).toEqual(Float64Array.of(1, 2));
+  await expect(partial.read([[0, 3]])).rejects.toThrow(
+    "query.h5ad cannot be read as HDF5: /partial/data lacks 1 of its 2 chunks, which were never written; it is truncated",
+  );
+  file.close();
+});
+
+test.each([
+  ["csr", [{ 0: 2, 1: 5 }, { 0: 8 }, {}]],
+  ["csc", [{ 0: 2, 1: 8 }, { 0: 5 }, {}]],
+])("%s: values that are stored in several parts are summed", async (kind, expected) => {
+  const repeated = { indptr: Int32Array.of(0, 3, 4, 4), indices: Int32Array.of(1, 0, 1, 0), data: Int32Array.of(1, 2, 4, 8) };
+  const file = await openHdf5(h5ad(repeated, kind));
+  const [rows] = await openMatrix(groupOf(file.root, "X")!, [3, 3], "query.h5ad").read([[0, 3]]);
+  const cells = [0, 1, 2].map((row) => {
+    const [start, stop] = [rows.indptr[row], rows.indptr[row + 1]];
+    const pairs = Array.from(rows.indices.subarray(start, stop), (column, at) => [column, rows.values[start + at]]);
+    expect(pairs.length).toBe(new Set(pairs.map(([column]) => column)).size);
+    return Object.fromEntries(pairs) as Record<number, number>;
+  });
+  expect(cells).toEqual(expected);
   file.close();
 });
 

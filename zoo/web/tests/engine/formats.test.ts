@@ -217,6 +217,24 @@ test("features of another kind than the encoder's, or without names: refused", a
   );
 });
 
+test.each([
+  ["HES4,ISG15,AGRN,CD3E", "Homo sapiens"],
+  ["HES4,a,b,c", undefined],
+])("too few features: the species of %s is told", async (names, organism) => {
+  const error: unknown = await engine.openQuery([written("few.csv", `cell,${names}\nx,1,2,3,4\n`)]).catch((each) => each);
+  expect(error).toMatchObject({ code: "features", organism });
+});
+
+test("Matrix Market: entries of the same cell and feature are summed", async () => {
+  const entry = /\n(\d+ \d+) 1(\d)\n/; // of ten or more, so that parts taken alone would change the embedding
+  expect(matrixMarket()).toMatch(entry);
+  const split = matrixMarket()
+    .replace(entry, "\n$1 10\n$1 $2\n")
+    .replace(/ (\d+)\n(?=\d)/, (_, n) => ` ${Number(n) + 1}\n`);
+  const names = [written("features.tsv", featuresTsv()), written("barcodes.tsv", barcodesTsv())];
+  expectSame(await project([written("matrix.mtx", split), ...names]));
+});
+
 test("Matrix Market: refused", async () => {
   const names = [written("features.tsv", featuresTsv()), written("barcodes.tsv", barcodesTsv())];
   const cut = matrixMarket().split("\n").slice(0, -9).join("\n");

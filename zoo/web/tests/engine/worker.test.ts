@@ -130,6 +130,19 @@ test("a worker that is silent for a minute is ended", async () => {
   vi.useRealTimers();
 });
 
+test("a worker that cannot be loaded: the site is not complete", async () => {
+  vi.stubGlobal("location", { origin: "https://lab.example" });
+  const missing = { postMessage: () => {}, terminate: () => {} } as unknown as Worker;
+  const other = await connectEngine(async () => missing);
+  const opening = other.openSpace({ files: {} });
+  missing.onerror!({} as ErrorEvent);
+  await expect(opening).rejects.toMatchObject({
+    code: "site",
+    message: "a file of the page's code cannot be loaded; copy the whole exported site again, and reload the page",
+  });
+  vi.stubGlobal("location", undefined);
+});
+
 test("a closed engine rejects what it was asked", async () => {
   const running = engine.project(() => {});
   terminate.mockClear();

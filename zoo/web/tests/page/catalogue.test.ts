@@ -63,7 +63,9 @@ test("other references are of the species and the kind of features of the file",
   const after = (...of: ConstructorParameters<typeof EngineError>) =>
     spacesAfter(new EngineError(...of), SPACE, spaces).map(({ name }) => name);
   expect(spacesLike(SPACE, spaces)).toEqual([SPACE, multiome]);
-  expect(after("values", "scaled")).toEqual(["pbmc", "multiome"]);
+  expect(after("space", "damaged")).toEqual(["pbmc", "multiome"]);
+  expect(after("features", "too few genes", undefined, "Homo sapiens")).toEqual(["pbmc", "multiome"]);
+  expect([...after("values", "scaled"), ...after("query", "no cells"), ...after("format", "cut off")]).toEqual([]);
   expect(after("features", "genes of mice", undefined, "Mus musculus")).toEqual(["skin"]);
   expect(after("features", "peaks", "peaks")).toEqual(["atac", "multiome"]);
   expect(after("features", "strange names"), "of any species and kind").toEqual(spaces.map(({ name }) => name));

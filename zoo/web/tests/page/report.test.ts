@@ -24,6 +24,7 @@ test("the report needs no script, and no name becomes markup", () => {
   expect(html).toContain("&lt;script&gt;");
   expect(html).toContain('B &amp; T</th><td class="number">1,234</td><td class="number">50.0%</td><td class="number">0.250</td>');
   expect(html).toContain("3 are not in the file, the most important first: LYZ, &lt;b&gt;, and 1 more.");
+  expect(reportHtml({ ...REPORT, missing: ["LYZ"], nMissing: 1 })).toContain("1 is not in the file: LYZ.");
   expect(html.indexOf("Warning: Only 19% &lt;here&gt;")).toBeLessThan(html.indexOf("<dl"));
 });
 
@@ -49,8 +50,8 @@ test("numbers are written as the command writes them", () => {
     "1,234,567", "2.5%", "0.250", "1.4 MB", "12 B", "1 cell",
   ]);
   expect([percent(Number.NaN), fraction(Number.NaN)]).toEqual(["–", "–"]);
-  expect([sentence("no cells; drop another file"), sentence("cells.h5ad is empty"), sentence("Really?"), sentence("")]).toEqual([
-    "No cells; drop another file.", "cells.h5ad is empty.", "Really?", "",
+  expect([sentence("no cells; drop another file"), sentence("cells.h5ad is empty"), sentence("Really?"), sentence(""), sentence("http://127.0.0.1/x is missing")]).toEqual([
+    "No cells; drop another file.", "cells.h5ad is empty.", "Really?", "", "http://127.0.0.1/x is missing.",
   ]);
 });
 

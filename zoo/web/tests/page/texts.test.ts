@@ -60,3 +60,28 @@ test("sentences of the command are said in the words of the page", () => {
     "matched 5 of 9 features by the column 'gene_ids' of the file (Ensembl ids): 5 by the same name",
   );
 });
+
+test.each([
+  [
+    "the space's like 'HES4': put the same kind of ids into adata.var_names or a column of adata.var",
+    "the reference's like 'HES4': name the genes in your file as the reference does; an .h5ad file may hold these names in any " +
+      "column of var",
+  ],
+  [
+    "the query's features have no names, but the space's are named like 'HES4'; put names or ids of that kind into " +
+      "adata.var_names or a column of adata.var",
+    "the file's features have no names, but the reference's are named like 'HES4'; name them in the same way; an .h5ad file " +
+      "may hold the names in any column of var",
+  ],
+  ["in var_names, the query repeats 2 features", "the file repeats 2 features"],
+  ["in var['gene_ids'], the query repeats 2 features", "in its column 'gene_ids', the file repeats 2 features"],
+  ["In this query raw holds lognorm; X holds counts", "In this file, raw holds log-normalized values; X holds counts"],
+  [
+    "labels are less certain; provide all measured features, using ids from the space",
+    "labels are less certain; use a file that holds all measured features, named as in the reference",
+  ],
+  ["1 features are NaN in all cells and count as not measured", "1 feature is missing (NaN) in all cells and counts as not measured"],
+  ["1,001 features are NaN in all cells", "1,001 features are missing (NaN) in all cells"],
+])("in the words of the page: %s", (technical, plain) => {
+  expect(plainWords(technical)).toBe(plain);
+});

@@ -16,7 +16,7 @@ import {
   repeatWarning,
   speciesMismatchError,
 } from "./match-messages";
-import { findSpeciesMismatch } from "./species-mismatch";
+import { findSpecies, findSpeciesMismatch } from "./species-mismatch";
 
 const VAR_NAMES = "var_names";
 const LOW_WEIGHT_FRACTION = 0.5;
@@ -74,7 +74,8 @@ export async function matchFeatures(
   }
   if (mismatch) throw speciesMismatchError(mismatch, organism);
   if (isLow) {
-    throw lowWeightError(report, candidates, table.ids, { minWeight: record.min_matched, genes });
+    const species = genes ? findSpecies(ids, await tables.all()) : null;
+    throw lowWeightError(report, candidates, table.ids, { minWeight: record.min_matched, genes, species });
   }
   const target = new Int32Array(frame.names.length).fill(-1);
   const measured = new Uint8Array(table.ids.length);

@@ -72,7 +72,7 @@ export function repeatWarning({ location, summed }: FeatureReport): string {
 export function repeatError({ location, summed }: FeatureReport, kind: string): EngineError {
   const more = summed.length > 1 ? ` and ${grouped(summed.length - 1)} more features` : "";
   return new EngineError(
-    "features",
+    "query",
     `in ${location}, the query repeats the feature ${quoted(summed[0])}${more}; repeated columns of counts are summed, ` +
       `but ${kind} values cannot be: sum or drop the repeated columns before normalizing, or choose unique ids`,
   );
@@ -103,7 +103,7 @@ export function lowWeightError(
   report: FeatureReport,
   candidates: Map<string, string[]>,
   spaceIds: readonly string[],
-  { minWeight, genes }: { minWeight: number; genes: boolean },
+  { minWeight, genes, species }: { minWeight: number; genes: boolean; species: string | null },
 ): EngineError {
   const ids = candidates.get(report.source)!;
   const found = report.nMatched
@@ -121,7 +121,7 @@ export function lowWeightError(
   }
   if (ids.every((id) => UNNAMED.test(id))) {
     return new EngineError(
-      "features",
+      "query",
       `the query's features have no names${searched(candidates)}, but the space's are named like ${examples(spaceIds)}; put ` +
         "names or ids of that kind into adata.var_names or a column of adata.var",
     );
@@ -149,7 +149,8 @@ export function lowWeightError(
   const anyway = report.nMatched
     ? ". To project it nevertheless, use the smile-zoo command with a lower --min-matched"
     : "";
-  return new EngineError("features", `${start}${advice}${affix}${warning && `. ${warning}`}${anyway}`);
+  const message = `${start}${advice}${affix}${warning && `. ${warning}`}${anyway}`;
+  return new EngineError("features", message, undefined, species ?? undefined);
 }
 
 /** Name the columns that were searched for ids; empty for `var_names` only. */

@@ -1,4 +1,4 @@
-/** Recognize the genes of another species by name. */
+/** Recognize the species of genes by name. */
 import { KNOWN_SPECIES, ensemblSpecies } from "./ensembl-ids";
 import type { GeneAliases } from "./gene-aliases";
 import { mostCommon } from "./most-common";
@@ -31,6 +31,12 @@ export function findSpeciesMismatch(
     );
   }
   return null;
+}
+
+/** Return the species that most names are of; null if most are of none that is known. */
+export function findSpecies(names: readonly string[], tables: ReadonlyMap<string, GeneAliases>): string | null {
+  const [[species, n] = [null, 0]] = mostCommon(names.map((name) => speciesOfName(name, tables)));
+  return n >= MIN_OTHER_FRACTION * names.length ? species : null;
 }
 
 /** Return the only species with a gene of that name; null if no known species has one, or several do. */

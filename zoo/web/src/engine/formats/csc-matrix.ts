@@ -1,4 +1,5 @@
 /** Matrices in HDF5 files whose columns are stored one after the other. */
+import { summedRepeats } from "../arrays/repeats";
 import { type Matrix, type Rows, sliceRows } from "../arrays/rows";
 import type { Group } from "./hdf5";
 import { PART_VALUES, SparseArrays } from "./sparse-arrays";
@@ -82,6 +83,6 @@ export class CscMatrix implements Matrix {
         values[place] = data[at - low];
       }
     }
-    return { n, nColumns: this.nColumns, indptr, indices, values };
+    return summedRepeats({ n, nColumns: this.nColumns, indptr, indices, values });
   }
 }

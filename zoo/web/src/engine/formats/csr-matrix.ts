@@ -1,4 +1,5 @@
 /** Matrices in HDF5 files whose rows are stored one after the other. */
+import { summedRepeats } from "../arrays/repeats";
 import { type Matrix, type Rows, rowRanges } from "../arrays/rows";
 import type { Group } from "./hdf5";
 import { PART_VALUES, SparseArrays } from "./sparse-arrays";
@@ -31,12 +32,12 @@ export class CsrMatrix implements Matrix {
     const { indptr } = this.#arrays;
     const [low, high] = [indptr[start], indptr[stop]];
     const indices = this.#arrays.readIndices(low, high, this.nColumns);
-    return {
+    return summedRepeats({
       n: stop - start,
       nColumns: this.nColumns,
       indptr: Int32Array.from(indptr.subarray(start, stop + 1), (value) => value - low),
       indices,
       values: this.#arrays.readValues(low, high),
-    };
+    });
   }
 }

@@ -1,6 +1,7 @@
 /** h5wasm, with what it lacks. */
 import type { Dataset } from "h5wasm";
 import { heartbeat } from "../heartbeat";
+import { loadedCode } from "../page-code";
 
 const UTF8 = 1; // the character set, as HDF5 numbers it
 
@@ -14,6 +15,9 @@ interface Functions {
   get_dataset_metadata: (...given: unknown[]) => Metadata;
 }
 
+/** Number of times that HDF5 fetched bytes from a file. */
+export const fileReads = { n: 0 };
+
 /**
  * Load h5wasm, and make up for what it does not do.
  *
@@ -21,7 +25,7 @@ interface Functions {
  * although R writes UTF-8 there; and it does not read floats of half precision.
  */
 export async function loadHdf5Library(): Promise<typeof import("h5wasm")> {
-  const h5wasm = await import("h5wasm");
+  const h5wasm = await loadedCode(import("h5wasm"));
   const module = (await h5wasm.ready) as unknown as Functions;
   const { get_dataset_data: read, get_dataset_metadata: describe } = module;
   const { H5T_STRING, H5T_FLOAT, H5T_INTEGER } = h5wasm.Module.H5T_class_t;
@@ -36,6 +40,12 @@ export async function loadHdf5Library(): Promise<typeof import("h5wasm")> {
     if (metadata.type === H5T_STRING.value) return { ...metadata, cset: UTF8 };
     const isHalf = metadata.type === H5T_FLOAT.value && metadata.size === 2;
     return isHalf ? { ...metadata, type: H5T_INTEGER.value, signed: false, isHalf } : metadata;
+  };
+  const FS = h5wasm.FS as unknown as { read: (...given: unknown[]) => number };
+  const fetchBytes = FS.read;
+  FS.read = (...given) => {
+    fileReads.n++;
+    return fetchBytes(...given);
   };
   return h5wasm;
 }

@@ -1,5 +1,5 @@
 /** Matrix Market files beside tables of barcodes and features: Cell Ranger, STARsolo, kallisto, GEO. */
-import type { Rows } from "../arrays/rows";
+import { summedRepeats } from "../arrays/repeats";
 import { EngineError } from "../engine";
 import type { Frame } from "../features/frame";
 import { grouped } from "../text";
@@ -32,7 +32,8 @@ export async function readMatrixMarket(sources: ByteSource[], origin: string): P
   const cellsFirst = areCellsFirst(entries, barcodes.length, features.length, matrix.name);
   const { shape, first, second, values } = entries;
   const [nCells, nFeatures] = cellsFirst ? shape : [shape[1], shape[0]];
-  const rows: Rows = rowsOfEntries(cellsFirst ? first : second, cellsFirst ? second : first, values, nCells, nFeatures);
+  const [cell, feature] = cellsFirst ? [first, second] : [second, first];
+  const rows = summedRepeats(rowsOfEntries(cell, feature, values, nCells, nFeatures));
   return new MemoryFile({
     name: matrix.name,
     cells: uniqueNames(barcodes.slice(-nCells).map(([name]) => name)),

@@ -2,6 +2,7 @@
 import { EngineError } from "../engine";
 import { grouped } from "../text";
 import { type Dataset, type Group, isFlags, isFloat, isWhole, lengthOfList, numbersOf, reading, requireDataset } from "./hdf5";
+import { requireWritten } from "./unwritten-chunks";
 
 /** Values that are read together: 16 MB of values and indices. */
 export const PART_VALUES = 2_000_000;
@@ -28,6 +29,7 @@ export class SparseArrays {
         throw new Error(`${part.path} should be a list of whole numbers, but has type ${String(part.dtype)}`);
     }
     this.indptr = Float64Array.from(numbersOf(indptr));
+    requireWritten(indptr, this.indptr, 0);
     this.#requireEntries(nMajor, nMinor);
   }
 
@@ -62,13 +64,21 @@ export class SparseArrays {
   }
 
   readValues(start: number, stop: number): Float32Array | Float64Array {
-    const values = reading(this.#fileName, () => numbersOf(this.data, [[start, stop]]));
+    const values = this.#read(this.data, start, stop);
     return values instanceof Int32Array ? Float64Array.from(values) : values;
+  }
+
+  #read(list: Dataset, start: number, stop: number): Float32Array | Float64Array | Int32Array {
+    return reading(this.#fileName, () => {
+      const numbers = numbersOf(list, [[start, stop]]);
+      requireWritten(list, numbers, start);
+      return numbers;
+    });
   }
 
   /** Return the indices of a range of values, each below the limit. */
   readIndices(start: number, stop: number, limit: number): Int32Array {
-    const indices = reading(this.#fileName, () => numbersOf(this.indices, [[start, stop]]));
+    const indices = this.#read(this.indices, start, stop);
     for (let at = 0; at < indices.length; at++) {
       const index = indices[at];
       if (!(Number.isInteger(index) && index >= 0 && index < limit)) {

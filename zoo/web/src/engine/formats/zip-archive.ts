@@ -1,13 +1,14 @@
 /** Zip archives: their members are read as streams, and each is compared with its size and CRC-32. */
 import type { FileEntry } from "@zip.js/zip.js";
 import { EngineError } from "../engine";
+import { loadedCode } from "../page-code";
 import { type ByteSource, chunksOf } from "./byte-source";
 
 const MAX_MEMBERS = 1000;
 
 /** Return the members of an archive, none of which is kept in memory. */
 export async function zipMembers(file: File): Promise<ByteSource[]> {
-  const { BlobReader, ZipReader } = await import("@zip.js/zip.js/lib/zip-core-native.js");
+  const { BlobReader, ZipReader } = await loadedCode(import("./zip-library"));
   const reader = new ZipReader(new BlobReader(file), { useWebWorkers: false, checkSignature: true });
   const members: ByteSource[] = [];
   for await (const entry of reader.getEntriesGenerator()) {

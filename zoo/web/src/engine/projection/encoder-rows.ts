@@ -20,26 +20,3 @@ export function nonzero(rows: Rows): Rows {
   }
   return { ...rows, indptr, indices, values };
 }
-
-/** Return rows in which values of the same column are summed. */
-export function summedDuplicates(rows: Rows): Rows {
-  const place = new Int32Array(rows.nColumns).fill(-1);
-  const [indices, values] = [rows.indices.slice(), Float32Array.from(rows.values)];
-  const indptr = new Int32Array(rows.n + 1);
-  let next = 0;
-  for (let row = 0; row < rows.n; row++) {
-    const start = next;
-    for (let at = rows.indptr[row]; at < rows.indptr[row + 1]; at++) {
-      const column = rows.indices[at];
-      if (place[column] >= start) {
-        values[place[column]] += rows.values[at];
-        continue;
-      }
-      place[column] = next;
-      indices[next] = column;
-      values[next++] = rows.values[at];
-    }
-    indptr[row + 1] = next;
-  }
-  return { ...rows, indptr, indices: indices.subarray(0, next), values: values.subarray(0, next) };
-}

@@ -1,4 +1,5 @@
 /** Projection of one part of rows: the single route that all cells take. */
+import { summedRepeats } from "../arrays/repeats";
 import { type Rows, rowsAt, selectColumns } from "../arrays/rows";
 import { type Encoder, openEncoder } from "../encoder/encoder";
 import { sizeFactors } from "../encoder/preprocessing";
@@ -11,7 +12,7 @@ import { areAmounts } from "../query/value-kind";
 import type { ValueInterpretation } from "../query/value-recognition";
 import type { Space } from "../space/space";
 import { grouped } from "../text";
-import { nonzero, summedDuplicates } from "./encoder-rows";
+import { nonzero } from "./encoder-rows";
 import type { EncoderQuery } from "./encoder-query";
 
 /** Results of some cells. */
@@ -69,7 +70,7 @@ export class Projector {
     const [linear, totals] = interpreter.linearRows(rows, interpretation);
     const selected = selectColumns(linear, match.target, table.ids.length);
     const single = { ...selected, values: Float32Array.from(selected.values) };
-    const raw = match.report.summed.length ? summedDuplicates(single) : single;
+    const raw = match.report.summed.length ? summedRepeats(single) : single;
     const factors = sizeFactors(totals, record.preprocessing.target_sum);
     const { embedding, components } = await encoder.encode(raw, factors);
     requireFinite(embedding, rows.n);
