@@ -74,7 +74,7 @@ def input_of(encoder: TrainedEncoder, cells: Cells) -> FittedInput:
 
 
 def add_canonical_variates(
-    dataset: Dataset, recipe: Recipe, new: Mapping[str, FittedInput], known: Mapping[str, FittedInput]
+    dataset: Dataset, recipe: Recipe, new: Mapping[str, FittedInput], trained: Mapping[str, TrainedEncoder]
 ) -> dict[str, FittedInput]:
     """Return new inputs whose stems have canonical variates where the recipe asks for them.
 
@@ -87,24 +87,31 @@ def add_canonical_variates(
         If a modality has no stem to share variates with, or there are too few pairs.
     """
     first, *others = recipe.modalities
-    inputs, extended = {**known, **new}, dict(new)
-    for name, fitted in new.items():
-        settings = recipe.modalities[name].stem
-        if settings is None or settings.canonical is not True:
+    extended = dict(new)
+    for second in others:
+        pair = (first, second)
+        wanting = [name for name in pair if name in new and _wants_variates(recipe.modalities[name])]
+        if not wanting:
             continue
-        second = others[0] if name == first else name
-        rows = dict(zip((first, second), dataset.pairs(first, second), strict=True))
-        if len(rows[name]) < MIN_PAIRS:
+        rows = dataset.pairs(first, second)
+        if len(rows[0]) < MIN_PAIRS:
             raise RecipeError(
-                f"modalities.{name}.stem.canonical needs at least {MIN_PAIRS} cells measured as {first} and as "
-                f"{second}, and there are {len(rows[name]):,}; give cells of both the same names, or leave it out"
+                f"modalities.{wanting[0]}.stem.canonical needs at least {MIN_PAIRS} cells measured as {first} and as "
+                f"{second}, and there are {len(rows[0]):,}; give cells of both the same names, or leave it out"
             )
-        components = {each: _components(inputs[each], rows[each], each) for each in rows}
-        combinations = dict(zip(rows, fit_canonical_variates(*components.values()), strict=True))[name]
-        assert fitted.stem is not None
-        stem = np.hstack([fitted.stem, (fitted.stem @ combinations).astype(np.float32)])
-        extended[name] = replace(fitted, stem=np.ascontiguousarray(stem))
+        inputs = [new[name] if name in new else input_of(trained[name], dataset.cells[name]) for name in pair]
+        components = [_components(*each) for each in zip(inputs, rows, pair, strict=True)]
+        combinations = dict(zip(pair, fit_canonical_variates(*components), strict=True))
+        for name in wanting:
+            stem = new[name].stem
+            assert stem is not None
+            variates = (stem @ combinations[name]).astype(np.float32)
+            extended[name] = replace(new[name], stem=np.ascontiguousarray(np.hstack([stem, variates])))
     return extended
+
+
+def _wants_variates(modality: Modality) -> bool:
+    return modality.stem is not None and modality.stem.canonical is True
 
 
 def project_stem(transformed: Matrix, preprocessing: Preprocessing, stem: NDArray[np.float32]) -> NDArray[np.float32]:

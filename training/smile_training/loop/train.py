@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from smile_training.data import Dataset
 from smile_training.loop.checkpoint import Checkpoint
 from smile_training.loop.collapse import require_spread
-from smile_training.loop.fitted_input import FittedInput, add_canonical_variates, fit_input, input_of
+from smile_training.loop.fitted_input import FittedInput, add_canonical_variates, fit_input
 from smile_training.loop.learner import Learner, new_learner, teacher
 from smile_training.loop.process_group import ProcessGroup
 from smile_training.loop.threads import threads_for_steps
@@ -163,13 +163,12 @@ def _all(dataset: Dataset, name: str) -> NDArray[np.intp]:
 
 def _fit_inputs(dataset: Dataset, recipe: Recipe, how: Run, trained: Encoders) -> dict[str, FittedInput]:
     """Fit what precedes the networks that are not trained yet."""
-    known = {name: input_of(encoder, dataset.cells[name]) for name, encoder in trained.items()}
     new = {
         name: fit_input(dataset.cells[name], modality, seed=how.seed)
         for name, modality in recipe.modalities.items()
         if name not in trained
     }
-    return add_canonical_variates(dataset, recipe, new, known)
+    return add_canonical_variates(dataset, recipe, new, trained)
 
 
 def _learner(fitted: FittedInput, recipe: Recipe, how: Run, name: str, heads_of: Learner | None) -> Learner:

@@ -30,29 +30,26 @@ def fit_canonical_variates(
         hardly correlate do not drown the others; the first has a standard deviation of 1.
     """
     n_used = max(1, len(components) // PAIRS_PER_COMPONENT)
-    whitening, partner_whitening = _whitening(components[:, :n_used]), _whitening(partner[:, :n_used])
-    whitened = _centered(components[:, :n_used]) @ whitening  # (n_pairs, n_used)
-    partner_whitened = _centered(partner[:, :n_used]) @ partner_whitening
+    whitened, to_whitened = _whiten(components[:, :n_used])
+    partner_whitened, to_partner = _whiten(partner[:, :n_used])
     left, correlation, right = np.linalg.svd(whitened.T @ partner_whitened / len(components), full_matrices=False)
     weighted, partner_weighted = left * correlation, right.T * correlation
     return (
-        _combinations(components.shape[1], whitening @ weighted, whitened @ weighted),
-        _combinations(partner.shape[1], partner_whitening @ partner_weighted, partner_whitened @ partner_weighted),
+        _combinations(components.shape[1], to_whitened @ weighted, whitened @ weighted),
+        _combinations(partner.shape[1], to_partner @ partner_weighted, partner_whitened @ partner_weighted),
     )
 
 
-def _centered(components: NDArray[np.float32]) -> NDArray[np.float64]:
-    centered: NDArray[np.float64] = components - components.mean(axis=0, dtype=np.float64)
-    return centered
+def _whiten(components: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return uncorrelated components of variance 1, or less if they hardly vary, and the map to them.
 
-
-def _whitening(components: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the map to uncorrelated components of variance 1, or less if they hardly vary, ``(n_used, n_used)``."""
-    centered = _centered(components)
+    Their shapes are ``(n_pairs, n_used)`` and ``(n_used, n_used)``.
+    """
+    centered = components - components.mean(axis=0, dtype=np.float64)
     variance, axes = np.linalg.eigh(centered.T @ centered / len(centered))
     largest = max(float(variance.max()), np.finfo(float).tiny)
-    whitening: NDArray[np.float64] = axes / np.sqrt(np.maximum(variance, 0.0) + RIDGE * largest)
-    return whitening
+    whitening = axes / np.sqrt(np.maximum(variance, 0.0) + RIDGE * largest)
+    return centered @ whitening, whitening
 
 
 def _combinations(n_components: int, used: NDArray[np.float64], variates: NDArray[np.float64]) -> NDArray[np.float64]:
