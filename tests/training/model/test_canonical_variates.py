@@ -29,17 +29,17 @@ def test_variates_are_what_other_pairs_share_and_not_what_varies_most() -> None:
     shared = [np.corrcoef(first @ a, second @ b)[0, 1] for a, b in zip(to_first.T, to_second.T, strict=True)]
     assert min(shared[:2]) > 0.95
     assert np.abs(shared[2:]).max() < 0.3
-    assert np.abs(to_first[0, :2]).max() < 0.05
+    assert np.abs(to_first[0, :2]).max() < 0.1
 
 
-def test_variates_that_hardly_correlate_are_small_and_the_first_has_variance_one() -> None:
+def test_variates_that_hardly_correlate_are_small_and_the_first_counts_twice() -> None:
     first, second = paired_components(400, seed=0)
     to_first, to_second = fit_canonical_variates(first, second)
     for components, combinations in ((first, to_first), (second, to_second)):
         spread = np.std(components @ combinations, axis=0)
-        assert spread[0] == pytest.approx(1.0, abs=1e-5)
-        assert spread[1] > 0.9
-        assert spread[2:].max() < 0.25
+        assert spread[0] == pytest.approx(2.0, abs=1e-5)
+        assert spread[1] > 1.8
+        assert spread[2:].max() < 0.5
 
 
 def test_few_pairs_use_the_first_components_alone() -> None:

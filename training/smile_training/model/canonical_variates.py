@@ -10,6 +10,8 @@ PAIRS_PER_COMPONENT = 10
 """Fewest pairs for each component that variates are made of: with fewer, any two sets of components agree."""
 RIDGE = 0.05
 """Fraction of the largest variance that is added to all: components that hardly vary are not scaled up to it."""
+SPREAD = 2.0
+"""Standard deviation of the first variate, in units of that of the first component."""
 
 
 def fit_canonical_variates(
@@ -27,7 +29,7 @@ def fit_canonical_variates(
     -------
         Combinations of each modality's components, shapes ``(n_components, n_variates)`` and
         ``(n_partner_components, n_variates)``. Variates are proportional to their correlation, so that those that
-        hardly correlate do not drown the others; the first has a standard deviation of 1.
+        hardly correlate do not drown the others; the first has a standard deviation of `SPREAD`.
     """
     n_used = max(1, len(components) // PAIRS_PER_COMPONENT)
     whitened, to_whitened = _whiten(components[:, :n_used])
@@ -53,8 +55,8 @@ def _whiten(components: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArr
 
 
 def _combinations(n_components: int, used: NDArray[np.float64], variates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return combinations of all components, of which only the first are used, in the unit of the first variate."""
-    spread = max(float(np.std(variates[:, 0])), np.finfo(float).tiny)
+    """Return combinations of all components, of which only the first are used, with the spread of the first variate."""
+    unit = max(float(np.std(variates[:, 0])), np.finfo(float).tiny)
     combinations = np.zeros((n_components, min(N_VARIATES, used.shape[1])))
-    combinations[: len(used)] = used[:, :N_VARIATES] / spread
+    combinations[: len(used)] = used[:, :N_VARIATES] * (SPREAD / unit)
     return combinations
