@@ -79,7 +79,7 @@ class Space:
         return {
             "distance": in_units(clipped.log_distance, clipped, record.distance),
             "surprise": in_units(clipped.surprise, clipped, record.surprise),
-            "deviation": in_units(clipped.log_deviation, clipped, record.deviation),
+            "deviation": in_units(clipped.deviation, clipped, record.deviation),
             "all": dissimilarity_of(measures, record),
         }
 

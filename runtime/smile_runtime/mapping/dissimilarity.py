@@ -35,8 +35,8 @@ class Measures:
         Logarithm of the mean distance to the nearest points.
     surprise
         Surprise under the best-fitting profile, in nats per count.
-    log_deviation
-        Logarithm of the deviation from the nearest label's center; None without a stem.
+    deviation
+        Distance from a label's center, relative to that of the center from the average; None without axes.
     log_detected
         Logarithm of the number of detected features, at least 0.
     log_measured
@@ -45,7 +45,7 @@ class Measures:
 
     log_distance: NDArray[np.float64]
     surprise: NDArray[np.float64]
-    log_deviation: NDArray[np.float64] | None
+    deviation: NDArray[np.float64] | None
     log_detected: NDArray[np.float64]
     log_measured: NDArray[np.float64]
 
@@ -54,7 +54,7 @@ class Measures:
         return Measures(
             log_distance=self.log_distance[rows],
             surprise=self.surprise[rows],
-            log_deviation=None if self.log_deviation is None else self.log_deviation[rows],
+            deviation=None if self.deviation is None else self.deviation[rows],
             log_detected=self.log_detected[rows],
             log_measured=self.log_measured[rows],
         )
@@ -106,10 +106,11 @@ def measure(
         Measured fraction of the encoder's feature weight.
     """
     n_detected = np.diff(values.rows.indptr).astype(np.float64)
+    components = values.components if profiles.has_components else None
     return Measures(
         log_distance=log_of_distance(distance),
         surprise=profiles.surprise(values.rows),
-        log_deviation=None if values.components is None else profiles.log_deviation(values.components),
+        deviation=None if components is None else profiles.deviation(components),
         log_detected=np.log(np.maximum(n_detected, 1.0)),
         log_measured=np.full(len(distance), np.log(max(measured_weight, _MIN_MEASURED_WEIGHT))),
     )
@@ -142,8 +143,8 @@ def dissimilarity_of(measures: Measures, record: DissimilarityRecord) -> NDArray
     surprise = in_units(measures.surprise, measures, record.surprise)
     distance = in_units(measures.log_distance, measures, record.distance)
     deviation = np.full(len(distance), _WITHOUT_COMPONENTS)
-    if record.deviation is not None and measures.log_deviation is not None:
-        deviation = in_units(measures.log_deviation, measures, record.deviation)
+    if record.deviation is not None and measures.deviation is not None:
+        deviation = in_units(measures.deviation, measures, record.deviation)
     position = np.clip(distance, *_RANGE) + np.clip(deviation, *_RANGE)
     result: NDArray[np.float64] = np.clip(surprise, *_RANGE) + np.minimum(position, _MAX_POSITION)
     return result

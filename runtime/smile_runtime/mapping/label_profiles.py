@@ -2,10 +2,10 @@
 
 The position of a cell in the space says little about how well it fits there: cells of a type that the reference lacks
 are placed beside the most similar known type. The profiles keep what the embedding discards: the expected share of each
-feature in a cell's counts, and the spread of a label's cells in the components of the stem.
+feature in a cell's counts, and the labels' centers along discriminant axes of the stem's components (Fisher 1936).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,10 +20,7 @@ from smile_runtime.io import Readable, read_tensors, require_finite
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-_ARRAY_TYPES = {"log_profile": np.float16, "center": np.float32, "whitening": np.float32}
-_MAX_SQUARED_DEVIATION = 9.0
-"""Limit of each component's squared deviation, so that a single large one does not outweigh many small ones."""
-_MIN_DEVIATION = 1e-6
+_ARRAY_TYPES = {"log_profile": np.float16, "axes": np.float32, "center": np.float32, "average": np.float32}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -34,21 +31,24 @@ class LabelProfiles:
     ----------
     log_profile
         Logarithm of each feature's expected share of a cell's total, shape ``(n_labels, n_features)``.
+    axes
+        Discriminant axes: the map from the stem's components to the directions in which centers of labels differ, where
+        cells of a label have unit covariance, shape ``(n_components, n_axes)``; empty without a stem or with one label.
     center
-        Mean whitened components of each label's cells, shape ``(n_labels, n_components)``.
-    whitening
-        Map from the stem's components to whitened ones, in which cells of a label have unit covariance, shape
-        ``(n_components, n_components)``; empty without a stem.
+        Center of each label along the axes, shape ``(n_labels, n_axes)``; the average for a label without cells.
+    average
+        Average of the centers that the axes were fitted to, shape ``(n_axes,)``.
     """
 
     log_profile: NDArray[np.float32]
+    axes: NDArray[np.float32]
     center: NDArray[np.float32]
-    whitening: NDArray[np.float32]
+    average: NDArray[np.float32]
 
     @property
     def has_components(self) -> bool:
         """Whether there are components to measure deviations in."""
-        return self.whitening.size > 0
+        return self.axes.size > 0
 
     def select_features(self, measured: NDArray[np.bool_]) -> "LabelProfiles":
         """Return the profiles of cells in which only some features, a mask of shape ``(n_features,)``, were measured.
@@ -58,7 +58,7 @@ class LabelProfiles:
         total = np.exp(self.log_profile[:, measured], dtype=np.float64).sum(axis=1, keepdims=True)
         log_profile = (self.log_profile - np.log(np.maximum(total, np.finfo(float).tiny))).astype(np.float32)
         log_profile[:, ~measured] = 0.0
-        return LabelProfiles(log_profile=log_profile, center=self.center, whitening=self.whitening)
+        return replace(self, log_profile=log_profile)
 
     @cached_property
     def _table(self) -> NDArray[np.float32]:
@@ -89,10 +89,11 @@ class LabelProfiles:
         lacking = (self._expected - logs / np.maximum(total, np.finfo(float).tiny)[:, None]).min(axis=1)
         return np.where(total > 0, lacking, 0.0)
 
-    def log_deviation(self, components: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the log deviation of each cell from the nearest label's center, shape ``(n,)``.
+    def deviation(self, components: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return how far each cell lies from the center of a label, shape ``(n,)``.
 
-        The deviation is the mean squared difference between whitened components and center, each square limited to 9.
+        It is the distance along the axes, divided by that of the center from the average of all centers: 1 for a cell
+        at that average. The label counts for which it is smallest.
 
         Parameters
         ----------
@@ -100,12 +101,13 @@ class LabelProfiles:
             Components of the stem, shape ``(n, n_components)``.
         """
         # einsum, as a matrix product may round a row differently in another batch
-        whitened = np.einsum("nc,cd->nd", components, self.whitening)  # (n, n_components)
-        nearest = np.full(len(components), np.inf)
-        for center in self.center:
-            square = np.minimum(np.square(whitened - center), np.float32(_MAX_SQUARED_DEVIATION))
-            np.minimum(nearest, square.mean(axis=1, dtype=np.float64), out=nearest)
-        result: NDArray[np.float64] = np.log(np.maximum(nearest, _MIN_DEVIATION))
+        positions = np.einsum("nc,cd->nd", components.astype(np.float64), self.axes)  # (n, n_axes)
+        smallest = np.full(len(components), np.inf)
+        extents = np.square(self.center - self.average, dtype=np.float64).sum(axis=1)  # (n_labels,)
+        for center, extent in zip(self.center, extents, strict=True):
+            if extent > 0:
+                np.minimum(smallest, np.square(positions - center).sum(axis=1) / extent, out=smallest)
+        result: NDArray[np.float64] = np.sqrt(smallest)
         return result
 
 
@@ -125,7 +127,7 @@ def read_profiles(file: Readable, shape: tuple[int, int], n_components: int) -> 
     shape
         Number of labels and of features.
     n_components
-        Number of components of the stem; 0 without one.
+        Number of components of the stem; 0 without one, or without axes.
 
     Raises
     ------
@@ -134,8 +136,14 @@ def read_profiles(file: Readable, shape: tuple[int, int], n_components: int) -> 
     """
     arrays = read_tensors(file, _ARRAY_TYPES, "profiles")
     found = {name: array.shape for name, array in arrays.items()}
-    stated = {"log_profile": shape, "center": (shape[0], n_components), "whitening": (n_components, n_components)}
-    if found != stated:
+    n_axes = arrays["axes"].shape[-1]
+    stated = {
+        "log_profile": shape,
+        "axes": (n_components, n_axes),
+        "center": (shape[0], n_axes),
+        "average": (n_axes,),
+    }
+    if found != stated or (n_axes > 0) != (n_components > 0):
         raise IntegrityError(f"{file} holds arrays of shapes {found}, not {stated}; pull or build the space again")
     require_finite(file, **arrays)
     if (arrays["log_profile"] > 0).any():

@@ -26,7 +26,7 @@ def measures(surprise=0.0, distance=0.0, deviation=0.0, detected=3.0, measured=0
     return Measures(
         log_distance=np.array([distance]),
         surprise=np.array([surprise]),
-        log_deviation=np.array([deviation]),
+        deviation=np.array([deviation]),
         log_detected=np.array([detected]),
         log_measured=np.array([measured]),
     )
@@ -61,7 +61,7 @@ def test_without_components_the_deviation_counts_as_one():
         profiles="p", log_detected=(0, 1), log_measured=(0, 0), distance=PLAIN, surprise=PLAIN, deviation=None
     )
     for surprise, expected in ((0.0, 1.0), (0.5, 1.5)):
-        cell = dataclasses.replace(measures(surprise=surprise), log_deviation=None)
+        cell = dataclasses.replace(measures(surprise=surprise), deviation=None)
         np.testing.assert_allclose(dissimilarity_of(cell, record), [expected])
 
 
@@ -90,7 +90,10 @@ def test_trends_do_not_extrapolate():
 def test_cells_are_measured_by_their_own_values():
     rows = scipy.sparse.csr_matrix(np.array([[7, 2, 1], [0, 0, 5]], np.float32))
     profiles = LabelProfiles(
-        log_profile=np.log(np.array([[0.7, 0.2, 0.1]], np.float32)), center=np.zeros((1, 0)), whitening=np.zeros((0, 0))
+        log_profile=np.log(np.array([[0.7, 0.2, 0.1]], np.float32)),
+        axes=np.zeros((0, 0)),
+        center=np.zeros((1, 0)),
+        average=np.zeros(0),
     )
     found = measure(np.array([0.5, 0.0], np.float32), CellValues(rows, None), profiles, 0.25)
     np.testing.assert_allclose(found.log_detected, np.log([3, 1]))
@@ -98,7 +101,7 @@ def test_cells_are_measured_by_their_own_values():
     np.testing.assert_allclose(found.log_distance, [np.log(0.5), np.log(1e-6)], rtol=1e-6)
     assert found.surprise[0] == pytest.approx(0, abs=1e-6)
     assert found.surprise[1] > 1
-    assert found.log_deviation is None
+    assert found.deviation is None
 
 
 def test_evidence_is_a_weighted_sum_of_its_terms():

@@ -28,7 +28,7 @@ def queried(
         measures = Measures(
             log_distance=distance.astype(float),
             surprise=np.zeros(n),
-            log_deviation=None,
+            deviation=None,
             log_detected=np.full(n, 5.0) if detected is None else detected,
             log_measured=np.zeros(n),
         )

@@ -20,7 +20,7 @@ def simulated(n: int, seed: int, shift: float = 0.0) -> QueriedCells:
     measures = Measures(
         log_distance=typical + rng.normal(shift, 0.3, n),
         surprise=rng.normal(shift, 0.3, n),
-        log_deviation=typical + rng.normal(shift, 0.3, n),
+        deviation=typical + rng.normal(shift, 0.3, n),
         log_detected=detected,
         log_measured=measured,
     )

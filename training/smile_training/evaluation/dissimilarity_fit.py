@@ -82,7 +82,7 @@ def _pooled(parts: Sequence[QueriedCells], record: DissimilarityRecord | None) -
 
 
 def _fit_units(measures: Measures, profiles: str) -> DissimilarityRecord:
-    deviation = measures.log_deviation
+    deviation = measures.deviation
     return DissimilarityRecord(
         profiles=profiles,
         log_detected=_range(measures.log_detected),

@@ -152,11 +152,11 @@ def _measure(
 
 def joined(parts: Sequence[Measures]) -> Measures:
     """Return the measures of several sets of cells as one."""
-    deviations = [part.log_deviation for part in parts if part.log_deviation is not None]
+    deviations = [part.deviation for part in parts if part.deviation is not None]
     return Measures(
         log_distance=np.concatenate([part.log_distance for part in parts]),
         surprise=np.concatenate([part.surprise for part in parts]),
-        log_deviation=np.concatenate(deviations) if deviations else None,
+        deviation=np.concatenate(deviations) if deviations else None,
         log_detected=np.concatenate([part.log_detected for part in parts]),
         log_measured=np.concatenate([part.log_measured for part in parts]),
     )

@@ -17,7 +17,7 @@ SMOOTHING_COUNTS = 2000.0
 """Counts of the average profile that are added to those of each label, so that no feature is impossible."""
 _PSEUDOCOUNT = 0.5
 _MIN_VARIANCE_RATIO = 1e-4
-_FAR = 1e4  # center of a label without cells, from which every component deviates by more than its limit
+_MIN_SPREAD_RATIO = 1e-6  # the last axis of centers whose mean was subtracted is none
 
 
 def has_profiles(cells: Cells, accepted: AcceptedValues) -> bool:
@@ -49,13 +49,14 @@ def fit_label_profiles(cells: Cells, encoder: CellEncoder) -> LabelProfiles:
     share /= share.sum(axis=1, keepdims=True)
     n_cells = np.bincount(labels[labels >= 0], minlength=n_labels)
     share[n_cells == 0] = share[n_cells.argmax()]  # of a label that this modality lacks: one that adds nothing
-    center, whitening = np.zeros((n_labels, 0)), np.zeros((0, 0))
-    if components is not None:
-        center, whitening = _centers(components, labels, n_labels)
+    axes, center, average = np.zeros((0, 0)), np.zeros((n_labels, 0)), np.zeros(0)
+    if components is not None and (n_cells > 0).sum() > 1 and np.ptp(components, axis=0).any():
+        axes, center, average = _fit_axes(components, labels, n_labels)
     return LabelProfiles(
         log_profile=np.log(share).astype(np.float16).astype(np.float32),  # as stored
+        axes=axes.astype(np.float32),
         center=center.astype(np.float32),
-        whitening=whitening.astype(np.float32),
+        average=average.astype(np.float32),
     )
 
 
@@ -85,17 +86,17 @@ def extend_label_profiles(profiles: LabelProfiles, cells: Cells, encoder: CellEn
         _, components = encoder.embed_with_components(cells)
         assert components is not None
         for label in new:
-            extended.center[label] = components[cells.labels == label].mean(axis=0) @ profiles.whitening
+            extended.center[label] = components[cells.labels == label].mean(axis=0) @ profiles.axes
     return extended
 
 
 def add_empty_profiles(profiles: LabelProfiles, n_labels: int) -> LabelProfiles:
-    """Return profiles of more labels, the others without cells: no cell is nearer to them than to the first ones."""
+    """Return profiles of more labels, the others without cells: no cell is compared with them."""
     n_others = n_labels - len(profiles.log_profile)
     return replace(
         profiles,
         log_profile=np.concatenate([profiles.log_profile, np.repeat(profiles.log_profile[:1], n_others, axis=0)]),
-        center=np.concatenate([profiles.center, np.full((n_others, profiles.center.shape[1]), _FAR, np.float32)]),
+        center=np.concatenate([profiles.center, np.tile(profiles.average, (n_others, 1))]),
     )
 
 
@@ -120,10 +121,13 @@ def _membership(labels: NDArray[np.int64], n_labels: int) -> scipy.sparse.csr_ma
     return scipy.sparse.csr_matrix((np.ones(len(known)), (labels[known], known)), shape=(n_labels, len(labels)))
 
 
-def _centers(
+def _fit_axes(
     components: NDArray[np.float32], labels: NDArray[np.int64], n_labels: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the whitened center of each label, and the map to whitened components."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return discriminant axes, ``(n_components, n_axes)``, the labels' centers along them, and the average of these.
+
+    Cells count alike in the covariance of a label's cells, labels in the differences between centers.
+    """
     n_cells = np.bincount(labels[labels >= 0], minlength=n_labels)
     mean = np.zeros((n_labels, components.shape[1]))
     scatter = np.zeros((components.shape[1], components.shape[1]))
@@ -135,9 +139,13 @@ def _centers(
         scatter += within.T @ within
     variance, axes = np.linalg.eigh(scatter / n_cells.sum())
     whitening = axes / np.sqrt(np.maximum(variance, max(_MIN_VARIANCE_RATIO * variance.max(), 1e-12)))
-    center = mean @ whitening
-    center[n_cells == 0] = _FAR
-    return center, whitening
+    between = mean[n_cells > 0] @ whitening
+    _, spread, directions = np.linalg.svd(between - between.mean(axis=0), full_matrices=False)
+    axes = whitening @ directions[spread > _MIN_SPREAD_RATIO * spread[0]].T
+    average = mean[n_cells > 0].mean(axis=0) @ axes
+    center = mean @ axes
+    center[n_cells == 0] = average
+    return axes, center, average
 
 
 def _labeled_blocks(

@@ -12,8 +12,8 @@ const MIN_LOG_DISTANCE = Math.log(1e-6);
 export interface Measures {
   logDistance: number;
   surprise: number;
-  /** Null without a stem. */
-  logDeviation: number | null;
+  /** Null without discriminant axes. */
+  deviation: number | null;
   logDetected: number;
   logMeasured: number;
 }
@@ -43,8 +43,8 @@ export function dissimilarityOf(raw: Measures, record: DissimilarityRecord): num
   const surprise = inUnits(measures.surprise, measures, record.surprise);
   const distance = inUnits(measures.logDistance, measures, record.distance);
   const deviation =
-    record.deviation && measures.logDeviation !== null
-      ? inUnits(measures.logDeviation, measures, record.deviation)
+    record.deviation && measures.deviation !== null
+      ? inUnits(measures.deviation, measures, record.deviation)
       : WITHOUT_COMPONENTS;
   const position = clip(distance, ...RANGE) + clip(deviation, ...RANGE);
   return clip(surprise, ...RANGE) + Math.min(position, MAX_POSITION);

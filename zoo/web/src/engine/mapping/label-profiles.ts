@@ -2,8 +2,6 @@
 import type { Rows } from "../arrays/rows";
 import { floats, readTensors } from "../space/tensors";
 
-const MAX_SQUARED_DEVIATION = 9;
-const MIN_DEVIATION = 1e-6;
 const TINY = 2 ** -1022;
 
 /** Profiles of the primary labels in the features that a query measured. */
@@ -14,8 +12,12 @@ export class LabelProfiles {
   readonly #table: Float32Array;
   /** Expected log probability of a count under each profile, (n_labels,). */
   readonly #expected: Float64Array;
+  /** Discriminant axes, (n_components, n_axes), centers of the labels along them, and the average of these. */
+  readonly #axes: Float32Array;
   readonly #center: Float32Array;
-  readonly #whitening: Float32Array;
+  readonly #average: Float32Array;
+  /** Squared distance of each center from the average, (n_labels,). */
+  readonly #extent: Float64Array;
 
   constructor(
     content: Uint8Array,
@@ -27,8 +29,13 @@ export class LabelProfiles {
   ) {
     const tensors = readTensors(content, origin);
     const logs = floats(tensors, "log_profile", [nLabels, nFeatures], origin);
-    this.#center = floats(tensors, "center", [nLabels, nComponents], origin);
-    this.#whitening = floats(tensors, "whitening", [nComponents, nComponents], origin);
+    const nAxes = tensors.average?.shape[0] ?? 0;
+    this.#axes = floats(tensors, "axes", [nComponents, nAxes], origin);
+    this.#center = floats(tensors, "center", [nLabels, nAxes], origin);
+    this.#average = floats(tensors, "average", [nAxes], origin);
+    this.#extent = Float64Array.from({ length: nLabels }, (_, label) =>
+      squaredDistance(this.#center.subarray(label * nAxes, (label + 1) * nAxes), this.#average),
+    );
     this.#nLabels = nLabels;
     this.#nComponents = nComponents;
     this.#table = new Float32Array(nFeatures * nLabels);
@@ -74,30 +81,34 @@ export class LabelProfiles {
     return result;
   }
 
-  /** Return the log deviation of each cell from the nearest label's center, (n,), from components (n, n_components). */
-  logDeviation(components: Float64Array): Float64Array {
-    const [width, nLabels] = [this.#nComponents, this.#nLabels];
+  /**
+   * Return how far each cell lies from the center of a label, (n,), from components (n, n_components): the distance along
+   * the axes, divided by that of the center from the average of all centers, for the label for which that is smallest.
+   */
+  deviation(components: Float64Array): Float64Array {
+    const [width, nAxes] = [this.#nComponents, this.#average.length];
     const result = new Float64Array(components.length / width);
-    const whitened = new Float32Array(width);
-    const sums = new Float64Array(width);
+    const position = new Float64Array(nAxes);
     for (let row = 0; row < result.length; row++) {
-      sums.fill(0);
+      position.fill(0);
       for (let component = 0; component < width; component++) {
         const value = components[row * width + component];
-        for (let at = 0; at < width; at++) sums[at] += value * this.#whitening[component * width + at];
+        for (let axis = 0; axis < nAxes; axis++) position[axis] += value * this.#axes[component * nAxes + axis];
       }
-      whitened.set(sums);
-      let nearest = Infinity;
-      for (let label = 0; label < nLabels; label++) {
-        let sum = 0;
-        for (let at = 0; at < width; at++) {
-          const difference = whitened[at] - this.#center[label * width + at];
-          sum += Math.min(difference * difference, MAX_SQUARED_DEVIATION);
-        }
-        nearest = Math.min(nearest, sum / width);
+      let smallest = Infinity;
+      for (let label = 0; label < this.#nLabels; label++) {
+        if (this.#extent[label] === 0) continue; // a label without cells
+        const center = this.#center.subarray(label * nAxes, (label + 1) * nAxes);
+        smallest = Math.min(smallest, squaredDistance(position, center) / this.#extent[label]);
       }
-      result[row] = Math.log(Math.max(nearest, MIN_DEVIATION));
+      result[row] = Math.sqrt(smallest);
     }
     return result;
   }
+}
+
+function squaredDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let at = 0; at < a.length; at++) sum += (a[at] - b[at]) ** 2;
+  return sum;
 }

@@ -94,11 +94,11 @@ export class ReferenceMapper {
     const profiles = this.#profiles;
     if (profiles === null) return null;
     const surprise = profiles.surprise(rows, values);
-    const deviation = profiles.hasComponents ? profiles.logDeviation(components) : null;
+    const deviation = profiles.hasComponents ? profiles.deviation(components) : null;
     return Array.from(distance, (each, row) => ({
       logDistance: logOfDistance(each),
       surprise: surprise[row],
-      logDeviation: deviation && deviation[row],
+      deviation: deviation && deviation[row],
       logDetected: Math.log(Math.max(rows.indptr[row + 1] - rows.indptr[row], 1)),
       logMeasured: this.#logMeasured,
     }));
