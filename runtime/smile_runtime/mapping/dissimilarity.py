@@ -1,9 +1,10 @@
 """Dissimilarity of a cell to the reference, from three measures that fail in different cases.
 
-The *surprise* of a cell's counts, its *distance* to the nearest reference points and its *deviation* from the nearest
-label all grow in cells of types that the reference lacks. Some also grow in known types that were measured in another
-way: surprise where a protocol captures a few abundant transcripts better, distance and deviation, both of them, where a
-laboratory's or stimulated cells are shifted. So neither the counts nor the position may decide alone.
+The *deviation* of a cell along the directions that tell the labels apart, the *surprise* of its counts and its
+*distance* to the nearest reference points all grow in cells of types that the reference lacks. The deviation tells most,
+even of types that resemble a known one. Surprise also grows in known types where a protocol captures a few abundant
+transcripts better, and distance where a laboratory's or stimulated cells are shifted, so both are limited. A small one
+speaks for nothing: cells of other tissues with few counts can have both.
 """
 
 from dataclasses import dataclass, replace
@@ -18,9 +19,11 @@ from smile_runtime.mapping.label_profiles import LabelProfiles
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-_RANGE = (-1.0, 2.0)
-_MAX_POSITION = 2.5
-_WITHOUT_COMPONENTS = 1.0  # deviation of a cell in a space without a stem
+_DEVIATION_WEIGHT = 1.5
+_DEVIATION_RANGE = (-1.0, 3.0)
+_SURPRISE_RANGE = (0.0, 2.0)
+_DISTANCE_RANGE = (0.0, 2.0)
+_WITHOUT_AXES = 1.0  # deviation of a cell in a space without discriminant axes
 _MIN_MEASURED_WEIGHT = 0.02
 _MIN_LOG_DISTANCE = np.log(1e-6)
 
@@ -132,19 +135,18 @@ def in_units(measure: NDArray[np.float64], measures: Measures, trend: TrendRecor
 def dissimilarity_of(measures: Measures, record: DissimilarityRecord) -> NDArray[np.float64]:
     """Return the dissimilarity of cells, shape ``(n,)``.
 
-    It is ``surprise + min(distance + deviation, 2.5)``, each measure limited to -1 to 2, and 4.5 at most. Each is
-    scaled so that 0 is typical and 1 is the 95% quantile of known-type cells. Without a stem the deviation counts as 1.
+    It is ``1.5 deviation + surprise + distance``, limited to -1 to 3, 0 to 2 and 0 to 2. Each is scaled so that 0 is
+    typical and 1 is the 95% quantile of known-type cells. Without discriminant axes the deviation counts as 1.
 
-    The limits were chosen among sums, maxima and weighted sums on the first split of transfer sets of
-    ``benchmarks/peers``, on cells of other tissues, and on blood of other laboratories: at equal shares of unknown
-    cells among known types, in the mean over sets, this sum found more strangers than those.
+    Weights and limits were chosen on the first split of transfer sets of ``benchmarks/peers``, on cells of other
+    tissues, and on blood of other laboratories: at equal shares of unknown cells among known types, in the mean over
+    sets, this sum found the most strangers.
     """
     measures = measures.clipped(record.log_detected, record.log_measured)
     surprise = in_units(measures.surprise, measures, record.surprise)
     distance = in_units(measures.log_distance, measures, record.distance)
-    deviation = np.full(len(distance), _WITHOUT_COMPONENTS)
+    deviation = np.full(len(distance), _WITHOUT_AXES)
     if record.deviation is not None and measures.deviation is not None:
         deviation = in_units(measures.deviation, measures, record.deviation)
-    position = np.clip(distance, *_RANGE) + np.clip(deviation, *_RANGE)
-    result: NDArray[np.float64] = np.clip(surprise, *_RANGE) + np.minimum(position, _MAX_POSITION)
-    return result
+    result: NDArray[np.float64] = _DEVIATION_WEIGHT * np.clip(deviation, *_DEVIATION_RANGE)
+    return result + np.clip(surprise, *_SURPRISE_RANGE) + np.clip(distance, *_DISTANCE_RANGE)

@@ -1,10 +1,12 @@
 /** Dissimilarity of a cell to the reference, from surprise, distance and deviation. */
 import type { DissimilarityRecord, TrendRecord } from "../space/manifest";
 
-const RANGE = [-1, 2] as const;
-const MAX_POSITION = 2.5;
-/** Deviation of a cell in a space without a stem. */
-const WITHOUT_COMPONENTS = 1;
+const DEVIATION_WEIGHT = 1.5;
+const DEVIATION_RANGE = [-1, 3] as const;
+const SURPRISE_RANGE = [0, 2] as const;
+const DISTANCE_RANGE = [0, 2] as const;
+/** Deviation of a cell in a space without discriminant axes. */
+const WITHOUT_AXES = 1;
 const MIN_MEASURED_WEIGHT = 0.02;
 const MIN_LOG_DISTANCE = Math.log(1e-6);
 
@@ -37,7 +39,7 @@ export function inUnits(measure: number, { logDetected: d, logMeasured: m }: Mea
   return (measure - (c[0] + c[1] * d + c[2] * d * d + c[3] * m + c[4] * m * m + c[5] * d * m)) / trend.spread;
 }
 
-/** Return `surprise + min(distance + deviation, 2.5)`, each measure limited to -1 to 2. */
+/** Return `1.5 deviation + surprise + distance`, limited to -1 to 3, 0 to 2 and 0 to 2. */
 export function dissimilarityOf(raw: Measures, record: DissimilarityRecord): number {
   const measures = clippedTo(record, raw);
   const surprise = inUnits(measures.surprise, measures, record.surprise);
@@ -45,9 +47,12 @@ export function dissimilarityOf(raw: Measures, record: DissimilarityRecord): num
   const deviation =
     record.deviation && measures.deviation !== null
       ? inUnits(measures.deviation, measures, record.deviation)
-      : WITHOUT_COMPONENTS;
-  const position = clip(distance, ...RANGE) + clip(deviation, ...RANGE);
-  return clip(surprise, ...RANGE) + Math.min(position, MAX_POSITION);
+      : WITHOUT_AXES;
+  return (
+    DEVIATION_WEIGHT * clip(deviation, ...DEVIATION_RANGE) +
+    clip(surprise, ...SURPRISE_RANGE) +
+    clip(distance, ...DISTANCE_RANGE)
+  );
 }
 
 export const clip = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
