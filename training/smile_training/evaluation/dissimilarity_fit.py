@@ -11,7 +11,7 @@ from smile_runtime.mapping import Measures, dissimilarity_of
 from smile_training.evaluation.queried_cells import QueriedCells, joined
 
 N_QUANTILES = 201
-LABORATORY_ALLOWANCE = 1.25
+LABORATORY_ALLOWANCE = 1.5
 """Added to the dissimilarity of left-out cells of the same batches, since those of other laboratories lie farther."""
 _N_ROUNDS = 5
 _TRIMMED_FRACTION = 0.1

@@ -1,9 +1,8 @@
 /** Dissimilarity of a cell to the reference, from surprise, distance and deviation. */
 import type { DissimilarityRecord, TrendRecord } from "../space/manifest";
 
-const DEVIATION_WEIGHT = 1.5;
 const DEVIATION_RANGE = [-1, 3] as const;
-const SURPRISE_RANGE = [0, 2] as const;
+const SURPRISE_RANGE = [0, 3] as const;
 const DISTANCE_RANGE = [0, 2] as const;
 /** Deviation of a cell in a space without discriminant axes. */
 const WITHOUT_AXES = 1;
@@ -39,7 +38,7 @@ export function inUnits(measure: number, { logDetected: d, logMeasured: m }: Mea
   return (measure - (c[0] + c[1] * d + c[2] * d * d + c[3] * m + c[4] * m * m + c[5] * d * m)) / trend.spread;
 }
 
-/** Return `1.5 deviation + surprise + distance`, limited to -1 to 3, 0 to 2 and 0 to 2. */
+/** Return the sum of deviation, surprise and distance, limited to -1 to 3, 0 to 3 and 0 to 2. */
 export function dissimilarityOf(raw: Measures, record: DissimilarityRecord): number {
   const measures = clippedTo(record, raw);
   const surprise = inUnits(measures.surprise, measures, record.surprise);
@@ -49,7 +48,7 @@ export function dissimilarityOf(raw: Measures, record: DissimilarityRecord): num
       ? inUnits(measures.deviation, measures, record.deviation)
       : WITHOUT_AXES;
   return (
-    DEVIATION_WEIGHT * clip(deviation, ...DEVIATION_RANGE) +
+    clip(deviation, ...DEVIATION_RANGE) +
     clip(surprise, ...SURPRISE_RANGE) +
     clip(distance, ...DISTANCE_RANGE)
   );
