@@ -11,7 +11,11 @@ from smile_runtime.encoder import Preprocessing
 from smile_runtime.mapping import LabelProfiles
 from smile_training.data.cells import Cells
 from smile_training.data.label_columns import Labels
-from smile_training.reference.label_profiles_fit import SMOOTHING_COUNTS, extend_label_profiles
+from smile_training.reference.label_profiles_fit import (
+    SMOOTHING_COUNTS,
+    extend_label_profiles,
+    fit_label_profiles,
+)
 
 KNOWN = np.array([[0.4, 0.3, 0.2, 0.1], [0.2, 0.3, 0.4, 0.1]])
 
@@ -79,3 +83,35 @@ def test_features_that_were_not_measured_have_the_average_share(
     shares = np.exp(extended.log_profile[2])
     assert shares.sum() == pytest.approx(1, abs=2e-3)
     assert shares[2] == pytest.approx(0.3, abs=0.005)
+
+
+# Discriminant axes
+
+
+def of_two_kinds(cells: Cells, labels: tuple[int, ...]) -> Cells:
+    """Return cells of kinds 10 apart in the first component, which varies by 1, while the second varies by 20."""
+    ids = np.repeat(labels, 200)
+    rng = np.random.default_rng(0)
+    raw = np.full((len(ids), 4), 1.0, np.float32)
+    raw[:, 0] = 50 + 10 * ids + rng.normal(size=len(ids))
+    raw[:, 1] = 200 + 20 * rng.normal(size=len(ids))
+    cells = cells.subset(np.zeros(len(ids), np.intp))
+    return replace(cells, raw=raw, features=tuple("abcd"), columns=(Labels.from_ids("type", "xyz", ids),))
+
+
+def test_cells_deviate_along_the_axes_that_tell_labels_apart(cells: Cells, encoder: Identity) -> None:
+    profiles = fit_label_profiles(of_two_kinds(cells, (0, 2)), encoder)
+    assert profiles.axes.shape == (2, 1)
+    np.testing.assert_array_equal(profiles.center[1], profiles.average)  # no cell has the label
+    extent = float(np.abs(profiles.center[0] - profiles.average)[0])
+    assert extent == pytest.approx(10, rel=0.15)  # in standard deviations: halfway between 50 and 70
+    own, halfway, beyond, along_the_other = [[50, 200], [60, 200], [90, 200], [50, 280]]
+    queries = np.array([own, halfway, beyond, along_the_other], np.float32)
+    np.testing.assert_allclose(profiles.deviation(queries), [0, 1, 2, 0], atol=0.15)
+
+
+def test_one_label_has_no_axes(cells: Cells, encoder: Identity) -> None:
+    profiles = fit_label_profiles(of_two_kinds(cells, (1,)), encoder)
+    assert not profiles.has_components
+    assert profiles.axes.shape == (0, 0)
+    assert profiles.center.shape == (3, 0)
