@@ -36,9 +36,9 @@ def measures(surprise=0.0, distance=0.0, deviation=0.0, detected=3.0, measured=0
     ("cell", "expected"),
     [
         (measures(), 0.0),
-        (measures(surprise=1.0, distance=0.5, deviation=0.25), 1.75),
+        (measures(surprise=1.0, distance=0.5, deviation=0.25), 2.25),
         (measures(surprise=-9.0, distance=-9.0, deviation=1.0), 1.0),
-        (measures(surprise=50.0), 3.0),
+        (measures(surprise=50.0), 4.5),
         (measures(distance=50.0), 2.0),
         (measures(distance=1.0, deviation=-50.0), 0.0),
         (measures(deviation=50.0), 3.0),
@@ -49,7 +49,7 @@ def test_the_sum_of_limited_measures_counts(cell, expected):
 
 
 def test_a_stranger_outweighs_known_cells_of_another_protocol_or_state():
-    protocol, stimulated, stranger = measures(9.0, 0.4, 0.3), measures(-0.3, 2.2, 1.5), measures(1.2, 0.9, 1.8)
+    protocol, stimulated, stranger = measures(2.0, 0.4, 0.3), measures(-0.3, 2.2, 1.5), measures(1.2, 0.9, 1.8)
     assert dissimilarity_of(stranger, RECORD) > dissimilarity_of(protocol, RECORD)
     assert dissimilarity_of(stranger, RECORD) > dissimilarity_of(stimulated, RECORD)
 
@@ -62,7 +62,7 @@ def test_without_axes_the_deviation_counts_as_one():
     record = DissimilarityRecord(
         profiles="p", log_detected=(0, 1), log_measured=(0, 0), distance=PLAIN, surprise=PLAIN, deviation=None
     )
-    for surprise, expected in ((0.0, 1.0), (0.5, 1.5)):
+    for surprise, expected in ((0.0, 1.0), (0.5, 1.75)):
         cell = dataclasses.replace(measures(surprise=surprise), deviation=None)
         np.testing.assert_allclose(dissimilarity_of(cell, record), [expected])
 
@@ -85,8 +85,8 @@ def test_trends_do_not_extrapolate():
         profiles="p", log_detected=(2.0, 6.0), log_measured=(-1.0, 0.0), distance=PLAIN, surprise=trend, deviation=None
     )
     deep, deeper = (measures(surprise=7.5, detected=detected) for detected in (6.0, 9.0))
-    np.testing.assert_allclose(dissimilarity_of(deep, record), [2.5])
-    np.testing.assert_allclose(dissimilarity_of(deeper, record), [2.5])
+    np.testing.assert_allclose(dissimilarity_of(deep, record), [3.25])
+    np.testing.assert_allclose(dissimilarity_of(deeper, record), [3.25])
 
 
 def test_cells_are_measured_by_their_own_values():

@@ -1,6 +1,7 @@
 /** Dissimilarity of a cell to the reference, from surprise, distance and deviation. */
 import type { DissimilarityRecord, TrendRecord } from "../space/manifest";
 
+const SURPRISE_WEIGHT = 1.5;
 const DEVIATION_RANGE = [-1, 3] as const;
 const SURPRISE_RANGE = [0, 3] as const;
 const DISTANCE_RANGE = [0, 2] as const;
@@ -38,7 +39,7 @@ export function inUnits(measure: number, { logDetected: d, logMeasured: m }: Mea
   return (measure - (c[0] + c[1] * d + c[2] * d * d + c[3] * m + c[4] * m * m + c[5] * d * m)) / trend.spread;
 }
 
-/** Return the sum of deviation, surprise and distance, limited to -1 to 3, 0 to 3 and 0 to 2. */
+/** Return `deviation + 1.5 surprise + distance`, limited to -1 to 3, 0 to 3 and 0 to 2. */
 export function dissimilarityOf(raw: Measures, record: DissimilarityRecord): number {
   const measures = clippedTo(record, raw);
   const surprise = inUnits(measures.surprise, measures, record.surprise);
@@ -49,8 +50,8 @@ export function dissimilarityOf(raw: Measures, record: DissimilarityRecord): num
       : WITHOUT_AXES;
   return (
     clip(deviation, ...DEVIATION_RANGE) +
-    clip(surprise, ...SURPRISE_RANGE) +
-    clip(distance, ...DISTANCE_RANGE)
+    clip(distance, ...DISTANCE_RANGE) +
+    SURPRISE_WEIGHT * clip(surprise, ...SURPRISE_RANGE)
   );
 }
 
