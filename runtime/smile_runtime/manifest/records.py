@@ -152,7 +152,7 @@ class DissimilarityRecord(Record, frozen=True):
     surprise: TrendRecord
     """Units of the surprise by the best-fitting profile, in nats per count."""
     deviation: TrendRecord | None
-    """Units of the logarithm of the deviation from the nearest label's center; None without a stem."""
+    """Units of the deviation from the center of a label; None without discriminant axes."""
 
 
 class SimilarityRecord(Record, frozen=True):
