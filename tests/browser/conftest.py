@@ -66,6 +66,7 @@ def new_page(chromium: Browser, log: list[str]) -> Callable[..., Page]:
 
     def new_page(**options: Any) -> Page:
         page = chromium.new_page(**{"viewport": SCREEN, **options})
+        page.set_default_timeout(SECONDS * 1000)
         page.on("console", lambda message: note(message.text))
         page.on("pageerror", lambda error: note(str(error)))
         devtools = page.context.new_cdp_session(page)  # what a worker was refused is in no event of the page
