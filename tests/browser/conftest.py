@@ -4,44 +4,90 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import anndata
 import numpy as np
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 QUERY = Path(__file__).parents[2] / "zoo/smile_zoo/demo/query.h5ad"
 ARGUMENTS = (
-    "--headless=new",
-    "--no-sandbox",  # Chromium refuses to start its sandbox as root
     "--disable-dev-shm-usage",
     "--use-angle=swiftshader",  # WebGL without a graphics card
     "--enable-unsafe-swiftshader",
-    "--window-size=1366,900",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # no network
 )
+SCREEN = {"width": 1366, "height": 900}
+PHONE = {"width": 375, "height": 800}
+SECONDS = 30
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[webdriver.Chrome]:
-    """The browser."""
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if binary is None or driver is None:
-        reason = "chromium and chromedriver are not installed; apt-get install chromium chromium-driver"
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The browser; not for the session, as nothing else can use asyncio in this thread while Playwright runs."""
+    binary = shutil.which("chromium")
+    if binary is None:
+        reason = "chromium is not installed; apt-get install chromium"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for argument in ARGUMENTS:
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(driver))
-    yield browser
-    browser.quit()
+    expect.set_options(timeout=SECONDS * 1000)
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=binary, args=ARGUMENTS) as browser,
+    ):
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def log() -> list[str]:
+    """What goes wrong in all pages: messages in the console and uncaught errors, of workers too."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def problems(log: list[str]) -> Iterator[list[str]]:
+    """What goes wrong during a test; nothing may be left in the end, so a test removes what it expects."""
+    log.clear()
+    yield log
+    assert log == []
+
+
+@pytest.fixture(scope="module")
+def new_page(chromium: Browser, log: list[str]) -> Callable[..., Page]:
+    """Opens an empty page in a browser context of its own, which takes the options."""
+
+    def note(text: str) -> None:
+        if "GL Driver Message" not in text:  # SwiftShader complains about its own speed
+            log.append(text)
+
+    def new_page(**options: Any) -> Page:
+        page = chromium.new_page(**{"viewport": SCREEN, **options})
+        page.on("console", lambda message: note(message.text))
+        page.on("pageerror", lambda error: note(str(error)))
+        devtools = page.context.new_cdp_session(page)  # what a worker was refused is in no event of the page
+        devtools.on("Log.entryAdded", lambda event: note(event["entry"]["text"]))
+        devtools.send("Log.enable")
+        return page
+
+    return new_page
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Iterator[Page]:
+    """An empty page."""
+    with new_page() as page:
+        yield page
+
+
+@pytest.fixture
+def phone(new_page: Callable[..., Page]) -> Iterator[Page]:
+    """An empty page on a phone."""
+    with new_page(viewport=PHONE, is_mobile=True, has_touch=True) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")
@@ -61,11 +107,3 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def projected(folder: Path) -> anndata.AnnData:
     """The projected cells."""
     return anndata.read_h5ad(folder / "out.h5ad")
-
-
-@pytest.fixture
-def page(chromium: webdriver.Chrome, folder: Path) -> Iterator[webdriver.Chrome]:
-    """The report, freshly opened; no test may leave an error in the browser's log."""
-    chromium.get((folder / "report.html").as_uri())
-    yield chromium
-    assert chromium.get_log("browser") == []
