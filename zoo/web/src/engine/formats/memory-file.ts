@@ -24,6 +24,7 @@ export class MemoryFile implements QueryFile {
   readonly columns: string[];
   readonly notedBase = null;
   readonly notes: string[];
+  readonly warnings = [];
   readonly #content: MemoryContent;
 
   constructor(content: MemoryContent) {
