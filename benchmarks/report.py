@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
+from playwright.sync_api import sync_playwright
 
 import smile_zoo
 from machine import cpu_model
@@ -26,7 +25,7 @@ from smile_zoo.report.projection_tables import ProjectionTables
 from smile_zoo.report.report_cells import MAX_DRAWN_CELLS, Categories, ReportCells
 
 N_LABELS, N_BATCHES = 40, 8
-ARGUMENTS = ("--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+ARGUMENTS = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 
 
 def simulated_cells(n_cells: int) -> ReportCells:
@@ -70,24 +69,22 @@ def write(path: Path, cells: ReportCells) -> float:
 
 def time_in_browser(path: Path, repeats: int) -> dict[str, float]:
     """Return the seconds of opening the page, and of coloring by each column."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or sys.exit("there is no chromium")
-    for argument in ARGUMENTS:
-        options.add_argument(argument)
-    browser = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    binary = shutil.which("chromium") or sys.exit("there is no chromium")
     rounds: dict[str, list[float]] = {}
-    try:
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=binary, args=ARGUMENTS) as browser,
+        browser.new_page() as page,
+    ):
         for _ in range(repeats):
             start = time.perf_counter()
-            browser.get(path.as_uri())
+            page.goto(path.as_uri())
             rounds.setdefault("open", []).append(time.perf_counter() - start)
-            names = browser.execute_script("return data.columns.map((column) => column.name)")
+            names = page.evaluate("data.columns.map((column) => column.name)")
             for place, name in enumerate(names):
                 start = time.perf_counter()
-                browser.execute_script("menu.value = arguments[0]; return draw().then(() => 0)", place)
+                page.evaluate("place => { menu.value = place; return draw().then(() => 0); }", place)
                 rounds.setdefault(f"color by {name}", []).append(time.perf_counter() - start)
-    finally:
-        browser.quit()
     return {name: statistics.median(times) for name, times in rounds.items()}
 
 

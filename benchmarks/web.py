@@ -8,6 +8,7 @@ process, worker included, and of all of Chromium's processes together. Frames ar
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -23,23 +24,17 @@ import h5py
 import numpy as np
 import pandas as pd
 import scipy
+from playwright.sync_api import Page, sync_playwright
 from safetensors.numpy import load_file
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.wait import WebDriverWait
 
 from machine import cpu_model
 from smile_zoo.transfer import PulledSpace, pull
 from smile_zoo.web import PageServer, make_site, write_single_file
 
 ARGUMENTS = (
-    "--headless=new",
-    "--no-sandbox",
     "--disable-dev-shm-usage",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
-    "--window-size=1366,900",
 )
 OBSERVER = """
     new MutationObserver(() => {
@@ -48,8 +43,8 @@ OBSERVER = """
         if (text("alert") || text("status")?.startsWith("Done")) window.doneAt ??= performance.now();
     }).observe(document, { childList: true, subtree: true });
 """
-ZOOM = """
-    const done = arguments[0], map = document.getElementById("map"), { left, top } = map.getBoundingClientRect();
+ZOOM = """(map) => new Promise((done) => {
+    const { left, top } = map.getBoundingClientRect();
     let frames = 0, start = performance.now();
     const step = () => {
         if (frames++ === 40) return done(40 / (performance.now() - start) * 1000);
@@ -58,7 +53,8 @@ ZOOM = """
         requestAnimationFrame(step);
     };
     requestAnimationFrame(step);
-"""
+})"""
+SCREEN = {"width": 1366, "height": 900}
 N_GENES = 20_000
 COUNTS_PER_CELL = 2_500
 SHARE_OF_SPACE = 0.3  # of the counts of a cell
@@ -116,18 +112,17 @@ def write_large(path: Path, space: PulledSpace, n_bytes: int) -> int:
 
 
 @contextmanager
-def opened_browser() -> Iterator[webdriver.Chrome]:
-    """Yield Chromium with an observer in each page."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or sys.exit("there is no chromium")
-    for argument in ARGUMENTS:
-        options.add_argument(argument)
-    browser = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    try:
-        browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": OBSERVER})
-        yield browser
-    finally:
-        browser.quit()
+def opened_chromium() -> Iterator[Page]:
+    """Yield a page of Chromium with an observer in each document."""
+    binary = shutil.which("chromium") or sys.exit("there is no chromium")
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=binary, args=ARGUMENTS) as browser,
+        browser.new_page(viewport=SCREEN) as page,
+    ):
+        page.set_default_timeout(SECONDS * 1000)
+        page.add_init_script(OBSERVER)
+        yield page
 
 
 @contextmanager
@@ -155,17 +150,17 @@ def served(space: PulledSpace) -> Iterator[tuple[PageServer, list[int]]]:
 class MemoryWatch(threading.Thread):
     """Highest resident sizes of Chromium's processes, in bytes."""
 
-    def __init__(self, browser: webdriver.Chrome) -> None:
+    def __init__(self) -> None:
         super().__init__(daemon=True)
-        self._driver = browser.service.process.pid
         self._stopped = threading.Event()
         self.page = self.all = 0
 
     def run(self) -> None:
         """Look five times a second."""
         while not self._stopped.wait(0.2):
-            sizes = {pid: _resident(pid) for pid in _descendants(self._driver)}
-            pages = [size for pid, size in sizes.items() if "--type=renderer" in _command(pid)]
+            commands = {pid: _command(pid) for pid in _descendants(os.getpid())}
+            sizes = {pid: _resident(pid) for pid, command in commands.items() if "chromium" in command}
+            pages = [size for pid, size in sizes.items() if "--type=renderer" in commands[pid]]
             self.page = max(self.page, *pages, 0)
             self.all = max(self.all, sum(sizes.values()))
 
@@ -199,52 +194,51 @@ def _read(path: Path) -> str:
         return ""
 
 
-def open_page(browser: webdriver.Chrome, url: str) -> float:
+def open_page(page: Page, url: str) -> float:
     """Open the page, and return the seconds until it is usable."""
-    browser.get(url)
-    WebDriverWait(browser, SECONDS).until(lambda page: page.execute_script("return window.usableAt"))
-    return browser.execute_script("return window.usableAt") / 1000
+    page.goto(url)
+    return page.wait_for_function("window.usableAt").json_value() / 1000
 
 
-def label(browser: webdriver.Chrome, path: Path) -> float:
+def label(page: Page, path: Path) -> float:
     """Choose a file, and return the seconds until its labels and map are there."""
-    browser.execute_script("window.doneAt = undefined; window.startAt = performance.now()")
-    browser.find_element(By.ID, "files").send_keys(str(path))
-    WebDriverWait(browser, SECONDS, 0.2).until(lambda page: page.execute_script("return window.doneAt"))
-    if problem := browser.find_element(By.ID, "alert").text:
+    page.evaluate("() => { window.doneAt = undefined; window.startAt = performance.now(); }")
+    page.locator("#files").set_input_files(path)
+    page.wait_for_function("window.doneAt", polling=200)
+    if problem := page.locator("#alert").inner_text():
         sys.exit(problem)
-    return browser.execute_script("return window.doneAt - window.startAt") / 1000
+    return page.evaluate("window.doneAt - window.startAt") / 1000
 
 
 def measure(name: str, n_cells: int, large_bytes: int) -> dict[str, Any]:
     """Return sizes in MB, times in seconds, and cells per second."""
     space = pull(name)
     found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as temporary, opened_browser() as browser, served(space) as (server, sent):
+    with tempfile.TemporaryDirectory() as temporary, opened_chromium() as page, served(space) as (server, sent):
         folder = Path(temporary)
         found["site_mb"] = make_site([space]).size / 1e6
         write_single_file(space, folder / "page.html")
         found["single_file_mb"] = (folder / "page.html").stat().st_size / 1e6
-        found["single_file_usable_seconds"] = open_page(browser, (folder / "page.html").as_uri())
-        found["usable_seconds"] = open_page(browser, server.url)
+        found["single_file_usable_seconds"] = open_page(page, (folder / "page.html").as_uri())
+        found["usable_seconds"] = open_page(page, server.url)
         found["before_file_mb"] = sum(sent) / 1e6
         write_gzip(folder / "cells.h5ad", space, n_cells)
         found["gzip"] = {"cells": n_cells, "file_mb": (folder / "cells.h5ad").stat().st_size / 1e6}
-        found["gzip"]["seconds"] = label(browser, folder / "cells.h5ad")
+        found["gzip"]["seconds"] = label(page, folder / "cells.h5ad")
         found["gzip"]["cells_per_second"] = n_cells / found["gzip"]["seconds"]
         if large_bytes:
             n_large = write_large(folder / "large.h5ad", space, large_bytes)
-            open_page(browser, server.url)
-            watch = MemoryWatch(browser)
+            open_page(page, server.url)
+            watch = MemoryWatch()
             watch.start()
             before = time.perf_counter()
-            seconds = label(browser, folder / "large.h5ad")
+            seconds = label(page, folder / "large.h5ad")
             watch.stop()
             assert time.perf_counter() - before >= seconds
             size = (folder / "large.h5ad").stat().st_size / 1e6
             memory = {"page_mb": watch.page / 1e6, "browser_mb": watch.all / 1e6}
-            browser.execute_script("document.getElementById('map-box').scrollIntoView()")
-            frames = browser.execute_async_script(ZOOM)
+            page.locator("#map-box").evaluate("box => box.scrollIntoView()")
+            frames = page.locator("#map").evaluate(ZOOM)
             large = {"cells": n_large, "file_mb": size, "seconds": seconds, "frames_per_second": frames}
             found["large"] = {**large, **memory}
     return found

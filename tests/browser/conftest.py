@@ -22,7 +22,7 @@ ARGUMENTS = (
 )
 SCREEN = {"width": 1366, "height": 900}
 PHONE = {"width": 375, "height": 800}
-SECONDS = 30
+SECONDS = 60
 
 
 @pytest.fixture(scope="module")

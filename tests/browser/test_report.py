@@ -265,8 +265,8 @@ def test_text_is_light_on_dark_if_the_browser_is(page: Page, address: str) -> No
     page.emulate_media(color_scheme="dark")
     page.goto(address)
 
-    def brightness(selector: str, property: str) -> int:
-        color = page.locator(selector).first.evaluate("(node, name) => getComputedStyle(node)[name]", property)
+    def brightness(selector: str, style: str) -> int:
+        color = page.locator(selector).first.evaluate("(node, style) => getComputedStyle(node)[style]", style)
         return sum(map(int, re.findall(r"\d+", color)[:3]))
 
     assert brightness("body", "backgroundColor") < 100
