@@ -47,7 +47,8 @@ OBSERVER = """
 MOVE = """(map, isDragged) => new Promise((done) => {
     const { left, top } = map.getBoundingClientRect(), times = [];
     const send = (kind, right, down, more) => map.dispatchEvent(new (more.deltaY ? WheelEvent : MouseEvent)(kind, {
-        clientX: left + 300 + right, clientY: top + 200 + down, bubbles: true, cancelable: true, view: window, ...more }));
+        clientX: left + 300 + right, clientY: top + 200 + down,
+        bubbles: true, cancelable: true, view: window, ...more }));
     const step = (time) => {
         times.push(time);
         const turn = times.length / 60 * 2 * Math.PI;
