@@ -3,7 +3,8 @@
 The cells are simulated: 20,000 genes, among them those of the space, drawn from the profiles of its labels. The page is
 opened in Chromium without a window or a graphics card. "usable" ends when the map of the reference is drawn, "labels"
 begins when the file is chosen and ends when labels and map are there. Memory is the highest resident size of the page's
-process, worker included, and of all of Chromium's processes together. Frames are those of a map that is zoomed.
+process, worker included, and of all of Chromium's processes together. Frames are those of a map that is dragged in an
+eight, and of one that is zoomed in and out: the median frame, their mean, and the slowest one.
 """
 
 import argparse
@@ -43,16 +44,25 @@ OBSERVER = """
         if (text("alert") || text("status")?.startsWith("Done")) window.doneAt ??= performance.now();
     }).observe(document, { childList: true, subtree: true });
 """
-ZOOM = """(map) => new Promise((done) => {
-    const { left, top } = map.getBoundingClientRect();
-    let frames = 0, start = performance.now();
-    const step = () => {
-        if (frames++ === 40) return done(40 / (performance.now() - start) * 1000);
-        const at = { clientX: left + 300, clientY: top + 200, bubbles: true, cancelable: true };
-        map.dispatchEvent(new WheelEvent("wheel", { deltaY: frames <= 20 ? -10 : 10, ...at }));
+MOVE = """(map, isDragged) => new Promise((done) => {
+    const { left, top } = map.getBoundingClientRect(), times = [];
+    const send = (kind, right, down, more) => map.dispatchEvent(new (more.deltaY ? WheelEvent : MouseEvent)(kind, {
+        clientX: left + 300 + right, clientY: top + 200 + down,
+        bubbles: true, cancelable: true, view: window, ...more }));
+    const step = (time) => {
+        times.push(time);
+        const turn = times.length / 60 * 2 * Math.PI;
+        if (times.length > 60) {
+            send("mouseup", 0, 0, {});
+            return done(times.slice(1).map((time, index) => time - times[index]));
+        }
+        if (isDragged) send("mousemove", 150 * Math.sin(turn), 60 * Math.sin(2 * turn), { buttons: 1 });
+        else send("wheel", 0, 0, { deltaY: times.length <= 30 ? -10 : 10 });
         requestAnimationFrame(step);
     };
-    requestAnimationFrame(step);
+    for (const kind of ["mouseenter", "mousemove"]) send(kind, 0, 0, {});
+    if (isDragged) send("mousedown", 0, 0, { buttons: 1 });
+    requestAnimationFrame(() => requestAnimationFrame(step));
 })"""
 SCREEN = {"width": 1366, "height": 900}
 N_GENES = 20_000
@@ -210,6 +220,16 @@ def label(page: Page, path: Path) -> float:
     return page.evaluate("window.doneAt - window.startAt") / 1000
 
 
+def move_map(page: Page, *, is_dragged: bool) -> dict[str, float]:
+    """Return frames per second, as the median frame and on average, and the milliseconds of the slowest one."""
+    milliseconds = page.locator("#map").evaluate(MOVE, is_dragged)
+    return {
+        "median_per_second": 1000 / np.median(milliseconds),
+        "mean_per_second": 1000 / np.mean(milliseconds),
+        "slowest_ms": max(milliseconds),
+    }
+
+
 def measure(name: str, n_cells: int, large_bytes: int) -> dict[str, Any]:
     """Return sizes in MB, times in seconds, and cells per second."""
     space = pull(name)
@@ -238,8 +258,8 @@ def measure(name: str, n_cells: int, large_bytes: int) -> dict[str, Any]:
             size = (folder / "large.h5ad").stat().st_size / 1e6
             memory = {"page_mb": watch.page / 1e6, "browser_mb": watch.all / 1e6}
             page.locator("#map-box").evaluate("box => box.scrollIntoView()")
-            frames = page.locator("#map").evaluate(ZOOM)
-            large = {"cells": n_large, "file_mb": size, "seconds": seconds, "frames_per_second": frames}
+            frames = {"pan": move_map(page, is_dragged=True), "zoom": move_map(page, is_dragged=False)}
+            large = {"cells": n_large, "file_mb": size, "seconds": seconds, "frames": frames}
             found["large"] = {**large, **memory}
     return found
 

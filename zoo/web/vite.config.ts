@@ -56,15 +56,15 @@ function contentSecurityPolicy(): Plugin {
   };
 }
 
-/** Add onnxruntime-web to the site; its 27 MB of WebAssembly are compressed, and Python serves them as they were. */
+/** Add onnxruntime-web to the site; its 14 MB of WebAssembly are compressed, and Python serves them as they were. */
 function onnxRuntime(): Plugin {
   const read = (name: string) => readFileSync(new URL(`node_modules/onnxruntime-web/dist/${name}`, import.meta.url));
-  const wasm = "ort-wasm-simd-threaded.asyncify.wasm";
+  const wasm = "ort-wasm-simd-threaded.wasm";
   return {
     name: "onnx-runtime",
     apply: "build",
     generateBundle() {
-      for (const name of ["ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.mjs"]) {
+      for (const name of ["ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs"]) {
         this.emitFile({ type: "asset", fileName: `ort/${name}`, source: read(name) });
       }
       this.emitFile({ type: "asset", fileName: `ort/${wasm}.gz`, source: packed(read(wasm)) });

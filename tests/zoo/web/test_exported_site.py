@@ -61,7 +61,7 @@ def test_a_site_has_onnxruntime_if_a_space_needs_it(pbmc: PulledSpace, dense: Pu
     site = make_site([pbmc, dense])
     shared = set(json.loads(site.files["spaces.json"])["shared_files"])
     assert shared == {name for name in site.files if name.startswith(("ort/", "genes/"))}
-    assert "ort/ort-wasm-simd-threaded.asyncify.wasm" in shared
+    assert "ort/ort-wasm-simd-threaded.wasm" in shared
 
 
 def test_export_replaces_only_what_it_wrote(pbmc: PulledSpace, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_onnxruntime_is_left_out_and_otherwise_unpacked() -> None:
     assert not any(name.startswith("ort/") for name in small)
     (wasm,) = (name for name in large if name.endswith(".wasm"))
     assert large[wasm][:4] == b"\0asm"
-    assert wasm.removeprefix("ort/").removesuffix(".wasm").encode() in large["ort/ort.webgpu.min.mjs"]
+    assert wasm.removeprefix("ort/").removesuffix(".wasm").encode() in large["ort/ort.wasm.min.mjs"]
 
 
 def test_the_pages_allow_no_request_elsewhere() -> None:

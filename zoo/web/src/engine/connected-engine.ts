@@ -16,14 +16,17 @@ const MAX_SILENT_TICKS = 6; // counted, as the clock goes on while the computer 
 /** Calls to one worker that runs `worker.ts`. */
 class WorkerCalls {
   readonly #worker: Worker;
+  readonly #onSilence: (error: EngineError) => void;
   readonly #pending = new Map<number, Pending>();
   readonly #watch = setInterval(() => this.#tick(), TICK_MS);
   #next = 0;
   #silentTicks = 0;
   #failure: EngineError | null = null;
 
-  constructor(worker: Worker) {
+  /** @param onSilence Called if the worker computes for a minute without a sign of life. */
+  constructor(worker: Worker, onSilence: (error: EngineError) => void) {
     this.#worker = worker;
+    this.#onSilence = onSilence;
     worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#receive(data);
     worker.onerror = ({ message }): void => {
       // an error without a message: the worker could not be loaded
@@ -67,24 +70,37 @@ class WorkerCalls {
   #tick(): void {
     this.#silentTicks = this.#pending.size ? this.#silentTicks + 1 : 0;
     if (this.#silentTicks < MAX_SILENT_TICKS) return;
-    this.end(
+    this.#onSilence(
       new EngineError(
         "format",
-        "reading the file does not end, so it is damaged; copy or export it again, and reload this page",
+        "reading the file was stopped after a minute without progress, so it is probably damaged; copy or export it again",
       ),
     );
   }
 }
 
-/** Connect to a worker that runs `worker.ts`; another one is started in place of one that is cancelled. */
+/** Connect to a worker that runs `worker.ts`; another one is started in place of one that is cancelled or silent. */
 export async function connectEngine(start: () => Promise<Worker>): Promise<Engine> {
-  let calls = new WorkerCalls(await start());
+  const open = async (): Promise<WorkerCalls> => new WorkerCalls(await start(), stop);
+  let calls = await open();
   let space: SpaceSource | null = null;
   let restarting: Promise<void> | null = null;
   let isClosed = false;
 
+  /** End the worker, and start another one if it was ended while it read or projected a query. */
+  function stop(error: EngineError): void {
+    const isBusy = calls.isBusy;
+    calls.end(error);
+    if (!isBusy) return;
+    restarting = restart();
+    restarting.then(
+      () => (restarting = null),
+      () => {}, // later calls are rejected with this error
+    );
+  }
+
   async function restart(): Promise<void> {
-    calls = new WorkerCalls(await start());
+    calls = await open();
     if (isClosed) return calls.end(closed());
     if (space) await calls.call("openSpace", [space]);
   }
@@ -103,12 +119,7 @@ export async function connectEngine(start: () => Promise<Worker>): Promise<Engin
     obsColumn: (name) => call("obsColumn", [name]),
     cancel: () => {
       if (!calls.isBusy) return;
-      calls.end(new EngineError("cancelled", "reading and projecting the query was stopped"));
-      restarting = restart();
-      restarting.then(
-        () => (restarting = null),
-        () => {}, // later calls are rejected with this error
-      );
+      stop(new EngineError("cancelled", "reading and projecting the query was stopped"));
     },
     close: () => {
       isClosed = true;

@@ -30,7 +30,7 @@ export interface FileRecord {
  * Files of a space by their path in the manifest: at absolute URLs, or the files themselves, as in a single-file page.
  *
  * The gene tables are `human.tsv.gz` and `mouse.tsv.gz` in the folder `genes`, or in `files` as `genes/human.tsv.gz`; they
- * are read with the first query. `ort` is a folder with `ort.webgpu.min.mjs` of onnxruntime-web and its wasm files,
+ * are read with the first query. `ort` is a folder with `ort.wasm.min.mjs` of onnxruntime-web and its wasm files,
  * loaded only for encoders that need it (`SpaceSummary.needsOnnxRuntime`). `shared` has the record of each file in these two
  * folders, such as `genes/human.tsv.gz`.
  */

@@ -70,7 +70,7 @@ export class LocalEngine implements Omit<Engine, "cancel"> {
     const start = performance.now();
     const results = await projectAll(space, prepared, progress);
     const cells = file.cellNames();
-    const warnings = [...results.warnings, ...noteOfRepeats(cells)];
+    const warnings = [...file.warnings, ...results.warnings, ...noteOfRepeats(cells)];
     return { ...results, warnings, cells, seconds: (performance.now() - start) / 1000 };
   }
 

@@ -7,6 +7,7 @@ import { plural } from "./format";
 import { countHidden, type LabelPosition, placeNames } from "./label-positions";
 import { listenForTouch } from "./touch";
 import { type Frame, frameAround, pointSize, type Region } from "./map-frame";
+import { movingRenderer, type View } from "./moving-picture";
 
 /** What the map shows. Colors are places in the palette. */
 export interface Scene {
@@ -57,6 +58,7 @@ export class MapView {
   ) {
     this.plot = createScatterplot({
       canvas,
+      renderer: movingRenderer(() => this.view(), () => this.plot.redraw()),
       colorBy: "valueA",
       sizeBy: "valueB",
       opacityBy: "valueB",
@@ -206,6 +208,11 @@ export class MapView {
   private camera(): { target: [number, number]; distance: number } {
     const [x, y] = this.plot.get("cameraTarget");
     return { target: [x, y], distance: this.plot.get("cameraDistance") as unknown as number };
+  }
+
+  private view(): View {
+    const view = this.plot.get("cameraView"); // a 4 x 4 matrix, column by column
+    return { scale: Math.hypot(view[0], view[1]), angle: Math.atan2(view[1], view[0]), x: view[12], y: view[13] };
   }
 
   private select(points: number[]): void {

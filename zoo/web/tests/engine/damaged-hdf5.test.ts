@@ -1,9 +1,9 @@
 /** HDF5 files whose sparse matrices, sizes or columns do not fit together. */
 import * as h5wasm from "h5wasm";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import { CsrMatrix } from "../../src/engine/formats/csr-matrix";
 import { H5adFile } from "../../src/engine/formats/h5ad";
-import { groupOf, openHdf5 } from "../../src/engine/formats/hdf5";
+import { datasetOf, groupOf, openHdf5 } from "../../src/engine/formats/hdf5";
 import { openMatrix } from "../../src/engine/formats/stored-matrix";
 import { LocalEngine } from "../../src/engine/local-engine";
 import { parseFeatureTable } from "../../src/engine/space/feature-table";
@@ -80,7 +80,7 @@ test.each<[string, Record<string, Numbers>, string]>([
 
 test.each([2, -1])("an index out of bounds: %i", async (index) => {
   const file = await openHdf5(h5ad({ ...CSR, indices: Int32Array.of(0, 1, 0, index) }));
-  const matrix = openMatrix(groupOf(file.root, "X")!, [3, 2], "query.h5ad");
+  const matrix = openMatrix(groupOf(file.root, "X")!, [3, 2], "query.h5ad", () => {});
   expect((await matrix.read([[0, 2]]))[0].values).toEqual(Float64Array.of(1, 2));
   await expect(matrix.read([[0, 3]])).rejects.toThrow(`${DAMAGED}the index ${index} in /X/indices is not one of 2`);
   file.close();
@@ -106,13 +106,39 @@ test("chunks of zeros: those that were written are read, others refused", async 
   file.close();
 });
 
+test("dense chunks of zeros: a few that were never written are zeros with a warning, most of them are damage", async () => {
+  const query = written("query.h5ad", (root) => {
+    for (const [name, nWritten] of [["some", 4], ["most", 2]] as const) {
+      const data = Int32Array.of(1, 0, 0, 2, 0, 0, 0, 0).slice(0, 2 * nWritten);
+      root.create_dataset({ name, data, shape: [nWritten, 2], chunks: [2, 1], maxshape: [6, 2] });
+      (root.get(name) as h5wasm.Dataset).resize([6, 2]);
+    }
+  });
+  const file = await openHdf5(query);
+  const warn = vi.fn<(text: string) => void>();
+  const [some, most] = ["some", "most"].map((name) => openMatrix(datasetOf(file.root, name)!, [6, 2], "query.h5ad", warn));
+  const [first, second] = await some.read([[0, 4], [1, 3]]);
+  expect(first.values).toEqual(Float64Array.of(1, 2));
+  expect(second.values).toEqual(Float64Array.of(2));
+  expect(warn).not.toHaveBeenCalled();
+  expect((await some.read([[3, 6]]))[0].values).toEqual(new Float64Array(0));
+  await some.read([[0, 6]]);
+  expect(warn.mock.calls).toEqual([
+    ["2 of 6 chunks of /some in query.h5ad were never written and read as zeros; correct only if those values are zero"],
+  ]);
+  await expect(most.read([[0, 6]])).rejects.toThrow(
+    "query.h5ad cannot be read as HDF5: /most lacks 4 of its 6 chunks, which were never written; it is truncated",
+  );
+  file.close();
+});
+
 test.each([
   ["csr", [{ 0: 2, 1: 5 }, { 0: 8 }, {}]],
   ["csc", [{ 0: 2, 1: 8 }, { 0: 5 }, {}]],
 ])("%s: values that are stored in several parts are summed", async (kind, expected) => {
   const repeated = { indptr: Int32Array.of(0, 3, 4, 4), indices: Int32Array.of(1, 0, 1, 0), data: Int32Array.of(1, 2, 4, 8) };
   const file = await openHdf5(h5ad(repeated, kind));
-  const [rows] = await openMatrix(groupOf(file.root, "X")!, [3, 3], "query.h5ad").read([[0, 3]]);
+  const [rows] = await openMatrix(groupOf(file.root, "X")!, [3, 3], "query.h5ad", () => {}).read([[0, 3]]);
   const cells = [0, 1, 2].map((row) => {
     const [start, stop] = [rows.indptr[row], rows.indptr[row + 1]];
     const pairs = Array.from(rows.indices.subarray(start, stop), (column, at) => [column, rows.values[start + at]]);

@@ -4,6 +4,7 @@ import { beforeAll, expect, test } from "vitest";
 import type { Rows } from "../../src/engine/arrays/rows";
 import type { Projection, QueryOptions, QuerySummary } from "../../src/engine/engine";
 import { KeptChars, allLines } from "../../src/engine/formats/lines";
+import { requireRoom } from "../../src/engine/formats/memory-file";
 import { LocalEngine } from "../../src/engine/local-engine";
 import { bytes, packagedFiles } from "./packaged";
 import { type Expected, readVector } from "./vectors";
@@ -364,6 +365,12 @@ test("a small archive of long lines or of many names does not fill the memory", 
   const kept = new KeptChars("barcodes.tsv");
   kept.add(400_000_000);
   expect(() => kept.add(1)).toThrow("the names and texts in barcodes.tsv have more than 400 million characters, which this");
+  const many = strToU8("%%MatrixMarket matrix coordinate integer general\n30000 90000 100000001\n");
+  await expect(project([written("matrix.mtx", many), ...names])).rejects.toThrow(
+    "matrix.mtx has more than 100,000,000 values, which this page does not keep in memory; write the cells as .h5ad",
+  );
+  requireRoom(100_000_000, "cells.csv");
+  expect(() => requireRoom(100_000_001, "cells.csv")).toThrow("cells.csv has more than 100,000,000 values");
 });
 
 test.each([

@@ -45,9 +45,9 @@ export const siteOf = (name: string): Exclude<SpaceSource, { files: unknown }> =
 });
 
 const ONNX_RUNTIME = [
-  "ort.webgpu.min.mjs",
-  "ort-wasm-simd-threaded.asyncify.mjs",
-  "ort-wasm-simd-threaded.asyncify.wasm",
+  "ort.wasm.min.mjs",
+  "ort-wasm-simd-threaded.mjs",
+  "ort-wasm-simd-threaded.wasm",
 ];
 
 const records = (folder: string, path: string, names: string[]): Record<string, FileRecord> =>

@@ -113,20 +113,39 @@ test("a projection can be cancelled whatever the worker does, and without an ope
   expect(workers[1].terminate).toHaveBeenCalledOnce();
 });
 
-test("a worker that is silent for a minute is ended", async () => {
+test("a worker that is silent for a minute is ended, and another one reads the next file", async () => {
   vi.useFakeTimers();
-  const silent = { postMessage: () => {}, terminate: vi.fn<() => void>() } as unknown as Worker;
-  const other = await connectEngine(async () => silent);
+  const workers: Worker[] = [];
+  const other = await connectEngine(async () => {
+    workers.push({ postMessage: vi.fn<() => void>(), terminate: vi.fn<() => void>() } as unknown as Worker);
+    return workers.at(-1)!;
+  });
   const running = other.openQuery([]).catch((error: EngineError) => error.message);
+  const [silent] = workers;
   vi.advanceTimersByTime(45_000);
   silent.onmessage!({ data: { id: null, kind: "alive" } } as MessageEvent);
   vi.advanceTimersByTime(50_000);
   expect(silent.terminate).not.toHaveBeenCalled();
   vi.advanceTimersByTime(10_000);
   expect(silent.terminate).toHaveBeenCalledOnce();
-  const message = "reading the file does not end, so it is damaged; copy or export it again, and reload this page";
-  expect(await running).toBe(message);
-  await expect(other.openSpace({ files: {} })).rejects.toThrow(message);
+  expect(await running).toBe(
+    "reading the file was stopped after a minute without progress, so it is probably damaged; copy or export it again",
+  );
+  const next = other.openQuery([]);
+  await vi.waitFor(() => expect(workers[1].postMessage).toHaveBeenCalledOnce());
+  workers[1].onmessage!({ data: { id: 0, kind: "result", result: { nCells: 3 } } } as MessageEvent);
+  expect((await next).nCells).toBe(3);
+  vi.useRealTimers();
+});
+
+test("a worker that falls silent while it opens a space is not started again", async () => {
+  vi.useFakeTimers();
+  const start = vi.fn(async () => ({ postMessage: () => {}, terminate: () => {} }) as unknown as Worker);
+  const other = await connectEngine(start);
+  const opening = other.openSpace({ files: {} }).catch((error: EngineError) => error.code);
+  vi.advanceTimersByTime(60_000);
+  expect(await opening).toBe("format");
+  expect(start).toHaveBeenCalledOnce();
   vi.useRealTimers();
 });
 

@@ -32,6 +32,7 @@ export class CellRangerFile implements QueryFile {
   readonly columns: string[] = [];
   readonly notedBase = null;
   readonly notes: string[] = [];
+  readonly warnings = [];
   readonly #file: OpenHdf5;
   readonly #group: Group;
   readonly #frame: Frame;

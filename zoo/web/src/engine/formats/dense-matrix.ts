@@ -3,6 +3,7 @@ import { type Matrix, type Rows, sparsified } from "../arrays/rows";
 import { EngineError } from "../engine";
 import { grouped } from "../text";
 import { type Dataset, isFlags, isFloat, numbersOf, reading } from "./hdf5";
+import { DenseChunks } from "./unwritten-chunks";
 
 const PART_VALUES = 2_000_000; // that are read together: 16 MB
 const MAX_CHUNK_VALUES = 48_000_000; // of a chunk that is read as a whole: 384 MB
@@ -14,9 +15,12 @@ export class DenseMatrix implements Matrix {
   readonly isFloat: boolean;
   readonly isFlags: boolean;
   readonly #dataset: Dataset;
+  readonly #chunks: DenseChunks;
   readonly #fileName: string;
+  readonly #warn: (text: string) => void;
 
-  constructor(dataset: Dataset, [n, nColumns]: [number, number], fileName: string) {
+  /** @param warn Takes what makes the values doubtful, once they are read. */
+  constructor(dataset: Dataset, [n, nColumns]: [number, number], fileName: string, warn: (text: string) => void) {
     if (dataset.shape?.join() !== `${n},${nColumns}`) {
       throw new EngineError(
         "format",
@@ -29,7 +33,9 @@ export class DenseMatrix implements Matrix {
     this.isFloat = isFloat(dataset);
     this.isFlags = isFlags(dataset);
     this.#dataset = dataset;
+    this.#chunks = new DenseChunks(dataset);
     this.#fileName = fileName;
+    this.#warn = warn;
   }
 
   async read(ranges: [number, number][]): Promise<Rows[]> {
@@ -44,12 +50,23 @@ export class DenseMatrix implements Matrix {
   }
 
   #rows(start: number, stop: number): Rows {
-    const values = reading(this.#fileName, () =>
-      numbersOf(this.#dataset, [
+    const values = reading(this.#fileName, () => {
+      const read = numbersOf(this.#dataset, [
         [start, stop],
         [0, this.nColumns],
-      ]),
-    );
+      ]);
+      this.#warnOfUnwritten(read, start);
+      return read;
+    });
     return sparsified(values, stop - start, this.nColumns);
+  }
+
+  #warnOfUnwritten(values: ArrayLike<number>, start: number): void {
+    const found = this.#chunks.check(values, start);
+    if (found === null) return;
+    this.#warn(
+      `${grouped(found.missing)} of ${grouped(found.expected)} chunks of ${this.#dataset.path} in ${this.#fileName} were never ` +
+        "written and read as zeros; correct only if those values are zero",
+    );
   }
 }

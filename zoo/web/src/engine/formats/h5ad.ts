@@ -18,6 +18,7 @@ export class H5adFile implements QueryFile {
   readonly columns: string[];
   readonly notedBase: number | null;
   readonly notes: string[] = [];
+  readonly warnings: string[] = [];
   readonly #file: OpenHdf5;
   readonly #table: Group;
   readonly #obs: Group;
@@ -73,7 +74,7 @@ export class H5adFile implements QueryFile {
           `${grouped(this.nCells)} cells and ${grouped(nColumns)} features; the file is damaged, copy or export it again`,
       );
     }
-    return reading(this.name, () => openMatrix(stored, [this.nCells, nColumns], this.name));
+    return reading(this.name, () => openMatrix(stored, [this.nCells, nColumns], this.name, (text) => this.warnings.push(text)));
   }
 
   close(): void {

@@ -2,6 +2,7 @@
 import { EngineError } from "../engine";
 import { grouped } from "../text";
 import { type ByteSource, contentOf } from "./byte-source";
+import { requireRoom } from "./memory-file";
 
 export interface Entries {
   shape: [number, number];
@@ -92,6 +93,7 @@ class EntryParser {
       throw this.#damaged(`its first line is '${header.slice(0, 60)}', but a general coordinate matrix is needed`);
     }
     const [rows, columns, size] = fields;
+    requireRoom(size, this.#name);
     const reserved = Math.min(size, MAX_RESERVED_ENTRIES);
     this.#size = size;
     this.#entries = {

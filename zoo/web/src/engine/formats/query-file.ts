@@ -15,6 +15,8 @@ export interface QueryFile {
   notedBase: number | null;
   /** What the reader of the results should know about the file. */
   notes: string[];
+  /** What makes the values doubtful, known only once they are read. */
+  warnings: string[];
   cellNames(): string[];
   obsColumn(name: string): ObsColumn;
   /** Return the features of X, or of a layer. */

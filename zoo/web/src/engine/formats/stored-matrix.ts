@@ -7,10 +7,15 @@ import { CsrMatrix } from "./csr-matrix";
 import { DenseMatrix } from "./dense-matrix";
 import { type Dataset, type Group, textAttribute } from "./hdf5";
 
-/** Open a stored matrix, (n, n_columns). */
-export function openMatrix(stored: Group | Dataset, shape: [number, number], fileName: string): Matrix {
+/** Open a stored matrix, (n, n_columns); `warn` takes what makes its values doubtful, once they are read. */
+export function openMatrix(
+  stored: Group | Dataset,
+  shape: [number, number],
+  fileName: string,
+  warn: (text: string) => void,
+): Matrix {
   if (stored.type === "Dataset") {
-    return new DenseMatrix(stored as Dataset, shape, fileName);
+    return new DenseMatrix(stored as Dataset, shape, fileName, warn);
   }
   const group = stored as Group;
   const kind = textAttribute(group, "encoding-type") || `${textAttribute(group, "h5sparse_format")}_matrix`;

@@ -4,6 +4,7 @@ import { EngineError } from "../engine";
 import type { TextColumn } from "../features/frame";
 import { grouped, quoted } from "../text";
 import { KeptChars } from "./lines";
+import { requireRoom } from "./memory-file";
 import { type TableLayout, fieldsOf } from "./table-layout";
 
 const MAX_NUMBERS_IN_TEXT = 0.5;
@@ -101,6 +102,7 @@ export class TableParser {
 
   #reserve(n: number): void {
     if (this.#size + n <= this.#values.length) return;
+    requireRoom(this.#size + n, this.#file);
     const [indices, values] = [this.#indices, this.#values];
     const length = Math.max(2 * values.length, this.#size + n);
     (this.#indices = new Int32Array(length)).set(indices);

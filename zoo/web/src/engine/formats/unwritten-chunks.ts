@@ -3,6 +3,13 @@ import { grouped } from "../text";
 import type { Dataset } from "./hdf5";
 import { fileReads } from "./hdf5-library";
 
+const MAX_UNWRITTEN_FRACTION = 0.5; // of the chunks of a dense matrix, the others of which may stand for zeros
+
+interface Counts {
+  missing: number;
+  expected: number;
+}
+
 /**
  * Throw if a chunk of a list was never written, after a range of it was read.
  *
@@ -17,23 +24,73 @@ export function requireWritten(list: Dataset, values: ArrayLike<number>, start: 
     let at = Math.max(start, chunk * length);
     const end = Math.min(stop, (chunk + 1) * length);
     while (at < end && values[at - start] === 0) at++;
-    if (at === end && !isWritten(list, chunk * length)) throw unwritten(list, length);
+    if (at === end && !isWritten(list, [chunk * length])) throw unwritten(list, countUnwritten(list, [length]));
   }
 }
 
+/** Watches the values of a dense matrix, whose chunks of zeros some tools leave out, as `smile-zoo project` does. */
+export class DenseChunks {
+  readonly #matrix: Dataset;
+  readonly #written = new Set<string>();
+  #counts: Counts | null = null;
+
+  constructor(matrix: Dataset) {
+    this.#matrix = matrix;
+  }
+
+  /** Return how many chunks were never written, the first time that one of them is read; throw if it is most of them. */
+  check(values: ArrayLike<number>, start: number): Counts | null {
+    const chunk = this.#matrix.metadata.chunks;
+    if (!chunk || this.#counts || !this.#hasUnwritten(values, start, chunk)) return null;
+    this.#counts = countUnwritten(this.#matrix, chunk);
+    const { missing, expected } = this.#counts;
+    if (missing > MAX_UNWRITTEN_FRACTION * expected) throw unwritten(this.#matrix, this.#counts);
+    return this.#counts;
+  }
+
+  #hasUnwritten(values: ArrayLike<number>, start: number, [height, width]: number[]): boolean {
+    const nColumns = this.#matrix.shape![1];
+    const stop = start + values.length / nColumns;
+    for (let top = start - (start % height); top < stop; top += height) {
+      const [low, high] = [(Math.max(top, start) - start) * nColumns, (Math.min(top + height, stop) - start) * nColumns];
+      for (let left = 0; left < nColumns; left += width) {
+        const key = `${top},${left}`;
+        if (this.#written.has(key) || !areZeros(values, low, high, nColumns, left, Math.min(left + width, nColumns))) continue;
+        if (!isWritten(this.#matrix, [top, left])) return true;
+        this.#written.add(key);
+      }
+    }
+    return false;
+  }
+}
+
+/** Return whether all values in some columns of rows are zero; `low` and `high` are the places of the rows. */
+function areZeros(values: ArrayLike<number>, low: number, high: number, nColumns: number, left: number, right: number): boolean {
+  for (let row = low; row < high; row += nColumns) {
+    for (let column = left; column < right; column++) if (values[row + column] !== 0) return false;
+  }
+  return true;
+}
+
 /** Return whether the chunk that begins at a place was written. */
-function isWritten(list: Dataset, begin: number): boolean {
-  const range: [number, number][] = [[begin, begin + 1]];
-  list.slice(range); // afterwards the index of the chunks is in memory
+function isWritten(array: Dataset, begin: number[]): boolean {
+  const ranges = begin.map((at): [number, number] => [at, at + 1]);
+  array.slice(ranges); // afterwards the index of the chunks is in memory
   const before = fileReads.n;
-  list.slice(range);
+  array.slice(ranges);
   return fileReads.n > before;
 }
 
-function unwritten(list: Dataset, length: number): Error {
-  const nExpected = Math.ceil(list.shape![0] / length);
-  const nMissing = Array.from({ length: nExpected }, (_, chunk) => chunk).filter((chunk) => !isWritten(list, chunk * length)).length;
-  return new Error(
-    `${list.path} lacks ${grouped(nMissing)} of its ${grouped(nExpected)} chunks, which were never written`,
-  );
+/** Return how many chunks of an array were never written, and how many it should have. */
+function countUnwritten(array: Dataset, chunk: number[]): Counts {
+  let places: number[][] = [[]];
+  chunk.forEach((length, axis) => {
+    const starts = Array.from({ length: Math.ceil(array.shape![axis] / length) }, (_, index) => index * length);
+    places = places.flatMap((place) => starts.map((at) => [...place, at]));
+  });
+  return { missing: places.filter((place) => !isWritten(array, place)).length, expected: places.length };
+}
+
+function unwritten({ path }: Dataset, { missing, expected }: Counts): Error {
+  return new Error(`${path} lacks ${grouped(missing)} of its ${grouped(expected)} chunks, which were never written`);
 }

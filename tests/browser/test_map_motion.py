@@ -1,0 +1,92 @@
+"""The map while it moves on a machine that draws it slowly."""
+
+import base64
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from smile_zoo.transfer import PulledSpace, pull
+from smile_zoo.web import PageServer, make_site
+
+SLOW_DRAWING = """
+    const wait = (milliseconds) => { for (const end = performance.now() + milliseconds; performance.now() < end;); };
+    const drawArrays = WebGLRenderingContext.prototype.drawArrays;
+    WebGLRenderingContext.prototype.drawArrays = function (...given) {
+        drawArrays.apply(this, given);
+        window.nDrawn = (window.nDrawn ?? 0) + 1;
+        wait(30);
+    };
+"""
+DRAG = """(map) => new Promise((done) => {
+    const { left, top } = map.getBoundingClientRect();
+    const send = (kind, right, buttons) => map.dispatchEvent(new MouseEvent(kind,
+        { clientX: left + 300 + right, clientY: top + 300, bubbles: true, cancelable: true, view: window, buttons }));
+    let moved = 0;
+    const step = () => {
+        send("mousemove", (moved += 5), 1);
+        if (moved < 100) return requestAnimationFrame(step);
+        requestAnimationFrame(() => requestAnimationFrame(() => {
+            done(map.toDataURL());
+            send("mouseup", moved, 0);
+        }));
+    };
+    for (const kind of ["mouseenter", "mousemove"]) send(kind, 0, 0);
+    requestAnimationFrame(() => requestAnimationFrame(() => { send("mousedown", 0, 1); requestAnimationFrame(step); }));
+})"""
+
+
+@contextmanager
+def opened(page: Page, space: PulledSpace) -> Iterator[Page]:
+    """Serve the page with a space, and open it."""
+    with PageServer(make_site([space])) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            page.goto(server.url)
+            expect(page.locator("#map-caption")).to_contain_text("colored by label")
+            yield page
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def pixels(url: str) -> np.ndarray:
+    """Return the opacity of the cells in a picture, shape (height, width)."""
+    content = base64.b64decode(url.removeprefix("data:image/png;base64,"))
+    return np.asarray(Image.open(io.BytesIO(content)).getchannel("A")).astype(int)
+
+
+def wait_for_rest(page: Page) -> None:
+    """Wait until nothing has been drawn for half a second."""
+    page.evaluate("window.seen = null")
+    page.wait_for_function(
+        """() => {
+            const now = performance.now();
+            if (window.seen !== window.nDrawn) [window.seen, window.seenAt] = [window.nDrawn, now];
+            return now - window.seenAt > 500;
+        }"""
+    )
+
+
+def test_a_slow_map_is_moved_as_a_picture_and_drawn_as_soon_as_it_rests(page: Page) -> None:
+    page.add_init_script(SLOW_DRAWING)
+    canvas = page.locator("#map")
+    with opened(page, pull("pbmc")):
+        wait_for_rest(page)
+        before = pixels(canvas.evaluate("map => map.toDataURL()"))
+        n_drawn = page.evaluate("nDrawn")
+        moved = pixels(canvas.evaluate(DRAG))
+        while_moving = page.evaluate("nDrawn") - n_drawn
+        wait_for_rest(page)
+        at_rest = page.evaluate("nDrawn") - n_drawn
+        after = pixels(canvas.evaluate("map => map.toDataURL()"))
+    assert while_moving <= 8, "cells were drawn in most of the 20 frames"
+    assert at_rest > while_moving, "the picture was left as it was moved"
+    difference = np.abs(after - before).mean()
+    assert difference > 1
+    assert np.abs(after - moved).mean() < 0.1 * difference, "the picture was moved to another place than the cells"
