@@ -14,6 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from smile_runtime import open_space, project
+from smile_runtime.manifest import FORMAT_VERSION
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs/javascript"
@@ -186,10 +187,10 @@ def test_folder_without_a_manifest_is_refused(run, tmp_path):
 
 def test_a_newer_format_is_refused(run, pbmc_copy):
     manifest = json.loads((pbmc_copy / "config.json").read_text("utf-8"))
-    (pbmc_copy / "config.json").write_text(json.dumps(manifest | {"format_version": 3}), "utf-8")
+    (pbmc_copy / "config.json").write_text(json.dumps(manifest | {"format_version": 99}), "utf-8")
     done = run([], space=pbmc_copy)
     assert done.returncode == 1
-    assert done.stderr == f"Error: {pbmc_copy} is smile-space 3; this example reads smile-space 2\n"
+    assert done.stderr == f"Error: {pbmc_copy} is smile-space 99; this example reads smile-space {FORMAT_VERSION}\n"
 
 
 @pytest.mark.parametrize("name", ["features/rna.tsv", "onnx/rna.onnx"])

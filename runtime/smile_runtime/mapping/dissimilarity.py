@@ -1,10 +1,10 @@
 """Dissimilarity of a cell to the reference, from three measures that fail in different cases.
 
 The *deviation* of a cell along the directions that tell the labels apart, the *surprise* of its counts and its
-*distance* to the nearest reference points all grow in cells of types that the reference lacks. The deviation tells most,
-even of types that resemble a known one. Surprise also grows in known types where a protocol captures a few abundant
-transcripts better, and distance where a laboratory's or stimulated cells are shifted, so both are limited. A small one
-speaks for nothing: cells of other tissues with few counts can have both.
+*distance* to the nearest reference points all grow in cells of types that the reference lacks. The deviation tells
+most, even of types that resemble a known one. Surprise also grows in known types where a protocol captures a few
+abundant transcripts better, and distance where a laboratory's or stimulated cells are shifted, so both are limited. A
+small one speaks for nothing: cells of other tissues with few counts can have both.
 """
 
 from dataclasses import dataclass, replace

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smile_runtime.manifest import ValueKind
+from smile_runtime.manifest import FORMAT_VERSION, ValueKind
 
 DEMO = Path(__file__).parents[3] / "zoo/smile_zoo/demo/query.h5ad"
 PNG = b"\x89PNG"
@@ -263,10 +263,9 @@ def test_bad_space_is_refused(run, query: Path, pbmc_copy: Path, tmp_path: Path)
     check_refused(run("project", query, f"{tmp_path}/", "-o", "out.h5ad"), "is not a space directory", "config.json")
     manifest = pbmc_copy / "config.json"
     original = manifest.read_text("utf-8")
-    manifest.write_text(original.replace('"format_version": 2', '"format_version": 9'), "utf-8")
-    check_refused(
-        run("project", query, pbmc_copy, "-o", "out.h5ad"), "format version 9", "reads version 2", "pip install -U"
-    )
+    manifest.write_text(original.replace(f'"format_version": {FORMAT_VERSION}', '"format_version": 99'), "utf-8")
+    refused = run("project", query, pbmc_copy, "-o", "out.h5ad")
+    check_refused(refused, "format version 99", f"reads version {FORMAT_VERSION}", "pip install -U")
     manifest.write_text(original[:500], "utf-8")
     check_refused(run("project", query, pbmc_copy, "-o", "out.h5ad"), "is not a smile-zoo manifest")
     manifest.write_text(original, "utf-8")
