@@ -27,7 +27,7 @@ def test_explain_writes_and_prints_tables(run, cells: Path, tmp_path: Path) -> N
     assert "wrote drivers.tsv" in done.stderr
     assert "wrote cells.tsv" in done.stderr
     assert (
-        "explained: 111 of 200 cells; 87 left out of labels with over 20 cells (--max-cells); 2 unknown, without"
+        "explained: 112 of 200 cells; 85 left out of labels with over 20 cells (--max-cells); 3 unknown, without"
         in done.stderr
     )
     labels = pd.read_csv(tmp_path / "drivers.tsv", sep="\t")

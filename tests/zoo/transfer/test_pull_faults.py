@@ -16,6 +16,7 @@ import pytest
 from fake_hub import Fault
 
 from smile_runtime import OutputError, SpaceError
+from smile_runtime.manifest import FORMAT_VERSION
 from smile_zoo.hub.repo_cache import RepoCache
 
 GRAPH = "onnx/rna.onnx"
@@ -93,9 +94,10 @@ def test_invalid_manifest_is_rejected(hub, machine, pbmc, content, text):
 
 
 def test_manifest_of_a_newer_format_is_rejected(hub, machine, pbmc):
-    hub.create("org/pbmc", pbmc.changed(change=lambda manifest: manifest.update(format_version=9)))
+    hub.create("org/pbmc", pbmc.changed(change=lambda manifest: manifest.update(format_version=99)))
     stderr = machine.refused("pull", "org/pbmc")
-    assert "has format version 9, this release reads version 2; upgrade with: pip install -U smile-zoo" in stderr
+    reads = f"this release reads version {FORMAT_VERSION}; upgrade with: pip install -U smile-zoo"
+    assert f"has format version 99, {reads}" in stderr
 
 
 def test_file_that_differs_from_the_manifest_is_rejected(hub, machine, pbmc):
