@@ -109,7 +109,7 @@ def measure(
         Measured fraction of the encoder's feature weight.
     """
     n_detected = np.diff(values.rows.indptr).astype(np.float64)
-    components = values.components if profiles.has_components else None
+    components = values.components if profiles.has_axes else None
     return Measures(
         log_distance=log_of_distance(distance),
         surprise=profiles.surprise(values.rows),

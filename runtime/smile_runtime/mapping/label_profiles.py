@@ -46,8 +46,8 @@ class LabelProfiles:
     average: NDArray[np.float32]
 
     @property
-    def has_components(self) -> bool:
-        """Whether there are components to measure deviations in."""
+    def has_axes(self) -> bool:
+        """Whether there are axes to measure deviations along."""
         return self.axes.size > 0
 
     def select_features(self, measured: NDArray[np.bool_]) -> "LabelProfiles":
@@ -127,7 +127,7 @@ def read_profiles(file: Readable, shape: tuple[int, int], n_components: int) -> 
     shape
         Number of labels and of features.
     n_components
-        Number of components of the stem; 0 without one, or without axes.
+        Number of components of the stem; without one, there can be no axes.
 
     Raises
     ------
@@ -139,11 +139,11 @@ def read_profiles(file: Readable, shape: tuple[int, int], n_components: int) -> 
     n_axes = arrays["axes"].shape[-1]
     stated = {
         "log_profile": shape,
-        "axes": (n_components, n_axes),
+        "axes": (n_components if n_axes else 0, n_axes),
         "center": (shape[0], n_axes),
         "average": (n_axes,),
     }
-    if found != stated or (n_axes > 0) != (n_components > 0):
+    if found != stated:
         raise IntegrityError(f"{file} holds arrays of shapes {found}, not {stated}; pull or build the space again")
     require_finite(file, **arrays)
     if (arrays["log_profile"] > 0).any():

@@ -119,7 +119,7 @@ class Projector:
         rows = measured_sparse(raw)
         if self.encoder.preprocessing.binarize:
             rows = (rows > 0).astype(np.float32)
-        if not profiles.has_components:
+        if not profiles.has_axes:
             return encode(), CellValues(rows, None)
         embedding, components = self.encoder.encode_with_components(
             raw, size_factor, measured=match.measured, batch_size=self.batch_size, n_threads=1

@@ -223,7 +223,7 @@ class Space:
         computed = None if record.similarity is None else record.similarity.dissimilarity
         if computed is None:
             return None
-        n_components = record.sparse.width if record.sparse and computed.deviation is not None else 0
+        n_components = record.sparse.width if record.sparse else 0
         n_labels = len(self.manifest.reference.label_columns[0].labels)
         return read_profiles(self.file(computed.profiles), (n_labels, record.n_features), n_components)
 

@@ -1,5 +1,7 @@
 """The dissimilarity is fitted so that 0 is typical and 1 the 95% quantile of known-type cells."""
 
+import dataclasses
+
 import numpy as np
 
 from smile_runtime.mapping.dissimilarity import Measures, in_units
@@ -94,3 +96,18 @@ def test_further_cells_widen_a_similarity_only_where_they_are_less_similar():
     assert np.median(wider.quantiles) > np.median(record.quantiles) + 1
     assert (np.diff(wider.quantiles) >= 0).all()
     assert wider.dissimilarity == record.dissimilarity
+
+
+def test_folds_that_know_a_single_label_have_no_part_in_the_units_of_the_deviation():
+    alike, without = simulated(4000, 4), simulated(400, 5, shift=9.0)
+    assert without.measures is not None
+    without = dataclasses.replace(without, measures=dataclasses.replace(without.measures, deviation=None))
+    both = fit_similarity([alike, without], [], "p", 10).dissimilarity
+    alone = fit_similarity([alike], [], "p", 10).dissimilarity
+    none = fit_similarity([without], [], "p", 10).dissimilarity
+    assert both is not None
+    assert alone is not None
+    assert none is not None
+    assert both.deviation == alone.deviation
+    assert both.surprise != alone.surprise
+    assert none.deviation is None

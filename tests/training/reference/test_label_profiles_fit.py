@@ -112,6 +112,6 @@ def test_cells_deviate_along_the_axes_that_tell_labels_apart(cells: Cells, encod
 
 def test_one_label_has_no_axes(cells: Cells, encoder: Identity) -> None:
     profiles = fit_label_profiles(of_two_kinds(cells, (1,)), encoder)
-    assert not profiles.has_components
+    assert not profiles.has_axes
     assert profiles.axes.shape == (0, 0)
     assert profiles.center.shape == (3, 0)

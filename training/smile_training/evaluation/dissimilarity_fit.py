@@ -35,7 +35,7 @@ def fit_similarity(
     n_cells
         Number of cells.
     """
-    record = None if profiles is None else _fit_units(joined([_known(each) for each in within]), profiles)
+    record = None if profiles is None else _fit_units([_known(each) for each in within], profiles)
     expected = np.quantile(_pooled(within, record), np.linspace(0, 1, N_QUANTILES))
     expected += 0.0 if record is None else LABORATORY_ALLOWANCE
     return SimilarityRecord(quantiles=_largest(expected, between, record), n_cells=n_cells, dissimilarity=record)
@@ -81,15 +81,19 @@ def _pooled(parts: Sequence[QueriedCells], record: DissimilarityRecord | None) -
     return np.concatenate([dissimilarity_of(_known(each), record) for each in parts])
 
 
-def _fit_units(measures: Measures, profiles: str) -> DissimilarityRecord:
-    deviation = measures.deviation
+def _fit_units(parts: Sequence[Measures], profiles: str) -> DissimilarityRecord:
+    measures, deviation = joined(parts), None
+    if compared := [part for part in parts if part.deviation is not None]:  # others know a single label
+        along_axes = joined(compared)
+        assert along_axes.deviation is not None
+        deviation = fit_trend(along_axes.deviation, along_axes)
     return DissimilarityRecord(
         profiles=profiles,
         log_detected=_range(measures.log_detected),
         log_measured=_range(measures.log_measured),
         distance=fit_trend(measures.log_distance, measures),
         surprise=fit_trend(measures.surprise, measures),
-        deviation=None if deviation is None else fit_trend(deviation, measures),
+        deviation=deviation,
     )
 
 

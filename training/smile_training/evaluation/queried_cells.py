@@ -151,12 +151,12 @@ def _measure(
 
 
 def joined(parts: Sequence[Measures]) -> Measures:
-    """Return the measures of several sets of cells as one."""
+    """Return the measures of several sets of cells as one; without deviations, if a set has none."""
     deviations = [part.deviation for part in parts if part.deviation is not None]
     return Measures(
         log_distance=np.concatenate([part.log_distance for part in parts]),
         surprise=np.concatenate([part.surprise for part in parts]),
-        deviation=np.concatenate(deviations) if deviations else None,
+        deviation=np.concatenate(deviations) if len(deviations) == len(parts) else None,
         log_detected=np.concatenate([part.log_detected for part in parts]),
         log_measured=np.concatenate([part.log_measured for part in parts]),
     )

@@ -53,7 +53,7 @@ class ReferenceExtension:
     def of(cls, space: Space, cells: Cells, encoder: Encoder) -> "ReferenceExtension":
         """Embed cells with an encoder of the space, and place them as a projection does."""
         profiles = space.profiles(encoder.modality)
-        frozen = FrozenEncoder(encoder, has_components=profiles is not None and profiles.has_components)
+        frozen = FrozenEncoder(encoder, has_components=profiles is not None and profiles.has_axes)
         embedding, _ = frozen.embed_with_components(cells)
         mapper = replace(reference_mapper(space, encoder.modality, 0.0), profiles=None)
         records = mapper.map(embedding)

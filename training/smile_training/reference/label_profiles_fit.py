@@ -82,7 +82,7 @@ def extend_label_profiles(profiles: LabelProfiles, cells: Cells, encoder: CellEn
     share = (counts + SMOOTHING_COUNTS * average) / (totals + SMOOTHING_COUNTS)
     share /= share.sum(axis=1, keepdims=True)
     extended.log_profile[new] = np.log(share[new]).astype(np.float16)
-    if profiles.has_components:
+    if profiles.has_axes:
         _, components = encoder.embed_with_components(cells)
         assert components is not None
         for label in new:

@@ -30,7 +30,7 @@ export class LabelProfiles {
     const tensors = readTensors(content, origin);
     const logs = floats(tensors, "log_profile", [nLabels, nFeatures], origin);
     const nAxes = tensors.average?.shape[0] ?? 0;
-    this.#axes = floats(tensors, "axes", [nComponents, nAxes], origin);
+    this.#axes = floats(tensors, "axes", [nAxes && nComponents, nAxes], origin);
     this.#center = floats(tensors, "center", [nLabels, nAxes], origin);
     this.#average = floats(tensors, "average", [nAxes], origin);
     this.#extent = Float64Array.from({ length: nLabels }, (_, label) =>
@@ -54,8 +54,8 @@ export class LabelProfiles {
     }
   }
 
-  get hasComponents(): boolean {
-    return this.#nComponents > 0;
+  get hasAxes(): boolean {
+    return this.#average.length > 0;
   }
 
   /** Return how much less probable each cell's values are than expected under the best-fitting label, in nats, (n,). */

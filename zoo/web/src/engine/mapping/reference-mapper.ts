@@ -94,7 +94,7 @@ export class ReferenceMapper {
     const profiles = this.#profiles;
     if (profiles === null) return null;
     const surprise = profiles.surprise(rows, values);
-    const deviation = profiles.hasComponents ? profiles.deviation(components) : null;
+    const deviation = profiles.hasAxes ? profiles.deviation(components) : null;
     return Array.from(distance, (each, row) => ({
       logDistance: logOfDistance(each),
       surprise: surprise[row],

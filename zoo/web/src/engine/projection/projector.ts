@@ -88,7 +88,7 @@ async function openRoute(space: Space, { record, table }: EncoderQuery, match: F
   const dissimilarity = record.similarity?.dissimilarity;
   let profiles: LabelProfiles | null = null;
   if (dissimilarity) {
-    const nComponents = (dissimilarity.deviation && record.sparse?.width) || 0;
+    const nComponents = record.sparse?.width ?? 0;
     const nLabels = space.manifest.reference.label_columns[0].labels.length;
     const content = await space.read(dissimilarity.profiles);
     profiles = new LabelProfiles(content, dissimilarity.profiles, nLabels, record.n_features, nComponents, measured);
