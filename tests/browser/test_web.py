@@ -579,6 +579,25 @@ def test_the_map_is_colored_by_labels_batches_and_genes(labeled: Page) -> None:
     assert len(titles) == len(set(titles))
 
 
+def test_a_coloring_chosen_while_a_gene_is_read_stays(labeled: Page) -> None:
+    legend = labeled.locator("#legend h3")
+    before = legend.text_content() or ""
+    labeled.evaluate(  # both before the gene can have been read
+        """() => {
+            const [feature, menu] = [document.getElementById("feature"), document.getElementById("color-by")];
+            feature.value = "lyz";
+            feature.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+            menu.value = "label:cell_type";
+            menu.dispatchEvent(new Event("change"));
+        }"""
+    )
+    labeled.wait_for_timeout(2000)  # longer than the gene takes
+    expect(legend).to_have_text(before)
+    expect(labeled.locator("#map-caption")).not_to_contain_text("LYZ")
+    color_by_feature(labeled, "lyz")
+    expect(legend).to_have_text("LYZ")
+
+
 def test_hidden_labels_leave_the_map(labeled: Page) -> None:
     def n_colorful(pixels: np.ndarray) -> int:
         return int((np.ptp(pixels[100:], axis=2) > 60).sum())

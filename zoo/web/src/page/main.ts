@@ -3,7 +3,7 @@
 import { connectEngine, copyAdvice, EngineError, type Progress, type QueryOptions, type SpaceSummary } from "../engine";
 import type { ChosenFiles } from "./chosen-files";
 import { byId } from "./dom";
-import { count } from "./format";
+import { count, plural } from "./format";
 import { MapPanel } from "./map-panel";
 import { otherReferences } from "./other-references";
 import { announce, clearProblem, showProblem } from "./problem";
@@ -128,7 +128,8 @@ async function main(): Promise<void> {
       labeled = { given, entry, space, options, result };
       byId("summary-title").focus();
       scrollTo(0, 0);
-      const done = `Done: ${count(projection.cells.length)} cells were labeled in ${projection.seconds.toFixed(0)} seconds.`;
+      const [cells, seconds] = [projection.cells.length, Math.round(projection.seconds)];
+      const done = `Done: labeled ${plural(cells, "cell")} in ${plural(seconds, "second")}.`;
       announce(warning === "" ? done : `${done} Warning: ${warning}.`);
     } catch (error) {
       const kept = before !== null && (await restored(before));

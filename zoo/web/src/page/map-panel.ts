@@ -37,6 +37,8 @@ export class MapPanel {
   private result: Result | null = null;
   private coloring: Coloring | null = null;
   private readonly hidden = new Set<number>();
+  /** Number of colorings chosen so far: what was read for an earlier one is dropped. */
+  private choices = 0;
 
   constructor(private readonly engine: Engine) {
     onThemeChange(() => void this.draw());
@@ -75,11 +77,13 @@ export class MapPanel {
   /** Color by a feature of the query, such as a gene. */
   async colorByFeature(feature: string): Promise<void> {
     if (feature === "" || this.result === null) return;
+    const choice = ++this.choices;
     chooseFeature(feature);
     byId("feature-row").hidden = false;
     setCaption(`Reading ${feature} from the file …`);
     try {
       const found = await this.engine.featureValues(feature);
+      if (choice !== this.choices) return;
       if (found === null || found.values.every(Number.isNaN)) {
         const reason = `${feature} was not measured in this file, nor is any other name of it; check the spelling.`;
         await this.recolor({ kind: "nothing", title: feature, reason });
@@ -88,7 +92,7 @@ export class MapPanel {
         await this.recolor(byFeature(featureTitle(found, feature), found));
       }
     } catch (error) {
-      showProblem(error);
+      if (choice === this.choices) showProblem(error);
     }
   }
 
@@ -123,6 +127,7 @@ export class MapPanel {
     this.space = space;
     this.result = result;
     this.coloring = null;
+    this.choices++;
     this.hidden.clear();
     this.view?.clearSelection();
     hideSelection();
@@ -141,6 +146,7 @@ export class MapPanel {
   private async changeColoring(): Promise<void> {
     const { space, result } = this;
     if (space === null || result === null) return;
+    const choice = ++this.choices;
     const { kind, name } = colorChoice();
     const { projection } = result;
     byId("feature-row").hidden = kind !== "feature";
@@ -149,7 +155,8 @@ export class MapPanel {
     else if (kind === "similarity") await this.recolor(byFraction(kind, projection.similarity));
     else if (kind === "obs") {
       const title = ownColumnTitle(name, space, result);
-      await this.recolor(byColumn(title, await this.engine.obsColumn(name)));
+      const column = await this.engine.obsColumn(name);
+      if (choice === this.choices) await this.recolor(byColumn(title, column));
     }
     else await this.recolor(byFraction(`confidence of ${levelTitle(name, space.primary)}`, projection.columns.get(name)!.confidence));
   }
