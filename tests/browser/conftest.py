@@ -12,6 +12,10 @@ import anndata
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from served_page import served
+
+from smile_zoo.transfer import pull
+from smile_zoo.web import PageServer, make_site
 
 QUERY = Path(__file__).parents[2] / "zoo/smile_zoo/demo/query.h5ad"
 ARGUMENTS = (
@@ -91,6 +95,13 @@ def phone(new_page: Callable[..., Page]) -> Iterator[Page]:
     """An empty page on a phone."""
     with new_page(viewport=PHONE, is_mobile=True, has_touch=True) as page:
         yield page
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PageServer]:
+    """A server of the page with the pbmc space."""
+    with served(make_site([pull("pbmc")])) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

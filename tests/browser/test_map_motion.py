@@ -2,16 +2,13 @@
 
 import base64
 import io
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
+from served_page import open_page
 
-from smile_zoo.transfer import PulledSpace, pull
-from smile_zoo.web import PageServer, make_site
+from smile_zoo.web import PageServer
 
 SLOW_DRAWING = """
     const wait = (milliseconds) => { for (const end = performance.now() + milliseconds; performance.now() < end;); };
@@ -40,21 +37,6 @@ DRAG = """(map) => new Promise((done) => {
 })"""
 
 
-@contextmanager
-def opened(page: Page, space: PulledSpace) -> Iterator[Page]:
-    """Serve the page with a space, and open it."""
-    with PageServer(make_site([space])) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            page.goto(server.url)
-            expect(page.locator("#map-caption")).to_contain_text("colored by label")
-            yield page
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def pixels(url: str) -> np.ndarray:
     """Return the opacity of the cells in a picture, shape (height, width)."""
     content = base64.b64decode(url.removeprefix("data:image/png;base64,"))
@@ -73,18 +55,18 @@ def wait_for_rest(page: Page) -> None:
     )
 
 
-def test_a_slow_map_is_moved_as_a_picture_and_drawn_as_soon_as_it_rests(page: Page) -> None:
+def test_a_slow_map_is_moved_as_a_picture_and_drawn_as_soon_as_it_rests(page: Page, server: PageServer) -> None:
     page.add_init_script(SLOW_DRAWING)
     canvas = page.locator("#map")
-    with opened(page, pull("pbmc")):
-        wait_for_rest(page)
-        before = pixels(canvas.evaluate("map => map.toDataURL()"))
-        n_drawn = page.evaluate("nDrawn")
-        moved = pixels(canvas.evaluate(DRAG))
-        while_moving = page.evaluate("nDrawn") - n_drawn
-        wait_for_rest(page)
-        at_rest = page.evaluate("nDrawn") - n_drawn
-        after = pixels(canvas.evaluate("map => map.toDataURL()"))
+    open_page(page, server.url)
+    wait_for_rest(page)
+    before = pixels(canvas.evaluate("map => map.toDataURL()"))
+    n_drawn = page.evaluate("nDrawn")
+    moved = pixels(canvas.evaluate(DRAG))
+    while_moving = page.evaluate("nDrawn") - n_drawn
+    wait_for_rest(page)
+    at_rest = page.evaluate("nDrawn") - n_drawn
+    after = pixels(canvas.evaluate("map => map.toDataURL()"))
     assert while_moving <= 8, "cells were drawn in most of the 20 frames"
     assert at_rest > while_moving, "the picture was left as it was moved"
     difference = np.abs(after - before).mean()

@@ -5,11 +5,9 @@ import io
 import json
 import re
 import shutil
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree as ET
@@ -23,32 +21,13 @@ from PIL import Image
 from playwright.sync_api import Download, Page, expect
 from scipy.io import mmwrite
 from scipy.sparse import csr_matrix
+from served_page import open_page, served
 
 from smile_zoo.transfer import pull
-from smile_zoo.web import PageServer, Site, make_site, write_single_file
+from smile_zoo.web import PageServer, make_site, write_single_file
 
 MAX_BYTES_BEFORE_FILE = 1_500_000
 SECONDS = 60
-
-
-@contextmanager
-def served(site: Site) -> Iterator[PageServer]:
-    """Serve a site."""
-    with PageServer(site) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PageServer]:
-    """A server of the page with the pbmc space."""
-    with served(make_site([pull("pbmc")])) as server:
-        yield server
 
 
 @pytest.fixture
@@ -76,12 +55,6 @@ def labeled(labeled_page: Page) -> Page:
     for value in ("similarity:", "label:cell_type"):  # a change of the coloring also shows what was hidden
         labeled_page.locator("#color-by").select_option(value)
     return labeled_page
-
-
-def open_page(page: Page, url: str) -> None:
-    """Open the page, and wait for the map of the reference."""
-    page.goto(url)
-    expect(page.locator("#alert, #map-caption")).to_have_text(["", re.compile("colored by label")])
 
 
 def label(page: Page, *files: Path) -> None:
