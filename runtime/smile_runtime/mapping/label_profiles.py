@@ -72,6 +72,12 @@ class LabelProfiles:
         expected: NDArray[np.float64] = np.where(logs < 0, np.exp(logs) * logs, 0.0).sum(axis=1)
         return expected
 
+    @cached_property
+    def _squared_extent(self) -> NDArray[np.float64]:
+        """Squared distance of each center from the average, shape ``(n_labels,)``; 0 for a label without cells."""
+        extent: NDArray[np.float64] = np.square(self.center - self.average, dtype=np.float64).sum(axis=1)
+        return extent
+
     def surprise(self, rows: "csr_matrix") -> NDArray[np.float64]:
         """Return how much less probable each cell's counts are than expected, in nats per count, shape ``(n,)``.
 
@@ -103,8 +109,7 @@ class LabelProfiles:
         # einsum, as a matrix product may round a row differently in another batch
         positions = np.einsum("nc,cd->nd", components.astype(np.float64), self.axes)  # (n, n_axes)
         smallest = np.full(len(components), np.inf)
-        extents = np.square(self.center - self.average, dtype=np.float64).sum(axis=1)  # (n_labels,)
-        for center, extent in zip(self.center, extents, strict=True):
+        for center, extent in zip(self.center, self._squared_extent, strict=True):
             if extent > 0:
                 np.minimum(smallest, np.square(positions - center).sum(axis=1) / extent, out=smallest)
         result: NDArray[np.float64] = np.sqrt(smallest)
