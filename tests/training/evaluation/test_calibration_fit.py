@@ -89,6 +89,18 @@ def test_labels_that_are_always_right_give_a_confidence_of_1() -> None:
     assert record.expected_calibration_error == 0
 
 
+def test_a_last_digit_of_the_evidence_does_not_decide_on_the_confidence() -> None:
+    rng = np.random.default_rng(4)
+    share = rng.uniform(0.3, 1.0, 5000).astype(np.float32)
+    cells = queried(rng.random(5000) < share, share, rng.gamma(2.0, 0.5, 5000))
+    record = calibrate([cells], [], [], 0, RECORD)
+    assert cells.measures is not None
+    assert record.weights is not None
+    evidence = weigh_evidence(evidence_terms(share, cells.measures, RECORD), record.weights)
+    moved = calibrate_confidence(evidence + 1e-6, record) - calibrate_confidence(evidence, record)
+    assert np.abs(moved).max() < 3e-5
+
+
 def test_evidence_beside_the_votes_makes_confidence_a_probability_at_any_depth() -> None:
     """Votes are alike in deep and shallow cells, but labels of shallow ones are often wrong."""
     rng = np.random.default_rng(2)

@@ -21,6 +21,9 @@ cells, 1.25%, 2.5% and 3.75% gave an AUROC of doublets of .81, .84 and .85, and 
 """
 MIN_CALIBRATION_CELLS = 20
 """Minimum number of left-out cells of known types for a curve of their own."""
+_N_STEPS = 100
+"""Steps of a calibration curve. If it jumped between cells of nearly the same evidence, its last digit, which differs
+between processors, would decide on the confidence."""
 _MIN_SPREAD = 1e-6
 _INVERSE_PENALTY = 10.0
 
@@ -181,15 +184,30 @@ def _fit(
     if record is not None and weights is None:
         weights = _fit_weights(evidence)
     value = evidence.terms[:, 0] if weights is None else weigh_evidence(evidence.terms, weights)
-    fit = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
-    fit.fit(value, evidence.right.astype(float), sample_weight=evidence.weight)
+    curve = fit_curve(value, evidence.right, evidence.weight)
     return CalibrationRecord(
-        evidence=[float(each) for each in fit.X_thresholds_],
-        probability=[float(each) for each in fit.y_thresholds_],
+        evidence=curve[0].tolist(),
+        probability=curve[1].tolist(),
         expected_calibration_error=error,
         n_cells=len(np.unique(evidence.names[evidence.single])),
         weights=weights,
     )
+
+
+def fit_curve(
+    evidence: NDArray[np.floating], right: NDArray[np.bool_], weight: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a curve of the probability of being right, by isotonic regression on evidence rounded to equal steps.
+
+    Returns
+    -------
+        Increasing evidence and the probability at it, each of shape ``(n_points,)``.
+    """
+    lowest, highest = float(evidence.min()), float(evidence.max())
+    steps = np.linspace(lowest, highest, _N_STEPS + 1)
+    nearest = np.round(_N_STEPS * (evidence.astype(np.float64) - lowest) / ((highest - lowest) or 1.0)).astype(int)
+    fit = IsotonicRegression(y_min=0, y_max=1).fit(steps[nearest], right.astype(float), sample_weight=weight)
+    return fit.X_thresholds_, fit.y_thresholds_
 
 
 def _fit_weights(evidence: _Evidence) -> EvidenceWeights:

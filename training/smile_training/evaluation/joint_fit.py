@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from sklearn.isotonic import IsotonicRegression
 
 from smile_runtime.manifest import CalibrationRecord, JointRecord, LabelColumn, is_finer_level
 from smile_runtime.mapping import PooledLabels, are_undetermined, pool_labels, pool_probabilities
-from smile_training.evaluation.calibration_fit import MIN_CALIBRATION_CELLS
+from smile_training.evaluation.calibration_fit import MIN_CALIBRATION_CELLS, fit_curve
 from smile_training.evaluation.paired_cells import PairedCells
 from smile_training.evaluation.paired_interval import accuracy_of, lead_interval
 
@@ -89,11 +88,10 @@ def fit_calibrations(
         rows = counted[:, index]
         if is_finer_level(column, columns) and rows.sum() < MIN_CALIBRATION_CELLS:
             continue
-        fit = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
-        fit.fit(probability[rows, index], (label == cells.own)[rows, index].astype(float))
+        curve = fit_curve(probability[rows, index], (label == cells.own)[rows, index])
         calibrations[column.name] = CalibrationRecord(
-            evidence=[float(each) for each in fit.X_thresholds_],
-            probability=[float(each) for each in fit.y_thresholds_],
+            evidence=curve[0].tolist(),
+            probability=curve[1].tolist(),
             expected_calibration_error=0.0,
             n_cells=len(np.unique(cells.names[rows])),
         )
