@@ -10,6 +10,7 @@ import pandas as pd
 import scipy.sparse
 
 MIN_SHARED_GENES = 50
+N_TOP_FEATURES = 2_000
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,12 @@ def dense_values(adata: anndata.AnnData) -> np.ndarray:
     """Return `usual_values`, dense."""
     values = usual_values(adata)
     return values if isinstance(values, np.ndarray) else values.toarray()
+
+
+def most_variable_values(adata: anndata.AnnData, rows: np.ndarray) -> np.ndarray:
+    """Return `dense_values` of the features that vary most in some rows, up to 2,000."""
+    values = dense_values(adata)
+    return values[:, np.sort(np.argsort(-values[rows].var(axis=0))[:N_TOP_FEATURES])]
 
 
 def log_normalized(values: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:

@@ -7,10 +7,9 @@ Cells of one modality are placed by that table's axes. omicade4 and nipalsMCIA a
 import numpy as np
 from adapter import phase, report, task_folders
 from multiple_coinertia import coinertia_axes
-from pairs_adapter import dense_values, read_pairs, write_embeddings
+from pairs_adapter import most_variable_values, read_pairs, write_embeddings
 
 N_AXES = 10
-N_TOP_FEATURES = 2_000
 
 
 def profiles(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -24,11 +23,7 @@ def profiles(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
 folder, output, seed = task_folders()
 task = read_pairs(folder)
 with phase("build"):
-    tables = []
-    for adata, rows in task.tables():
-        values = dense_values(adata)
-        chosen = np.sort(np.argsort(-values[rows].var(axis=0))[:N_TOP_FEATURES])
-        tables.append(profiles(values[:, chosen], rows))
+    tables = [profiles(most_variable_values(*table), table[1]) for table in task.tables()]
     pairs = [table[rows] for table, (_, rows) in zip(tables, task.tables(), strict=True)]
     axes, _ = coinertia_axes(pairs, min(N_AXES, *(table.shape[1] - 1 for table in tables)), seed)
 with phase("project"):

@@ -7,15 +7,9 @@ factors under the model given this view alone. This is an extension of ours; the
 import numpy as np
 from adapter import phase, report, task_folders
 from mofapy2.run.entry_point import entry_point
-from pairs_adapter import dense_values, read_pairs, write_embeddings
+from pairs_adapter import most_variable_values, read_pairs, write_embeddings
 
 N_FACTORS = 15
-N_TOP_FEATURES = 2_000
-
-
-def chosen_features(values: np.ndarray) -> np.ndarray:
-    """Return the most variable features: MOFA's tutorials train on these."""
-    return np.sort(np.argsort(-values.var(axis=0))[:N_TOP_FEATURES])
 
 
 folder, output, seed = task_folders()
@@ -23,8 +17,7 @@ task = read_pairs(folder)
 with phase("build"):
     views = []
     for adata, rows in task.tables():
-        values = dense_values(adata)
-        values = values[:, chosen_features(values[rows])]
+        values = most_variable_values(adata, rows)  # MOFA's tutorials train on these
         views.append(values - values[rows].mean(axis=0))
     model = entry_point()
     model.set_data_options(scale_views=True, center_groups=True)
