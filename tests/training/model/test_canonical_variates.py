@@ -50,6 +50,16 @@ def test_few_pairs_use_the_first_components_alone() -> None:
     assert not to_second[3:].any()
 
 
+def test_dependent_components_give_no_variate_without_extent() -> None:
+    """As discriminants are, whose sum is zero: a direction of zeros would have no weights in a space."""
+    first, second = paired_components(400, seed=0)
+    dependent = np.hstack([first, -first.sum(axis=1, keepdims=True)])
+    for pair in ((dependent, second), (second, dependent), (dependent, dependent)):
+        for components, combinations in zip(pair, fit_canonical_variates(*pair), strict=True):
+            assert combinations.shape[1] == 6
+            assert np.std(components @ combinations, axis=0).min() > 1e-3
+
+
 def test_constant_components_and_a_large_number_of_them_do_no_harm() -> None:
     rng = np.random.default_rng(0)
     values = rng.normal(size=(800, 60)).astype(np.float32)
@@ -57,4 +67,4 @@ def test_constant_components_and_a_large_number_of_them_do_no_harm() -> None:
     assert to_first.shape == (60, N_VARIATES)
     assert to_second.shape == (50, N_VARIATES)
     flat, _ = fit_canonical_variates(np.ones((800, 4), np.float32), values)
-    assert np.isfinite(flat).all()
+    assert flat.shape == (4, 0)

@@ -10,6 +10,8 @@ PAIRS_PER_COMPONENT = 10
 """Fewest pairs for each component that variates are made of: with fewer, any two sets of components agree."""
 RIDGE = 0.05
 """Fraction of the largest variance that is added to all: components that hardly vary are not scaled up to it."""
+MIN_CORRELATION = 1e-6
+"""Smallest correlation of a variate, as a fraction of the first one's; those of dependent components have none."""
 SPREAD = 2.0
 """Standard deviation of the first variate, in units of that of the first component."""
 
@@ -35,7 +37,8 @@ def fit_canonical_variates(
     whitened, to_whitened = _whiten(components[:, :n_used])
     partner_whitened, to_partner = _whiten(partner[:, :n_used])
     left, correlation, right = np.linalg.svd(whitened.T @ partner_whitened / len(components), full_matrices=False)
-    weighted, partner_weighted = left * correlation, right.T * correlation
+    kept = np.flatnonzero(correlation > MIN_CORRELATION * correlation[0])[:N_VARIATES]
+    weighted, partner_weighted = left[:, kept] * correlation[kept], right.T[:, kept] * correlation[kept]
     return (
         _combinations(components.shape[1], to_whitened @ weighted, whitened @ weighted),
         _combinations(partner.shape[1], to_partner @ partner_weighted, partner_whitened @ partner_weighted),
@@ -56,7 +59,7 @@ def _whiten(components: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArr
 
 def _combinations(n_components: int, used: NDArray[np.float64], variates: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return combinations of all components, of which only the first are used, with the spread of the first variate."""
-    unit = max(float(np.std(variates[:, 0])), np.finfo(float).tiny)
-    combinations = np.zeros((n_components, min(N_VARIATES, used.shape[1])))
-    combinations[: len(used)] = used[:, :N_VARIATES] * (SPREAD / unit)
+    unit = float(np.std(variates[:, 0])) if variates.size else 1.0
+    combinations = np.zeros((n_components, used.shape[1]))
+    combinations[: len(used)] = used * (SPREAD / unit)
     return combinations
