@@ -3,8 +3,9 @@
 The *deviation* of a cell along the directions that tell the labels apart, the *surprise* of its counts and its
 *distance* to the nearest reference points all grow in cells of types that the reference lacks. The deviation tells
 most, even of types that resemble a known one. Surprise also grows in known types where a protocol captures a few
-abundant transcripts better, and distance where a laboratory's or stimulated cells are shifted, so both are limited. A
-small one speaks for nothing: cells of other tissues with few counts can have both.
+abundant transcripts better, and distance where a laboratory's or stimulated cells are shifted, so both are limited.
+Neither is evidence for a cell if it is small, since shallow cells of other tissues can have a small one, too: negative
+values count as zero.
 """
 
 from dataclasses import dataclass, replace
