@@ -3,6 +3,15 @@
 /** A whole number with commas between thousands. */
 export const grouped = (value: number): string => Math.round(value).toLocaleString("en-US");
 
+const SINGULAR: Record<string, string> = { are: "is", have: "has", were: "was" };
+
+/** A number with its noun, and the verb that follows: `1 value is`, `2 cells hold`, of a total `1 of 300 cells has`. */
+export function counted(n: number, noun: string, verb = "", of?: number): string {
+  const amount = of === undefined ? grouped(n) : `${grouped(n)} of ${grouped(of)}`;
+  const verbs = n === 1 && verb !== "" ? (SINGULAR[verb] ?? `${verb}s`) : verb;
+  return `${amount} ${(of ?? n) === 1 ? noun : `${noun}s`} ${verbs}`.trimEnd();
+}
+
 /** A share in percent, with so many decimals. */
 export const percent = (share: number, digits = 0): string => `${(100 * share).toFixed(digits)}%`;
 

@@ -146,7 +146,7 @@ async function main(): Promise<void> {
       }
       byId("retry").textContent = `Label ${name} again`;
       byId("retry").hidden = false;
-      if (error instanceof EngineError && error.code === "values") openOptions();
+      if (byId("alert").textContent.includes("under Options")) openOptions();
     } finally {
       running = false;
     }

@@ -123,10 +123,18 @@ test("h5ad: values in a layer or in raw", async () => {
   expectSame(await project([stored("layers.h5ad")], { layer: "counts" }));
   expectSame(await project([stored("layers.h5ad")], { layer: "raw" }));
   await expect(project([stored("layers.h5ad")])).rejects.toThrow(
-    /values are negative, so they were scaled or corrected; .*\. In this query the layer 'counts' holds counts; raw holds counts/,
+    /values are negative, so the values were scaled or corrected; .*\. In this query the layer 'counts' holds counts; raw holds counts/,
   );
   await expect(project([stored("layers.h5ad")], { layer: "X" })).rejects.toThrow(
     "the query has no layer 'X', its layers are: 'counts', 'raw'; choose one of them, or X by default",
+  );
+});
+
+test("values of a file without layers: what to provide, and no layer to choose", async () => {
+  const [header, first, ...lines] = table(",").split("\n");
+  const negative = first.replace(/,[1-9]\d*(\.\d+)?/, ",-1");
+  await expect(project([written("cells.csv", [header, negative, ...lines].join("\n"))])).rejects.toThrow(
+    /^1 value is negative, so the values were scaled or corrected; provide raw counts or log-normalized values$/,
   );
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { examples, general, grouped, percent, quoted } from "../../src/engine/text";
+import { counted, examples, general, grouped, percent, quoted } from "../../src/engine/text";
 
 test.each([
   [1597, "1,597"],
@@ -9,6 +9,11 @@ test.each([
   [0.00001234, "1.234e-05"],
   [0, "0"],
 ])("%f with four digits: %s", (value, text) => expect(general(value)).toBe(text));
+
+test("nouns and verbs agree with their number", () => {
+  expect([counted(1, "value", "are"), counted(1200, "value", "are")]).toEqual(["1 value is", "1,200 values are"]);
+  expect([counted(1, "cell", "hold", 300), counted(0, "cell", "have", 1)]).toEqual(["1 of 300 cells holds", "0 of 1 cell have"]);
+});
 
 test("numbers, shares and names, as Python writes them", () => {
   expect(grouped(1234567)).toBe("1,234,567");
