@@ -447,8 +447,8 @@ def test_results_of_a_folder_bear_its_name(start: Page, projected: anndata.AnnDa
     assert save(start, "#save-csv").suggested_filename == "sample_1.smile.csv"
 
 
-def test_scaled_values_are_refused_and_another_layer_is_taken(
-    start: Page, projected: anndata.AnnData, tmp_path: Path
+def test_scaled_values_are_refused_and_another_layer_is_taken_for_this_file_alone(
+    start: Page, projected: anndata.AnnData, folder: Path, tmp_path: Path
 ) -> None:
     values = projected.X.toarray()
     scaled = anndata.AnnData(
@@ -456,12 +456,25 @@ def test_scaled_values_are_refused_and_another_layer_is_taken(
     )
     scaled.write_h5ad(tmp_path / "scaled.h5ad")
     start.locator("#files").set_input_files(tmp_path / "scaled.h5ad")
-    expect(start.locator("#alert")).to_contain_text("values are negative, so they were scaled")
-    expect(start.locator("#alert")).to_contain_text("layer 'log'")
+    expect(start.locator("#alert")).to_contain_text("values are negative, so the values were scaled")
+    expect(start.locator("#alert")).to_contain_text(
+        "the layer 'log' holds log-normalized values: choose it under Options"
+    )
+    expect(start.locator("#options")).to_have_attribute("open", "")
     start.locator("#layer").fill("log")
     start.locator("#retry").click()
     expect_labels(start)
     assert label_counts(start) == projected.obs["smile_label"].value_counts().to_dict()
+    start.locator("#again").click()
+    label(start, folder / "query.h5ad")  # which has no such layer
+
+
+def test_two_samples_of_a_folder_are_told_apart(start: Page, tmp_path: Path) -> None:
+    for sample in ("first", "second"):
+        (tmp_path / "samples" / sample).mkdir(parents=True)
+        (tmp_path / "samples" / sample / "matrix.mtx").write_text("%%MatrixMarket")
+    start.locator("#folder").set_input_files(tmp_path / "samples")
+    expect(start.locator("#alert")).to_contain_text("samples/first/matrix.mtx, samples/second/matrix.mtx")
 
 
 def test_another_file_follows_a_bad_one(start: Page, folder: Path, tmp_path: Path) -> None:

@@ -88,6 +88,8 @@ export interface QueryOptions {
   modality?: string;
   /** Layer of an .h5ad file that holds the values; X by default. */
   layer?: string;
+  /** Folder that each file lies in, such as `sample1`, where files of several folders are given; none by default. */
+  folders?: string[];
 }
 
 export interface QuerySummary {

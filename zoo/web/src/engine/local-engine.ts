@@ -54,7 +54,7 @@ export class LocalEngine implements Omit<Engine, "cancel"> {
     const table = await space.table(space.manifest.encoders[modality]);
     const tables = this.#tables!;
     const wanted = { modality, kind: kindOfEncoder(space, modality, table), ids: table.ids, tables };
-    const file = await openQueryFile(files, wanted);
+    const file = await openQueryFile(files, wanted, options.folders);
     try {
       const prepared = await prepareQuery(space, file, tables, { ...options, modality });
       this.#query = { space, file, prepared };

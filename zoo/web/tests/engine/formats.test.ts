@@ -198,6 +198,21 @@ test("Matrix Market: a zip archive, and a matrix of several gzip members", async
   expectSame(await project([written("sample.zip", zip)]));
 });
 
+test("Matrix Market: samples whose files have the same names are told apart by their folders", async () => {
+  const names = ["matrix.mtx", "features.tsv", "barcodes.tsv"];
+  const files = [matrixMarket(), featuresTsv(), barcodesTsv()].map((content, at) => written(names[at], content));
+  const others = [written("features.tsv", "A1BG\n"), written("barcodes.tsv", "x\n")];
+  const folders = ["runs/2", "runs/2", "runs/2", "runs/1", "runs/1"];
+  expectSame(await project([...files, ...others], { folders }));
+  const found = "has 2 matrices: runs/1/matrix.mtx, runs/2/matrix.mtx; give one of them, with its barcodes and features";
+  const two = [...files, ...others, files[0]];
+  await expect(project(two, { folders: [...folders, "runs/1"] })).rejects.toThrow(`the folder ${found}`);
+  const zip = zipSync({ "runs/2/matrix.mtx": strToU8("%%MatrixMarket"), "runs/1/matrix.mtx": strToU8("%%MatrixMarket") });
+  await expect(project([written("runs.zip", zip)])).rejects.toThrow(`runs.zip ${found}`);
+  const tables = [written("cells.csv", ""), written("cells.csv", "")];
+  await expect(project(tables, { folders: ["1", "2"] })).rejects.toThrow("2 files were given (1/cells.csv, 2/cells.csv)");
+});
+
 test("Matrix Market: a line of features without its type", async () => {
   const features = featuresTsv().replace("\tGene Expression", "");
   const files = [matrixMarket(), features, barcodesTsv()].map((content, at) =>
@@ -368,7 +383,7 @@ test("a small archive of long lines or of many names does not fill the memory", 
     const chunk = new Uint8Array(20_000_000).fill(65);
     for (;;) yield chunk;
   }
-  await expect(allLines({ name: "barcodes.tsv", chunks })).rejects.toThrow("a line is longer than 100 million characters");
+  await expect(allLines({ name: "barcodes.tsv", folder: "", chunks })).rejects.toThrow("a line is longer than 100 million characters");
   const value = strToU8(`%%MatrixMarket matrix coordinate real general\n1 1 1\n1 1 ${"1.".padEnd(1000, "0")}\n`);
   const names = [written("features.tsv", "a\n"), written("barcodes.tsv", "a\n")];
   await expect(project([written("matrix.mtx", value), ...names])).rejects.toThrow("it has a value '1.000000000000000000...'");
