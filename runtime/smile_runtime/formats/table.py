@@ -13,6 +13,7 @@ from smile_runtime.errors import QueryError
 from smile_runtime.features import fraction_of_features
 from smile_runtime.formats.names import unique_index
 from smile_runtime.formats.table_layout import TableLayout, open_text, read_layout
+from smile_runtime.io import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,7 +203,7 @@ def _make_adata(
 
     for kind, frame in (("cell", cells), ("feature", features)):
         if n_repeated := int(frame.index.duplicated().sum()):
-            logger.warning("%s repeats %s %s names; -1, -2, ... are appended to them", path, f"{n_repeated:,}", kind)
+            logger.warning("%s repeats %s: -1, -2, ... are appended", path, counted(n_repeated, f"{kind} name"))
     return anndata.AnnData(X, obs=_unique(cells), var=_unique(features))
 
 

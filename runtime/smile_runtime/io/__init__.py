@@ -29,7 +29,7 @@ from smile_runtime.io.h5ad import open_hdf5, read_h5ad, write_h5ad
 from smile_runtime.io.hdf5_reading import open_probed_hdf5, probe_hdf5, reading
 from smile_runtime.io.invisible_characters import visible_text
 from smile_runtime.io.links import follow_link
-from smile_runtime.io.number_words import counted
+from smile_runtime.io.number_words import counted, share_text
 from smile_runtime.io.output_paths import ZARR_STORE, FolderKind, require_apart, require_free
 from smile_runtime.io.own_folder import SCRATCH_PREFIX, OwnFolder
 from smile_runtime.io.progress_lines import ProgressLines
@@ -79,6 +79,7 @@ __all__ = [
     "run_in_threads",
     "scratch_directory",
     "sha256_file",
+    "share_text",
     "signals_deferred",
     "single_threaded_blas",
     "translated_errors",

@@ -1,5 +1,6 @@
-"""Numbers with the noun and the verb that agree with them."""
+"""Numbers with the noun and the verb that agree with them, and shares in percent."""
 
+_SUM_ERROR = 1e-6  # of shares that add up to all
 _SINGULAR = {"are": "is", "have": "has", "were": "was"}
 
 
@@ -26,3 +27,26 @@ def counted(n: int, noun: str, verb: str = "", *, of: int | None = None) -> str:
     nouns = noun if (n if of is None else of) == 1 else f"{noun}s"
     verbs = _SINGULAR.get(verb, f"{verb}s") if n == 1 and verb else verb
     return f"{amount} {nouns} {verbs}".rstrip()
+
+
+def share_text(share: float, digits: int = 1) -> str:
+    """Return a share in percent, in which neither some is rounded to none nor most to all.
+
+    Parameters
+    ----------
+    share
+        Share, 0 to 1.
+    digits
+        Number of decimals.
+
+    Examples
+    --------
+    >>> share_text(1 / 2322), share_text(0.295), share_text(0.9999)
+    ('<0.1%', '29.5%', '>99.9%')
+    """
+    step = 10.0 ** -(digits + 2)
+    if 0 < share < step / 2:
+        return f"<{step:.{digits}%}"
+    if 1 - step / 2 < share < 1 - _SUM_ERROR:
+        return f">{1 - step:.{digits}%}"
+    return f"{share:.{digits}%}"

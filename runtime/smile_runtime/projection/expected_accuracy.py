@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from smile_runtime.io import share_text
 from smile_runtime.manifest import OWN_METHOD, EncoderRecord, MetricRecord
 
 _LEFT_OUT_CELLS = "label transfer accuracy"
@@ -82,7 +83,7 @@ def expectation_text(provenance: Mapping[str, Any]) -> str:
         provenance["expected_accuracy"],
         provenance.get("accuracy_left_out_batches"),
         f"the median cell has {provenance['median_detected']:,} of the encoder's features detected, and the query "
-        f"measures {measured:.0%} of its feature weight",
+        f"measures {share_text(measured, 0)} of its feature weight",
     )
 
 

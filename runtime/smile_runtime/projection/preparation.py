@@ -13,6 +13,7 @@ from smile_runtime.arrays import Rows, select_columns
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, require_positive
 from smile_runtime.errors import FeatureMatchError, QueryError, SpaceError
 from smile_runtime.features import FeatureMatch, log_match, match_features, require_summable
+from smile_runtime.io import counted
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE, LabelSets, ReferenceMapper, require_rate
 from smile_runtime.projection.encoder_query import EncoderQuery, log_selection, restrict_query
@@ -207,8 +208,8 @@ def _match_sets(
             matches[key] = _match(var[measured], encoder, organism, options)
         except FeatureMatchError as error:
             raise FeatureMatchError(
-                f"some cells, in which {np.count_nonzero(~measured):,} features are NaN, cannot be projected: "
-                f"{error.message}; or drop these cells",
+                f"some cells, in which {counted(int(np.count_nonzero(~measured)), 'feature', 'are')} NaN, cannot be "
+                f"projected: {error.message}; or drop these cells",
                 options=error.options,
             ) from error
     logger.warning(

@@ -20,7 +20,7 @@ import { projectAll } from "./projection/projection";
 import { describeValues } from "./query/value-interpretation";
 import { Space } from "./space/space";
 import { summarizeSpace } from "./space/summary";
-import { grouped } from "./text";
+import { counted } from "./text";
 
 interface OpenQuery {
   space: Space;
@@ -111,7 +111,7 @@ function noteOfRepeats(cells: string[]): string[] {
   const n = cells.length - new Set(cells).size;
   if (!n) return [];
   return [
-    `${grouped(n)} of ${grouped(cells.length)} names of cells repeat earlier ones, so that results cannot be joined to the file by ` +
+    `${counted(n, "cell", "have", cells.length)} the name of an earlier one, so that results cannot be joined to the file by ` +
       "name; all results are in the order of the file, and adata.obs_names_make_unique() makes names unique before it is saved",
   ];
 }

@@ -12,8 +12,16 @@ export function counted(n: number, noun: string, verb = "", of?: number): string
   return `${amount} ${(of ?? n) === 1 ? noun : `${noun}s`} ${verbs}`.trimEnd();
 }
 
-/** A share in percent, with so many decimals. */
-export const percent = (share: number, digits = 0): string => `${(100 * share).toFixed(digits)}%`;
+const SUM_ERROR = 1e-6; // of shares that add up to all
+
+/** A share in percent, with so many decimals, in which neither some is rounded to none nor most to all. */
+export function percent(share: number, digits = 0): string {
+  const step = 10 ** -(digits + 2);
+  const text = (value: number): string => `${(100 * value).toFixed(digits)}%`;
+  if (share > 0 && share < step / 2) return `<${text(step)}`;
+  if (share > 1 - step / 2 && share < 1 - SUM_ERROR) return `>${text(1 - step)}`;
+  return text(share);
+}
 
 /** A number with so many significant digits, as `:,.4g` writes it. */
 export function general(value: number, digits = 4): string {

@@ -11,6 +11,10 @@ const WORDS: [RegExp, string][] = [
   [/\bholds lognorm\b/g, "holds log-normalized values"],
   [/\bprovide all measured features, using ids from the space\b/g,
     "use a file that holds all measured features, named as in the reference"],
+  [
+    /\bthe query measured only (\S+%) of the encoder's feature weight \((.+? of .+?) features; /g,
+    "the file has only $2 features, with $1 of the weight by which the reference recognizes cells (",
+  ],
   [/\b(the|this|a) query\b/g, "$1 file"],
   [/\b(two|separate) queries\b/g, "$1 files"],
   [/\b(the|this|a) space\b/g, "$1 reference"],

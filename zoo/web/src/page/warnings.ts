@@ -1,6 +1,7 @@
 /** What makes labels doubtful, by the thresholds and in the sentences of `smile-zoo project`. */
 
 import type { SpaceSummary } from "../engine";
+import { featureWords } from "./feature-words";
 import { sentence } from "./format";
 import { countLabels } from "./label-table";
 import { plainWords } from "./plain-words";
@@ -30,11 +31,10 @@ export function warningsOf(space: SpaceSummary, result: Result): Warnings | null
   const found = [...(isUnknown ? [unknown] : []), ...query.warnings, ...projection.warnings];
   const texts = [...new Set(found.map((text) => sentence(plainWords(text))))];
   if (texts.length === 0) return null;
-  const percent = `${Math.round(100 * query.measuredWeight)}%`;
   const title = isUnknown
     ? "Most of your cells are like no cell of this reference"
     : isUnmeasured
-      ? `Your file has only ${percent} of what this reference recognizes cells by`
+      ? `Your file lacks many ${featureWords(query).many} that this reference recognizes cells by`
       : "Check this before you use the labels";
   return { title, texts, isPoorFit: isUnknown || isUnmeasured };
 }

@@ -18,6 +18,10 @@ test("nouns and verbs agree with their number", () => {
 test("numbers, shares and names, as Python writes them", () => {
   expect(grouped(1234567)).toBe("1,234,567");
   expect(percent(0.0655, 1)).toBe("6.6%");
+  expect([0, 1 / 2322, 0.0005, 2321 / 2322, 1 - 1e-9].map((share) => percent(share, 1))).toEqual(
+    ["0.0%", "<0.1%", "0.1%", ">99.9%", "100.0%"],
+  );
+  expect([0.004, 0.4, 0.996].map((share) => percent(share))).toEqual(["<1%", "40%", ">99%"]);
   expect(quoted("it's")).toBe(`"it's"`);
   expect(quoted("a\\b")).toBe("'a\\\\b'");
   expect(examples(["a", "b", "c", "d"])).toBe("'a', 'b', 'c'");

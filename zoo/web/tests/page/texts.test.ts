@@ -24,11 +24,14 @@ test("the accuracy to expect is the lower one of new batches and of cells like t
   );
   expect(expectationText({ ...found, similarCells: 0.7, measured: 0.19 }, "peaks")).toBe(
     "Expect fewer than 70% of labels to be right. In tests it was 70% for cells like yours from the studies behind the reference " +
-      "(a typical cell of your file shows 1,234 of the reference's peaks, and the file has 19% of what the reference relies on), and " +
+      "(a typical cell of your file shows 1,234 of the reference's peaks, and the peaks in your file carry 19% of the weight), and " +
       "83% on complete data of batches new to the reference. Both count only cell types that the reference knows.",
   );
+  expect(expectationText({ ...found, measured: 0.41 }, "genes")).toMatch(
+    /^Expect at most about 83% of labels to be right, as in tests on batches new to the reference, which had all of its genes\. It was 96%/,
+  );
   expect(expectationText({ ...found, leftOutBatches: null }, "genes")).toMatch(
-    /^In tests, labels were right in 96% for cells like yours .*\. Expect fewer in other studies: that was not tested\. Only cell types/,
+    /^In tests, the share of right labels was 96% for cells like yours .*\. Expect fewer in other studies: that was not tested\. Only cell types/,
   );
 });
 

@@ -3,7 +3,7 @@ import type { Result } from "../../src/page/result";
 import { warningsOf } from "../../src/page/warnings";
 import { PROJECTION, SPACE } from "./projection";
 
-const QUERY = { measuredWeight: 0.9, warnings: [] as string[] };
+const QUERY = { kind: "genes", measuredWeight: 0.9, warnings: [] as string[] };
 const unknown = (labels: number[]) => {
   const column = { ...PROJECTION.columns.get("cell_type")!, labels: Int32Array.from(labels) };
   return { ...PROJECTION, columns: new Map([...PROJECTION.columns, ["cell_type", column]]), warnings: [] };
@@ -16,10 +16,10 @@ test("nothing is said of a file that suits the reference", () => {
 });
 
 test("little of the feature weight comes first, in the words of the page", () => {
-  const measured = "the query measured only 19% of the encoder's feature weight";
+  const measured = "the query measured only 19% of the encoder's feature weight (2 of 9 features; heaviest missing: A)";
   expect(warn({ measuredWeight: 0.19, warnings: [measured] })).toEqual({
-    title: "Your file has only 19% of what this reference recognizes cells by",
-    texts: ["The file measured only 19% of the reference's feature weight."],
+    title: "Your file lacks many genes that this reference recognizes cells by",
+    texts: ["The file has only 2 of 9 features, with 19% of the weight by which the reference recognizes cells (heaviest missing: A)."],
     isPoorFit: true,
   });
 });

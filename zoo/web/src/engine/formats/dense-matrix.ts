@@ -1,7 +1,7 @@
 /** Matrices in HDF5 files that are stored as arrays. */
 import { type Matrix, type Rows, sparsified } from "../arrays/rows";
 import { EngineError } from "../engine";
-import { grouped } from "../text";
+import { counted, grouped } from "../text";
 import { type Dataset, isFlags, isFloat, numbersOf, reading } from "./hdf5";
 import { DenseChunks } from "./unwritten-chunks";
 
@@ -65,8 +65,8 @@ export class DenseMatrix implements Matrix {
     const found = this.#chunks.check(values, start);
     if (found === null) return;
     this.#warn(
-      `${grouped(found.missing)} of ${grouped(found.expected)} chunks of ${this.#dataset.path} in ${this.#fileName} were never ` +
-        "written and read as zeros; correct only if those values are zero",
+      `${this.#dataset.path} in ${this.#fileName} lacks ${counted(found.missing, "chunk", "", found.expected)} (never written); values ` +
+        "there are read as zeros, correct only if they are zero",
     );
   }
 }

@@ -2,7 +2,7 @@
 import { type Matrix, type Rows, rowRanges, rowSums, sliceRows } from "../arrays/rows";
 import { EngineError, type ObsColumn } from "../engine";
 import type { Frame, TextColumn } from "../features/frame";
-import { grouped } from "../text";
+import { counted, grouped } from "../text";
 import { type QueryFile, codesOf, unknownColumn, unknownLayer } from "./query-file";
 
 const PART_VALUES = 2_000_000;
@@ -122,7 +122,7 @@ export function emptyDropletNote(rows: Rows, name: string): string[] {
   const nEmpty = rowSums(rows).filter((total) => total <= MAX_EMPTY_TOTAL).length;
   if (nEmpty <= rows.n / 2) return [];
   return [
-    `${grouped(nEmpty)} of ${grouped(rows.n)} barcodes in ${name} have at most ${MAX_EMPTY_TOTAL} counts, so it seems to be ` +
-      "unfiltered; use the filtered_feature_bc_matrix of the same run to project cells alone",
+    `${name} seems to be unfiltered: ${counted(nEmpty, "barcode", "have", rows.n)} at most ${MAX_EMPTY_TOTAL} counts; use the ` +
+      "filtered_feature_bc_matrix of the same run to project cells alone",
   ];
 }

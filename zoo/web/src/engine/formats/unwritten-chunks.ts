@@ -92,5 +92,5 @@ function countUnwritten(array: Dataset, chunk: number[]): Counts {
 }
 
 function unwritten({ path }: Dataset, { missing, expected }: Counts): Error {
-  return new Error(`${path} lacks ${grouped(missing)} of its ${grouped(expected)} chunks, which were never written`);
+  return new Error(`${path} lacks ${grouped(missing)} of its ${grouped(expected)} chunks (never written)`);
 }
