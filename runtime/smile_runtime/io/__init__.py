@@ -29,6 +29,7 @@ from smile_runtime.io.h5ad import open_hdf5, read_h5ad, write_h5ad
 from smile_runtime.io.hdf5_reading import open_probed_hdf5, probe_hdf5, reading
 from smile_runtime.io.invisible_characters import visible_text
 from smile_runtime.io.links import follow_link
+from smile_runtime.io.memory import memory_bytes
 from smile_runtime.io.number_words import counted, share_text
 from smile_runtime.io.output_paths import ZARR_STORE, FolderKind, require_apart, require_free
 from smile_runtime.io.own_folder import SCRATCH_PREFIX, OwnFolder
@@ -63,6 +64,7 @@ __all__ = [
     "interrupt_on_signals",
     "is_temporary_name",
     "map_in_order",
+    "memory_bytes",
     "open_hdf5",
     "open_probed_hdf5",
     "probe_hdf5",
