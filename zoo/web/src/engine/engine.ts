@@ -169,6 +169,8 @@ export interface Projection {
   embedding: Float32Array;
   /** Accuracy to expect of these cells; null if unknown. */
   expectedAccuracy: ExpectedAccuracy | null;
+  /** What makes the values of the file doubtful, such as parts that were never written; other warnings may follow from it. */
+  fileWarnings: string[];
   /** What else makes the labels doubtful: values of an odd kind, empty cells, ... */
   warnings: string[];
   seconds: number;

@@ -70,8 +70,8 @@ export class LocalEngine implements Omit<Engine, "cancel"> {
     const start = performance.now();
     const results = await projectAll(space, prepared, progress);
     const cells = file.cellNames();
-    const warnings = [...file.warnings, ...results.warnings, ...noteOfRepeats(cells)];
-    return { ...results, warnings, cells, seconds: (performance.now() - start) / 1000 };
+    const warnings = [...results.warnings, ...noteOfRepeats(cells)];
+    return { ...results, fileWarnings: file.warnings, warnings, cells, seconds: (performance.now() - start) / 1000 };
   }
 
   async featureValues(feature: string): Promise<FeatureValues | null> {

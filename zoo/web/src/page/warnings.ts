@@ -28,7 +28,8 @@ export function warningsOf(space: SpaceSummary, result: Result): Warnings | null
   const unknown =
     "most cells resemble nothing in the reference, so the labels of the others mean little, too; try a reference of the " +
     "same species and tissue as your cells";
-  const found = [...(isUnknown ? [unknown] : []), ...query.warnings, ...projection.warnings];
+  const { fileWarnings, warnings } = projection;
+  const found = [...fileWarnings, ...(isUnknown ? [unknown] : []), ...query.warnings, ...warnings];
   const texts = [...new Set(found.map((text) => sentence(plainWords(text))))];
   if (texts.length === 0) return null;
   const title = isUnknown

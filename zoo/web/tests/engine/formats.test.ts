@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from "vitest";
 import type { Rows } from "../../src/engine/arrays/rows";
 import type { Projection, QueryOptions, QuerySummary } from "../../src/engine/engine";
 import { KeptChars, allLines } from "../../src/engine/formats/lines";
-import { requireRoom } from "../../src/engine/formats/memory-file";
+import { requireRoom } from "../../src/engine/formats/memory-room";
 import { LocalEngine } from "../../src/engine/local-engine";
 import { bytes, packagedFiles } from "./packaged";
 import { type Expected, readVector } from "./vectors";

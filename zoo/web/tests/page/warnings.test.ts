@@ -6,7 +6,7 @@ import { PROJECTION, SPACE } from "./projection";
 const QUERY = { kind: "genes", measuredWeight: 0.9, warnings: [] as string[] };
 const unknown = (labels: number[]) => {
   const column = { ...PROJECTION.columns.get("cell_type")!, labels: Int32Array.from(labels) };
-  return { ...PROJECTION, columns: new Map([...PROJECTION.columns, ["cell_type", column]]), warnings: [] };
+  return { ...PROJECTION, columns: new Map([...PROJECTION.columns, ["cell_type", column]]), fileWarnings: [], warnings: [] };
 };
 const warn = (query: object, labels = [0, 1, 2, -1, 2]) =>
   warningsOf(SPACE, { query: { ...QUERY, ...query }, projection: unknown(labels) } as unknown as Result);
@@ -29,6 +29,17 @@ test("that most cells are unknown comes before all else; half of them is not mos
   expect(found?.title).toBe("Most of your cells are like no cell of this reference");
   expect(found?.texts.map((text) => text.split(",")[0])).toEqual(["Most cells resemble nothing in the reference", "Second."]);
   expect(warn({}, [-1, -1, 0, 0, 1])).toBe(null);
+});
+
+test("what is wrong with the file comes before what may follow from it", () => {
+  const projection = { ...unknown([-1, -1, -1, 0, 1]), fileWarnings: ["/X lacks 1 of 4 chunks"], warnings: ["1 of 5 cells has no values"] };
+  const result = { query: { ...QUERY, warnings: ["the file lacks genes"] }, projection } as unknown as Result;
+  expect(warningsOf(SPACE, result)?.texts.map((text) => text.split(",")[0])).toEqual([
+    "/X lacks 1 of 4 chunks.",
+    "Most cells resemble nothing in the reference",
+    "The file lacks genes.",
+    "1 of 5 cells has no values.",
+  ]);
 });
 
 test("other warnings speak against the labels, but not against the reference", () => {

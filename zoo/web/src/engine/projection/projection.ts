@@ -13,7 +13,7 @@ import { type Projected, Projector } from "./projector";
 
 const BATCH_ROWS = 256; // between two reports of progress
 
-type Results = Omit<Projection, "cells" | "seconds">;
+type Results = Omit<Projection, "cells" | "fileWarnings" | "seconds">;
 
 /** Project all cells; `progress` is called after each batch. */
 export async function projectAll(
