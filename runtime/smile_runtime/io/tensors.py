@@ -9,7 +9,6 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from smile_runtime.errors import IntegrityError
-from smile_runtime.io.number_words import counted
 from smile_runtime.io.readable import Readable
 
 
@@ -50,5 +49,5 @@ def require_finite(file: Readable, **arrays: NDArray[Any]) -> None:
     for name, array in arrays.items():
         if n := int(np.count_nonzero(~np.isfinite(array))):
             raise IntegrityError(
-                f"{name!r} in {file} is infinite or no number in {counted(n, 'place')}; pull or build the space again"
+                f"{file} holds {n:,} values of {name!r} that are infinite or no numbers; pull or build the space again"
             )
