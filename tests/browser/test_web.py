@@ -138,8 +138,9 @@ def drag_by_touch(page: Page, right: int, down: int = 0, *, fingers: int) -> Non
 def test_labels_are_those_of_the_command(labeled: Page, projected: anndata.AnnData) -> None:
     counts = projected.obs["smile_label"].value_counts()
     confidence = projected.obs.groupby("smile_label", observed=True)["smile_confidence"].mean()
+    confidence_text = {label: f"{mean:.3f}" for label, mean in confidence.items()} | {"unknown": "–"}
     assert label_rows(labeled) == {
-        label: [f"{n:,}", f"{n / projected.n_obs:.1%}", f"{confidence[label]:.3f}"] for label, n in counts.items()
+        label: [f"{n:,}", f"{n / projected.n_obs:.1%}", confidence_text[label]] for label, n in counts.items()
     }
     labeled.locator("#label-column").select_option(label="cell type (broad)")
     assert label_counts(labeled) == projected.obs["smile_label_cell_type_broad"].value_counts().to_dict()
@@ -149,13 +150,15 @@ def test_labels_are_those_of_the_command(labeled: Page, projected: anndata.AnnDa
     batches, similar = (f"{stored[name]:.0%}" for name in ("accuracy_left_out_batches", "expected_accuracy"))
     notes = labeled.locator("#notes")
     expect(notes).to_have_text(
-        re.compile(f"^Expect about {batches} of labels to be right, as in tests on batches new to the reference")
+        re.compile(
+            f"^Expect at most about {batches} of labels to be right, as in tests on batches new to the reference, "
+        )
     )
     expect(notes).to_contain_text(f"It was {similar} for cells like yours")
     expect(notes).to_contain_text(
         f"a typical cell of your file shows {stored['median_detected']} of the reference's genes"
     )
-    expect(labeled.locator("#warnings")).to_contain_text(f"only {stored['weight_matched']:.0%} of what")
+    expect(labeled.locator("#warnings")).to_contain_text(f"with {stored['weight_matched']:.0%} of the weight")
 
 
 def test_results_join_the_query_in_python(labeled: Page, folder: Path, projected: anndata.AnnData) -> None:
@@ -232,9 +235,7 @@ def test_chunks_that_were_never_written_are_no_zeros(start: Page, projected: ann
         n_written = 1000 * (n_chunks - 1)
         file["X/data"][:n_written] = values[:n_written]
     start.locator("#files").set_input_files(tmp_path / "query.h5ad")
-    expect(start.locator("#alert")).to_contain_text(
-        f"/X/data lacks 1 of its {n_chunks} chunks, which were never written"
-    )
+    expect(start.locator("#alert")).to_contain_text(f"/X/data lacks 1 of its {n_chunks} chunks (never written)")
 
 
 def test_a_zip_archive_is_read_unless_a_member_is_changed(
@@ -322,9 +323,9 @@ def test_a_poor_fit_is_said_first_and_another_reference_is_one_click_away(
         expect_labels(page)
         warnings = page.locator("#warnings")
         expect(warnings.locator("strong")).to_have_text(
-            f"⚠ Warning: Your file has only {weight:.0%} of what this reference recognizes cells by"
+            "⚠ Warning: Your file lacks many genes that this reference recognizes cells by"
         )
-        text = f"The file measured only {weight:.0%} of the reference's feature weight ({len(measured)} of"
+        text = f"The file has only {len(measured)} of 2,000 features, with {weight:.0%} of the weight by which"
         expect(warnings.locator("p").first).to_have_text(re.compile(f"^{re.escape(text)}"))
         above, below = warnings.bounding_box(), page.locator("#figures").bounding_box()
         assert above is not None
@@ -447,8 +448,8 @@ def test_results_of_a_folder_bear_its_name(start: Page, projected: anndata.AnnDa
     assert save(start, "#save-csv").suggested_filename == "sample_1.smile.csv"
 
 
-def test_scaled_values_are_refused_and_another_layer_is_taken(
-    start: Page, projected: anndata.AnnData, tmp_path: Path
+def test_scaled_values_are_refused_and_another_layer_is_taken_for_this_file_alone(
+    start: Page, projected: anndata.AnnData, folder: Path, tmp_path: Path
 ) -> None:
     values = projected.X.toarray()
     scaled = anndata.AnnData(
@@ -456,12 +457,25 @@ def test_scaled_values_are_refused_and_another_layer_is_taken(
     )
     scaled.write_h5ad(tmp_path / "scaled.h5ad")
     start.locator("#files").set_input_files(tmp_path / "scaled.h5ad")
-    expect(start.locator("#alert")).to_contain_text("values are negative, so they were scaled")
-    expect(start.locator("#alert")).to_contain_text("layer 'log'")
+    expect(start.locator("#alert")).to_contain_text("values are negative, so the values were scaled")
+    expect(start.locator("#alert")).to_contain_text(
+        "the layer 'log' holds log-normalized values: choose it under Options"
+    )
+    expect(start.locator("#options")).to_have_attribute("open", "")
     start.locator("#layer").fill("log")
     start.locator("#retry").click()
     expect_labels(start)
     assert label_counts(start) == projected.obs["smile_label"].value_counts().to_dict()
+    start.locator("#again").click()
+    label(start, folder / "query.h5ad")  # which has no such layer
+
+
+def test_two_samples_of_a_folder_are_told_apart(start: Page, tmp_path: Path) -> None:
+    for sample in ("first", "second"):
+        (tmp_path / "samples" / sample).mkdir(parents=True)
+        (tmp_path / "samples" / sample / "matrix.mtx").write_text("%%MatrixMarket")
+    start.locator("#folder").set_input_files(tmp_path / "samples")
+    expect(start.locator("#alert")).to_contain_text("samples/first/matrix.mtx, samples/second/matrix.mtx")
 
 
 def test_another_file_follows_a_bad_one(start: Page, folder: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from smile_runtime.arrays import Matrix, is_sparse
 from smile_runtime.errors import QueryError
+from smile_runtime.io import counted
 
 
 def require_positive(**numbers: object) -> None:
@@ -35,5 +36,8 @@ def validate_measured(measured: ArrayLike | None, matrix: Matrix) -> NDArray[np.
             f"{n_features:,} features"
         )
     if is_sparse(matrix) and not mask.all() and (n := np.count_nonzero(matrix.data[~mask[matrix.indices]])):
-        raise QueryError(f"{n:,} values belong to features that `measured` marks as missing; leave these columns empty")
+        raise QueryError(
+            f"{counted(int(n), 'value', 'belong')} to features that `measured` marks as missing; leave these columns "
+            "empty"
+        )
     return mask

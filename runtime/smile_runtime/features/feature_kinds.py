@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.features.gene_aliases import latin_name
 from smile_runtime.features.intervals import are_intervals
+from smile_runtime.io import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,8 @@ class KindSelection:
     def __str__(self) -> str:
         n_left_out = sum(self.left_out.values())
         kinds = " and ".join(f"{number:,} {kind}" for kind, number in self.left_out.items())
-        return f"{n_left_out:,} of {len(self.columns) + n_left_out:,} columns are left out: {kinds}, as " + (
+        n_columns = len(self.columns) + n_left_out
+        return f"{counted(n_left_out, 'column', 'are', of=n_columns)} left out: {kinds}, as " + (
             f"var[{self.source!r}] states" if self.source else "ids show; if wrong, state var['feature_types']"
         )
 

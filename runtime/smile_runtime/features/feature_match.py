@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from smile_runtime.arrays import Matrix, is_sparse
 from smile_runtime.errors import FeatureMatchError
 from smile_runtime.features.feature_report import FeatureReport
+from smile_runtime.io import counted
 from smile_runtime.manifest import ValueKind
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def require_summable(match: FeatureMatch, kind: ValueKind) -> None:
         return
     location, (example, *others) = match.report.location, match.report.summed
     if kind not in ("counts", "presence"):
-        more = f" and {len(others):,} more features" if others else ""
+        more = f" and {counted(len(others), 'more feature')}" if others else ""
         raise FeatureMatchError(
             f"in {location}, the query repeats the feature {example!r}{more}; repeated columns of counts are summed, "
             f"but {kind} values cannot be: sum or drop the repeated columns before normalizing, or choose unique ids",

@@ -11,6 +11,7 @@ from smile_runtime.features.feature_table import FeatureTable
 from smile_runtime.features.id_candidates import VAR_NAMES
 from smile_runtime.features.intervals import are_intervals
 from smile_runtime.features.species_mismatch import SpeciesMismatch
+from smile_runtime.io import counted, share_text
 
 _N_EXAMPLES = 3
 _UNNAMED = re.compile(r"\s*(?:-\d+)?")  # nothing, also after it was made unique
@@ -38,19 +39,20 @@ def match_summary(report: FeatureReport) -> str:
 def low_weight_warning(report: FeatureReport) -> str:
     """Describe how little was measured, which missing features weigh most, and what to do."""
     heaviest = zip(report.missing[:_N_EXAMPLES], report.missing_weight[:_N_EXAMPLES], strict=True)
-    examples = ", ".join(f"{name} ({weight:.1%})" for name, weight in heaviest)
+    examples = ", ".join(f"{name} ({share_text(weight)})" for name, weight in heaviest)
     return (
-        f"the query measured only {report.weight:.0%} of the encoder's feature weight ({report.n_matched:,} of "
-        f"{report.n_features:,} features; heaviest missing: {examples}), so labels are less certain; provide all "
-        "measured features, using ids from the space"
+        f"the query measured only {share_text(report.weight, 0)} of the encoder's feature weight "
+        f"({report.n_matched:,} of {report.n_features:,} features; heaviest missing: {examples}), so labels are less "
+        "certain; provide all measured features, using ids from the space"
     )
 
 
 def overridden_warning(report: FeatureReport, min_weight: float) -> str:
     """Describe a query that was accepted although it measured less than the space requires."""
     return (
-        f"the query measured {report.weight:.1%} of the encoder's feature weight, less than the {min_weight:.1%} that "
-        "this space requires; it is projected because min_matched is lower, and its labels may be wrong"
+        f"the query measured {share_text(report.weight)} of the encoder's feature weight, less than the "
+        f"{min_weight:.1%} that this space requires; it is projected because min_matched is lower, and "
+        "its labels may be wrong"
     )
 
 
@@ -60,9 +62,9 @@ def case_warning(report: FeatureReport) -> str:
         return ""
     query_id, space_id = report.case_example
     return (
-        f"{report.n_case:,} of the space's features differ from the query's only in letter case ({query_id!r} in the "
-        f"query, {space_id!r} in the space) and are ignored, because letter case distinguishes species; rename them if "
-        "they are the same genes"
+        f"the space has {counted(report.n_case, 'feature')} whose names differ from the query's only in letter case "
+        f"({query_id!r} in the query, {space_id!r} in the space): ignored, because letter case distinguishes species; "
+        "rename the query's if they are the same genes"
     )
 
 
@@ -101,8 +103,8 @@ def low_weight_error(
     """Return the error for a query that measured nothing, or less than ``min_weight`` of the feature weight."""
     ids = candidates[report.source]
     found = (
-        f"only {report.n_matched:,} of the space's {report.n_features:,} features are in the query, "
-        f"{report.weight:.1%} of the encoder's feature weight ({min_weight:.1%} is needed)"
+        f"the query has only {report.n_matched:,} of the space's {report.n_features:,} features, "
+        f"{share_text(report.weight)} of the encoder's feature weight ({min_weight:.1%} is needed)"
         if report.n_matched
         else f"none of the space's {report.n_features:,} features is in the query"
     )

@@ -7,6 +7,7 @@ import numpy as np
 import scipy
 
 from smile_runtime.errors import QueryError
+from smile_runtime.formats.memory_room import require_room
 from smile_runtime.formats.names import unique_features, unique_index, warn_of_empty_droplets
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def read_cell_ranger(path: Path) -> "AnnData":
 
     with h5py.File(path, "r") as file:
         group = file["matrix"] if "matrix" in file else _only_genome(file, path)
+        require_room(len(group["data"]), path)
         var, X = _read_features(group), _read_matrix(group)
         obs = pd.DataFrame(index=unique_index(_texts(group["barcodes"])))
     warn_of_empty_droplets(X, path)

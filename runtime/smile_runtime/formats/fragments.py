@@ -23,6 +23,7 @@ from smile_runtime.errors import QueryError
 from smile_runtime.features import are_intervals
 from smile_runtime.formats.barcode_selection import MIN_FRAGMENTS, BarcodeSelection
 from smile_runtime.formats.peak_table import ChromosomePeaks, chromosome_name, peaks_by_chromosome
+from smile_runtime.io import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +91,7 @@ def _enough_fragments(path: Path, selection: BarcodeSelection) -> list[str]:
             f"{most:,}; state a lower minimum, or list the barcodes of cells",
             options={"min_fragments": None, "barcodes": None},
         )
-    logger.info("%s of %s barcodes have %s fragments or more", f"{len(barcodes):,}", f"{len(counts):,}", minimum)
+    logger.info("%s %s fragments or more", counted(len(barcodes), "barcode", "have", of=len(counts)), minimum)
     return barcodes
 
 
@@ -141,8 +142,8 @@ def _require_found(barcodes: Sequence[str], n_fragments: NDArray[np.int64], path
         )
     if missing:
         logger.warning(
-            "%s of %s listed barcodes have no fragment in %s, such as %r",
-            *(f"{len(missing):,}", f"{len(barcodes):,}", path, missing[0]),
+            "%s no fragment in %s, such as %r",
+            *(counted(len(missing), "listed barcode", "have", of=len(barcodes)), path, missing[0]),
         )
 
 

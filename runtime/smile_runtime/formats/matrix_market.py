@@ -8,6 +8,7 @@ import numpy as np
 import scipy
 
 from smile_runtime.errors import QueryError
+from smile_runtime.formats.memory_room import require_room
 from smile_runtime.formats.names import unique_features, unique_index, warn_of_empty_droplets
 
 if TYPE_CHECKING:
@@ -28,16 +29,18 @@ def read_matrix_market(path: Path) -> "AnnData":
     Raises
     ------
     QueryError
-        If there are several matrices, if names are missing, or if their number does not fit.
+        If there are several matrices, if names are missing, if their number does not fit, or if the matrix does not fit
+        into memory.
     OSError, ValueError
         If a file is damaged.
     """
     import anndata
     import pandas as pd
-    from scipy.io import mmread
+    from scipy.io import mminfo, mmread
 
     matrix = _only_matrix(path) if path.is_dir() else path
     barcodes, features = map(_read_names, companions(matrix))
+    require_room(mminfo(matrix)[2], matrix)
     X = scipy.sparse.csr_matrix(mmread(matrix), dtype=np.float32)
     cells_first = _cells_first(X.shape, len(barcodes), len(features), matrix)
     X = X if cells_first else X.T.tocsr()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from smile_runtime.io import counted
+
 if TYPE_CHECKING:
     import pandas as pd
     from scipy.sparse import csr_matrix
@@ -40,10 +42,9 @@ def warn_of_empty_droplets(X: "csr_matrix", path: Path) -> None:
     n_empty = int((np.asarray(X.sum(axis=1)).ravel() <= _MAX_EMPTY_TOTAL).sum())
     if n_empty > X.shape[0] / 2:
         logger.warning(
-            "%s of %s barcodes in %s have at most %d counts, so it seems to be unfiltered; use the "
-            "filtered_feature_bc_matrix of the same run to project cells alone",
-            f"{n_empty:,}",
-            f"{X.shape[0]:,}",
+            "%s seems to be unfiltered: %s at most %d counts; use the filtered_feature_bc_matrix of the same run to "
+            "project cells alone",
             path,
+            counted(n_empty, "barcode", "have", of=X.shape[0]),
             _MAX_EMPTY_TOTAL,
         )

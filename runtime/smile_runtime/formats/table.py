@@ -11,8 +11,10 @@ import scipy
 
 from smile_runtime.errors import QueryError
 from smile_runtime.features import fraction_of_features
+from smile_runtime.formats.memory_room import require_room
 from smile_runtime.formats.names import unique_index
 from smile_runtime.formats.table_layout import TableLayout, open_text, read_layout
+from smile_runtime.io import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,19 +51,22 @@ def read_table(path: Path, known_features: Collection[str] = ()) -> "AnnData":
     Raises
     ------
     QueryError
-        If the table lacks names or rows, has missing values or too many fields in a row, or could be read either way.
+        If the table lacks names or rows, has missing values or too many fields in a row, could be read either way, or
+        does not fit into memory.
     OSError, ValueError
         If the file is damaged.
     """
     import pandas as pd
 
     layout = read_layout(path)
-    parts, kept, annotations = [], None, []
+    parts, kept, annotations, n_values = [], None, [], 0
     try:
         for part in _parts(path, layout):
             if kept is None:
                 kept = _columns_of_numbers(part, layout, path)
             parts.append(_numbers(part[kept], layout, path))
+            n_values += parts[-1].nnz
+            require_room(n_values, path)
             annotations.append(part.drop(columns=kept))
     except pd.errors.ParserError as error:
         if found := _TOO_MANY_FIELDS.search(str(error)):
@@ -202,7 +207,7 @@ def _make_adata(
 
     for kind, frame in (("cell", cells), ("feature", features)):
         if n_repeated := int(frame.index.duplicated().sum()):
-            logger.warning("%s repeats %s %s names; -1, -2, ... are appended to them", path, f"{n_repeated:,}", kind)
+            logger.warning("%s repeats %s: -1, -2, ... are appended", path, counted(n_repeated, f"{kind} name"))
     return anndata.AnnData(X, obs=_unique(cells), var=_unique(features))
 
 

@@ -29,6 +29,8 @@ from smile_runtime.io.h5ad import open_hdf5, read_h5ad, write_h5ad
 from smile_runtime.io.hdf5_reading import open_probed_hdf5, probe_hdf5, reading
 from smile_runtime.io.invisible_characters import visible_text
 from smile_runtime.io.links import follow_link
+from smile_runtime.io.memory import memory_bytes
+from smile_runtime.io.number_words import counted, share_text
 from smile_runtime.io.output_paths import ZARR_STORE, FolderKind, require_apart, require_free
 from smile_runtime.io.own_folder import SCRATCH_PREFIX, OwnFolder
 from smile_runtime.io.progress_lines import ProgressLines
@@ -54,6 +56,7 @@ __all__ = [
     "Readable",
     "atomic_directory",
     "atomic_path",
+    "counted",
     "default_threads",
     "file_states",
     "follow_link",
@@ -61,6 +64,7 @@ __all__ = [
     "interrupt_on_signals",
     "is_temporary_name",
     "map_in_order",
+    "memory_bytes",
     "open_hdf5",
     "open_probed_hdf5",
     "probe_hdf5",
@@ -77,6 +81,7 @@ __all__ = [
     "run_in_threads",
     "scratch_directory",
     "sha256_file",
+    "share_text",
     "signals_deferred",
     "single_threaded_blas",
     "translated_errors",

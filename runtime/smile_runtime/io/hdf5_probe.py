@@ -96,7 +96,7 @@ class Probe:
         n_missing, n_expected = self._count_missing(dataset)
         may_lack_some = dataset.dtype.kind in "biufc" and not kind.startswith(PARTS)
         if n_missing and not (may_lack_some and n_missing <= MAX_UNWRITTEN_FRACTION * n_expected):
-            raise _Fault(f"lacks {n_missing:,} of its {n_expected:,} chunks, which were never written")
+            raise _Fault(f"lacks {n_missing:,} of its {n_expected:,} chunks (never written)")
         if n_missing:
             self.unwritten[path] = n_missing, n_expected
         if kind == "index" and dataset.dtype.itemsize > MAX_NAME_BYTES:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from smile_runtime.errors import SmileError
 from smile_runtime.io.file_format import unreadable_file
 from smile_runtime.io.hdf5_report import report_on_hdf5
+from smile_runtime.io.number_words import counted
 
 if TYPE_CHECKING:
     import h5py
@@ -52,9 +53,8 @@ def probe_hdf5(path: Path, kind: str) -> None:
         raise unreadable_file(path, kind, report["error"])
     for name, (n_missing, n_expected) in report["unwritten"].items():
         logger.warning(
-            "%s of %s chunks of %s in %s were never written and read as zeros; correct only if those values are zero",
-            f"{n_missing:,}",
-            f"{n_expected:,}",
+            "%s in %s lacks %s (never written); values there are read as zeros, correct only if they are zero",
             name,
             path,
+            counted(n_missing, "chunk", of=n_expected),
         )

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from smile_runtime.io import share_text
 from smile_runtime.manifest import OWN_METHOD, EncoderRecord, MetricRecord
 
 _LEFT_OUT_CELLS = "label transfer accuracy"
 _LEFT_OUT_BATCHES = f"{_LEFT_OUT_CELLS} of left-out batches"
+_ALL_MEASURED = 0.995  # of the feature weight, which is 100% in whole percent
 
 
 def expected_accuracy(record: EncoderRecord, detected: float, matched: float, measured: float) -> float | None:
@@ -82,12 +84,16 @@ def expectation_text(provenance: Mapping[str, Any]) -> str:
         provenance["expected_accuracy"],
         provenance.get("accuracy_left_out_batches"),
         f"the median cell has {provenance['median_detected']:,} of the encoder's features detected, and the query "
-        f"measures {measured:.0%} of its feature weight",
+        f"measures {share_text(measured, 0)} of its feature weight",
+        is_partial=measured < _ALL_MEASURED,
     )
 
 
-def _expectation(accuracy: float, left_out_batches: float | None, query: str) -> str:
-    """Return one line on the accuracy to expect, that on other batches first; ``query`` says what was measured."""
+def _expectation(accuracy: float, left_out_batches: float | None, query: str, *, is_partial: bool) -> str:
+    """Return one line on the accuracy to expect, that on other batches first; ``query`` says what was measured.
+
+    If only a part was measured, the accuracy on other batches, which had all features, is a bound.
+    """
     same_studies = "cells of known types from the studies of the space"
     if left_out_batches is None:
         return (
@@ -96,8 +102,10 @@ def _expectation(accuracy: float, left_out_batches: float | None, query: str) ->
         )
     own = f"about {accuracy:.2f} on {same_studies} that resemble the query, in which {query}"
     if left_out_batches <= accuracy:
+        most, tested = ("at most ", " with all features") if is_partial else ("", "")
         return (
-            f"expect an accuracy of about {left_out_batches:.2f}, as on whole batches left out of training; it is {own}"
+            f"expect an accuracy of {most}about {left_out_batches:.2f}, as on whole batches left out of training"
+            f"{tested}; it is {own}"
         )
     return (
         f"expect an accuracy below {accuracy:.2f}: it was {left_out_batches:.2f} on whole batches left out of "

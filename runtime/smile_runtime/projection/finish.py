@@ -10,6 +10,7 @@ import numpy as np
 
 from smile_runtime.encoder import installed_packages
 from smile_runtime.features import FeatureMatch
+from smile_runtime.io import counted
 from smile_runtime.manifest import LabelColumn
 from smile_runtime.projection.expected_accuracy import (
     accuracy_left_out_batches,
@@ -78,9 +79,8 @@ def _warn_of_empty_cells(results: Results) -> None:
     n_empty = sum(int(np.count_nonzero(records["detected"] == 0)) for records in results.blocks())
     if n_empty and results.interpretation.are_amounts:
         logger.warning(
-            "%s of %s cells have no values in the features of the space; they are unknown, with a confidence of 0",
-            f"{n_empty:,}",
-            f"{len(results):,}",
+            "%s no values in the features of the space: unknown, with a confidence of 0",
+            counted(n_empty, "cell", "have", of=len(results)),
         )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from smile_runtime.errors import QueryError
 from smile_runtime.features import stated_kinds, words_of_kind
+from smile_runtime.io import counted
 from smile_runtime.projection.encoder_query import kinds_of_encoders
 from smile_runtime.query import FileQuery, find_table
 from smile_runtime.space import Space
@@ -76,7 +77,7 @@ def rows_of_cells(names: ArrayLike, table: ArrayLike, modality: str) -> NDArray[
             )
     if len(missing := own.difference(everything)):
         raise QueryError(
-            f"{len(missing):,} cells of {modality}, such as {missing[0]!r}, are not among those of the whole file; "
+            f"the whole file lacks {counted(len(missing), 'cell')} of {modality}, such as {missing[0]!r}; "
             "update it with mudata's update(), or choose one modality",
             options={"modality": None},
         )

@@ -13,6 +13,7 @@ from smile_runtime.arrays import Rows, select_columns
 from smile_runtime.encoder import DEFAULT_BATCH_SIZE, Encoder, require_positive
 from smile_runtime.errors import FeatureMatchError, QueryError, SpaceError
 from smile_runtime.features import FeatureMatch, log_match, match_features, require_summable
+from smile_runtime.io import counted
 from smile_runtime.manifest import ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE, LabelSets, ReferenceMapper, require_rate
 from smile_runtime.projection.encoder_query import EncoderQuery, log_selection, restrict_query
@@ -28,6 +29,7 @@ from smile_runtime.query import (
     measured_features,
     noted_base,
     select_values,
+    usable_matrices_named,
 )
 from smile_runtime.results import field_names, require_free_fields, require_key
 from smile_runtime.space import Space
@@ -96,9 +98,17 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
     matrix = select_values(restricted, options.location)
     log_selection(restricted.selection(options.location))
     settings = encoder.record.preprocessing
+    interpreter = ValueInterpreter(
+        accepted=settings.values,
+        target_sum=settings.target_sum,
+        stated_kind=options.values,
+        stated_sum=options.target_sum,
+        noted_base=noted_base(query),
+    )
     sets: dict[bytes, NDArray[np.bool_]] = {}
     if settings.values not in ("levels", "numbers"):  # in which NaN is a value like any other
-        keys = find_feature_sets(matrix, list(restricted.var(options.location).index))
+        with usable_matrices_named(restricted, interpreter, options.location):
+            keys = find_feature_sets(matrix, list(restricted.var(options.location).index))
         sets = {key: measured_features(key, matrix.shape[1]) for key in keys}
     measured = np.logical_or.reduce([*sets.values()]) if sets else np.ones(matrix.shape[1], bool)
     match = _match_features(restricted, encoder, space.manifest.organism, options, measured)
@@ -107,13 +117,6 @@ def prepare(query: Query, space: Space, options: ProjectionOptions) -> PreparedP
     sample = ZeroFilledRows(matrix) if matches else matrix
     if not matches:
         matrix = sample = select_columns(matrix, np.flatnonzero(measured))
-    interpreter = ValueInterpreter(
-        accepted=settings.values,
-        target_sum=settings.target_sum,
-        stated_kind=options.values,
-        stated_sum=options.target_sum,
-        noted_base=noted_base(query),
-    )
     interpretation = interpret_query(restricted, interpreter, options.location, sample)
     for each in matches.values() or [match]:
         require_summable(each, interpretation.kind)
@@ -205,8 +208,8 @@ def _match_sets(
             matches[key] = _match(var[measured], encoder, organism, options)
         except FeatureMatchError as error:
             raise FeatureMatchError(
-                f"some cells, in which {np.count_nonzero(~measured):,} features are NaN, cannot be projected: "
-                f"{error.message}; or drop these cells",
+                f"some cells, in which {counted(int(np.count_nonzero(~measured)), 'feature', 'are')} NaN, cannot be "
+                f"projected: {error.message}; or drop these cells",
                 options=error.options,
             ) from error
     logger.warning(

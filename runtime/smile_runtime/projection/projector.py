@@ -11,6 +11,7 @@ from smile_runtime.arrays import Matrix, measured_sparse
 from smile_runtime.encoder import Encoder
 from smile_runtime.errors import SpaceError, ValueKindError
 from smile_runtime.features import FeatureMatch
+from smile_runtime.io import counted
 from smile_runtime.mapping import CellValues, Records, ReferenceMapper, clear_empty
 from smile_runtime.query import ValueInterpretation, ValueInterpreter, measured_features, split_by_features
 
@@ -88,9 +89,8 @@ class Projector:
         embedding, values = self._encode(raw, size_factor, match)
         if n_infinite := int((~np.isfinite(embedding).all(axis=1)).sum()):
             raise ValueKindError(
-                f"{n_infinite:,} cells have values too large for the encoder; check the largest values of each cell, "
-                "or choose another layer",
-                options={"layer": None},
+                f"{counted(n_infinite, 'cell', 'have')} values too large for the encoder; check the largest values of "
+                "each cell"
             )
         _require_unit_norms(embedding)
         records = self._mappers[match].map(embedding, values)

@@ -7,6 +7,7 @@ import numpy as np
 
 from smile_runtime.errors import FeatureMatchError, QueryError, SmileError, SpaceError
 from smile_runtime.features import latin_name, match_features
+from smile_runtime.io import share_text
 from smile_runtime.projection.encoder_query import restrict_query
 from smile_runtime.projection.preparation import ProjectionOptions, prepare
 from smile_runtime.projection.streaming import project_rows, rows_per_read
@@ -148,9 +149,11 @@ def _weaknesses(fit: SpaceFit) -> list[str]:
     """Return what makes it doubtful that a query fits, although it can be projected."""
     weight, known, against = fit.weight_matched, fit.fraction_known, []
     if weight is not None and weight < MIN_FEATURE_WEIGHT:
-        against.append(f"the query measured only {weight:.0%} of its feature weight, so labels are less certain")
+        against.append(
+            f"the query measured only {share_text(weight, 0)} of its feature weight, so labels are less certain"
+        )
     if known is None:
         against.append("without a measure of similarity, cells of unknown types cannot be told")
     elif known < MIN_KNOWN_FRACTION:
-        against.append(f"{1 - known:.0%} of the sampled cells are like none of its cells")
+        against.append(f"{share_text(1 - known, 0)} of the sampled cells are like none of its cells")
     return against

@@ -12,6 +12,7 @@ from smile_runtime.query.query import (
     noted_base,
     select_matrix,
     select_values,
+    usable_matrices_named,
 )
 from smile_runtime.query.sampled_query import SampledQuery
 from smile_runtime.query.stored_frame import StoredFrame
@@ -54,5 +55,6 @@ __all__ = [
     "select_matrix",
     "select_values",
     "split_by_features",
+    "usable_matrices_named",
     "warn_of_empty_cells",
 ]

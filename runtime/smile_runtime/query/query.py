@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -161,6 +162,8 @@ def select_values(query: Query, location: MatrixLocation) -> Rows:
             options={"layer": None},
         )
     matrix = query.values(location)
+    if matrix is None and not query.layers and not query.has_raw:
+        raise QueryError("the query has neither X nor layers, and so no values; write it again with its counts")
     if matrix is None:
         raise QueryError(
             f"the query has no X; choose the matrix that holds the values. Its layers are: {layers}",
@@ -179,16 +182,8 @@ def interpret_query(
     QueryError, ValueKindError
         If the values are of no kind that can be projected.
     """
-    try:
+    with usable_matrices_named(query, interpreter, location):
         interpretation = interpreter.interpret(matrix)
-    except ValueKindError as error:
-        usable = list(_usable_locations(query, interpreter, location))
-        usable = [each for each in usable if not each[1].remarks] or usable
-        if not usable:
-            raise
-        kinds = "; ".join(f"{other} holds {interpretation.kind}" for other, interpretation in usable)
-        options = {name: value for other, _ in usable for name, value in other.options.items()}
-        raise ValueKindError(f"{error.message}. In this query {kinds}", options=options) from error
     if interpreter.stated_sum is not None and interpretation.kind != "lognorm":
         raise ValueKindError(
             f"a normalization target applies to log-normalized values, but these are {interpretation.kind}; omit it",
@@ -197,15 +192,37 @@ def interpret_query(
     return interpretation
 
 
+@contextmanager
+def usable_matrices_named(query: Query, interpreter: ValueInterpreter, rejected: MatrixLocation) -> Iterator[None]:
+    """Let an error about the values at a location name the other matrices: those that would work, if there are any."""
+    try:
+        yield
+    except ValueKindError as error:
+        others = [location for location in _locations(query) if location != rejected]
+        if not others:
+            raise
+        usable = list(_usable_locations(query, interpreter, others))
+        usable = [each for each in usable if not each[1].remarks] or usable
+        if not usable:
+            names = ", ".join(map(str, others))
+            raise ValueKindError(
+                f"{error.message}. In this query no other matrix would do: {names}", options=error.options
+            ) from error
+        kinds = "; ".join(f"{other} holds {interpretation.kind}" for other, interpretation in usable)
+        options = {name: value for other, _ in usable for name, value in other.options.items()}
+        raise ValueKindError(f"{error.message}. In this query {kinds}", options=options) from error
+
+
+def _locations(query: Query) -> list[MatrixLocation]:
+    """Return the locations of all matrices of a query."""
+    raw = [MatrixLocation(use_raw=True)] if query.has_raw else []
+    return [*map(MatrixLocation, query.layers), *raw, MatrixLocation()]
+
+
 def _usable_locations(
-    query: Query, interpreter: ValueInterpreter, rejected: MatrixLocation
+    query: Query, interpreter: ValueInterpreter, locations: Iterable[MatrixLocation]
 ) -> Iterator[tuple[MatrixLocation, ValueInterpretation]]:
-    locations = [MatrixLocation(layer) for layer in query.layers]
-    if query.has_raw:
-        locations.append(MatrixLocation(use_raw=True))
-    for location in (*locations, MatrixLocation()):
-        if location == rejected:
-            continue
+    for location in locations:
         try:
             yield location, interpreter.interpret(select_values(query, location))
         except QueryError:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, Rows, is_sparse, map_values, row_chunks, stored_values
 from smile_runtime.errors import ValueKindError
+from smile_runtime.io import counted
 from smile_runtime.query.value_interpretation import sample_rows
 
 logger = logging.getLogger(__name__)
@@ -56,13 +57,12 @@ def find_feature_sets(matrix: Rows, names: Sequence[str]) -> list[bytes]:
             f"the first {start:,} cells hold NaN in {n_sets:,} different sets of features, at most "
             f"{MAX_FEATURE_SETS} sets of at least {MIN_SET_CELLS} cells each are possible, as after an outer join of "
             f"batches; cell {first_cell[rarest]:,} (counted from 0), for example, differs from most cells in the "
-            f"feature {str(names[int(np.argmax(differs))])!r}: drop these cells or features, project small batches "
-            "separately, or choose another layer",
-            options={"layer": None},
+            f"feature {str(names[int(np.argmax(differs))])!r}: drop these cells or features, or project small "
+            "batches separately"
         )
     measured = np.logical_or.reduce([measured_features(key, len(names)) for key in n_cells])
     if n_missing := int(np.count_nonzero(~measured)):
-        logger.warning("%s features are NaN in all cells and count as not measured", f"{n_missing:,}")
+        logger.warning("%s NaN in all cells; not counted as measured", counted(n_missing, "feature", "are"))
     return list(n_cells)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, Rows, row_chunks, row_sums, stored_values
 from smile_runtime.errors import ValueKindError
+from smile_runtime.io import counted
 from smile_runtime.manifest import AcceptedValues, ValueKind
 from smile_runtime.query.transform import NATURAL_LOG, Transform, hold_counts
 from smile_runtime.query.value_evidence import cell_shapes
@@ -89,8 +90,7 @@ class ValueInterpreter:
         sample = sample_rows(matrix)
         if self._needs_amounts and not any(map(_has_values, sample)) and not any(map(_has_values, row_chunks(matrix))):
             raise ValueKindError(
-                f"all values of all {matrix.shape[0]:,} cells are zero; choose the layer that holds the values",
-                options={"layer": None},
+                f"all values of all {matrix.shape[0]:,} cells are zero; provide counts or log-normalized values"
             )
         return self._interpret_rows(sample)
 
@@ -139,9 +139,8 @@ class ValueInterpreter:
         """Raise if the values are True and False, unless only presence matters."""
         if np.dtype(matrix.dtype).kind == "b" and self.accepted != "presence":
             raise ValueKindError(
-                "the values are only True or False, so how much was measured is lost; counts or log-normalized values "
-                "are needed: choose the layer that holds them",
-                options={"layer": None},
+                "the values are only True or False, so how much was measured is lost; provide counts or log-normalized "
+                "values"
             )
 
     @property
@@ -181,8 +180,7 @@ class ValueInterpreter:
         if interpretation.transform is not None and scan.largest > interpretation.transform.max_value:
             raise ValueKindError(
                 f"the largest value is {scan.largest:,.4g}, too large for {interpretation.transform}, which other "
-                "cells hold; project them as separate queries, or choose a layer that holds only one kind of values",
-                options={"layer": None},
+                "cells hold; project them as separate queries"
             )
         if self.stated_kind is not None:
             return
@@ -248,8 +246,8 @@ def _reject_other_cells(rows: Matrix) -> None:
     """Raise if cells that could hold logarithms are among cells with fractional counts."""
     if n_others := cell_shapes([rows]).n_unlike_counts:
         raise ValueKindError(
-            f"{n_others:,} of {rows.shape[0]:,} cells may hold logarithms, but others hold corrected or estimated "
-            "counts; project them as two queries, or state counts",
+            f"{counted(n_others, 'cell', of=rows.shape[0])} may hold logarithms, but others hold corrected or "
+            "estimated counts; project them as two queries, or state counts",
             options={"values": "counts"},
         )
 
@@ -260,10 +258,7 @@ def _has_values(rows: Matrix) -> bool:
 
 def _require_whole(values: Matrix, transform: Transform) -> None:
     if not hold_counts(values):
-        raise ValueKindError(
-            f"some cells hold {transform} of counts, and others do not; choose the layer that holds raw counts",
-            options={"layer": None},
-        )
+        raise ValueKindError(f"some cells hold {transform} of counts, and others do not; provide raw counts")
 
 
 def _target_before_removal(sums: NDArray[np.float64], usual: float) -> float | None:
@@ -343,4 +338,4 @@ def read_values(matrix: Rows, interpreter: ValueInterpreter, interpretation: Val
 def warn_of_empty_cells(n_empty: int, n_cells: int, kind: ValueKind) -> None:
     """Log how many cells have no values at all."""
     if n_empty and kind not in ("levels", "numbers"):
-        logger.warning("%s of %s cells have no values at all; leave them out", f"{n_empty:,}", f"{n_cells:,}")
+        logger.warning("%s no values at all; leave out empty cells", counted(n_empty, "cell", "have", of=n_cells))

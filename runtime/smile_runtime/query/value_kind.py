@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from smile_runtime.arrays import Matrix, expm1, map_values, row_sums, stored_values
 from smile_runtime.errors import QueryError, ValueKindError
+from smile_runtime.io import counted
 from smile_runtime.manifest import AcceptedValues, ValueKind
 from smile_runtime.query.transform import MAX_LOG_VALUE
 
@@ -116,8 +117,8 @@ def validate_values(scan: ValueScan, stated: ValueKind | None, accepted: Accepte
     if stated == "lognorm" and scan.largest > MAX_LOG_VALUE:
         raise ValueKindError(
             f"the largest value is {scan.largest:,.0f}, too large for a logarithm; do not state lognorm, "
-            "or choose the layer with log-normalized values",
-            options={"values": None, "layer": None},
+            "or provide log-normalized values",
+            options={"values": None},
         )
 
 
@@ -125,13 +126,13 @@ def _require_numbers(scan: ValueScan, accepted: AcceptedValues) -> None:
     """Raise on infinite values, and on levels outside 0 to 1; NaN marks values that were not measured."""
     if scan.n_infinite:
         raise ValueKindError(
-            f"{scan.n_infinite:,} values are infinite, or beyond float32; set values that were not measured to NaN"
+            f"{counted(scan.n_infinite, 'value', 'are')} infinite, or beyond float32; set values that were not "
+            "measured to NaN"
         )
     if accepted == "levels" and (scan.n_negative or scan.largest > 1):
         raise ValueKindError(
             f"levels must lie between 0 and 1, or be NaN if not measured; the largest value is {scan.largest:,.4g} and "
-            f"{scan.n_negative:,} are negative: divide methylated by covered reads, or choose another layer",
-            options={"layer": None},
+            f"{counted(scan.n_negative, 'value', 'are')} negative: divide methylated by covered reads"
         )
 
 
@@ -139,16 +140,14 @@ def _require_amounts(scan: ValueScan) -> None:
     """Raise on values that cannot be counts or their logarithms."""
     if scan.n_nan or scan.n_infinite:
         raise ValueKindError(
-            f"{scan.n_nan:,} values are NaN and {scan.n_infinite:,} infinite, or beyond float32; counts or "
-            "log-normalized values are needed: drop these cells or features, project joined batches separately or in "
-            "memory, or choose another layer",
-            options={"layer": None},
+            f"{counted(scan.n_nan, 'value', 'are')} NaN and {scan.n_infinite:,} infinite, or beyond float32; counts or "
+            "log-normalized values are needed: drop these cells or features, or project joined batches separately or "
+            "in memory"
         )
     if scan.n_negative:
         raise ValueKindError(
-            f"{scan.n_negative:,} values are negative, so they were scaled or corrected; raw counts or "
-            "log-normalized values are needed: choose the layer that holds them",
-            options={"layer": None},
+            f"{counted(scan.n_negative, 'value', 'are')} negative, so the values were scaled or corrected; provide raw "
+            "counts or log-normalized values"
         )
 
 
@@ -191,8 +190,6 @@ def reject_count_cells(rows: Matrix) -> None:
     n_whole = int(np.count_nonzero((n_values >= MIN_COUNT_CELL_VALUES) & (n_broken == 0)))
     if n_whole:
         raise ValueKindError(
-            f"{n_whole:,} of {len(n_values):,} cells hold only whole numbers, like counts, and others log-normalized "
-            "values, which cannot be separated cell by cell; project them as two queries, or choose a layer that holds "
-            "only one of the two",
-            options={"layer": None},
+            f"{counted(n_whole, 'cell', 'hold', of=len(n_values))} only whole numbers, like counts, and others "
+            "log-normalized values, which cannot be separated cell by cell; project them as two queries"
         )

@@ -85,9 +85,8 @@ def recognize_scaled_counts(sample: Sequence[Matrix], noted_base: float | None) 
         return _interpret_transform(transform, noted_base)
     if features_have_unit_sd(sample):
         raise ValueKindError(
-            "most features have a standard deviation of 1, as after scaling without centering; raw counts or "
-            "log-normalized values are needed: choose the layer that holds them",
-            options={"layer": None},
+            "most features have a standard deviation of 1, as after scaling without centering; provide raw counts or "
+            "log-normalized values"
         )
     if hold_fractional_counts(sample):
         return FRACTIONAL_COUNTS
@@ -110,9 +109,9 @@ def recognize_exact_counts(sample: Sequence[Matrix]) -> ValueInterpretation:
     shown = recognize_transform(sample, None)
     found = "" if shown is None else f" but look like {shown} of counts that were scaled,"
     raise ValueKindError(
-        f"the values are not whole numbers,{found} and this encoder needs raw counts: choose the layer that "
-        "holds them, or state counts if they are estimated counts",
-        options={"values": "counts", "layer": None},
+        f"the values are not whole numbers,{found} and this encoder needs raw counts: provide them, or state counts if "
+        "these are estimated counts",
+        options={"values": "counts"},
     )
 
 
@@ -132,11 +131,7 @@ def recognize_transform(sample: Sequence[Matrix], noted_base: float | None) -> T
     best = max(shares, key=lambda each: shares[each])
     first, second = sorted(LOGARITHMS, key=lambda each: -shares[each])[:2]
     if shares[second] >= MIN_MIXED_SHARE and shares[first] + shares[second] >= MIN_MULTIPLE_SHARE:
-        raise ValueKindError(
-            f"some cells hold {first} and others {second}; project them as separate queries, or choose a layer that "
-            "holds only one of the two",
-            options={"layer": None},
-        )
+        raise ValueKindError(f"some cells hold {first} and others {second}; project them as separate queries")
     if shares[best] >= MIN_ROUNDED_SHARE:
         return best
     return next((each for each in LOGARITHMS if _show_total(sample, each)), None)
@@ -193,9 +188,9 @@ def _unverified(largest: float, noted_base: float | None) -> ValueInterpretation
     if largest > min(noted.max_value, MAX_LOG_VALUE):
         raise ValueKindError(
             f"the values are not whole numbers and reach {largest:,.1f}: neither counts nor log-normalized; "
-            "state counts if they are estimated counts, choose another layer, or project cells with counts and "
+            "provide raw counts, state counts if these are estimated counts, or project cells with counts and "
             "log-normalized cells separately if the query mixes them",
-            options={"values": "counts", "layer": None},
+            options={"values": "counts"},
         )
     source = "" if noted_base is None else ", as uns['log1p'] notes"
     remark = (

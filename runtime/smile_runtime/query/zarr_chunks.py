@@ -6,6 +6,7 @@ from typing import cast
 
 from smile_runtime.arrays import StoredArray, StoredGroup
 from smile_runtime.errors import QueryError
+from smile_runtime.io import counted
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,9 @@ def require_chunks(stored: StoredGroup | StoredArray, path: Path) -> None:
     if hasattr(stored, "dtype"):
         array = cast("StoredArray", stored)
         if _n_missing(array):
-            logger.warning("%s and read as zeros; correct only if those cells are empty", _describe(array, path))
+            logger.warning(
+                "%s; values there are read as zeros, correct only if those cells are empty", _describe(array, path)
+            )
         return
     for name in ("data", "indices"):
         n_missing = _n_missing(stored[name])
@@ -51,7 +54,7 @@ def _n_chunks(array: StoredArray) -> int:
 
 
 def _describe(array: StoredArray, path: Path) -> str:
-    return f"{_n_missing(array):,} of {_n_chunks(array):,} chunks of {array.name} in {path} are missing"
+    return f"{array.name} in {path} lacks {counted(_n_missing(array), 'chunk', of=_n_chunks(array))}"
 
 
 def _last_is_single(array: StoredArray) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.errors import QueryError
+from smile_runtime.io import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,8 +63,8 @@ def make_batches(values: "pd.Series[Any]", key: str, *, noun: str = "batch", opt
         raise QueryError(f"obs[{key!r}] has no values; {advice}", options={option: None})
     if n_missing := int(np.count_nonzero(ids < 0)):
         logger.warning(
-            "%s of %s cells have no value in obs[%r] and %s no %s",
-            *(f"{n_missing:,}", f"{len(ids):,}", key, "have" if noun == "label" else "belong to", noun),
+            "%s no value in obs[%r], and so no %s",
+            *(counted(n_missing, "cell", "have", of=len(ids)), key, noun),
         )
     if len(names) > MAX_BATCHES:
         raise QueryError(

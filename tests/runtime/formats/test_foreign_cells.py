@@ -49,7 +49,7 @@ def test_an_unfiltered_matrix_is_a_warning(counts, write_cell_ranger, caplog):
     counts.X.data[counts.X.indptr[10] :] = 0
     counts.X.eliminate_zeros()
     assert read_foreign(write_cell_ranger()).n_obs == 30
-    assert "20 of 30 barcodes in" in caplog.text
+    assert "seems to be unfiltered: 20 of 30 barcodes have at most" in caplog.text
     assert "use the filtered_feature_bc_matrix of the same run" in caplog.text
 
 

@@ -124,7 +124,7 @@ def test_cells_are_those_listed_or_those_with_enough_fragments(counts, write, ca
     read = read_foreign(path, PEAKS, BarcodeSelection(listed))
     assert read.obs_names.tolist() == ["CELL3-1", "CELL1-1", "CELL99-1"]
     np.testing.assert_array_equal(read.X.toarray(), [counts[3], counts[1], 0 * counts[1]])
-    assert "1 of 3 listed barcodes have no fragment" in caplog.text
+    assert "1 of 3 listed barcodes has no fragment" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_repeated_names_become_unique(read, caplog):
     cells = read(",LYZ,FTL,LYZ\nc1,1,2,3\nc1,4,5,6\n")
     assert cells.var_names.tolist() == ["LYZ", "FTL", "LYZ-1"]
     assert cells.obs_names.tolist() == ["c1", "c1-1"]
-    assert "repeats 1 feature names; -1, -2, ... are appended" in caplog.text
+    assert "repeats 1 feature name: -1, -2, ... are appended" in caplog.text
 
 
 def test_numbers_are_read_as_pandas_reads_them(read):

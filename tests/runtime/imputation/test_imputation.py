@@ -120,7 +120,7 @@ def test_a_space_without_pairs_says_so(pbmc_path: Path, counts: anndata.AnnData)
 def test_queries_of_another_modality_are_refused(space: Space) -> None:
     proteins = anndata.AnnData(np.ones((3, 2), np.float32))
     proteins.var_names = ["CD3", "CD19"]
-    with pytest.raises(QueryError, match="only 1 of the space's 2,000 features are in the query"):
+    with pytest.raises(QueryError, match="the query has only 1 of the space's 2,000 features"):
         smile_runtime.impute(proteins, space, modality_to="adt")
 
 

@@ -101,7 +101,7 @@ def test_missing_chunks_are_a_warning(path, caplog):
         array[:15] = 1
         array.attrs.update(attributes)
     read_h5ad(path)
-    assert f"1 of 4 chunks of /X in {path} were never written and read as zeros" in caplog.text
+    assert f"/X in {path} lacks 1 of 4 chunks (never written); values there are read as zeros" in caplog.text
 
 
 def test_links_to_other_files_are_an_error(path):

@@ -574,7 +574,7 @@ def test_cells_without_values_are_unknown(counts, space, caplog, form, kept):
     others = np.arange(30) != 4
     result = projected(form(counts), space, probabilities=True, coverage=0.9)
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
-        "1 of 30 cells have no values in the features of the space; they are unknown, with a confidence of 0"
+        "1 of 30 cells has no values in the features of the space: unknown, with a confidence of 0"
     ]
     cell = result.obs.iloc[4]
     for suffix in ("", "_cell_type_broad"):

@@ -87,6 +87,6 @@ def test_errors_of_workers_reach_the_caller(counts, space, client):
     X = np.zeros((1000, counts.n_vars), np.float32)
     X[300, 0] = -1
     lazily = lazy(anndata.AnnData(scipy.sparse.csr_matrix(X), var=counts.var), rows=250)
-    with pytest.raises(ValueKindError, match="1 values are negative"):
+    with pytest.raises(ValueKindError, match="1 value is negative"):
         project(lazily, space)
     assert list(lazily.obsm) == []

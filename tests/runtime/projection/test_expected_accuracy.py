@@ -69,7 +69,11 @@ def test_one_line_says_where_a_query_stands_other_batches_first():
     )
     own = f"about 0.89 on {studies} that resemble the query, in which {query}"
     assert expectation_text({**facts, "accuracy_left_out_batches": 0.831}) == (
-        f"expect an accuracy of about 0.83, as on whole batches left out of training; it is {own}"
+        f"expect an accuracy of at most about 0.83, as on whole batches left out of training with all features; "
+        f"it is {own}"
+    )
+    assert expectation_text({**facts, "weight_matched": 0.996, "accuracy_left_out_batches": 0.831}).startswith(
+        "expect an accuracy of about 0.83, as on whole batches left out of training; it is about 0.89 on"
     )
     assert expectation_text({**facts, "accuracy_left_out_batches": 0.95}) == (
         f"expect an accuracy below 0.89: it was 0.95 on whole batches left out of training, but is {own}"

@@ -329,7 +329,7 @@ def test_what_cannot_be_joined_is_refused(joint_space, tables):
         project(joint, joint_space)
     with pytest.raises(QueryError, match="several cells are named 'a', so those of rna"):
         rows_of_cells(["a", "b"], ["a", "a"], "rna")
-    with pytest.raises(QueryError, match="1 cells of rna, such as 'c', are not among those of the whole file"):
+    with pytest.raises(QueryError, match="the whole file lacks 1 cell of rna, such as 'c'; update"):
         rows_of_cells(["a", "b"], ["a", "c"], "rna")
 
 

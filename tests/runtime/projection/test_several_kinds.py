@@ -95,7 +95,7 @@ def test_values_of_other_kinds_are_not_checked(counts, space):
     joint.X[:, joint.var["feature_types"] == "Antibody Capture"] -= 300.5
     project(joint, space)
     joint.X[0, np.flatnonzero(joint.var["feature_types"] == "Gene Expression")[0]] = -1
-    with pytest.raises(ValueKindError, match="1 values are negative"):
+    with pytest.raises(ValueKindError, match="1 value is negative"):
         project(joint, space, overwrite=True)
 
 

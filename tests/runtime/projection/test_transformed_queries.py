@@ -119,10 +119,25 @@ def test_zeros_are_rejected_with_the_place_of_the_counts(counts, space, tmp_path
     assert not (tmp_path / "out.h5ad").exists()
 
 
+def test_scattered_nan_are_rejected_with_the_layer_that_fits(counts, space):
+    values = scaled(counts)
+    values[0, 1] = values[3, 2] = np.nan
+    query = with_values(counts, values)
+    query.layers["counts"] = counts.X
+    with pytest.raises(ValueKindError, match=r"hold NaN in 3 different sets of features.*layer 'counts' holds counts"):
+        project(query, space)
+
+
 def test_scaled_values_are_rejected_with_the_layer_that_fits(counts, space):
     logged = np.log1p(scaled(counts))
     query = with_values(counts, np.minimum(logged / np.maximum(logged.std(axis=0, ddof=1), 1e-9), 10))
+    with pytest.raises(
+        ValueKindError, match=r"standard deviation of 1.*; provide raw counts or log-normalized values$"
+    ):
+        project(query, space)
     query.layers["rescaled"] = query.X.copy()
+    with pytest.raises(ValueKindError, match=r"In this query no other matrix would do: the layer 'rescaled'$"):
+        project(query, space)
     query.layers["lognorm"] = scipy.sparse.csr_matrix(logged.astype(np.float32))
     with pytest.raises(ValueKindError, match=r"standard deviation of 1.*In this query the layer 'lognorm' holds"):
         project(query, space)

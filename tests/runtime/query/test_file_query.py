@@ -240,7 +240,7 @@ def test_raw_and_layers_are_suggested_and_used(counts, expected, space, tmp_path
 
     with pytest.raises(ValueKindError) as caught:
         projected()
-    assert "values are negative, so they were scaled" in str(caught.value)
+    assert "values are negative, so the values were scaled" in str(caught.value)
     assert "In this query the layer 'counts' holds counts; raw holds counts (layer='counts', use_raw=True)" in str(
         caught.value
     )

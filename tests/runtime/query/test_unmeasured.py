@@ -26,7 +26,7 @@ def test_unmeasured_features_in_memory(unmeasured, space, expected, caplog):
     result = project(unmeasured, space, copy=True)
     np.testing.assert_allclose(result.obsm["X_smile"], expected, atol=1e-6)
     assert result.n_vars == unmeasured.n_vars
-    assert "300 features are NaN in all cells and count as not measured" in caplog.text
+    assert "300 features are NaN in all cells; not counted as measured" in caplog.text
     unmeasured.X = scipy.sparse.csr_matrix(unmeasured.X)
     np.testing.assert_allclose(project(unmeasured, space, copy=True).obsm["X_smile"], expected, atol=1e-6)
 

@@ -57,7 +57,7 @@ def test_whole_numbers_are_counts(convert, dtype):
 
 
 def test_flags_are_not_counts(convert):
-    with pytest.raises(ValueKindError, match=r"only True or False, .*; counts or log-normalized values are needed"):
+    with pytest.raises(ValueKindError, match=r"only True or False, .*; provide counts or log-normalized values$"):
         read(convert(COUNTS.astype(bool)), 1e4)
     flags = ValueInterpreter(accepted="presence", target_sum=None).interpret(convert(COUNTS.astype(bool)))
     assert flags.kind == "presence"
@@ -93,13 +93,15 @@ def test_log_normalized_values_are_recognized(convert, target):
 
 def test_negative_values_are_rejected(convert):
     X = (COUNTS - COUNTS.mean(axis=0)) / (COUNTS.std(axis=0) + 1)
-    with pytest.raises(ValueKindError, match=r"^\d+ values are negative, so they were scaled .*layer"):
+    with pytest.raises(
+        ValueKindError, match=r"^\d+ values are negative, so the values were scaled or corrected; provide raw counts"
+    ):
         recognize(convert(X))
 
 
 @pytest.mark.parametrize("stated", [None, "counts", "lognorm"])
 @pytest.mark.parametrize(
-    ("bad", "text"), [(np.nan, "1 values are NaN and 0 inf"), (np.inf, "0 values are NaN and 1 inf")]
+    ("bad", "text"), [(np.nan, "1 value is NaN and 0 inf"), (np.inf, "0 values are NaN and 1 inf")]
 )
 def test_nan_and_infinite_values_are_rejected(convert, bad, text, stated):
     X = COUNTS.astype(np.float32)
@@ -188,7 +190,9 @@ def test_totals_of_counts_are_sums(convert, caplog):
     query = read(convert(COUNTS), 1e4)
     assert query.kind == "counts"
     np.testing.assert_array_equal(query.totals, [10, 0, 5])
-    assert [record.getMessage() for record in caplog.records] == ["1 of 3 cells have no values at all; leave them out"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 of 3 cells has no values at all; leave out empty cells"
+    ]
 
 
 def test_totals_of_log_normalized_cells_are_their_normalization_target(convert):

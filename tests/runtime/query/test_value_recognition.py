@@ -97,7 +97,7 @@ def test_expression_without_a_unit_is_recognized_by_its_total():
 def test_values_scaled_without_centering_are_rejected(convert, cap):
     logged = np.log1p(SCALED)
     X = np.minimum(logged / np.maximum(logged.std(axis=0, ddof=1), 1e-9), cap)
-    with pytest.raises(ValueKindError, match=r"^most features have a standard deviation of 1, .*layer"):
+    with pytest.raises(ValueKindError, match=r"^most features have a standard deviation of 1, .*; provide raw counts"):
         EXPRESSION.interpret(convert(X))
     with pytest.raises(ValueKindError, match="not whole numbers, and this encoder needs raw counts"):
         ANTIBODIES.interpret(convert(X))
@@ -245,7 +245,7 @@ def test_counts_of_antibodies_are_recovered_exactly(convert, X, transform):
     ids=["normalized", "clr by feature", "clr without some features"],
 )
 def test_antibodies_whose_counts_are_lost_are_rejected(X, text):
-    with pytest.raises(ValueKindError, match=f"{text}.*needs raw counts: choose the layer.*values='counts'"):
+    with pytest.raises(ValueKindError, match=f"{text}.*needs raw counts: provide them, .*values='counts'"):
         interpret(X, ANTIBODIES)
     stated = ValueInterpreter(accepted="counts", target_sum=None, stated_kind="counts")
     assert interpret(X, stated).kind == "counts"
@@ -272,7 +272,7 @@ def test_each_row_is_sampled_once():
 @pytest.mark.parametrize("accepted", ["expression", "counts", "presence"])
 def test_zeros_alone_are_rejected(convert, accepted):
     interpreter = ValueInterpreter(accepted=accepted, target_sum=None)
-    with pytest.raises(ValueKindError, match="all values of all 900 cells are zero; choose the layer"):
+    with pytest.raises(ValueKindError, match="all values of all 900 cells are zero; provide counts"):
         interpreter.interpret(convert(np.zeros((900, 3))))
     X = np.zeros((900, 3))
     X[300] = 1

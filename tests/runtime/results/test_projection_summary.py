@@ -92,7 +92,7 @@ def test_a_missing_value_is_no_batch(caplog: pytest.LogCaptureFixture) -> None:
     assert (lane.names, lane.ids.tolist()) == (("1", "2"), [1, 0, 1])
     donor = make_batches(pd.Series(pd.Categorical(["b", None, "a"], categories=["b", "a", "unused"])), "donor")
     assert (donor.names, donor.ids.tolist()) == (("a", "b"), [1, -1, 0])
-    assert "1 of 3 cells have no value in obs['donor'] and belong to no batch" in caplog.text
+    assert "1 of 3 cells has no value in obs['donor'], and so no batch" in caplog.text
     plate = make_batches(pd.Series([2.0, np.nan, 10.0]), "plate")
     assert (plate.names, plate.ids.tolist()) == (("10", "2"), [1, -1, 0])
 

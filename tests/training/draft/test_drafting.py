@@ -222,7 +222,7 @@ def test_measurements_and_names_of_cells_are_refused(write: Write, values: Any, 
 
 def test_cells_without_a_batch_are_refused(write: Write) -> None:
     donor = pd.Categorical(["a", *(["b"] * 179)], ["b"])
-    assert "1 cells have no value in the column 'donor'" in str(refusal(write(donor=donor), batch="donor"))
+    assert "1 cell has no value in the column 'donor'" in str(refusal(write(donor=donor), batch="donor"))
 
 
 def test_oddities_of_labels_are_in_the_plan(write: Write) -> None:

@@ -241,7 +241,11 @@ def rename_features(path: Path) -> None:
         (without_x, [], ["has no X", "(--layer)", "'counts'"]),
         (None, ["--layer", "counts"], ["has no layer 'counts'", "its layers are: none"]),
         (None, ["--modality", "atac"], ["no 'atac' encoder", "it has: rna"]),
-        (change_values(lambda data: data.__setitem__(0, -1)), [], ["1 values are negative", "(--layer)"]),
+        (
+            change_values(lambda data: data.__setitem__(0, -1)),
+            [],
+            ["1 value is negative, so the values were scaled or corrected; provide raw counts"],
+        ),
         (change_values(lambda data: data.__setitem__(0, np.nan)), [], ["2 different sets of features", "cell 0"]),
         (rename_features, [], ["none of the space's 2,000 features is in the query", "'NM_000000'", "adata.var_names"]),
         (None, ["--device", "cuda"], ["CUDA does not work", "--device cpu"]),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from smile_runtime.errors import RecipeError
+from smile_runtime.io import counted
 from smile_training.data import Survey
 
 Role = Literal["labels", "batch"]
@@ -91,7 +92,7 @@ def choose_column(surveys: Sequence[Survey], name: str | None, role: Role, *, re
         problem = f"the column {name!r} has {n_values:,} values for {n_cells:,} cells, as names or measurements have"
         raise unusable(problem)
     if role == "batch" and (n_missing := int(column.values.isna().sum())):
-        raise unusable(f"{n_missing:,} cells have no value in the column {name!r}")
+        raise unusable(f"{counted(n_missing, 'cell', 'have')} no value in the column {name!r}")
     return column
 
 

@@ -12,6 +12,7 @@ import click
 
 from smile_runtime.io import ProgressLines, visible_text
 
+_ROUNDED_TO_ZERO = 0.0005  # less than this, with three decimals
 _LINE_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+ *")
 
 
@@ -61,11 +62,6 @@ def print_line(text: str, *, err: bool = False) -> None:
     click.echo(terminal_text(text), err=err)
 
 
-def count_text(n: int, noun: str) -> str:
-    """Return a number with its noun, which gets an s unless the number is 1."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
 def size_text(n_bytes: int) -> str:
     """Format a size in bytes with the unit that suits it."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
@@ -107,7 +103,7 @@ def print_fields(fields: Sequence[tuple[str, str]]) -> None:
 
 def _cell_text(value: object) -> str:
     if isinstance(value, float):
-        return f"{value:.3f}"
+        return "<0.001" if 0 < value < _ROUNDED_TO_ZERO else f"{value:.3f}"
     return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -7,13 +7,13 @@ import click
 
 from smile_runtime import Explanation, explain
 from smile_runtime.explanation import MAX_CELLS, require_free_tables, table_text, write_tables
-from smile_runtime.io import require_apart
+from smile_runtime.io import counted, require_apart
 from smile_runtime.manifest import Device, ValueKind
 from smile_runtime.mapping import UNKNOWN_RATE
 from smile_runtime.projection import source_text
 from smile_zoo.cli import options
 from smile_zoo.cli.arguments import require_query_first
-from smile_zoo.cli.console import count_text, print_json, print_line, print_table, progress_bar
+from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar
 from smile_zoo.cli.explain_pairs import explain_pairs, require_pair_options
 from smile_zoo.transfer import load
 
@@ -195,7 +195,7 @@ def _print_counts(found: Explanation) -> None:
         f"; {left_out:,} left out of labels with over {facts['max_cells']:,} cells (--max-cells)" if left_out else ""
     )
     print_line(
-        f"explained: {n_explained:,} of {count_text(n, 'cell')}{sampled}; {n_unknown:,} unknown, without a label",
+        f"explained: {n_explained:,} of {counted(n, 'cell')}{sampled}; {n_unknown:,} unknown, without a label",
         err=True,
     )
 

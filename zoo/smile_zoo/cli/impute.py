@@ -6,12 +6,12 @@ from typing import Any
 import click
 
 from smile_runtime import ImputationSummary, impute_file
-from smile_runtime.io import require_apart, require_free
+from smile_runtime.io import counted, require_apart, require_free
 from smile_runtime.manifest import Device, Precision
 from smile_runtime.projection import source_text
 from smile_zoo.cli import options
 from smile_zoo.cli.arguments import require_query_first
-from smile_zoo.cli.console import count_text, print_json, print_line, print_table, progress_bar
+from smile_zoo.cli.console import print_json, print_line, print_table, progress_bar
 from smile_zoo.transfer import load
 
 
@@ -68,10 +68,10 @@ def command(
     rows = [[each.id, each.correlation, each.correlation_knn] for each in summary.record.predicted]
     print_table(["FEATURE", "CORRELATION", "KNN ON PCA"], rows)
     print_line(
-        f"{count_text(summary.n_cells, 'cell')} of {summary.record.modality_from} into {opened.name}: expected values "
+        f"{counted(summary.n_cells, 'cell')} of {summary.record.modality_from} into {opened.name}: expected values "
         f"of {summary.record.modality_to} ({summary.record.unit}) for {summary.n_cells - summary.n_unknown:,}, none "
-        f"for {count_text(summary.n_unknown, 'unknown cell')}; {len(rows):,} of "
-        f"{count_text(len(summary.record.features), 'feature')}",
+        f"for {counted(summary.n_unknown, 'unknown cell')}; {len(rows):,} of "
+        f"{counted(len(summary.record.features), 'feature')}",
         err=True,
     )
     if not_predicted := _not_predicted(summary):

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from smile_runtime import Space
+from smile_runtime.io import counted, share_text
 from smile_runtime.projection import source_text
 from smile_runtime.results import ClusterLabel, LabelAgreement, ModalityCount
-from smile_zoo.cli.console import count_text, print_json, print_line, print_table
+from smile_zoo.cli.console import print_json, print_line, print_table
 from smile_zoo.cli.samples import Outcome, Projected
 from smile_zoo.cli.table_files import write_tables
 from smile_zoo.report import (
@@ -128,19 +129,19 @@ def print_agreement(agreement: LabelAgreement, name: str = "") -> None:
             [[known, *(row.get(label, _NO_CELLS) for label in labels)] for known, row in rows.items()],
         )
     n_without = agreement.n_without
-    left_out = f"; {count_text(n_without, 'cell')} without a known label" if n_without else ""
+    left_out = f"; {counted(n_without, 'cell')} without a known label" if n_without else ""
     print_line(f"macro-F1 {agreement.macro_f1:.3f}; FROM and TO are 95% intervals (Wilson){left_out}", err=True)
 
 
 def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str = "") -> None:
     """Print a summary of a projection on stderr."""
     if tables.fraction_unknown is not None:
-        unknown = f"{tables.fraction_unknown:.1%} unknown; "
+        unknown = f"{share_text(tables.fraction_unknown)} unknown; "
     else:
         unknown = "no cell can become unknown, because the space was not evaluated; " if tables.labels else ""
     features = f"encoded by {provenance['modality']}" if "modalities" in provenance else _features_text(provenance)
     print_line(
-        f"{name and f'{name}: '}{count_text(tables.n_cells, 'cell')} ({provenance['values']}) into "
+        f"{name and f'{name}: '}{counted(tables.n_cells, 'cell')} ({provenance['values']}) into "
         f"{provenance['space']}: {unknown}{features}, {provenance['provider']}",
         err=True,
     )
@@ -150,16 +151,16 @@ def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str
         print_line(f"{modality}: {_features_text(own)}", err=True)
     for line in expectation(tables, provenance).splitlines():
         print_line(line, err=True)
-    if tables.sets is not None and tables.sets.n_cells:
+    if tables.sets is not None and tables.sets.fraction_single is not None:
         print_line(
             f"sets at a coverage of {tables.sets.coverage:g}: {tables.sets.mean_size:.2f} labels on average, and "
-            f"{tables.sets.fraction_single:.1%} of the cells that are not unknown have a single label",
+            f"{share_text(tables.sets.fraction_single)} of the cells that are not unknown have a single label",
             err=True,
         )
     if "n_feature_sets" in provenance:
         print_line(
             f"cells measured {provenance['n_feature_sets']:,} different sets of features; the lowest measured fraction "
-            f"of the feature weight is {provenance['lowest_weight_matched']:.0%}",
+            f"of the feature weight is {share_text(provenance['lowest_weight_matched'], 0)}",
             err=True,
         )
     if left_out := provenance["features"]["left_out"]:
@@ -175,7 +176,7 @@ def _features_text(provenance: Mapping[str, Any]) -> str:
     n_matched = provenance["n_features_matched"]
     return (
         f"{n_matched:,} of {n_matched + len(provenance['features_missing']):,} features matched "
-        f"({provenance['weight_matched']:.0%} of the encoder's feature weight)"
+        f"({share_text(provenance['weight_matched'], 0)} of the encoder's feature weight)"
     )
 
 

@@ -12,10 +12,11 @@ from typing import Any
 import click
 
 from smile_runtime import SmileError, Space
+from smile_runtime.io import counted
 from smile_runtime.projection import N_SAMPLED_CELLS, SpaceFit, Suggestion, suggest_spaces
 from smile_zoo.catalogue import list_spaces
 from smile_zoo.cli import options
-from smile_zoo.cli.console import count_text, print_json, print_line, progress_bar, table_lines
+from smile_zoo.cli.console import print_json, print_line, progress_bar, table_lines
 from smile_zoo.cli.flags import error_text
 from smile_zoo.transfer import is_local, stored_spaces
 
@@ -123,10 +124,10 @@ def _print_table(suggestion: Suggestion, command: click.Command) -> None:
     origin = ", ".join([suggestion.organism or "organism not recognized", *suggestion.tissues])
     n, n_sampled = suggestion.n_cells, suggestion.n_sampled
     compared = "all compared" if n == n_sampled else f"{n_sampled:,} compared, chosen at random"
-    print_line(f"{count_text(n, 'cell')} ({origin}): {compared}", err=True)
+    print_line(f"{counted(n, 'cell')} ({origin}): {compared}", err=True)
     for modality, (table, n_cells) in suggestion.tables.items():
         print_line(
-            f"encoders of {modality} were compared with the table {table} ({count_text(n_cells, 'cell')})", err=True
+            f"encoders of {modality} were compared with the table {table} ({counted(n_cells, 'cell')})", err=True
         )
     header, *lines = table_lines(_HEADER, [_row(fit) for fit in suggestion.fits])
     spaces = _spaces_by_reason(suggestion.fits, command)

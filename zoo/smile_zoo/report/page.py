@@ -9,7 +9,7 @@ from typing import Any
 
 from smile_runtime import Space
 from smile_runtime.explanation import MIN_COMPARED_CELLS, SampleExplanation
-from smile_runtime.io import atomic_path, visible_text
+from smile_runtime.io import atomic_path, share_text, visible_text
 from smile_runtime.mapping import MAX_MIXING_CELLS, UNKNOWN
 from smile_zoo.report.driver_data import make_driver_data
 from smile_zoo.report.earlier_report import GENERATOR
@@ -125,6 +125,7 @@ def _write(
         lstrip_blocks=True,
         finalize=_page_text,
     )
+    environment.filters["share"] = share_text
     sections = [_section(sample, space) for sample in samples]
     plot_data = {**make_plot_data(space, cells), "samples": [section["drivers"] for section in sections]}
     drivers = cells.drivers

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from smile_runtime import ProjectionSummary
 from smile_runtime.explanation import SampleExplanation
+from smile_runtime.io import counted
 from smile_runtime.mapping import UNKNOWN, set_names
 from smile_runtime.results import Batches
 
@@ -108,8 +109,8 @@ class ReportCells:
     def caption(self) -> str:
         """Number of cells drawn, and of how many if they are a sample."""
         if len(self) == self.n_cells:
-            return f"{self.n_cells:,} query cells"
-        return f"{len(self):,} of {self.n_cells:,} query cells"
+            return counted(self.n_cells, "query cell")
+        return counted(len(self), "query cell", of=self.n_cells)
 
 
 def sampled_cells(summary: ProjectionSummary, explanation: SampleExplanation | None = None) -> ReportCells:

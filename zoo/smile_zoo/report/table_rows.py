@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from smile_runtime.io import share_text
+
 _MATCH_ROWS = {
     "n_same": "matched by the space's own id",
     "n_respelled": "matched by that id with another version or spelling",
@@ -60,7 +62,7 @@ def feature_rows(provenance: Mapping[str, Any]) -> FeatureRows:
     rows.append(("missing", f"{report['n_features'] - provenance['n_features_matched']:,}"))
     if "n_feature_sets" in provenance:
         rows.append(("different sets of features in the cells", f"{provenance['n_feature_sets']:,}"))
-        rows.append(("lowest measured fraction", f"{provenance['lowest_weight_matched']:.1%}"))
+        rows.append(("lowest measured fraction", share_text(provenance["lowest_weight_matched"])))
     missing = list(zip(map(str, report["missing"]), map(float, report["missing_weight"]), strict=True))
     return FeatureRows(provenance["n_features_matched"], report["n_features"], report["weight"], rows, missing)
 

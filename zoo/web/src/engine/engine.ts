@@ -88,6 +88,8 @@ export interface QueryOptions {
   modality?: string;
   /** Layer of an .h5ad file that holds the values; X by default. */
   layer?: string;
+  /** Folder that each file lies in, such as `sample1`, where files of several folders are given; none by default. */
+  folders?: string[];
 }
 
 export interface QuerySummary {
@@ -167,6 +169,8 @@ export interface Projection {
   embedding: Float32Array;
   /** Accuracy to expect of these cells; null if unknown. */
   expectedAccuracy: ExpectedAccuracy | null;
+  /** What makes the values of the file doubtful, such as parts that were never written; other warnings may follow from it. */
+  fileWarnings: string[];
   /** What else makes the labels doubtful: values of an odd kind, empty cells, ... */
   warnings: string[];
   seconds: number;

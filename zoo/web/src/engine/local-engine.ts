@@ -20,7 +20,7 @@ import { projectAll } from "./projection/projection";
 import { describeValues } from "./query/value-interpretation";
 import { Space } from "./space/space";
 import { summarizeSpace } from "./space/summary";
-import { grouped } from "./text";
+import { counted } from "./text";
 
 interface OpenQuery {
   space: Space;
@@ -54,7 +54,7 @@ export class LocalEngine implements Omit<Engine, "cancel"> {
     const table = await space.table(space.manifest.encoders[modality]);
     const tables = this.#tables!;
     const wanted = { modality, kind: kindOfEncoder(space, modality, table), ids: table.ids, tables };
-    const file = await openQueryFile(files, wanted);
+    const file = await openQueryFile(files, wanted, options.folders);
     try {
       const prepared = await prepareQuery(space, file, tables, { ...options, modality });
       this.#query = { space, file, prepared };
@@ -70,8 +70,8 @@ export class LocalEngine implements Omit<Engine, "cancel"> {
     const start = performance.now();
     const results = await projectAll(space, prepared, progress);
     const cells = file.cellNames();
-    const warnings = [...file.warnings, ...results.warnings, ...noteOfRepeats(cells)];
-    return { ...results, warnings, cells, seconds: (performance.now() - start) / 1000 };
+    const warnings = [...results.warnings, ...noteOfRepeats(cells)];
+    return { ...results, fileWarnings: file.warnings, warnings, cells, seconds: (performance.now() - start) / 1000 };
   }
 
   async featureValues(feature: string): Promise<FeatureValues | null> {
@@ -111,7 +111,7 @@ function noteOfRepeats(cells: string[]): string[] {
   const n = cells.length - new Set(cells).size;
   if (!n) return [];
   return [
-    `${grouped(n)} of ${grouped(cells.length)} names of cells repeat earlier ones, so that results cannot be joined to the file by ` +
+    `${counted(n, "cell", "have", cells.length)} the name of an earlier one, so that results cannot be joined to the file by ` +
       "name; all results are in the order of the file, and adata.obs_names_make_unique() makes names unique before it is saved",
   ];
 }

@@ -1,7 +1,7 @@
 /** How often labels are right, as measured when a reference was made. */
 
 import type { ExpectedAccuracy } from "../engine";
-import { count } from "./format";
+import { count, percent } from "./format";
 import type { MeasuredAccuracy } from "./site";
 
 const rounded = (fraction: number): string => `${Math.round(100 * fraction)}%`;
@@ -20,18 +20,24 @@ export function accuracySentence(accuracy: MeasuredAccuracy[]): string {
 
 /** Return how many labels of a file are likely right, in one or two sentences; `noun` is what features are called. */
 export function expectationText({ leftOutBatches, similarCells, detected, measured }: ExpectedAccuracy, noun: string): string {
+  const isPartial = measured < 0.995;
   const file = `a typical cell of your file shows ${count(detected)} of the reference's ${noun}`;
-  const depth = measured < 0.995 ? `${file}, and the file has ${rounded(measured)} of what the reference relies on` : file;
+  const depth = isPartial ? `${file}, and the ${noun} in your file carry ${percent(measured, 0)} of the weight` : file;
   const own = `${rounded(similarCells)} for cells like yours from the studies behind the reference (${depth})`;
   const known = "Both count only cell types that the reference knows.";
   if (leftOutBatches === null) {
     return (
-      `In tests, labels were right in ${own}. Expect fewer in other studies: that was not tested. Only cell types that the ` +
+      `In tests, the share of right labels was ${own}. Expect fewer in other studies: that was not tested. Only cell types that the ` +
       "reference knows are counted."
     );
   }
   if (leftOutBatches <= similarCells) {
-    return `Expect about ${rounded(leftOutBatches)} of labels to be right, as in tests on batches new to the reference. It was ${own}. ${known}`;
+    const most = isPartial ? "at most about" : "about";
+    const tested = isPartial ? `, which had all of its ${noun}` : "";
+    return (
+      `Expect ${most} ${rounded(leftOutBatches)} of labels to be right, as in tests on batches new to the reference${tested}. It ` +
+      `was ${own}. ${known}`
+    );
   }
   return (
     `Expect fewer than ${rounded(similarCells)} of labels to be right. In tests it was ${own}, and ${rounded(leftOutBatches)} on ` +

@@ -7,12 +7,13 @@ import { UNKNOWN } from "./label-table";
 import { levelTitle } from "./level-title";
 import { labelColumns, type Result } from "./result";
 
-/** Return the lines about a cell: its name, labels with their confidence, similarity, and what it is colored by. */
+/** Return the lines about a cell: its name, labels with their confidence (`unknown` has none), similarity, and what it is colored by. */
 export function cellText(space: SpaceSummary, result: Result, coloring: Coloring, cell: number): string[] {
   const { cells, columns, similarity } = result.projection;
   const labels = labelColumns(space, result).map(({ name, labels }) => {
     const { labels: ids, confidence } = columns.get(name)!;
-    return `${levelTitle(name, space.primary)}: ${labels[ids[cell]] ?? UNKNOWN} (${fraction(confidence[cell])})`;
+    const label = ids[cell] < 0 ? UNKNOWN : `${labels[ids[cell]]} (${fraction(confidence[cell])})`;
+    return `${levelTitle(name, space.primary)}: ${label}`;
   });
   return [cells[cell], ...labels, `similarity: ${fraction(similarity[cell])}`, ...colorText(coloring, cell)];
 }

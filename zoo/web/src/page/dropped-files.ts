@@ -19,16 +19,17 @@ export async function droppedFiles(transfer: DataTransfer): Promise<ChosenFiles>
   const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
   const plain = Array.from(transfer.files);
   if (entries.length === 0) return namedFiles(plain);
-  const folder = entries.length === 1 && entries[0].isDirectory ? entries[0].name : "";
-  return namedFiles(await filesOf(entries), folder);
+  const found = await fileEntries(entries);
+  const files = await Promise.all(found.map(file));
+  return namedFiles(files, found.map(({ fullPath }) => fullPath.slice(1)));
 }
 
-async function filesOf(entries: FileSystemEntry[]): Promise<File[]> {
-  const files: File[] = [];
+async function fileEntries(entries: FileSystemEntry[]): Promise<FileSystemFileEntry[]> {
+  const files: FileSystemFileEntry[] = [];
   const waiting = [...entries];
   for (let entry = waiting.shift(); entry !== undefined; entry = waiting.shift()) {
     if (entry.isDirectory) waiting.push(...(await children(entry as FileSystemDirectoryEntry)));
-    else if (!entry.name.startsWith(".")) files.push(await file(entry as FileSystemFileEntry));
+    else if (!entry.name.startsWith(".")) files.push(entry as FileSystemFileEntry);
     if (files.length + waiting.length > MAX_FILES) throw new TooManyFilesError();
   }
   return files;

@@ -7,7 +7,7 @@ import { count, percent } from "./format";
 
 /** Return each missing feature with its share of the weight, the most important first. */
 export function missingTexts({ missing, missingWeight }: QuerySummary): string[] {
-  return missing.map((name, index) => `${name} (${(100 * missingWeight[index]).toFixed(2)}%)`);
+  return missing.map((name, index) => `${name} (${percent(missingWeight[index], 2)})`);
 }
 
 /** Return the content of the section. */

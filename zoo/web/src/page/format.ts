@@ -1,11 +1,13 @@
 /** Numbers as texts, as the reports of the command write them. */
 
+import { percent as shareText } from "../engine";
+
 export function count(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-export function percent(fraction: number): string {
-  return Number.isFinite(fraction) ? `${(100 * fraction).toFixed(1)}%` : "–";
+export function percent(fraction: number, digits = 1): string {
+  return Number.isFinite(fraction) ? shareText(fraction, digits) : "–";
 }
 
 export function fraction(value: number): string {

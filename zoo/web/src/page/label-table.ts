@@ -10,7 +10,7 @@ export interface LabelCount {
   label: string;
   cells: number;
   share: number;
-  /** Mean confidence; of unknown cells that in their nearest label. */
+  /** Mean confidence; NaN for unknown cells, whose confidence is that in their nearest label. */
   confidence: number;
 }
 
@@ -30,7 +30,7 @@ export function countLabels(result: ColumnResult, labels: string[], cells?: Arra
     label,
     cells: counts[slot],
     share: counts[slot] / n,
-    confidence: confidence[slot] / counts[slot],
+    confidence: slot === labels.length ? NaN : confidence[slot] / counts[slot],
   }));
   const isUnknown = (row: LabelCount) => Number(row.id < 0);
   return rows

@@ -12,7 +12,16 @@ import { ResultsScreen } from "./results-screen";
 import { startWorker } from "./site-worker";
 import { readSite, type Site, type SiteSpace } from "./site";
 import { spacesAfter, withSpacesOfKind } from "./spaces-of-kind";
-import { listenForFiles, listModalities, listSpaces, markSpace, openOptions, queryOptions } from "./start-screen";
+import {
+  forgetLayer,
+  listenForFiles,
+  listModalities,
+  listSpaces,
+  markSpace,
+  openOptions,
+  queryOptions,
+  showOptions,
+} from "./start-screen";
 import "./style.css";
 
 type State = "start" | "working" | "results";
@@ -104,7 +113,7 @@ async function main(): Promise<void> {
     byId("working-note").textContent = "";
     cancelled = false;
     last = given;
-    const { name, files } = given;
+    const { name, files, folders } = given;
     const entry = chosen;
     clearProblem();
     byId("working-title").textContent = `Reading ${name}`;
@@ -117,7 +126,7 @@ async function main(): Promise<void> {
       const space = await opened;
       if (cancelled) throw new EngineError("cancelled", "cancelled while the space was opened");
       const options = queryOptions(space);
-      const query = { ...(await engine.openQuery(files, options)), fileName: name };
+      const query = { ...(await engine.openQuery(files, { ...options, folders })), fileName: name };
       if (cancelled) throw new EngineError("cancelled", "cancelled while the file was opened");
       byId("working-title").textContent = `Labeling ${query.fileName}`;
       const projection = await engine.project(progressBar());
@@ -146,7 +155,7 @@ async function main(): Promise<void> {
       }
       byId("retry").textContent = `Label ${name} again`;
       byId("retry").hidden = false;
-      if (error instanceof EngineError && error.code === "values") openOptions();
+      if (byId("alert").textContent.includes("under Options")) openOptions();
     } finally {
       running = false;
     }
@@ -160,7 +169,8 @@ async function main(): Promise<void> {
     try {
       opened = openSpace(entry, site);
       listModalities(await opened);
-      await engine.openQuery(given.files, options);
+      showOptions(options);
+      await engine.openQuery(given.files, { ...options, folders: given.folders });
     } catch {
       return false;
     }
@@ -193,7 +203,10 @@ async function main(): Promise<void> {
     `smile-zoo ${site.version}. Nothing is uploaded: the browser keeps this page from sending anything to another computer.`;
   linkLicenses();
   listSpaces(site.spaces, choose);
-  listenForFiles((given) => void label(given));
+  listenForFiles((given) => {
+    if (!running) forgetLayer();
+    void label(given);
+  });
 }
 
 function isIncompletePage(error: unknown): boolean {

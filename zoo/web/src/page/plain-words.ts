@@ -4,10 +4,17 @@ const WORDS: [RegExp, string][] = [
   [/ \(`smile-zoo suggest` ranks those that are here\)/g, ""],
   [/\bin var_names, the query repeats\b/g, "the file repeats"],
   [/\bin var\[('.+?')\], the query repeats\b/g, "in its column $1, the file repeats"],
-  [/\bIn this query (?=\S)/g, "In this file, "],
+  [/,( or)? state (counts( if these are estimated counts)?|their kind|the target)\b/g, ""], // the page has no such option
+  [/\bprovide ((raw )?counts( or log-normalized values)?)$/, "export $1 from the program that made this file"],
+  [/\bIn this query (.+ holds .+)$/, "In this file, $1: choose it under Options"],
+  [/\bIn this query (?=\S)/, "In this file, "],
   [/\bholds lognorm\b/g, "holds log-normalized values"],
   [/\bprovide all measured features, using ids from the space\b/g,
     "use a file that holds all measured features, named as in the reference"],
+  [
+    /\bthe query measured only (\S+%) of the encoder's feature weight \((.+? of .+?) features; /g,
+    "the file has only $2 features, with $1 of the weight by which the reference recognizes cells (",
+  ],
   [/\b(the|this|a) query\b/g, "$1 file"],
   [/\b(two|separate) queries\b/g, "$1 files"],
   [/\b(the|this|a) space\b/g, "$1 reference"],
@@ -26,14 +33,11 @@ const WORDS: [RegExp, string][] = [
   [/\bin var_names\b/g, "in the file"],
   [/\bby their own id\b/g, "by the same name"],
   [/(?<!Ensembl )\bids\b/g, "names"],
-  [/\bchoose (the|a|another) layer\b/g, "choose $1 layer (under Options)"],
-  [/\b(features|values) are NaN\b/g, "$1 are missing (NaN)"],
+  [/\b(features?|values?) (are|is) NaN\b/g, "$1 $2 missing (NaN)"],
   [/\bby their NaN\b/g, "by the values that are missing"],
   [/\bhold NaN in\b/g, "lack values in"],
   [/\bin obs\b/g, "about cells"],
   [/\bthe manifest says\b/g, "it should be"],
-  [/(?<![\d.,])1 features are (.+?) and count as\b/g, "1 feature is $1 and counts as"],
-  [/(?<![\d.,])1 (feature|cell|value|name)s are\b/g, "1 $1 is"],
 ];
 
 /** Return a sentence of the engine in a reader's words. */

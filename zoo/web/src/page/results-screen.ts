@@ -137,7 +137,7 @@ export class ResultsScreen {
       ["cells", count(n)],
       ...unknown,
       [`${featureWords(query).many} of the reference found`, `${count(query.matched)} of ${count(ofReference)}`],
-      ["of what the reference recognizes cells by", percent(query.measuredWeight)],
+      [`their weight among the ${featureWords(query).many} of the reference`, percent(query.measuredWeight)],
     ];
   }
 

@@ -58,6 +58,7 @@ function labelList({ labels, title }: SiteSpace): HTMLElement | null {
 /** Call `open` with the files that are dropped anywhere on the page, or chosen. */
 export function listenForFiles(open: (chosen: ChosenFiles) => void): void {
   const zone = byId("drop");
+  byId("layer").addEventListener("input", () => (isLayerNew = true));
   const take = (chosen: ChosenFiles) => {
     if (chosen.files.length > 0) open(chosen);
   };
@@ -90,8 +91,24 @@ export function listModalities(space: SpaceSummary): void {
   byId("modality-row").hidden = space.modalities.length < 2;
 }
 
+/** Whether the layer in the options was entered since the last file was read, and so for the next one. */
+let isLayerNew = false;
+
+/** Forget the layer that was entered for an earlier file. */
+export function forgetLayer(): void {
+  if (!isLayerNew) byId<HTMLInputElement>("layer").value = "";
+}
+
+/** Show the options that a file was read with. */
+export function showOptions({ layer, modality }: QueryOptions): void {
+  byId<HTMLInputElement>("layer").value = layer ?? "";
+  if (modality !== undefined) byId<HTMLSelectElement>("modality").value = modality;
+}
+
+/** Return the options, which then belong to the file that is read. */
 export function queryOptions(space: SpaceSummary): QueryOptions {
   const layer = byId<HTMLInputElement>("layer").value.trim();
+  isLayerNew = false;
   const modality = byId<HTMLSelectElement>("modality").value;
   return {
     ...(layer === "" || layer === "X" ? {} : { layer }),

@@ -1,6 +1,7 @@
 /** What makes labels doubtful, by the thresholds and in the sentences of `smile-zoo project`. */
 
 import type { SpaceSummary } from "../engine";
+import { featureWords } from "./feature-words";
 import { sentence } from "./format";
 import { countLabels } from "./label-table";
 import { plainWords } from "./plain-words";
@@ -27,14 +28,14 @@ export function warningsOf(space: SpaceSummary, result: Result): Warnings | null
   const unknown =
     "most cells resemble nothing in the reference, so the labels of the others mean little, too; try a reference of the " +
     "same species and tissue as your cells";
-  const found = [...(isUnknown ? [unknown] : []), ...query.warnings, ...projection.warnings];
+  const { fileWarnings, warnings } = projection;
+  const found = [...fileWarnings, ...(isUnknown ? [unknown] : []), ...query.warnings, ...warnings];
   const texts = [...new Set(found.map((text) => sentence(plainWords(text))))];
   if (texts.length === 0) return null;
-  const percent = `${Math.round(100 * query.measuredWeight)}%`;
   const title = isUnknown
     ? "Most of your cells are like no cell of this reference"
     : isUnmeasured
-      ? `Your file has only ${percent} of what this reference recognizes cells by`
+      ? `Your file lacks many ${featureWords(query).many} that this reference recognizes cells by`
       : "Check this before you use the labels";
   return { title, texts, isPoorFit: isUnknown || isUnmeasured };
 }

@@ -58,7 +58,7 @@ function h5ad(arrays: Record<string, Numbers>, kind = "csr", shape = [3, 2]): Fi
 test.each([CSR, CSC])("whole files are read: %#", async (arrays) => {
   const query = h5ad(arrays, arrays === CSR ? "csr" : "csc");
   const error = await engine.openQuery([query]).catch((each: Error) => each.message);
-  expect(error).toMatch(/^only 2 of the space's [\d,]+ features are in the query/);
+  expect(error).toMatch(/^the query has only 2 of the space's [\d,]+ features, /);
 });
 
 const DAMAGED = "the stored matrix of query.h5ad is damaged: ";
@@ -101,7 +101,7 @@ test("chunks of zeros: those that were written are read, others refused", async 
   expect((await whole.read([[0, 3]]))[0].values).toEqual(Float64Array.of(1, 2, 0, 0));
   expect((await partial.read([[0, 2]]))[0].values).toEqual(Float64Array.of(1, 2));
   await expect(partial.read([[0, 3]])).rejects.toThrow(
-    "query.h5ad cannot be read as HDF5: /partial/data lacks 1 of its 2 chunks, which were never written; it is truncated",
+    "query.h5ad cannot be read as HDF5: /partial/data lacks 1 of its 2 chunks (never written); it is truncated",
   );
   file.close();
 });
@@ -124,10 +124,10 @@ test("dense chunks of zeros: a few that were never written are zeros with a warn
   expect((await some.read([[3, 6]]))[0].values).toEqual(new Float64Array(0));
   await some.read([[0, 6]]);
   expect(warn.mock.calls).toEqual([
-    ["2 of 6 chunks of /some in query.h5ad were never written and read as zeros; correct only if those values are zero"],
+    ["/some in query.h5ad lacks 2 of 6 chunks (never written); values there are read as zeros, correct only if they are zero"],
   ]);
   await expect(most.read([[0, 6]])).rejects.toThrow(
-    "query.h5ad cannot be read as HDF5: /most lacks 4 of its 6 chunks, which were never written; it is truncated",
+    "query.h5ad cannot be read as HDF5: /most lacks 4 of its 6 chunks (never written); it is truncated",
   );
   file.close();
 });
@@ -181,7 +181,7 @@ test("h5ad: cells keep repeated names, with a warning", async () => {
   const { cells, warnings } = await engine.project(() => {});
   expect(cells).toEqual(["a", "b", "a", "a"]);
   expect(warnings).toContain(
-    "2 of 4 names of cells repeat earlier ones, so that results cannot be joined to the file by name; all results are in the " +
+    "2 of 4 cells have the name of an earlier one, so that results cannot be joined to the file by name; all results are in the " +
       "order of the file, and adata.obs_names_make_unique() makes names unique before it is saved",
   );
 });

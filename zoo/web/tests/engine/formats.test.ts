@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from "vitest";
 import type { Rows } from "../../src/engine/arrays/rows";
 import type { Projection, QueryOptions, QuerySummary } from "../../src/engine/engine";
 import { KeptChars, allLines } from "../../src/engine/formats/lines";
-import { requireRoom } from "../../src/engine/formats/memory-file";
+import { requireRoom } from "../../src/engine/formats/memory-room";
 import { LocalEngine } from "../../src/engine/local-engine";
 import { bytes, packagedFiles } from "./packaged";
 import { type Expected, readVector } from "./vectors";
@@ -123,10 +123,18 @@ test("h5ad: values in a layer or in raw", async () => {
   expectSame(await project([stored("layers.h5ad")], { layer: "counts" }));
   expectSame(await project([stored("layers.h5ad")], { layer: "raw" }));
   await expect(project([stored("layers.h5ad")])).rejects.toThrow(
-    /values are negative, so they were scaled or corrected; .*\. In this query the layer 'counts' holds counts; raw holds counts/,
+    /values are negative, so the values were scaled or corrected; .*\. In this query the layer 'counts' holds counts; raw holds counts/,
   );
   await expect(project([stored("layers.h5ad")], { layer: "X" })).rejects.toThrow(
     "the query has no layer 'X', its layers are: 'counts', 'raw'; choose one of them, or X by default",
+  );
+});
+
+test("values of a file without layers: what to provide, and no layer to choose", async () => {
+  const [header, first, ...lines] = table(",").split("\n");
+  const negative = first.replace(/,[1-9]\d*(\.\d+)?/, ",-1");
+  await expect(project([written("cells.csv", [header, negative, ...lines].join("\n"))])).rejects.toThrow(
+    /^1 value is negative, so the values were scaled or corrected; provide raw counts or log-normalized values$/,
   );
 });
 
@@ -188,6 +196,21 @@ test("Matrix Market: a zip archive, and a matrix of several gzip members", async
     "__MACOSX/._matrix.mtx": strToU8(""),
   });
   expectSame(await project([written("sample.zip", zip)]));
+});
+
+test("Matrix Market: samples whose files have the same names are told apart by their folders", async () => {
+  const names = ["matrix.mtx", "features.tsv", "barcodes.tsv"];
+  const files = [matrixMarket(), featuresTsv(), barcodesTsv()].map((content, at) => written(names[at], content));
+  const others = [written("features.tsv", "A1BG\n"), written("barcodes.tsv", "x\n")];
+  const folders = ["runs/2", "runs/2", "runs/2", "runs/1", "runs/1"];
+  expectSame(await project([...files, ...others], { folders }));
+  const found = "has 2 matrices: runs/1/matrix.mtx, runs/2/matrix.mtx; give one of them, with its barcodes and features";
+  const two = [...files, ...others, files[0]];
+  await expect(project(two, { folders: [...folders, "runs/1"] })).rejects.toThrow(`the folder ${found}`);
+  const zip = zipSync({ "runs/2/matrix.mtx": strToU8("%%MatrixMarket"), "runs/1/matrix.mtx": strToU8("%%MatrixMarket") });
+  await expect(project([written("runs.zip", zip)])).rejects.toThrow(`runs.zip ${found}`);
+  const tables = [written("cells.csv", ""), written("cells.csv", "")];
+  await expect(project(tables, { folders: ["1", "2"] })).rejects.toThrow("2 files were given (1/cells.csv, 2/cells.csv)");
 });
 
 test("Matrix Market: a line of features without its type", async () => {
@@ -360,7 +383,7 @@ test("a small archive of long lines or of many names does not fill the memory", 
     const chunk = new Uint8Array(20_000_000).fill(65);
     for (;;) yield chunk;
   }
-  await expect(allLines({ name: "barcodes.tsv", chunks })).rejects.toThrow("a line is longer than 100 million characters");
+  await expect(allLines({ name: "barcodes.tsv", folder: "", chunks })).rejects.toThrow("a line is longer than 100 million characters");
   const value = strToU8(`%%MatrixMarket matrix coordinate real general\n1 1 1\n1 1 ${"1.".padEnd(1000, "0")}\n`);
   const names = [written("features.tsv", "a\n"), written("barcodes.tsv", "a\n")];
   await expect(project([written("matrix.mtx", value), ...names])).rejects.toThrow("it has a value '1.000000000000000000...'");

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { countTexts } from "../../src/page/count-table";
 import { countLabels } from "../../src/page/label-table";
 import { PROJECTION, SPACE } from "./projection";
 
@@ -10,8 +11,10 @@ test("labels are counted, the most frequent first and unknown last", () => {
   expect(rows).toEqual([["B", 2, 0.4], ["CD4 T", 1, 0.2], ["CD8 T", 1, 0.2], ["unknown", 1, 0.2]]);
 });
 
-test("confidence is averaged over the cells of a label", () => {
-  expect(countLabels(result, labels)[0].confidence).toBeCloseTo(0.75);
+test("confidence is averaged over the cells of a label; unknown cells have none in unknown", () => {
+  const rows = countLabels(result, labels);
+  expect(rows[0].confidence).toBeCloseTo(0.75);
+  expect(countTexts(rows.at(-1)!)).toEqual(["1", "20.0%", "–"]);
 });
 
 test("only selected cells count", () => {

@@ -24,11 +24,14 @@ test("the accuracy to expect is the lower one of new batches and of cells like t
   );
   expect(expectationText({ ...found, similarCells: 0.7, measured: 0.19 }, "peaks")).toBe(
     "Expect fewer than 70% of labels to be right. In tests it was 70% for cells like yours from the studies behind the reference " +
-      "(a typical cell of your file shows 1,234 of the reference's peaks, and the file has 19% of what the reference relies on), and " +
+      "(a typical cell of your file shows 1,234 of the reference's peaks, and the peaks in your file carry 19% of the weight), and " +
       "83% on complete data of batches new to the reference. Both count only cell types that the reference knows.",
   );
+  expect(expectationText({ ...found, measured: 0.41 }, "genes")).toMatch(
+    /^Expect at most about 83% of labels to be right, as in tests on batches new to the reference, which had all of its genes\. It was 96%/,
+  );
   expect(expectationText({ ...found, leftOutBatches: null }, "genes")).toMatch(
-    /^In tests, labels were right in 96% for cells like yours .*\. Expect fewer in other studies: that was not tested\. Only cell types/,
+    /^In tests, the share of right labels was 96% for cells like yours .*\. Expect fewer in other studies: that was not tested\. Only cell types/,
   );
 });
 
@@ -53,9 +56,6 @@ test("sentences of the command are said in the words of the page", () => {
       "for Mus musculus, or map the genes",
   );
   expect(plainWords("query.h5ad cannot be read")).toBe("query.h5ad cannot be read");
-  expect(plainWords("this encoder needs raw counts: choose the layer that holds them, or project them as separate queries")).toBe(
-    "the reference needs raw counts: choose the layer (under Options) that holds them, or label them as separate files",
-  );
   expect(plainWords("matched 5 of 9 features to var['gene_ids'] (Ensembl ids): 5 by their own id")).toBe(
     "matched 5 of 9 features by the column 'gene_ids' of the file (Ensembl ids): 5 by the same name",
   );
@@ -75,12 +75,22 @@ test.each([
   ],
   ["in var_names, the query repeats 2 features", "the file repeats 2 features"],
   ["in var['gene_ids'], the query repeats 2 features", "in its column 'gene_ids', the file repeats 2 features"],
-  ["In this query raw holds lognorm; X holds counts", "In this file, raw holds log-normalized values; X holds counts"],
+  [
+    "; provide raw counts. In this query raw holds lognorm; X holds counts",
+    "; provide raw counts. In this file, raw holds log-normalized values; X holds counts: choose it under Options",
+  ],
+  ["; provide raw counts. In this query no other matrix would do: X", "; provide raw counts. In this file, no other matrix would do: X"],
+  [
+    "were corrected; provide raw counts or log-normalized values",
+    "were corrected; export raw counts or log-normalized values from the program that made this file",
+  ],
+  ["this encoder needs raw counts: provide them, or state counts if these are estimated counts", "the reference needs raw counts: provide them"],
+  ["this encoder needs raw counts: project them as separate queries", "the reference needs raw counts: label them as separate files"],
   [
     "labels are less certain; provide all measured features, using ids from the space",
     "labels are less certain; use a file that holds all measured features, named as in the reference",
   ],
-  ["1 features are NaN in all cells and count as not measured", "1 feature is missing (NaN) in all cells and counts as not measured"],
+  ["1 feature is NaN in all cells; not counted as measured", "1 feature is missing (NaN) in all cells; not counted as measured"],
   ["1,001 features are NaN in all cells", "1,001 features are missing (NaN) in all cells"],
 ])("in the words of the page: %s", (technical, plain) => {
   expect(plainWords(technical)).toBe(plain);

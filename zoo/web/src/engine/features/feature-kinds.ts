@@ -1,5 +1,5 @@
 /** Kinds of features: what each column of a matrix measures, by a column of `var` or by the ids themselves. */
-import { grouped, quoted } from "../text";
+import { counted, grouped, quoted } from "../text";
 import type { Frame, TextColumn } from "./frame";
 import { latinName } from "./gene-aliases";
 import { areIntervals } from "./intervals";
@@ -55,7 +55,7 @@ export function describeSelection({ columns, leftOut, source }: KindSelection): 
   const n = leftOut.reduce((sum, [, number]) => sum + number, 0);
   const kinds = leftOut.map(([kind, number]) => `${grouped(number)} ${kind}`).join(" and ");
   const why = source ? `var[${quoted(source)}] states` : "ids show; if wrong, state var['feature_types']";
-  return `${grouped(n)} of ${grouped(columns.length + n)} columns are left out: ${kinds}, as ${why}`;
+  return `${counted(n, "column", "are", columns.length + n)} left out: ${kinds}, as ${why}`;
 }
 
 /** Return the kind of an encoder's or a data set's features; null for values whose features may be anything. */

@@ -1,6 +1,6 @@
 /** Messages about a match: its summary, warnings and errors. */
 import { EngineError } from "../engine";
-import { examples, grouped, percent, quoted } from "../text";
+import { counted, examples, grouped, percent, quoted } from "../text";
 import { describeAffixes, findCommonAffixes } from "./common-affixes";
 import { type FeatureKind, kindOfFeatures } from "./feature-kinds";
 import type { FeatureReport } from "./feature-report";
@@ -48,9 +48,9 @@ export function caseWarning(report: FeatureReport): string {
   if (report.nCase <= MIN_CASE_FRACTION * report.nFeatures || !report.caseExample) return "";
   const [queryId, spaceId] = report.caseExample.map(quoted);
   return (
-    `${grouped(report.nCase)} of the space's features differ from the query's only in letter case (${queryId} in the ` +
-    `query, ${spaceId} in the space) and are ignored, because letter case distinguishes species; rename them if they ` +
-    "are the same genes"
+    `the space has ${counted(report.nCase, "feature")} whose names differ from the query's only in letter case (${queryId} in the ` +
+    `query, ${spaceId} in the space): ignored, because letter case distinguishes species; rename the query's if they are ` +
+    "the same genes"
   );
 }
 
@@ -70,7 +70,7 @@ export function repeatWarning({ location, summed }: FeatureReport): string {
 
 /** Return the error for columns of the same feature that cannot be summed. */
 export function repeatError({ location, summed }: FeatureReport, kind: string): EngineError {
-  const more = summed.length > 1 ? ` and ${grouped(summed.length - 1)} more features` : "";
+  const more = summed.length > 1 ? ` and ${counted(summed.length - 1, "more feature")}` : "";
   return new EngineError(
     "query",
     `in ${location}, the query repeats the feature ${quoted(summed[0])}${more}; repeated columns of counts are summed, ` +
@@ -107,7 +107,7 @@ export function lowWeightError(
 ): EngineError {
   const ids = candidates.get(report.source)!;
   const found = report.nMatched
-    ? `only ${grouped(report.nMatched)} of the space's ${grouped(report.nFeatures)} features are in the query, ` +
+    ? `the query has only ${grouped(report.nMatched)} of the space's ${grouped(report.nFeatures)} features, ` +
       `${percent(report.weight, 1)} of the encoder's feature weight (${percent(minWeight, 1)} is needed)`
     : `none of the space's ${grouped(report.nFeatures)} features is in the query`;
   const kind = genes ? kindOfFeatures("rna", ids) : "genes";

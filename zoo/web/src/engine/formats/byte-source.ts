@@ -6,11 +6,20 @@ const MAX_GZIP_BYTES = 65_536; // decompressed at a time, into at most a thousan
 
 export interface ByteSource {
   name: string;
+  /** Folder that it lies in, of those in an archive or given together; empty for none. */
+  folder: string;
   chunks(): AsyncGenerator<Uint8Array>;
 }
 
 /** Return the content of a file. */
-export const sourceOf = (file: File): ByteSource => ({ name: file.name, chunks: () => chunksOf(file.stream()) });
+export const sourceOf = (file: File, folder = ""): ByteSource => ({
+  name: file.name,
+  folder,
+  chunks: () => chunksOf(file.stream()),
+});
+
+/** Return name and folder of a source. */
+export const pathOf = ({ name, folder }: ByteSource): string => (folder === "" ? name : `${folder}/${name}`);
 
 /** Yield the chunks of a stream, which is cancelled if not all are taken. */
 export async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {

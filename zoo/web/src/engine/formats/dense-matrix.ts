@@ -1,9 +1,9 @@
 /** Matrices in HDF5 files that are stored as arrays. */
 import { type Matrix, type Rows, sparsified } from "../arrays/rows";
 import { EngineError } from "../engine";
-import { grouped } from "../text";
+import { counted, grouped } from "../text";
 import { type Dataset, isFlags, isFloat, numbersOf, reading } from "./hdf5";
-import { DenseChunks } from "./unwritten-chunks";
+import { ChunkCheck, requireMostWritten } from "./unwritten-chunks";
 
 const PART_VALUES = 2_000_000; // that are read together: 16 MB
 const MAX_CHUNK_VALUES = 48_000_000; // of a chunk that is read as a whole: 384 MB
@@ -15,7 +15,7 @@ export class DenseMatrix implements Matrix {
   readonly isFloat: boolean;
   readonly isFlags: boolean;
   readonly #dataset: Dataset;
-  readonly #chunks: DenseChunks;
+  readonly #chunks: ChunkCheck;
   readonly #fileName: string;
   readonly #warn: (text: string) => void;
 
@@ -33,7 +33,7 @@ export class DenseMatrix implements Matrix {
     this.isFloat = isFloat(dataset);
     this.isFlags = isFlags(dataset);
     this.#dataset = dataset;
-    this.#chunks = new DenseChunks(dataset);
+    this.#chunks = new ChunkCheck(dataset);
     this.#fileName = fileName;
     this.#warn = warn;
   }
@@ -64,9 +64,10 @@ export class DenseMatrix implements Matrix {
   #warnOfUnwritten(values: ArrayLike<number>, start: number): void {
     const found = this.#chunks.check(values, start);
     if (found === null) return;
+    requireMostWritten(this.#dataset, found);
     this.#warn(
-      `${grouped(found.missing)} of ${grouped(found.expected)} chunks of ${this.#dataset.path} in ${this.#fileName} were never ` +
-        "written and read as zeros; correct only if those values are zero",
+      `${this.#dataset.path} in ${this.#fileName} lacks ${counted(found.missing, "chunk", "", found.expected)} (never written); values ` +
+        "there are read as zeros, correct only if they are zero",
     );
   }
 }

@@ -2,7 +2,7 @@
 import { EngineError } from "../engine";
 import { grouped } from "../text";
 import { type ByteSource, contentOf } from "./byte-source";
-import { requireRoom } from "./memory-file";
+import { requireRoom } from "./memory-room";
 
 export interface Entries {
   shape: [number, number];

@@ -3,7 +3,7 @@ import { summedRepeats } from "../arrays/repeats";
 import { EngineError } from "../engine";
 import type { Frame } from "../features/frame";
 import { grouped } from "../text";
-import type { ByteSource } from "./byte-source";
+import { type ByteSource, pathOf } from "./byte-source";
 import { allLines } from "./lines";
 import { type Entries, readEntries } from "./matrix-entries";
 import { MemoryFile, emptyDropletNote, rowsOfEntries } from "./memory-file";
@@ -17,17 +17,18 @@ export const isMatrixName = (name: string): boolean => MATRIX.test(name);
 
 /** Read the matrix among some files, and the names beside it. */
 export async function readMatrixMarket(sources: ByteSource[], origin: string): Promise<MemoryFile> {
-  const found = sources.filter(({ name }) => isMatrixName(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const found = sources.filter(({ name }) => isMatrixName(name));
   if (found.length > 1) {
-    const names = found.slice(0, 5).map(({ name }) => name);
+    const names = found.map(pathOf).sort().slice(0, 5);
     throw new EngineError(
       "query",
       `${origin} has ${found.length} matrices: ${names.join(", ")}; give one of them, with its barcodes and features`,
     );
   }
   const matrix = found[0];
-  const barcodes = await readNames(companion(matrix.name, NAMES.barcodes, sources));
-  const features = await readNames(companion(matrix.name, NAMES.features, sources));
+  const beside = sources.filter(({ folder }) => folder === matrix.folder);
+  const barcodes = await readNames(companion(matrix.name, NAMES.barcodes, beside));
+  const features = await readNames(companion(matrix.name, NAMES.features, beside));
   const entries = await readEntries(matrix);
   const cellsFirst = areCellsFirst(entries, barcodes.length, features.length, matrix.name);
   const { shape, first, second, values } = entries;

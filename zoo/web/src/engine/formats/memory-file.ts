@@ -1,13 +1,12 @@
 /** Cells of other tools' formats, read into memory as compressed sparse rows. */
 import { type Matrix, type Rows, rowRanges, rowSums, sliceRows } from "../arrays/rows";
-import { EngineError, type ObsColumn } from "../engine";
+import type { ObsColumn } from "../engine";
 import type { Frame, TextColumn } from "../features/frame";
-import { grouped } from "../text";
+import { counted } from "../text";
 import { type QueryFile, codesOf, unknownColumn, unknownLayer } from "./query-file";
 
 const PART_VALUES = 2_000_000;
 const MAX_EMPTY_TOTAL = 10;
-const MAX_VALUES = 100_000_000; // 0.8 GB, and up to 3.6 GB while they are put in order
 
 interface MemoryContent {
   name: string;
@@ -85,16 +84,6 @@ class MemoryMatrix implements Matrix {
   }
 }
 
-/** Throw if a file has more values than are kept in memory, as a small archive may. */
-export function requireRoom(n: number, file: string): void {
-  if (n <= MAX_VALUES) return;
-  throw new EngineError(
-    "query",
-    `${file} has more than ${grouped(MAX_VALUES)} values, which this page does not keep in memory; write the cells as .h5ad, which ` +
-      "is read in parts, or project the file with the smile-zoo command",
-  );
-}
-
 /** Return rows of entries in any order, by counting. */
 export function rowsOfEntries(
   row: Int32Array,
@@ -122,7 +111,7 @@ export function emptyDropletNote(rows: Rows, name: string): string[] {
   const nEmpty = rowSums(rows).filter((total) => total <= MAX_EMPTY_TOTAL).length;
   if (nEmpty <= rows.n / 2) return [];
   return [
-    `${grouped(nEmpty)} of ${grouped(rows.n)} barcodes in ${name} have at most ${MAX_EMPTY_TOTAL} counts, so it seems to be ` +
-      "unfiltered; use the filtered_feature_bc_matrix of the same run to project cells alone",
+    `${name} seems to be unfiltered: ${counted(nEmpty, "barcode", "have", rows.n)} at most ${MAX_EMPTY_TOTAL} counts; use the ` +
+      "filtered_feature_bc_matrix of the same run to project cells alone",
   ];
 }

@@ -2,7 +2,7 @@
 import { EngineError } from "../engine";
 import { type FeatureKind, wordsOfKind } from "../features/feature-kinds";
 import type { GeneTables } from "../features/gene-aliases";
-import { type ByteSource, sourceOf } from "./byte-source";
+import { type ByteSource, pathOf, sourceOf } from "./byte-source";
 import { CellRangerFile, cellRangerGroup } from "./cell-ranger";
 import { HDF5, MATRIX_MARKET, TABLE, ZIP, recognizeFormat, workbookFormat } from "./file-format";
 import { H5adFile, tableOf } from "./h5ad";
@@ -20,12 +20,12 @@ interface WantedFeatures {
   tables: GeneTables;
 }
 
-/** Open the file, or the files of one matrix, that were dropped. */
-export async function openQueryFile(files: File[], wanted: WantedFeatures): Promise<QueryFile> {
-  const sources = files.map(sourceOf);
+/** Open the file, or the files of one matrix, that were dropped; `folders` are those that the files lie in. */
+export async function openQueryFile(files: File[], wanted: WantedFeatures, folders: string[] = []): Promise<QueryFile> {
+  const sources = files.map((file, index) => sourceOf(file, folders[index]));
   if (sources.some(({ name }) => isMatrixName(name))) return openMatrixMarket(sources, "the folder");
   if (files.length !== 1) {
-    const names = files.slice(0, 5).map(({ name }) => name);
+    const names = sources.slice(0, 5).map(pathOf);
     throw new EngineError(
       "query",
       `${files.length} files were given (${names.join(", ") || "none"}), but none is a matrix.mtx; give one file, or the three ` +
@@ -75,7 +75,7 @@ async function openZip(file: File, wanted: WantedFeatures): Promise<QueryFile> {
   if (members.some(({ name }) => isMatrixName(name))) return openMatrixMarket(members, file.name);
   const tables = members.filter(({ name }) => /\.(csv|tsv|txt)(\.gz)?$/.test(name));
   if (members.length === 1 && tables.length === 1) return openTable(tables[0], wanted, file.name);
-  const names = members.slice(0, 5).map(({ name }) => name);
+  const names = members.slice(0, 5).map(pathOf);
   throw new EngineError(
     "format",
     `${file.name} is a zip archive of ${names.join(", ") || "nothing"}, without a matrix.mtx; unpack it, and use a file or ` +

@@ -4,7 +4,7 @@ import { EngineError } from "../engine";
 import type { TextColumn } from "../features/frame";
 import { grouped, quoted } from "../text";
 import { KeptChars } from "./lines";
-import { requireRoom } from "./memory-file";
+import { requireRoom } from "./memory-room";
 import { type TableLayout, fieldsOf } from "./table-layout";
 
 const MAX_NUMBERS_IN_TEXT = 0.5;

@@ -3,7 +3,7 @@ import { type Rows, selectColumns } from "../arrays/rows";
 import { EngineError } from "../engine";
 import { fractionOfFeatures } from "../features/feature-names";
 import type { GeneTables } from "../features/gene-aliases";
-import { grouped, percent } from "../text";
+import { counted, percent } from "../text";
 import type { ByteSource } from "./byte-source";
 import { linesOf } from "./lines";
 import { MemoryFile, rowsOfEntries } from "./memory-file";
@@ -116,7 +116,7 @@ const sampleOf = (names: string[]): string => names.slice(0, 2).join(", ") + (na
 
 function repeats(file: string, kind: string, names: string[]): string[] {
   const n = names.length - new Set(names).size;
-  return n ? [`${file} repeats ${grouped(n)} ${kind} names; -1, -2, ... are appended to them`] : [];
+  return n ? [`${file} repeats ${counted(n, `${kind} name`)}: -1, -2, ... are appended`] : [];
 }
 
 function transposed({ n, nColumns, indptr, indices, values }: Rows): Rows {

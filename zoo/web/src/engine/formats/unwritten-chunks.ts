@@ -5,58 +5,55 @@ import { fileReads } from "./hdf5-library";
 
 const MAX_UNWRITTEN_FRACTION = 0.5; // of the chunks of a dense matrix, the others of which may stand for zeros
 
+/** Numbers of chunks. */
 interface Counts {
   missing: number;
   expected: number;
 }
 
+/** Throw if a chunk of a list was never written, after a range of it was read. */
+export function requireWritten(list: Dataset, values: ArrayLike<number>, start: number): void {
+  const found = new ChunkCheck(list).check(values, start);
+  if (found) throw unwritten(list, found);
+}
+
+/** Throw if most chunks of a dense matrix were never written; others may stand for zeros, which some tools leave out. */
+export function requireMostWritten(matrix: Dataset, found: Counts): void {
+  if (found.missing > MAX_UNWRITTEN_FRACTION * found.expected) throw unwritten(matrix, found);
+}
+
 /**
- * Throw if a chunk of a list was never written, after a range of it was read.
+ * Finds chunks of a list or of a matrix that were never written, by the values that are read.
  *
  * h5wasm does not tell which chunks a file has, so each that seems to hold only zeros is read again: if it was written, that
  * fetches bytes from the file.
  */
-export function requireWritten(list: Dataset, values: ArrayLike<number>, start: number): void {
-  const length = list.metadata.chunks?.[0];
-  if (length === undefined || values.length === 0) return;
-  const stop = start + values.length;
-  for (let chunk = Math.floor(start / length); chunk * length < stop; chunk++) {
-    let at = Math.max(start, chunk * length);
-    const end = Math.min(stop, (chunk + 1) * length);
-    while (at < end && values[at - start] === 0) at++;
-    if (at === end && !isWritten(list, [chunk * length])) throw unwritten(list, countUnwritten(list, [length]));
-  }
-}
-
-/** Watches the values of a dense matrix, whose chunks of zeros some tools leave out, as `smile-zoo project` does. */
-export class DenseChunks {
-  readonly #matrix: Dataset;
+export class ChunkCheck {
+  readonly #array: Dataset;
   readonly #written = new Set<string>();
-  #counts: Counts | null = null;
+  #isDone = false;
 
-  constructor(matrix: Dataset) {
-    this.#matrix = matrix;
+  constructor(array: Dataset) {
+    this.#array = array;
   }
 
-  /** Return how many chunks were never written, the first time that one of them is read; throw if it is most of them. */
+  /** Return how many chunks were never written, the first time that rows of one of them are read; null otherwise. */
   check(values: ArrayLike<number>, start: number): Counts | null {
-    const chunk = this.#matrix.metadata.chunks;
-    if (!chunk || this.#counts || !this.#hasUnwritten(values, start, chunk)) return null;
-    this.#counts = countUnwritten(this.#matrix, chunk);
-    const { missing, expected } = this.#counts;
-    if (missing > MAX_UNWRITTEN_FRACTION * expected) throw unwritten(this.#matrix, this.#counts);
-    return this.#counts;
+    const chunk = this.#array.metadata.chunks;
+    if (!chunk || this.#isDone || !this.#hasUnwritten(values, start, chunk)) return null;
+    this.#isDone = true;
+    return countUnwritten(this.#array, chunk);
   }
 
-  #hasUnwritten(values: ArrayLike<number>, start: number, [height, width]: number[]): boolean {
-    const nColumns = this.#matrix.shape![1];
+  #hasUnwritten(values: ArrayLike<number>, start: number, [height, width = 1]: number[]): boolean {
+    const { length: nAxes, [1]: nColumns = 1 } = this.#array.shape!;
     const stop = start + values.length / nColumns;
     for (let top = start - (start % height); top < stop; top += height) {
       const [low, high] = [(Math.max(top, start) - start) * nColumns, (Math.min(top + height, stop) - start) * nColumns];
       for (let left = 0; left < nColumns; left += width) {
         const key = `${top},${left}`;
         if (this.#written.has(key) || !areZeros(values, low, high, nColumns, left, Math.min(left + width, nColumns))) continue;
-        if (!isWritten(this.#matrix, [top, left])) return true;
+        if (!isWritten(this.#array, [top, left].slice(0, nAxes))) return true;
         this.#written.add(key);
       }
     }
@@ -92,5 +89,5 @@ function countUnwritten(array: Dataset, chunk: number[]): Counts {
 }
 
 function unwritten({ path }: Dataset, { missing, expected }: Counts): Error {
-  return new Error(`${path} lacks ${grouped(missing)} of its ${grouped(expected)} chunks, which were never written`);
+  return new Error(`${path} lacks ${grouped(missing)} of its ${grouped(expected)} chunks (never written)`);
 }

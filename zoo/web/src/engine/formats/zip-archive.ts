@@ -20,7 +20,8 @@ export async function zipMembers(file: File): Promise<ByteSource[]> {
           "one matrix",
       );
     }
-    members.push({ name: entry.filename.split("/").at(-1)!, chunks: () => memberChunks(entry) });
+    const names = entry.filename.split("/");
+    members.push({ name: names.at(-1)!, folder: names.slice(0, -1).join("/"), chunks: () => memberChunks(entry) });
   }
   return members;
 }

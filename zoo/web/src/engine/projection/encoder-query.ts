@@ -15,7 +15,7 @@ import type { ValueInterpretation } from "../query/value-recognition";
 import type { FeatureTable } from "../space/feature-table";
 import type { EncoderRecord } from "../space/manifest";
 import type { Space } from "../space/space";
-import { grouped, percent, quoted } from "../text";
+import { counted, grouped, percent, quoted } from "../text";
 
 export interface EncoderQuery {
   modality: string;
@@ -66,7 +66,10 @@ export async function prepareQuery(
   const selection = selectKind(frame, kindOfEncoder(space, modality, table), table.ids, organism);
   const own = takeRows(frame, selection.columns);
   const selected = columnView(file.matrix(options.layer), selection.columns);
-  const sets = areAmounts(record.preprocessing.values) ? await findFeatureSets(selected, own.names) : [];
+  const interpreter = new ValueInterpreter(record.preprocessing, file.notedBase);
+  const sets = areAmounts(record.preprocessing.values)
+    ? await namingUsable(() => findFeatureSets(selected, own.names), interpreter, file, options.layer)
+    : [];
   const matchOf = (part: Frame): Promise<FeatureMatch> => matchFeatures(part, table, record, organism, tables);
 
   const everMeasured = own.names.map((_, column) => !sets.length || sets.some(({ measured }) => measured[column]));
@@ -76,13 +79,8 @@ export async function prepareQuery(
   const matches = sets.length > 1 ? await matchSets(sets, own, matchOf) : new Map<string, FeatureMatch>();
   const matrix = matches.size ? selected : columnView(selected, columns);
 
-  const interpreter = new ValueInterpreter(record.preprocessing, file.notedBase);
-  const interpretation = await interpretValues(
-    interpreter,
-    matches.size ? zeroFilled(matrix) : matrix,
-    file,
-    options.layer,
-  );
+  const values = matches.size ? zeroFilled(matrix) : matrix;
+  const interpretation = await namingUsable(() => interpreter.interpret(values), interpreter, file, options.layer);
   for (const { report } of [match, ...matches.values()]) {
     if (report.summed.length && !["counts", "presence"].includes(interpretation.kind)) {
       throw repeatError(report, interpretation.kind);
@@ -92,7 +90,7 @@ export async function prepareQuery(
   const notes = [
     ...file.notes,
     selection.leftOut.length ? describeSelection(selection) : "",
-    nAbsent ? `${grouped(nAbsent)} features are NaN in all cells and count as not measured` : "",
+    nAbsent ? `${counted(nAbsent, "feature", "are")} NaN in all cells; not counted as measured` : "",
     respellingNote(match.report),
     matches.size ? setsNote(matches) : "",
   ].filter(Boolean);
@@ -111,29 +109,33 @@ export async function prepareQuery(
   };
 }
 
-/** Interpret the values of a matrix; an error names other matrices of the file that would work. */
-async function interpretValues(
+/** Return what is read; an error about the values names the file's other matrices: those that would work, if there are any. */
+async function namingUsable<T>(
+  read: () => Promise<T>,
   interpreter: ValueInterpreter,
-  matrix: Matrix,
   file: QueryFile,
   rejected: string | undefined,
-): Promise<ValueInterpretation> {
+): Promise<T> {
   try {
-    return await interpreter.interpret(matrix);
+    return await read();
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== "values") throw error;
+    const others = [...file.layers, undefined].filter((layer) => layer !== rejected);
+    if (!others.length) throw error;
     const usable: [string, ValueInterpretation][] = [];
-    for (const layer of [...file.layers, undefined]) {
-      if (layer === rejected) continue;
-      const name = layer === undefined ? "X" : layer === "raw" ? layer : `the layer ${quoted(layer)}`;
+    for (const layer of others) {
       const found = await tried(() => interpreter.interpret(file.matrix(layer)));
-      if (found) usable.push([name, found]);
+      if (found) usable.push([matrixName(layer), found]);
     }
     const sure = usable.filter(([, { remarks }]) => !remarks.length);
     const kinds = (sure.length ? sure : usable).map(([name, { kind }]) => `${name} holds ${kind}`).join("; ");
-    throw kinds ? new EngineError("values", `${error.message}. In this query ${kinds}`) : error;
+    const advice = kinds || `no other matrix would do: ${others.map(matrixName).join(", ")}`;
+    throw new EngineError("values", `${error.message}. In this query ${advice}`);
   }
 }
+
+const matrixName = (layer: string | undefined): string =>
+  layer === undefined ? "X" : layer === "raw" ? layer : `the layer ${quoted(layer)}`;
 
 /** Return a result, or null if the query is refused. */
 async function tried<T>(attempt: () => Promise<T>): Promise<T | null> {
@@ -163,7 +165,7 @@ async function matchSets(
       const nMissing = measured.length - columns.length;
       throw new EngineError(
         "features",
-        `some cells, in which ${grouped(nMissing)} features are NaN, cannot be projected: ${(error as Error).message}; or ` +
+        `some cells, in which ${counted(nMissing, "feature", "are")} NaN, cannot be projected: ${(error as Error).message}; or ` +
           "drop these cells",
       );
     }

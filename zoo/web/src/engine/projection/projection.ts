@@ -6,14 +6,14 @@ import { Reinterpretation } from "../query/value-interpretation";
 import { areAmounts } from "../query/value-kind";
 import type { MetricRecord } from "../space/manifest";
 import type { Space } from "../space/space";
-import { grouped } from "../text";
+import { counted } from "../text";
 import { type EncoderQuery, poorestMatch } from "./encoder-query";
 import { accuracyLeftOutBatches, expectedAccuracy } from "./expected-accuracy";
 import { type Projected, Projector } from "./projector";
 
 const BATCH_ROWS = 256; // between two reports of progress
 
-type Results = Omit<Projection, "cells" | "seconds">;
+type Results = Omit<Projection, "cells" | "fileWarnings" | "seconds">;
 
 /** Project all cells; `progress` is called after each batch. */
 export async function projectAll(
@@ -105,8 +105,8 @@ class CollectedResults {
     const empty =
       nEmpty && areAmounts(interpretation.kind)
         ? [
-            `${grouped(nEmpty)} of ${grouped(this.n)} cells have no values in the features of the space; they are ` +
-              "unknown, with a confidence of 0",
+            `${counted(nEmpty, "cell", "have", this.n)} no values in the features of the space: unknown, with a ` +
+              "confidence of 0",
           ]
         : [];
     return {

@@ -11,7 +11,7 @@ import { splitByFeatures } from "../query/unmeasured";
 import { areAmounts } from "../query/value-kind";
 import type { ValueInterpretation } from "../query/value-recognition";
 import type { Space } from "../space/space";
-import { grouped } from "../text";
+import { counted } from "../text";
 import { nonzero } from "./encoder-rows";
 import type { EncoderQuery } from "./encoder-query";
 
@@ -108,8 +108,7 @@ function requireFinite(embedding: Float32Array, n: number): void {
   if (wrong.size) {
     throw new EngineError(
       "values",
-      `${grouped(wrong.size)} cells have values too large for the encoder; check the largest values of each cell, or ` +
-        "choose another layer",
+      `${counted(wrong.size, "cell", "have")} values too large for the encoder; check the largest values of each cell`,
     );
   }
 }

@@ -38,8 +38,8 @@ export async function findFeatureSets(matrix: Matrix, names: string[]): Promise<
       `the first ${grouped(start)} cells hold NaN in ${grouped(keys.length)} different sets of features, at most ` +
         `${MAX_FEATURE_SETS} sets of at least ${MIN_SET_CELLS} cells each are possible, as after an outer join of batches; cell ` +
         `${grouped(firstCell.get(rarest)!)} (counted from 0), for example, differs from most cells in the feature ` +
-        `${quoted(names[rare.findIndex((each, column) => each !== most[column])])}: drop these cells or features, project ` +
-        "small batches separately, or choose another layer",
+        `${quoted(names[rare.findIndex((each, column) => each !== most[column])])}: drop these cells or features, or ` +
+        "project small batches separately",
     );
   }
   return keys.map((key) => featureSet(key, matrix.nColumns));

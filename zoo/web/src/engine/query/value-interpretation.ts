@@ -1,7 +1,7 @@
 /** Interpretation of a query's values: decided on a sample of its cells, checked on every cell. */
 import { type Matrix, type Rows, rowSums } from "../arrays/rows";
 import type { AcceptedValues, PreprocessingRecord } from "../space/manifest";
-import { general, grouped } from "../text";
+import { counted, general, grouped } from "../text";
 import { largest, median, quantile, shareOf } from "../arrays/statistics";
 import { type Transform, holdCounts } from "./transform";
 import { countUnlikeCounts } from "./value-evidence";
@@ -54,13 +54,12 @@ export class ValueInterpreter {
   async interpret(matrix: Matrix): Promise<ValueInterpretation> {
     if (matrix.isFlags && this.#accepted !== "presence") {
       throw valueError(
-        "the values are only True or False, so how much was measured is lost; counts or log-normalized values are " +
-          "needed: choose the layer that holds them",
+        "the values are only True or False, so how much was measured is lost; provide counts or log-normalized values",
       );
     }
     const sample = await matrix.read(sampleRanges(matrix.n));
     if (areAmounts(this.#accepted) && !sample.some(hasValues) && !(await anyHasValues(matrix))) {
-      throw valueError(`all values of all ${grouped(matrix.n)} cells are zero; choose the layer that holds the values`);
+      throw valueError(`all values of all ${grouped(matrix.n)} cells are zero; provide counts or log-normalized values`);
     }
     return this.#interpretRows(sample);
   }
@@ -97,7 +96,7 @@ export class ValueInterpreter {
     if (transform && scan.largest > transform.maxValue) {
       throw valueError(
         `the largest value is ${general(scan.largest)}, too large for ${transform}, which other cells hold; project ` +
-          "them as separate queries, or choose a layer that holds only one kind of values",
+          "them as separate queries",
       );
     }
     const { kind, undone, fractional } = interpretation;
@@ -156,7 +155,7 @@ function rejectOtherCells(rows: Rows): void {
   const n = countUnlikeCounts([rows]);
   if (n) {
     throw valueError(
-      `${grouped(n)} of ${grouped(rows.n)} cells may hold logarithms, but others hold corrected or estimated counts; ` +
+      `${counted(n, "cell", "", rows.n)} may hold logarithms, but others hold corrected or estimated counts; ` +
         "project them as two queries, or state counts",
     );
   }
@@ -164,9 +163,7 @@ function rejectOtherCells(rows: Rows): void {
 
 function requireWhole(values: Rows, transform: Transform): void {
   if (!holdCounts(values)) {
-    throw valueError(
-      `some cells hold ${transform} of counts, and others do not; choose the layer that holds raw counts`,
-    );
+    throw valueError(`some cells hold ${transform} of counts, and others do not; provide raw counts`);
   }
 }
 

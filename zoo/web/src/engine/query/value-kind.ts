@@ -2,7 +2,7 @@
 import type { Rows } from "../arrays/rows";
 import { EngineError } from "../engine";
 import type { AcceptedValues, ValueKind } from "../space/manifest";
-import { general, grouped } from "../text";
+import { counted, general, grouped } from "../text";
 import { median } from "../arrays/statistics";
 
 const MAX_FLOAT32 = 3.4028234663852886e38;
@@ -59,13 +59,13 @@ export function validateValues(scan: ValueScan, accepted: AcceptedValues): void 
 function requireNumbers(scan: ValueScan, accepted: AcceptedValues): void {
   if (scan.nInfinite) {
     throw valueError(
-      `${grouped(scan.nInfinite)} values are infinite, or beyond float32; set values that were not measured to NaN`,
+      `${counted(scan.nInfinite, "value", "are")} infinite, or beyond float32; set values that were not measured to NaN`,
     );
   }
   if (accepted === "levels" && (scan.nNegative || scan.largest > 1)) {
     throw valueError(
       `levels must lie between 0 and 1, or be NaN if not measured; the largest value is ${general(scan.largest)} and ` +
-        `${grouped(scan.nNegative)} are negative: divide methylated by covered reads, or choose another layer`,
+        `${counted(scan.nNegative, "value", "are")} negative: divide methylated by covered reads`,
     );
   }
 }
@@ -73,15 +73,15 @@ function requireNumbers(scan: ValueScan, accepted: AcceptedValues): void {
 function requireAmounts(scan: ValueScan): void {
   if (scan.nNan || scan.nInfinite) {
     throw valueError(
-      `${grouped(scan.nNan)} values are NaN and ${grouped(scan.nInfinite)} infinite, or beyond float32; counts or ` +
-        "log-normalized values are needed: drop these cells or features, project joined batches separately or in " +
-        "memory, or choose another layer",
+      `${counted(scan.nNan, "value", "are")} NaN and ${grouped(scan.nInfinite)} infinite, or beyond float32; counts or ` +
+        "log-normalized values are needed: drop these cells or features, or project joined batches separately or in " +
+        "memory",
     );
   }
   if (scan.nNegative) {
     throw valueError(
-      `${grouped(scan.nNegative)} values are negative, so they were scaled or corrected; raw counts or ` +
-        "log-normalized values are needed: choose the layer that holds them",
+      `${counted(scan.nNegative, "value", "are")} negative, so the values were scaled or corrected; provide raw counts ` +
+        "or log-normalized values",
     );
   }
 }
@@ -111,9 +111,8 @@ export function rejectCountCells({ n, indptr, values }: Rows): void {
   }
   if (nWhole) {
     throw valueError(
-      `${grouped(nWhole)} of ${grouped(n)} cells hold only whole numbers, like counts, and others log-normalized ` +
-        "values, which cannot be separated cell by cell; project them as two queries, or choose a layer that holds " +
-        "only one of the two",
+      `${counted(nWhole, "cell", "hold", n)} only whole numbers, like counts, and others log-normalized values, which ` +
+        "cannot be separated cell by cell; project them as two queries",
     );
   }
 }

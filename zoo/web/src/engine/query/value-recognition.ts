@@ -63,8 +63,8 @@ export function recognizeScaledCounts(sample: Rows[], notedBase: number | null):
   if (transform) return interpretTransform(transform, notedBase);
   if (featuresHaveUnitSd(sample)) {
     throw valueError(
-      "most features have a standard deviation of 1, as after scaling without centering; raw counts or " +
-        "log-normalized values are needed: choose the layer that holds them",
+      "most features have a standard deviation of 1, as after scaling without centering; provide raw counts or " +
+        "log-normalized values",
     );
   }
   return holdFractionalCounts(sample) ? fractionalCounts() : unverified(largestOf(sample), notedBase);
@@ -81,8 +81,8 @@ export function recognizeExactCounts(sample: Rows[]): ValueInterpretation {
   const shown = recognizeTransform(sample, null);
   const found = shown ? ` but look like ${shown} of counts that were scaled,` : "";
   throw valueError(
-    `the values are not whole numbers,${found} and this encoder needs raw counts: choose the layer that holds them, or ` +
-      "state counts if they are estimated counts",
+    `the values are not whole numbers,${found} and this encoder needs raw counts: provide them, or state counts if these ` +
+      "are estimated counts",
   );
 }
 
@@ -100,10 +100,7 @@ function recognizeTransform(sample: Rows[], notedBase: number | null): Transform
   const best = [...shares].reduce((a, b) => (b[1] > a[1] ? b : a));
   const [first, second] = LOGARITHMS.toSorted((a, b) => shares.get(b)! - shares.get(a)!);
   if (shares.get(second)! >= MIN_MIXED_SHARE && shares.get(first)! + shares.get(second)! >= MIN_MULTIPLE_SHARE) {
-    throw valueError(
-      `some cells hold ${first} and others ${second}; project them as separate queries, or choose a layer that holds ` +
-        "only one of the two",
-    );
+    throw valueError(`some cells hold ${first} and others ${second}; project them as separate queries`);
   }
   if (best[1] >= MIN_ROUNDED_SHARE) return best[0];
   return LOGARITHMS.find((transform) => showTotal(sample, transform)) ?? null;
@@ -143,7 +140,7 @@ function unverified(largest: number, notedBase: number | null): ValueInterpretat
   if (largest > Math.min(noted.maxValue, MAX_LOG_VALUE)) {
     throw valueError(
       `the values are not whole numbers and reach ${largest.toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 })}: ` +
-        "neither counts nor log-normalized; state counts if they are estimated counts, choose another layer, or project " +
+        "neither counts nor log-normalized; provide raw counts, state counts if these are estimated counts, or project " +
         "cells with counts and log-normalized cells separately if the query mixes them",
     );
   }
