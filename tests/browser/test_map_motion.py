@@ -1,12 +1,8 @@
 """The map while it moves on a machine that draws it slowly."""
 
-import base64
-import io
-
 import numpy as np
-from PIL import Image
 from playwright.sync_api import Page
-from served_page import open_page
+from served_page import opacity, open_page
 
 from smile_zoo.web import PageServer
 
@@ -37,12 +33,6 @@ DRAG = """(map) => new Promise((done) => {
 })"""
 
 
-def pixels(url: str) -> np.ndarray:
-    """Return the opacity of the cells in a picture, shape (height, width)."""
-    content = base64.b64decode(url.removeprefix("data:image/png;base64,"))
-    return np.asarray(Image.open(io.BytesIO(content)).getchannel("A")).astype(int)
-
-
 def wait_for_rest(page: Page) -> None:
     """Wait until nothing has been drawn for half a second."""
     page.evaluate("window.seen = null")
@@ -60,13 +50,13 @@ def test_a_slow_map_is_moved_as_a_picture_and_drawn_as_soon_as_it_rests(page: Pa
     canvas = page.locator("#map")
     open_page(page, server.url)
     wait_for_rest(page)
-    before = pixels(canvas.evaluate("map => map.toDataURL()"))
+    before = opacity(canvas.evaluate("map => map.toDataURL()"))
     n_drawn = page.evaluate("nDrawn")
-    moved = pixels(canvas.evaluate(DRAG))
+    moved = opacity(canvas.evaluate(DRAG))
     while_moving = page.evaluate("nDrawn") - n_drawn
     wait_for_rest(page)
     at_rest = page.evaluate("nDrawn") - n_drawn
-    after = pixels(canvas.evaluate("map => map.toDataURL()"))
+    after = opacity(canvas.evaluate("map => map.toDataURL()"))
     assert while_moving <= 8, "cells were drawn in most of the 20 frames"
     assert at_rest > while_moving, "the picture was left as it was moved"
     difference = np.abs(after - before).mean()

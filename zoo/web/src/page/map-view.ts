@@ -50,6 +50,8 @@ export class MapView {
   /** Cell of each drawn point after those of the reference. */
   private drawn: number[] = [];
   private selected: number[] = [];
+  /** Smaller side of the map as a share of its height. */
+  private smallerSide: number;
 
   constructor(
     private readonly box: HTMLElement,
@@ -82,7 +84,8 @@ export class MapView {
       zoom: (factor) => this.zoomBy(factor),
       pan: (right, down) => this.panByPixels(right, down),
     });
-    new ResizeObserver(() => requestAnimationFrame(() => this.placeNames())).observe(box);
+    this.smallerSide = this.measureSmallerSide();
+    new ResizeObserver(() => requestAnimationFrame(() => this.refit())).observe(box);
   }
 
   /** Draw a scene once the one before is drawn; of several that wait, only the last is. */
@@ -145,8 +148,21 @@ export class MapView {
 
   /** Show the whole map. */
   reset(): void {
+    this.moveTo([0, 0], MARGIN / this.smallerSide);
+  }
+
+  /** Keep the square in view that fits the map when the map's size changes. */
+  private refit(): void {
+    const smallerSide = this.measureSmallerSide();
+    if (!(smallerSide > 0)) return; // the map is not shown
+    const { target, distance } = this.camera();
+    this.moveTo(target, (distance * this.smallerSide) / smallerSide);
+    this.smallerSide = smallerSide;
+  }
+
+  private measureSmallerSide(): number {
     const { width, height } = this.canvas.getBoundingClientRect();
-    if (height > 0) this.moveTo([0, 0], MARGIN * Math.max(1, height / width));
+    return Math.min(1, width / height);
   }
 
   /** Draw a scene; the view is kept unless the positions of the reference are other ones. */
