@@ -30,7 +30,7 @@ export interface Figure {
   /** Names to write, each above a point of the reference. */
   names: { label: string; point: number }[];
   /** Cells of the query that are selected. */
-  selected: number[];
+  selected: readonly number[];
   selectedColor: string;
   /** Part of the map to draw; null for all of it. */
   region: Region | null;
@@ -57,7 +57,7 @@ export function mapSvg(figure: Figure): string {
   const box = mapBox(figure);
   const { names, nHidden } = writtenNames(figure, box);
   const note = nHidden === 0 ? "" : `; ${plural(nHidden, "name")} left out for lack of room`;
-  const dots = ({ map, colors, palette }: Points, points?: number[]) => {
+  const dots = ({ map, colors, palette }: Points, points?: readonly number[]) => {
     const groups: string[][] = palette.map(() => []);
     for (const point of points ?? colors.keys()) groups[colors[point]]?.push(box.dot(map, point));
     return groups.map((group) => group.join(""));

@@ -14,17 +14,16 @@ export interface Scene {
   /** Points of the color -1 are not drawn. */
   reference: { map: Float32Array; palette: string[]; colors: Int32Array };
   query: { map: Float32Array; palette: string[]; colors: Int32Array };
-  /** Cells of the query that are drawn; those without a position never are. */
-  visible: (cell: number) => boolean;
+  /** Cells of the query that are not drawn; those without a position never are. */
+  hidden: ReadonlySet<number>;
   /** Labels to write; none if empty. */
   names: LabelPosition[];
   theme: Theme;
 }
 
 export interface MapEvents {
-  /** Cells of the query within the lasso. */
+  /** Cells of the query within the lasso, or the one that was clicked; none where there are none. */
   onSelect: (cells: number[]) => void;
-  onDeselect: () => void;
   /** Text about the cell below the pointer. */
   describe: (cell: number) => string[];
 }
@@ -49,7 +48,7 @@ export class MapView {
   private frame: Frame | null = null;
   /** Cell of each drawn point after those of the reference. */
   private drawn: number[] = [];
-  private selected: number[] = [];
+  private selected: readonly number[] = [];
   /** Smaller side of the map as a share of its height. */
   private smallerSide: number;
 
@@ -75,7 +74,7 @@ export class MapView {
     this.hiddenNames = element("p", { className: "hidden-names", hidden: true });
     box.append(this.names, this.hiddenNames, this.tooltip);
     this.plot.subscribe("select", ({ points }) => this.select(points));
-    this.plot.subscribe("deselect", () => this.clearSelection());
+    this.plot.subscribe("deselect", () => this.events.onSelect([]));
     this.plot.subscribe("pointOver", (point) => this.showTooltip(point));
     this.plot.subscribe("pointOut", () => this.hideTooltip());
     this.plot.subscribe("view", () => this.placeNames());
@@ -112,22 +111,13 @@ export class MapView {
     return { x: target[0], y: target[1], halfWidth: (distance * width) / height, halfHeight: distance };
   }
 
-  /** Cells of the query that are selected. */
-  get selection(): readonly number[] {
-    return this.selected;
-  }
-
-  /** Select cells of the query, as the lasso does. */
-  selectCells(cells: number[]): void {
+  /** Mark cells of the query as selected. */
+  mark(cells: readonly number[]): void {
     this.selected = cells;
-    this.markSelection();
-    this.events.onSelect(cells);
-  }
-
-  clearSelection(): void {
-    this.selected = [];
+    const selected = new Set(cells);
+    const points = this.drawn.flatMap((cell, index) => (selected.has(cell) ? [this.firstCell + index] : []));
     this.plot.deselect({ preventEvent: true });
-    this.events.onDeselect();
+    this.plot.select(points, { preventEvent: true });
   }
 
   zoom(direction: 1 | -1): void {
@@ -175,7 +165,7 @@ export class MapView {
     const nQuery = scene.query.map.length / 2;
     this.drawn = [];
     for (let cell = 0; cell < nQuery; cell += 1) {
-      if (!Number.isNaN(scene.query.map[2 * cell]) && scene.visible(cell)) this.drawn.push(cell);
+      if (!Number.isNaN(scene.query.map[2 * cell]) && !scene.hidden.has(cell)) this.drawn.push(cell);
     }
     const total = nReference + this.drawn.length;
     const [x, y, color, kind] = [0, 1, 2, 3].map(() => new Float32Array(total));
@@ -204,9 +194,10 @@ export class MapView {
       pointOutlineWidth: 1,
       opacity: nQuery === 0 ? [0.9, 0.9, 0] : [0.75, 0.9, 0],
     });
+    this.plot.deselect({ preventEvent: true }); // its points have other places now
     await this.plot.draw({ x, y, valueA: color, valueB: kind }, { zDataType: "categorical", wDataType: "categorical" });
     if (isNew) this.reset();
-    this.markSelection();
+    if (this.selected.length > 0) this.mark(this.selected);
     this.writeNames(scene.names);
     this.placeNames();
   }
@@ -233,19 +224,7 @@ export class MapView {
 
   private select(points: number[]): void {
     const first = this.firstCell;
-    const cells = points.filter((point) => point >= first).map((point) => this.drawn[point - first]);
-    if (cells.length === 0) {
-      this.clearSelection();
-      return;
-    }
-    this.selectCells(cells); // marks the cells alone, without points of the reference
-  }
-
-  private markSelection(): void {
-    if (this.selected.length === 0) return;
-    const selected = new Set(this.selected);
-    const points = this.drawn.flatMap((cell, index) => (selected.has(cell) ? [this.firstCell + index] : []));
-    this.plot.select(points, { preventEvent: true });
+    this.events.onSelect(points.filter((point) => point >= first).map((point) => this.drawn[point - first]));
   }
 
   /** Place of the first cell of the query among the drawn points. */
