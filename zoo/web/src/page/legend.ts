@@ -5,23 +5,25 @@ import { type Theme, valueColor } from "./colors";
 import { button, element } from "./dom";
 import { count, scaleEnd } from "./format";
 import { countShown, setHidden } from "./hidden-cells";
+import type { ReferenceEntry } from "./reference-coloring";
 
 /** Fill the legend; `change` is called when `hidden`, the cells that are not drawn, has changed. */
 export function fillLegend(
   box: HTMLElement,
   coloring: Coloring,
   hidden: Set<number>,
-  reference: { name: string; color: string | null },
+  reference: ReferenceEntry,
   theme: Theme,
   change: () => void,
 ): void {
-  const mark = reference.color === null ? [] : [swatch(reference.color)];
-  const entry = element("p", { className: "reference-entry" }, ...mark, reference.name);
+  const entries = [reference, ...reference.labels].map(({ name, color }) =>
+    element("p", { className: "reference-entry" }, ...(color === null ? [] : [swatch(color)]), name),
+  );
   const content = coloring.kind === "categories" ? switches(coloring, hidden, theme, change) : [];
   if (coloring.kind === "values") content.push(...scale(coloring, theme));
   if (coloring.kind === "nothing") content.push(element("p", { className: "caption" }, coloring.reason));
   if (coloring.kind !== "categories" && hidden.size > 0) content.push(hiddenNote(box, hidden, change));
-  box.replaceChildren(element("h3", {}, coloring.title), ...content, entry);
+  box.replaceChildren(element("h3", {}, coloring.title), ...content, ...entries);
 }
 
 function switches(coloring: Categories, hidden: Set<number>, theme: Theme, change: () => void): Node[] {

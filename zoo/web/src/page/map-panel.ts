@@ -16,11 +16,11 @@ import { countShown } from "./hidden-cells";
 import { fillLegend } from "./legend";
 import { levelTitle } from "./level-title";
 import { listenForMoves } from "./map-controls";
-import { pointSize } from "./map-frame";
+import { pointSizes } from "./map-frame";
 import type { Figure } from "./map-svg";
 import { MapView, type Scene } from "./map-view";
 import { announce, showProblem } from "./problem";
-import { referenceCaption, referenceColors, referenceEntry } from "./reference-coloring";
+import { referenceCaption, referenceColors, type ReferenceEntry, referenceEntry } from "./reference-coloring";
 import type { Result } from "./result";
 import { hideSelection, showSelection } from "./selection-box";
 import { currentTheme, onThemeChange } from "./theme";
@@ -119,7 +119,7 @@ export class MapPanel {
       selectedColor: LIGHT.selected,
       region: isWhole || this.view === null ? null : this.view.region,
       legend: figureLegend(coloring, this.hidden),
-      size: pointSize(result.projection.cells.length),
+      sizes: pointSizes(result.projection.cells.length),
     };
   }
 
@@ -192,10 +192,9 @@ export class MapPanel {
     return isChecked("color-reference") && space.reference.labels.has(column) ? column : null;
   }
 
-  private referenceEntry(theme: Theme): { name: string; color: string | null } {
-    const { space } = this.shown();
-    const column = this.referenceColumn(space);
-    return { name: referenceEntry(column, space.primary), color: column === null ? theme.reference : null };
+  private referenceEntry(theme: Theme): ReferenceEntry {
+    const { space, coloring } = this.shown();
+    return referenceEntry(space, this.referenceColumn(space), coloring, theme);
   }
 
   private shownCells({ projection }: Result): string {

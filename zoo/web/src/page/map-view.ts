@@ -6,7 +6,7 @@ import { element } from "./dom";
 import { plural } from "./format";
 import { countHidden, type LabelPosition, placeNames } from "./label-positions";
 import { listenForTouch } from "./touch";
-import { type Frame, frameAround, pointSize, type Region } from "./map-frame";
+import { type Frame, frameAround, pointSizes, type Region } from "./map-frame";
 import { movingRenderer, type View } from "./moving-picture";
 
 /** What the map shows. Colors are places in the palette. */
@@ -108,7 +108,7 @@ export class MapView {
   get region(): Region {
     const { target, distance } = this.camera();
     const { width, height } = this.canvas.getBoundingClientRect();
-    return { x: target[0], y: target[1], halfWidth: (distance * width) / height, halfHeight: distance };
+    return { x: target[0], y: target[1], halfWidth: (distance * width) / height, halfHeight: distance, height };
   }
 
   /** Mark cells of the query as selected. */
@@ -183,13 +183,14 @@ export class MapView {
       kind[point] = 1;
     });
     const { theme } = scene;
+    const size = pointSizes(nQuery);
     this.plot.set({
       backgroundColor: theme.background,
       pointColor: [...scene.reference.palette, ...scene.query.palette],
       pointColorActive: theme.selected,
       pointColorHover: theme.selected,
       lassoColor: theme.selected,
-      pointSize: [nQuery === 0 ? 5 : 3.5, pointSize(nQuery), 0],
+      pointSize: [size.reference, size.query, 0],
       pointSizeSelected: 2,
       pointOutlineWidth: 1,
       opacity: nQuery === 0 ? [0.9, 0.9, 0] : [0.75, 0.9, 0],
