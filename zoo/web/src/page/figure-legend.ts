@@ -2,7 +2,7 @@
 
 import type { Coloring } from "./coloring";
 import { LIGHT } from "./colors";
-import { count, scaleEnd } from "./format";
+import { count, scaleValue } from "./format";
 import { countShown } from "./hidden-cells";
 import type { Figure } from "./map-svg";
 
@@ -11,7 +11,7 @@ export function figureLegend(coloring: Coloring, hidden: ReadonlySet<number>): F
   const { title } = coloring;
   if (coloring.kind === "nothing") return { title, unit: "", entries: [] };
   if (coloring.kind === "values") {
-    return { title, unit: coloring.unit, scale: [scaleEnd(coloring.low), scaleEnd(coloring.high)] };
+    return { title, unit: coloring.unit, scale: [scaleValue(coloring.low), scaleValue(coloring.high)] };
   }
   const counts = countShown(coloring, hidden);
   const shown = coloring.categories.filter(({ id }) => counts.get(id)! > 0);

@@ -3,7 +3,7 @@
 import type { Categories, Category, Coloring, Values } from "./coloring";
 import { type Theme, valueColor } from "./colors";
 import { button, element } from "./dom";
-import { count, scaleEnd } from "./format";
+import { count, scaleValue } from "./format";
 import { countShown, setHidden } from "./hidden-cells";
 import type { ReferenceEntry } from "./reference-coloring";
 
@@ -70,7 +70,7 @@ function hiddenNote(box: HTMLElement, hidden: Set<number>, change: () => void): 
 }
 
 function scale({ low, high, unit }: Values, theme: Theme): Node[] {
-  const texts = [low, high].map(scaleEnd);
+  const texts = [low, high].map(scaleValue);
   const description = `colors from ${texts.join(" to ")}`;
   const bar = element("span", { className: "scale", role: "img", "aria-label": description });
   const stops = Array.from({ length: 9 }, (_, index) => valueColor(index / 8, theme));
