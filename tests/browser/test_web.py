@@ -8,6 +8,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree as ET
@@ -641,6 +642,26 @@ def test_a_lasso_selects_cells(labeled: Page, projected: anndata.AnnData) -> Non
     labeled.keyboard.press("Escape")
     expect(selection).to_be_hidden()
     expect(labeled.locator("#lasso")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_cell_below_the_pointer_has_a_ring_and_a_text(labeled: Page) -> None:
+    labeled.locator("#reset-view").click()
+    map_box(labeled)  # scrolls to the map
+    name = labeled.locator(".names span", has_text=re.compile("^B$")).bounding_box()
+    assert name is not None
+    ring = labeled.locator(".ring:visible")
+    for right, down in product(range(-60, 60, 3), range(-60, 60, 8)):
+        x, y = name["x"] + right, name["y"] + down
+        labeled.mouse.move(x, y)
+        if ring.count() > 0:
+            break
+    expect(labeled.locator(".tooltip")).to_contain_text("cell type: ")
+    box = ring.bounding_box()
+    assert box is not None
+    assert abs(box["x"] + box["width"] / 2 - x) < 10
+    assert abs(box["y"] + box["height"] / 2 - y) < 10
+    labeled.locator("#zoom-in").hover()
+    expect(ring).to_have_count(0)
 
 
 def test_the_map_is_moved_by_keyboard(labeled: Page) -> None:
