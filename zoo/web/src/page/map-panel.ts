@@ -40,7 +40,7 @@ export class MapPanel {
   /** Cells that the legend has hidden; none of them is selected. */
   private readonly hidden = new Set<number>();
   private selection: readonly number[] = [];
-  /** Number of colorings chosen so far: what was read for an earlier one is dropped. */
+  /** Number of choices of what is shown: what was read or drawn for an earlier one is dropped. */
   private choices = 0;
 
   constructor(private readonly engine: Engine) {
@@ -58,9 +58,9 @@ export class MapPanel {
 
   /** Show the reference alone, colored by its labels. */
   async showSpace(space: SpaceSummary): Promise<void> {
-    this.start(space, null, "Reference", `Map of the reference ${space.title}`);
+    const choice = this.start(space, null, "Reference", `Map of the reference ${space.title}`);
     await this.draw();
-    if (this.space !== space || this.result !== null) return; // something else is shown meanwhile
+    if (choice !== this.choices) return;
     const points = plural(space.reference.weights.length, "point");
     setCaption(`${space.title}: ${points} that stand for ${plural(space.nCells, "cell")}, colored by label.`);
   }
@@ -123,18 +123,18 @@ export class MapPanel {
     };
   }
 
-  /** Forget what was shown before, and say what is shown now. */
-  private start(space: SpaceSummary, result: Result | null, title: string, description: string): void {
+  /** Forget what was shown before, say what is shown now, and return the number of this choice. */
+  private start(space: SpaceSummary, result: Result | null, title: string, description: string): number {
     this.space = space;
     this.result = result;
     this.coloring = null;
-    this.choices++;
     this.hidden.clear();
     this.setSelection([]);
     this.setSelecting(false);
     for (const id of TOOLS) byId(id).hidden = result === null;
     byId("map-title").textContent = title;
     byId("map").setAttribute("aria-label", description);
+    return ++this.choices;
   }
 
   private shown(): { space: SpaceSummary; result: Result; coloring: Coloring } {
