@@ -78,7 +78,7 @@ function table(separator: string, transpose = false): string {
   return [["", ...across], ...lines].map((line) => line.join(separator)).join("\n");
 }
 
-const READABLE = ["csr", "csc", "dense", "half-precision", "names-of-r", "damaged-column", "kinds-of-columns"].map(
+const READABLE = ["csr", "csc", "dense", "half-precision", "names-of-r", "damaged-column"].map(
   (name) => `${name}.h5ad`,
 );
 
@@ -98,7 +98,7 @@ test("h5ad: columns of obs that hold text, with missing values", async () => {
 });
 
 test("h5ad: columns of obs that hold numbers, or True and False, with missing values", async () => {
-  const { columns } = await engine.openQuery([stored("kinds-of-columns.h5ad")]);
+  const { columns } = await engine.openQuery([stored("dense.h5ad")]);
   const firstOf = async (name: string) => {
     const column = await engine.obsColumn(name);
     return "codes" in column ? [[...column.codes.slice(0, 4)], column.categories] : [...column.values.slice(0, 4)];
