@@ -4,7 +4,8 @@ The cells are simulated: 20,000 genes, among them those of the space, drawn from
 opened in Chromium without a window or a graphics card. "usable" ends when the map of the reference is drawn, "labels"
 begins when the file is chosen and ends when labels and map are there. Memory is the highest resident size of the page's
 process, worker included, and of all of Chromium's processes together. Frames are those of a map that is dragged in an
-eight, and of one that is zoomed in and out: the median frame, their mean, and the slowest one.
+eight, of one that is zoomed in and out, and of one over whose cells the pointer moves in an eight, at first without a
+button and then drawing a lasso: the median frame, their mean, and the slowest one.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anndata
 import h5py
@@ -44,10 +45,12 @@ OBSERVER = """
         if (text("alert") || text("status")?.startsWith("Done")) window.doneAt ??= performance.now();
     }).observe(document, { childList: true, subtree: true });
 """
-MOVE = """(map, isDragged) => new Promise((done) => {
-    const { left, top } = map.getBoundingClientRect(), times = [];
-    const send = (kind, right, down, more) => map.dispatchEvent(new (more.deltaY ? WheelEvent : MouseEvent)(kind, {
-        clientX: left + 300 + right, clientY: top + 200 + down,
+MOVE = """(map, kind) => new Promise((done) => {
+    const { left, top } = document.querySelector(".names span:not([hidden])").getBoundingClientRect(), times = [];
+    const size = kind === "hover" ? 0.4 : 1; // the eight that the pointer draws stays over the cells of the first label
+    const buttons = kind === "pan" || kind === "lasso" ? 1 : 0;
+    const send = (type, right, down, more) => map.dispatchEvent(new (more.deltaY ? WheelEvent : MouseEvent)(type, {
+        clientX: left + size * right, clientY: top + size * down,
         bubbles: true, cancelable: true, view: window, ...more }));
     const step = (time) => {
         times.push(time);
@@ -56,13 +59,15 @@ MOVE = """(map, isDragged) => new Promise((done) => {
             send("mouseup", 0, 0, {});
             return done(times.slice(1).map((time, index) => time - times[index]));
         }
-        if (isDragged) send("mousemove", 150 * Math.sin(turn), 60 * Math.sin(2 * turn), { buttons: 1 });
-        else send("wheel", 0, 0, { deltaY: times.length <= 30 ? -10 : 10 });
+        if (kind === "zoom") send("wheel", 0, 0, { deltaY: times.length <= 30 ? -10 : 10 });
+        else send("mousemove", 150 * Math.sin(turn), 60 * Math.sin(2 * turn), { buttons });
         requestAnimationFrame(step);
     };
-    for (const kind of ["mouseenter", "mousemove"]) send(kind, 0, 0, {});
-    if (isDragged) send("mousedown", 0, 0, { buttons: 1 });
-    requestAnimationFrame(() => requestAnimationFrame(step));
+    for (const type of ["mouseenter", "mousemove"]) send(type, 0, 0, {});
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+        if (buttons) send("mousedown", 0, 0, { buttons });
+        requestAnimationFrame(step);
+    }));
 })"""
 SCREEN = {"width": 1366, "height": 900}
 N_GENES = 20_000
@@ -70,6 +75,7 @@ COUNTS_PER_CELL = 2_500
 SHARE_OF_SPACE = 0.3  # of the counts of a cell
 BLOCK_CELLS = 10_000
 SECONDS = 1_200
+REST_MS = 2_000
 
 
 def simulated_block(space: PulledSpace, n_cells: int) -> tuple[scipy.sparse.csr_matrix, list[str]]:
@@ -220,9 +226,13 @@ def label(page: Page, path: Path) -> float:
     return page.evaluate("window.doneAt - window.startAt") / 1000
 
 
-def move_map(page: Page, *, is_dragged: bool) -> dict[str, float]:
+def move_pointer(page: Page, kind: Literal["pan", "zoom", "hover", "lasso"]) -> dict[str, float]:
     """Return frames per second, as the median frame and on average, and the milliseconds of the slowest one."""
-    milliseconds = page.locator("#map").evaluate(MOVE, is_dragged)
+    page.wait_for_timeout(REST_MS)
+    if kind == "lasso":
+        page.locator("#lasso").click()
+    milliseconds = page.locator("#map").evaluate(MOVE, kind)
+    page.keyboard.press("Escape")
     return {
         "median_per_second": 1000 / np.median(milliseconds),
         "mean_per_second": 1000 / np.mean(milliseconds),
@@ -258,7 +268,7 @@ def measure(name: str, n_cells: int, large_bytes: int) -> dict[str, Any]:
             size = (folder / "large.h5ad").stat().st_size / 1e6
             memory = {"page_mb": watch.page / 1e6, "browser_mb": watch.all / 1e6}
             page.locator("#map-box").evaluate("box => box.scrollIntoView()")
-            frames = {"pan": move_map(page, is_dragged=True), "zoom": move_map(page, is_dragged=False)}
+            frames = {kind: move_pointer(page, kind) for kind in ("pan", "zoom", "hover", "lasso")}
             large = {"cells": n_large, "file_mb": size, "seconds": seconds, "frames": frames}
             found["large"] = {**large, **memory}
     return found

@@ -1,12 +1,8 @@
 """The map while it moves on a machine that draws it slowly."""
 
-import base64
-import io
-
 import numpy as np
-from PIL import Image
-from playwright.sync_api import Page
-from served_page import open_page
+from playwright.sync_api import Page, expect
+from served_page import opacity, open_page
 
 from smile_zoo.web import PageServer
 
@@ -37,12 +33,6 @@ DRAG = """(map) => new Promise((done) => {
 })"""
 
 
-def pixels(url: str) -> np.ndarray:
-    """Return the opacity of the cells in a picture, shape (height, width)."""
-    content = base64.b64decode(url.removeprefix("data:image/png;base64,"))
-    return np.asarray(Image.open(io.BytesIO(content)).getchannel("A")).astype(int)
-
-
 def wait_for_rest(page: Page) -> None:
     """Wait until nothing has been drawn for half a second."""
     page.evaluate("window.seen = null")
@@ -60,15 +50,37 @@ def test_a_slow_map_is_moved_as_a_picture_and_drawn_as_soon_as_it_rests(page: Pa
     canvas = page.locator("#map")
     open_page(page, server.url)
     wait_for_rest(page)
-    before = pixels(canvas.evaluate("map => map.toDataURL()"))
+    before = opacity(canvas.evaluate("map => map.toDataURL()"))
     n_drawn = page.evaluate("nDrawn")
-    moved = pixels(canvas.evaluate(DRAG))
+    moved = opacity(canvas.evaluate(DRAG))
     while_moving = page.evaluate("nDrawn") - n_drawn
     wait_for_rest(page)
     at_rest = page.evaluate("nDrawn") - n_drawn
-    after = pixels(canvas.evaluate("map => map.toDataURL()"))
+    after = opacity(canvas.evaluate("map => map.toDataURL()"))
     assert while_moving <= 8, "cells were drawn in most of the 20 frames"
     assert at_rest > while_moving, "the picture was left as it was moved"
     difference = np.abs(after - before).mean()
     assert difference > 1
     assert np.abs(after - moved).mean() < 0.1 * difference, "the picture was moved to another place than the cells"
+
+
+def test_no_cells_are_drawn_while_only_the_pointer_moves(page: Page, server: PageServer) -> None:
+    page.add_init_script(SLOW_DRAWING)
+    open_page(page, server.url)
+    wait_for_rest(page)
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
+    n_drawn = page.evaluate("nDrawn")
+    page.mouse.move(x, y)
+    page.mouse.move(x + 50, y + 50, steps=20)
+    page.keyboard.down("Shift")  # to draw a lasso
+    page.mouse.down()
+    page.mouse.move(x + 150, y + 50, steps=10)
+    page.mouse.move(x + 150, y + 150, steps=10)
+    corners = np.array(page.locator(".lasso polygon").evaluate("line => [...line.points].map(({ x, y }) => [x, y])"))
+    assert page.evaluate("nDrawn") == n_drawn
+    start = np.array([x + 50 - box["x"], y + 50 - box["y"]])
+    np.testing.assert_allclose([corners.min(axis=0), corners.max(axis=0)], [start, start + 100], atol=12)
+    page.mouse.up()
+    expect(page.locator(".lasso polygon")).to_have_attribute("points", "")

@@ -8,6 +8,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree as ET
@@ -52,8 +53,8 @@ def labeled(labeled_page: Page) -> Page:
     labeled_page.keyboard.press("Escape")
     labeled_page.locator("#write-names").check()
     labeled_page.locator("#label-column").select_option("cell_type")
-    for value in ("similarity:", "label:cell_type"):  # a change of the coloring also shows what was hidden
-        labeled_page.locator("#color-by").select_option(value)
+    labeled_page.locator("#color-by").select_option("label:cell_type")
+    labeled_page.get_by_role("button", name="Show all").click()
     return labeled_page
 
 
@@ -594,26 +595,87 @@ def test_hidden_labels_leave_the_map(labeled: Page) -> None:
     wait_for_map(labeled, lambda pixels: n_colorful(pixels) == 0)
 
 
-def test_a_lasso_selects_cells(labeled: Page, projected: anndata.AnnData) -> None:
-    labeled.locator("#lasso").click()
-    left, top, width, height = map_box(labeled)
+def test_hidden_cells_leave_the_selection_and_stay_hidden_in_other_colors(
+    labeled: Page, projected: anndata.AnnData
+) -> None:
+    fine, coarse = projected.obs["smile_label"], projected.obs["smile_label_cell_type_broad"]
+    label = "CD4 T"
+    n, n_hidden = len(fine), (fine == label).sum()
+    n_coarse = (coarse == "T").sum()
+    legend, title, caption = (labeled.locator(css) for css in ("#legend", "#selection h3", "#map-caption"))
+    draw_around_all(labeled)
+    selected = int(title.inner_text().split()[0])
+    n_left = selected - len(set(selected_barcodes(labeled)) & set(fine.index[fine == label]))
+    box = legend.get_by_label(re.compile(rf"^{re.escape(label)}\d"))
+    box.press("Space")
+    expect(title).to_have_text(f"{n_left} cells selected")
+    expect(caption).to_contain_text(f"{n - n_hidden} of {n} cells of query.h5ad")
+    expect(box).to_be_focused()
+    box.press("Space")
+    expect(title).to_have_text(f"{n_left} cells selected")
+    box.press("Space")
+    labeled.locator("#color-by").select_option("label:cell_type_broad")
+    expect(legend.locator("label").first).to_contain_text(f"{n_coarse - n_hidden} of {n_coarse}")
+    expect(legend.get_by_label(re.compile("^T"))).to_be_checked(indeterminate=True)
+    labeled.locator("#color-by").select_option("similarity:")
+    expect(legend).to_contain_text(f"{n_hidden} cells are hidden")
+    svg = save(labeled, "#save-svg").path().read_text("utf-8")
+    assert f">{n - n_hidden} of {n} cells in the reference" in svg
+    labeled.locator("#labels button", has_text=label).click()  # selects them, and so shows them
+    expect(title).to_have_text(f"{n_hidden} cells selected")
+    expect(legend).not_to_contain_text("hidden")
+
+
+def draw_around_all(page: Page) -> None:
+    """Draw around most cells of the map."""
+    page.locator("#lasso").click()
+    left, top, width, height = map_box(page)
     for index, (x, y) in enumerate([(0.02, 0.1), (0.02, 0.98), (0.98, 0.98), (0.98, 0.1), (0.05, 0.1)]):
-        labeled.mouse.move(left + x * width, top + y * height, steps=5)
+        page.mouse.move(left + x * width, top + y * height, steps=5)
         if index == 0:
-            labeled.mouse.down()
-    labeled.mouse.up()
+            page.mouse.down()
+    page.mouse.up()
+    expect(page.locator("#selection h3:visible")).to_have_text(re.compile(r"^\d+ cells selected$"))
+
+
+def selected_barcodes(page: Page) -> list[str]:
+    """Return the names of the selected cells, as they are saved."""
+    barcodes = save(page, "#selection button >> nth=0")
+    assert barcodes.suggested_filename == "query.selected.txt"
+    return barcodes.path().read_text("utf-8").splitlines()
+
+
+def test_a_lasso_selects_cells(labeled: Page, projected: anndata.AnnData) -> None:
+    draw_around_all(labeled)
     selection = labeled.locator("#selection")
-    expect(selection.locator("h3")).to_have_text(re.compile(r"^\d+ cells selected$"))
     n_selected = int(selection.locator("h3").inner_text().split()[0])
     assert n_selected > 0.8 * projected.n_obs
-    barcodes = save(labeled, "#selection button >> nth=0")
-    assert barcodes.suggested_filename == "query.selected.txt"
-    names = barcodes.path().read_text("utf-8").splitlines()
+    names = selected_barcodes(labeled)
     assert len(names) == n_selected
     assert set(names) <= set(projected.obs_names)
     labeled.keyboard.press("Escape")
     expect(selection).to_be_hidden()
     expect(labeled.locator("#lasso")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_cell_below_the_pointer_has_a_ring_and_a_text(labeled: Page) -> None:
+    labeled.locator("#reset-view").click()
+    map_box(labeled)  # scrolls to the map
+    name = labeled.locator(".names span", has_text=re.compile("^B$")).bounding_box()
+    assert name is not None
+    ring = labeled.locator(".ring:visible")
+    for right, down in product(range(-60, 60, 3), range(-60, 60, 8)):
+        x, y = name["x"] + right, name["y"] + down
+        labeled.mouse.move(x, y)
+        if ring.count() > 0:
+            break
+    expect(labeled.locator(".tooltip")).to_contain_text("cell type: ")
+    box = ring.bounding_box()
+    assert box is not None
+    assert abs(box["x"] + box["width"] / 2 - x) < 10
+    assert abs(box["y"] + box["height"] / 2 - y) < 10
+    labeled.locator("#zoom-in").hover()
+    expect(ring).to_have_count(0)
 
 
 def test_the_map_is_moved_by_keyboard(labeled: Page) -> None:

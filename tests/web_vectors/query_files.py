@@ -33,7 +33,14 @@ def csc_h5ad(adata: anndata.AnnData, path: Path) -> None:
 
 
 def dense_h5ad(adata: anndata.AnnData, path: Path) -> None:
-    """Write counts as a dense array of integers."""
+    """Write counts as a dense array of integers, and columns of obs of every kind, some with a missing value."""
+    n = adata.n_obs
+    adata.obs["age"] = np.arange(n) - 3
+    adata.obs["percent_mito"] = [np.nan, *(np.arange(1, n) / 4)]
+    adata.obs["is_doublet"] = np.arange(n) % 3 == 0
+    adata.obs["n_clones"] = pd.array([None, *range(1, n)], "Int64")
+    adata.obs["is_malignant"] = pd.array([None, *(number % 2 == 0 for number in range(1, n))], "boolean")
+    adata.obs["cluster"] = pd.Categorical(np.arange(n) % 2 + 5)
     adata.X = adata.X.toarray().astype(np.int64)
     adata.write_h5ad(path, compression="gzip")
 

@@ -99,7 +99,7 @@ export interface QuerySummary {
   modality: string;
   /** Kind of features that the encoder takes, such as `genes` or `peaks`; null if they may be anything. */
   kind: string | null;
-  /** Categorical or text columns of obs, by which cells can be colored; empty for formats without any. */
+  /** Columns of obs, by which cells can be colored; empty for formats without any. */
   columns: string[];
   /** What the values were taken for, in words: "counts", "log-normalized to 10,000 per cell", ... */
   values: string;
@@ -128,7 +128,10 @@ export interface FeatureValues {
 /** How a space reads a feature: log1p of counts per 10,000, presence (1) or absence (0), or the values as they are. */
 export type FeatureScale = "log counts" | "presence" | "as in the file";
 
-export interface ObsColumn {
+/** A column of obs: the category of each cell, -1 if it has none, or its number, NaN if it has none. */
+export type ObsColumn = Categorical | { values: Float32Array };
+
+export interface Categorical {
   codes: Int32Array;
   categories: string[];
 }

@@ -1,8 +1,8 @@
 /** Text of the tooltip: the cell below the pointer. */
 
 import type { SpaceSummary } from "../engine";
-import type { Coloring } from "./coloring";
-import { fraction } from "./format";
+import { type Coloring, NO_VALUE } from "./coloring";
+import { fraction, scaleValue } from "./format";
 import { UNKNOWN } from "./label-table";
 import { levelTitle } from "./level-title";
 import { labelColumns, type Result } from "./result";
@@ -20,7 +20,10 @@ export function cellText(space: SpaceSummary, result: Result, coloring: Coloring
 
 function colorText(coloring: Coloring, cell: number): string[] {
   if (coloring.kind === "nothing") return [];
-  if (coloring.kind === "values") return [`${coloring.title}: ${coloring.values[cell].toFixed(2)}`];
+  if (coloring.kind === "values") {
+    const value = coloring.values[cell];
+    return [`${coloring.title}: ${Number.isNaN(value) ? NO_VALUE : scaleValue(value)}`];
+  }
   if (coloring.labelColumn !== null) return []; // it stands among the labels
   const found = coloring.categories.find(({ id }) => id === coloring.ids[cell]);
   return [`${coloring.title}: ${found?.name ?? ""}`];

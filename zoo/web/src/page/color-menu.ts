@@ -39,8 +39,9 @@ export function fillColorMenu(space: SpaceSummary, result: Result): void {
   byId("feature-names").replaceChildren(...[...new Set(symbols)].sort().map((value) => element("option", { value })));
 }
 
-/** Return the title of a column of the query, which tells it from a label column of the same name. */
+/** Return the title of a column of the query, which tells it from a label column of the same name and from the present results. */
 export function ownColumnTitle(name: string, space: SpaceSummary, result: Result): string {
+  if (name.startsWith("smile_")) return `${name} of an earlier run`;
   const titles = labelColumns(space, result).flatMap((column) => [column.name, levelTitle(column.name, space.primary)]);
   return titles.includes(name) ? `${name} in your file` : name;
 }

@@ -46,6 +46,8 @@ export interface Nothing {
 
 export type Coloring = Categories | Values | Nothing;
 
+export const NO_VALUE = "no value";
+
 const UNITS: Record<FeatureScale, string> = {
   "log counts": "ln(1 + counts per 10,000)",
   presence: "1: found in the cell, 0: not found",
@@ -61,9 +63,15 @@ export function byLabel(projection: Projection, space: SpaceSummary, column: str
   return { ...found, labelColumn: column, color };
 }
 
-/** Color by a column of the query, such as its batches. */
-export function byColumn(title: string, column: ObsColumn): Categories {
-  return categories(title, column.codes, column.categories, "no value");
+/** Color by a column of the query: by its categories, such as batches, or by its numbers, from the lowest to the highest. */
+export function byColumn(title: string, column: ObsColumn): Coloring {
+  if ("codes" in column) return categories(title, column.codes, column.categories, NO_VALUE);
+  const { values } = column;
+  const numbers = values.filter(Number.isFinite);
+  if (numbers.length === 0) return { kind: "nothing", title, reason: `${title} holds no number in any cell.` };
+  const low = numbers.reduce((lowest, value) => Math.min(lowest, value));
+  const high = numbers.reduce((highest, value) => Math.max(highest, value));
+  return { kind: "values", title, unit: "value in the file", values, low, high: high > low ? high : low + 1 };
 }
 
 /** Color by fractions from 0 to 1. */

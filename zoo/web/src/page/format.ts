@@ -35,7 +35,8 @@ export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** Return an end of a scale. */
-export function scaleEnd(value: number): string {
-  return Number.isInteger(value) ? String(value) : value.toFixed(2);
+/** Return a value on a scale, or an end of the scale. */
+export function scaleValue(value: number): string {
+  if (Number.isInteger(value)) return String(value);
+  return Math.abs(value) < 0.1 ? value.toPrecision(2) : value.toFixed(2);
 }

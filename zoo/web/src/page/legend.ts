@@ -1,63 +1,76 @@
 /** The legend of the map: a switch for each category, or a scale. */
 
-import type { Categories, Coloring, Values } from "./coloring";
+import type { Categories, Category, Coloring, Values } from "./coloring";
 import { type Theme, valueColor } from "./colors";
 import { button, element } from "./dom";
-import { count, scaleEnd } from "./format";
+import { count, scaleValue } from "./format";
+import { countShown, setHidden } from "./hidden-cells";
+import type { ReferenceEntry } from "./reference-coloring";
 
-/** Fill the legend; `change` is called when `hidden`, the ids of categories that are not drawn, has changed. */
+/** Fill the legend; `change` is called when `hidden`, the cells that are not drawn, has changed. */
 export function fillLegend(
   box: HTMLElement,
   coloring: Coloring,
   hidden: Set<number>,
-  reference: { name: string; color: string | null },
+  reference: ReferenceEntry,
   theme: Theme,
   change: () => void,
 ): void {
-  const mark = reference.color === null ? [] : [swatch(reference.color)];
-  const entry = element("p", { className: "reference-entry" }, ...mark, reference.name);
-  box.replaceChildren(element("h3", {}, coloring.title), ...content(coloring, hidden, theme, change), entry);
-}
-
-function content(coloring: Coloring, hidden: Set<number>, theme: Theme, change: () => void): Node[] {
-  if (coloring.kind === "categories") return switches(coloring, hidden, theme, change);
-  return coloring.kind === "values" ? scale(coloring, theme) : [element("p", { className: "caption" }, coloring.reason)];
-}
-
-function switches({ categories, color }: Categories, hidden: Set<number>, theme: Theme, change: () => void): Node[] {
-  const inputs = categories.map(({ id }) => {
-    const input = element("input", { type: "checkbox", checked: !hidden.has(id) });
-    input.addEventListener("change", () => {
-      if (input.checked) hidden.delete(id);
-      else hidden.add(id);
-      change();
-    });
-    return input;
-  });
-  const rows = categories.map(({ id, name, cells }, index) =>
-    element(
-      "label",
-      {},
-      inputs[index],
-      swatch(color(id, theme)),
-      element("span", { className: "name" }, name),
-      element("span", { className: "cells" }, count(cells)),
-    ),
+  const entries = [reference, ...reference.labels].map(({ name, color }) =>
+    element("p", { className: "reference-entry" }, ...(color === null ? [] : [swatch(color)]), name),
   );
-  const all = (title: string, shown: boolean) =>
-    button(title, () => {
-      for (const [index, { id }] of categories.entries()) {
-        inputs[index].checked = shown;
-        if (shown) hidden.delete(id);
-        else hidden.add(id);
-      }
-      change();
-    });
-  return [...rows, element("div", { className: "buttons" }, all("Show all", true), all("Hide all", false))];
+  const content = coloring.kind === "categories" ? switches(coloring, hidden, theme, change) : [];
+  if (coloring.kind === "values") content.push(...scale(coloring, theme));
+  if (coloring.kind === "nothing") content.push(element("p", { className: "caption" }, coloring.reason));
+  if (coloring.kind !== "categories" && hidden.size > 0) content.push(hiddenNote(box, hidden, change));
+  box.replaceChildren(element("h3", {}, coloring.title), ...content, ...entries);
+}
+
+function switches(coloring: Categories, hidden: Set<number>, theme: Theme, change: () => void): Node[] {
+  const rows = coloring.categories.map((category) => {
+    const input = element("input", { type: "checkbox" });
+    input.addEventListener("change", () => set(!input.checked, category));
+    const name = element("span", { className: "name" }, category.name);
+    const cells = element("span", { className: "cells" });
+    const row = element("label", {}, input, swatch(coloring.color(category.id, theme)), name, cells);
+    return { category, input, cells, row };
+  });
+  const write = () => {
+    const counts = countShown(coloring, hidden);
+    for (const { category, input, cells } of rows) {
+      const shown = counts.get(category.id)!;
+      const isPart = shown > 0 && shown < category.cells;
+      input.checked = shown > 0;
+      input.indeterminate = isPart;
+      cells.textContent = isPart ? `${count(shown)} of ${count(category.cells)}` : count(category.cells);
+    }
+  };
+  const set = (isHidden: boolean, ...categories: Category[]) => {
+    for (const { id } of categories) setHidden(hidden, coloring, id, isHidden);
+    write();
+    change();
+  };
+  write();
+  const all = (title: string, isHidden: boolean) => button(title, () => set(isHidden, ...coloring.categories));
+  const buttons = element("div", { className: "buttons" }, all("Show all", false), all("Hide all", true));
+  return [...rows.map(({ row }) => row), buttons];
+}
+
+/** Say how many cells are hidden where no switch does, and offer to show them. */
+function hiddenNote(box: HTMLElement, hidden: Set<number>, change: () => void): Node {
+  const text = hidden.size === 1 ? "1 cell is hidden" : `${count(hidden.size)} cells are hidden`;
+  const show = () => {
+    hidden.clear();
+    note.remove();
+    box.focus();
+    change();
+  };
+  const note = element("div", { className: "buttons" }, element("span", {}, text), button("Show all", show));
+  return note;
 }
 
 function scale({ low, high, unit }: Values, theme: Theme): Node[] {
-  const texts = [low, high].map(scaleEnd);
+  const texts = [low, high].map(scaleValue);
   const description = `colors from ${texts.join(" to ")}`;
   const bar = element("span", { className: "scale", role: "img", "aria-label": description });
   const stops = Array.from({ length: 9 }, (_, index) => valueColor(index / 8, theme));

@@ -26,9 +26,23 @@ export interface Region {
   y: number;
   halfWidth: number;
   halfHeight: number;
+  /** Height of the map on the screen, in pixels. */
+  height: number;
 }
 
-/** Return the diameter of a cell in pixels: less where there are more of them. */
-export function pointSize(cells: number): number {
-  return Math.min(6, Math.max(1.5, 9 - 1.5 * Math.log10(Math.max(cells, 1))));
+/** Diameters of points, in pixels. */
+export interface PointSizes {
+  reference: number;
+  query: number;
+}
+
+/** Return the size of points before the map is zoomed; cells are smaller where there are more of them. */
+export function pointSizes(nQuery: number): PointSizes {
+  return { reference: nQuery === 0 ? 5 : 3.5, query: Math.min(6, Math.max(1.5, 9 - 1.5 * Math.log10(Math.max(nQuery, 1)))) };
+}
+
+/** Return by how much points are larger in a zoomed map, as regl-scatterplot draws them in its mode "asinh". */
+export function pointScale({ halfHeight }: Region): number {
+  const zoom = 1 / halfHeight;
+  return zoom > 1 ? Math.asinh(zoom) / Math.asinh(1) : zoom;
 }

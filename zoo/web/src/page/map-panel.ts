@@ -8,18 +8,19 @@ import { LIGHT, type Theme } from "./colors";
 import { byId } from "./dom";
 import { featureTitle } from "./feature-title";
 import { featureWords } from "./feature-words";
-import { plural } from "./format";
+import { count, plural } from "./format";
 import { labelColors } from "./label-colors";
 import { locateLabels } from "./label-positions";
 import { figureLegend } from "./figure-legend";
+import { countShown } from "./hidden-cells";
 import { fillLegend } from "./legend";
 import { levelTitle } from "./level-title";
 import { listenForMoves } from "./map-controls";
-import { pointSize } from "./map-frame";
+import { pointSizes } from "./map-frame";
 import type { Figure } from "./map-svg";
 import { MapView, type Scene } from "./map-view";
 import { announce, showProblem } from "./problem";
-import { referenceCaption, referenceColors, referenceEntry } from "./reference-coloring";
+import { referenceCaption, referenceColors, type ReferenceEntry, referenceEntry } from "./reference-coloring";
 import type { Result } from "./result";
 import { hideSelection, showSelection } from "./selection-box";
 import { currentTheme, onThemeChange } from "./theme";
@@ -36,18 +37,17 @@ export class MapPanel {
   private space: SpaceSummary | null = null;
   private result: Result | null = null;
   private coloring: Coloring | null = null;
+  /** Cells that the legend has hidden; none of them is selected. */
   private readonly hidden = new Set<number>();
-  /** Number of colorings chosen so far: what was read for an earlier one is dropped. */
+  private selection: readonly number[] = [];
+  /** Number of choices of what is shown: what was read or drawn for an earlier one is dropped. */
   private choices = 0;
 
   constructor(private readonly engine: Engine) {
     onThemeChange(() => void this.draw());
     byId("color-by").addEventListener("change", () => void this.changeColoring().catch(showProblem));
     listenForFeatures((feature) => void this.colorByFeature(feature));
-    byId("color-reference").addEventListener("change", () => {
-      this.writeCaption();
-      void this.draw();
-    });
+    byId("color-reference").addEventListener("change", () => void this.draw());
     byId("write-names").addEventListener("change", () => void this.draw());
     listenForMoves(() => this.view);
     byId("lasso").addEventListener("click", () => this.setSelecting(!this.isSelecting));
@@ -58,9 +58,9 @@ export class MapPanel {
 
   /** Show the reference alone, colored by its labels. */
   async showSpace(space: SpaceSummary): Promise<void> {
-    this.start(space, null, "Reference", `Map of the reference ${space.title}`);
+    const choice = this.start(space, null, "Reference", `Map of the reference ${space.title}`);
     await this.draw();
-    if (this.space !== space || this.result !== null) return; // something else is shown meanwhile
+    if (choice !== this.choices) return;
     const points = plural(space.reference.weights.length, "point");
     setCaption(`${space.title}: ${points} that stand for ${plural(space.nCells, "cell")}, colored by label.`);
   }
@@ -96,45 +96,45 @@ export class MapPanel {
     }
   }
 
-  /** Select cells, as the lasso does. */
+  /** Select cells, and show those that were hidden. */
   select(cells: number[]): void {
-    if (this.view === null) this.showSelection(cells);
-    else this.view.selectCells(cells);
+    const nHidden = this.hidden.size;
+    for (const cell of cells) this.hidden.delete(cell);
+    this.setSelection(cells);
+    if (this.hidden.size < nHidden) void this.draw();
   }
 
   /** Return what the map shows now as a figure on white; all of the map if `isWhole`, otherwise the part in view. */
   figure({ isWhole = false } = {}): Figure {
     const { space, result, coloring } = this.shown();
     const { reference, query, names } = this.scene(space, LIGHT);
-    const cells = plural(result.projection.cells.length, "cell");
     return {
       title: result.query.fileName,
-      subtitle: `${cells} in the reference ${space.title} (${space.name})`,
+      subtitle: `${this.shownCells(result)} in the reference ${space.title} (${space.name})`,
       reference,
       referenceEntry: this.referenceEntry(LIGHT),
-      query: { ...query, colors: query.colors.map((color, cell) => (this.isVisible(cell) ? color : -1)) },
+      query: { ...query, colors: query.colors.map((color, cell) => (this.hidden.has(cell) ? -1 : color)) },
       names: names.map(({ label, point }) => ({ label, point })),
-      selected: this.view === null ? [] : [...this.view.selection],
+      selected: this.selection,
       selectedColor: LIGHT.selected,
       region: isWhole || this.view === null ? null : this.view.region,
       legend: figureLegend(coloring, this.hidden),
-      size: pointSize(result.projection.cells.length),
+      sizes: pointSizes(result.projection.cells.length),
     };
   }
 
-  /** Forget what was shown before, and say what is shown now. */
-  private start(space: SpaceSummary, result: Result | null, title: string, description: string): void {
+  /** Forget what was shown before, say what is shown now, and return the number of this choice. */
+  private start(space: SpaceSummary, result: Result | null, title: string, description: string): number {
     this.space = space;
     this.result = result;
     this.coloring = null;
-    this.choices++;
     this.hidden.clear();
-    this.view?.clearSelection();
-    hideSelection();
+    this.setSelection([]);
     this.setSelecting(false);
     for (const id of TOOLS) byId(id).hidden = result === null;
     byId("map-title").textContent = title;
     byId("map").setAttribute("aria-label", description);
+    return ++this.choices;
   }
 
   private shown(): { space: SpaceSummary; result: Result; coloring: Coloring } {
@@ -169,16 +169,13 @@ export class MapPanel {
 
   private async recolor(coloring: Coloring): Promise<void> {
     this.coloring = coloring;
-    this.hidden.clear();
-    this.writeCaption();
     await this.draw();
   }
 
   private writeCaption(): void {
     const { space, result, coloring } = this;
     if (space === null || result === null || coloring === null) return;
-    const { query, projection } = result;
-    const cells = `${plural(projection.cells.length, "cell")} of ${query.fileName}`;
+    const cells = `${this.shownCells(result)} of ${result.query.fileName}`;
     setCaption(
       coloring.kind === "nothing" ? coloring.reason : `${cells} ${referenceCaption(coloring, this.referenceColumn(space), space.primary)}.`,
     );
@@ -195,24 +192,38 @@ export class MapPanel {
     return isChecked("color-reference") && space.reference.labels.has(column) ? column : null;
   }
 
-  private referenceEntry(theme: Theme): { name: string; color: string | null } {
-    const { space } = this.shown();
-    const column = this.referenceColumn(space);
-    return { name: referenceEntry(column, space.primary), color: column === null ? theme.reference : null };
+  private referenceEntry(theme: Theme): ReferenceEntry {
+    const { space, coloring } = this.shown();
+    return referenceEntry(space, this.referenceColumn(space), coloring, theme);
   }
 
-  private isVisible(cell: number): boolean {
-    return this.coloring?.kind !== "categories" || !this.hidden.has(this.coloring.ids[cell]);
+  private shownCells({ projection }: Result): string {
+    const all = plural(projection.cells.length, "cell");
+    return this.hidden.size === 0 ? all : `${count(projection.cells.length - this.hidden.size)} of ${all}`;
   }
 
+  /** Draw the map and its legend. */
   private async draw(): Promise<void> {
-    const { space, coloring } = this;
-    if (space === null || byId("map-section").hidden) return;
+    const { coloring } = this;
     const theme = currentTheme();
     if (coloring !== null) {
-      fillLegend(byId("legend"), coloring, this.hidden, this.referenceEntry(theme), theme, () => void this.draw());
+      fillLegend(byId("legend"), coloring, this.hidden, this.referenceEntry(theme), theme, () => this.hide());
     }
-    await this.openView()?.show(this.scene(space, theme));
+    await this.drawMap();
+  }
+
+  /** Draw the map without the cells that the legend has hidden, and select none of them. */
+  private hide(): void {
+    const shown = this.selection.filter((cell) => !this.hidden.has(cell));
+    if (shown.length < this.selection.length) this.setSelection(shown);
+    void this.drawMap();
+  }
+
+  private async drawMap(): Promise<void> {
+    const { space } = this;
+    this.writeCaption();
+    if (space === null || byId("map-section").hidden) return;
+    await this.openView()?.show(this.scene(space, currentTheme()));
   }
 
   private scene(space: SpaceSummary, theme: Theme): Scene {
@@ -224,17 +235,23 @@ export class MapPanel {
     const colored = codes !== undefined && (alone || this.referenceColumn(space) !== null);
     const named = codes !== undefined && (alone || isChecked("write-names"));
     const palette = [...labelColors(space, column, theme), theme.reference];
-    const hidden = coloring?.kind === "categories" && coloring.labelColumn === column ? this.hidden : new Set<number>();
     const colors = colored
-      ? referenceColors(codes, labels.length, hidden)
+      ? referenceColors(codes, labels.length, this.hiddenLabels(column))
       : new Int32Array(space.reference.weights.length).fill(labels.length);
     return {
       reference: { map: space.reference.map, palette, colors },
       query: alone ? NO_CELLS : { map: result.projection.map, ...paint(coloring, theme, result.projection.cells.length) },
-      visible: (cell) => this.isVisible(cell),
+      hidden: this.hidden,
       names: named ? locateLabels(space.reference, column, labels) : [],
       theme,
     };
+  }
+
+  /** Return the ids of the labels of a column whose cells are all hidden, if the map is colored by it. */
+  private hiddenLabels(column: string): Set<number> {
+    const { coloring, hidden } = this;
+    if (coloring?.kind !== "categories" || coloring.labelColumn !== column) return new Set();
+    return new Set([...countShown(coloring, hidden)].flatMap(([id, shown]) => (shown === 0 ? [id] : [])));
   }
 
   /** Return the view, or null if the browser cannot draw with WebGL, which the page then says. */
@@ -243,8 +260,7 @@ export class MapPanel {
     if (this.view !== null || !failure.hidden) return this.view;
     try {
       this.view = new MapView(byId("map-box"), byId<HTMLCanvasElement>("map"), {
-        onSelect: (cells) => this.showSelection(cells),
-        onDeselect: hideSelection,
+        onSelect: (cells) => this.setSelection(cells),
         describe: (cell) => {
           const { space, result, coloring } = this.shown();
           return cellText(space, result, coloring, cell);
@@ -266,12 +282,7 @@ export class MapPanel {
   private endSelection(): void {
     if (this.result === null) return;
     this.setSelecting(false);
-    this.clearSelection();
-  }
-
-  private clearSelection(): void {
-    if (this.view === null) hideSelection();
-    else this.view.clearSelection();
+    this.setSelection([]);
   }
 
   private setSelecting(active: boolean): void {
@@ -279,9 +290,15 @@ export class MapPanel {
     if (this.view !== null) this.view.selecting = active;
   }
 
-  private showSelection(cells: number[]): void {
+  private setSelection(cells: readonly number[]): void {
+    this.selection = cells;
+    this.view?.mark(cells);
+    if (cells.length === 0) {
+      hideSelection();
+      return;
+    }
     const { space, result } = this.shown();
-    showSelection(space, result, cells, () => this.clearSelection());
+    showSelection(space, result, cells, () => this.setSelection([]));
   }
 }
 

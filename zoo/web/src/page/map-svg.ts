@@ -4,7 +4,8 @@ import { N_VALUE_COLORS } from "./colors";
 import { escapeXml } from "./escape-xml";
 import { plural } from "./format";
 import { type Box, countHidden, placeNames } from "./label-positions";
-import { frameAround, type Region } from "./map-frame";
+import type { ReferenceEntry } from "./reference-coloring";
+import { frameAround, pointScale, type PointSizes, type Region } from "./map-frame";
 
 interface Points {
   /** Positions, x0 y0 x1 y1 ... */
@@ -24,24 +25,24 @@ export interface Figure {
   title: string;
   subtitle: string;
   reference: Points;
-  /** Entry of the reference in the legend; without a dot if the color is null. */
-  referenceEntry: { name: string; color: string | null };
+  referenceEntry: ReferenceEntry;
   query: Points;
   /** Names to write, each above a point of the reference. */
   names: { label: string; point: number }[];
   /** Cells of the query that are selected. */
-  selected: number[];
+  selected: readonly number[];
   selectedColor: string;
   /** Part of the map to draw; null for all of it. */
   region: Region | null;
   /** Entries of categories, or the ends of a scale. */
   legend: Legend & ({ entries: { name: string; color: string }[] } | { scale: [string, string] });
-  /** Diameter of a cell, in pixels. */
-  size: number;
+  sizes: PointSizes;
 }
 
-const WHOLE: Region = { x: 0, y: 0, halfWidth: 16 / 15, halfHeight: 16 / 15 };
 const SIDE = 640;
+const WHOLE: Region = { x: 0, y: 0, halfWidth: 16 / 15, halfHeight: 16 / 15, height: SIDE };
+/** Pixels by which the ring of a selected cell is wider than the cell. */
+const RING = 4;
 const MAX_ASPECT = 1.6;
 const MARGIN = 20;
 const TITLE_HEIGHT = 70;
@@ -53,26 +54,31 @@ const TEXT = 'font-family="Helvetica, Arial, sans-serif" fill="#222222"';
 
 /** Return the drawing as SVG. The points of one color are one path of round dots, which stays small. */
 export function mapSvg(figure: Figure): string {
-  const { title, subtitle, reference, query, selected, size } = figure;
+  const { title, subtitle, reference, query, selected, sizes } = figure;
   const box = mapBox(figure);
+  const pixel = box.height / box.region.height; // of the screen
+  const diameter = (size: number) => pixel * pointScale(box.region) * size;
   const { names, nHidden } = writtenNames(figure, box);
   const note = nHidden === 0 ? "" : `; ${plural(nHidden, "name")} left out for lack of room`;
-  const dots = ({ map, colors, palette }: Points, points?: number[]) => {
+  const dots = ({ map, colors, palette }: Points, points?: readonly number[]) => {
     const groups: string[][] = palette.map(() => []);
     for (const point of points ?? colors.keys()) groups[colors[point]]?.push(box.dot(map, point));
     return groups.map((group) => group.join(""));
   };
   const height = Math.max(TITLE_HEIGHT + box.height, legendHeight(figure));
   const width = box.width + LEGEND_WIDTH;
+  const area = `x="0" y="${TITLE_HEIGHT}" width="${box.width}" height="${box.height}"`;
   const frame = `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" ${frame} role="img" aria-label="${escapeXml(`${title}: ${subtitle}`)}">`,
     '<rect width="100%" height="100%" fill="#ffffff"/>',
     `<text x="${MARGIN}" y="30" font-size="17" font-weight="600" ${TEXT}>${escapeXml(title)}</text>`,
     `<text x="${MARGIN}" y="52" font-size="14" ${TEXT}>${escapeXml(subtitle + note)}</text>`,
-    ...dots(reference).map((each, color) => path(each, reference.palette[color], Math.max(size * 0.8, 2))),
-    path(dots(query, selected).join(""), figure.selectedColor, size + 4),
-    ...dots(query).map((each, color) => path(each, query.palette[color], size)),
+    `<svg ${area} viewBox="0 ${TITLE_HEIGHT} ${box.width} ${box.height}">`, // cuts dots off at the edges
+    ...dots(reference).map((each, color) => path(each, reference.palette[color], diameter(sizes.reference))),
+    path(dots(query, selected).join(""), figure.selectedColor, diameter(sizes.query) + pixel * RING),
+    ...dots(query).map((each, color) => path(each, query.palette[color], diameter(sizes.query))),
+    "</svg>",
     ...names,
     ...legend(figure, box.width),
     "</svg>",
@@ -84,15 +90,17 @@ export function mapSvg(figure: Figure): string {
 interface MapBox {
   width: number;
   height: number;
+  region: Region;
   /** Return where a point lies, or null if it is outside. */
   place: (map: Float32Array, point: number) => [number, number] | null;
   /** Return the dot of a point; empty if it is outside. */
   dot: (map: Float32Array, point: number) => string;
 }
 
-function mapBox({ reference, query, region }: Figure): MapBox {
+function mapBox({ reference, query, region: inView }: Figure): MapBox {
   const { x, y } = frameAround(reference.map, query.map);
-  const { x: middleX, y: middleY, halfWidth, halfHeight } = region ?? WHOLE;
+  const region = inView ?? WHOLE;
+  const { x: middleX, y: middleY, halfWidth, halfHeight } = region;
   const aspect = halfWidth / halfHeight;
   const width = Math.round(SIDE * Math.min(Math.max(aspect, 1), MAX_ASPECT));
   const height = Math.round(width / aspect);
@@ -105,11 +113,11 @@ function mapBox({ reference, query, region }: Figure): MapBox {
     const found = place(map, point);
     return found === null ? "" : `M${found[0].toFixed(1)} ${found[1].toFixed(1)}h.01`;
   };
-  return { width, height, place, dot };
+  return { width, height, region, place, dot };
 }
 
 function path(dots: string, color: string, size: number): string {
-  return dots === "" ? "" : `<path d="${dots}" stroke="${color}" stroke-width="${size}" stroke-linecap="round" fill="none"/>`;
+  return dots === "" ? "" : `<path d="${dots}" stroke="${color}" stroke-width="${Number(size.toFixed(2))}" stroke-linecap="round" fill="none"/>`;
 }
 
 /** Return the names that there is room for, and how many others; the white edge keeps them readable on points. */
@@ -136,7 +144,7 @@ function legendLines({ legend }: Figure): number {
 }
 
 function legendHeight(figure: Figure): number {
-  return TITLE_HEIGHT + MARGIN + (legendLines(figure) + 4) * LINE_HEIGHT;
+  return TITLE_HEIGHT + MARGIN + (legendLines(figure) + figure.referenceEntry.labels.length + 4) * LINE_HEIGHT;
 }
 
 function legend(figure: Figure, mapWidth: number): string[] {
@@ -161,11 +169,13 @@ function legend(figure: Figure, mapWidth: number): string[] {
     "entries" in figure.legend
       ? figure.legend.entries.flatMap(({ name, color }, index) => entry(name, color, index + 1))
       : scale(figure.legend.scale);
-  const last = legendLines(figure) + 2;
+  const { name, color, labels } = figure.referenceEntry;
+  const first = legendLines(figure) + 2;
   return [
     text(figure.legend.title, left, 0, 'font-weight="600"'),
     ...content,
-    ...entry(figure.referenceEntry.name, figure.referenceEntry.color, last),
-    ...(figure.selected.length === 0 ? [] : entry("selected", figure.selectedColor, last + 1)),
+    ...entry(name, color, first),
+    ...labels.flatMap((label, index) => entry(label.name, label.color, first + 1 + index)),
+    ...(figure.selected.length === 0 ? [] : entry("selected", figure.selectedColor, first + 1 + labels.length)),
   ];
 }

@@ -6,7 +6,8 @@ import { element } from "./dom";
 import { plural } from "./format";
 import { countHidden, type LabelPosition, placeNames } from "./label-positions";
 import { listenForTouch } from "./touch";
-import { type Frame, frameAround, pointSize, type Region } from "./map-frame";
+import { type Frame, frameAround, pointScale, pointSizes, type Region } from "./map-frame";
+import { MapOverlay } from "./map-overlay";
 import { movingRenderer, type View } from "./moving-picture";
 
 /** What the map shows. Colors are places in the palette. */
@@ -14,17 +15,16 @@ export interface Scene {
   /** Points of the color -1 are not drawn. */
   reference: { map: Float32Array; palette: string[]; colors: Int32Array };
   query: { map: Float32Array; palette: string[]; colors: Int32Array };
-  /** Cells of the query that are drawn; those without a position never are. */
-  visible: (cell: number) => boolean;
+  /** Cells of the query that are not drawn; those without a position never are. */
+  hidden: ReadonlySet<number>;
   /** Labels to write; none if empty. */
   names: LabelPosition[];
   theme: Theme;
 }
 
 export interface MapEvents {
-  /** Cells of the query within the lasso. */
+  /** Cells of the query within the lasso, or the one that was clicked; none where there are none. */
   onSelect: (cells: number[]) => void;
-  onDeselect: () => void;
   /** Text about the cell below the pointer. */
   describe: (cell: number) => string[];
 }
@@ -32,11 +32,14 @@ export interface MapEvents {
 const ZOOM_STEP = 1.5;
 const PAN_STEP = 0.2;
 const MARGIN = 1.06;
+/** Pixels by which the ring around a cell is wider than the cell. */
+const RING = 8;
 /** Opacity of the cells that are not selected while others are. */
 const INACTIVE_OPACITY = 0.5;
 
 export class MapView {
   private readonly plot;
+  private readonly overlay: MapOverlay;
   private readonly tooltip: HTMLElement;
   private readonly names: HTMLElement;
   /** How many names there is no place for. */
@@ -49,7 +52,11 @@ export class MapView {
   private frame: Frame | null = null;
   /** Cell of each drawn point after those of the reference. */
   private drawn: number[] = [];
-  private selected: number[] = [];
+  private selected: readonly number[] = [];
+  /** Drawn point below the pointer. */
+  private hovered: number | null = null;
+  /** Smaller side of the map as a share of its height. */
+  private smallerSide: number;
 
   constructor(
     private readonly box: HTMLElement,
@@ -58,7 +65,11 @@ export class MapView {
   ) {
     this.plot = createScatterplot({
       canvas,
-      renderer: movingRenderer(() => this.view(), () => this.plot.redraw()),
+      renderer: movingRenderer(
+        () => this.view(),
+        () => [this.plot.get("points"), this.selected],
+        () => this.plot.redraw(),
+      ),
       colorBy: "valueA",
       sizeBy: "valueB",
       opacityBy: "valueB",
@@ -68,21 +79,30 @@ export class MapView {
       opacityInactiveMax: INACTIVE_OPACITY,
       opacityInactiveScale: INACTIVE_OPACITY,
     });
+    this.overlay = new MapOverlay(box);
     this.names = element("div", { className: "names", "aria-hidden": "true" });
     this.tooltip = element("div", { className: "tooltip", hidden: true });
     this.hiddenNames = element("p", { className: "hidden-names", hidden: true });
     box.append(this.names, this.hiddenNames, this.tooltip);
     this.plot.subscribe("select", ({ points }) => this.select(points));
-    this.plot.subscribe("deselect", () => this.clearSelection());
-    this.plot.subscribe("pointOver", (point) => this.showTooltip(point));
-    this.plot.subscribe("pointOut", () => this.hideTooltip());
-    this.plot.subscribe("view", () => this.placeNames());
+    this.plot.subscribe("deselect", () => this.events.onSelect([]));
+    this.plot.subscribe("pointOver", (point) => this.hover(point));
+    this.plot.subscribe("pointOut", () => this.hover(null));
+    this.plot.subscribe("lassoExtend", ({ coordinates }) =>
+      this.overlay.showLasso(this.onScreen(coordinates as unknown as [number, number][])),
+    );
+    this.plot.subscribe("lassoEnd", () => this.overlay.showLasso([]));
+    this.plot.subscribe("view", () => {
+      this.placeNames();
+      this.hover(this.hovered);
+    });
     listenForTouch(canvas, {
       isSelecting: () => this.plot.get("mouseMode") === "lasso",
       zoom: (factor) => this.zoomBy(factor),
       pan: (right, down) => this.panByPixels(right, down),
     });
-    new ResizeObserver(() => requestAnimationFrame(() => this.placeNames())).observe(box);
+    this.smallerSide = this.measureSmallerSide();
+    new ResizeObserver(() => requestAnimationFrame(() => this.refit())).observe(box);
   }
 
   /** Draw a scene once the one before is drawn; of several that wait, only the last is. */
@@ -99,6 +119,7 @@ export class MapView {
 
   set selecting(active: boolean) {
     this.plot.set({ mouseMode: active ? "lasso" : "panZoom" });
+    this.plot.get("camera").config({ isPan: !active }); // the first movement of a lasso would move the map
     this.canvas.classList.toggle("selecting", active);
   }
 
@@ -106,25 +127,16 @@ export class MapView {
   get region(): Region {
     const { target, distance } = this.camera();
     const { width, height } = this.canvas.getBoundingClientRect();
-    return { x: target[0], y: target[1], halfWidth: (distance * width) / height, halfHeight: distance };
+    return { x: target[0], y: target[1], halfWidth: (distance * width) / height, halfHeight: distance, height };
   }
 
-  /** Cells of the query that are selected. */
-  get selection(): readonly number[] {
-    return this.selected;
-  }
-
-  /** Select cells of the query, as the lasso does. */
-  selectCells(cells: number[]): void {
-    this.selected = cells;
-    this.markSelection();
-    this.events.onSelect(cells);
-  }
-
-  clearSelection(): void {
-    this.selected = [];
+  /** Mark cells of the query as selected. */
+  mark(cells: readonly number[]): void {
+    this.selected = [...cells]; // another object, which the renderer takes for something new to draw
+    const selected = new Set(cells);
+    const points = this.drawn.flatMap((cell, index) => (selected.has(cell) ? [this.firstCell + index] : []));
     this.plot.deselect({ preventEvent: true });
-    this.events.onDeselect();
+    this.plot.select(points, { preventEvent: true });
   }
 
   zoom(direction: 1 | -1): void {
@@ -145,12 +157,26 @@ export class MapView {
 
   /** Show the whole map. */
   reset(): void {
+    this.moveTo([0, 0], MARGIN / this.smallerSide);
+  }
+
+  /** Keep the square in view that fits the map when the map's size changes. */
+  private refit(): void {
+    const smallerSide = this.measureSmallerSide();
+    if (!(smallerSide > 0)) return; // the map is not shown
+    const { target, distance } = this.camera();
+    this.moveTo(target, (distance * this.smallerSide) / smallerSide);
+    this.smallerSide = smallerSide;
+  }
+
+  private measureSmallerSide(): number {
     const { width, height } = this.canvas.getBoundingClientRect();
-    if (height > 0) this.moveTo([0, 0], MARGIN * Math.max(1, height / width));
+    return Math.min(1, width / height);
   }
 
   /** Draw a scene; the view is kept unless the positions of the reference are other ones. */
   private async draw(scene: Scene): Promise<void> {
+    this.hover(null);
     const isNew = this.scene?.reference.map !== scene.reference.map;
     this.scene = scene;
     const frame = isNew || this.frame === null ? frameAround(scene.reference.map, scene.query.map) : this.frame;
@@ -159,7 +185,7 @@ export class MapView {
     const nQuery = scene.query.map.length / 2;
     this.drawn = [];
     for (let cell = 0; cell < nQuery; cell += 1) {
-      if (!Number.isNaN(scene.query.map[2 * cell]) && scene.visible(cell)) this.drawn.push(cell);
+      if (!Number.isNaN(scene.query.map[2 * cell]) && !scene.hidden.has(cell)) this.drawn.push(cell);
     }
     const total = nReference + this.drawn.length;
     const [x, y, color, kind] = [0, 1, 2, 3].map(() => new Float32Array(total));
@@ -177,20 +203,21 @@ export class MapView {
       kind[point] = 1;
     });
     const { theme } = scene;
+    const size = pointSizes(nQuery);
+    this.box.style.setProperty("--selected", theme.selected);
     this.plot.set({
       backgroundColor: theme.background,
       pointColor: [...scene.reference.palette, ...scene.query.palette],
       pointColorActive: theme.selected,
-      pointColorHover: theme.selected,
-      lassoColor: theme.selected,
-      pointSize: [nQuery === 0 ? 5 : 3.5, pointSize(nQuery), 0],
+      pointSize: [size.reference, size.query, 0],
       pointSizeSelected: 2,
       pointOutlineWidth: 1,
       opacity: nQuery === 0 ? [0.9, 0.9, 0] : [0.75, 0.9, 0],
     });
+    this.plot.deselect({ preventEvent: true }); // its points have other places now
     await this.plot.draw({ x, y, valueA: color, valueB: kind }, { zDataType: "categorical", wDataType: "categorical" });
     if (isNew) this.reset();
-    this.markSelection();
+    if (this.selected.length > 0) this.mark(this.selected);
     this.writeNames(scene.names);
     this.placeNames();
   }
@@ -217,19 +244,7 @@ export class MapView {
 
   private select(points: number[]): void {
     const first = this.firstCell;
-    const cells = points.filter((point) => point >= first).map((point) => this.drawn[point - first]);
-    if (cells.length === 0) {
-      this.clearSelection();
-      return;
-    }
-    this.selectCells(cells); // marks the cells alone, without points of the reference
-  }
-
-  private markSelection(): void {
-    if (this.selected.length === 0) return;
-    const selected = new Set(this.selected);
-    const points = this.drawn.flatMap((cell, index) => (selected.has(cell) ? [this.firstCell + index] : []));
-    this.plot.select(points, { preventEvent: true });
+    this.events.onSelect(points.filter((point) => point >= first).map((point) => this.drawn[point - first]));
   }
 
   /** Place of the first cell of the query among the drawn points. */
@@ -237,24 +252,31 @@ export class MapView {
     return this.scene === null ? 0 : this.scene.reference.map.length / 2;
   }
 
-  private showTooltip(point: number): void {
-    const position = this.plot.getScreenPosition(point);
-    const cell = this.drawn[point - this.firstCell];
+  /** Show a ring and a text about the cell of a drawn point; none if it is null, or a point of the reference. */
+  private hover(point: number | null): void {
+    this.hovered = point;
+    const position = point === null ? undefined : this.plot.getScreenPosition(point);
+    const cell = point === null ? undefined : this.drawn[point - this.firstCell];
+    this.tooltip.hidden = position === undefined || cell === undefined;
     if (position === undefined || cell === undefined) {
-      this.hideTooltip();
+      this.overlay.hideRing();
       return;
     }
+    const diameter = pointScale(this.region) * pointSizes(this.scene!.query.map.length / 2).query;
+    this.overlay.showRing(position, diameter + RING);
     const [first, ...rest] = this.events.describe(cell);
     this.tooltip.replaceChildren(element("strong", {}, first), ...rest.map((line) => element("span", {}, line)));
-    this.tooltip.hidden = false;
     const { width, height } = this.box.getBoundingClientRect();
     const size = this.tooltip.getBoundingClientRect();
     this.tooltip.style.left = `${Math.max(4, Math.min(position[0] + 12, width - size.width - 4))}px`;
     this.tooltip.style.top = `${Math.max(4, Math.min(position[1] + 12, height - size.height - 4))}px`;
   }
 
-  private hideTooltip(): void {
-    this.tooltip.hidden = true;
+  /** Return where points of the frame lie on the map, in pixels. */
+  private onScreen(points: [number, number][]): [number, number][] {
+    const { x: middleX, y: middleY, halfWidth, halfHeight, height } = this.region;
+    const unit = height / (2 * halfHeight);
+    return points.map(([x, y]) => [unit * (halfWidth + x - middleX), unit * (halfHeight - y + middleY)]);
   }
 
   /** Write the names, and measure them while all are visible: their sizes stay the same while the map moves. */

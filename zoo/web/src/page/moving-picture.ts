@@ -1,6 +1,7 @@
 /**
  * A map that moves smoothly where it is drawn slowly, as without a graphics card: while the view moves, the last picture is
- * moved instead of drawing all cells anew, and as soon as the view rests, they are drawn.
+ * moved instead of drawing all cells anew, and as soon as the view rests, they are drawn. Nothing is drawn when only the
+ * pointer moves, over cells or in a lasso.
  */
 
 import { createRenderer } from "regl-scatterplot";
@@ -40,13 +41,18 @@ export function placePicture(picture: Size, drawn: View, shown: View, map: Size)
   return isFilled ? { left: Math.round(left), top: Math.round(top), scale } : null;
 }
 
-/** Return a renderer of regl-scatterplot that moves its last picture; `draw` asks for a new one. */
-export function movingRenderer(view: () => View, draw: () => void): ReturnType<typeof createRenderer> {
+/**
+ * Return a renderer of regl-scatterplot that moves its last picture.
+ *
+ * @param content Return what is drawn: the same objects as long as the cells, their colors and the selection are the same.
+ * @param draw Ask for a new picture.
+ */
+export function movingRenderer(view: () => View, content: () => unknown[], draw: () => void): ReturnType<typeof createRenderer> {
   const canvas = document.createElement("canvas");
   const renderer = createRenderer({ canvas });
   const render = renderer.render;
   const picture = document.createElement("canvas");
-  let drawn: (View & Size) | null = null;
+  let drawn: (View & Size & { content: unknown[] }) | null = null;
   let shown: View | null = null;
   let drawingSince: number | null = null;
   let cost = 0;
@@ -70,12 +76,15 @@ export function movingRenderer(view: () => View, draw: () => void): ReturnType<t
     const now = view();
     const isMoving = shown !== null && !isSame(shown, now);
     const isKept = drawn?.width === map.width && drawn.height === map.height;
+    const shownContent = content();
+    const isSameContent = drawn?.content.every((each, index) => each === shownContent[index]);
+    if (isKept && isSameContent && !isMoving && isSame(drawn!, now)) return;
     let place = cost > SLOW_MS && isMoving && isKept ? placePicture(picture, drawn!, now, map) : null;
     if (place === null) {
       drawingSince = performance.now();
       if (!isKept) resize(map);
       render(drawCells, picture);
-      drawn = { ...now, width: map.width, height: map.height };
+      drawn = { ...now, width: map.width, height: map.height, content: shownContent };
       place = { left: (map.width - picture.width) / 2, top: (map.height - picture.height) / 2, scale: 1 };
     } else {
       clearTimeout(pause);

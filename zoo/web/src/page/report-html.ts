@@ -28,7 +28,7 @@ const STYLE = `
 body { margin: 0 auto; max-width: 62rem; padding: 1.5rem; background: #fff; color: #222; font: 15px/1.5 system-ui, sans-serif; }
 h1 { margin: 0; font-size: 1.5rem; }
 h2 { margin: 2rem 0 0.5rem; font-size: 1.15rem; }
-svg { max-width: 100%; height: auto; border: 1px solid #ddd; }
+body > svg { max-width: 100%; height: auto; border: 1px solid #ddd; }
 .warning { border-left: 4px solid #b35900; background: #fff3df; padding: 0.5rem 1rem; margin: 1rem 0; }
 .warning strong { color: #8a4300; }
 .figures { display: flex; flex-wrap: wrap; gap: 0.75rem 2.5rem; margin: 1rem 0; }

@@ -11,7 +11,7 @@ import { labelColumns, type Result } from "./result";
 import { barcodeList } from "./results-csv";
 
 /** Show what is selected; `clear` is called when the reader wants nothing selected. */
-export function showSelection(space: SpaceSummary, result: Result, cells: number[], clear: () => void): void {
+export function showSelection(space: SpaceSummary, result: Result, cells: readonly number[], clear: () => void): void {
   const { query, projection } = result;
   const [primary] = labelColumns(space, result);
   const rows = primary === undefined ? [] : countLabels(projection.columns.get(primary.name)!, primary.labels, cells);

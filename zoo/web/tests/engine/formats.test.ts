@@ -2,7 +2,7 @@ import { gunzipSync } from "node:zlib";
 import { gzipSync, strToU8, zipSync } from "fflate";
 import { beforeAll, expect, test } from "vitest";
 import type { Rows } from "../../src/engine/arrays/rows";
-import type { Projection, QueryOptions, QuerySummary } from "../../src/engine/engine";
+import type { Categorical, Projection, QueryOptions, QuerySummary } from "../../src/engine/engine";
 import { KeptChars, allLines } from "../../src/engine/formats/lines";
 import { requireRoom } from "../../src/engine/formats/memory-room";
 import { LocalEngine } from "../../src/engine/local-engine";
@@ -88,18 +88,35 @@ test.each([...READABLE, "multimodal.h5mu", "version-2.h5", "version-3.h5"])("%s"
 
 test("h5ad: columns of obs that hold text, with missing values", async () => {
   const [summary] = await project([stored("csr.h5ad")]);
-  expect(summary.columns).toEqual(["batch", "donor"]);
-  const { codes, categories } = await engine.obsColumn("batch");
+  expect(summary.columns).toEqual(["batch", "donor", "depth"]);
+  const { codes, categories } = (await engine.obsColumn("batch")) as Categorical;
   expect(categories).toEqual(["a", "b"]);
   expect([...codes.slice(0, 4)]).toEqual([0, 1, -1, 0]);
-  await expect(engine.obsColumn("depth")).rejects.toThrow(
-    "the query has no column 'depth' in obs; its columns are: 'batch', 'donor'",
+  await expect(engine.obsColumn("phase")).rejects.toThrow(
+    "the query has no column 'phase' in obs; its columns are: 'batch', 'donor', 'depth'",
   );
+});
+
+test("h5ad: columns of obs that hold numbers, or True and False, with missing values", async () => {
+  const { columns } = await engine.openQuery([stored("dense.h5ad")]);
+  const firstOf = async (name: string) => {
+    const column = await engine.obsColumn(name);
+    return "codes" in column ? [[...column.codes.slice(0, 4)], column.categories] : [...column.values.slice(0, 4)];
+  };
+  const found = await Promise.all(columns.slice(3).map(async (name) => [name, await firstOf(name)]));
+  expect(Object.fromEntries(found)).toEqual({
+    age: [-3, -2, -1, 0],
+    percent_mito: [Number.NaN, 0.25, 0.5, 0.75],
+    is_doublet: [[1, 0, 0, 1], ["False", "True"]],
+    n_clones: [Number.NaN, 1, 2, 3],
+    is_malignant: [[-1, 0, 1, 0], ["False", "True"]],
+    cluster: [[0, 1, 0, 1], ["5", "6"]],
+  });
 });
 
 test("h5ad: text of R, which is UTF-8 whatever the file says", async () => {
   await engine.openQuery([stored("names-of-r.h5ad")]);
-  expect((await engine.obsColumn("donor")).categories).toEqual(["Zürich 0", "Zürich 1"]);
+  expect(await engine.obsColumn("donor")).toMatchObject({ categories: ["Zürich 0", "Zürich 1"] });
 });
 
 test("h5ad: a column that cannot be read is ignored", async () => {
@@ -148,7 +165,7 @@ test("table: names of cells, genes and batches that are members of every object"
   expect(summary.matched).toBe(expected.matched);
   expect(projection.cells.slice(0, 6)).toEqual([...MEMBERS, "constructor-1", "__proto__-1"]);
   expect(summary.columns).toEqual(["__proto__"]);
-  expect((await engine.obsColumn("__proto__")).categories).toEqual(MEMBERS.slice(0, 3));
+  expect(await engine.obsColumn("__proto__")).toMatchObject({ categories: MEMBERS.slice(0, 3) });
   expect((await engine.featureValues("__proto__"))!.values[0]).toBe(0);
   expect((await engine.featureValues("constructor"))!.values[0]).toBeGreaterThan(0);
   await expect(engine.obsColumn("constructor")).rejects.toThrow("the query has no column 'constructor' in obs");
@@ -301,7 +318,7 @@ test("table: compressed, with quotes, returns, a column of text and one of numbe
   const [summary, projection] = await project([written("cells.csv.gz", gzipSync(strToU8(added.join("\r\n"))))]);
   expectSame([summary, projection]);
   expect(summary.columns).toEqual(["batch, or so"]);
-  expect((await engine.obsColumn("batch, or so")).categories).toEqual(["a, b"]);
+  expect(await engine.obsColumn("batch, or so")).toMatchObject({ categories: ["a, b"] });
   expect(summary.notes[0]).toBe("cells.csv.gz: columns of text are kept as annotations: batch, or so");
 });
 
@@ -314,7 +331,7 @@ test("table: numbers as pandas reads them, and True and False as an annotation",
   expect(number).not.toBe(first);
   const text = [`${header},is_doublet`, ...[number.replace(', "', ',"'), ...lines].map(isDoublet)].join("\n");
   expectSame(await project([written("cells.csv", text)]));
-  expect((await engine.obsColumn("is_doublet")).categories).toEqual(["True", "False"]);
+  expect(await engine.obsColumn("is_doublet")).toMatchObject({ categories: ["True", "False"] });
   const infinite = [`${header}`, first.replace(/,[1-9](?=,|$)/, ",-inf"), ...lines].join("\n");
   await expect(project([written("cells.csv", infinite)])).rejects.toThrow(/infinite/);
 });

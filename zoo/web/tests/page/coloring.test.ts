@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import type { FeatureScale } from "../../src/engine";
+import { cellText } from "../../src/page/cell-text";
+import { ownColumnTitle } from "../../src/page/color-menu";
 import { byColumn, byFeature, byFraction, byLabel, paint } from "../../src/page/coloring";
 import { categoryColor, DARK, LIGHT, mix, N_VALUE_COLORS, valueColor } from "../../src/page/colors";
-import { scaleEnd } from "../../src/page/format";
+import { scaleValue } from "../../src/page/format";
 import { PROJECTION, SPACE } from "./projection";
 
 test("a label has the color of its id, whatever the query holds", () => {
@@ -21,7 +23,30 @@ test("36 categories differ, in light and dark", () => {
 
 test("cells without a value of a column come last", () => {
   const coloring = byColumn("donor", { codes: Int32Array.of(-1, -1, 1), categories: ["a", "b"] });
-  expect(coloring.categories).toEqual([{ id: 1, name: "b", cells: 1 }, { id: -1, name: "no value", cells: 2 }]);
+  expect(coloring).toMatchObject({
+    categories: [{ id: 1, name: "b", cells: 1 }, { id: -1, name: "no value", cells: 2 }],
+  });
+});
+
+test("numbers of a column are colored from the lowest to the highest, whatever is missing or infinite", () => {
+  const colored = (...values: number[]) => byColumn("age", { values: Float32Array.from(values) });
+  const ages = colored(20, Number.NaN, 60, Number.POSITIVE_INFINITY);
+  expect(ages).toMatchObject({ kind: "values", low: 20, high: 60, unit: "value in the file" });
+  const last = N_VALUE_COLORS - 1;
+  expect(Array.from(paint(ages, LIGHT, 4).colors)).toEqual([0, N_VALUE_COLORS, last, last]);
+  expect(colored(7, 7), "the scale still has two ends").toMatchObject({ low: 7, high: 8 });
+  expect(colored(Number.NaN)).toEqual({ kind: "nothing", title: "age", reason: "age holds no number in any cell." });
+  const text = (cell: number) => cellText(SPACE, { query: {}, projection: PROJECTION } as never, ages, cell).at(-1);
+  expect([text(0), text(1)]).toEqual(["age: 20", "age: no value"]);
+});
+
+test("columns of the query are told from the present results", () => {
+  const title = (name: string) => ownColumnTitle(name, SPACE, { query: {}, projection: PROJECTION } as never);
+  expect(["donor", "cell type", "smile_label"].map(title)).toEqual([
+    "donor",
+    "cell type in your file",
+    "smile_label of an earlier run",
+  ]);
 });
 
 test("values are spread over the palette; a missing one has the color of unknown cells", () => {
@@ -37,7 +62,7 @@ test("a feature is colored from zero to its highest value, and says on which sca
   expect(colored("log counts", 0, 0), "no cell has any: the scale still has two ends").toMatchObject({ high: 1 });
   expect(colored("presence", 0, 1)).toMatchObject({ high: 1, unit: "1: found in the cell, 0: not found" });
   expect(colored("as in the file", -2, 0.5)).toMatchObject({ low: -2, high: 0.5, unit: "value in the file" });
-  expect([0, 1, 0.125, -2].map(scaleEnd)).toEqual(["0", "1", "0.13", "-2"]);
+  expect([0, 1, 0.125, -2, 0.00034].map(scaleValue)).toEqual(["0", "1", "0.13", "-2", "0.00034"]);
 });
 
 test("the ends of the scale are visible on their background", () => {

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
+import type { SpaceSummary } from "../../src/engine";
 import { byFraction, byLabel, type Categories, type Values } from "../../src/page/coloring";
 import { countHidden, locateLabels, placeNames } from "../../src/page/label-positions";
-import { frameAround, pointSize } from "../../src/page/map-frame";
+import { LIGHT } from "../../src/page/colors";
+import { frameAround, pointScale, pointSizes } from "../../src/page/map-frame";
 import { mapSvg } from "../../src/page/map-svg";
 import { referenceCaption, referenceColors, referenceEntry } from "../../src/page/reference-coloring";
 import { PROJECTION, SPACE } from "./projection";
@@ -13,9 +15,7 @@ test("a frame keeps proportions and ignores cells without a position", () => {
 });
 
 test("cells are drawn smaller where there are more", () => {
-  expect(pointSize(100)).toBe(6);
-  expect(pointSize(10_000)).toBe(3);
-  expect(pointSize(10_000_000)).toBe(1.5);
+  expect([100, 10_000, 10_000_000].map((cells) => pointSizes(cells).query)).toEqual([6, 3, 1.5]);
 });
 
 test("a name stands at the reference point closest to the mean of its cells", () => {
@@ -55,7 +55,7 @@ const FIGURE = {
   title: "a & b",
   subtitle: "3 cells",
   reference: { map: Float32Array.of(0, 0, 10, 10), colors: Int32Array.of(0, 0), palette: ["#d9d9d6"] },
-  referenceEntry: { name: "reference", color: "#d9d9d6" as string | null },
+  referenceEntry: { name: "reference", color: "#d9d9d6", labels: [] },
   query: {
     map: Float32Array.of(10, 0, 0, 10, Number.NaN, Number.NaN),
     colors: Int32Array.of(0, -1, 0),
@@ -66,7 +66,7 @@ const FIGURE = {
   selectedColor: "#e8590c",
   region: null,
   legend: { title: "cell_type", unit: "", entries: [{ name: "<B>", color: "#cc6677" }] },
-  size: 6,
+  sizes: { reference: 3.5, query: 6 },
 };
 
 const paths = (svg: string) => [...svg.matchAll(/<path d="([^"]*)" stroke="([^"]*)"/g)].map(([, d, stroke]) => [stroke, d]);
@@ -84,7 +84,7 @@ test("the drawing holds every visible cell once, with y upwards, and no markup f
 });
 
 test("only the part in view is drawn, in its proportions, with the selected cells", () => {
-  const lowerRight = { x: 0.5, y: -0.5, halfWidth: 1, halfHeight: 0.8 }; // ends 0.2 below the middle of the frame
+  const lowerRight = { x: 0.5, y: -0.5, halfWidth: 1, halfHeight: 0.8, height: 640 }; // ends 0.2 below the middle of the frame
   const svg = mapSvg({ ...FIGURE, region: lowerRight, selected: [0] });
   expect(svg).toContain('viewBox="0 0 1070 710"');
   expect(paths(svg)).toEqual([
@@ -93,6 +93,16 @@ test("only the part in view is drawn, in its proportions, with the selected cell
   ]);
   expect(svg).toContain(">selected</text>");
   expect(svg, "the point of this name is out of view").not.toContain("&lt;N&gt;");
+});
+
+test("points of a zoomed map are as large as on the screen, on which the map may have another size", () => {
+  const region = { x: 0, y: 0, halfWidth: 0.25, halfHeight: 0.25, height: 320 };
+  expect(pointScale(region)).toBeCloseTo(2.3766, 4); // asinh(4) / asinh(1)
+  expect(pointScale({ ...region, halfHeight: 2 })).toBe(0.5);
+  const middle = { map: Float32Array.of(-1, -1, 1, 1, 0, 0), colors: Int32Array.of(-1, -1, 0), palette: ["#cc6677"] };
+  const svg = mapSvg({ ...FIGURE, reference: middle, query: middle, region, selected: [2] });
+  const widths = [...svg.matchAll(/stroke-width="([\d.]+)" stroke-linecap/g)].map(([, width]) => Number(width));
+  expect(widths).toEqual([16.64, 36.52, 28.52]); // 2 x 2.3766 x 3.5, 2 x (2.3766 x 6 + 4), 2 x 2.3766 x 6
 });
 
 test("a scale shows its ends and its unit", () => {
@@ -111,10 +121,24 @@ test("caption and legend say how the reference is colored", () => {
     "and the reference, colored by broad",
     "colored by similarity, over the reference, colored by its cell type",
   ]);
-  const svg = mapSvg({ ...FIGURE, referenceEntry: { name: referenceEntry("cell_type_fine", "cell_type"), color: null } });
-  expect(svg).toContain(">reference: colored by its cell type (fine)</text>");
-  expect(svg).not.toMatch(/<circle [^>]*fill="#d9d9d6"/);
   expect(mapSvg(FIGURE)).toMatch(/<circle [^>]*fill="#d9d9d6"/);
+});
+
+test("every color of the reference is in the legend, once", () => {
+  const space = { ...SPACE, reference: { labels: new Map([["cell_type", Int32Array.of(2, 0, -1, 0)]]) } } as unknown as SpaceSummary;
+  const entry = (coloring: Values | Categories) => referenceEntry(space, "cell_type", coloring, LIGHT);
+  const gene = entry(byFraction("similarity", PROJECTION.similarity));
+  expect(gene).toEqual({
+    name: "reference: colored by its cell type",
+    color: null,
+    labels: [{ name: "CD4 T", color: "#cc6677" }, { name: "B", color: "#ddcc77" }],
+  });
+  const label = byLabel(PROJECTION, SPACE, "cell_type");
+  const onlyB = { ...label, categories: label.categories.filter(({ name }) => name === "B") };
+  expect(entry(onlyB).labels).toEqual([{ name: "CD4 T", color: "#cc6677" }]);
+  const svg = mapSvg({ ...FIGURE, referenceEntry: gene });
+  expect(svg).toMatch(/<circle [^>]*fill="#ddcc77"\/>\n<text [^>]*>B<\/text>/);
+  expect(svg).not.toMatch(/<circle [^>]*fill="#d9d9d6"/);
 });
 
 test("points of a hidden label leave the reference, those without a label stay", () => {

@@ -49,15 +49,17 @@ afterEach(() => {
 /** A map whose cells take that long to draw, with the places at which its pictures were put. */
 function movableMap(milliseconds: number) {
   let view = START;
+  let content: unknown[] = [{}];
   const lefts: number[] = [];
   const context = { clearRect: () => {}, drawImage: (_: unknown, left: number) => lefts.push(left) };
   const map = { ...MAP, getContext: () => context } as unknown as HTMLCanvasElement;
   const redraw = vi.fn(() => show(view));
-  const renderer = movingRenderer(() => view, redraw);
+  const renderer = movingRenderer(() => view, () => content, redraw);
   render.mockImplementation(() => void vi.advanceTimersByTime(milliseconds));
-  function show(next: View): void {
+  function show(next: View, isNew = false): void {
     frame();
     view = next;
+    if (isNew) content = [{}];
     renderer.render(() => {}, map);
   }
   return { show, redraw, lefts };
@@ -70,7 +72,7 @@ test("cells that are drawn slowly are moved as a picture until the motion pauses
   show({ ...START, x: 0.2 });
   expect(render).toHaveBeenCalledTimes(1);
   expect(lefts).toEqual([-200, -170, -140]);
-  show({ ...START, x: 0.2 }); // the view is the same, so something else has changed
+  show({ ...START, x: 0.2 }, true);
   expect(render).toHaveBeenCalledTimes(2);
   show({ ...START, x: 0.3 });
   vi.advanceTimersByTime(140);
@@ -86,4 +88,16 @@ test("cells that are drawn fast are drawn in every frame", () => {
   for (const x of [0, 0.1, 0.2, 0.3]) show({ ...START, x });
   expect(render).toHaveBeenCalledTimes(4);
   expect(redraw).not.toHaveBeenCalled();
+});
+
+test("nothing is drawn when only the pointer moves, until something else changes", () => {
+  const { show, lefts } = movableMap(100);
+  show(START);
+  for (let frames = 0; frames < 3; frames += 1) show(START);
+  expect([render.mock.calls.length, lefts.length]).toEqual([1, 1]);
+  show(START, true);
+  expect(render).toHaveBeenCalledTimes(2);
+  show({ ...START, x: 0.1 });
+  show({ ...START, x: 0.1 });
+  expect(render, "the picture had only been moved").toHaveBeenCalledTimes(3);
 });

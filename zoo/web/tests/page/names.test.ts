@@ -40,6 +40,6 @@ test("labels, their columns and their terms", () => {
 
 test("batches", () => {
   const coloring = byColumn("constructor", { codes: Int32Array.of(0, 1, -1), categories: NAMES });
-  expect(coloring.categories.map(({ name }) => name)).toEqual(["__proto__", "constructor", "no value"]);
+  expect(coloring).toMatchObject({ categories: [{ name: "__proto__" }, { name: "constructor" }, { name: "no value" }] });
   expect(cellText(SPACE, { query: {}, projection: PROJECTION } as never, coloring, 1)).toContain("constructor: __proto__");
 });

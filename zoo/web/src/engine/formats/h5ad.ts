@@ -5,7 +5,7 @@ import type { Frame } from "../features/frame";
 import { grouped, quoted } from "../text";
 import { type Dataset, type Group, type OpenHdf5, datasetOf, groupOf, reading, unreadable } from "./hdf5";
 import { type QueryFile, listed, unknownColumn, unknownLayer } from "./query-file";
-import { lengthOf, namesOf, readCategories, readFrame, textColumns } from "./stored-frame";
+import { lengthOf, namesOf, readColumn, readFrame, readableColumns } from "./stored-frame";
 import { openMatrix } from "./stored-matrix";
 
 const RAW = "raw";
@@ -33,7 +33,7 @@ export class H5adFile implements QueryFile {
       throw unreadable(name, "it has no table of cells, or one of anndata before 0.7");
     this.#obs = obs;
     this.nCells = reading(name, () => lengthOf(obs));
-    this.columns = reading(name, () => textColumns(obs));
+    this.columns = reading(name, () => readableColumns(obs));
     this.layers = [...(groupOf(table, "layers")?.keys() ?? []), ...(this.#raw ? [RAW] : [])];
     this.notedBase = notedBase(table);
   }
@@ -44,7 +44,7 @@ export class H5adFile implements QueryFile {
 
   obsColumn(name: string): ObsColumn {
     if (!this.columns.includes(name)) throw unknownColumn(name, this.columns);
-    return reading(this.name, () => readCategories(this.#obs, name));
+    return reading(this.name, () => readColumn(this.#obs, name));
   }
 
   frame(layer: string | undefined): Frame {

@@ -1,6 +1,6 @@
 /** Cells to be projected, in a file of any format. */
 import type { Matrix } from "../arrays/rows";
-import { EngineError, type ObsColumn } from "../engine";
+import { type Categorical, EngineError, type ObsColumn } from "../engine";
 import type { Frame } from "../features/frame";
 import { quoted } from "../text";
 
@@ -9,7 +9,7 @@ export interface QueryFile {
   nCells: number;
   /** Names of the layers, and `raw` if there is one. */
   layers: string[];
-  /** Columns of obs that hold text or categories. */
+  /** Columns of obs that hold text, categories, numbers, or True and False. */
   columns: string[];
   /** Base of the logarithm that the file notes; null if it does not. */
   notedBase: number | null;
@@ -29,7 +29,7 @@ export interface QueryFile {
 /** List names in quotes; `none` if there are none. */
 export const listed = (names: string[]): string => names.map(quoted).join(", ") || "none";
 
-/** Return the error for a column of obs that a query lacks, or that holds no text. */
+/** Return the error for a column of obs that a query lacks, or that is of another kind. */
 export const unknownColumn = (name: string, columns: string[]): EngineError =>
   new EngineError("query", `the query has no column ${quoted(name)} in obs; its columns are: ${listed(columns)}`);
 
@@ -42,7 +42,7 @@ export const unknownLayer = (name: string, layers: string[]): EngineError =>
   );
 
 /** Return the codes of texts, and the different ones among them in the order of their first rows. */
-export function codesOf(texts: string[]): ObsColumn {
+export function codesOf(texts: string[]): Categorical {
   const codes = new Map<string, number>();
   const result = Int32Array.from(texts, (text) => codes.get(text) ?? codes.set(text, codes.size).size - 1);
   return { codes: result, categories: [...codes.keys()] };

@@ -7,6 +7,9 @@ import {
   type Group,
   datasetOf,
   groupOf,
+  isFlags,
+  isFloat,
+  isWhole,
   lengthOfList,
   numbersOf,
   requireDataset,
@@ -46,22 +49,42 @@ export function readFrame(frame: Group, notes: string[]): Frame {
   return { names, columns };
 }
 
-/** Return the names of the columns of text or categories. */
-export const textColumns = (frame: Group): string[] => columnNames(frame).filter((name) => isText(frame, name));
+/** Return the names of the columns of text, categories, numbers, or True and False. */
+export const readableColumns = (frame: Group): string[] =>
+  columnNames(frame).filter((name) => isText(frame, name) || numericOf(frame, name) !== null);
 
-/** Return the categories of a column and the code of each row. */
-export function readCategories(frame: Group, name: string): ObsColumn {
-  const stored = read(frame, name);
-  if (!stored) throw new Error(`the column ${name} holds no texts`);
-  if (stored.kind === "categories") requireCodes(stored);
-  const column =
-    stored.kind === "texts"
-      ? codesOf(stored.texts)
-      : { codes: Int32Array.from(stored.codes), categories: stored.categories };
-  const [found, needed] = [column.codes.length, lengthOf(frame)];
+/** Return the category or the number of each row. */
+export function readColumn(frame: Group, name: string): ObsColumn {
+  const column = isText(frame, name) ? readCategories(frame, name) : readNumbers(frame, name);
+  const [found, needed] = ["codes" in column ? column.codes.length : column.values.length, lengthOf(frame)];
   if (found !== needed)
     throw new Error(`the column ${name} has ${grouped(found)} values for ${grouped(needed)} rows`);
   return column;
+}
+
+function readCategories(frame: Group, name: string): ObsColumn {
+  const stored = read(frame, name);
+  if (!stored) throw new Error(`the column ${name} holds no texts`);
+  if (stored.kind === "texts") return codesOf(stored.texts);
+  requireCodes(stored);
+  return { codes: Int32Array.from(stored.codes), categories: stored.categories };
+}
+
+function readNumbers(frame: Group, name: string): ObsColumn {
+  const dataset = numericOf(frame, name)!;
+  const group = groupOf(frame, name);
+  const mask = group && datasetOf(group, "mask");
+  const missing = mask ? numbersOf(mask) : new Int32Array(0);
+  const values = Float32Array.from(numbersOf(dataset), (value, row) => (missing[row] ? Number.NaN : value));
+  if (!isFlags(dataset)) return { values };
+  return { codes: Int32Array.from(values, (value) => (Number.isNaN(value) ? -1 : value)), categories: ["False", "True"] };
+}
+
+/** Return the dataset of a column of numbers, or of True and False, which may be in a group with a mask; null for others. */
+function numericOf(frame: Group, name: string): Dataset | null {
+  const group = groupOf(frame, name);
+  const dataset = group ? datasetOf(group, "values") : datasetOf(frame, name);
+  return dataset && (isFloat(dataset) || isWhole(dataset) || isFlags(dataset)) ? dataset : null;
 }
 
 const indexName = (frame: Group): string => textAttribute(frame, "_index") || "_index";
