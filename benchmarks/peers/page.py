@@ -45,9 +45,7 @@ there are several, otherwise a quarter of the cells. `unknown` counts as wrong. 
 two types were removed from the reference; cells of types that it lacks count only among strangers.
 
 smile-zoo is what `smile-zoo train reference.h5ad --labels label --batch batch --evaluation sample` and
-`smile-zoo project query.h5ad` give, at the settings that the command drafts, the same for all sets. Its rows of
-blood-to-4k, bone-marrow-atac, cortex-paired-tag, cortex-snare, fetal-organs, spleen-lymph-node, cortex-snare-strangers
-and the simulated sets were measured while cells were judged `unknown` as in format version 2, all others as in 3.""",
+`smile-zoo project query.h5ad` give, at the settings that the command drafts, the same for all sets.""",
     "pairs": pairs_page.ABOUT,
 }
 COSTS = """Simulated counts of 20,000 genes, as many cells in the query as in the reference, one thread; imports are
