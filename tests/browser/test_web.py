@@ -586,6 +586,25 @@ def test_a_coloring_chosen_while_a_gene_is_read_stays(labeled: Page) -> None:
     expect(legend).to_have_text("LYZ")
 
 
+@pytest.mark.parametrize("kind", ["gene", "column"])
+def test_colors_stay_if_the_file_has_changed_since(start: Page, folder: Path, tmp_path: Path, kind: str) -> None:
+    query = tmp_path / "query.h5ad"
+    shutil.copy(folder / "query.h5ad", query)
+    label(start, query)
+    caption = start.locator("#map-caption").inner_text()
+    with query.open("ab") as file:
+        file.write(b"changed")
+    if kind == "gene":
+        color_by_feature(start, "LYZ")
+    else:
+        start.locator("#color-by").select_option("obs:donor")
+    expect(start.locator("#alert")).to_have_text(
+        "✕ The file could not be readquery.h5ad was changed, moved or removed after it was chosen; choose it again."
+    )
+    expect(start.locator("#map-caption")).to_have_text(caption)
+    expect(start.locator("#color-by")).to_have_value("label:cell_type")
+
+
 def test_hidden_labels_leave_the_map(labeled: Page) -> None:
     def n_colorful(pixels: np.ndarray) -> int:
         return int((np.ptp(pixels[100:], axis=2) > 60).sum())
@@ -757,13 +776,15 @@ def test_other_encoders_run_in_onnxruntime_also_where_there_is_webgpu(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_a_phone_and_follows_the_color_scheme(
-    phone: Page, server: PageServer, folder: Path, scheme: Literal["light", "dark"]
+    phone: Page, server: PageServer, folder: Path, scheme: Literal["light", "dark"], tmp_path: Path
 ) -> None:
     phone.emulate_media(color_scheme=scheme)
     open_page(phone, server.url)
     assert phone.evaluate("document.documentElement.scrollWidth") == 375
     expect(phone.locator("#choose-files"), "the button must be on the first screen").to_be_in_viewport(ratio=1)
-    label(phone, folder / "query.h5ad")
+    query = tmp_path / f"GSM4321_{'filtered_' * 10}matrix.h5ad"
+    shutil.copy(folder / "query.h5ad", query)
+    label(phone, query)
     assert phone.evaluate("document.documentElement.scrollWidth") == 375
     phone.locator("#map").evaluate("map => map.scrollIntoView()")
     before = first_name_left(phone)

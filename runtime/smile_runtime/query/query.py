@@ -146,7 +146,7 @@ def select_values(query: Query, location: MatrixLocation) -> Rows:
     QueryError
         If there are no cells, or the layer, ``X`` or ``raw`` is missing.
     """
-    layers = ", ".join(map(repr, query.layers)) or "none"
+    layers = ", ".join(map(repr, query.layers))
     if query.n_obs == 0:
         raise QueryError("the query has no cells; at least one is needed")
     if location.use_raw and location.layer is not None:
@@ -157,16 +157,16 @@ def select_values(query: Query, location: MatrixLocation) -> Rows:
     if location.use_raw and not query.has_raw:
         raise QueryError("the query has no raw; use X instead", options={"use_raw": False})
     if location.layer is not None and location.layer not in query.layers:
-        raise QueryError(
-            f"the query has no layer {location.layer!r}, its layers are: {layers}; choose one of them, or X by default",
-            options={"layer": None},
+        known = (
+            f"its layers are: {layers}; choose one of them, or X by default" if layers else "nor any other; name none"
         )
+        raise QueryError(f"the query has no layer {location.layer!r}, {known}", options={"layer": None})
     matrix = query.values(location)
     if matrix is None and not query.layers and not query.has_raw:
         raise QueryError("the query has neither X nor layers, and so no values; write it again with its counts")
     if matrix is None:
         raise QueryError(
-            f"the query has no X; choose the matrix that holds the values. Its layers are: {layers}",
+            f"the query has no X; choose the matrix that holds the values. Its layers are: {layers or 'none'}",
             options={"layer": None, **({"use_raw": True} if query.has_raw else {})},
         )
     return matrix

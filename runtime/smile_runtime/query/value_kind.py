@@ -140,7 +140,7 @@ def _require_amounts(scan: ValueScan) -> None:
     """Raise on values that cannot be counts or their logarithms."""
     if scan.n_nan or scan.n_infinite:
         raise ValueKindError(
-            f"{counted(scan.n_nan, 'value', 'are')} NaN and {scan.n_infinite:,} infinite, or beyond float32; counts or "
+            f"{counted(scan.n_nan + scan.n_infinite, 'value', 'are')} NaN, infinite or beyond float32; counts or "
             "log-normalized values are needed: drop these cells or features, or project joined batches separately or "
             "in memory"
         )

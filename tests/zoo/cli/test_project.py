@@ -239,7 +239,7 @@ def rename_features(path: Path) -> None:
         (truncate, [], ["cannot be read as h5ad", "truncated"]),
         (lambda path: path.write_text("gene,cell\n"), [], ["is text, but not a table of cells and features"]),
         (without_x, [], ["has no X", "(--layer)", "'counts'"]),
-        (None, ["--layer", "counts"], ["has no layer 'counts'", "its layers are: none"]),
+        (None, ["--layer", "counts"], ["has no layer 'counts', nor any other; name none"]),
         (None, ["--modality", "atac"], ["no 'atac' encoder", "it has: rna"]),
         (
             change_values(lambda data: data.__setitem__(0, -1)),

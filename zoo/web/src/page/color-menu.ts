@@ -52,6 +52,11 @@ export function colorChoice(): ColorChoice {
   return { kind: kind as ColorKind, name: name.join(":") };
 }
 
+/** Choose what was chosen before, from what `colorChoice` returned. */
+export function restoreChoice({ kind, name }: ColorChoice): void {
+  byId<HTMLSelectElement>("color-by").value = `${kind}:${name}`;
+}
+
 /** Choose to color by a feature, and write its name. */
 export function chooseFeature(feature: string): void {
   byId<HTMLSelectElement>("color-by").value = "feature:";

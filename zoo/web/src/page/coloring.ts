@@ -2,6 +2,7 @@
 
 import type { FeatureScale, FeatureValues, ObsColumn, Projection, SpaceSummary } from "../engine";
 import { categoryColor, N_VALUE_COLORS, type Theme, valueColor } from "./colors";
+import { count, scaleValue } from "./format";
 import { labelColors } from "./label-colors";
 import { UNKNOWN } from "./label-table";
 import { levelTitle } from "./level-title";
@@ -33,6 +34,7 @@ export interface Values {
   unit: string;
   /** Value of each cell; NaN if it has none. */
   values: Float32Array;
+  /** Ends of the scale, which are equal if all cells have the same value. */
   low: number;
   high: number;
 }
@@ -71,7 +73,7 @@ export function byColumn(title: string, column: ObsColumn): Coloring {
   if (numbers.length === 0) return { kind: "nothing", title, reason: `${title} holds no number in any cell.` };
   const low = numbers.reduce((lowest, value) => Math.min(lowest, value));
   const high = numbers.reduce((highest, value) => Math.max(highest, value));
-  return { kind: "values", title, unit: "value in the file", values, low, high: high > low ? high : low + 1 };
+  return { kind: "values", title, unit: "value in the file", values, low, high };
 }
 
 /** Color by fractions from 0 to 1. */
@@ -83,7 +85,16 @@ export function byFraction(title: string, values: Float32Array): Values {
 export function byFeature(title: string, { values, scale }: Pick<FeatureValues, "values" | "scale">): Values {
   const low = values.reduce((lowest, value) => (value < lowest ? value : lowest), 0);
   const high = values.reduce((highest, value) => (value > highest ? value : highest), 0);
-  return { kind: "values", title, unit: UNITS[scale], values, low, high: high > low ? high : 1 };
+  return { kind: "values", title, unit: UNITS[scale], values, low, high };
+}
+
+/** Return the entries of a legend beside the scale: the only value, and the cells without one. */
+export function valueEntries({ values, low, high }: Values, theme: Theme): { name: string; color: string }[] {
+  const nMissing = values.filter(Number.isNaN).length;
+  return [
+    ...(high > low ? [] : [{ name: scaleValue(low), color: valueColor(0, theme) }]),
+    ...(nMissing === 0 ? [] : [{ name: `${NO_VALUE} (${count(nMissing)})`, color: theme.unknown }]),
+  ];
 }
 
 /** Return a palette, and the place in it of the color of each of so many cells. */
@@ -100,7 +111,7 @@ export function paint(coloring: Coloring, theme: Theme, nCells: number): { palet
   const palette = Array.from({ length: N_VALUE_COLORS }, (_, step) => valueColor(step / steps, theme));
   const { low, high, values } = coloring;
   const colors = Int32Array.from(values, (value) =>
-    Number.isNaN(value) ? N_VALUE_COLORS : Math.round(Math.min(Math.max((value - low) / (high - low), 0), 1) * steps),
+    Number.isNaN(value) ? N_VALUE_COLORS : Math.round(Math.min(Math.max((value - low) / (high - low || 1), 0), 1) * steps),
   );
   return { palette: [...palette, theme.unknown], colors };
 }
@@ -111,6 +122,6 @@ function categories(title: string, codes: Int32Array, names: string[], missing: 
     counts.set(id, (counts.get(id) ?? 0) + 1);
   }
   const found = [...counts].map(([id, cells]) => ({ id, name: id < 0 ? missing : names[id], cells }));
-  found.sort((a, b) => Number(a.id < 0) - Number(b.id < 0) || b.cells - a.cells || a.name.localeCompare(b.name));
+  found.sort((a, b) => Number(a.id < 0) - Number(b.id < 0) || b.cells - a.cells || a.name.localeCompare(b.name, "en", { numeric: true }));
   return { kind: "categories", title, labelColumn: null, color: categoryColor, ids: codes, categories: found };
 }

@@ -37,6 +37,7 @@ export function capital(text: string): string {
 
 /** Return a value on a scale, or an end of the scale. */
 export function scaleValue(value: number): string {
+  if (Math.abs(value) >= 1e6) return value.toExponential(2);
   if (Number.isInteger(value)) return String(value);
   return Math.abs(value) < 0.1 ? value.toPrecision(2) : value.toFixed(2);
 }

@@ -1,6 +1,6 @@
 /** The legend of the map: a switch for each category, or a scale. */
 
-import type { Categories, Category, Coloring, Values } from "./coloring";
+import { type Categories, type Category, type Coloring, valueEntries, type Values } from "./coloring";
 import { type Theme, valueColor } from "./colors";
 import { button, element } from "./dom";
 import { count, scaleValue } from "./format";
@@ -16,9 +16,7 @@ export function fillLegend(
   theme: Theme,
   change: () => void,
 ): void {
-  const entries = [reference, ...reference.labels].map(({ name, color }) =>
-    element("p", { className: "reference-entry" }, ...(color === null ? [] : [swatch(color)]), name),
-  );
+  const entries = [reference, ...reference.labels].map((each) => entry(each, "reference-entry"));
   const content = coloring.kind === "categories" ? switches(coloring, hidden, theme, change) : [];
   if (coloring.kind === "values") content.push(...scale(coloring, theme));
   if (coloring.kind === "nothing") content.push(element("p", { className: "caption" }, coloring.reason));
@@ -69,16 +67,25 @@ function hiddenNote(box: HTMLElement, hidden: Set<number>, change: () => void): 
   return note;
 }
 
-function scale({ low, high, unit }: Values, theme: Theme): Node[] {
+function scale(coloring: Values, theme: Theme): Node[] {
+  const { low, high, unit } = coloring;
+  const note = unit === "" ? [] : [element("p", { className: "caption" }, unit)];
+  const entries = valueEntries(coloring, theme).map((each) => entry(each, "value-entry"));
+  return [...(high > low ? scaleBar(low, high, theme) : []), ...note, ...entries];
+}
+
+function scaleBar(low: number, high: number, theme: Theme): Node[] {
   const texts = [low, high].map(scaleValue);
   const description = `colors from ${texts.join(" to ")}`;
   const bar = element("span", { className: "scale", role: "img", "aria-label": description });
   const stops = Array.from({ length: 9 }, (_, index) => valueColor(index / 8, theme));
   bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
   const ends = texts.map((text) => element("span", {}, text));
-  const note = unit === "" ? [] : [element("p", { className: "caption" }, unit)];
-  return [bar, element("span", { className: "scale-ends" }, ...ends), ...note];
+  return [bar, element("span", { className: "scale-ends" }, ...ends)];
 }
+
+const entry = ({ name, color }: { name: string; color: string | null }, className: string): HTMLElement =>
+  element("p", { className }, ...(color === null ? [] : [swatch(color)]), name);
 
 export function swatch(color: string): HTMLElement {
   const mark = element("span", { className: "swatch", "aria-hidden": "true" });

@@ -137,8 +137,8 @@ async function main(): Promise<void> {
       labeled = { given, entry, space, options, result };
       byId("summary-title").focus();
       scrollTo(0, 0);
-      const [cells, seconds] = [projection.cells.length, Math.round(projection.seconds)];
-      const done = `Done: labeled ${plural(cells, "cell")} in ${plural(seconds, "second")}.`;
+      const seconds = Math.max(1, Math.ceil(projection.seconds));
+      const done = `Done: labeled ${plural(projection.cells.length, "cell")} within ${plural(seconds, "second")}.`;
       announce(warning === "" ? done : `${done} Warning: ${warning}.`);
     } catch (error) {
       const kept = before !== null && (await restored(before));

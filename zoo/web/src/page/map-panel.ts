@@ -2,7 +2,7 @@
 
 import type { Engine, SpaceSummary } from "../engine";
 import { cellText } from "./cell-text";
-import { chooseFeature, colorChoice, fillColorMenu, listenForFeatures, ownColumnTitle } from "./color-menu";
+import { chooseFeature, type ColorChoice, colorChoice, fillColorMenu, listenForFeatures, ownColumnTitle, restoreChoice } from "./color-menu";
 import { byColumn, byFeature, byFraction, byLabel, type Coloring, paint } from "./coloring";
 import { LIGHT, type Theme } from "./colors";
 import { byId } from "./dom";
@@ -37,6 +37,8 @@ export class MapPanel {
   private space: SpaceSummary | null = null;
   private result: Result | null = null;
   private coloring: Coloring | null = null;
+  /** What was chosen in the menu for the coloring that is shown. */
+  private colored: ColorChoice | null = null;
   /** Cells that the legend has hidden; none of them is selected. */
   private readonly hidden = new Set<number>();
   private selection: readonly number[] = [];
@@ -92,7 +94,7 @@ export class MapPanel {
         await this.recolor(byFeature(featureTitle(found, feature), found));
       }
     } catch (error) {
-      if (choice === this.choices) showProblem(error);
+      this.keepColoring(choice, error);
     }
   }
 
@@ -155,8 +157,12 @@ export class MapPanel {
     else if (kind === "similarity") await this.recolor(byFraction(kind, projection.similarity));
     else if (kind === "obs") {
       const title = ownColumnTitle(name, space, result);
-      const column = await this.engine.obsColumn(name);
-      if (choice === this.choices) await this.recolor(byColumn(title, column));
+      try {
+        const column = await this.engine.obsColumn(name);
+        if (choice === this.choices) await this.recolor(byColumn(title, column));
+      } catch (error) {
+        this.keepColoring(choice, error);
+      }
     }
     else await this.recolor(byFraction(`confidence of ${levelTitle(name, space.primary)}`, projection.columns.get(name)!.confidence));
   }
@@ -167,8 +173,19 @@ export class MapPanel {
     setCaption(`Type the name of ${featureWords(query).anyOne}. Until then, the map shows ${this.coloring.title}.`);
   }
 
+  /** Say why what was chosen could not be read, and return to what is shown. */
+  private keepColoring(choice: number, error: unknown): void {
+    if (choice !== this.choices) return;
+    showProblem(error, undefined, null, "The file could not be read");
+    if (this.colored === null) return;
+    restoreChoice(this.colored);
+    byId("feature-row").hidden = this.colored.kind !== "feature";
+    this.writeCaption();
+  }
+
   private async recolor(coloring: Coloring): Promise<void> {
     this.coloring = coloring;
+    this.colored = colorChoice();
     await this.draw();
   }
 

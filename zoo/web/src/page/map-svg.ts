@@ -17,8 +17,12 @@ interface Points {
 
 interface Legend {
   title: string;
-  /** Unit of a scale; empty for none. */
+  /** Unit of values; empty for none. */
   unit: string;
+  /** Ends of a scale. */
+  scale: [string, string] | null;
+  /** Entries, below the scale if there is one. */
+  entries: { name: string; color: string | null }[];
 }
 
 export interface Figure {
@@ -34,8 +38,7 @@ export interface Figure {
   selectedColor: string;
   /** Part of the map to draw; null for all of it. */
   region: Region | null;
-  /** Entries of categories, or the ends of a scale. */
-  legend: Legend & ({ entries: { name: string; color: string }[] } | { scale: [string, string] });
+  legend: Legend;
   sizes: PointSizes;
 }
 
@@ -48,6 +51,8 @@ const MARGIN = 20;
 const TITLE_HEIGHT = 70;
 const LEGEND_WIDTH = 270;
 const LINE_HEIGHT = 20;
+/** Pixels of a letter of the title, of a wide one. */
+const TITLE_LETTER = 10;
 const SCALE_WIDTH = 160;
 const NAME_SIZE = 13;
 const TEXT = 'font-family="Helvetica, Arial, sans-serif" fill="#222222"';
@@ -72,7 +77,7 @@ export function mapSvg(figure: Figure): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" ${frame} role="img" aria-label="${escapeXml(`${title}: ${subtitle}`)}">`,
     '<rect width="100%" height="100%" fill="#ffffff"/>',
-    `<text x="${MARGIN}" y="30" font-size="17" font-weight="600" ${TEXT}>${escapeXml(title)}</text>`,
+    `<text x="${MARGIN}" y="30" font-size="17" font-weight="600" ${TEXT}>${escapeXml(shortened(title, Math.floor((width - MARGIN) / TITLE_LETTER)))}</text>`,
     `<text x="${MARGIN}" y="52" font-size="14" ${TEXT}>${escapeXml(subtitle + note)}</text>`,
     `<svg ${area} viewBox="0 ${TITLE_HEIGHT} ${box.width} ${box.height}">`, // cuts dots off at the edges
     ...dots(reference).map((each, color) => path(each, reference.palette[color], diameter(sizes.reference))),
@@ -85,6 +90,12 @@ export function mapSvg(figure: Figure): string {
   ]
     .filter((line) => line !== "")
     .join("\n");
+}
+
+/** Return a text of so many letters at most, without its middle if it is longer. */
+function shortened(text: string, length: number): string {
+  const half = Math.floor((length - 1) / 2);
+  return text.length <= length ? text : `${text.slice(0, half)}…${text.slice(-half)}`;
 }
 
 interface MapBox {
@@ -138,10 +149,11 @@ function writtenNames({ names, reference }: Figure, box: MapBox): { names: strin
   return { names: texts, nHidden: countHidden(visible, boxes, area) };
 }
 
+/** Number of lines of the scale and its unit. */
+const scaleLines = ({ scale, unit }: Legend): number => (scale === null ? 0 : 2) + (unit === "" ? 0 : 1);
+
 /** Number of lines between the title of the legend and the mark of the reference. */
-function legendLines({ legend }: Figure): number {
-  return "entries" in legend ? legend.entries.length : legend.unit === "" ? 2 : 3;
-}
+const legendLines = ({ legend }: Figure): number => scaleLines(legend) + legend.entries.length;
 
 function legendHeight(figure: Figure): number {
   return TITLE_HEIGHT + MARGIN + (legendLines(figure) + figure.referenceEntry.labels.length + 4) * LINE_HEIGHT;
@@ -162,13 +174,15 @@ function legend(figure: Figure, mapWidth: number): string[] {
       const place = `x="${(left + index * width).toFixed(2)}" y="${line(1) - 8}"`;
       return `<rect ${place} width="${(width + 0.3).toFixed(2)}" height="14" fill="${color}"/>`;
     });
-    const unit = figure.legend.unit === "" ? [] : [text(figure.legend.unit, left, 3)];
-    return [...bars, text(low, left, 2), text(high, left + SCALE_WIDTH, 2, 'text-anchor="end"'), ...unit];
+    return [...bars, text(low, left, 2), text(high, left + SCALE_WIDTH, 2, 'text-anchor="end"')];
   };
-  const content =
-    "entries" in figure.legend
-      ? figure.legend.entries.flatMap(({ name, color }, index) => entry(name, color, index + 1))
-      : scale(figure.legend.scale);
+  const { unit } = figure.legend;
+  const nScale = scaleLines(figure.legend);
+  const content = [
+    ...(figure.legend.scale === null ? [] : scale(figure.legend.scale)),
+    ...(unit === "" ? [] : [text(unit, left, nScale)]),
+    ...figure.legend.entries.flatMap((each, index) => entry(each.name, each.color, nScale + 1 + index)),
+  ];
   const { name, color, labels } = figure.referenceEntry;
   const first = legendLines(figure) + 2;
   return [

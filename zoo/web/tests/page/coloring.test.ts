@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { FeatureScale } from "../../src/engine";
 import { cellText } from "../../src/page/cell-text";
 import { ownColumnTitle } from "../../src/page/color-menu";
-import { byColumn, byFeature, byFraction, byLabel, paint } from "../../src/page/coloring";
+import { byColumn, byFeature, byFraction, byLabel, paint, valueEntries, type Values } from "../../src/page/coloring";
 import { categoryColor, DARK, LIGHT, mix, N_VALUE_COLORS, valueColor } from "../../src/page/colors";
 import { scaleValue } from "../../src/page/format";
 import { PROJECTION, SPACE } from "./projection";
@@ -29,12 +29,14 @@ test("cells without a value of a column come last", () => {
 });
 
 test("numbers of a column are colored from the lowest to the highest, whatever is missing or infinite", () => {
-  const colored = (...values: number[]) => byColumn("age", { values: Float32Array.from(values) });
+  const colored = (...values: number[]) => byColumn("age", { values: Float32Array.from(values) }) as Values;
   const ages = colored(20, Number.NaN, 60, Number.POSITIVE_INFINITY);
   expect(ages).toMatchObject({ kind: "values", low: 20, high: 60, unit: "value in the file" });
   const last = N_VALUE_COLORS - 1;
   expect(Array.from(paint(ages, LIGHT, 4).colors)).toEqual([0, N_VALUE_COLORS, last, last]);
-  expect(colored(7, 7), "the scale still has two ends").toMatchObject({ low: 7, high: 8 });
+  expect(valueEntries(ages, LIGHT)).toEqual([{ name: "no value (1)", color: LIGHT.unknown }]);
+  expect(valueEntries(colored(7, 7), LIGHT), "no scale").toEqual([{ name: "7", color: valueColor(0, LIGHT) }]);
+  expect(Array.from(paint(colored(7, 7), LIGHT, 2).colors)).toEqual([0, 0]);
   expect(colored(Number.NaN)).toEqual({ kind: "nothing", title: "age", reason: "age holds no number in any cell." });
   const text = (cell: number) => cellText(SPACE, { query: {}, projection: PROJECTION } as never, ages, cell).at(-1);
   expect([text(0), text(1)]).toEqual(["age: 20", "age: no value"]);
@@ -59,10 +61,11 @@ test("values are spread over the palette; a missing one has the color of unknown
 test("a feature is colored from zero to its highest value, and says on which scale", () => {
   const colored = (scale: FeatureScale, ...values: number[]) => byFeature("LYZ", { values: Float32Array.from(values), scale });
   expect(colored("log counts", 0, 4, Number.NaN)).toMatchObject({ low: 0, high: 4, unit: "ln(1 + counts per 10,000)" });
-  expect(colored("log counts", 0, 0), "no cell has any: the scale still has two ends").toMatchObject({ high: 1 });
+  expect(colored("log counts", 0, 0), "no cell has any").toMatchObject({ low: 0, high: 0 });
   expect(colored("presence", 0, 1)).toMatchObject({ high: 1, unit: "1: found in the cell, 0: not found" });
   expect(colored("as in the file", -2, 0.5)).toMatchObject({ low: -2, high: 0.5, unit: "value in the file" });
-  expect([0, 1, 0.125, -2, 0.00034].map(scaleValue)).toEqual(["0", "1", "0.13", "-2", "0.00034"]);
+  const texts = ["0", "1", "0.13", "-2", "0.00034", "9.99e+29"];
+  expect([0, 1, 0.125, -2, 0.00034, 9.99e29].map(scaleValue)).toEqual(texts);
 });
 
 test("the ends of the scale are visible on their background", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { byFraction, byLabel } from "../../src/page/coloring";
+import { byColumn, byFraction, byLabel } from "../../src/page/coloring";
 import { figureLegend } from "../../src/page/figure-legend";
 import { countShown, setHidden } from "../../src/page/hidden-cells";
 import { PROJECTION, SPACE } from "./projection";
@@ -20,4 +20,8 @@ test("the legend of a saved map counts the cells that are shown, and leaves out 
   const entries = figureLegend(broad, new Set([0, 2, 4]));
   expect(entries).toMatchObject({ entries: [{ name: "T (1)" }, { name: "unknown (1)" }] });
   expect(figureLegend(byFraction("similarity", PROJECTION.similarity), new Set([0]))).toMatchObject({ scale: ["0", "1"] });
+  const names = Array.from({ length: 70 }, (_, index) => `donor ${index}`);
+  const donors = byColumn("donor", { codes: Int32Array.from(names.keys()), categories: names });
+  expect(figureLegend(donors, new Set()).entries).toHaveLength(61);
+  expect(figureLegend(donors, new Set([0])).entries.at(-1)).toEqual({ name: "and 9 more", color: null });
 });

@@ -65,7 +65,7 @@ const FIGURE = {
   selected: [],
   selectedColor: "#e8590c",
   region: null,
-  legend: { title: "cell_type", unit: "", entries: [{ name: "<B>", color: "#cc6677" }] },
+  legend: { title: "cell_type", unit: "", scale: null, entries: [{ name: "<B>", color: "#cc6677" }] },
   sizes: { reference: 3.5, query: 6 },
 };
 
@@ -106,10 +106,17 @@ test("points of a zoomed map are as large as on the screen, on which the map may
 });
 
 test("a scale shows its ends and its unit", () => {
-  const svg = mapSvg({ ...FIGURE, legend: { title: "LYZ", unit: "ln(1 + counts)", scale: ["0", "3.21"] } });
+  const entries = [{ name: "no value (2)", color: "#888888" }];
+  const svg = mapSvg({ ...FIGURE, legend: { title: "LYZ", unit: "ln(1 + counts)", scale: ["0", "3.21"], entries } });
   expect(svg).toMatch(/>0<\/text>/);
   expect(svg).toMatch(/>3.21<\/text>/);
-  expect(svg).toMatch(/>ln\(1 \+ counts\)<\/text>/);
+  const heights = ["ln(1 + counts)", "no value (2)"].map((text) => svg.split(`>${text}</text>`)[0].match(/.* y="(\d+)"/s)?.[1]);
+  expect(heights, "one below the other").toEqual(["154", "174"]);
+});
+
+test("a title that is wider than the drawing loses its middle", () => {
+  const svg = mapSvg({ ...FIGURE, title: `GSM1${"_".repeat(150)}.h5ad` });
+  expect(svg).toMatch(/>GSM1_{40}…_{39}\.h5ad<\/text>/);
 });
 
 test("caption and legend say how the reference is colored", () => {

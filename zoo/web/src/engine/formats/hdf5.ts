@@ -20,6 +20,8 @@ const FILTER_NAMES: Record<number, string> = {
   32026: "blosc2",
 };
 const H5T_INTEGER = 0; // class of a type, as HDF5 numbers it
+/** What browsers say of a file that is no longer the one that was chosen. */
+const CHANGED_FILE = /FileReaderSync|could not be read|could not be found/;
 /** Messages of h5wasm itself, which tell a reader nothing: a text of its C++ code, or the address of an exception. */
 const LIBRARY_MESSAGE = /^(?:error - |\d+$)/;
 let nMounted = 0;
@@ -83,6 +85,9 @@ export const isFlags = ({ metadata }: Dataset): boolean => Boolean(metadata.enum
 export function unreadable(name: string, error: unknown): EngineError {
   if (error instanceof EngineError) return error;
   const reason = (error instanceof Error ? error.message : String(error)).split("\n")[0];
+  if (CHANGED_FILE.test(reason)) {
+    return new EngineError("query", `${name} was changed, moved or removed after it was chosen; choose it again`);
+  }
   const why = LIBRARY_MESSAGE.test(reason) ? "" : `${reason}; `;
   return new EngineError(
     "format",

@@ -37,8 +37,8 @@ export const unknownColumn = (name: string, columns: string[]): EngineError =>
 export const unknownLayer = (name: string, layers: string[]): EngineError =>
   new EngineError(
     "query",
-    `the query has no layer ${quoted(name)}, its layers are: ${listed(layers)}; choose ` +
-      (layers.length ? "one of them, or X by default" : "X"),
+    `the query has no layer ${quoted(name)}, ` +
+      (layers.length ? `its layers are: ${listed(layers)}; choose one of them, or X by default` : "nor any other; name none"),
   );
 
 /** Return the codes of texts, and the different ones among them in the order of their first rows. */

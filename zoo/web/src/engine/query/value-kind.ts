@@ -2,7 +2,7 @@
 import type { Rows } from "../arrays/rows";
 import { EngineError } from "../engine";
 import type { AcceptedValues, ValueKind } from "../space/manifest";
-import { counted, general, grouped } from "../text";
+import { counted, general } from "../text";
 import { median } from "../arrays/statistics";
 
 const MAX_FLOAT32 = 3.4028234663852886e38;
@@ -73,7 +73,7 @@ function requireNumbers(scan: ValueScan, accepted: AcceptedValues): void {
 function requireAmounts(scan: ValueScan): void {
   if (scan.nNan || scan.nInfinite) {
     throw valueError(
-      `${counted(scan.nNan, "value", "are")} NaN and ${grouped(scan.nInfinite)} infinite, or beyond float32; counts or ` +
+      `${counted(scan.nNan + scan.nInfinite, "value", "are")} NaN, infinite or beyond float32; counts or ` +
         "log-normalized values are needed: drop these cells or features, or project joined batches separately or in " +
         "memory",
     );
