@@ -109,5 +109,5 @@ def test_impossible_simulations_are_rejected(rna: anndata.AnnData) -> None:
         simulate_methylation(rna[:1], seed=0)
     with pytest.raises(RecipeError, match="20,000 bins cannot be simulated; the mouse genome has 13,161 of 200 kb"):
         simulate_mark(rna, n_features=20_000, seed=0)
-    with pytest.raises(QueryError, match="has no X"):
+    with pytest.raises(QueryError, match="neither X nor layers"):
         simulate_mark(anndata.AnnData(obs=rna.obs), seed=0)
