@@ -1,4 +1,4 @@
 export { connectEngine } from "./connected-engine";
 export * from "./engine";
 export { copyAdvice } from "./space/copy-advice";
-export { percent } from "./text";
+export { counted, percent } from "./text";

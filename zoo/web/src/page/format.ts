@@ -21,10 +21,6 @@ export function size(bytes: number): string {
   return `${bytes} B`;
 }
 
-export function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
-}
-
 /** Return a sentence: with a capital letter, unless it starts with the name of a file or a feature, or an address, and a full stop. */
 export function sentence(text: string): string {
   const capital = text.trim().replace(/^[a-z]+(?=[\s,;]|:\s|$)/, (word) => word[0].toUpperCase() + word.slice(1));

@@ -1,5 +1,6 @@
 /** The legend of the map: a switch for each category, or a scale. */
 
+import { counted } from "../engine";
 import { type Categories, type Category, type Coloring, valueEntries, type Values } from "./coloring";
 import { type Theme, valueColor } from "./colors";
 import { button, element } from "./dom";
@@ -56,7 +57,7 @@ function switches(coloring: Categories, hidden: Set<number>, theme: Theme, chang
 
 /** Say how many cells are hidden where no switch does, and offer to show them. */
 function hiddenNote(box: HTMLElement, hidden: Set<number>, change: () => void): Node {
-  const text = hidden.size === 1 ? "1 cell is hidden" : `${count(hidden.size)} cells are hidden`;
+  const text = `${counted(hidden.size, "cell", "are")} hidden`;
   const show = () => {
     hidden.clear();
     note.remove();

@@ -1,9 +1,9 @@
 /** The page: choose a space, drop a file, look at the results. */
 
-import { connectEngine, copyAdvice, EngineError, type Progress, type QueryOptions, type SpaceSummary } from "../engine";
+import { connectEngine, copyAdvice, counted, EngineError, type Progress, type QueryOptions, type SpaceSummary } from "../engine";
 import type { ChosenFiles } from "./chosen-files";
 import { byId } from "./dom";
-import { count, plural } from "./format";
+import { count } from "./format";
 import { MapPanel } from "./map-panel";
 import { otherReferences } from "./other-references";
 import { announce, clearProblem, showProblem } from "./problem";
@@ -138,7 +138,7 @@ async function main(): Promise<void> {
       byId("summary-title").focus();
       scrollTo(0, 0);
       const seconds = Math.max(1, Math.ceil(projection.seconds));
-      const done = `Done: labeled ${plural(projection.cells.length, "cell")} within ${plural(seconds, "second")}.`;
+      const done = `Done: labeled ${counted(projection.cells.length, "cell")} within ${counted(seconds, "second")}.`;
       announce(warning === "" ? done : `${done} Warning: ${warning}.`);
     } catch (error) {
       const kept = before !== null && (await restored(before));

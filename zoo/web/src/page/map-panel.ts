@@ -1,6 +1,6 @@
 /** The map with its tools: what it is colored by, the legend, and the selected cells. */
 
-import type { Engine, SpaceSummary } from "../engine";
+import { counted, type Engine, type SpaceSummary } from "../engine";
 import { cellText } from "./cell-text";
 import { chooseFeature, type ColorChoice, colorChoice, fillColorMenu, listenForFeatures, ownColumnTitle, restoreChoice } from "./color-menu";
 import { byColumn, byFeature, byFraction, byLabel, type Coloring, paint } from "./coloring";
@@ -8,7 +8,6 @@ import { LIGHT, type Theme } from "./colors";
 import { byId } from "./dom";
 import { featureTitle } from "./feature-title";
 import { featureWords } from "./feature-words";
-import { count, plural } from "./format";
 import { labelColors } from "./label-colors";
 import { locateLabels } from "./label-positions";
 import { figureLegend } from "./figure-legend";
@@ -63,13 +62,13 @@ export class MapPanel {
     const choice = this.start(space, null, "Reference", `Map of the reference ${space.title}`);
     await this.draw();
     if (choice !== this.choices) return;
-    const points = plural(space.reference.weights.length, "point");
-    setCaption(`${space.title}: ${points} that stand for ${plural(space.nCells, "cell")}, colored by label.`);
+    const points = counted(space.reference.weights.length, "point");
+    setCaption(`${space.title}: ${points} that stand for ${counted(space.nCells, "cell")}, colored by label.`);
   }
 
   /** Show a query over the reference. */
   async showResult(space: SpaceSummary, result: Result): Promise<void> {
-    const cells = plural(result.projection.cells.length, "cell");
+    const cells = counted(result.projection.cells.length, "cell");
     const text = `Map of ${cells} over the reference ${space.title}; the tables below hold its numbers`;
     this.start(space, result, "Map", text);
     fillColorMenu(space, result);
@@ -215,8 +214,8 @@ export class MapPanel {
   }
 
   private shownCells({ projection }: Result): string {
-    const all = plural(projection.cells.length, "cell");
-    return this.hidden.size === 0 ? all : `${count(projection.cells.length - this.hidden.size)} of ${all}`;
+    const n = projection.cells.length;
+    return this.hidden.size === 0 ? counted(n, "cell") : counted(n - this.hidden.size, "cell", "", n);
   }
 
   /** Draw the map and its legend. */

@@ -1,8 +1,8 @@
 /** The map as a drawing for slides and papers: always on white, every point a vector. */
 
+import { counted } from "../engine";
 import { N_VALUE_COLORS } from "./colors";
 import { escapeXml } from "./escape-xml";
-import { plural } from "./format";
 import { type Box, countHidden, placeNames } from "./label-positions";
 import type { ReferenceEntry } from "./reference-coloring";
 import { frameAround, pointScale, type PointSizes, type Region } from "./map-frame";
@@ -64,7 +64,7 @@ export function mapSvg(figure: Figure): string {
   const pixel = box.height / box.region.height; // of the screen
   const diameter = (size: number) => pixel * pointScale(box.region) * size;
   const { names, nHidden } = writtenNames(figure, box);
-  const note = nHidden === 0 ? "" : `; ${plural(nHidden, "name")} left out for lack of room`;
+  const note = nHidden === 0 ? "" : `; ${counted(nHidden, "name")} left out for lack of room`;
   const dots = ({ map, colors, palette }: Points, points?: readonly number[]) => {
     const groups: string[][] = palette.map(() => []);
     for (const point of points ?? colors.keys()) groups[colors[point]]?.push(box.dot(map, point));

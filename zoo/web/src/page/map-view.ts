@@ -1,9 +1,9 @@
 /** The map on the screen: reference and query cells in WebGL, names of labels above them. */
 
 import createScatterplot from "regl-scatterplot";
+import { counted } from "../engine";
 import type { Theme } from "./colors";
 import { element } from "./dom";
-import { plural } from "./format";
 import { countHidden, type LabelPosition, placeNames } from "./label-positions";
 import { listenForTouch } from "./touch";
 import { type Frame, frameAround, pointScale, pointSizes, type Region } from "./map-frame";
@@ -307,6 +307,6 @@ export class MapView {
     });
     const nHidden = countHidden(names, boxes, area);
     this.hiddenNames.hidden = nHidden === 0;
-    this.hiddenNames.textContent = `${plural(nHidden, "more name")}: zoom in`;
+    this.hiddenNames.textContent = `${counted(nHidden, "more name")}: zoom in`;
   }
 }

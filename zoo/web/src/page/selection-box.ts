@@ -1,9 +1,8 @@
 /** The selected cells: how many have each label, and their barcodes. */
 
-import type { SpaceSummary } from "../engine";
+import { counted, type SpaceSummary } from "../engine";
 import { button, byId, element } from "./dom";
 import { download, outputName } from "./download";
-import { plural } from "./format";
 import { countLabels } from "./label-table";
 import { countTable } from "./count-table";
 import { announce } from "./problem";
@@ -19,7 +18,7 @@ export function showSelection(space: SpaceSummary, result: Result, cells: readon
     download(outputName(query.fileName, ".selected.txt"), [barcodeList(projection, cells)], "text/plain"),
   );
   const box = byId("selection");
-  const title = `${plural(cells.length, "cell")} selected`;
+  const title = `${counted(cells.length, "cell")} selected`;
   box.replaceChildren(
     element("h3", {}, title),
     countTable(rows, ({ label }) => label),

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { mapEnding, outputName } from "../../src/page/download";
-import { count, fraction, percent, plural, sentence, size } from "../../src/page/format";
+import { counted } from "../../src/engine";
+import { count, fraction, percent, sentence, size } from "../../src/page/format";
 import { escapeXml } from "../../src/page/escape-xml";
 import { npyHeader } from "../../src/page/npy";
 import { reportHtml } from "../../src/page/report-html";
@@ -46,7 +47,7 @@ test("a complete file has no missing features", () => {
 });
 
 test("numbers are written as the command writes them", () => {
-  expect([count(1234567), percent(0.0251), fraction(0.25), size(1_388_000), size(12), plural(1, "cell")]).toEqual([
+  expect([count(1234567), percent(0.0251), fraction(0.25), size(1_388_000), size(12), counted(1, "cell")]).toEqual([
     "1,234,567", "2.5%", "0.250", "1.4 MB", "12 B", "1 cell",
   ]);
   expect([percent(Number.NaN), fraction(Number.NaN)]).toEqual(["–", "–"]);
