@@ -12,7 +12,7 @@ import anndata
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from served_page import served
+from served_page import SECONDS, served
 
 from smile_zoo.transfer import pull
 from smile_zoo.web import PageServer, make_site
@@ -22,13 +22,10 @@ ARGUMENTS = (
     "--disable-dev-shm-usage",
     "--use-angle=swiftshader",  # WebGL without a graphics card
     "--enable-unsafe-swiftshader",
-    "--enable-unsafe-webgpu",
-    "--use-webgpu-adapter=swiftshader",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # no network
 )
 SCREEN = {"width": 1366, "height": 900}
 PHONE = {"width": 375, "height": 800}
-SECONDS = 60
 
 
 @pytest.fixture(scope="module")

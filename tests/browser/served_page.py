@@ -13,6 +13,9 @@ from playwright.sync_api import Page, expect
 
 from smile_zoo.web import PageServer, Site
 
+SECONDS = 60
+"""Longest time to wait for the page."""
+
 
 @contextmanager
 def served(site: Site) -> Iterator[PageServer]:

@@ -22,13 +22,12 @@ from PIL import Image
 from playwright.sync_api import Download, Page, expect
 from scipy.io import mmwrite
 from scipy.sparse import csr_matrix
-from served_page import open_page, served
+from served_page import SECONDS, open_page, served
 
 from smile_zoo.transfer import pull
 from smile_zoo.web import PageServer, make_site, write_single_file
 
 MAX_BYTES_BEFORE_FILE = 1_500_000
-SECONDS = 60
 
 
 @pytest.fixture

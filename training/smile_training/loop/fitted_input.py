@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_runtime.arrays import Matrix, is_sparse
 from smile_runtime.encoder import Preprocessing
 from smile_runtime.errors import RecipeError
 from smile_training.data import Cells, Dataset
@@ -16,7 +15,7 @@ from smile_training.model import (
     fit_canonical_variates,
     fit_preprocessing,
     fit_stem,
-    project_rows,
+    project_stem,
     select_features,
     transform_cells,
 )
@@ -112,23 +111,6 @@ def add_canonical_variates(
 
 def _wants_variates(modality: Modality) -> bool:
     return modality.stem is not None and modality.stem.canonical is True
-
-
-def project_stem(transformed: Matrix, preprocessing: Preprocessing, stem: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return components of cells, shape ``(n_cells, n_components)``; uncentered if sparse, which changes no distance.
-
-    Parameters
-    ----------
-    transformed
-        Cells after all steps before centering, shape ``(n_cells, n_features)``.
-    preprocessing
-        Preprocessing with the mean and scale of each feature.
-    stem
-        Directions, shape ``(n_features, n_components)``.
-    """
-    if is_sparse(transformed):
-        return project_rows(transformed, preprocessing.scale[:, None] * stem)
-    return np.asarray(np.nan_to_num(preprocessing.centered(transformed)) @ stem, dtype=np.float32)
 
 
 def _components(fitted: FittedInput, rows: NDArray[np.intp], name: str) -> NDArray[np.float32]:

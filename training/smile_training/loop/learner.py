@@ -12,13 +12,14 @@ from smile_runtime.arrays import Matrix
 from smile_runtime.encoder import Preprocessing
 from smile_runtime.errors import RecipeError
 from smile_training.data import Cells
-from smile_training.loop.fitted_input import FittedInput, project_stem
+from smile_training.loop.fitted_input import FittedInput
 from smile_training.model import (
     EncoderInput,
     SmileNetwork,
     TrainedEncoder,
     fit_stem,
     neighbor_partners,
+    project_stem,
     self_partners,
     transform_cells,
 )

@@ -1,7 +1,7 @@
 """The SMILE network, its losses, variants and pairings, and fitted preprocessing."""
 
 from smile_training.model.canonical_variates import MIN_PAIRS, fit_canonical_variates
-from smile_training.model.cell_blocks import BLOCK_CELLS, project_rows, row_blocks, transform_cells
+from smile_training.model.cell_blocks import BLOCK_CELLS, row_blocks, transform_cells
 from smile_training.model.cell_encoder import CellEncoder
 from smile_training.model.device_copy import copy_to
 from smile_training.model.encoder_input import EncoderInput, dense_chunk_rows
@@ -10,7 +10,7 @@ from smile_training.model.network import SmileNetwork
 from smile_training.model.pairing import neighbor_partners, paired_rows, self_partners
 from smile_training.model.preprocessing_fit import fit_preprocessing, select_features
 from smile_training.model.restore import require_matched, restore_encoders
-from smile_training.model.stem import fit_stem
+from smile_training.model.stem import fit_stem, project_stem
 from smile_training.model.trained_encoder import TrainedEncoder
 from smile_training.model.variants import (
     EncodedView,
@@ -39,7 +39,7 @@ __all__ = [
     "mpsmile_phases",
     "neighbor_partners",
     "paired_rows",
-    "project_rows",
+    "project_stem",
     "psmile_phases",
     "reference_phases",
     "require_matched",

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from smile_runtime.arrays import Matrix, dense, is_sparse
 from smile_runtime.encoder import Preprocessing
 from smile_runtime.errors import RecipeError
-from smile_training.model.cell_blocks import BLOCK_CELLS
+from smile_training.model.cell_blocks import BLOCK_CELLS, project_rows
 from smile_training.model.discriminants import fit_discriminants
 from smile_training.recipe import Stem
 
@@ -73,6 +73,23 @@ def fit_stem(
         directions = np.hstack([directions, discriminants])
     stem: NDArray[np.float32] = directions.astype(np.float32)
     return np.ascontiguousarray(stem)
+
+
+def project_stem(transformed: Matrix, preprocessing: Preprocessing, stem: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return components of cells, shape ``(n_cells, n_components)``; uncentered if sparse, which changes no distance.
+
+    Parameters
+    ----------
+    transformed
+        Cells after all steps before centering, shape ``(n_cells, n_features)``.
+    preprocessing
+        Preprocessing with the mean and scale of each feature.
+    stem
+        Directions, shape ``(n_features, n_components)``.
+    """
+    if is_sparse(transformed):
+        return project_rows(transformed, preprocessing.scale[:, None] * stem)
+    return np.asarray(np.nan_to_num(preprocessing.centered(transformed)) @ stem, dtype=np.float32)
 
 
 def _from_cells(scaled: Matrix, settings: Stem, seed: int) -> tuple[NDArray[np.float64], float]:
