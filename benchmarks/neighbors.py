@@ -30,6 +30,7 @@ from machine import cpu_model
 from smile_runtime import Reference
 from smile_runtime.manifest import CalibrationRecord, LabelColumn
 from smile_runtime.mapping.confidence import calibrate_confidence
+from smile_runtime.mapping.label_means import LabelMeans
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
 from smile_runtime.mapping.nearest_neighbors import NearestNeighbors, find_nearest_neighbors
 
@@ -70,7 +71,7 @@ def make_reference(n: int, rng: np.random.Generator, centers: np.ndarray) -> Ref
 def whole(cells: np.ndarray, reference: Reference) -> None:
     """Label cells, and place them on the map."""
     found = find_nearest_neighbors(cells, reference.embedding, K)
-    for transfer in transfer_labels(found, reference):
+    for transfer in transfer_labels(found, reference, LabelMeans.of(reference).distances(cells)):
         calibrate_confidence(transfer.share, _CALIBRATION)
     np.einsum("nk,nkc->nc", neighbor_weights(found, reference), reference.map[found.indices])
 

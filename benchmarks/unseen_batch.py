@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from smile_runtime.mapping.label_means import LabelMeans
 from smile_runtime.mapping.label_transfer import transfer_labels
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
 from smile_training.data.dataset import Dataset, read_dataset
@@ -34,11 +35,12 @@ def predictions(train: Dataset, left_out: Dataset, recipe: Recipe, seed: int) ->
     ((name, known),), ((_, others),) = train.cells.items(), left_out.cells.items()
     encoder = train_encoders(train, recipe, Run(torch.device("cpu"), seed))[name]
     points = build_reference(train, {name: encoder.embed(known)}, recipe.reference, recipe.seed)
-    neighbors = find_nearest_neighbors(encoder.embed(others), points.embedding, recipe.reference.n_neighbors)
+    embedding = encoder.embed(others)
+    neighbors = find_nearest_neighbors(embedding, points.embedding, recipe.reference.n_neighbors)
     fitted, projected = baseline_values(known, others, recipe.modalities[name])
     components = baselines.pca(fitted, projected, seed=seed)
     return {
-        "smile": transfer_labels(neighbors, points)[0].label,
+        "smile": transfer_labels(neighbors, points, LabelMeans.of(points).distances(embedding))[0].label,
         "pca": baselines.nearest_neighbor_labels(components[0], known.labels, components[1]),
         "logistic regression": baselines.logistic_regression(fitted, known.labels, projected),
     }

@@ -17,7 +17,7 @@ JOINT_SEPARATOR = "+"
 OWN_METHOD = "smile"
 """Method of a space's own metrics; all other methods are baselines."""
 FORMAT = "smile-space"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MAX_MANIFEST_BYTES = 20_000_000
 FILE_SUFFIXES = (".onnx", ".json", ".md", ".tsv", ".safetensors", ".toml", ".png")
 

@@ -5,6 +5,7 @@ from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilar
 from smile_runtime.mapping.distance_by_label import label_distances
 from smile_runtime.mapping.expected_values import ExpectedValues, read_expected_values, write_expected_values
 from smile_runtime.mapping.joint_mapper import JointMapper
+from smile_runtime.mapping.label_means import LabelMeans
 from smile_runtime.mapping.label_probability import RunnerUp, find_runner_up, label_probabilities
 from smile_runtime.mapping.label_profiles import LabelProfiles, read_profiles, write_profiles
 from smile_runtime.mapping.label_sets import LabelSets, common_names, label_scores, set_names
@@ -25,6 +26,7 @@ __all__ = [
     "CellValues",
     "ExpectedValues",
     "JointMapper",
+    "LabelMeans",
     "LabelProfiles",
     "LabelSets",
     "Measures",

@@ -1,4 +1,4 @@
-"""Label transfer: a weighted vote of a cell's nearest neighbors in the reference."""
+"""Label transfer: a weighted vote of a cell's nearest neighbors in the reference, and of the means of labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from smile_runtime.mapping.nearest_neighbors import NearestNeighbors
 from smile_runtime.mapping.reference import Reference
 
 _MIN_KERNEL_WIDTH = 1e-3
+_MEAN_WIDTH = 0.55
+_MIN_MEAN_DISTANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +45,20 @@ def neighbor_weights(neighbors: NearestNeighbors, reference: Reference) -> NDArr
     return result
 
 
-def transfer_labels(neighbors: NearestNeighbors, reference: Reference) -> list[LabelTransfer]:
-    """Label cells by a vote of their neighbors in every label column.
+def transfer_labels(
+    neighbors: NearestNeighbors, reference: Reference, mean_distances: Sequence[NDArray[np.float64]]
+) -> list[LabelTransfer]:
+    """Label cells by a vote of their neighbors, and of the means of labels, in every label column.
+
+    The farther a cell lies from the points of the reference, the less its nearest ones say about it. The share of the
+    means among the votes is therefore the cube of the distance to the nearest point relative to the distance to the
+    nearest mean; each mean has its part of it by a Gaussian of its distance. In a level coarser than the primary one,
+    the votes of means for its labels are summed.
 
     Levels of a hierarchy are decided from coarse to fine: only labels within the coarser winner can win, so the levels
     never contradict one another. Points without a label in a column vote there for none. In a column finer than the
-    primary one, points of which nothing finer is known do not compete with those that have finer labels.
+    primary one, points of which nothing finer is known do not compete with those that have finer labels, and means vote
+    only where no neighbor has the coarser label.
 
     Parameters
     ----------
@@ -56,6 +66,9 @@ def transfer_labels(neighbors: NearestNeighbors, reference: Reference) -> list[L
         Nearest reference points of each cell.
     reference
         Reference with the labels of these points.
+    mean_distances
+        Distances to the mean of each label, by label column (`LabelMeans.distances`); those that are infinite do not
+        vote.
 
     Returns
     -------
@@ -64,21 +77,25 @@ def transfer_labels(neighbors: NearestNeighbors, reference: Reference) -> list[L
     weights = neighbor_weights(neighbors, reference)
     columns = reference.label_columns
     undetermined = undetermined_labels(columns)
+    of_means = _votes_of_means(neighbors.distances[:, 0], columns, mean_distances)
     won: dict[str, LabelTransfer] = {}
     for index in order_by_level(columns):
         column = columns[index]
         votes = _votes(weights, reference.label[neighbors.indices, index], len(column.labels))
+        is_finer = is_finer_level(column, columns)
+        if not is_finer:
+            votes = (1 - of_means[index].sum(axis=1, keepdims=True)) * votes + of_means[index]
         if column.within is None:
             won[column.name] = _winners(votes)
             continue
         coarser = won[column.within]
         inside = np.array([*column.parents, -1]) == coarser.label[:, None]  # (n, n_labels + 1)
         votes = np.where(inside, votes, 0)
-        won[column.name] = (
-            _finer_winners(votes, np.array([*undetermined[index], False]), coarser)
-            if is_finer_level(column, columns)
-            else _winners(votes)
-        )
+        if is_finer:
+            votes = np.where(votes.any(axis=1, keepdims=True), votes, np.where(inside, of_means[index], 0))
+            won[column.name] = _finer_winners(votes, np.array([*undetermined[index], False]), coarser)
+        else:
+            won[column.name] = _winners(votes)
     return [won[column.name] for column in columns]
 
 
@@ -128,4 +145,41 @@ def _votes(weights: NDArray[np.float32], labels: NDArray[np.int64], n_labels: in
     """Return the sum of neighbor weights for each label and, last, for none (-1), shape ``(n, n_labels + 1)``."""
     votes = np.zeros((len(weights), n_labels + 1), np.float32)
     np.add.at(votes, (np.arange(len(weights))[:, None], labels), weights)
+    return votes
+
+
+def _votes_of_means(
+    nearest: NDArray[np.float32], columns: Sequence[LabelColumn], distances: Sequence[NDArray[np.float64]]
+) -> list[NDArray[np.float32]]:
+    """Return the votes of means for each label of each column and, last, for none, shape ``(n, n_labels + 1)``.
+
+    They sum to the share of the means or, in levels finer than the primary one, to 1.
+    """
+    votes = []
+    for column, distance in zip(columns, distances, strict=True):
+        share = 1.0 if is_finer_level(column, columns) else _share_of_means(nearest, distance)
+        votes.append(np.pad(share * _shared_by_distance(distance), ((0, 0), (0, 1))).astype(np.float32))
+    index_of = {column.name: index for index, column in enumerate(columns)}
+    finer = 0
+    while columns and (within := columns[finer].within) is not None:  # a coarser level sums what its labels have
+        coarser = index_of[within]
+        votes[coarser][:] = 0
+        np.add.at(votes[coarser].T, [*columns[finer].parents, -1], votes[finer].T)
+        finer = coarser
+    return votes
+
+
+def _share_of_means(nearest: NDArray[np.float32], distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of the means among all votes, shape ``(n, 1)``."""
+    closest = np.maximum(distance.min(axis=1, keepdims=True), _MIN_MEAN_DISTANCE)
+    share: NDArray[np.float64] = np.minimum(nearest[:, None] / closest, 1) ** 3
+    return share
+
+
+def _shared_by_distance(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return votes by a Gaussian of the distance to means, rows summing to 1, or to 0 if there is no mean."""
+    closest = distance.min(axis=1, keepdims=True)
+    weights = np.exp((np.where(np.isfinite(closest), closest, 0) ** 2 - distance**2) / _MEAN_WIDTH**2)
+    total = weights.sum(axis=1, keepdims=True)
+    votes: NDArray[np.float64] = weights / np.where(total > 0, total, 1)
     return votes

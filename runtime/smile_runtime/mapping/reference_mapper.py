@@ -10,6 +10,7 @@ from smile_runtime.manifest import EncoderRecord, LabelColumn
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, inherit_confidence, weigh_evidence
 from smile_runtime.mapping.dissimilarity import CellValues, Measures, dissimilarity_of, measure
 from smile_runtime.mapping.distance_by_label import label_distances
+from smile_runtime.mapping.label_means import LabelMeans
 from smile_runtime.mapping.label_probability import label_probabilities
 from smile_runtime.mapping.label_profiles import LabelProfiles
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
@@ -79,6 +80,10 @@ class ReferenceMapper:
     def _kernel_width(self) -> float:
         return kernel_width(self.reference.map)
 
+    @cached_property
+    def _label_means(self) -> LabelMeans:
+        return LabelMeans.of(self.reference)
+
     def map(self, embedding: NDArray[np.float32], values: CellValues | None = None) -> Records:
         """Return the records of cells, shape ``(n,)``.
 
@@ -97,9 +102,10 @@ class ReferenceMapper:
         if self.profiles is not None and values is not None:
             measures = measure(distance, values, self.profiles, self.measured_weight)
         records["embedding"] = embedding
-        transfers = transfer_labels(neighbors, self.reference)
+        transfers = transfer_labels(neighbors, self.reference, self._label_means.distances(embedding))
         if transfers:
-            weights = weights * (self.reference.label[neighbors.indices, 0] == transfers[0].label[:, None])
+            same = self.reference.label[neighbors.indices, 0] == transfers[0].label[:, None]
+            weights = weights * (same | ~same.any(axis=1, keepdims=True))  # all, if no neighbor has the label
         records["map"] = map_positions(self.reference.map[neighbors.indices], weights, self._kernel_width)
         for index, transfer in enumerate(transfers):
             records["label"][:, index] = records["nearest"][:, index] = transfer.label

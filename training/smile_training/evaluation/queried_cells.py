@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_runtime.mapping import (
+    LabelMeans,
     LabelProfiles,
     Measures,
     Reference,
@@ -111,7 +112,7 @@ def query_cells(
     embedding, components = encoder.embed_with_components(aligned)
     neighbors = find_nearest_neighbors(embedding, reference.embedding, n_neighbors)
     distance = mean_distance(neighbors)
-    transfers = transfer_labels(neighbors, reference)
+    transfers = transfer_labels(neighbors, reference, LabelMeans.of(reference).distances(embedding))
     empty = np.zeros((len(cells), 0))
     label = np.stack([each.label for each in transfers], axis=1) if transfers else empty.astype(np.int64)
     true = cells.label_ids

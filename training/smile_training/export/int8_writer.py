@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from smile_runtime.encoder import Encoder
 from smile_runtime.manifest import Int8Record
 from smile_runtime.mapping import (
+    LabelMeans,
     Reference,
     find_nearest_neighbors,
     transfer_labels,
@@ -89,8 +90,11 @@ def _agreement(embeddings: list[NDArray[np.float32]], points: Reference, n_neigh
     """Return the share of cells with the same primary label by both embeddings; None without labels."""
     if not points.label_columns:
         return None
+    means = LabelMeans.of(points)
     one, other = (
-        transfer_labels(find_nearest_neighbors(embedding, points.embedding, n_neighbors), points)[0].label
+        transfer_labels(
+            find_nearest_neighbors(embedding, points.embedding, n_neighbors), points, means.distances(embedding)
+        )[0].label
         for embedding in embeddings
     )
     return float(np.mean(one == other))
