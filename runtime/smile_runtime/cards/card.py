@@ -31,8 +31,8 @@ _MEASURED_LIMITS = """\
 
 _UNMEASURED_LIMITS = """\
 - No cell was left out of training to measure this space. All labels come from the reference, and every cell gets one:
-  no cell becomes `unknown`, and there is no `smile_similarity`. The confidence is the share of votes among the nearest
-  reference points, and is not calibrated.
+  no cell becomes `unknown`, and there is no `smile_similarity`. The confidence is the label's share of the votes, and
+  is not calibrated.
 """
 
 _GENERAL_LIMITS = """\

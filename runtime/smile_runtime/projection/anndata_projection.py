@@ -106,7 +106,7 @@ def project(
             cell it is no probability: it tells how clearly the nearest label won, not whether the type is known. Only
             with labels.
         ``obs["smile_nearest_label"]``
-            Label that the nearest neighbors vote for, categorical: the transferred label, or for an ``unknown`` cell
+            Label with the most votes, categorical: the transferred label, or for an ``unknown`` cell
             the one it would have had. Only with labels.
         ``obs["smile_label_<column>"]``, ``obs["smile_confidence_<column>"]``, ``obs["smile_nearest_label_<column>"]``
             The same for each further label column of the reference: coarser levels, which never contradict the label,

@@ -36,7 +36,7 @@ class ColumnLabels:
     labels
         Transferred label, or ``unknown``, shape ``(n,)``.
     nearest_labels
-        Label that the nearest neighbors vote for, also for unknown cells, shape ``(n,)``.
+        Label with the most votes, also for unknown cells, shape ``(n,)``.
     confidence
         Probability that the nearest label is right for a cell of a known type, shape ``(n,)``.
     """

@@ -8,7 +8,7 @@ import pytest
 
 from smile_runtime import Reference
 from smile_runtime.manifest import CalibrationRecord, LabelColumn
-from smile_runtime.mapping import LabelMeans, ReferenceMapper
+from smile_runtime.mapping import ReferenceMapper
 from smile_runtime.mapping.confidence import calibrate_confidence
 from smile_runtime.mapping.label_transfer import LabelTransfer, neighbor_weights, transfer_labels
 from smile_runtime.mapping.nearest_neighbors import NearestNeighbors, find_nearest_neighbors
@@ -31,7 +31,9 @@ def neighbors(indices, distances) -> NearestNeighbors:
 def by_neighbors(found: NearestNeighbors, reference: Reference) -> list[LabelTransfer]:
     """Let neighbors vote alone, as means that are infinitely far do not."""
     n = len(found.indices)
-    return transfer_labels(found, reference, [np.full((n, len(each.labels)), np.inf) for each in reference.label_columns])
+    return transfer_labels(
+        found, reference, [np.full((n, len(each.labels)), np.inf) for each in reference.label_columns]
+    )
 
 
 def test_weight_is_root_of_number_of_cells_times_gaussian():

@@ -25,6 +25,7 @@ from smile_runtime import (
 from smile_runtime.arrays import matrix as matrix_module
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
 from smile_runtime.mapping.dissimilarity import CellValues, dissimilarity_of, measure
+from smile_runtime.mapping.label_means import LabelMeans
 from smile_runtime.mapping.label_transfer import neighbor_weights, transfer_labels
 from smile_runtime.mapping.map_position import kernel_width, map_positions
 from smile_runtime.mapping.nearest_neighbors import find_nearest_neighbors
@@ -92,7 +93,8 @@ def test_fields_match_the_separate_steps(counts, space):
     project(counts, space, unknown_rate=0)
     np.testing.assert_allclose(counts.obsm["X_smile"], embedding, atol=1e-6)
     neighbors = find_nearest_neighbors(counts.obsm["X_smile"], reference.embedding, record.n_neighbors)
-    transfers = transfer_labels(neighbors, reference)
+    from_means = LabelMeans.of(reference).distances(counts.obsm["X_smile"])
+    transfers = transfer_labels(neighbors, reference, from_means)
     weights = neighbor_weights(neighbors, reference)
     computed = encoder.record.similarity.dissimilarity
     rows = scipy.sparse.csr_matrix(X)

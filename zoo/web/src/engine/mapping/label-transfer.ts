@@ -1,9 +1,12 @@
-/** Label transfer: a weighted vote of a cell's nearest neighbors in the reference. */
+/** Label transfer: a weighted vote of a cell's nearest neighbors in the reference, and of the means of labels. */
+import type { LabelColumnRecord } from "../space/manifest";
 import type { Reference } from "../space/reference";
 import { isFinerLevel, orderByLevel, undeterminedLabels } from "./label-levels";
 import type { Neighbors } from "./nearest-neighbors";
 
 const MIN_KERNEL_WIDTH = 1e-3;
+const MEAN_WIDTH = 0.55;
+const MIN_MEAN_DISTANCE = 1e-6;
 
 interface LabelTransfer {
   /** Label ids, -1 if points without a label won, (n,). */
@@ -33,24 +36,38 @@ export function neighborWeights({ k, indices, distances }: Neighbors, reference:
 }
 
 /**
- * Label cells by a vote of their neighbors in every label column, in the order of the columns.
+ * Label cells by a vote of their neighbors, and of the means of labels, in every label column, in the order of the columns.
  *
  * Levels are decided from coarse to fine, and only labels within the coarser winner can win.
+ *
+ * @param meanDistances Distances to the mean of each label, by label column, (n, n_labels) each.
  */
-export function transferLabels(neighbors: Neighbors, weights: Float32Array, reference: Reference): LabelTransfer[] {
+export function transferLabels(
+  neighbors: Neighbors,
+  weights: Float32Array,
+  reference: Reference,
+  meanDistances: Float64Array[],
+): LabelTransfer[] {
   const { columns } = reference;
   const undetermined = undeterminedLabels(columns);
+  const nearest = neighbors.distances.filter((_, at) => at % neighbors.k === 0);
+  const ofMeans = votesOfMeans(nearest, columns, meanDistances);
   const won: LabelTransfer[] = [];
   for (const index of orderByLevel(columns)) {
     const column = columns[index];
     const coarser = column.within ? won[columns.findIndex(({ name }) => name === column.within)] : null;
     const finer = isFinerLevel(column, columns);
-    const n = neighbors.indices.length / neighbors.k;
-    const transfer = { label: new Int32Array(n), share: new Float32Array(n) };
+    const transfer = { label: new Int32Array(nearest.length), share: new Float32Array(nearest.length) };
     const votes = new Float32Array(column.labels.length + 1); // the last one for none
-    for (let row = 0; row < n; row++) {
+    for (let row = 0; row < nearest.length; row++) {
+      const means = ofMeans[index].subarray(row * votes.length, (row + 1) * votes.length);
       vote(votes, neighbors, weights, reference.labels[index], row);
+      if (!finer) joinMeans(votes, means);
       if (coarser) keepInside(votes, column.parents ?? [], coarser.label[row]);
+      if (coarser && finer && votes.every((each) => each === 0)) {
+        votes.set(means);
+        keepInside(votes, column.parents ?? [], coarser.label[row]);
+      }
       const [winner, share] =
         coarser && finer ? finerWinner(votes, undetermined[index], coarser.share[row]) : winnerOf(votes);
       transfer.label[row] = winner < votes.length - 1 ? winner : -1;
@@ -59,6 +76,55 @@ export function transferLabels(neighbors: Neighbors, weights: Float32Array, refe
     won[index] = transfer;
   }
   return won;
+}
+
+/**
+ * Return the votes of means for each label of each column and, last, for none, (n, n_labels + 1) each.
+ *
+ * They sum to the share of the means or, in levels finer than the primary one, to 1.
+ */
+function votesOfMeans(
+  nearest: Float32Array,
+  columns: readonly LabelColumnRecord[],
+  distances: Float64Array[],
+): Float32Array[] {
+  const votes = columns.map((column, index): Float32Array => {
+    const nLabels = column.labels.length;
+    const finer = isFinerLevel(column, columns);
+    const result = new Float32Array(nearest.length * (nLabels + 1));
+    nearest.forEach((each, row) => {
+      const distance = distances[index].subarray(row * nLabels, (row + 1) * nLabels);
+      const closest = Math.min(...distance);
+      if (closest === Infinity) return;
+      const share = finer ? 1 : Math.min(each / Math.max(closest, MIN_MEAN_DISTANCE), 1) ** 3;
+      const gaussian = distance.map((far) => Math.exp((closest ** 2 - far ** 2) / MEAN_WIDTH ** 2));
+      const total = gaussian.reduce((sum, weight) => sum + weight, 0);
+      result.set(gaussian.map((weight) => (share * weight) / total), row * (nLabels + 1));
+    });
+    return result;
+  });
+  for (let finer = 0; columns[finer]?.within; ) {
+    const coarser = columns.findIndex(({ name }) => name === columns[finer].within);
+    votes[coarser] = summedByParent(votes[finer], columns[finer].parents ?? [], columns[coarser].labels.length);
+    finer = coarser;
+  }
+  return votes;
+}
+
+/** Return votes for the labels of a coarser column and, last, for none, from those for its finer labels. */
+function summedByParent(votes: Float32Array, parents: number[], nCoarser: number): Float32Array {
+  const width = parents.length + 1;
+  const result = new Float32Array((votes.length / width) * (nCoarser + 1));
+  votes.forEach((each, at) => {
+    const parent = parents[at % width] ?? -1;
+    result[Math.floor(at / width) * (nCoarser + 1) + (parent < 0 ? nCoarser : parent)] += each;
+  });
+  return result;
+}
+
+function joinMeans(votes: Float32Array, means: Float32Array): void {
+  const share = means.reduce((sum, each) => sum + each, 0);
+  for (let label = 0; label < votes.length; label++) votes[label] = (1 - share) * votes[label] + means[label];
 }
 
 function vote(

@@ -7,6 +7,7 @@ import { calibrateConfidence, weighEvidence } from "./confidence";
 import { dissimilarityOf, logOfDistance, logOfMeasured, type Measures } from "./dissimilarity";
 import { interpolate } from "./interpolation";
 import { orderByLevel, undeterminedLabels } from "./label-levels";
+import { LabelMeans } from "./label-means";
 import type { LabelProfiles } from "./label-profiles";
 import { neighborWeights, transferLabels } from "./label-transfer";
 import { kernelWidth, mapPositions } from "./map-position";
@@ -31,6 +32,7 @@ export interface Mapped {
 export class ReferenceMapper {
   readonly #reference: Reference;
   readonly #points: Float64Array;
+  readonly #means: LabelMeans;
   readonly #record: EncoderRecord;
   readonly #nNeighbors: number;
   readonly #profiles: LabelProfiles | null;
@@ -52,6 +54,7 @@ export class ReferenceMapper {
   ) {
     this.#reference = reference;
     this.#points = Float64Array.from(reference.embedding);
+    this.#means = new LabelMeans(reference);
     this.#record = record;
     this.#nNeighbors = nNeighbors;
     this.#profiles = profiles;
@@ -68,7 +71,8 @@ export class ReferenceMapper {
     const distance = meanDistances(neighbors);
     const measures = this.#measure(distance, values);
     const weights = neighborWeights(neighbors, reference);
-    const transfers = transferLabels(neighbors, weights, reference);
+    const fromMeans = reference.columns.map((_, column) => this.#means.distances(embedding, column));
+    const transfers = transferLabels(neighbors, weights, reference, fromMeans);
     const columns = transfers.map(({ label, share }, index) => ({
       labels: label.slice(),
       nearest: label,
@@ -83,11 +87,13 @@ export class ReferenceMapper {
     return { columns, similarity, map: mapPositions(reference.map, neighbors, weights, this.#width) };
   }
 
-  /** Set the weights of neighbors without the winning primary label to 0. */
+  /** Set the weights of neighbors without the winning primary label to 0, unless none has it. */
   #keepWinners(weights: Float32Array, { k, indices }: Neighbors, winners: Int32Array): void {
     const labels = this.#reference.labels[0];
-    for (let at = 0; at < indices.length; at++)
-      if (labels[indices[at]] !== winners[Math.floor(at / k)]) weights[at] = 0;
+    winners.forEach((winner, row) => {
+      const others = Array.from({ length: k }, (_, at) => row * k + at).filter((at) => labels[indices[at]] !== winner);
+      if (others.length < k) for (const at of others) weights[at] = 0;
+    });
   }
 
   #measure(distance: Float32Array, { rows, values, components }: CellValues): Measures[] | null {

@@ -5,7 +5,7 @@ import { quoted } from "../text";
 
 export const MANIFEST_NAME = "config.json";
 const FORMAT = "smile-space";
-const FORMAT_VERSION = 3;
+const FORMAT_VERSION = 4;
 
 export type ValueKind = "counts" | "lognorm" | "presence" | "levels" | "numbers";
 export type AcceptedValues = "expression" | "counts" | "presence" | "levels" | "numbers";
