@@ -19,8 +19,8 @@ async function readListed(folder, name, files) {
 /** Open the encoder of one modality, which need not be named where the space has only one. */
 export async function openEncoder(folder, modality) {
   const config = JSON.parse(new TextDecoder().decode(await read(folder, "config.json")));
-  if (config.format !== "smile-space" || config.format_version !== 3) {
-    throw new Error(`${folder} is ${config.format} ${config.format_version}; this example reads smile-space 3`);
+  if (config.format !== "smile-space" || config.format_version !== 4) {
+    throw new Error(`${folder} is ${config.format} ${config.format_version}; this example reads smile-space 4`);
   }
   const known = Object.keys(config.encoders);
   const chosen = modality ?? (known.length === 1 ? known[0] : "by default");
