@@ -28,7 +28,7 @@ def test_export_writes_the_page_its_spaces_and_a_readme(pbmc: PulledSpace, tmp_p
     assert first["manifest_sha256"] == pbmc.manifest_sha256
     assert list(first["labels"]) == ["cell_type", "cell_type_broad", "cell_type_fine"]
     assert len(first["labels"]["cell_type"]) == 10
-    assert [[round(value, 2) for value in list(each.values())[1:]] for each in first["accuracy"]] == [[0.83, 0.96]]
+    assert [[round(value, 2) for value in list(each.values())[1:]] for each in first["accuracy"]] == [[0.85, 0.96]]
     assert listed["spaces"][1]["accuracy"][0]["left_out_batches"] is None
     files = [path for path in (folder / first["folder"]).rglob("*") if path.is_file()]
     shared = {path.relative_to(folder).as_posix(): path.read_bytes() for path in (folder / "genes").iterdir()}
