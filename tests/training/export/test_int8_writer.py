@@ -29,7 +29,7 @@ def recipe(make_recipe: MakeRecipe) -> Recipe:
         data={"batch_key": "batch", "label_key": "cell_type", "n_top_features": 70},
         preset="stem",
         stem={"n_components": 8},
-        epochs=12,
+        epochs=20,
         reference={"n_landmarks": 20, "n_neighbors": 5, "folds": 2, "repeats": 1, "map_method": "tsne"},
         export={"int8": True},
     )
