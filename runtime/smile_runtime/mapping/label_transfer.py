@@ -51,9 +51,9 @@ def transfer_labels(
     """Label cells by a vote of their neighbors, and of the means of labels, in every label column.
 
     The farther a cell lies from the points of the reference, the less its nearest ones say about it. The share of the
-    means among the votes is therefore the cube of the distance to the nearest point relative to the distance to the
-    nearest mean; each mean has its part of it by a Gaussian of its distance. In a level coarser than the primary one,
-    the votes of means for its labels are summed.
+    votes that goes to the means is therefore the cube of the distance to the nearest point divided by the distance to
+    the nearest mean; it is split among the means by a Gaussian of their distance. In a level coarser than the primary
+    one, the votes of the means of its finer labels are summed.
 
     Levels of a hierarchy are decided from coarse to fine: only labels within the coarser winner can win, so the levels
     never contradict one another. Points without a label in a column vote there for none. In a column finer than the
