@@ -11,7 +11,7 @@ from smile_runtime.mapping.nearest_neighbors import NearestNeighbors
 from smile_runtime.mapping.reference import Reference
 
 _MIN_KERNEL_WIDTH = 1e-3
-_MEAN_WIDTH = 0.55
+_MEAN_WIDTH = 0.45
 _MIN_MEAN_DISTANCE = 1e-6
 
 

@@ -75,7 +75,7 @@ def test_means_share_their_votes_by_a_gaussian():
     (won,) = transfer_labels(neighbors([[0]], [[1.0]]), two, [np.array([[1.1, 1.0]])])
     share = (1 / 1.0) ** 3
     assert int(won.label[0]) == 1
-    assert float(won.share[0]) == pytest.approx(share / (1 + np.exp((1 - 1.21) / 0.55**2)))
+    assert float(won.share[0]) == pytest.approx(share / (1 + np.exp((1 - 1.21) / 0.45**2)))
 
 
 def test_a_coarser_level_sums_the_votes_for_its_labels():
@@ -83,7 +83,7 @@ def test_a_coarser_level_sums_the_votes_for_its_labels():
     three = reference([[2, 1], [0, 0], [1, 0]], [1, 1, 1], TYPES, LINEAGES)
     far = np.array([[1.0, 1.0, 0.95, np.inf]])
     fine, lineage = transfer_labels(neighbors([[0]], [[1.0]]), three, [far, np.array([[9.0, 0.1]])])
-    weights = np.exp(-(far[0, :3] ** 2) / 0.55**2)
+    weights = np.exp(-(far[0, :3] ** 2) / 0.45**2)
     assert (int(fine.label[0]), int(lineage.label[0])) == (0, 0)
     assert float(lineage.share[0]) == pytest.approx(weights[:2].sum() / weights.sum(), rel=1e-5)
 

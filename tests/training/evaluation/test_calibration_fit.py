@@ -9,7 +9,7 @@ import pytest
 from smile_runtime.manifest import CalibrationRecord, DissimilarityRecord, EvidenceWeights, TrendRecord
 from smile_runtime.mapping.confidence import calibrate_confidence, evidence_terms, weigh_evidence
 from smile_runtime.mapping.dissimilarity import Measures
-from smile_training.evaluation.calibration_fit import calibrate, pool_calibrations
+from smile_training.evaluation.calibration_fit import calibrate, fit_curve, pool_calibrations
 from smile_training.evaluation.queried_cells import QueriedCells
 
 PLAIN = TrendRecord(coefficients=[0.0] * 6, spread=1.0)
@@ -137,6 +137,22 @@ def test_doublets_are_less_confident_than_cells_and_leave_these_calibrated() -> 
     assert confidence(mixed).mean() < confidence(cells).mean() - 0.02
     assert confidence(cells).mean() == pytest.approx(0.9, abs=0.03)
     assert record.n_cells == n
+
+
+@pytest.mark.parametrize("n_wrong", [0, 6])
+def test_doublets_do_not_make_cells_doubtful_that_lie_as_far_away_where_labels_are_right(n_wrong: int) -> None:
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        share = rng.uniform(0.8, 1.0, 600).astype(np.float32)
+        cells = queried(np.arange(600) >= n_wrong, share, rng.normal(0, 0.5, 600))
+        doublets = queried(np.zeros(400, bool), share[:400], rng.normal(3, 0.5, 400))
+        assert min(calibrate([cells], [], [doublets], 0, RECORD).probability) > (0.999 if n_wrong == 0 else 0.6)
+
+
+def test_no_cell_is_wrong_for_certain_because_few_were_seen() -> None:
+    evidence, probability = fit_curve(np.linspace(0, 1, 50), np.arange(50) > 1)
+    assert evidence[0] == 0
+    assert 0.5 < probability[0] < 0.9
 
 
 def test_calibrations_are_pooled_by_their_numbers_of_cells() -> None:

@@ -19,11 +19,18 @@ DOUBLET_FRACTION = 0.015
 More would separate doublets better, and make single cells less confident than they should be. On five studies of blood
 cells, 1.25%, 2.5% and 3.75% gave an AUROC of doublets of .81, .84 and .85, and a calibration error of .015, .026, .041.
 """
+DOUBLETS_PER_ERROR = 0.25
+"""Highest weight of all doublets, as a fraction of the weight of all other cells with a wrong label.
+
+Where nearly all labels are right, the evidence would otherwise tell doublets from single cells rather than wrong labels
+from right ones, and give low confidence to cells of another laboratory, which look as odd as doublets.
+"""
 MIN_CALIBRATION_CELLS = 20
 """Minimum number of left-out cells of known types for a curve of their own."""
 _N_STEPS = 100
 """Steps of a calibration curve. If it jumped between cells of nearly the same evidence, its last digit, which differs
 between processors, would decide on the confidence."""
+_N_ADDED_CELLS = 5.0
 _MIN_SPREAD = 1e-6
 _INVERSE_PENALTY = 10.0
 
@@ -143,15 +150,20 @@ class _Evidence:
         column: int,
         record: DissimilarityRecord | None,
     ) -> "_Evidence":
-        """Return the evidence of cells with a known label, and of doublets, whose labels are wrong."""
+        """Return the evidence of cells with a known label, and of doublets, whose labels are wrong.
+
+        Doublets are left out where all cells have the right label.
+        """
         parts = [(each, counted_cells(each, column), each.right[:, column]) for each in cells]
         n_cells = sum(int(counted.sum()) for _, counted, _ in parts)
+        n_wrong = sum(int((~right[counted]).sum()) for _, counted, right in parts)
+        of_doublets = min(DOUBLET_FRACTION * n_cells, DOUBLETS_PER_ERROR * n_wrong)
         n_doublets = sum(int(each.determined[:, column].sum()) for each in doublets)
         weights = [np.ones(int(counted.sum())) for _, counted, _ in parts]
-        for each in doublets:
+        for each in doublets if n_wrong else ():
             determined = each.determined[:, column]
             parts.append((each, determined, np.zeros(len(each.names), bool)))
-            weights.append(np.full(int(determined.sum()), DOUBLET_FRACTION * n_cells / max(1, n_doublets)))
+            weights.append(np.full(int(determined.sum()), of_doublets / max(1, n_doublets)))
         return cls(
             terms=np.concatenate([_terms(each, column, record)[counted] for each, counted, _ in parts]),
             right=np.concatenate([right[counted] for _, counted, right in parts]),
@@ -199,6 +211,9 @@ def fit_curve(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return a curve of the probability of being right, by isotonic regression on evidence rounded to equal steps.
 
+    Five cells of mean accuracy are added at the lowest evidence, where few cells, or only doublets, would make all later
+    ones seem wrong for certain.
+
     Returns
     -------
         Increasing evidence and the probability at it, each of shape ``(n_points,)``.
@@ -206,7 +221,12 @@ def fit_curve(
     lowest, highest = float(evidence.min()), float(evidence.max())
     steps = np.linspace(lowest, highest, _N_STEPS + 1)
     nearest = np.round(_N_STEPS * (evidence.astype(np.float64) - lowest) / ((highest - lowest) or 1.0)).astype(int)
-    fit = IsotonicRegression(y_min=0, y_max=1).fit(steps[nearest], right.astype(float), sample_weight=weight)
+    weight = np.ones(len(right)) if weight is None else weight
+    fit = IsotonicRegression(y_min=0, y_max=1).fit(
+        np.append(steps[nearest], lowest),
+        np.append(right, np.average(right, weights=weight)),
+        sample_weight=np.append(weight, _N_ADDED_CELLS),
+    )
     return fit.X_thresholds_, fit.y_thresholds_
 
 

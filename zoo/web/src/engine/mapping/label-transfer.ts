@@ -5,7 +5,7 @@ import { isFinerLevel, orderByLevel, undeterminedLabels } from "./label-levels";
 import type { Neighbors } from "./nearest-neighbors";
 
 const MIN_KERNEL_WIDTH = 1e-3;
-const MEAN_WIDTH = 0.55;
+const MEAN_WIDTH = 0.45;
 const MIN_MEAN_DISTANCE = 1e-6;
 
 interface LabelTransfer {
