@@ -211,8 +211,8 @@ def fit_curve(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return a curve of the probability of being right, by isotonic regression on evidence rounded to equal steps.
 
-    Five cells of mean accuracy are added at the lowest evidence, where few cells, or only doublets, would make all later
-    ones seem wrong for certain.
+    Five cells of mean accuracy are added at the lowest evidence: there, a few cells, or doublets alone, would otherwise
+    make every later cell seem wrong for certain.
 
     Returns
     -------
