@@ -14,8 +14,6 @@ Method = Literal["umap", "tsne"]
 MIN_MAP_CELLS = 10
 MAX_MAP_CELLS = 20_000
 """Most cells that are laid out; of more, so many are drawn, among which the reference points are placed."""
-_MIN_GIVEN_NEIGHBORS = 4096
-"""Number of cells from which umap would build an approximate index, whose compilation takes half a minute."""
 
 
 def require_enough_cells(n: int) -> None:
@@ -91,9 +89,13 @@ def fit_map(embedding: NDArray[np.float32], method: Method, seed: int) -> NDArra
         warnings.simplefilter("ignore")  # about numba, and about using one thread, which makes the layout repeatable
         settings: dict[str, object] = {"perplexity": min(30.0, (n - 1) / 3)}
         if method == "umap":
-            settings = {"n_neighbors": min(15, n - 1), "n_jobs": 1}
-            if n >= _MIN_GIVEN_NEIGHBORS:
-                settings["precomputed_knn"] = _cosine_neighbors(embedding, 15)
+            k = min(15, n - 1)
+            settings = {
+                "n_neighbors": k,
+                "n_jobs": 1,
+                "precomputed_knn": _cosine_neighbors(embedding, k),  # umap's own search takes several times as long
+                "force_approximation_algorithm": True,  # otherwise umap searches again for fewer than 4,096 cells
+            }
         layout = _load(method)(metric="cosine", random_state=seed, **settings)
         return np.asarray(layout.fit_transform(embedding), dtype=np.float32)
 
