@@ -77,7 +77,7 @@ def test_newer_format_version_is_rejected_with_the_upgrade_command(document):
 
 def test_older_format_version_is_rejected_without_the_upgrade_command(document):
     document["format_version"] = FORMAT_VERSION - 1
-    with pytest.raises(FormatVersionError, match="build or pull the space again") as caught:
+    with pytest.raises(FormatVersionError, match="pull the space again, or train it again: smile-zoo train") as caught:
         parse(document)
     assert "pip install" not in str(caught.value)
 

@@ -25,8 +25,9 @@ _MEASURED_LIMITS = """\
   differences between laboratories, so a cell of a new type that resembles a known one can get that label, sometimes
   with high confidence. A higher `--unknown-rate` finds more of these cells, but also marks more cells of known types.
 - Confidence is calibrated on left-out cells of the same studies, both unchanged and with fewer counts and features. It
-  is the probability that the nearest label is right for a cell of a known type, not a confidence in `unknown`. For
-  other species, tissues, conditions or protocols it can be less well calibrated, by an unknown amount.
+  is the probability that the nearest label, which has the most votes, is right for a cell of a known type, not a
+  confidence in `unknown`. For other studies, species, tissues, conditions or protocols it can be less well calibrated,
+  by an unknown amount.
 """
 
 _UNMEASURED_LIMITS = """\

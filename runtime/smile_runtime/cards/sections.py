@@ -61,8 +61,8 @@ right than those of the best modality, by a paired 95% interval, and otherwise f
 
 _STRESSED = """\
 Stress test: left-out cells of known types, from the first repeat, that keep only a fraction of their counts or of the
-features. Accuracy is that of the nearest label, even for cells labeled `unknown`. Baselines are trained on cells with
-all of their counts, using only the features that remain:
+features. Accuracy is that of the nearest label, which has the most votes, even for cells labeled `unknown`. Baselines
+are trained on cells with all of their counts, using only the features that remain:
 """
 
 _SETS = """\

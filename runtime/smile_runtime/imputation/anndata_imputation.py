@@ -35,9 +35,9 @@ def impute(
 ) -> "AnnData":
     """Return the values of another modality that are expected of query cells, such as surface proteins for RNA.
 
-    A cell's expected values are the mean of its nearest reference points, weighted as votes for a label are. The values
-    of a point come from the cells near it that were measured in both modalities when the space was trained. These are
-    values typical of such cells, not a measurement: they cannot tell what sets a cell apart from its neighbors.
+    A cell's expected values are the mean of its nearest reference points, weighted as their votes for a label are. The
+    values of a point come from the cells near it that were measured in both modalities when the space was trained.
+    These are values typical of such cells, not a measurement: they cannot tell what sets a cell apart from its neighbors.
 
     Parameters
     ----------

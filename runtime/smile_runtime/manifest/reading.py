@@ -36,8 +36,9 @@ class _Header(msgspec.Struct):
 
     @property
     def writer(self) -> str:
-        """Stated version beside that of this release, as an error quotes it; empty if it is not stated."""
-        return f" (it states {self.stated!r:.40}, this is {metadata.version('smile-zoo')!r})" if self.stated else ""
+        """Stated version beside that of this release, as an error quotes it; empty if it is the same or not stated."""
+        own = metadata.version("smile-zoo")
+        return f" (it states {self.stated!r:.40}, this is {own!r})" if self.stated and self.stated != own else ""
 
 
 def read_manifest(space: Path) -> Manifest:
@@ -86,7 +87,11 @@ def parse_manifest(content: bytes, origin: str) -> Manifest:
             raise FormatVersionError(
                 f"{origin} was written by {'a newer' if newer else 'an older'} version of smile-zoo{header.writer}: it "
                 f"has format version {header.format_version}, this release reads version {FORMAT_VERSION}; "
-                + ("upgrade with: pip install -U smile-zoo" if newer else "build or pull the space again")
+                + (
+                    "upgrade with: pip install -U smile-zoo"
+                    if newer
+                    else "pull the space again, or train it again: smile-zoo train recipe.toml --data FOLDER"
+                )
             )
         manifest = msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

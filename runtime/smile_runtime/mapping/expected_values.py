@@ -36,7 +36,7 @@ class ExpectedValues:
         return ExpectedValues(point=self.point, value=self.value[:, columns])
 
     def at(self, embedding: NDArray[np.float32], reference: Reference, n_neighbors: int) -> NDArray[np.float32]:
-        """Return the expected values of cells: the mean of their nearest points, weighted as votes for a label are.
+        """Return the expected values of cells: the mean of their nearest points, weighted as these vote for a label.
 
         Parameters
         ----------

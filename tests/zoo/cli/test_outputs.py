@@ -15,6 +15,7 @@ from smile_runtime.results import LabelCount
 from smile_zoo.cli.main import cli
 from smile_zoo.cli.outcomes import print_run
 from smile_zoo.report import ProjectionTables
+from smile_zoo.report.projection_tables import expectation
 
 COMMAND = Path(sys.executable).with_name("smile-zoo")
 
@@ -195,3 +196,16 @@ def test_the_summary_of_a_space_without_evaluation_counts_no_unknown_cells(
     provenance |= {"weight_matched": 1.0, "provider": "CPUExecutionProvider", "features": {"left_out": {}}}
     print_run(tables, provenance)
     assert f"4 cells (counts) into mine: {text}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (0.1, ""),
+        (0.25, "25% of the cells resemble nothing in the reference, and the others may not be of its types either; "),
+        (0.75, "most cells resemble nothing in the reference; "),
+    ],
+)
+def test_many_unknown_cells_cast_doubt_on_the_others(fraction: float, text: str) -> None:
+    line = expectation(ProjectionTables(4, fraction, {}, {}), {"space": "mine"})
+    assert line == (text and f"{text}smile-zoo show mine states which cells mine is for")

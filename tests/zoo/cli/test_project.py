@@ -372,7 +372,7 @@ def test_how_sure_labels_are_is_written_and_printed(run, sure_query: Path, sure_
     assert {"smile_runner_up", "smile_margin", "smile_set", "smile_label_guaranteed"} <= set(out.obs)
     assert out.uns["smile_clusters"]["cluster"].tolist() == ["0", "1"]
     assert re.search(r"sets at a coverage of 0\.9: 1\.\d\d labels on average", done.stderr)
-    assert re.search(r"^CLUSTER +CELLS +LABEL +CONFIDENCE +OTHER +UNKNOWN +NEAREST\n0 +100 ", done.stdout, re.M)
+    assert re.search(r"^CLUSTER +CELLS +LABEL +CONFIDENCE +OTHER +UNKNOWN +MOST PROBABLE\n0 +100 ", done.stdout, re.M)
     assert re.search(r"^KNOWN LABEL +CELLS +RIGHT +ACCURACY +FROM +TO\nB +\d+ +\d+ +[01]\.", done.stdout, re.M)
     assert "another (not in the space)" in done.stdout
     assert re.search(r"macro-F1 0\.\d{3}", done.stderr)

@@ -101,7 +101,7 @@ def print_clusters(clusters: Sequence[ClusterLabel], name: str = "") -> None:
     print_line("")
     nearest = [", ".join(f"{label} {probability:.2f}" for label, probability in each.nearest) for each in clusters]
     print_table(
-        [f"{name and f'{name}: '}CLUSTER", "CELLS", "LABEL", "CONFIDENCE", "OTHER", "UNKNOWN", "NEAREST"],
+        [f"{name and f'{name}: '}CLUSTER", "CELLS", "LABEL", "CONFIDENCE", "OTHER", "UNKNOWN", "MOST PROBABLE"],
         [
             [row.cluster, row.n_cells, row.label, row.confidence, row.fraction_other, row.fraction_unknown, labels]
             for row, labels in zip(clusters, nearest, strict=True)

@@ -46,7 +46,8 @@ def command(
     Compares the packaged spaces and those in the cache, without a network: a sample of the cells is projected into
     each. A space fits if the query measured at least half of its feature weight (FEATURES), and if at least half of
     the sampled cells are of types that it knows (KNOWN); where one of these is lower, it is doubtful. Spaces that fit
-    come first, then doubtful ones, each with the largest share of known cells first. The lines below a space say what
+    come first, then doubtful ones; among equals, the one with the largest product of both. SIMILARITY is the
+    median over the sampled cells of what `project` writes, CONFIDENCE the mean. The lines below a space say what
     speaks against it, those at the end what speaks against several. QUERY is a file or folder that `project` takes,
     such as filtered_feature_bc_matrix of Cell Ranger.
 

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from smile_runtime import ProjectionSummary
+from smile_runtime.io import share_text
 from smile_runtime.mapping import UNKNOWN, batch_mixing
 from smile_runtime.projection import expectation_text
 from smile_runtime.results import BatchCount, ClusterLabel, LabelAgreement, LabelCount, ModalityCount, SetSizes
 
 _MOST = 0.5  # of the cells
+_MANY = 0.2
 _OPTIONAL_FACTS = (
     "n_feature_sets",
     "lowest_weight_matched",
@@ -99,11 +101,15 @@ def transferred_labels(agreement: LabelAgreement) -> list[str]:
 
 
 def expectation(tables: ProjectionTables, provenance: Mapping[str, Any]) -> str:
-    """Return what accuracy to expect, one line for each modality, or that most cells are unknown; empty if none is."""
-    if tables.fraction_unknown is not None and tables.fraction_unknown > _MOST:
-        space = provenance["space"]
-        return f"most cells resemble nothing in the reference; smile-zoo show {space} states which cells {space} is for"
-    return expectation_text(provenance)
+    """Return what accuracy to expect, one line for each modality, and whether many cells are unknown; may be empty."""
+    unknown, space = tables.fraction_unknown or 0.0, provenance["space"]
+    if unknown <= _MANY:
+        return expectation_text(provenance)
+    hint = f"smile-zoo show {space} states which cells {space} is for"
+    if unknown > _MOST:
+        return f"most cells resemble nothing in the reference; {hint}"
+    found = f"{share_text(unknown, 0)} of the cells resemble nothing in the reference"
+    return f"{found}, and the others may not be of its types either; {hint}\n{expectation_text(provenance)}".strip()
 
 
 def tables_json(tables: ProjectionTables, provenance: Mapping[str, Any]) -> dict[str, Any]:
