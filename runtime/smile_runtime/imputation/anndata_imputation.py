@@ -37,7 +37,8 @@ def impute(
 
     A cell's expected values are the mean of its nearest reference points, weighted as their votes for a label are. The
     values of a point come from the cells near it that were measured in both modalities when the space was trained.
-    These are values typical of such cells, not a measurement: they cannot tell what sets a cell apart from its neighbors.
+    These are values typical of such cells, not a measurement: they cannot tell what sets a cell apart from its
+    neighbors.
 
     Parameters
     ----------
