@@ -92,7 +92,7 @@ def about(manifest: Manifest) -> str:
     )
     return (
         f"# {escaped(manifest.title)}\n\n"
-        f"{escaped(manifest.description)}{_behind(manifest)}{_SIMULATED if is_simulated(manifest) else ''}\n\n"
+        f"{_description(manifest)}{_behind(manifest)}{_SIMULATED if is_simulated(manifest) else ''}\n\n"
         f"{_intended_use(manifest)}"
         f"- Organism: {escaped(manifest.organism)}; tissue: {escaped(manifest.tissue)}\n"
         f"- Encoders: {encoders}\n"
@@ -101,6 +101,10 @@ def about(manifest: Manifest) -> str:
         f"{_labels(reference)}"
         f"- License: {escaped(manifest.license)}\n"
     )
+
+
+def _description(manifest: Manifest) -> str:
+    return "No description is stated." if is_unstated(manifest.description) else escaped(manifest.description)
 
 
 def _intended_use(manifest: Manifest) -> str:

@@ -186,7 +186,8 @@ def test_a_report_that_appears_meanwhile_is_kept(query: Path, tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(
-    ("fraction", "text"), [(0.25, "25.0% unknown; "), (None, "no cell can become unknown, because the space was not")]
+    ("fraction", "text"),
+    [(0.25, "25.0% unknown; "), (None, "no cell can become unknown, and confidence is not calibrated, because")],
 )
 def test_the_summary_of_a_space_without_evaluation_counts_no_unknown_cells(
     fraction: float | None, text: str, capsys: pytest.CaptureFixture[str]

@@ -138,7 +138,8 @@ def print_run(tables: ProjectionTables, provenance: Mapping[str, Any], name: str
     if tables.fraction_unknown is not None:
         unknown = f"{share_text(tables.fraction_unknown)} unknown; "
     else:
-        unknown = "no cell can become unknown, because the space was not evaluated; " if tables.labels else ""
+        reason = "no cell can become unknown, and confidence is not calibrated, because the space was not evaluated; "
+        unknown = reason if tables.labels else ""
     features = f"encoded by {provenance['modality']}" if "modalities" in provenance else _features_text(provenance)
     print_line(
         f"{name and f'{name}: '}{counted(tables.n_cells, 'cell')} ({provenance['values']}) into "
