@@ -37,9 +37,6 @@ iLISI (of batches: 1 mixed, 0 apart) and cLISI (of labels: 1 apart, 0 mixed) are
 index of up to 5,000 training cells. Prefer iLISI to the silhouette by batch, which can be near 0 even when batches
 lie apart.
 
-Figures of recipes that are not packaged, except pancreas and pbmc-proteins, were measured before the [means of
-labels](space-format.md#labels-confidence-similarity) voted, by which macro-F1 mostly rises.
-
 Metrics `of left-out batches` come from another cross-validation, which leaves out whole batches (donors, technologies,
 studies; up to 5 folds), so that its cells are more like those of other laboratories.
 
