@@ -51,6 +51,9 @@ def pool_probabilities(probabilities: Sequence[NDArray[np.floating]], weights: S
 def pool_labels(pooled: Sequence[NDArray[np.float64]], columns: Sequence[LabelColumn]) -> PooledLabels:
     """Return the most probable label in each column, chosen from coarse to fine so that levels agree.
 
+    A coarser level has no label where labels that lie within none of its own are more probable than each of them, as a
+    label that a space was extended by may be.
+
     Parameters
     ----------
     pooled
@@ -67,7 +70,21 @@ def pool_labels(pooled: Sequence[NDArray[np.float64]], columns: Sequence[LabelCo
         if column.within is not None:
             inside = np.array(column.parents) == label[:, [names.index(column.within)]]  # (n, n_labels)
             allowed = np.where(inside, allowed, 0.0)
+        within_none = _probability_within_none(pooled, columns, column.name)
         best = allowed.argmax(axis=1)
-        probability[:, index] = allowed[rows, best]
-        label[:, index] = np.where(probability[:, index] > 0, best, -1)
+        highest = allowed[rows, best]
+        has_label = (highest > 0) & ((1 - within_none) * highest >= within_none)
+        label[:, index] = np.where(has_label, best, -1)
+        probability[:, index] = np.where(has_label, highest, 0.0)
     return PooledLabels(label, probability)
+
+
+def _probability_within_none(
+    pooled: Sequence[NDArray[np.float64]], columns: Sequence[LabelColumn], coarser: str
+) -> NDArray[np.float64]:
+    """Return the probability that a cell has a finer label that lies within no label of a column, shape ``(n,)``."""
+    result = np.zeros(len(pooled[0]))
+    for column, probabilities in zip(columns, pooled, strict=True):
+        if column.within == coarser:
+            result = np.maximum(result, probabilities[:, np.array(column.parents) < 0].sum(axis=1))
+    return result

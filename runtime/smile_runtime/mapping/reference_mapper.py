@@ -105,7 +105,8 @@ class ReferenceMapper:
         transfers = transfer_labels(neighbors, self.reference, self._label_means.distances(embedding))
         if transfers:
             same = self.reference.label[neighbors.indices, 0] == transfers[0].label[:, None]
-            weights = weights * (same | ~same.any(axis=1, keepdims=True))  # all, if no neighbor has the label
+            winners = weights * same
+            weights = np.where(winners.any(axis=1, keepdims=True), winners, weights)  # all, if none has the label
         records["map"] = map_positions(self.reference.map[neighbors.indices], weights, self._kernel_width)
         for index, transfer in enumerate(transfers):
             records["label"][:, index] = records["nearest"][:, index] = transfer.label

@@ -47,3 +47,14 @@ def test_a_level_without_a_label_in_the_coarser_one_has_none():
     label, probability = pool_labels([np.array([[1.0]]), np.array([[0.1, 0.9]])], columns)
     np.testing.assert_array_equal(label, [[-1, 1]])
     np.testing.assert_array_equal(probability, [[0.0, 0.9]])
+
+
+def test_a_label_within_no_coarser_one_can_win():
+    columns = [
+        LabelColumn(name="fine", labels=["a", "b", "new"], within="broad", parents=[0, 1, -1]),
+        LabelColumn(name="broad", labels=["A", "B"]),
+    ]
+    fine, broad = np.array([[0.005, 0.005, 0.99], [0.6, 0.3, 0.1]]), np.array([[0.5, 0.5], [0.7, 0.3]])
+    label, probability = pool_labels([fine, broad], columns)
+    np.testing.assert_array_equal(label, [[2, -1], [0, 0]])
+    np.testing.assert_array_equal(probability, [[0.99, 0.0], [0.6, 0.7]])

@@ -87,12 +87,13 @@ export class ReferenceMapper {
     return { columns, similarity, map: mapPositions(reference.map, neighbors, weights, this.#width) };
   }
 
-  /** Set the weights of neighbors without the winning primary label to 0, unless none has it. */
+  /** Set the weights of neighbors without the winning primary label to 0, unless none with a weight has it. */
   #keepWinners(weights: Float32Array, { k, indices }: Neighbors, winners: Int32Array): void {
     const labels = this.#reference.labels[0];
     winners.forEach((winner, row) => {
-      const others = Array.from({ length: k }, (_, at) => row * k + at).filter((at) => labels[indices[at]] !== winner);
-      if (others.length < k) for (const at of others) weights[at] = 0;
+      const all = Array.from({ length: k }, (_, at) => row * k + at);
+      if (!all.some((at) => labels[indices[at]] === winner && weights[at] > 0)) return;
+      for (const at of all) if (labels[indices[at]] !== winner) weights[at] = 0;
     });
   }
 
