@@ -64,10 +64,10 @@ def test_the_most_probable_label_is_the_nearest_one(projected):
 
 
 def test_sets_hold_the_labels_within_the_limit_of_the_depth(counts, sure_space):
+    counts = counts[:, counts.var_names.isin(sure_space.encoder().features.ids)].copy()  # others match by former names
     project(counts, sure_space, unknown_rate=0.0, **SURE)
     names = counts.uns["smile"]["probability_labels"]
-    genes = counts.var_names.isin(sure_space.encoder().features.ids)
-    detected = np.asarray((counts.X[:, genes] > 0).sum(axis=1)).ravel()
+    detected = np.asarray((counts.X > 0).sum(axis=1)).ravel()
     assert 5 < (detected < 60).sum() < 35
     limit = np.where(detected < 60, 0.9, 0.85)
     for row, each in enumerate(counts.obs["smile_set"]):
